@@ -1,0 +1,161 @@
+"""What attention is worth: learned attention against attention frozen to uniform.
+
+After Wiegreffe & Pinter (EMNLP 2019, arXiv 1908.04626): the same model trained with uniform
+attention bounds what any reading of the weights can explain.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.figure import Figure
+
+from analyses import style
+from analyses.base import Diagnostic, roles
+from analyses.conditions import means_by, paired, table_of, with_intervals
+from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
+from analyses.wording import change, listing, people, span, verdict
+from workbench.data.sequences import SequenceData
+from workbench.statistics import Interval
+
+METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}
+
+
+@torch.no_grad()
+def measure(
+    models: Mapping[str, Any],
+    data: SequenceData,
+    *,
+    users: np.ndarray,
+    seed: int,
+    progress: Callable[[int], object],
+) -> pd.DataFrame:
+    """A row per model and user: the rank of the held-out item, Hit@10, NDCG@10."""
+    frames = []
+    for name, model in models.items():
+        for who, batch, targets in held_out_batches(model, data, users):
+            rank = Outcome.of(model, batch, targets).rank.cpu().numpy()
+            frames.append(
+                pd.DataFrame(
+                    {
+                        "model": name,
+                        "user": who,
+                        "length": batch.lengths.cpu().numpy(),
+                        "rank": rank,
+                        "hit": hit(rank),
+                        "ndcg": ndcg(rank),
+                    }
+                )
+            )
+            progress(len(who))
+    return compact(frames)
+
+
+def compare(frame: pd.DataFrame, model: str, other: str) -> dict[str, Interval]:
+    """Paired difference `model` minus `other` over the users both have, by metric."""
+    return {metric: paired(frame, metric, model, other) for metric in METRICS}
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["model"]))
+
+
+def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """(model, model it is compared with): all against uniform, then calibrated against plain."""
+    names = _names(frame)
+    parts = roles(names)
+    pairs = [(n, parts.uniform) for n in names if parts.uniform and n != parts.uniform]
+    return pairs + [(n, parts.baseline) for n in parts.calibrated if parts.baseline]
+
+
+def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each model's metrics, and the paired differences."""
+    result = {"models": table_of(frame, ["model"], METRICS)}
+    pairs = _pairs(frame)
+    if pairs:
+        found = [compare(frame, *pair) for pair in pairs]
+        table = pd.DataFrame(pairs, columns=["model", "compared with"])
+        table["n users"] = [both["hit"].n for both in found]
+        differences = {f"d{METRICS[m]}": [both[m] for both in found] for m in METRICS}
+        result["differences"] = with_intervals(table, differences)
+    return result
+
+
+def conclude(frame: pd.DataFrame) -> list[str]:
+    """What learned attention adds to uniform attention, and what calibration adds to either."""
+    names = _names(frame)
+    parts = roles(names)
+    if parts.uniform is None:
+        return [
+            "What attention is worth was not measured: no model with uniform attention is among "
+            f"{listing(names)}."
+        ]
+    sentences = [
+        _sentence(name, parts.uniform, compare(frame, name, parts.uniform))
+        for name in names
+        if name != parts.uniform
+    ]
+    means = means_by(frame, ["model"], "ndcg")
+    stand = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
+    return [*sentences, f"Test NDCG@10 of each model: {stand} ({people(means[names[0],].n)})."]
+
+
+def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
+    told = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in both.items())
+    worth = {
+        "higher": f"{model} ranks better than {uniform}, the same kind of model trained with its "
+        "attention frozen to uniform",
+        "lower": f"{model} ranks worse than {uniform}, the same kind of model trained with its "
+        "attention frozen to uniform, so its weights explain nothing that helps",
+        "undetected": f"No difference in NDCG@10 was detected between {model} and {uniform}, the "
+        "same kind of model trained with its attention frozen to uniform, so its learned weights "
+        "show no measurable benefit here",
+    }[verdict(both["ndcg"])]
+    return f"{worth} (paired difference: {told}; {people(both['ndcg'].n)})."
+
+
+def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+    """The paired differences as points with their intervals."""
+    pairs = _pairs(frame)
+    if not pairs:
+        return {}
+    with style.context():
+        figure = Figure(figsize=(9, 1.6 + 0.45 * len(pairs)), layout="constrained")
+        panels = figure.subplots(1, 2, sharey=True)
+        for panel, (metric, label) in zip(panels, METRICS.items(), strict=True):
+            intervals = [compare(frame, *pair)[metric] for pair in pairs]
+            labels = [f"{a} \N{MINUS SIGN} {b}" for a, b in pairs]
+            style.dots(panel, labels, {label: intervals})
+            panel.set_xlabel(f"difference in {label} per user")
+            panel.set_title(label)
+        n = compare(frame, *pairs[0])["hit"].n
+        figure.suptitle(f"Paired differences between models, {people(n)}, 95 % intervals")
+    return {"differences": figure}
+
+
+def exclusions(frame: pd.DataFrame) -> list[str]:
+    """Nobody is left out here."""
+    return []
+
+
+DIAGNOSTIC = Diagnostic(
+    name="attention_worth",
+    title="What attention is worth",
+    question="Does a model with learned attention rank better than one trained with uniform "
+    "attention?",
+    measure=measure,
+    plot=plot,
+    tables=tables,
+    conclude=conclude,
+    exclusions=exclusions,
+    captions={
+        "differences": "Each point is the mean over users of one model's metric minus another's, "
+        "the bar its 95 % paired bootstrap interval; right of the line, the first model ranks "
+        "better. One training run stands behind each model, so the interval covers the choice of "
+        "users, not the luck of training.",
+        "models": "Test metrics, every item ranked, seen items not removed.",
+    },
+    order=0,
+)

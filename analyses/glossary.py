@@ -1,0 +1,48 @@
+"""What the terms of the report mean, for a reader who does not work on recommenders."""
+
+GLOSSARY = {
+    "Sequential recommender": "A model that reads a user's items in order and scores every item of "
+    "the catalogue as the next one.",
+    "Held-out item": "The last item of a user's sequence; the models see everything before it and "
+    "are asked for it (leave-one-out). Every item is ranked; items already seen are not removed.",
+    "Hit@10": "1 if the held-out item is among a user's ten highest scored items, else 0; over "
+    "users, the share of hits.",
+    "NDCG@10": "1 / log2(rank + 1) if the held-out item is among the ten highest scored, else 0: "
+    "1 for the first place, 0.63 for the second, 0.29 for the tenth.",
+    "dHit@10, dNDCG@10": "A user's metric after an edit minus before; below 0, the edit hurt.",
+    "Attention weight": "How much of one item's value enters another's new representation; a row's "
+    "weights add up to 1.",
+    "Prediction row": "The row of attention that belongs to the last item of the history, from "
+    "which the next item is predicted.",
+    "Layer, head": "Attention is computed several times one after the other (layers, counted from "
+    "the input up) and side by side (heads).",
+    "Uniform attention": "Every allowed item gets the same weight. SASRec-uniform was trained so.",
+    "AC, calibration": "Attention calibration: a spatial calibrator adds the order and distance of "
+    "items to the scores before the softmax; an adversarial calibrator learns a mask of weights "
+    "whose perturbation hurts, and strengthens what it leaves uncovered. AC-SASRec has both, "
+    "AC-SASRec-light the spatial one alone.",
+    "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
+    "spatial, mask (what the adversary chose to perturb), calibrated (after the mask), attention "
+    "(what finally multiplies the values).",
+    "Entropy": "How evenly a row spreads its weight, in nats; at most log n over n items, which is "
+    "uniform attention, and 0 when one item has it all.",
+    "Removal": "A weight is set to 0, the rest of its row is scaled to add up to 1, and the whole "
+    "model runs again. A row with a single allowed item keeps it.",
+    "Item-level removal": "The item itself is deleted from the history, a different operator.",
+    "JSD": "Jensen-Shannon divergence between two score distributions (softmax over all items), in "
+    "nats: 0 if equal, at most 0.693.",
+    "Top-1 change": "The share of users whose highest scored item is another after the edit.",
+    "Gradient importance": "How much the score of an item would change with the embedding of each "
+    "item of the history. Input x gradient: |sum of gradient times embedding|. Saliency: length of "
+    "the gradient. Integrated gradients: gradients gathered on the way from a zero embedding.",
+    "Convergence delta": "What integrated gradients fail to account for of the score's change; "
+    "near 0 is good.",
+    "tau-b": "Kendall's rank correlation, corrected for ties: 1 if two orders are the same, 0 if "
+    "unrelated, -1 if reversed. Undefined where one side is constant.",
+    "Shuffled null": "The same measure with each user's attention shuffled over the history: what "
+    "chance gives.",
+    "Interval": "95 % percentile bootstrap over users: had other users been drawn from the same "
+    "crowd, the mean would likely lie here. Paired where the same users stand on both sides. It "
+    "says nothing about training the models again.",
+    "Detected": "The interval leaves out 0. 'Not detected' is not proof of no difference.",
+}

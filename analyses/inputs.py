@@ -1,0 +1,92 @@
+"""The data, the models and the users of a run: shipped, named, or trained on the spot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from analyses.store import ROOT, code_hash, digest
+from workbench import build_model, load_data, load_model, save_model, train
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.splits import cases
+
+DEFAULT_DATA = "ml-100k"
+NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec", "AC-SASRec-light")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run stands on; `notices` must be read first, `exclusions` are counted."""
+
+    data: SequenceData
+    models: dict[str, Any]
+    users: np.ndarray
+    notices: list[str]
+    exclusions: list[str]
+
+
+def read_inputs(
+    source: str, models: Sequence[str], n_users: int | None, seed: int, cache: Path
+) -> Inputs:
+    """Load the data and the models, and draw the users.
+
+    Raises WorkbenchError where a model was made for other data, or the options make no sense.
+    """
+    if n_users is not None and n_users < 1:
+        raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
+    data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
+    notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
+    if models or not data.name.startswith("planted"):
+        found = _load(models or NAMES, data, shipped=not models)
+    else:
+        found = _small(data, seed, cache)
+        notices.append(
+            "The models are small ones, trained within a minute on these data for this report; "
+            "the shipped models know ml-100k alone."
+        )
+    able = cases(data, "test", max(m.config.max_length for m in found.values())).users
+    users = np.sort(able)
+    exclusions = [
+        f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, for want of "
+        "an item before the held-out one."
+    ]
+    if n_users is not None and n_users < len(users):
+        users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
+        exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
+        notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
+    return Inputs(data, found, users, notices, exclusions)
+
+
+def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for source in sources:
+        model = load_model(source)
+        if model.config.n_items != data.n_items:
+            remedy = (
+                "train models on these data (python -m workbench train) and name them by --models"
+                if shipped
+                else "give the data it was trained on by --data"
+            )
+            raise WorkbenchError(
+                f"{source} knows {model.config.n_items:,} items and {data.name} has "
+                f"{data.n_items:,}; {remedy}."
+            )
+        name = model.config.name
+        found[name if name not in found else f"{name} ({Path(source).name})"] = model
+    return found
+
+
+def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
+    """Small models of every kind trained on `data`, kept for the next run."""
+    code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
+    folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
+    found = {}
+    for name in NAMES:
+        place = folder / name
+        if not place.exists():
+            save_model(train(build_model(name, data), data, seed=seed), place)
+        found[name] = load_model(place)
+    return found

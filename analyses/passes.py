@@ -1,0 +1,83 @@
+"""What every diagnostic needs of a pass over the test cases: batches, ranks and metrics."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from torch import Tensor
+
+from models import Batch
+from workbench.batches import iterate
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.splits import Cases, cases
+
+BATCH_SIZE = 128
+CUTOFF = 10
+
+
+def held_out_cases(data: SequenceData, users: np.ndarray, max_length: int) -> Cases:
+    """The leave-one-out test cases of `users` (indices), in ascending order of user."""
+    every = cases(data, "test", max_length)
+    keep = np.isin(every.users, users)
+    if not keep.any():
+        raise WorkbenchError(
+            f"none of the {len(users)} chosen users of {data.name} has a test case; "
+            "a user needs at least two interactions."
+        )
+    return Cases(every.users[keep], every.starts[keep], every.ends[keep], every.targets[keep])
+
+
+def held_out_batches(
+    model: Any, data: SequenceData, users: np.ndarray, batch_size: int = BATCH_SIZE
+) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
+    """Yield (user indices [B], batch, held-out items [B]) on the device of the model."""
+    chosen = held_out_cases(data, users, model.config.max_length)
+    device = next(model.parameters()).device
+    for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
+        yield chosen.users[index], batch.to(device), targets.to(device)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a pass led to, reduced at once: scores [B, V], ranks [B] (1 = best), top items [B]."""
+
+    scores: Tensor
+    rank: Tensor
+    top: Tensor
+
+    @classmethod
+    def of(cls, model: Any, batch: Batch, targets: Tensor) -> "Outcome":
+        scores = model.scores(batch)  # [B, V]
+        return cls(scores, target_ranks(scores, targets), scores.argmax(-1))
+
+
+def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
+    """Rank of each target among all items, seen ones included; [B, V], [B] -> [B]."""
+    own = scores.gather(1, targets[:, None])  # [B, 1]
+    return 1 + (scores > own).sum(-1)
+
+
+def hit(rank: np.ndarray) -> np.ndarray:
+    """Hit@10 of each rank."""
+    return (rank <= CUTOFF).astype(np.float64)
+
+
+def ndcg(rank: np.ndarray) -> np.ndarray:
+    """NDCG@10 of each rank, one relevant item per user: 1 / log2(rank + 1) within the cutoff."""
+    return np.where(rank <= CUTOFF, 1 / np.log2(rank + 1.0), 0.0)
+
+
+def compact(frames: list[pd.DataFrame]) -> pd.DataFrame:
+    """One frame; words as categories, since a condition is repeated for every user."""
+    frame = pd.concat(frames, ignore_index=True)
+    words = frame.select_dtypes(include=["object", "string"]).columns
+    return frame.astype(dict.fromkeys(words, "category"))
+
+
+def take(batch: Batch, rows: Tensor) -> Batch:
+    """The cases of a batch at `rows` (indices), in that order."""
+    times, users = (None if t is None else t[rows] for t in (batch.times, batch.users))
+    return Batch(batch.items[rows], batch.lengths[rows], times, users)

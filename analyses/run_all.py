@@ -1,0 +1,93 @@
+"""Run every diagnostic on every model and write a report: `python -m analyses.run_all`."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+from analyses.base import choose, discover
+from analyses.inputs import DEFAULT_DATA, NAMES, read_inputs
+from analyses.measuring import measured
+from analyses.output import check_writable, write_report
+from analyses.store import ROOT, Store
+from workbench.errors import WorkbenchError
+
+REPORTS = ROOT / "reports"
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    names = ", ".join(discover())
+    made = argparse.ArgumentParser(
+        prog="python -m analyses.run_all",
+        description="Run the diagnostics on trained models and write a report: report.html (opens "
+        "offline), manifest.json, figures/, tables/, raw/. Killed and started again, it goes on "
+        "where it was; what is stored is reused only for the same data, weights, options and code.",
+        epilog="example: python -m analyses.run_all --data my.csv --models runs/sasrec runs/ac",
+    )
+    made.add_argument(
+        "--data",
+        default=DEFAULT_DATA,
+        metavar="NAME|PATH",
+        help="a known data set or a file (default: %(default)s; python -m workbench data lists "
+        "what is known)",
+    )
+    made.add_argument(
+        "--models",
+        nargs="+",
+        default=[],
+        metavar="NAME|PATH",
+        help=f"shipped models by name or folders of trained ones (default: {', '.join(NAMES)}, "
+        "trained on ml-100k)",
+    )
+    made.add_argument(
+        "--only", nargs="+", default=[], metavar="DIAGNOSTIC", help=f"some of: {names}"
+    )
+    made.add_argument(
+        "--users", type=int, metavar="N", help="that many users, drawn at random (default: all)"
+    )
+    made.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder to write; an earlier report in it is replaced (default: a new folder under "
+        "reports/)",
+    )
+    made.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    made.add_argument("--force", action="store_true", help="measure again what is stored")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
+    """Run, and return the folder of the report. Raises WorkbenchError for anything wrong."""
+    start = perf_counter()
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(given)
+    diagnostics = choose(discover(), options.only)
+    if options.out:
+        check_writable(options.out)
+    inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
+    out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    store = Store(cache, force=options.force)
+    results = [
+        measured(d, inputs.models, inputs.data, inputs.users, options.seed, store)
+        for d in diagnostics
+    ]
+    command = shlex.join(["python", "-m", "analyses.run_all", *given])
+    write_report(out, inputs, results, command=command, seed=options.seed, start=start)
+    return out
+
+
+if __name__ == "__main__":
+    try:
+        folder = main()
+    except WorkbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+    print(f"report: {folder / 'report.html'}")

@@ -1,0 +1,78 @@
+"""How figures look: sizes that can be read, colours that survive colour blindness."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import matplotlib as mpl
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workbench.statistics import Interval
+
+# Okabe & Ito's palette (2008) without its yellow, which is lost on white
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+SEQUENTIAL = "cividis"
+
+
+def context() -> AbstractContextManager[Any]:
+    """Matplotlib settings shared by every figure."""
+    return mpl.rc_context(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.titlesize": 11,
+            "legend.frameon": False,
+            "savefig.dpi": 110,
+            "svg.fonttype": "path",
+            "svg.hashsalt": "analyses",
+            "axes.prop_cycle": cycler(color=PALETTE),
+        }
+    )
+
+
+def look(k: int) -> tuple[str, str]:
+    """Colour and marker of the k-th of several names."""
+    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+
+
+def shorten(title: str, width: int = 26) -> str:
+    """A title cut to `width` characters."""
+    return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def dots(
+    panel: Axes, labels: Sequence[str], estimates: Mapping[str, Sequence[Interval | None]]
+) -> None:
+    """Estimates with their intervals: a row per label from the top, names side by side in each.
+
+    `estimates[name]` runs parallel to `labels`; None leaves the place empty. A name keeps its look
+    in every figure by its place in `estimates`, whether or not it has anything to show.
+    """
+    shown = [name for name, intervals in estimates.items() if any(intervals)]
+    for name, intervals in estimates.items():
+        if name not in shown:
+            continue
+        shift = (shown.index(name) - (len(shown) - 1) / 2) * 0.8 / len(shown)
+        color, marker = look(list(estimates).index(name))
+        panel.plot([], [], marker, color=color, label=name, linestyle="-", markersize=4)
+        for row, interval in enumerate(intervals):
+            if interval is not None:
+                panel.plot([interval.low, interval.high], [row + shift] * 2, color=color)
+                panel.plot(interval.estimate, row + shift, marker, color=color, markersize=4)
+    panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
+    panel.set_yticks(range(len(labels)), labels)
+    panel.set_ylim(len(labels) - 0.5, -0.5)
+    panel.locator_params(axis="x", nbins=5)
+
+
+def legend_below(figure: Figure, panel: Axes) -> None:
+    """One legend for the figure, under it, where it covers no data."""
+    handles, labels = panel.get_legend_handles_labels()
+    if len(labels) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))

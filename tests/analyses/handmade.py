@@ -1,0 +1,97 @@
+"""A model whose attention is known by hand, and small data for it.
+
+Every item has a salience; a row's attention is the salience of its allowed items, divided by their
+sum. Embeddings are one-hot, so the score of item t is sum_j weight_j * effect[item_j, t], and the
+saliency of position j is weight_j times the length of the vector effect[:, t].
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models import AttentionTap, Batch
+from workbench.data.sequences import SequenceData
+
+EFFECT = np.array(  # [from item, to item], row and column 0 unused
+    [
+        [0, 0, 0, 0, 0, 0],
+        [0, 3, 0, 0, 9, 0],
+        [0, 0, 4, 1, 0, 2],
+        [0, 1, 0, 5, 0, 6],
+        [0, 0, 1, 0, 2, 7],
+        [0, 2, 0, 3, 1, 1],
+    ],
+    dtype=np.float64,
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    n_items: int = 5
+    max_length: int = 50
+    n_layers: int = 1
+    n_heads: int = 1
+    hidden_size: int = 6
+
+
+class Handmade(nn.Module):
+    """One layer, one head; attention by salience alone."""
+
+    stages = ("attention",)
+
+    def __init__(self, salience: list[float], name: str = "SASRec") -> None:
+        super().__init__()
+        self.config = Config(name)
+        self.card: dict = {}
+        self.salience = nn.Parameter(torch.tensor([0.0, *salience], dtype=torch.float64))
+        self.effect = nn.Parameter(torch.from_numpy(EFFECT))
+        self.tap = AttentionTap(0, "attention")
+        self.eval()
+
+    def taps(self) -> list[AttentionTap]:
+        return [self.tap]
+
+    def allowed(self, batch: Batch) -> Tensor:
+        width = batch.items.shape[1]
+        causal = torch.ones(width, width, dtype=torch.bool).tril()
+        return (causal & batch.valid[:, None, :])[:, None]
+
+    def embed(self, batch: Batch) -> Tensor:
+        return nn.functional.one_hot(batch.items, self.config.hidden_size).double()
+
+    def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        values = self.embed(batch) if embeddings is None else embeddings
+        weights = self.salience[batch.items][:, None, None, :] * self.allowed(batch)
+        weights = self.tap(weights / weights.sum(-1, keepdim=True).clamp(min=1e-12))
+        mixed = (weights @ values[:, None])[:, 0]  # [B, L, d]
+        return mixed[torch.arange(len(mixed)), batch.rows]
+
+    def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
+        scores = hidden @ self.effect
+        scores = torch.cat([torch.full_like(scores[:, :1], -torch.inf), scores[:, 1:]], 1)
+        return scores if items is None else scores.gather(1, items)
+
+    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        return self.score(self(batch, embeddings))
+
+
+def data_of(*sequences: list[int], n_items: int = 5) -> SequenceData:
+    """Sequences of item ids, the last of each held out by the test split."""
+    return SequenceData(
+        name="hand",
+        items=np.concatenate(sequences).astype(np.int32),
+        times=None,
+        offsets=np.concatenate([[0], np.cumsum([len(s) for s in sequences])]).astype(np.int64),
+        item_ids=np.array(["[pad]", *(f"i{k}" for k in range(1, n_items + 1))], dtype=object),
+        user_ids=np.array([f"u{k}" for k in range(len(sequences))], dtype=object),
+    )
+
+
+def rank_by_hand(weights: dict[int, float], target: int) -> int:
+    """Rank of the target when the prediction row gives these weights to these items."""
+    total = sum(weights.values())
+    scores = sum(w / total * EFFECT[item] for item, w in weights.items())
+    return 1 + int((scores[1:] > scores[target]).sum())

@@ -1,0 +1,112 @@
+"""Data sets known by name, where to find them, and what the command line tells of one."""
+
+import difflib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+
+DATA_VARIABLE = "ATTENTION_WORKBENCH_DATA"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A data set known by name; counts are of interactions after the usual filters."""
+
+    name: str
+    n_users: int
+    n_items: int
+    n_interactions: int
+    obtain: str
+
+
+KNOWN = {
+    known.name: known
+    for known in (
+        Known("ml-100k", 943, 1_682, 100_000, "fetched at first use, then cached"),
+        Known("planted", 2_000, 200, 60_000, "generated: the cause of each item is known"),
+        Known(
+            "amazon-beauty",
+            22_363,
+            12_101,
+            198_502,
+            "RecBole files or 5-core reviews of Amazon 2014",
+        ),
+        Known(
+            "amazon-sports-outdoors",
+            *(35_598, 18_357, 296_337),
+            "RecBole files or 5-core reviews of Amazon 2014",
+        ),
+        Known(
+            "yelp", 30_431, 20_033, 316_354, "RecBole files of a slice of the Yelp open data set"
+        ),
+    )
+}
+BUILT_IN = ("ml-100k", "planted")
+
+
+def locate(source: str | Path) -> Path:
+    """The file or folder meant by a path, or by a name under ./data or $ATTENTION_WORKBENCH_DATA.
+
+    Raises WorkbenchError when there is none, with known names and what looks alike.
+    """
+    name = str(source)
+    places = [Path("."), Path("data")]
+    if os.environ.get(DATA_VARIABLE):
+        places.append(Path(os.environ[DATA_VARIABLE]))
+    try:
+        if not name.strip():
+            raise FileNotFoundError
+        path = Path(source).expanduser()
+        return next(place / path for place in places if (place / path).exists())
+    except (StopIteration, FileNotFoundError):
+        raise WorkbenchError(_not_found(name, places)) from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WorkbenchError(f"{name[:80]!r} is no path: {error}.") from error
+
+
+def _not_found(name: str, places: list[Path]) -> str:
+    if name in KNOWN:
+        return (
+            f"{name} is not here; get it ({KNOWN[name].obtain}) and give its path, or put it into "
+            f"./data or the folder named by {DATA_VARIABLE}."
+        )
+    path = Path(name)
+    beside = path.parent if path.parent.is_dir() else Path(".")
+    candidates = {known: known for known in KNOWN}
+    candidates |= {entry.name: str(entry) for place in (beside, *places) if place.is_dir()
+                   for entry in place.iterdir() if not entry.name.startswith(".")}  # fmt: skip
+    alike = [candidates[match] for match in difflib.get_close_matches(path.name, candidates, n=3)]
+    hint = f"; did you mean {' or '.join(dict.fromkeys(alike))}?" if alike else "."
+    return f"{name!r} is neither a file nor a known data set ({', '.join(KNOWN)}){hint}"
+
+
+def describe(data: SequenceData) -> dict[str, Any]:
+    """What a data set is, JSON-able: counts, density, lengths, ties, times, origin, checksum.
+
+    `density` is interactions over users times items; `span` is the first and last date in UTC.
+    """
+    quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
+    span = None
+    if data.times is not None:
+        ends = np.array([data.times.min(), data.times.max()], "datetime64[s]")
+        span = [str(end)[:10] for end in ends]
+    return {
+        "name": data.name,
+        "users": data.n_users,
+        "items": data.n_items,
+        "interactions": data.n_interactions,
+        "density": data.n_interactions / (data.n_users * data.n_items),
+        "history_length": dict(zip(("min", "q25", "median", "q75", "max"), quantiles, strict=True))
+        | {"mean": float(data.lengths.mean())},
+        "tie_share": data.provenance.get("tie_share"),
+        "span": span,
+        "titles": data.titles is not None,
+        "checksum": data.checksum,
+        "provenance": data.provenance,
+    }

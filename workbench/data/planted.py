@@ -1,0 +1,169 @@
+"""Planted data: sequences in which the item that causes the next one is known.
+
+At every position chance decides, in this order: with probability `noise` a noise item comes
+(uniformly, from a block of the catalogue that means nothing); else with probability `signal` the
+rule speaks, if its cause is there; else an item is drawn by popularity.
+
+Rules:
+
+- *content*: a few items are causes; the most recent cause in the history, wherever it is, produces
+  its effect.
+- *distance*: the item `lag` positions back, whatever it is, produces its effect.
+- *content-and-distance*: the item `lag` positions back produces its effect if it is a cause.
+- *conjunction*: causes are of two kinds; the most recent of each produce, together, an effect
+  which neither tells alone.
+
+The effect of a cause is another cause (for *distance*, every item is one). That is what makes the
+recorded cause the only source: given it, nothing else in the history says more about the next item.
+Were effects repeated, the earlier effect would tell as much as the cause, and "which item was it?"
+would have two right answers.
+"""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from workbench.data.planted_bayes import hit_rate
+from workbench.data.planted_settings import PlantedSettings, Rule
+from workbench.data.sequences import PAD, SequenceData
+from workbench.errors import WorkbenchError
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, eq=False)
+class Planted:
+    """Planted data and their truth.
+
+    `causes` [n], aligned with `data.items`: the position within the user's sequence of the item
+    that produced this one, -1 where chance did. `second_causes` [n]: likewise the second cause of
+    a conjunction, else -1. In a case whose history is `data.items[start:end]` and whose target is
+    `data.items[end]`, the cause stands at `data.offsets[user] + causes[end] - start`.
+
+    `effects`: [n_items+1], the effect of each item (0: none); for a conjunction
+    [n_items+1, n_items+1], the effect of a cause of the first and one of the second kind.
+    """
+
+    data: SequenceData
+    causes: np.ndarray
+    second_causes: np.ndarray
+    effects: np.ndarray
+    settings: PlantedSettings
+
+    def bayes_hit_rate(self, k: int = 1, position: int | None = None) -> float:
+        """Expected Hit@k of one who knows the rule, at `position` (default: the last)."""
+        at = self.settings.length - 1 if position is None else position
+        return hit_rate(self.settings, self.effects, k, at)
+
+
+def planted(rule: Rule = "content", **settings: float) -> Planted:
+    """Generate planted data; `settings` are the fields of `PlantedSettings`.
+
+    The same settings give the same data. Raises WorkbenchError for impossible settings.
+    """
+    try:
+        setting = PlantedSettings(rule=rule, **settings)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise WorkbenchError(f"planted: {error}.") from error
+    rng = np.random.default_rng(setting.seed)
+    effects = _effects(setting, rng)
+    shape = n_users, length = setting.n_users, setting.length
+    is_noise = rng.random(shape) < setting.noise
+    speaks = rng.random(shape) < setting.signal
+    noise = rng.integers(setting.n_items - setting.n_noise + 1, setting.n_items + 1, shape)
+    popular = rng.choice(setting.n_items + 1, shape, p=setting.popularity())
+
+    items = np.where(is_noise, noise, popular)  # [n_users, length]
+    causes = np.full((2, *shape), -1)
+    latest = np.full((2, n_users), -1)  # most recent cause of either kind
+    users = np.arange(n_users)
+    for t in range(length):
+        if setting.rule == "conjunction":
+            present = (latest >= 0).all(axis=0)
+            effect = effects[items[users, latest[0]], items[users, latest[1]]]
+        else:
+            if setting.rule != "content":
+                latest[0] = t - setting.lag if t >= setting.lag else -1
+            effect = effects[items[users, latest[0]]]
+            present = (latest[0] >= 0) & (effect > 0)
+        fired = present & speaks[:, t] & ~is_noise[:, t]
+        items[fired, t] = effect[fired]
+        causes[:, fired, t] = latest[:, fired]
+        for kind in range(2):
+            latest[kind, _is_cause(setting, items[:, t], kind)] = t
+    if setting.rule != "conjunction":
+        causes[1] = -1
+    result = Planted(
+        _sequences(setting, items), causes[0].ravel(), causes[1].ravel(), effects, setting
+    )
+    for k in (1, 10):
+        result.data.provenance[f"bayes_hit@{k}"] = result.bayes_hit_rate(k)
+    return result
+
+
+def permute_sequences(data: SequenceData, seed: int = 0) -> SequenceData:
+    """The null: each user's items in random order, so that no position has a cause.
+
+    Times, users and the items of each user stay as they are.
+    """
+    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    shuffled = np.lexsort((np.random.default_rng(seed).random(len(owners)), owners))
+    return SequenceData(
+        name=f"{data.name}-permuted",
+        items=data.items[shuffled],
+        times=data.times,
+        offsets=data.offsets,
+        item_ids=data.item_ids,
+        user_ids=data.user_ids,
+        titles=data.titles,
+        provenance={**data.provenance, "permuted_with_seed": seed},
+    )
+
+
+def _is_cause(setting: PlantedSettings, items: np.ndarray, kind: int) -> np.ndarray:
+    if setting.rule == "conjunction":
+        half = setting.n_causes // 2
+        low, high = (1, half) if kind == 0 else (half + 1, setting.n_causes)
+        return (items >= low) & (items <= high)
+    return items <= setting.n_causes
+
+
+def _effects(setting: PlantedSettings, rng: np.random.Generator) -> np.ndarray:
+    n, half = setting.n_causes, setting.n_causes // 2
+    if setting.rule == "conjunction":
+        # a cause of either kind by a coin, but never one of the two that produced it
+        table = np.zeros((setting.n_items + 1, setting.n_items + 1), np.int64)
+        first, second = np.arange(half)[:, None], np.arange(n - half)[None, :]
+        other_first = 1 + (first + rng.integers(1, half, (half, n - half))) % half
+        step = rng.integers(1, n - half, (half, n - half))
+        other_second = half + 1 + (second + step) % (n - half)
+        coin = rng.random((half, n - half)) < 0.5
+        table[1 : half + 1, half + 1 : n + 1] = np.where(coin, other_first, other_second)
+        return table
+    # one ring through all causes: no item is its own effect, and each is the effect of one
+    size = setting.n_items if setting.rule == "distance" else n
+    ring = 1 + rng.permutation(size)
+    effects = np.zeros(setting.n_items + 1, np.int64)
+    effects[ring] = np.roll(ring, -1)
+    return effects
+
+
+def _sequences(setting: PlantedSettings, items: np.ndarray) -> SequenceData:
+    n_users, length = items.shape
+    first_noise = setting.n_items - setting.n_noise + 1
+    kinds = [
+        "noise" if i >= first_noise
+        else "cause" if i <= setting.n_causes and setting.rule != "distance"
+        else "item"
+        for i in range(1, setting.n_items + 1)
+    ]  # fmt: skip
+    return SequenceData(
+        name="planted",
+        items=items.ravel().astype(np.int32),
+        times=np.tile(np.arange(length, dtype=np.int64) * DAY, n_users),
+        offsets=np.arange(n_users + 1, dtype=np.int64) * length,
+        item_ids=np.array([PAD, *map(str, range(1, setting.n_items + 1))], dtype=object),
+        user_ids=np.array([*map(str, range(1, n_users + 1))], dtype=object),
+        titles=[PAD, *(f"{kind} {i}" for i, kind in enumerate(kinds, 1))],
+        provenance={"source": "planted", "reader": "planted", "settings": asdict(setting)},
+    )

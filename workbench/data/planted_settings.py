@@ -1,0 +1,75 @@
+"""What planted data are made with, and how likely chance makes each item."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from workbench.errors import WorkbenchError
+
+Rule = Literal["content", "distance", "content-and-distance", "conjunction"]
+NOISE_BLOCK = 0.25  # share of the catalogue that is noise items
+
+
+@dataclass(frozen=True)
+class PlantedSettings:
+    """What a planted data set is made with.
+
+    `signal`: how often the rule, rather than popularity, produces an item that is not noise.
+    `noise`: share of noise items among all. `cause_share`: share of causes in the popularity, all
+    causes alike; the other items follow Zipf's law. Ids: causes, then plain items, then noise.
+    """
+
+    rule: Rule = "content"
+    n_users: int = 2000
+    n_items: int = 200
+    length: int = 30
+    signal: float = 0.8
+    noise: float = 0.5
+    n_causes: int = 20
+    cause_share: float = 0.5
+    lag: int = 4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.rule not in get_args(Rule):
+            raise WorkbenchError(
+                f"rule={self.rule!r} is not known; choose one of {', '.join(get_args(Rule))}."
+            )
+        for name in ("signal", "noise", "cause_share"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise WorkbenchError(f"{name}={getattr(self, name)} must lie between 0 and 1.")
+        for name, least, most in (
+            ("n_users", 1, 10**8),
+            ("length", 3, 10**6),
+            ("n_items", 8, 5_000 if self.rule == "conjunction" else 10**6),
+            ("n_causes", 4, self.n_items // 2),
+            ("lag", 1, self.length - 1),
+        ):
+            if not least <= getattr(self, name) <= most:
+                raise WorkbenchError(
+                    f"{name}={getattr(self, name)} must lie between {least} and {most}."
+                )
+
+    @property
+    def n_noise(self) -> int:
+        return max(1, int(NOISE_BLOCK * self.n_items))
+
+    def popularity(self) -> np.ndarray:
+        """Probability of each item under popularity, [n_items+1], 0 for padding and noise."""
+        n_plain = self.n_items - self.n_noise
+        shares = np.zeros(self.n_items + 1)
+        if self.rule == "distance":  # causes are no kind of their own
+            shares[1 : n_plain + 1] = 1 / np.arange(1, n_plain + 1)
+            return shares / shares.sum()
+        plain = slice(self.n_causes + 1, n_plain + 1)
+        shares[plain] = 1 / np.arange(1, n_plain - self.n_causes + 1)
+        shares[plain] *= (1 - self.cause_share) / shares[plain].sum()
+        shares[1 : self.n_causes + 1] = self.cause_share / self.n_causes
+        return shares
+
+    def chance(self, signal: float = 0.0) -> np.ndarray:
+        """Probability of each item, [n_items+1], leaving out what a rule of `signal` takes."""
+        mixture = (1 - self.noise) * (1 - signal) * self.popularity()
+        mixture[-self.n_noise :] = self.noise / self.n_noise
+        return mixture

@@ -1,0 +1,83 @@
+"""Amazon reviews: JSON lines (2014, 2018, 2023) and the ratings-only CSV files."""
+
+import re
+from contextlib import closing
+from itertools import islice
+from pathlib import Path
+
+from workbench.data.readers import jsonl, table
+from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines
+from workbench.errors import WorkbenchError
+
+# user, item and time as the releases of 2014/2018 and of 2023 call them
+FIELDS = (("reviewerID", "asin", "unixReviewTime"), ("user_id", "parent_asin", "timestamp"))
+ASIN = re.compile(r"B[0-9A-Z]{9}|[0-9]{9}[0-9X]")
+USER = re.compile(r"A[0-9A-Z]{9,30}")
+
+
+def detect(path: Path) -> bool:
+    if not path.is_file() or data_suffix(path) not in (".json", ".jsonl", ".csv"):
+        return False
+    if data_suffix(path) == ".csv":
+        rows = _sample(path)
+        return bool(rows) and len(rows[0]) == 4 and _order(rows) is not None
+    return any(set(fields) <= set(jsonl.first_object(path)) for fields in FIELDS)
+
+
+def read(path: Path, options: Options) -> Interactions:
+    """Read reviews, with titles from the `meta_` file of the same category where it lies beside.
+
+    Ratings-only CSV files have no header and come as user, item, rating, time (2014) or as item,
+    user, rating, time (2018); which one is told by the form of the ids, or else by positions in
+    `options.columns`.
+    """
+    if path.is_dir():
+        raise WorkbenchError(f"{path} is a folder; name the reviews file in it.")
+    if data_suffix(path) == ".csv":
+        columns = options.columns or _order(_sample(path))
+        if columns is None:
+            raise WorkbenchError(
+                f"{path}: cannot tell users from items by their ids; say which column is which, "
+                "columns={'user': 0, 'item': 1, 'time': 3} counted from 0."
+            )
+        return table.read(path, Options(columns, options.encoding))
+    if options.columns:
+        raise WorkbenchError("Amazon reviews have fixed fields; leave columns out.")
+    first = jsonl.first_object(path)
+    fields = next((names for names in FIELDS if set(names) <= set(first)), None)
+    if fields is None:
+        raise WorkbenchError(
+            f"{path}, line 1: neither {', '.join(FIELDS[0])} nor {', '.join(FIELDS[1])} are there."
+        )
+    user, item, time = fields
+    meta = _meta_file(path)
+    titles = None if meta is None else jsonl.read_titles(meta, item, "title")
+    return jsonl.read_interactions(path, user, item, time, number=True, titles=titles)
+
+
+def _meta_file(path: Path) -> Path | None:
+    """`meta_Beauty.json.gz` for `reviews_Beauty_5.json.gz`, `Beauty_5.json` or `Beauty.jsonl`."""
+    category = re.sub(r"\.jsonl?(\.gz)?$", "", path.name)
+    category = re.sub(r"_5$", "", category.removeprefix("reviews_"))
+    names = (f"meta_{category}{end}" for end in (".jsonl", ".jsonl.gz", ".json", ".json.gz"))
+    return next((path.with_name(name) for name in names if path.with_name(name).exists()), None)
+
+
+def _sample(path: Path) -> list[list[str]]:
+    with closing(decoded_lines(path, "latin-1")) as lines:
+        return [line.strip().split(",") for line in islice(lines, 1000)]
+
+
+def _order(rows: list[list[str]]) -> dict[str, str | int] | None:
+    """Which of the first two columns holds items; None when the form of the ids does not say."""
+    users, items = (
+        [
+            all(len(row) > column and form.fullmatch(row[column]) for row in rows)
+            for column in (0, 1)
+        ]
+        for form in (USER, ASIN)
+    )
+    for user, item in ((0, 1), (1, 0)):
+        if users[user] and items[item] and not (users[item] and items[user]):
+            return {"user": user, "item": item, "time": 3}
+    return None

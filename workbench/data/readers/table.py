@@ -1,0 +1,148 @@
+"""CSV, TSV and Parquet files whose columns the user names, or that bear a usual name."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from workbench.data.readers.base import (
+    PARSE_ERRORS,
+    Interactions,
+    Options,
+    brief,
+    data_suffix,
+    epoch,
+    first_line,
+    titles_by_item,
+)
+from workbench.data.readers.text import Layout, header_names, read_interactions
+from workbench.errors import WorkbenchError
+
+USUAL = {
+    "user": ("user", "user_id", "userid", "uid", "reviewerid", "customer_id", "session_id"),
+    "item": ("item", "item_id", "itemid", "iid", "parent_asin", "asin", "movieid", "movie_id",
+             "product_id", "productid", "business_id"),
+    "time": ("time", "timestamp", "unixreviewtime", "date", "datetime"),
+    "title": ("title", "item_title", "item_name"),
+}  # fmt: skip
+REQUIRED = ("user", "item")
+
+
+def detect(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    if data_suffix(path) == ".parquet":
+        return True
+    if data_suffix(path) not in (".csv", ".tsv", ".txt", ".tab"):
+        return False
+    line = first_line(path, "latin-1")
+    names = {name.strip().strip('"').lower() for name in line.split(guess_delimiter(path, line))}
+    return all(names & set(USUAL[role]) for role in REQUIRED)
+
+
+def read(path: Path, options: Options) -> Interactions:
+    """Read a table. `options.columns` maps user, item, time and title to columns of the file.
+
+    Roles left out are looked for under their usual names (`user_id`, `item_id`, `timestamp`, ...).
+    Positions counted from 0 instead of names say that a text file has no header.
+    """
+    if path.is_dir():
+        raise WorkbenchError(f"{path} is a folder; name the table in it.")
+    if data_suffix(path) == ".parquet":
+        return _read_parquet(path, options)
+    line = first_line(path, options.encoding)
+    delimiter = guess_delimiter(path, line)
+    chosen = options.columns or {}
+    positions = [value for value in chosen.values() if isinstance(value, int)]
+    if positions and len(positions) < len(chosen):
+        raise WorkbenchError(f"columns={dict(chosen)} mixes names and positions; use one of them.")
+    if positions:
+        names = tuple(str(number) for number in range(line.count(delimiter) + 1))
+        roles = {role: str(position) for role, position in chosen.items()}
+        _check(path, roles, names)
+    else:
+        names = header_names(path, delimiter, quoted=True, encoding=options.encoding)
+        roles = choose(path, names, chosen)
+    layout = Layout(
+        path=path,
+        names=names,
+        user=roles["user"],
+        item=roles["item"],
+        time=roles.get("time"),
+        title=roles.get("title"),
+        delimiter=delimiter,
+        quoted=True,
+        header=not positions,
+        encoding=options.encoding,
+    )
+    return read_interactions(layout)
+
+
+def guess_delimiter(path: Path, line: str) -> str:
+    """A tab in .tsv files; elsewhere whichever of comma, tab, semicolon and bar comes most."""
+    if data_suffix(path) in (".tsv", ".tab"):
+        return "\t"
+    return max((",", "\t", ";", "|"), key=line.count)
+
+
+def choose(path: Path, names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:
+    """Role -> column: what the user says, then the usual names. Raises when one is missing."""
+    names = tuple(names)
+    roles = {role: str(name) for role, name in chosen.items()}
+    lowered = {name.lower(): name for name in reversed(names)}
+    for role, usual in USUAL.items():
+        found = next((lowered[name] for name in usual if name in lowered), None)
+        if role not in roles and found is not None and found not in roles.values():
+            roles[role] = found
+    _check(path, roles, names)
+    return roles
+
+
+def _check(path: Path, roles: Mapping[str, str], names: tuple[str, ...]) -> None:
+    for role in sorted({*REQUIRED, *roles}):
+        if role not in USUAL:
+            raise WorkbenchError(f"columns: {role!r} is none of {', '.join(USUAL)}.")
+        if roles.get(role) not in names:
+            missing = f"no column {roles[role]!r}" if role in roles else f"no {role} column"
+            raise WorkbenchError(
+                f"{path}, line 1: {missing} among {', '.join(names)[:200]}; "
+                f"name it, columns={{{role!r}: ...}}."
+            )
+
+
+def _read_parquet(path: Path, options: Options) -> Interactions:
+    try:
+        schema = pq.read_schema(path)
+        repeated = [name for name in schema.names if schema.names.count(name) > 1]
+        if repeated:
+            raise WorkbenchError(f"{path}: two columns are called {repeated[0]!r}; rename one.")
+        roles = choose(path, schema.names, options.columns or {})
+        table = pq.read_table(path, columns=list(dict.fromkeys(roles.values())))
+        if not table.num_rows:
+            raise WorkbenchError(f"{path} has no interactions.")
+        users, items = (_tokens(table[roles[role]], path, roles[role]) for role in REQUIRED)
+        titles = None
+        if "title" in roles:
+            titles = titles_by_item(items, table[roles["title"]].cast(pa.string()))
+        if "time" not in roles:
+            return Interactions(users, items, None, titles)
+        try:
+            times, unit = epoch(table[roles["time"]])
+        except ValueError as error:
+            raise WorkbenchError(f"{path}: column {roles['time']}: {error}.") from error
+        return Interactions(users, items, times, titles, unit)
+    except WorkbenchError:
+        raise
+    except PARSE_ERRORS as error:
+        raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
+
+
+def _tokens(column: pa.ChunkedArray, path: Path, name: str) -> pa.ChunkedArray:
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    tokens = column.cast(kind).cast(pa.string())
+    row = pc.index(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(tokens), ""), True), True).as_py()
+    if row >= 0:
+        raise WorkbenchError(f"{path}, row {row + 1}: {name} is missing.")
+    return tokens

@@ -1,0 +1,34 @@
+"""The Yelp open data set: reviews as JSON lines, names of businesses in a file beside them."""
+
+from pathlib import Path
+
+from workbench.data.readers import jsonl
+from workbench.data.readers.base import Interactions, Options, data_suffix
+from workbench.errors import WorkbenchError
+
+REVIEWS = "yelp_academic_dataset_review.json"
+FIELDS = ("user_id", "business_id", "date")
+
+
+def detect(path: Path) -> bool:
+    if path.is_dir():
+        return (path / REVIEWS).exists()
+    return (
+        path.is_file()
+        and data_suffix(path) in (".json", ".jsonl")
+        and set(FIELDS) <= set(jsonl.first_object(path))
+    )
+
+
+def read(path: Path, options: Options) -> Interactions:
+    """Read the reviews file, or the one in a folder; names come from `..._business.json`."""
+    if options.columns:
+        raise WorkbenchError("Yelp reviews have fixed fields; leave columns out.")
+    file = path / REVIEWS if path.is_dir() else path
+    if not file.exists():
+        raise WorkbenchError(f"{path} holds no {REVIEWS}.")
+    businesses = file.with_name(file.name.replace("review", "business"))
+    titles = None
+    if businesses != file and businesses.exists():
+        titles = jsonl.read_titles(businesses, "business_id", "name")
+    return jsonl.read_interactions(file, *FIELDS, number=False, titles=titles)

@@ -1,0 +1,231 @@
+"""`SequenceData`: every user's items in the order of time, as flat arrays."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from workbench.errors import WorkbenchError
+
+PAD = "[pad]"
+Duplicates = Literal["keep", "first", "last", "consecutive"]
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceData:
+    """Interactions as flat arrays: user after user, each user's by time, ties in file order.
+
+    Item ids run from 1 to `n_items`; 0 is padding. User `u` owns `items[offsets[u]:offsets[u+1]]`.
+
+    Shapes: `items` int32 [n]; `times` int64 [n], seconds, or None where the source has none;
+    `offsets` int64 [n_users+1]; `item_ids` raw tokens [n_items+1], the first being "[pad]";
+    `user_ids` raw tokens [n_users]; `titles` [n_items+1] or None. `provenance` is JSON-able and
+    tells where the data came from and what was dropped on the way.
+    """
+
+    name: str
+    items: np.ndarray
+    times: np.ndarray | None
+    offsets: np.ndarray
+    item_ids: np.ndarray
+    user_ids: np.ndarray
+    titles: list[str] | None = None
+    provenance: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_users(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_items(self) -> int:
+        return len(self.item_ids) - 1
+
+    @property
+    def n_interactions(self) -> int:
+        return len(self.items)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Interactions of each user, int64 [n_users]."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over items, times, offsets and raw tokens; names and titles do not enter."""
+        digest = hashlib.sha256()
+        for array, kind in ((self.items, "<i4"), (self.times, "<i8"), (self.offsets, "<i8")):
+            data = b"none" if array is None else array.astype(kind).tobytes()
+            digest.update(len(data).to_bytes(8, "little") + data)
+        for tokens in (self.item_ids, self.user_ids):
+            digest.update(json.dumps(tokens.tolist()).encode())
+        return digest.hexdigest()
+
+    def history(self, user: int) -> np.ndarray:
+        """Items of user index `user`, oldest first (a view)."""
+        return self.items[self.offsets[user] : self.offsets[user + 1]]
+
+    def title(self, item: int) -> str:
+        """What to call an item: its title, or its raw token where there is none."""
+        return str(self.item_ids[item]) if self.titles is None else self.titles[item]
+
+
+def from_interactions(
+    users: Any,
+    items: Any,
+    times: Any = None,
+    *,
+    name: str = "data",
+    titles: Mapping[str, str] | None = None,
+    min_user: int = 2,
+    min_item: int = 1,
+    duplicates: Duplicates = "keep",
+    provenance: Mapping[str, Any] | None = None,
+) -> SequenceData:
+    """Build `SequenceData` from three parallel columns, one row per interaction.
+
+    Rows are ordered by user and time; equal times keep the order of the rows, as does everything
+    when `times` is None. `duplicates` says what becomes of a repeated (user, item): all are kept,
+    the first or the last in time is kept, or only direct repetitions are dropped. Then users with
+    fewer than `min_user` and items with fewer than `min_item` interactions are dropped, again and
+    again until nothing changes (the k-core). Users of a single interaction offer nothing to
+    predict from, hence the default of 2. What remains is numbered by first appearance in the
+    rows, which is RecBole's numbering.
+
+    `users` and `items` may be arrays, pandas or Arrow columns; `times` numbers, in seconds.
+    Raises WorkbenchError for missing or negative values, or when nothing is left.
+    """
+    if duplicates not in get_args(Duplicates):
+        choices = ", ".join(get_args(Duplicates))
+        raise WorkbenchError(f"duplicates={duplicates!r} is not known; choose one of {choices}.")
+    if min_user < 1 or min_item < 1:
+        raise WorkbenchError(f"min_user={min_user} and min_item={min_item} must be 1 or more.")
+    user_codes, user_tokens = _encode(users, "user")
+    item_codes, item_tokens = _encode(items, "item")
+    n_rows = len(user_codes)
+    clock = None if times is None else _clock(times)
+    if len(item_codes) != n_rows or (clock is not None and len(clock) != n_rows):
+        raise WorkbenchError("users, items and times differ in length; give one of each per row.")
+
+    # both sorts are stable, so that ties keep the order of the rows
+    order = (
+        np.argsort(user_codes, kind="stable") if clock is None else np.lexsort((clock, user_codes))
+    )
+    rows, dropped = _core(order, user_codes, item_codes, duplicates, min_user, min_item)
+    if not len(rows):
+        raise WorkbenchError(
+            f"{name}: of {n_rows:,} interactions none is left after keeping users with at least "
+            f"{min_user} and items with at least {min_item}; lower min_user or min_item."
+        )
+
+    # numbered by first appearance in the rows, not in time
+    in_file_order = np.sort(rows)
+    new_users, kept_users = _renumber(user_codes, in_file_order)
+    new_items, kept_items = _renumber(item_codes, in_file_order)
+    owners = new_users[user_codes[rows]]
+    regroup = np.argsort(owners, kind="stable")
+    rows, owners = rows[regroup], owners[regroup]
+    item_ids = np.concatenate([np.array([PAD], dtype=object), item_tokens[kept_items]])
+    return SequenceData(
+        name=name,
+        items=(new_items[item_codes[rows]] + 1).astype(np.int32),
+        times=None if clock is None else np.floor(clock[rows]).astype(np.int64),
+        offsets=np.concatenate([[0], np.cumsum(np.bincount(owners))]).astype(np.int64),
+        item_ids=item_ids,
+        user_ids=user_tokens[kept_users],
+        titles=None if titles is None else [PAD, *(titles.get(t, t) for t in item_ids[1:])],
+        provenance={
+            **(provenance or {}),
+            "rows_read": n_rows,
+            "rows_dropped": dropped,
+            "filters": {"min_user": min_user, "min_item": min_item},
+            "duplicates": duplicates,
+            "tie_share": None if clock is None else _tie_share(clock[rows], owners),
+        },
+    )
+
+
+def _encode(values: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Codes int32 [n] and the tokens they stand for (str objects)."""
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        column = column.unify_dictionaries().combine_chunks()
+        if column.null_count:
+            raise WorkbenchError(f"a row has no {what}; drop it or fill it in.")
+        if isinstance(column, pa.ChunkedArray):  # no chunk at all
+            return np.empty(0, np.int32), np.empty(0, object)
+        names = column.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
+        return column.indices.to_numpy().astype(np.int32, copy=False), names.astype(object)
+    codes, uniques = pd.factorize(values if isinstance(values, pd.Series) else np.asarray(values))
+    if len(codes) and codes.min() < 0:
+        raise WorkbenchError(f"a row has no {what}; drop it or fill it in.")
+    return codes.astype(np.int32), np.array([str(token) for token in uniques], dtype=object)
+
+
+def _clock(times: Any) -> np.ndarray:
+    clock = np.asarray(times)
+    if clock.dtype.kind not in "iuf":
+        raise WorkbenchError(f"times are {clock.dtype}, not numbers; give seconds.")
+    if not np.isfinite(clock).all() or (clock < 0).any() or (clock >= 2.0**63).any():
+        raise WorkbenchError("a time is missing, negative or not finite; give seconds since 1970.")
+    return clock
+
+
+def _core(
+    rows: np.ndarray,
+    users: np.ndarray,
+    items: np.ndarray,
+    duplicates: Duplicates,
+    min_user: int,
+    min_item: int,
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Indices of the rows that survive, in the order given, and how many fell to which rule."""
+    dropped = {"duplicates": 0, "rare_users": 0, "rare_items": 0}
+    while True:
+        before = len(rows)
+        for rule, threshold in (
+            ("duplicates", None),
+            ("rare_users", (users, min_user)),
+            ("rare_items", (items, min_item)),
+        ):
+            if threshold is None:
+                keep = _not_repeated(users[rows], items[rows], duplicates)
+            else:
+                codes = threshold[0][rows]
+                keep = (np.bincount(codes) >= threshold[1])[codes]
+            dropped[rule] += int(len(keep) - keep.sum())
+            rows = rows[keep]
+        if len(rows) == before:
+            return rows, dropped
+
+
+def _not_repeated(users: np.ndarray, items: np.ndarray, policy: Duplicates) -> np.ndarray:
+    keep = np.ones(len(users), bool)
+    if policy == "consecutive":
+        keep[1:] = (users[1:] != users[:-1]) | (items[1:] != items[:-1])
+    elif policy != "keep":
+        pairs = users.astype(np.int64) << 32 | items
+        keep = ~pd.Series(pairs).duplicated(keep=policy).to_numpy()
+    return keep
+
+
+def _renumber(codes: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Old code -> new number by first appearance in `rows` (-1: gone); new number -> old code."""
+    _, kept = pd.factorize(codes[rows])
+    numbers = np.full(codes.max() + 1, -1, np.int64)
+    numbers[kept] = np.arange(len(kept))
+    return numbers, kept
+
+
+def _tie_share(clock: np.ndarray, owners: np.ndarray) -> float:
+    """Share of neighbouring interactions of one user that carry the same time."""
+    neighbours = owners[1:] == owners[:-1]
+    ties = neighbours & (clock[1:] == clock[:-1])
+    return float(ties.sum() / max(neighbours.sum(), 1))

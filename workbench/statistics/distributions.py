@@ -1,0 +1,94 @@
+"""Divergence of score distributions, and entropy of attention weights against its bounds."""
+
+import math
+
+import torch
+from torch import Tensor
+
+CHUNK_NUMBERS = 1_000_000  # scores in float64 at a time
+
+
+def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
+    """Jensen-Shannon divergence of the softmax of two sets of scores, in nats, 0 to log 2.
+
+    H((p + q) / 2) - (H(p) + H(q)) / 2 (Lin, IEEE Trans. Information Theory 1991).
+
+    Args:
+        p_logits, q_logits: [B, V]; -inf is a probability of 0.
+
+    Returns:
+        [B] float64; NaN where a row holds NaN, +inf or nothing but -inf.
+    """
+    rows = max(1, CHUNK_NUMBERS // max(1, p_logits.shape[1]))
+    parts = [
+        _jensen_shannon(p.double(), q.double())
+        for p, q in zip(p_logits.split(rows), q_logits.split(rows), strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def _jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
+    p, q = p_logits.softmax(-1), q_logits.softmax(-1)  # [b, V]
+    # Summed term by term: equal probabilities cancel to 0 exactly.
+    terms = torch.special.entr((p + q) / 2) - (torch.special.entr(p) + torch.special.entr(q)) / 2
+    return terms.sum(-1).clamp(min=0)  # [b]
+
+
+def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
+    """Shannon entropy of each row of weights over its allowed keys, in nats; 0 log 0 = 0.
+
+    Args:
+        weights: [..., K], each row a distribution over its allowed keys.
+        allowed: bool, broadcast to `weights`.
+
+    Returns:
+        [...] float64; NaN for a row without an allowed key.
+    """
+    allowed = allowed.expand_as(weights)
+    nats = torch.special.entr(weights.double().masked_fill(~allowed, 0)).sum(-1)
+    return nats.masked_fill(~allowed.any(-1), torch.nan)
+
+
+def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
+    """`entropy` as a share of its upper bound, [...]; NaN where a single key leaves no choice."""
+    n_allowed = allowed.expand_as(weights).sum(-1)
+    share = entropy(weights, allowed) / entropy_bound(n_allowed)
+    return share.masked_fill(n_allowed < 2, torch.nan)
+
+
+def entropy_bound(n_allowed: Tensor) -> Tensor:
+    """log n, the entropy of uniform attention over n keys: the most there can be, in nats."""
+    return n_allowed.double().log()
+
+
+def calibrated_entropy_bound(n_allowed: Tensor) -> Tensor:
+    """The least entropy of a softmax over n scores in [0, 1], in nats: AC's last softmax.
+
+    The entropy H = log Z - sum w s changes with one score at the rate w (mean - s), where mean is
+    sum w s: along each score it rises, then falls, so its minimum lies where every score is 0 or 1.
+    With m ones, Z = n + (e - 1) m and H = log Z - e m / Z, least at m = n / (e - 1)^2 if m need
+    not be whole; so one of the two whole numbers beside it. Over many keys the bound is
+    0.1233 nats under log n.
+
+    Args:
+        n_allowed: [...] numbers of keys, at least 1.
+
+    Returns:
+        [...] float64.
+    """
+    n = n_allowed.double()
+    best = n / (math.e - 1) ** 2
+
+    def with_ones(m: Tensor) -> Tensor:
+        total = n + (math.e - 1) * m
+        return total.log() - math.e * m / total
+
+    return torch.minimum(with_ones(best.floor()), with_ones(best.ceil()))
+
+
+def calibrated_weight_bound(n_allowed: Tensor) -> Tensor:
+    """The largest weight a softmax over n scores in [0, 1] can give: one score at 1, others at 0.
+
+    e / (e + n - 1), 5.3 % for 50 keys.
+    """
+    return math.e / (math.e + n_allowed.double() - 1)
