@@ -44,7 +44,7 @@ class Section:
 
 def slug(*parts: str) -> str:
     """A file name or anchor of these words."""
-    return "-".join(parts).lower().replace(" ", "-").replace("_", "-")
+    return "-".join(parts).lower().replace(" ", "-").replace("_", "-").replace("@", "-at-")
 
 
 def images(figure: Figure) -> tuple[bytes, bytes]:
@@ -58,6 +58,11 @@ def images(figure: Figure) -> tuple[bytes, bytes]:
         made.append(buffer.getvalue())
         figure.set_layout_engine("none")  # laid out once; again would take as long and move nothing
     return made[0], made[1]
+
+
+def readable_width(png: bytes) -> int:
+    """The width in pixels below which a picture's smallest type cannot be read."""
+    return int.from_bytes(png[16:20]) * 4 // 5  # the header of a PNG holds its width there
 
 
 def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
@@ -106,6 +111,7 @@ def render(sections: list[Section], pictures: dict[str, bytes], **facts: Any) ->
         pictures=pictures,
         slug=slug,
         readable=readable,
+        readable_width=readable_width,
         long_table=LONG_TABLE,
         glossary=GLOSSARY,
         **facts,

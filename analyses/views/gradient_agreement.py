@@ -24,9 +24,9 @@ CAPTIONS = {
     "prediction row) and gradient importance of the same items; 1 = the same order, 0 = unrelated, "
     "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
     "middle half of the users, whiskers 5 to 95 %, the dot is the mean. " + CAUTION,
-    "by-layer-and-head": "Mean tau-b with its 95 % interval by layer (mean over heads) and by "
+    "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) and by "
     "head, input x gradient of the held-out item. " + CAUTION,
-    "by-length": "Mean tau-b with its 95 % interval by history length. Short histories have few "
+    "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short histories have few "
     "pairs to order, so their taus scatter more. " + CAUTION,
     "by method and target": "Mean over layers and heads. Significant: p below 0.05 for that user, "
     "of which 5 % are expected by chance. Input x gradient and saliency with attention detached "
@@ -163,8 +163,8 @@ def plot(frame: pd.DataFrame) -> dict[str, Figure]:
     with style.context():
         return {
             "distribution": _distribution(_whole(frame)),
-            "by-layer-and-head": _by_layer_and_head(_headline(frame)),
-            "by-length": _by_length(_whole(_headline(frame))),
+            "agreement by layer and head": _by_layer_and_head(_headline(frame)),
+            "agreement by history length": _by_length(_whole(_headline(frame))),
         }
 
 

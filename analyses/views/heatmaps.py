@@ -104,7 +104,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
             fontsize=8,
         )
     panels[-1].set_xticks(range(len(titles)), titles, rotation=90, fontsize=8)
-    figure.suptitle(f"Prediction row: {who}; oldest item left, scale 0 to max per panel")
+    figure.suptitle(f"Prediction row, oldest item left, scale 0 to max per panel\n{who}")
     return figure
 
 
@@ -133,5 +133,5 @@ def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
     for panel in panels[-1]:
         panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
     part = f"last {LAST} shown, " if start else ""
-    figure.suptitle(f"{who}; {part}scale 0 to max per panel")
+    figure.suptitle(f"{who}\n{part}scale 0 to max per panel")
     return figure

@@ -20,16 +20,16 @@ MEASURES = {
 }
 HEADLINE_ROWS = "prediction"
 CAPTIONS = {
-    "effect-on-ndcg": "How much NDCG@10 changes when attention weights are edited in all layers "
+    "effect on NDCG@10": "How much NDCG@10 changes when attention weights are edited in all layers "
     "and the whole model runs again: mean over users with its 95 % paired bootstrap interval, for "
     "the prediction row alone and for every row; left of the line, ranking got worse. Largest, "
     "second largest, smallest and random set one weight to zero and renormalise the row; uniform "
     "and permuted replace the row. A small effect does not mean that the item was unused: it also "
     "reaches the prediction through other rows, layers and the residual path.",
-    "effect-by-layer": "The same edits in one layer at a time, told by how far the whole score "
+    "effect by layer": "The same edits in one layer at a time, told by how far the whole score "
     "distribution moves (Jensen-Shannon divergence, 0 = unchanged, at most 0.693 nats), prediction "
     "row. A divergence has no direction: the ranking may have become better or worse.",
-    "effect-of-deleting-items": "A different operator: an item is deleted from the history itself. "
+    "effect of deleting items": "A different operator: an item is deleted from the history itself. "
     "If attention pointed at what matters, deleting the most attended item would hurt more than "
     "deleting a random or the least attended one. Deleting also shifts the positions of the items "
     "before it relative to the end, which removing a weight does not.",
@@ -133,7 +133,7 @@ def plot(frame: pd.DataFrame) -> dict[str, Figure]:
     layer = _layer(frame)
     with style.context():
         return {
-            "effect-on-ndcg": _dots(
+            "effect on NDCG@10": _dots(
                 frame,
                 weights,
                 {
@@ -143,7 +143,7 @@ def plot(frame: pd.DataFrame) -> dict[str, Figure]:
                 "d_ndcg",
                 f"Change of NDCG@10 when attention is edited in all layers, {people(n)}",
             ),
-            "effect-by-layer": _dots(
+            "effect by layer": _dots(
                 frame,
                 weights,
                 {
@@ -153,7 +153,7 @@ def plot(frame: pd.DataFrame) -> dict[str, Figure]:
                 "jsd",
                 f"How far scores move, by layer edited (prediction row), {people(n)}",
             ),
-            "effect-of-deleting-items": _dots(
+            "effect of deleting items": _dots(
                 frame,
                 items,
                 {"items of the history": ("history", "history")},

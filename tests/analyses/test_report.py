@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.report import images, readable
+from analyses.report import images, readable, readable_width
 
 
 def test_an_estimate_and_its_ends_share_a_cell():
@@ -28,5 +28,7 @@ def test_figures_are_the_same_bytes_every_time():
 
     first, second = drawn(), drawn()
     assert first == second
-    assert Image.open(io.BytesIO(first[0])).format == "PNG"
+    picture = Image.open(io.BytesIO(first[0]))
+    assert picture.format == "PNG"
+    assert readable_width(first[0]) == picture.width * 4 // 5
     assert first[1].lstrip().startswith(b"<?xml")

@@ -1,0 +1,151 @@
+"""Attention weights: plain, uniform, and calibrated, each with taps for every stage."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from models.calibration import (
+    AdversarialCalibrator,
+    AnnealingCorrection,
+    FixedCorrection,
+    GateCorrection,
+    SpatialCalibrator,
+    split_heads,
+)
+from models.config import CalibrationConfig, ModelConfig
+from models.masking import masked_softmax, renormalize, uniform
+from models.taps import AttentionTap
+
+
+class Projected(NamedTuple):
+    """Queries and keys with heads concatenated, and where each query and key may look.
+
+    query: [B, Q, d]. key: [B, L, d]. rows: [B or 1, Q], positions of the queries.
+    allowed: [B, 1, Q, L].
+    """
+
+    query: Tensor
+    key: Tensor
+    rows: Tensor
+    allowed: Tensor
+
+
+@dataclass(frozen=True)
+class Weights:
+    """attention: [B, H, Q, L], what multiplies the values. perturbed: the same under attack."""
+
+    attention: Tensor
+    perturbed: Tensor | None = None
+
+
+class PlainAttention(nn.Module):
+    """softmax*(q k^T / sqrt(dh)), or the same weight for every allowed key."""
+
+    stages = ("attention",)
+
+    def __init__(self, config: ModelConfig, layer: int) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.learned = config.attention == "learned"
+        self.dropout = nn.Dropout(config.attention_dropout)
+        self.taps = nn.ModuleDict({"attention": AttentionTap(layer, "attention")})
+
+    def forward(self, p: Projected) -> Weights:
+        if self.learned:
+            q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
+            weights = masked_softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), p.allowed)
+        else:
+            weights = uniform(p.allowed, p.query.dtype).expand(-1, self.n_heads, -1, -1)
+        return Weights(self.taps["attention"](self.dropout(weights)))
+
+
+class CalibratedAttention(nn.Module):
+    """Attention with the spatial calibrator, the adversarial one, or both (AC-TSR).
+
+    Stages: before_spatial, after_spatial, mask, calibrated (the correction module's output) and
+    attention (what multiplies the values; differs from calibrated in the one-level arrangement).
+    """
+
+    def __init__(self, config: ModelConfig, calibration: CalibrationConfig, layer: int) -> None:
+        super().__init__()
+        self.calibration = calibration
+        self.n_heads = config.n_heads
+        spatial = calibration.order or calibration.distance
+        self.spatial = (
+            SpatialCalibrator(
+                config.hidden_size // config.n_heads, calibration.order, calibration.distance
+            )
+            if spatial
+            else None
+        )
+        self.adversarial: AdversarialCalibrator | None = None
+        self.stages: tuple[str, ...] = ("before_spatial", "attention")
+        if calibration.adversarial:
+            self.adversarial = AdversarialCalibrator(
+                config.hidden_size, config.n_heads, config.attention_dropout
+            )
+            self.correction = _correction(config, calibration)
+            self.stages = ("before_spatial", "after_spatial", "mask", "calibrated", "attention")
+            if not calibration.two_level and calibration.mix == "learned":
+                self.ratio = nn.Parameter(torch.full((1,), 0.5))
+        self.dropout = nn.Dropout(config.attention_dropout)
+        self.taps = nn.ModuleDict({stage: AttentionTap(layer, stage) for stage in self.stages})
+
+    def forward(
+        self, p: Projected, mask: Tensor | None = None, noise: Tensor | None = None
+    ) -> Weights:
+        """mask: M when it was computed for these rows already. noise: eps, to perturb as well."""
+        before, after = self._spatial(p)
+        if self.adversarial is None:
+            return Weights(self.taps["attention"](after))
+        after = self.taps["after_spatial"](after)
+        weights = after if self.calibration.two_level else before
+        mask = self.taps["mask"](self.mask(p) if mask is None else mask)
+        calibrated = self.adversarial.calibrated(weights, mask, p.allowed)
+        combined = self.correction(weights, calibrated, p.query)
+        normalize = (
+            masked_softmax if self.calibration.normalization == "softmax" else renormalize
+        )
+        final = self.taps["calibrated"](normalize(combined, p.allowed))
+        if not self.calibration.two_level:
+            ratio = self.ratio if self.calibration.mix == "learned" else 0.5
+            final = ratio * final + (1 - ratio) * after
+        perturbed = (
+            self.adversarial.perturbed(weights, mask, p.allowed, noise)
+            if noise is not None
+            else None
+        )
+        return Weights(self.taps["attention"](final), perturbed)
+
+    def mask(self, p: Projected) -> Tensor:
+        """M of the adversarial calibrator, [B, H, Q, L]."""
+        assert self.adversarial is not None
+        return self.adversarial.mask(p.query, p.key, p.allowed)
+
+    def _spatial(self, p: Projected) -> tuple[Tensor, Tensor]:
+        """Attention before and after the spatial calibrator; before only where it is asked for."""
+        q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
+        scale = math.sqrt(q.shape[-1])
+        scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
+        tap = self.taps["before_spatial"]
+        plain_used = self.spatial is None or tap.hooked
+        if self.adversarial is not None and not self.calibration.two_level:
+            plain_used = True
+        before = scores
+        if plain_used:
+            before = tap(self.dropout(masked_softmax(scores / scale, p.allowed)))
+        if self.spatial is None:
+            return before, before
+        after = masked_softmax((scores + self.spatial(q, k, p.rows)) / scale, p.allowed)
+        return before, self.dropout(after)
+
+
+def _correction(config: ModelConfig, calibration: CalibrationConfig) -> nn.Module:
+    if calibration.correction == "fixed":
+        return FixedCorrection(calibration.alpha, config.max_length)
+    if calibration.correction == "gate":
+        return GateCorrection(config.hidden_size, config.max_length)
+    return AnnealingCorrection()

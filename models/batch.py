@@ -1,0 +1,35 @@
+"""What every model takes: padded histories."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Right-padded histories; item id 0 is padding and every history holds at least one item.
+
+    items: [B, L] item ids, oldest first. lengths: [B]. times: [B, L] seconds, or None.
+    users: [B] user indices, or None.
+    """
+
+    items: Tensor
+    lengths: Tensor
+    times: Tensor | None = None
+    users: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        fields = (self.items, self.lengths, self.times, self.users)
+        return Batch(*(None if f is None else f.to(device) for f in fields))  # type: ignore[arg-type]
+
+    @property
+    def valid(self) -> Tensor:
+        """[B, L]: True where there is an item."""
+        return self.items > 0
+
+    @property
+    def rows(self) -> Tensor:
+        """[B]: the prediction row of each history, its last item."""
+        return self.lengths - 1

@@ -1,0 +1,137 @@
+"""The two calibrators of AC-TSR (CIKM 2023) and the ways to combine their attention."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.masking import masked_softmax
+
+
+class SpatialCalibrator(nn.Module):
+    """Order and distance enter the attention scores (Rich Attention, FormNet, ACL 2022).
+
+    w . [q_i ; k_j] is the outer sum of w_q . q_i and w_k . k_j, so memory stays O(L^2). The
+    parameters are shared by the heads of a layer.
+    """
+
+    def __init__(self, head_size: int, order: bool, distance: bool) -> None:
+        super().__init__()
+        self.order = nn.Linear(2 * head_size, 1) if order else None
+        self.distance = nn.Linear(2 * head_size, 1) if distance else None
+        self.theta = nn.Parameter(torch.randn(1)) if distance else None
+
+    def forward(self, q: Tensor, k: Tensor, rows: Tensor) -> Tensor:
+        """What to add to the scores.
+
+        q: [B, H, Q, dh]. k: [B, H, L, dh]. rows: [B or 1, Q], the position of each query.
+        Returns [B, H, Q, L].
+        """
+        error: Tensor | float = 0.0
+        columns = torch.arange(k.shape[2], device=k.device)  # [L]
+        if self.order is not None:
+            logit = _outer_sum(self.order, q, k)
+            if self.training or q.shape[2] > 1:
+                later = rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
+                logit = torch.where(later, logit, -logit)
+            else:  # one row, the prediction row: nothing comes later
+                logit = -logit
+            error = error + F.logsigmoid(logit)
+        if self.distance is not None:
+            assert self.theta is not None
+            # the reference takes this logarithm in single precision, whatever the model's
+            gap = (rows[:, None, :, None] - columns).abs().add(1).float().log().to(q.dtype)
+            error = error - (gap - _outer_sum(self.distance, q, k)).square() * (
+                self.theta.square() / 2
+            )
+        assert isinstance(error, Tensor)
+        return error
+
+
+def _outer_sum(affine: nn.Linear, q: Tensor, k: Tensor) -> Tensor:
+    """affine([q_i ; k_j]) for all i, j: [B, H, Q, L]."""
+    size = q.shape[-1]
+    by_row = F.linear(q, affine.weight[:, :size], affine.bias)  # [B, H, Q, 1]
+    by_column = F.linear(k, affine.weight[:, size:])  # [B, H, L, 1]
+    return by_row + by_column.transpose(-1, -2)
+
+
+class AdversarialCalibrator(nn.Module):
+    """Finds the keys a prediction depends on by trying to break it (after Lu et al., ACL 2021)."""
+
+    def __init__(self, hidden_size: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.query = nn.Linear(hidden_size, hidden_size)
+        self.key = nn.Linear(hidden_size, hidden_size)
+        self.dropout = nn.Dropout(dropout)
+
+    def mask(self, q: Tensor, k: Tensor, allowed: Tensor) -> Tensor:
+        """M: where the noise is kept out. q, k: [B, Q or L, d], heads concatenated."""
+        q, k = split_heads(self.query(q), self.n_heads), split_heads(self.key(k), self.n_heads)
+        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+        return self.dropout(masked_softmax(scores, allowed))  # [B, H, Q, L]
+
+    @staticmethod
+    def perturbed(weights: Tensor, mask: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:
+        """A_p: attention with noise wherever the mask is low."""
+        return masked_softmax(torch.lerp(noise, weights, mask), allowed)
+
+    @staticmethod
+    def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
+        """A_c: attention redistributed by exp(1 - M)."""
+        return masked_softmax(weights * (1 - mask).exp(), allowed)
+
+
+class FixedCorrection(nn.Module):
+    """softmax(A + alpha A_c).
+
+    The reference takes this softmax over all `width` positions of its padded tensor, masked ones
+    included; counting those that trimming left away keeps the result independent of the padding.
+    """
+
+    def __init__(self, alpha: float, width: int) -> None:
+        super().__init__()
+        self.alpha = alpha
+        self.width = width
+
+    def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        raised = (weights + self.alpha * calibrated).exp()  # masked keys: exp(0) = 1
+        absent = self.width - weights.shape[-1]
+        return raised / (raised.sum(-1, keepdim=True) + absent)
+
+
+class GateCorrection(nn.Module):
+    """g A + (1 - g) A_c, with g = sigmoid(W_g q): one value per key position."""
+
+    def __init__(self, hidden_size: int, width: int) -> None:
+        super().__init__()
+        self.gate = nn.Linear(hidden_size, width)
+
+    def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        length = weights.shape[-1]
+        logits = F.linear(query, self.gate.weight[:length], self.gate.bias[:length])  # [B, Q, L]
+        return torch.lerp(calibrated, weights, logits.sigmoid()[:, None])
+
+
+class AnnealingCorrection(nn.Module):
+    """r A + (1 - r) A_c, with r = exp(-step / 1e5); training steps are counted."""
+
+    step: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("step", torch.zeros((), dtype=torch.long))
+
+    def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        ratio = torch.exp(-self.step.to(weights.dtype) / 1e5)
+        if self.training:
+            self.step += 1
+        return ratio * weights + (1 - ratio) * calibrated
+
+
+def split_heads(x: Tensor, n_heads: int) -> Tensor:
+    """[B, L, d] -> [B, H, L, d / H]."""
+    batch, length, size = x.shape
+    return x.view(batch, length, n_heads, size // n_heads).transpose(1, 2)

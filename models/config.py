@@ -1,0 +1,86 @@
+"""Everything that, with the weights, makes a model."""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class CalibrationConfig:
+    """Which calibrators are plugged into the attention, and how they are combined (AC-TSR).
+
+    order, distance: the two terms of the spatial calibrator. adversarial: False is the lightweight
+    variant. correction: how attention A and calibrated attention A_c are combined. alpha: weight of
+    A_c in "fixed". two_level: the adversarial calibrator acts on the output of the spatial one;
+    otherwise on the plain attention, and `mix` says how the two results are joined.
+    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum.
+    penalty: lambda, the weight of ||1 - M||_2.
+    """
+
+    order: bool = True
+    distance: bool = True
+    adversarial: bool = True
+    correction: Literal["fixed", "gate", "annealing"] = "gate"
+    alpha: float = 0.5
+    two_level: bool = True
+    mix: Literal["half", "learned"] = "half"
+    normalization: Literal["softmax", "renormalize"] = "softmax"
+    penalty: float = 0.03
+
+    def __post_init__(self) -> None:
+        _one_of("correction", self.correction, ("fixed", "gate", "annealing"))
+        _one_of("mix", self.mix, ("half", "learned"))
+        _one_of("normalization", self.normalization, ("softmax", "renormalize"))
+        if not (self.order or self.distance or self.adversarial):
+            raise ValueError("calibration without order, distance or adversarial is none; use None")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding."""
+
+    name: str
+    n_items: int
+    max_length: int = 50
+    n_layers: int = 2
+    n_heads: int = 2
+    hidden_size: int = 64
+    inner_size: int = 256
+    hidden_dropout: float = 0.5
+    attention_dropout: float = 0.5
+    position_embedding: bool = True
+    attention: Literal["learned", "uniform"] = "learned"
+    calibration: CalibrationConfig | None = field(default=None)
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+
+    def __post_init__(self) -> None:
+        _one_of("attention", self.attention, ("learned", "uniform"))
+        for name in ("n_items", "max_length", "n_layers", "n_heads", "hidden_size", "inner_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
+        if self.hidden_size % self.n_heads:
+            raise ValueError(
+                f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}"
+            )
+        if self.attention == "uniform" and self.calibration is not None:
+            raise ValueError("uniform attention leaves nothing to calibrate")
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-able copy."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The config that `to_dict` wrote. Raises ValueError for an unknown field."""
+        values = dict(values)
+        known = {f.name for f in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise ValueError(f"unknown model option {unknown[0]!r}")
+        if values.get("calibration") is not None:
+            values["calibration"] = CalibrationConfig(**values["calibration"])
+        return cls(**values)
+
+
+def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; choose from {', '.join(allowed)}")
