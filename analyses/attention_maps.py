@@ -57,7 +57,7 @@ def _whole_data(model: Any, batch: Batch, who: np.ndarray) -> list[pd.DataFrame]
     parts = []
     for stage, weights in recorded.items():  # [B, layers, H, L]
         nats = entropy(weights, valid[:, None, None]).mean(2)  # [B, layers]
-        bounded = stage == "attention" and flattened(model)
+        bounded = flattened(model, stage)
         least = calibrated_entropy_bound(batch.lengths) if bounded else 0.0 * batch.lengths
         means = weights.mean(2)  # [B, layers, L]
         for layer in range(weights.shape[1]):
@@ -78,9 +78,13 @@ def _whole_data(model: Any, batch: Batch, who: np.ndarray) -> list[pd.DataFrame]
     return parts
 
 
-def flattened(model: Any) -> bool:
-    """Whether the weights are a softmax over numbers in [0, 1], as in the reference AC models."""
-    return "calibrated" in model.stages and model.config.normalization == "softmax"
+def flattened(model: Any, stage: str) -> bool:
+    """Whether a stage is a softmax over numbers in [0, 1], as the correction of AC ends in."""
+    if "calibrated" not in model.stages:
+        return False
+    calibration = model.config.calibration
+    last = ("calibrated", "attention") if calibration.two_level else ("calibrated",)
+    return calibration.normalization == "softmax" and stage in last
 
 
 def _agreement(model: Any, batch: Batch, targets: Tensor, who: np.ndarray) -> pd.DataFrame:

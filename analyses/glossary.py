@@ -22,7 +22,7 @@ GLOSSARY = {
     "whose perturbation hurts, and strengthens what it leaves uncovered. AC-SASRec has both, "
     "AC-SASRec-light the spatial one alone.",
     "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
-    "spatial, mask (what the adversary chose to perturb), calibrated (after the mask), attention "
+    "spatial, mask (what the adversary chose to perturb), calibrated (corrected by it), attention "
     "(what finally multiplies the values).",
     "Entropy": "How evenly a row spreads its weight, in nats; at most log n over n items, which is "
     "uniform attention, and 0 when one item has it all.",

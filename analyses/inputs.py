@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 
 from analyses.store import ROOT, code_hash, digest
-from workbench import build_model, load_data, load_model, save_model, train
+from analyses.wording import listing
+from workbench import build_model, load_data, load_model, train
+from workbench.checkpoint import CARD
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.registry import NAMES
 from workbench.splits import cases
 
 DEFAULT_DATA = "ml-100k"
-NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec", "AC-SASRec-light")
+SMALL = {"hidden_size": 32, "inner_size": 64, "hidden_dropout": 0.2, "attention_dropout": 0.2}
+QUICK = {"objective": "positions", "epochs": 20, "patience": 20, "batch_size": 128}
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,9 @@ def read_inputs(
         raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
-    if models or not data.name.startswith("planted"):
+    if models or data.name != "planted":
         found = _load(models or NAMES, data, shipped=not models)
+        notices += _strangers(found, data)
     else:
         found = _small(data, seed, cache)
         notices.append(
@@ -79,14 +84,28 @@ def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[
     return found
 
 
+def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
+    """A notice about models that say they were trained on other data, if there are any."""
+    trained_on = {
+        name: model.card.get("data", {}).get("checksum") for name, model in models.items()
+    }
+    names = [name for name, checksum in trained_on.items() if checksum not in (None, data.checksum)]
+    if not names:
+        return []
+    return [
+        f"{listing(names)} learned from other data than these (the checksums differ): where items "
+        "are numbered otherwise, nothing below means anything."
+    ]
+
+
 def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
     """Small models of every kind trained on `data`, kept for the next run."""
     code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
     folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
     found = {}
     for name in NAMES:
-        place = folder / name
-        if not place.exists():
-            save_model(train(build_model(name, data), data, seed=seed), place)
-        found[name] = load_model(place)
+        if not (folder / name / CARD).exists():
+            model = build_model(name, data, **SMALL)
+            train(model, data, folder / name, seed=seed, **QUICK)
+        found[name] = load_model(folder / name)
     return found

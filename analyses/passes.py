@@ -12,6 +12,7 @@ from models import Batch
 from workbench.batches import iterate
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.evaluation import target_ranks
 from workbench.splits import Cases, cases
 
 BATCH_SIZE = 128
@@ -27,7 +28,7 @@ def held_out_cases(data: SequenceData, users: np.ndarray, max_length: int) -> Ca
             f"none of the {len(users)} chosen users of {data.name} has a test case; "
             "a user needs at least two interactions."
         )
-    return Cases(every.users[keep], every.starts[keep], every.ends[keep], every.targets[keep])
+    return every.take(np.flatnonzero(keep))
 
 
 def held_out_batches(
@@ -51,13 +52,8 @@ class Outcome:
     @classmethod
     def of(cls, model: Any, batch: Batch, targets: Tensor) -> "Outcome":
         scores = model.scores(batch)  # [B, V]
-        return cls(scores, target_ranks(scores, targets), scores.argmax(-1))
-
-
-def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
-    """Rank of each target among all items, seen ones included; [B, V], [B] -> [B]."""
-    own = scores.gather(1, targets[:, None])  # [B, 1]
-    return 1 + (scores > own).sum(-1)
+        rank = target_ranks(scores, batch, targets, remove_seen=False)
+        return cls(scores, rank, scores.argmax(-1))
 
 
 def hit(rank: np.ndarray) -> np.ndarray:

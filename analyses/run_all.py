@@ -9,11 +9,12 @@ from pathlib import Path
 from time import perf_counter
 
 from analyses.base import choose, discover
-from analyses.inputs import DEFAULT_DATA, NAMES, read_inputs
+from analyses.inputs import DEFAULT_DATA, read_inputs
 from analyses.measuring import measured
 from analyses.output import check_writable, write_report
 from analyses.store import ROOT, Store
 from workbench.errors import WorkbenchError
+from workbench.registry import NAMES
 
 REPORTS = ROOT / "reports"
 

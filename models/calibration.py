@@ -40,8 +40,9 @@ class SpatialCalibrator(nn.Module):
             error = error + F.logsigmoid(logit)
         if self.distance is not None:
             assert self.theta is not None
-            # the reference takes this logarithm in single precision, whatever the model's
-            gap = (rows[:, None, :, None] - columns).abs().add(1).float().log().to(q.dtype)
+            # the reference holds this logarithm in single precision, correctly rounded
+            gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
+            gap = gap.to(q.dtype)
             error = error - (gap - _outer_sum(self.distance, q, k)).square() * (
                 self.theta.square() / 2
             )

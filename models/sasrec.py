@@ -1,6 +1,7 @@
 """SASRec (Kang & McAuley, ICDM 2018), plain, uniform, or with calibrated attention."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class SASRec(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.config = config
+        self.card: dict[str, Any] = {}
         self.item_embedding = nn.Embedding(config.n_items + 1, config.hidden_size, padding_idx=0)
         self.position_embedding = (
             nn.Embedding(config.max_length, config.hidden_size)

@@ -1,0 +1,28 @@
+"""What studies a model: everything a notebook needs."""
+
+from workbench.attribution import Attribution, attribute
+from workbench.checkpoint import load_model, save_model
+from workbench.data import SequenceData, load_data
+from workbench.editing import edit_attention
+from workbench.errors import WorkbenchError
+from workbench.evaluation import Evaluation, evaluate
+from workbench.recording import record_attention
+from workbench.registry import build_model
+from workbench.training import Training, train
+
+__all__ = [
+    "Attribution",
+    "Evaluation",
+    "SequenceData",
+    "Training",
+    "WorkbenchError",
+    "attribute",
+    "build_model",
+    "edit_attention",
+    "evaluate",
+    "load_data",
+    "load_model",
+    "record_attention",
+    "save_model",
+    "train",
+]

@@ -24,10 +24,10 @@ CAPTIONS = {
     "prediction row) and gradient importance of the same items; 1 = the same order, 0 = unrelated, "
     "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
     "middle half of the users, whiskers 5 to 95 %, the dot is the mean. " + CAUTION,
-    "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) and by "
-    "head, input x gradient of the held-out item. " + CAUTION,
-    "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short histories have few "
-    "pairs to order, so their taus scatter more. " + CAUTION,
+    "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) "
+    "and by head, input x gradient of the held-out item. " + CAUTION,
+    "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short "
+    "histories have few pairs to order, so their taus scatter more. " + CAUTION,
     "by method and target": "Mean over layers and heads. Significant: p below 0.05 for that user, "
     "of which 5 % are expected by chance. Input x gradient and saliency with attention detached "
     "from the graph, integrated gradients on the full graph and for a random part of the users. "

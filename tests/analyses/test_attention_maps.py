@@ -1,10 +1,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from handmade import Handmade, data_of
 
 from analyses.attention_maps import DIAGNOSTIC, chosen
 from analyses.views.heatmaps import _matrix
+from tests.analyses.handmade import Handmade, data_of
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 

@@ -1,13 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from handmade import Handmade, data_of, rank_by_hand
 
 from analyses.attention_worth import DIAGNOSTIC
+from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 
 
 def test_metrics_are_those_of_ranks_computed_by_hand():
-    data = data_of([1, 2, 3, 5], [2, 4], [4, 4, 1])
+    data = data_of([1, 2, 3, 5], [2, 5], [4, 4, 1])
     models = {"SASRec": Handmade([8.0, 4, 2, 1, 16]), "SASRec-uniform": Handmade([1.0] * 5)}
     done: list[int] = []
     frame = DIAGNOSTIC.measure(models, data, users=np.array([0, 1]), seed=0, progress=done.append)
@@ -20,7 +20,7 @@ def test_metrics_are_those_of_ranks_computed_by_hand():
         rank = rank_by_hand(weights, 5)
         assert found.loc[(model, 0), "rank"] == rank
         assert found.loc[(model, 0), "ndcg"] == pytest.approx(1 / np.log2(1 + rank))
-        assert found.loc[(model, 1), "rank"] == rank_by_hand({2: 1.0}, 4)
+        assert found.loc[(model, 1), "rank"] == rank_by_hand({2: 1.0}, 5)
     assert set(frame["user"]) == {0, 1}
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from handmade import Handmade, data_of
 
 from analyses.gradient_agreement import DIAGNOSTIC
+from tests.analyses.handmade import Handmade, data_of
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 

@@ -2,12 +2,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from handmade import EFFECT, Handmade, data_of, rank_by_hand
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.max_attention_removal import DIAGNOSTIC, DRAWS, without
 from models import Batch
+from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 HISTORY, TARGET = [1, 2, 3], 5

@@ -3,12 +3,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 import pytest
-from handmade import Handmade, data_of
 
 from analyses import measuring
 from analyses.base import Diagnostic
 from analyses.measuring import measured
 from analyses.store import Store
+from tests.analyses.handmade import Handmade, data_of
 
 
 @dataclass

@@ -1,9 +1,7 @@
 import io
 
-
 import numpy as np
 import pandas as pd
-
 from matplotlib.figure import Figure
 from PIL import Image
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from handmade import Handmade, data_of
 
 from analyses.base import Diagnostic, discover
 from analyses.store import ROOT, Store, code_hash, piece_key, sources, weights_hash
+from tests.analyses.handmade import Handmade, data_of
 
 
 @pytest.fixture

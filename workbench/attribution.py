@@ -1,0 +1,99 @@
+"""Which items of a history a score depends on: gradients by Captum at the item embeddings."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from captum.attr import InputXGradient, IntegratedGradients, Saliency
+from torch import Tensor
+
+from models import Batch
+from workbench.errors import WorkbenchError
+
+Method = Literal["input_x_gradient", "saliency", "integrated_gradients"]
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """values: [B, L], zero at padding; signed sums over the embedding, or norms for saliency.
+
+    delta: [B], how far integrated gradients are from completeness; None for the others.
+    """
+
+    values: Tensor
+    delta: Tensor | None = None
+
+
+def attribute(
+    model: Any,
+    batch: Batch,
+    targets: Tensor,
+    method: Method = "input_x_gradient",
+    *,
+    detach_attention: bool = False,
+    steps: int = 32,
+    internal_batch_size: int = 1024,
+) -> Attribution:
+    """Importance of every history item for the score of `targets` [B].
+
+    input_x_gradient: sum_d gradient . embedding; with `detach_attention` the weights are constants
+    (Jain & Wallace, NAACL 2019). saliency: L2 norm of the gradient. integrated_gradients: from the
+    zero embedding in `steps` steps (Sundararajan et al., ICML 2017); mask, positions and times come
+    from the batch, never from the embeddings. Raises WorkbenchError for an unknown method.
+    """
+
+    def score(embeddings: Tensor, index: Tensor) -> Tensor:
+        some = Batch(
+            batch.items[index],
+            batch.lengths[index],
+            None if batch.times is None else batch.times[index],
+            None if batch.users is None else batch.users[index],
+        )
+        return model.score(model(some, embeddings), targets[index][:, None])[:, 0]
+
+    embeddings = model.embed(batch).detach().requires_grad_()  # [B, L, d]
+    index = torch.arange(len(targets), device=embeddings.device)
+    delta = None
+    with _constant_attention(model) if detach_attention else _as_it_is():
+        if method == "input_x_gradient":
+            found = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
+            values = found.sum(-1)
+        elif method == "saliency":
+            found = Saliency(score).attribute(embeddings, abs=False, additional_forward_args=index)
+            values = found.norm(dim=-1)
+        elif method == "integrated_gradients":
+            found, delta = IntegratedGradients(score).attribute(
+                embeddings,
+                additional_forward_args=index,
+                n_steps=steps,
+                internal_batch_size=max(internal_batch_size, len(targets)),
+                return_convergence_delta=True,
+            )
+            values, delta = found.sum(-1), delta.detach()
+        else:
+            raise WorkbenchError(
+                f"no attribution {method!r}; choose input_x_gradient, saliency or "
+                "integrated_gradients."
+            )
+    return Attribution(values.detach().masked_fill(~batch.valid, 0.0), delta)
+
+
+@contextmanager
+def _constant_attention(model: Any) -> Iterator[None]:
+    """While it lasts, no gradient flows through the attention weights."""
+    handles = []
+    try:
+        for tap in model.taps():
+            if tap.stage == "attention":
+                handles.append(tap.register_forward_hook(lambda _, __, weights: weights.detach()))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield

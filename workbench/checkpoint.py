@@ -1,0 +1,74 @@
+"""Models on disk: weights in safetensors, everything else in a readable JSON card."""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from models import ModelConfig, SASRec
+from workbench.errors import WorkbenchError
+
+WEIGHTS, CARD = "model.safetensors", "card.json"
+PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
+
+
+def save_model(model: SASRec, folder: str | Path, card: dict[str, Any] | None = None) -> Path:
+    """Write weights and card to a folder, wholly or not at all. Returns the folder.
+
+    card: what is worth knowing beside the configuration (metrics, data checksum, seed, command).
+    An older model in that folder is replaced.
+    """
+    folder = Path(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+        save_file(state, temporary / WEIGHTS)
+        whole = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
+        (temporary / CARD).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        for name in (WEIGHTS, CARD):
+            os.replace(temporary / name, folder / name)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def load_model(source: str | Path) -> SASRec:
+    """A model from a folder, or a shipped one by name, ready for inference.
+
+    Its card is at `model.card`. Raises WorkbenchError for a folder that holds no model, a card that
+    cannot be read, or weights that do not fit it. Nothing in the files is executed.
+    """
+    folder = Path(source)
+    if not (folder / CARD).exists() and (PRETRAINED / str(source) / CARD).exists():
+        folder = PRETRAINED / str(source)
+    if not (folder / CARD).exists():
+        shipped = ", ".join(sorted(p.parent.name for p in PRETRAINED.glob(f"*/{CARD}"))) or "none"
+        raise WorkbenchError(
+            f"{source}: no model here (no {CARD}); give a folder that `train` wrote, or a shipped "
+            f"model: {shipped}."
+        )
+    try:
+        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        config = ModelConfig.from_dict(card["config"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WorkbenchError(
+            f"{folder / CARD}: not a model card ({error}); train or save the model again."
+        ) from error
+    model = SASRec(config)
+    try:
+        model.load_state_dict(load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise WorkbenchError(
+            f"{folder / WEIGHTS}: the weights do not fit {CARD} ({reason}); "
+            "train or save the model again."
+        ) from error
+    model.card = card
+    return model.eval()

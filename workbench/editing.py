@@ -1,0 +1,73 @@
+"""Changing attention weights as they pass."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from models import AttentionTap, Batch
+from workbench.edits import Edit
+from workbench.errors import WorkbenchError
+from workbench.recording import Rows, check_stages
+
+
+@contextmanager
+def edit_attention(
+    model: Any,
+    edit: Edit,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+    rows: Rows = "prediction",
+    stage: str = "attention",
+) -> Iterator[None]:
+    """While it lasts, every pass of the model runs with edited weights.
+
+    layers, heads: which ones (from 0); all by default. rows: the prediction row alone, or all.
+    Raises WorkbenchError for a stage, layer or head the model does not have.
+    """
+    check_stages(model, [stage])
+    _within("layer", layers, model.config.n_layers, model)
+    _within("head", heads, model.config.n_heads, model)
+    seen: dict[str, Tensor] = {}
+
+    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
+        batch: Batch = args[0]
+        seen["allowed"], seen["rows"] = model.allowed(batch), batch.rows
+
+    def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
+        allowed = seen["allowed"]  # [B, 1, L, L]
+        chosen = slice(None) if heads is None else list(heads)
+        edited = weights.clone()
+        if rows == "all":
+            edited[:, chosen] = edit(weights[:, chosen], allowed)
+            return edited
+        at = torch.arange(len(weights), device=weights.device)
+        row = weights[at, :, seen["rows"]]  # [B, H, L]
+        new = row.clone()
+        new[:, chosen] = edit(row[:, chosen], allowed[at, :, seen["rows"]])
+        edited[at, :, seen["rows"]] = new
+        return edited
+
+    handles: list[RemovableHandle] = []
+    try:
+        handles.append(model.register_forward_pre_hook(remember))
+        for tap in model.taps():
+            assert isinstance(tap, AttentionTap)
+            if tap.stage == stage and (layers is None or tap.layer in layers):
+                handles.append(tap.register_forward_hook(change))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _within(what: str, chosen: Sequence[int] | None, count: int, model: Any) -> None:
+    for one in chosen or ():
+        if not 0 <= one < count:
+            raise WorkbenchError(
+                f"{model.config.name} has no {what} {one}; choose from 0 to {count - 1}."
+            )

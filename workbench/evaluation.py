@@ -1,0 +1,88 @@
+"""Hit, NDCG and MRR by full ranking over every item."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.batches import iterate
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.splits import Split, cases
+
+CUTOFFS = (1, 3, 5, 10, 20, 50)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """metrics: name -> value, such as "ndcg@10". ranks: [n], 1 is best. users: [n] indices."""
+
+    metrics: dict[str, float]
+    ranks: np.ndarray
+    users: np.ndarray
+    split: str
+    seen_removed: bool
+
+
+def evaluate(
+    model: Any,
+    data: SequenceData,
+    split: Split = "test",
+    *,
+    remove_seen: bool = False,
+    batch_size: int = 256,
+) -> Evaluation:
+    """Rank every item for each user's held-out one.
+
+    remove_seen: items of the history never count as competitors (the target always stays). Ties
+    count against the model by half. Raises WorkbenchError where nobody can be evaluated, or the
+    model was made for another catalogue.
+    """
+    if model.config.n_items != data.n_items:
+        raise WorkbenchError(
+            f"the model knows {model.config.n_items:,} items and {data.name} has "
+            f"{data.n_items:,}; give the data it was trained on."
+        )
+    every = cases(data, split, model.config.max_length)
+    if not len(every):
+        raise WorkbenchError(
+            f"{data.name}: no user has enough interactions for a {split} case; "
+            "two are needed for test, three for valid."
+        )
+    device = next(model.parameters()).device
+    ranks = np.empty(len(every), dtype=np.int64)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            for index, batch, targets in iterate(data, every, batch_size, order="length"):
+                batch, targets = batch.to(device), targets.to(device)
+                scores = model.scores(batch)  # [B, V]
+                ranks[index] = target_ranks(scores, batch, targets, remove_seen).cpu().numpy()
+    finally:
+        model.train(was_training)
+    return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
+
+
+def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: bool) -> Tensor:
+    """1 + how many items score higher, and half of those that score the same: [B], rounded up."""
+    own = scores.gather(1, targets[:, None])  # [B, 1]
+    if remove_seen:
+        scores = scores.scatter(1, batch.items, -torch.inf).scatter(1, targets[:, None], own)
+    higher = (scores > own).sum(1)
+    ties = (scores == own).sum(1) - 1
+    return 1 + higher + (ties + 1) // 2
+
+
+def metrics_of(ranks: np.ndarray) -> dict[str, float]:
+    """Hit, NDCG and MRR at every cutoff, one relevant item per user."""
+    found = {}
+    for k in CUTOFFS:
+        within = ranks <= k
+        found[f"hit@{k}"] = float(within.mean())
+        found[f"ndcg@{k}"] = float(np.where(within, 1 / np.log2(ranks + 1), 0).mean())
+        found[f"mrr@{k}"] = float(np.where(within, 1 / ranks, 0).mean())
+    return found

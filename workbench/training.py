@@ -1,0 +1,264 @@
+"""Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric, seed_everything
+from torch import Tensor
+from tqdm import tqdm
+
+from models import Batch, SASRec
+from workbench.batches import make_batch, shifted_targets, shuffled
+from workbench.checkpoint import save_model
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.evaluation import evaluate
+from workbench.splits import Cases, cases, windows
+
+Objective = Literal["prefixes", "positions"]
+MONITOR = "ndcg@10"
+STATE = "training.pt"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How to train.
+
+    objective: "prefixes", every prefix a sample with the loss at its last position (RecBole's and
+    the paper's), or "positions", the loss at all positions of a window. patience: epochs without a
+    better validation NDCG@10 before it stops.
+    """
+
+    objective: Objective = "prefixes"
+    epochs: int = 100
+    patience: int = 10
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "32-true"
+    progress: bool = True
+
+
+@dataclass
+class Progress:
+    """What a resumed run has to know."""
+
+    epoch: int = 0
+    best: float = -1.0
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(
+    model: SASRec,
+    data: SequenceData,
+    out: str | Path | None = None,
+    command: str = "",
+    **options: Any,
+) -> SASRec:
+    """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
+
+    out: a folder for the best weights, its card, and the state from which a killed run goes on;
+    without it everything stays in memory. options: fields of `Training`. Under torchrun each rank
+    takes its share of every batch. Raises WorkbenchError for an unknown option.
+    """
+    try:
+        how = Training(**options)
+    except TypeError as error:
+        raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
+    return _Trainer(model, data, how, Path(out) if out is not None else None, command).run()
+
+
+class _Trainer:
+    def __init__(
+        self, model: SASRec, data: SequenceData, how: Training, out: Path | None, command: str
+    ) -> None:
+        ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        self.fabric = Fabric(
+            accelerator=how.device,
+            devices=int(os.environ.get("LOCAL_WORLD_SIZE", ranks)) if ranks > 1 else 1,
+            strategy="ddp" if ranks > 1 else "auto",
+            precision=how.precision,  # type: ignore[arg-type]
+        )
+        self.fabric.launch()
+        self.how, self.data, self.out, self.command = how, data, out, command
+        seed_everything(how.seed + self.fabric.global_rank, verbose=False)
+        self.model = model.to(self.fabric.device)
+        adversarial = {id(p) for p in model.adversarial_parameters()}
+        self.adversarial = model.adversarial_parameters()
+        self.main = [p for p in model.parameters() if id(p) not in adversarial]
+        self.optimizer = torch.optim.Adam(
+            [{"params": self.main}, {"params": self.adversarial}] if adversarial else self.main,
+            lr=how.learning_rate,
+            weight_decay=how.weight_decay,
+        )
+        self.at = Progress()
+        self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        length = model.config.max_length
+        prefixes = how.objective == "prefixes"
+        self.cases: Cases = (
+            cases(data, "train", length) if prefixes else windows(data, length)
+        )
+        if not len(self.cases):
+            raise WorkbenchError(
+                f"{data.name}: no user has the four interactions that training needs."
+            )
+
+    def run(self) -> SASRec:
+        self._resume()
+        while self.at.epoch < self.how.epochs and not self._stopped():
+            self._epoch()
+        self.model.load_state_dict(self.best)
+        self.model.card = self._card()
+        if self.out is not None and self.fabric.is_global_zero:
+            save_model(self.model, self.out)
+            (self.out / STATE).unlink(missing_ok=True)
+        self.fabric.barrier()
+        return self.model.eval()
+
+    def _stopped(self) -> bool:
+        return self.at.epoch - self.at.best_epoch >= self.how.patience
+
+    def _epoch(self) -> None:
+        number = self.at.epoch + 1
+        start = perf_counter()
+        self.model.train()
+        total = torch.zeros((), device=self.fabric.device)
+        batches = shuffled(
+            self.cases, self.how.batch_size, np.random.default_rng([self.how.seed, number])
+        )
+        for batch, targets in self._bar(batches, number):
+            total += self._step(batch, targets)
+        seconds = perf_counter() - start
+        metrics = evaluate(self.model, self.data, "valid").metrics
+        self.at.epoch = number
+        self.at.history.append(
+            {"epoch": number, "loss": float(total) / len(batches), "seconds": seconds, **metrics}
+        )
+        if metrics[MONITOR] > self.at.best:
+            self.at.best, self.at.best_epoch = metrics[MONITOR], number
+            self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
+        self._tell(metrics, float(total) / len(batches), seconds)
+        self._save()
+
+    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
+        """This rank's share of every batch, on its device."""
+        rank, ranks = self.fabric.global_rank, self.fabric.world_size
+        quiet = not (self.how.progress and self.fabric.is_global_zero)
+        for index in tqdm(
+            batches, desc=f"epoch {number}", unit="batch", disable=quiet, leave=False
+        ):
+            some = self.cases.take(index[rank::ranks] if len(index) >= ranks else index)
+            batch = make_batch(self.data, some)
+            targets = (
+                torch.from_numpy(some.targets)
+                if self.how.objective == "prefixes"
+                else shifted_targets(self.data, some, batch.items.shape[1])
+            )
+            yield batch.to(self.fabric.device), targets.to(self.fabric.device)
+
+    def _step(self, batch: Batch, targets: Tensor) -> Tensor:
+        """One update; each loss reaches its own parameters only."""
+        with self.fabric.autocast():
+            losses = self.model.losses(batch, targets)
+        more = losses.adversarial is not None
+        grads = torch.autograd.grad(losses.recommendation, self.main, retain_graph=more)
+        parameters = list(self.main)
+        if losses.adversarial is not None:
+            grads += torch.autograd.grad(losses.adversarial, self.adversarial)
+            parameters += self.adversarial
+        if self.fabric.world_size > 1:
+            flat = torch.cat([g.flatten() for g in grads])
+            flat = self.fabric.all_reduce(flat, reduce_op="mean")  # type: ignore[assignment]
+            sizes = [g.numel() for g in grads]
+            grads = tuple(
+                part.view_as(g) for part, g in zip(flat.split(sizes), grads, strict=True)
+            )
+        for parameter, grad in zip(parameters, grads, strict=True):
+            parameter.grad = grad
+        self.optimizer.step()
+        return losses.recommendation.detach()
+
+    def _tell(self, metrics: dict[str, float], loss: float, seconds: float) -> None:
+        if self.how.progress and self.fabric.is_global_zero:
+            mark = " *" if self.at.best_epoch == self.at.epoch else ""
+            tqdm.write(
+                f"epoch {self.at.epoch:3d}  loss {loss:.4f}  valid hit@10 "
+                f"{metrics['hit@10']:.4f}  ndcg@10 {metrics[MONITOR]:.4f}  {seconds:.1f} s{mark}"
+            )
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for a killed run to be gone on with."""
+        how = {k: v for k, v in asdict(self.how).items() if k not in ("epochs", "progress")}
+        return {
+            "data": self.data.checksum,
+            "config": self.model.config.to_dict(),
+            "training": how,
+        }
+
+    def _save(self) -> None:
+        if self.out is None or not self.fabric.is_global_zero:
+            return
+        self.out.mkdir(parents=True, exist_ok=True)
+        state = {
+            "identity": json.dumps(self._identity(), sort_keys=True),
+            "model": self.model.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "progress": asdict(self.at),
+            "random": torch.get_rng_state(),
+        }
+        temporary = self.out / f".{STATE}"
+        torch.save(state, temporary)
+        os.replace(temporary, self.out / STATE)
+
+    def _resume(self) -> None:
+        if self.out is None or not (self.out / STATE).exists():
+            return
+        path = self.out / STATE
+        try:
+            state = torch.load(path, weights_only=True, map_location=self.fabric.device)
+        except Exception as error:
+            raise WorkbenchError(f"{path}: cannot be read; delete it to start anew.") from error
+        if state["identity"] != json.dumps(self._identity(), sort_keys=True):
+            raise WorkbenchError(
+                f"{path}: belongs to a run with other data, model or options; delete it, or "
+                "choose another folder."
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best = state["best"]
+        self.at = Progress(**state["progress"])
+        if self.fabric.world_size == 1:
+            torch.set_rng_state(state["random"].cpu())
+
+    def _card(self) -> dict[str, Any]:
+        """What is worth knowing of the best weights."""
+        return {
+            "config": self.model.config.to_dict(),
+            "training": asdict(self.how),
+            "data": {
+                "name": self.data.name,
+                "checksum": self.data.checksum,
+                "users": self.data.n_users,
+                "items": self.data.n_items,
+                "interactions": self.data.n_interactions,
+            },
+            "best_epoch": self.at.best_epoch,
+            "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
+            "seen_items_removed": False,
+            "metrics": {
+                split: evaluate(self.model, self.data, split).metrics
+                for split in ("valid", "test")
+            },
+            "command": self.command,
+        }
