@@ -19,10 +19,15 @@ from analyses.passes import compact, held_out_batches, take
 from analyses.views import gradient_agreement as view
 from models import Batch
 from workbench import attribute, record_attention
+from workbench.attribution import Method
 from workbench.data.sequences import SequenceData
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
-METHODS = {"input_x_gradient": True, "saliency": True, "integrated_gradients": False}
+METHODS: dict[Method, bool] = {
+    "input_x_gradient": True,
+    "saliency": True,
+    "integrated_gradients": False,
+}
 SHORTEST = 3  # a rank correlation over fewer items says nothing
 STEPS = 16
 PATH_USERS = 128  # for whom integrated gradients, the dear ones, are computed

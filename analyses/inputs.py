@@ -18,7 +18,13 @@ from workbench.splits import cases
 
 DEFAULT_DATA = "ml-100k"
 SMALL = {"hidden_size": 32, "inner_size": 64, "hidden_dropout": 0.2, "attention_dropout": 0.2}
-QUICK = {"objective": "positions", "epochs": 20, "patience": 20, "batch_size": 128}
+QUICK = {
+    "objective": "positions",
+    "epochs": 20,
+    "patience": 20,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+}
 
 
 @dataclass(frozen=True)

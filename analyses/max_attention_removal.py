@@ -7,7 +7,7 @@ an item is deleted from the history, a second and different operator.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from models import Batch
 from workbench import edit_attention, record_attention
 from workbench.data.sequences import SequenceData
 from workbench.edits import (
+    Edit,
     permute,
     remove_largest,
     remove_random,
@@ -28,10 +29,10 @@ from workbench.edits import (
     remove_smallest,
     uniform,
 )
+from workbench.recording import Rows
 from workbench.statistics import jensen_shannon
 
 DRAWS = 3  # of whatever is random; their effects are averaged per user
-Edit = Callable[[Tensor, Tensor], Tensor]
 
 
 def operators(seeds: list[int]) -> dict[str, list[Edit]]:
@@ -91,7 +92,7 @@ class Trial:
         parts = []
         for operator, edits in operators(seeds).items():
             for layer, layers in choices.items():
-                for rows in ("prediction", "all"):
+                for rows in get_args(Rows):
                     # of the last layer only the prediction row reaches the scores
                     if rows == "prediction" or layers != [n_layers - 1]:
                         draws = [self._edited(edit, layers, rows) for edit in edits]
@@ -117,7 +118,7 @@ class Trial:
             parts.append(self._row(operator, "history", "history", draws))
         return parts
 
-    def _edited(self, edit: Edit, layers: list[int], rows: str) -> pd.DataFrame:
+    def _edited(self, edit: Edit, layers: list[int], rows: Rows) -> pd.DataFrame:
         with edit_attention(self.model, edit, layers=layers, rows=rows):
             return self._effect(self.batch)
 

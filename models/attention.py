@@ -106,9 +106,7 @@ class CalibratedAttention(nn.Module):
         mask = self.taps["mask"](self.mask(p) if mask is None else mask)
         calibrated = self.adversarial.calibrated(weights, mask, p.allowed)
         combined = self.correction(weights, calibrated, p.query)
-        normalize = (
-            masked_softmax if self.calibration.normalization == "softmax" else renormalize
-        )
+        normalize = masked_softmax if self.calibration.normalization == "softmax" else renormalize
         final = self.taps["calibrated"](normalize(combined, p.allowed))
         if not self.calibration.two_level:
             ratio = self.ratio if self.calibration.mix == "learned" else 0.5

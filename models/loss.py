@@ -29,7 +29,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             torch.mm(p, table, out=grad_hidden[start : start + CHUNK])
             if grad_table is not None:
                 grad_table.addmm_(p.T, h)
-        ctx.save_for_backward(grad_hidden, grad_table)  # type: ignore[attr-defined]
+        ctx.save_for_backward(grad_hidden, grad_table)  # type: ignore[arg-type]
         ctx.n = n  # type: ignore[attr-defined]
         return total / n
 
@@ -45,4 +45,4 @@ def catalogue_cross_entropy(hidden: Tensor, table: Tensor, targets: Tensor) -> T
 
     hidden: [N, d]. table: [V, d]. targets: [N], rows of the table. Returns a scalar.
     """
-    return _LinearCrossEntropy.apply(hidden, table, targets)  # type: ignore[no-any-return]
+    return _LinearCrossEntropy.apply(hidden, table, targets)

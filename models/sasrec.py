@@ -118,7 +118,7 @@ class SASRec(nn.Module):
         return self.config.calibration is not None and self.config.calibration.adversarial
 
     def adversarial_parameters(self) -> list[nn.Parameter]:
-        """W_aq and W_ak of every layer: what the adversarial loss teaches, and nothing else does."""
+        """W_aq and W_ak of every layer: all that the adversarial loss teaches."""
         names = ("adversarial.query.", "adversarial.key.")
         return [p for name, p in self.named_parameters() if any(n in name for n in names)]
 

@@ -141,4 +141,4 @@ def _at(x: Tensor, rows: Tensor | None) -> Tensor:
 
 
 def _hooked(layer: TransformerLayer) -> bool:
-    return any(tap.hooked for tap in layer.weights.taps.values())  # type: ignore[union-attr]
+    return any(tap.hooked for tap in layer.weights.taps.values())

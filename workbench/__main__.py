@@ -52,7 +52,7 @@ def train_command(
         built,
         found,
         out,
-        "python -m workbench " + shlex.join(sys.argv[1:]),
+        command="python -m workbench " + shlex.join(sys.argv[1:]),
         objective=objective,
         epochs=epochs,
         patience=patience,

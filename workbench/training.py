@@ -62,6 +62,7 @@ def train(
     model: SASRec,
     data: SequenceData,
     out: str | Path | None = None,
+    *,
     command: str = "",
     **options: Any,
 ) -> SASRec:
@@ -105,9 +106,7 @@ class _Trainer:
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
         length = model.config.max_length
         prefixes = how.objective == "prefixes"
-        self.cases: Cases = (
-            cases(data, "train", length) if prefixes else windows(data, length)
-        )
+        self.cases: Cases = cases(data, "train", length) if prefixes else windows(data, length)
         if not len(self.cases):
             raise WorkbenchError(
                 f"{data.name}: no user has the four interactions that training needs."
@@ -180,9 +179,7 @@ class _Trainer:
             flat = torch.cat([g.flatten() for g in grads])
             flat = self.fabric.all_reduce(flat, reduce_op="mean")  # type: ignore[assignment]
             sizes = [g.numel() for g in grads]
-            grads = tuple(
-                part.view_as(g) for part, g in zip(flat.split(sizes), grads, strict=True)
-            )
+            grads = tuple(part.view_as(g) for part, g in zip(flat.split(sizes), grads, strict=True))
         for parameter, grad in zip(parameters, grads, strict=True):
             parameter.grad = grad
         self.optimizer.step()
@@ -257,8 +254,7 @@ class _Trainer:
             "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
             "seen_items_removed": False,
             "metrics": {
-                split: evaluate(self.model, self.data, split).metrics
-                for split in ("valid", "test")
+                split: evaluate(self.model, self.data, split).metrics for split in ("valid", "test")
             },
             "command": self.command,
         }

@@ -1,0 +1,11 @@
+"""Settings every test shares."""
+
+import os
+
+import torch
+from hypothesis import settings
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+torch.set_num_threads(2)
+settings.register_profile("quick", deadline=None, derandomize=True)
+settings.load_profile("quick")
