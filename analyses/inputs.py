@@ -17,7 +17,12 @@ from workbench.registry import NAMES
 from workbench.splits import cases
 
 DEFAULT_DATA = "ml-100k"
-SMALL: dict[str, Any] = {"hidden_size": 32, "inner_size": 64, "hidden_dropout": 0.2, "attention_dropout": 0.2}
+SMALL: dict[str, Any] = {
+    "hidden_size": 32,
+    "inner_size": 64,
+    "hidden_dropout": 0.2,
+    "attention_dropout": 0.2,
+}
 QUICK: dict[str, Any] = {
     "objective": "positions",
     "epochs": 20,
