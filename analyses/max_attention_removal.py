@@ -32,7 +32,7 @@ from workbench.edits import (
 from workbench.recording import Rows
 from workbench.statistics import jensen_shannon
 
-DRAWS = 3  # of whatever is random; their effects are averaged per user
+DRAWS = 3  # random removals, whose effects are averaged per user
 
 
 def operators(seeds: list[int]) -> dict[str, list[Edit]]:
@@ -43,7 +43,7 @@ def operators(seeds: list[int]) -> dict[str, list[Edit]]:
         "smallest": [remove_smallest],
         "random": [remove_random(seed) for seed in seeds],
         "uniform": [uniform],
-        "permuted": [permute(seed) for seed in seeds],
+        "permuted": [permute(seeds[0])],
     }
 
 

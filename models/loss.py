@@ -4,31 +4,52 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-CHUNK = 256  # rows; their logits stay in the cache
+CHUNK = 256  # rows whose logits are held at once
+
+_buffers: dict[tuple[torch.device, torch.dtype], Tensor] = {}
+
+
+def _logits_buffer(rows: int, table: Tensor) -> Tensor:
+    """Room for logits [rows, V], kept between steps: fresh pages cost more than the product."""
+    key = (table.device, table.dtype)
+    needed = rows * len(table)
+    if key not in _buffers or _buffers[key].numel() < needed:
+        _buffers[key] = torch.empty(needed, device=table.device, dtype=table.dtype)
+    return _buffers[key][:needed].view(rows, len(table))
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Loss and gradients in one pass over chunks of rows: softmax is computed once, in place."""
+    """Loss and gradients in one pass over chunks of rows: the softmax is computed once, in place.
+
+    Under autocast the products run in its lower precision, sums and gradients stay in full.
+    """
 
     @staticmethod
     def forward(ctx: FunctionCtx, hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         wants_table = ctx.needs_input_grad[1]  # type: ignore[attr-defined]
+        kind = table.device.type
+        lower = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else table.dtype
+        h_all, w = hidden.to(lower), table.to(lower)
         grad_hidden = torch.empty_like(hidden)
         grad_table = torch.zeros_like(table) if wants_table else None
-        total = hidden.new_zeros(())
+        total = hidden.new_zeros((), dtype=table.dtype)
         n = len(hidden)
-        for start in range(0, n, CHUNK):
-            h, t = hidden[start : start + CHUNK], targets[start : start + CHUNK, None]
-            logits = h @ table.T  # [C, V]
-            target_logits = logits.gather(1, t)
-            top, where = logits.max(1, keepdim=True)
-            p = torch.softmax(logits, 1, out=logits)
-            # the largest probability is at least 1 / V, so its logarithm is safe
-            total += (top - p.gather(1, where).log() - target_logits).sum()
-            p.scatter_add_(1, t, torch.full_like(target_logits, -1.0))
-            torch.mm(p, table, out=grad_hidden[start : start + CHUNK])
-            if grad_table is not None:
-                grad_table.addmm_(p.T, h)
+        with torch.autocast(kind, enabled=False):
+            for start in range(0, n, CHUNK):
+                h, t = h_all[start : start + CHUNK], targets[start : start + CHUNK, None]
+                p = _logits_buffer(len(h), w)
+                torch.mm(h, w.T, out=p)
+                torch.softmax(p, 1, out=p)
+                own = p.gather(1, t).to(total.dtype)
+                # the gradient is exact where a probability underflows; only the value is clamped
+                total -= own.clamp_min(torch.finfo(own.dtype).tiny).log().sum()
+                p.scatter_(1, t, (own - 1).to(lower))
+                grad_hidden[start : start + CHUNK] = p @ w
+                if grad_table is not None:
+                    if lower == table.dtype:
+                        grad_table.addmm_(p.T, h)
+                    else:
+                        grad_table += p.T @ h
         ctx.save_for_backward(grad_hidden, grad_table)  # type: ignore[arg-type]
         ctx.n = n  # type: ignore[attr-defined]
         return total / n

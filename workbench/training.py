@@ -101,6 +101,7 @@ class _Trainer:
             [{"params": self.main}, {"params": self.adversarial}] if adversarial else self.main,
             lr=how.learning_rate,
             weight_decay=how.weight_decay,
+            fused=True,
         )
         self.at = Progress()
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}

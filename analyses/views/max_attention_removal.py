@@ -33,8 +33,8 @@ CAPTIONS = {
     "If attention pointed at what matters, deleting the most attended item would hurt more than "
     "deleting a random or the least attended one. Deleting also shifts the positions of the items "
     "before it relative to the end, which removing a weight does not.",
-    "conditions": "Every condition: model, operator, layer and rows edited. Random and permuted "
-    "are averaged over several draws per user. Of the last layer only the prediction row reaches "
+    "conditions": "Every condition: model, operator, layer and rows edited. Random "
+    "is averaged over three draws per user. Of the last layer only the prediction row reaches "
     "the scores, so both choices of rows agree there.",
     "largest against random": "Paired difference per user, largest minus random: below 0 for "
     "dNDCG@10, or above 0 for the divergence, the largest weight matters more than a random one.",
