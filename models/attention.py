@@ -1,6 +1,5 @@
 """Attention weights: plain, uniform, and calibrated, each with taps for every stage."""
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from models.calibration import (
     split_heads,
 )
 from models.config import CalibrationConfig, ModelConfig
+from models.dropout import Dropout
 from models.masking import masked_softmax, renormalize, uniform
 from models.taps import AttentionTap
 
@@ -24,13 +24,14 @@ class Projected(NamedTuple):
     """Queries and keys with heads concatenated, and where each query and key may look.
 
     query: [B, Q, d]. key: [B, L, d]. rows: [B or 1, Q], positions of the queries.
-    allowed: [B, 1, Q, L].
+    allowed: [B, 1, Q, L]. causal: whether it leaves out every later key.
     """
 
     query: Tensor
     key: Tensor
     rows: Tensor
     allowed: Tensor
+    causal: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,13 +51,13 @@ class PlainAttention(nn.Module):
         super().__init__()
         self.n_heads = config.n_heads
         self.learned = config.attention == "learned"
-        self.dropout = nn.Dropout(config.attention_dropout)
+        self.dropout = Dropout(config.attention_dropout)
         self.taps = nn.ModuleDict({"attention": AttentionTap(layer, "attention")})
 
     def forward(self, p: Projected) -> Weights:
         if self.learned:
             q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
-            weights = masked_softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), p.allowed)
+            weights = masked_softmax(q @ k.transpose(-1, -2), p.allowed, q.shape[-1] ** -0.5)
         else:
             weights = uniform(p.allowed, p.query.dtype).expand(-1, self.n_heads, -1, -1)
         return Weights(self.taps["attention"](self.dropout(weights)))
@@ -91,7 +92,7 @@ class CalibratedAttention(nn.Module):
             self.stages = ("before_spatial", "after_spatial", "mask", "calibrated", "attention")
             if not calibration.two_level and calibration.mix == "learned":
                 self.ratio = nn.Parameter(torch.full((1,), 0.5))
-        self.dropout = nn.Dropout(config.attention_dropout)
+        self.dropout = Dropout(config.attention_dropout)
         self.taps = nn.ModuleDict({stage: AttentionTap(layer, stage) for stage in self.stages})
 
     def forward(
@@ -126,7 +127,7 @@ class CalibratedAttention(nn.Module):
     def _spatial(self, p: Projected) -> tuple[Tensor, Tensor]:
         """Attention before and after the spatial calibrator; before only where it is asked for."""
         q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
-        scale = math.sqrt(q.shape[-1])
+        scale = q.shape[-1] ** -0.5
         scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
         tap = self.taps["before_spatial"]
         plain_used = self.spatial is None or tap.hooked
@@ -134,10 +135,10 @@ class CalibratedAttention(nn.Module):
             plain_used = True
         before = scores
         if plain_used:
-            before = tap(self.dropout(masked_softmax(scores / scale, p.allowed)))
+            before = tap(self.dropout(masked_softmax(scores, p.allowed, scale)))
         if self.spatial is None:
             return before, before
-        after = masked_softmax((scores + self.spatial(q, k, p.rows)) / scale, p.allowed)
+        after = masked_softmax(scores + self.spatial(q, k, p.rows, p.causal), p.allowed, scale)
         return before, self.dropout(after)
 
 

@@ -1,11 +1,11 @@
 """The two calibrators of AC-TSR (CIKM 2023) and the ways to combine their attention."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.dropout import Dropout
+from models.fused import Amplified, DistanceError, Gated, OrderError
 from models.masking import masked_softmax
 
 
@@ -22,40 +22,34 @@ class SpatialCalibrator(nn.Module):
         self.distance = nn.Linear(2 * head_size, 1) if distance else None
         self.theta = nn.Parameter(torch.randn(1)) if distance else None
 
-    def forward(self, q: Tensor, k: Tensor, rows: Tensor) -> Tensor:
+    def forward(self, q: Tensor, k: Tensor, rows: Tensor, causal: bool) -> Tensor:
         """What to add to the scores.
 
         q: [B, H, Q, dh]. k: [B, H, L, dh]. rows: [B or 1, Q], the position of each query.
+        causal: whether no later key is ever attended to, so that all have o_ij = 0.
         Returns [B, H, Q, L].
         """
-        error: Tensor | float = 0.0
         columns = torch.arange(k.shape[2], device=k.device)  # [L]
+        errors = []
         if self.order is not None:
-            logit = _outer_sum(self.order, q, k)
-            if self.training or q.shape[2] > 1:
-                later = rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
-                logit = torch.where(later, logit, -logit)
-            else:  # one row, the prediction row: nothing comes later
-                logit = -logit
-            error = error + F.logsigmoid(logit)
+            later = None if causal else rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
+            errors.append(OrderError.apply(*_parts(self.order, q, k), later))
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
-            gap = gap.to(q.dtype)
-            error = error - (gap - _outer_sum(self.distance, q, k)).square() * (
-                self.theta.square() / 2
-            )
-        assert isinstance(error, Tensor)
-        return error
+            row, column = _parts(self.distance, q, k)
+            gap = gap.to(q.dtype) * self.theta
+            errors.append(DistanceError.apply(gap, row * self.theta, column * self.theta))
+        return errors[0] if len(errors) == 1 else errors[0] + errors[1]
 
 
-def _outer_sum(affine: nn.Linear, q: Tensor, k: Tensor) -> Tensor:
-    """affine([q_i ; k_j]) for all i, j: [B, H, Q, L]."""
+def _parts(affine: nn.Linear, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+    """Two parts whose outer sum is affine([q_i ; k_j]): [B, H, Q, 1] and [B, H, 1, L]."""
     size = q.shape[-1]
-    by_row = F.linear(q, affine.weight[:, :size], affine.bias)  # [B, H, Q, 1]
-    by_column = F.linear(k, affine.weight[:, size:])  # [B, H, L, 1]
-    return by_row + by_column.transpose(-1, -2)
+    by_row = F.linear(q, affine.weight[:, :size], affine.bias)
+    by_column = F.linear(k, affine.weight[:, size:])
+    return by_row, by_column.transpose(-1, -2)
 
 
 class AdversarialCalibrator(nn.Module):
@@ -66,13 +60,13 @@ class AdversarialCalibrator(nn.Module):
         self.n_heads = n_heads
         self.query = nn.Linear(hidden_size, hidden_size)
         self.key = nn.Linear(hidden_size, hidden_size)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def mask(self, q: Tensor, k: Tensor, allowed: Tensor) -> Tensor:
         """M: where the noise is kept out. q, k: [B, Q or L, d], heads concatenated."""
         q, k = split_heads(self.query(q), self.n_heads), split_heads(self.key(k), self.n_heads)
-        scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
-        return self.dropout(masked_softmax(scores, allowed))  # [B, H, Q, L]
+        scores = q @ k.transpose(-1, -2)
+        return self.dropout(masked_softmax(scores, allowed, q.shape[-1] ** -0.5))  # [B, H, Q, L]
 
     @staticmethod
     def perturbed(weights: Tensor, mask: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:
@@ -82,7 +76,7 @@ class AdversarialCalibrator(nn.Module):
     @staticmethod
     def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
         """A_c: attention redistributed by exp(1 - M)."""
-        return masked_softmax(weights * (1 - mask).exp(), allowed)
+        return masked_softmax(Amplified.apply(weights, mask), allowed)
 
 
 class FixedCorrection(nn.Module):
@@ -113,7 +107,7 @@ class GateCorrection(nn.Module):
     def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
         length = weights.shape[-1]
         logits = F.linear(query, self.gate.weight[:length], self.gate.bias[:length])  # [B, Q, L]
-        return torch.lerp(calibrated, weights, logits.sigmoid()[:, None])
+        return Gated.apply(weights, calibrated, logits.sigmoid()[:, None])
 
 
 class AnnealingCorrection(nn.Module):

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor
 
+from models.fused import MaskedSoftmax
 
-def masked_softmax(scores: Tensor, allowed: Tensor) -> Tensor:
-    """Softmax over the allowed keys; exactly 0 elsewhere. [..., L], bool [..., L] -> [..., L]."""
-    return scores.masked_fill(~allowed, -torch.inf).softmax(-1)
+
+def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tensor:
+    """Softmax of scale * scores over the allowed keys; 0 elsewhere. [..., L], bool [..., L]."""
+    return MaskedSoftmax.apply(scores, allowed, scale)
 
 
 def renormalize(weights: Tensor, allowed: Tensor) -> Tensor:

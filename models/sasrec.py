@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from models.batch import Batch
 from models.config import ModelConfig
+from models.dropout import Dropout
+from models.fused import MaskPenalty
 from models.loss import catalogue_cross_entropy
 from models.taps import AttentionTap
 from models.transformer import Encoded, Encoder, TransformerLayer
@@ -35,7 +37,7 @@ class SASRec(nn.Module):
             else None
         )
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         self.encoder = Encoder(config)
         self.apply(self._initialize)
 
@@ -142,6 +144,6 @@ class SASRec(nn.Module):
         if encoded.attacked is None:
             return Losses(recommendation)
         assert self.config.calibration is not None
-        penalty = torch.stack([(1 - mask).norm() for mask in encoded.masks]).mean()
+        penalty = torch.stack([MaskPenalty.apply(mask) for mask in encoded.masks]).mean()
         attacked = loss_of(encoded.attacked, table.detach())
         return Losses(recommendation, self.config.calibration.penalty * penalty - attacked)

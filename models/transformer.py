@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from models.attention import CalibratedAttention, PlainAttention, Projected
 from models.calibration import split_heads
 from models.config import ModelConfig
+from models.dropout import Dropout
 
 
 @dataclass
@@ -32,7 +33,7 @@ class FeedForward(nn.Module):
         self.dense_1 = nn.Linear(config.hidden_size, config.inner_size)
         self.dense_2 = nn.Linear(config.inner_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.norm(x + self.dropout(self.dense_2(F.gelu(self.dense_1(x)))))
@@ -55,7 +56,7 @@ class TransformerLayer(nn.Module):
         )
         self.dense = nn.Linear(size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout)
         self.feed_forward = FeedForward(config)
 
     def project(self, x: Tensor, allowed: Tensor) -> Projected:

@@ -20,6 +20,7 @@ from workbench.checkpoint import save_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
+from workbench.memory import keep_pages
 from workbench.splits import Cases, cases, windows
 
 Objective = Literal["prefixes", "positions"]
@@ -91,6 +92,7 @@ class _Trainer:
             precision=how.precision,  # type: ignore[arg-type]
         )
         self.fabric.launch()
+        keep_pages()
         self.how, self.data, self.out, self.command = how, data, out, command
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
