@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from scipy.stats import kendalltau
 
+from benchmarks.timing import add_threads, prepare
 from workbench.statistics import kendall_tau_b
 
 REPEATS = 3
@@ -28,7 +29,9 @@ def main() -> None:
         help="histories SciPy is timed on, then scaled to all (default: %(default)s)",
     )
     parser.add_argument("--ties", action="store_true", help="round to 20 levels, so that many tie")
+    add_threads(parser)
     args = parser.parse_args()
+    prepare(args.threads)
 
     generator = torch.Generator().manual_seed(0)
     x, y = torch.rand(2, args.rows, args.length, generator=generator)
@@ -49,7 +52,7 @@ def main() -> None:
     scipy = (time.perf_counter() - start) / sample * args.rows
     difference = np.nanmax(np.abs(tau[:sample].numpy() - np.array(expected)))
 
-    print(f"tau-b of {args.rows:,} histories of {args.length}, {torch.get_num_threads()} threads")
+    print(f"tau-b of {args.rows:,} histories of {args.length}")
     print(f"ours   {ours:9.3f} s  (best of {REPEATS})")
     print(f"SciPy  {scipy:9.3f} s  (one by one: timed on {sample:,} rows, scaled to all)")
     print(f"ratio  {scipy / ours:9.0f}")

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,34 +19,67 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain text has room for explanations, and errors stay one line
 )
 Data = Annotated[
-    str, typer.Option("--data", help="A known data set (see `data`) or a file or folder.")
+    str,
+    typer.Option("--data", help="A known data set (the command `data` lists them), or a path."),
 ]
+Objective = StrEnum("Objective", ["prefixes", "positions"])
+Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
+Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
 
 @app.command("train")
 def train_command(
-    model: Annotated[str, typer.Option(help=f"One of {', '.join(NAMES)}.")],
-    out: Annotated[Path, typer.Option(help="Folder for the weights and their card.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            help=f"One of {', '.join(NAMES)}: learned attention, attention frozen to uniform, "
+            "calibrated attention with both calibrators, and with the spatial one alone."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the weights and their card.", file_okay=False)
+    ],
     data: Data = "ml-100k",
-    objective: Annotated[str, typer.Option(help="prefixes or positions.")] = "prefixes",
-    epochs: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    objective: Annotated[
+        Objective,
+        typer.Option(
+            help="Loss at the last position of every prefix of a history, or at all positions "
+            "of a window, which is faster."
+        ),
+    ] = Objective.prefixes,
+    epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
     patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a better NDCG@10.", min=1)
+        int,
+        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
     ] = 10,
-    batch_size: Annotated[int, typer.Option(min=1)] = 256,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-3,
-    weight_decay: Annotated[float, typer.Option(min=0.0)] = 0.0,
-    seed: int = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, ...")] = "32-true",
+    batch_size: Annotated[int, typer.Option(help="Items to predict in a step.", min=1)] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Adam's step size.", min=0.0)] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of batch order, dropout and noise.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="auto: an accelerator if any.")] = Device.auto,
+    precision: Annotated[
+        Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
+    ] = Precision.single,
     option: Annotated[
         list[str] | None,
-        typer.Option(help="Model option NAME=VALUE, e.g. hidden_size=128, correction=fixed."),
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of the model, as often as wanted: max_length, n_layers, n_heads, "
+            "hidden_size, inner_size, hidden_dropout, attention_dropout, ...; for AC- models also "
+            "correction=fixed|gate|annealing, two_level, order, distance, alpha, "
+            "normalization=softmax|renormalize, penalty.",
+        ),
     ] = None,
 ) -> None:
-    """Train a model; killed and started again, it goes on where it was."""
+    """Train a model and write its best weights.
+
+    The best are those with the highest validation NDCG@10; the card beside them tells how they
+    came about. Killed and started again with the same options, it goes on after the last whole
+    epoch.
+    """
     found = load_data(data)
     built = build_model(model, found, **dict(_option(text) for text in option or []))
     trained = train(
@@ -106,8 +140,11 @@ def data_command(
 ) -> None:
     """List known data sets, or describe or convert one."""
     if source is None:
-        for name, entry in KNOWN.items():
-            typer.echo(f"{name}: {entry}")
+        row = "{:<22} {:>7} {:>7} {:>13}  {}"
+        typer.echo(row.format("name", "users", "items", "interactions", "where it comes from"))
+        for known in KNOWN.values():
+            counts = (f"{n:,}" for n in (known.n_users, known.n_items, known.n_interactions))
+            typer.echo(row.format(known.name, *counts, known.obtain))
         return
     found = load_data(source)
     typer.echo(json.dumps(describe(found), indent=2, default=str))
@@ -132,6 +169,9 @@ def main() -> None:
         app()
     except WorkbenchError as error:
         typer.echo(f"error: {error}", err=True)
+        raise SystemExit(2) from None
+    except OSError as error:  # a full disk, a folder that must not be written to
+        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
         raise SystemExit(2) from None
 
 

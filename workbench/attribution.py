@@ -13,6 +13,7 @@ from models import Batch
 from workbench.errors import WorkbenchError
 
 Method = Literal["input_x_gradient", "saliency", "integrated_gradients"]
+ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ def attribute(
     (Jain & Wallace, NAACL 2019). saliency: L2 norm of the gradient. integrated_gradients: from the
     zero embedding in `steps` steps (Sundararajan et al., ICML 2017); mask, positions and times come
     from the batch, never from the embeddings. Raises WorkbenchError for an unknown method.
+
+    A model that normalises the bare item embedding first (a LayerNorm, no position embedding: AC's
+    published configuration) undoes its length, so that gradient . embedding is 0 at every position
+    but for rounding, and integrated gradients with it. Rows of nothing but rounding are set to 0,
+    lest it be ranked; saliency is what remains for such a model.
     """
 
     def score(embeddings: Tensor, index: Tensor) -> Tensor:
@@ -59,7 +65,7 @@ def attribute(
     with _constant_attention(model) if detach_attention else _as_it_is():
         if method == "input_x_gradient":
             found = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
-            values = found.sum(-1)
+            values = _summed(found)
         elif method == "saliency":
             found = Saliency(score).attribute(embeddings, abs=False, additional_forward_args=index)
             values = found.norm(dim=-1)
@@ -71,13 +77,20 @@ def attribute(
                 internal_batch_size=max(internal_batch_size, len(targets)),
                 return_convergence_delta=True,
             )
-            values, delta = found.sum(-1), delta.detach()
+            values, delta = _summed(found), delta.detach()
         else:
             raise WorkbenchError(
                 f"no attribution {method!r}; choose input_x_gradient, saliency or "
                 "integrated_gradients."
             )
     return Attribution(values.detach().masked_fill(~batch.valid, 0.0), delta)
+
+
+def _summed(products: Tensor) -> Tensor:
+    """Sums over the embedding, [B, L, d] -> [B, L]; rows [L] of nothing but rounding become 0."""
+    total = products.sum(-1)
+    vanishing = (total.abs() <= ROUNDING * products.abs().sum(-1)).all(1, keepdim=True)
+    return total.masked_fill(vanishing, 0.0)
 
 
 @contextmanager

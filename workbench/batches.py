@@ -51,19 +51,28 @@ def iterate(
         yield chosen, make_batch(data, some), torch.from_numpy(some.targets)
 
 
-def shuffled(every: Cases, batch_size: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Random batches of cases of like lengths, as arrays of indices.
+def shuffled(
+    every: Cases, batch_size: int, rng: np.random.Generator, targets: np.ndarray | None = None
+) -> list[np.ndarray]:
+    """Random batches of cases of like lengths, as arrays of indices, for one epoch.
 
-    Within pools of `POOL` batches the cases are sorted by length and cut; batches are then shuffled
-    within their pool, so that an epoch stays random at the scale an optimizer sees.
+    targets: how many targets each case holds; one each where not given. A batch holds about
+    `batch_size` of them, whatever its length: with a fixed number of windows the mean loss of a
+    batch of short ones would count each of their targets many times over (on Beauty that costs a
+    tenth of NDCG@10). Within pools of `POOL` batches the cases are sorted by length and cut;
+    batches are then shuffled within their pool.
     """
     lengths = every.ends - every.starts
-    batches: list[np.ndarray] = []
+    targets = np.ones(len(every), dtype=np.int64) if targets is None else targets
     order = rng.permutation(len(every))
-    for start in range(0, len(order), POOL * batch_size):
-        pool = order[start : start + POOL * batch_size]
+    pools = (np.cumsum(targets[order]) - 1) // (POOL * batch_size)
+    batches: list[np.ndarray] = []
+    for pool in np.split(order, np.flatnonzero(np.diff(pools)) + 1):
         pool = pool[np.argsort(lengths[pool], kind="stable")]
-        cut = [pool[i : i + batch_size] for i in range(0, len(pool), batch_size)]
+        upto = np.cumsum(targets[pool])
+        count = -(-upto[-1] // batch_size)
+        which = (upto - 1) * count // upto[-1]  # a batch's number rises with its targets
+        cut = np.split(pool, np.flatnonzero(np.diff(which)) + 1)
         batches += [cut[i] for i in rng.permutation(len(cut))]
     return batches
 

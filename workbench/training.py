@@ -33,8 +33,9 @@ class Training:
     """How to train.
 
     objective: "prefixes", every prefix a sample with the loss at its last position (RecBole's and
-    the paper's), or "positions", the loss at all positions of a window. patience: epochs without a
-    better validation NDCG@10 before it stops.
+    the paper's), or "positions", the loss at all positions of a window. batch_size: targets in a
+    step, whatever the objective. patience: epochs without a better validation NDCG@10 before it
+    stops.
     """
 
     objective: Objective = "prefixes"
@@ -136,7 +137,10 @@ class _Trainer:
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         batches = shuffled(
-            self.cases, self.how.batch_size, np.random.default_rng([self.how.seed, number])
+            self.cases,
+            self.how.batch_size,
+            np.random.default_rng([self.how.seed, number]),
+            None if self.how.objective == "prefixes" else self.cases.ends - self.cases.starts,
         )
         for batch, targets in self._bar(batches, number):
             total += self._step(batch, targets)

@@ -1,0 +1,71 @@
+"""A training epoch, or a share of it, timed; and the matrix products it cannot do without."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch import Tensor
+
+from benchmarks.products import Product, Workspace, sasrec_products
+from benchmarks.timing import seconds
+from models import Batch
+from workbench import SequenceData, Training, build_model
+from workbench.training import Objective, _Trainer
+
+WARM_UP = 3  # batches
+
+
+class TimedEpoch(_Trainer):
+    """Training as it is, but for a share of each epoch's batches alone."""
+
+    def __init__(
+        self, name: str, data: SequenceData, objective: Objective, n_batches: int | None
+    ) -> None:
+        how = Training(objective=objective, device="cpu", progress=False)
+        super().__init__(build_model(name, data), data, how, None, "")
+        self.n_batches: int | None = WARM_UP
+        self.seconds()
+        self.n_batches = n_batches
+
+    def seconds(self) -> float:
+        """Seconds of the next epoch: those that training itself counts, scaled to all batches."""
+        self._epoch()
+        return self.at.history[-1]["seconds"] * self.scale
+
+    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
+        lengths = self.cases.ends - self.cases.starts
+        self.chosen = evenly(batches, lengths, self.n_batches)
+        self.scale = len(batches) / len(self.chosen)
+        yield from super()._bar(self.chosen, number)
+
+    def products(self) -> float:
+        """Seconds of the matrix products that a SASRec of this size needs for the same batches."""
+        every_row = self.how.objective == "positions"
+        lengths = [(self.cases.ends - self.cases.starts)[index] for index in self.chosen]
+        needed: list[list[Product]] = [
+            sasrec_products(
+                self.model.config,
+                len(some),
+                int(some.max()),
+                int(some.sum()) if every_row else len(some),
+                every_row=every_row,
+            )
+            for some in lengths
+        ]
+        workspace = Workspace([product for products in needed for product in products])
+        for products in needed[:WARM_UP]:
+            workspace.run(products)
+
+        def run() -> None:
+            for products in needed:
+                workspace.run(products)
+
+        return seconds(run) * self.scale
+
+
+def evenly(batches: list[np.ndarray], lengths: np.ndarray, count: int | None) -> list[np.ndarray]:
+    """`count` of the batches, evenly drawn from those with the fewest positions to the most."""
+    if count is None or count >= len(batches):
+        return batches
+    positions = [len(index) * lengths[index].max() for index in batches]
+    drawn = ((np.arange(count) + 0.5) * len(batches) / count).astype(int)
+    return [batches[i] for i in np.sort(np.argsort(positions, kind="stable")[drawn])]

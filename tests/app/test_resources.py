@@ -1,0 +1,57 @@
+"""What is shared between sessions."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+
+from workbench import load_data, load_model, save_model
+from workbench.app import resources
+from workbench.batches import make_batch
+from workbench.inspection import inspect_case
+from workbench.lookup import held_out_case
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """As the app does: sessions share the cores, not the threads of a small pass."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_sessions_at_once_do_not_mix_their_passes(films, models):
+    """Taps are the model's, so that two passes at once would record each other's weights."""
+    data, alone = load_data(films), load_model(models[1])
+    shared = resources.model(models[1])
+    users = list(range(data.n_users)) * 2
+    with ThreadPoolExecutor(6) as sessions:
+        found = list(
+            sessions.map(lambda u: resources.inspection(shared, str(films), u, "top"), users)
+        )
+    for user, one in zip(users, found, strict=True):
+        expected = inspect_case(alone, make_batch(data, held_out_case(data, user, 24)), "top")
+        assert one.target == expected.target
+        for stage, weights in expected.weights.items():
+            torch.testing.assert_close(one.weights[stage], weights, equal_nan=True)
+        torch.testing.assert_close(one.effects, expected.effects)
+
+
+def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, films):
+    source = model_folder("SASRec")
+    first = resources.model(source)
+    assert resources.model(source) is first
+    before = resources.inspection(first, str(films), 0, "top")
+    assert resources.inspection(first, str(films), 0, "top") is before
+
+    changed = load_model(source)
+    with torch.no_grad():
+        changed.item_embedding.weight.mul_(-1)
+    save_model(changed, Path(source))
+    second = resources.model(source)
+    assert second is not first
+    assert not torch.equal(
+        resources.inspection(second, str(films), 0, "top").scores[1:], before.scores[1:]
+    )

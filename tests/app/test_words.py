@@ -1,0 +1,77 @@
+"""Numbers and measures in words."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.app import words
+from workbench.inspection import Agreement
+
+MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3 * 3600, "3 h"),
+        (86_400 * 12.4, "12 d"),
+        (86_400 * 61, "2 mo"),
+        (86_400 * 731, "2 y"),
+        (math.nan, ""),
+    ],
+)
+def test_how_long_ago(seconds, text):
+    assert words.ago(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("column", "sign", "written"),
+    [
+        ([0.5, -0.25, 0.0], True, ["+0.500", f"{MINUS}0.250", "0.000"]),
+        ([123.4, -0.4], False, ["123", "0"]),
+        ([0.0000456, 0.0000001], False, ["0.0000456", "0.0000001"]),
+        ([math.nan, 2.0], False, ["", "2.00"]),
+        ([0.0, 0.0], True, ["0.00", "0.00"]),
+        ([], False, []),
+    ],
+)
+def test_three_digits_of_the_largest_number(column, sign, written):
+    assert [words.numbers(column, sign=sign)(value) for value in column] == written
+
+
+def test_two_decimals():
+    assert words.decimal(-0.256) == f"{MINUS}0.26"
+    assert words.decimal(0.3, sign=True) == "+0.30"
+    assert words.decimal(math.nan) == ""
+
+
+@given(st.text(max_size=60), st.integers(1, 40))
+def test_cut_titles_are_no_longer_than_allowed(title, width):
+    short = words.cut(title, width)
+    assert len(short) <= width
+    assert short == title or short.endswith("\N{HORIZONTAL ELLIPSIS}")
+
+
+def test_markdown_is_written_literally():
+    assert words.literal("*a* $b$ [c](d) <e> :f:") == (
+        r"\*a\* \$b\$ \[c\]\(d\) \<e\> \:f\:"
+    )  # fmt: skip
+
+
+def test_tau_is_the_share_of_pairs_in_the_same_order():
+    """Three of four pairs concordant: tau = (3 - 1) / 4."""
+    said = words.agreement(Agreement(0.5, 0.234, 20))
+    assert f"about 75{SPACE}% of all pairs" in said
+    assert f"in 23{SPACE}% of cases" in said
+    assert said.endswith(words.CAUTION)
+    assert f"in less than 1{SPACE}% of cases" in words.agreement(Agreement(0.9, 0.0001, 20))
+
+
+def test_no_tau_says_why():
+    assert "a history of 2 is too short" in words.agreement(Agreement(math.nan, math.nan, 2))
+    assert "are equal" in words.agreement(Agreement(math.nan, math.nan, 9))

@@ -1,0 +1,163 @@
+"""Models written and read back; broken files end in one sentence, and leave nothing behind."""
+
+import json
+import os
+import pickle
+
+import pytest
+import torch
+
+from models.calibration import AnnealingCorrection
+from tests.models.variants import batch_of, build
+from workbench import checkpoint
+from workbench.checkpoint import CARD, WEIGHTS, load_model, save_model
+from workbench.errors import WorkbenchError
+
+BATCH = batch_of([3, 1, 4], [9, 2])
+
+
+def model_of(variant="SASRec", seed=0):
+    return build(variant, seed).float()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return save_model(model_of(), tmp_path / "model")
+
+
+def told(folder):
+    with pytest.raises(WorkbenchError) as caught:
+        load_model(folder)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+def same(one, other):
+    states = one.state_dict(), other.state_dict()
+    return states[0].keys() == states[1].keys() and all(
+        torch.equal(states[0][name], states[1][name]) for name in states[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "variant",
+    ["SASRec", "SASRec-uniform", "light-d", "AC-annealing-one-learned-renormalize-o"],
+)
+def test_a_model_comes_back_as_it_was(variant, tmp_path):
+    model = model_of(variant)
+    card = {"seed": 3, "metrics": {"test": {"hit@10": 0.5}}, "command": "é"}
+    folder = save_model(model.train(), tmp_path / "new" / "model", card)
+    assert folder == tmp_path / "new" / "model"
+    assert sorted(p.name for p in folder.iterdir()) == [CARD, WEIGHTS]
+    found = load_model(str(folder))
+    assert not found.training
+    assert found.config == model.config
+    assert same(found, model)
+    assert torch.equal(found.scores(BATCH), model.eval().scores(BATCH))
+    assert {k: found.card[k] for k in card} == card
+    assert json.loads((folder / CARD).read_text(encoding="utf-8")) == found.card
+    steps = [m.step.item() for m in found.modules() if isinstance(m, AnnealingCorrection)]
+    assert steps == ([50_000] * 2 if "annealing" in variant else [])
+
+
+def test_a_loaded_model_keeps_its_card_when_saved_again(tmp_path):
+    first = load_model(save_model(model_of(), tmp_path / "a", {"seed": 3}))
+    assert load_model(save_model(first, tmp_path / "b")).card["seed"] == 3
+
+
+def test_a_newer_model_replaces_an_older(saved):
+    newer = model_of("light-od", seed=1)
+    save_model(newer, saved)
+    assert same(load_model(saved), newer)
+    assert [p.name for p in saved.parent.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize("failing", ["save_file", "dumps"])
+def test_where_writing_fails_nothing_is_left_and_the_old_stays(saved, failing, monkeypatch):
+    def full(state, path, **_):
+        path.write_bytes(b"half")
+        raise OSError("no space left")
+
+    def unwritable(*_, **__):
+        raise TypeError("not JSON")
+
+    if failing == "save_file":
+        monkeypatch.setattr(checkpoint, "save_file", full)
+    else:
+        monkeypatch.setattr(checkpoint.json, "dumps", unwritable)
+    for name in ("model", "other"):
+        with pytest.raises((OSError, TypeError)):
+            save_model(model_of(seed=1), saved.parent / name)
+    monkeypatch.undo()
+    assert [p.name for p in saved.parent.iterdir()] == ["model"]
+    assert same(load_model(saved), model_of())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"config": 3}',
+        b'{"config": {}}',
+        b'{"config": {"name": "x", "n_items": 12, "colour": "red"}}',
+        b'{"config": {"name": "x", "n_items": "many"}}',
+        b'{"config": {"name": "x", "n_items": 0}}',
+        b'{"config": {"name": "x", "n_items": 12, "calibration": {"colour": 1}}}',
+        b'{"config": {"name": "x", "n_items": 12, "calibration": "gate"}}',
+        b"\xff\xfe{}",
+    ],
+)
+def test_a_broken_card_is_told(saved, content):
+    (saved / CARD).write_bytes(content)
+    message = told(saved)
+    assert f"{saved / CARD}: not a model card" in message
+    assert "train or save the model again" in message
+
+
+@pytest.mark.parametrize("change", [{"hidden_size": 16}, {"n_items": 40}, {"n_layers": 1}])
+def test_weights_of_another_shape_are_told(saved, change):
+    card = json.loads((saved / CARD).read_text())
+    card["config"] |= change
+    (saved / CARD).write_text(json.dumps(card))
+    assert f"{saved / WEIGHTS}: the weights do not fit card.json" in told(saved)
+
+
+@pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.999])
+def test_truncated_weights_are_told(saved, share):
+    size = os.path.getsize(saved / WEIGHTS)
+    os.truncate(saved / WEIGHTS, int(size * share))
+    assert f"{saved / WEIGHTS}: the weights do not fit" in told(saved)
+
+
+def test_missing_weights_are_told(saved):
+    (saved / WEIGHTS).unlink()
+    assert str(saved / WEIGHTS) in told(saved)
+
+
+def test_nothing_in_the_weights_is_executed(saved, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "executed"),)
+
+    (saved / WEIGHTS).write_bytes(pickle.dumps(Hostile()))
+    told(saved)
+    torch.save(Hostile(), saved / WEIGHTS)
+    told(saved)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_models_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path / "shipped")
+    assert told("beauty").startswith("beauty: no model here")
+    assert "a shipped model: none." in told("beauty")
+    save_model(model_of(), tmp_path / "shipped" / "beauty")
+    save_model(model_of("light-o"), tmp_path / "shipped" / "a")
+    assert same(load_model("beauty"), model_of())
+    assert "a shipped model: a, beauty." in told("yelp")
+    assert "no card.json" in told(tmp_path)

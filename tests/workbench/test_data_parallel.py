@@ -1,0 +1,117 @@
+"""Two CPU processes started by torchrun train what one process trains.
+
+Run as a script, this file is what each of the processes does.
+"""
+
+import copy
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from models import SASRec
+from workbench import build_model, evaluate, train
+from workbench.data import Planted, planted
+
+ROOT = Path(__file__).parents[2]
+SECONDS = 120  # for a machine under load; it takes about eight
+
+
+class Case(NamedTuple):
+    """exact: no dropout and double precision, so that only the order of sums differs."""
+
+    exact: bool
+    users: int
+    how: dict[str, Any]
+    name: str = "SASRec"
+
+    def data(self) -> Planted:
+        settings = {"length": 14, "lag": 2, "signal": 0.9, "noise": 0.1, "n_causes": 8}
+        return planted("distance", n_users=self.users, n_items=24, **settings)
+
+    def fit(self) -> SASRec:
+        """The same weights to begin with in every process."""
+        torch.manual_seed(0)
+        size, drop = (8, 0.0) if self.exact else (32, 0.1)
+        options = {"hidden_size": size, "inner_size": size, "n_layers": 1, "max_length": 8}
+        data = self.data().data
+        model = build_model(self.name, data, hidden_dropout=drop, attention_dropout=drop, **options)
+        model = model.double() if self.exact else model
+        return train(model, data, learning_rate=1e-2, device="cpu", progress=False, **self.how)
+
+
+CASES = {
+    "even": Case(True, 40, {"batch_size": 44, "epochs": 2}),  # 440 cases
+    "dropout": Case(False, 500, {"batch_size": 128, "epochs": 12}),
+}
+EXACT = [name for name, case in CASES.items() if case.exact]
+
+
+@pytest.fixture(scope="module")
+def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
+    """Of either process the weights of every case."""
+    out = tmp_path_factory.mktemp("ranks")
+    env = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if sys.platform.startswith("linux"):
+        env["GLOO_SOCKET_IFNAME"] = "lo"  # no network is needed, and none may be had
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    process = subprocess.Popen(
+        [*command, __file__, str(out)],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        told, _ = process.communicate(timeout=SECONDS)
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)  # the launcher and both of its children
+        process.wait()
+        raise
+    assert process.returncode == 0, told
+    return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, SASRec]:
+    return {name: case.fit() for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_both_processes_end_with_the_same_weights(ranks, name):
+    for key, value in ranks[0][name].items():
+        assert torch.equal(value, ranks[1][name][key])
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_without_dropout_the_weights_are_those_of_one_process(ranks, alone, name):
+    # sums in another order differ by 1e-16 of a gradient; Adam divides by no less than 1e-8
+    for key, value in alone[name].state_dict().items():
+        np.testing.assert_allclose(ranks[0][name][key], value, rtol=0, atol=1e-7, err_msg=key)
+
+
+def test_with_dropout_the_metrics_are_those_of_one_process_within_noise(ranks, alone):
+    made, one = CASES["dropout"].data(), alone["dropout"]
+    two = copy.deepcopy(one)
+    two.load_state_dict(ranks[0]["dropout"])
+    assert not torch.equal(one.item_embedding.weight, two.item_embedding.weight)
+    first, second = (evaluate(model, made.data).metrics for model in (one, two))
+    assert min(first["hit@1"], second["hit@1"]) > 0.95 * made.bayes_hit_rate(1)
+    for metric in ("hit@1", "hit@10", "ndcg@10", "mrr@10"):
+        mean = first[metric]  # of values between 0 and 1: their variance is at most m (1 - m)
+        error = np.sqrt(2 * mean * (1 - mean) / made.data.n_users)
+        assert abs(second[metric] - mean) < 3 * error
+
+
+if __name__ == "__main__":
+    weights = {name: case.fit().state_dict() for name, case in CASES.items()}
+    torch.save(weights, Path(sys.argv[1]) / f"{os.environ['RANK']}.pt")

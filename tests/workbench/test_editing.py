@@ -1,0 +1,135 @@
+"""Edited passes: whatever the edit, nothing reaches padding or the future, and nothing is left."""
+
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.models.variants import batch_of, build
+from tests.workbench.test_edits import EDITS
+from workbench.editing import edit_attention
+from workbench.edits import remove_largest, uniform
+from workbench.errors import WorkbenchError
+from workbench.recording import record_attention
+
+BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7], width=6)
+ALLOWED = (torch.ones(6, 6).tril().bool() & BATCH.valid[:, None])[:, None, None]
+VARIANTS = [
+    "SASRec",
+    "SASRec-uniform",
+    "light-od",
+    "AC-gate-two-softmax-od",
+    "AC-fixed-one-learned-renormalize-o",
+    "AC-annealing-one-half-softmax-d",
+]
+model_of = cache(build)
+PARTS = st.sampled_from([None, [0], [1], [0, 1]])
+
+
+def recorded(model):
+    return record_attention(model, BATCH, stages=model.stages, rows="all")
+
+
+def hooks(model):
+    return [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules()]
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_after_any_edit_rows_are_distributions_over_what_is_allowed(data):
+    model = model_of(data.draw(st.sampled_from(VARIANTS)))
+    stage = data.draw(st.sampled_from(model.stages))
+    edit = EDITS[data.draw(st.sampled_from(sorted(EDITS)))]
+    rows = data.draw(st.sampled_from(["prediction", "all"]))
+    plain = recorded(model)
+    with edit_attention(
+        model, edit, layers=data.draw(PARTS), heads=data.draw(PARTS), rows=rows, stage=stage
+    ):
+        edited = recorded(model)
+    for name, weights in edited.items():
+        assert (weights.masked_select(~ALLOWED.expand_as(weights)) == 0).all()
+        torch.testing.assert_close(weights.sum(-1), plain[name].sum(-1), rtol=1e-9, atol=0)
+        # rows with one allowed key, the first of each history, keep it
+        torch.testing.assert_close(weights[..., 0, :], plain[name][..., 0, :], rtol=1e-9, atol=0)
+    if rows == "prediction":  # nothing but the last row of a history can have changed
+        for name, weights in edited.items():
+            for user, length in enumerate(BATCH.lengths):
+                earlier = (user, slice(None), slice(None), slice(0, length - 1))
+                assert torch.equal(weights[earlier], plain[name][earlier])
+    assert not any(hooks(model))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("rows", ["prediction", "all"])
+def test_the_chosen_layer_head_and_row_are_edited_by_hand(variant, rows):
+    model = model_of(variant)
+    plain = recorded(model)["attention"]
+    with edit_attention(model, remove_largest, layers=[1], heads=[0], rows=rows):
+        edited = recorded(model)["attention"]
+    assert torch.equal(edited[:, 0], plain[:, 0])
+    assert torch.equal(edited[:, 1, 1], plain[:, 1, 1])
+    for user, length in enumerate(BATCH.lengths.tolist()):
+        for row in range(length):
+            wanted = plain[user, 1, 0, row].tolist()
+            if row > 0 and (rows == "all" or row == length - 1):
+                wanted[wanted.index(max(wanted))] = 0.0
+                wanted = [w / sum(wanted) for w in wanted]
+            assert edited[user, 1, 0, row].tolist() == pytest.approx(wanted)
+
+
+@torch.no_grad()
+def test_sasrec_made_uniform_is_the_uniform_model():
+    learned, frozen = model_of("SASRec"), model_of("SASRec-uniform")
+    with edit_attention(learned, uniform, rows="all"):
+        found = learned(BATCH)
+    torch.testing.assert_close(found, frozen(BATCH), rtol=1e-12, atol=1e-12)
+    assert not torch.allclose(learned(BATCH), found)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_scores_change_inside_and_only_inside(variant):
+    model = model_of(variant)
+    before = model(BATCH)
+    with edit_attention(model, remove_largest):
+        inside = model(BATCH)
+    moved = (inside - before).abs().amax(-1) > 1e-9
+    assert moved.tolist() == [True, True, False]  # the last history has one item
+    assert torch.equal(model(BATCH), before)
+
+
+@torch.no_grad()
+def test_each_pass_is_edited_with_its_own_batch():
+    model, other = model_of("SASRec"), batch_of([8, 8], [1, 2])
+    with edit_attention(model, remove_largest):
+        alone = model(other)
+    with edit_attention(model, remove_largest):
+        model(BATCH)
+        torch.testing.assert_close(model(other), alone, rtol=0, atol=0)
+
+
+def test_hooks_are_removed_when_the_model_or_the_caller_raises():
+    model = model_of("SASRec")
+    with pytest.raises(ValueError, match="longer than"), edit_attention(model, remove_largest):
+        model(batch_of([1] * 9))
+    with pytest.raises(KeyError), edit_attention(model, remove_largest):
+        raise KeyError
+    assert not any(hooks(model))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"stage": "mask"}, "SASRec has no attention stage 'mask'; it has attention"),
+        ({"layers": [2]}, "SASRec has no layer 2; choose from 0 to 1"),
+        ({"layers": [-1]}, "no layer -1"),
+        ({"heads": [0, 2]}, "SASRec has no head 2; choose from 0 to 1"),
+    ],
+)
+def test_what_the_model_has_not_is_told(options, told):
+    model = model_of("SASRec")
+    with pytest.raises(WorkbenchError, match=told), edit_attention(model, uniform, **options):
+        pass
+    assert not any(hooks(model))

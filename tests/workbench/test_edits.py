@@ -1,0 +1,164 @@
+"""Edits of rows of weights: by hand, and what must hold for any row."""
+
+import math
+from itertools import permutations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from torch import Tensor
+
+from workbench.edits import (
+    permute,
+    remove_largest,
+    remove_random,
+    remove_second_largest,
+    remove_smallest,
+    uniform,
+)
+
+EDITS = {
+    "largest": remove_largest,
+    "second": remove_second_largest,
+    "smallest": remove_smallest,
+    "random": remove_random(3),
+    "uniform": uniform,
+    "permute": permute(3),
+}
+WEIGHT = st.one_of(st.just(0.0), st.just(0.25), st.floats(1e-6, 1))  # zeros and ties are likely
+
+
+@st.composite
+def rows(draw):
+    """Weights [2, N, K] that sum to one over allowed [N, K], for two heads."""
+    k, n = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    allowed = draw(
+        st.lists(st.lists(st.booleans(), min_size=k, max_size=k), min_size=n, max_size=n)
+    )
+    for row in allowed:
+        row[draw(st.integers(0, k - 1))] = True
+    weights = torch.tensor(draw(st.lists(WEIGHT, min_size=2 * n * k, max_size=2 * n * k))).double()
+    weights = weights.view(2, n, k) * torch.tensor(allowed)
+    empty = weights.sum(-1, keepdim=True) == 0
+    weights = torch.where(empty, torch.tensor(allowed).double(), weights)
+    return weights / weights.sum(-1, keepdim=True), torch.tensor(allowed)
+
+
+def double(*rows: list[float]) -> Tensor:
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", EDITS)
+@given(rows())
+def test_rows_stay_distributions_over_what_is_allowed(name, case):
+    weights, allowed = case
+    before = weights.clone()
+    edited = EDITS[name](weights, allowed)
+    assert edited.shape == weights.shape
+    assert torch.equal(weights, before)
+    assert (edited >= 0).all()
+    assert (edited.masked_select(~allowed.expand_as(edited)) == 0).all()
+    torch.testing.assert_close(edited.sum(-1), weights.sum(-1), rtol=1e-12, atol=0)
+    single = (allowed.sum(-1) == 1).expand(weights.shape[:-1])
+    assert torch.equal(edited[single], weights[single])
+
+
+@pytest.mark.parametrize("name", ["largest", "second", "smallest", "random", "permute"])
+@given(rows(), st.floats(0.2, 3))
+def test_a_row_that_sums_to_something_else_keeps_its_sum(name, case, factor):
+    weights, allowed = case
+    edited, scaled = (EDITS[name](weights * f, allowed) for f in (1, factor))
+    torch.testing.assert_close(scaled, edited * factor, rtol=1e-9, atol=1e-12)
+
+
+def test_removals_by_hand():
+    weights = double([0.2, 0.5, 0.3, 0.0], [0.6, 0.4, 0.0, 0.0], [1.0, 0.0, 0.0, 0.0])
+    allowed = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]]).bool()
+    for edit, wanted in (
+        (remove_largest, ([0.4, 0, 0.6, 0], [0, 1, 0, 0])),
+        (remove_second_largest, ([2 / 7, 5 / 7, 0, 0], [1, 0, 0, 0])),
+        (remove_smallest, ([0, 0.625, 0.375, 0], [1, 0, 0, 0])),
+    ):
+        found = edit(weights, allowed)
+        torch.testing.assert_close(found, double(*wanted, [1, 0, 0, 0]))
+    thirds = [1 / 3, 1 / 3, 1 / 3, 0]
+    torch.testing.assert_close(
+        uniform(weights, allowed), double(thirds, [0.5, 0.5, 0, 0], [1, 0, 0, 0])
+    )
+
+
+def test_where_all_sat_on_the_removed_key_the_others_share_it():
+    weights = double([0.0, 1.0, 0.0, 0.0])
+    allowed = torch.tensor([[True, True, True, False]])
+    assert remove_largest(weights, allowed).tolist() == [[0.5, 0, 0.5, 0]]
+
+
+@given(st.lists(st.integers(-200, 200), min_size=2, max_size=7, unique=True))
+def test_removing_a_weight_is_removing_its_score(scores):
+    s = double(scores) / 10
+    allowed = torch.ones_like(s, dtype=torch.bool)
+    order = s[0].argsort(descending=True)
+    for edit, gone in (
+        (remove_largest, order[0]),
+        (remove_second_largest, order[1]),
+        (remove_smallest, order[-1]),
+    ):
+        left = s.clone()
+        left[0, gone] = -math.inf
+        found = edit(s.softmax(-1), allowed)
+        torch.testing.assert_close(found, left.softmax(-1), rtol=1e-6, atol=1e-12)
+
+
+@given(rows(), st.integers(0, 2**31))
+def test_random_removes_one_key_and_never_the_largest(case, seed):
+    weights, allowed = case
+    edited = remove_random(seed)(weights, allowed)
+    for row, new, may in zip(
+        weights.flatten(0, 1).tolist(),
+        edited.flatten(0, 1).tolist(),
+        allowed.expand_as(weights).flatten(0, 1).tolist(),
+        strict=True,
+    ):
+        keys = [k for k, one in enumerate(may) if one]
+        largest = max(keys, key=lambda k: row[k])  # the first of equals
+        removed = [k for k in keys if row[k] > 0 and new[k] == 0]
+        assert largest not in removed
+        assert len(removed) <= 1
+        if len(keys) > 1:
+            assert any(new[k] == 0 for k in keys if k != largest)
+
+
+def test_random_removes_each_of_the_others_as_often():
+    weights = double([0.1, 0.2, 0.4, 0.3, 0.0]).expand(4000, -1)
+    edited = remove_random(0)(weights, torch.tensor([True, True, True, True, False]))
+    gone = (edited == 0)[:, :4].sum(0).tolist()
+    assert gone[2] == 0
+    assert sum(gone) == 4000
+    assert chisquare([gone[k] for k in (0, 1, 3)]).pvalue > 1e-4
+
+
+@given(rows(), st.integers(0, 2**31))
+def test_permute_deals_out_the_same_weights(case, seed):
+    weights, allowed = case
+    dealt = permute(seed)(weights, allowed)
+    assert torch.equal(dealt.sort(-1).values, weights.sort(-1).values)
+
+
+def test_every_permutation_comes_as_often():
+    weights = double([0.5, 0.3, 0.0, 0.2]).expand(6000, -1)
+    dealt = permute(1)(weights, torch.tensor([True, True, False, True])).tolist()
+    orders = [tuple(row[k] for k in (0, 1, 3)) for row in dealt]
+    counts = [orders.count(order) for order in permutations((0.5, 0.3, 0.2))]
+    assert sum(counts) == 6000
+    assert chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("make", [remove_random, permute])
+def test_a_seed_decides(make):
+    weights = torch.rand(20, 9).softmax(-1)
+    allowed = torch.ones_like(weights, dtype=torch.bool)
+    one, same, other = (make(seed)(weights, allowed) for seed in (7, 7, 8))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)

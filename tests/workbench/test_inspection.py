@@ -1,0 +1,152 @@
+"""One case looked at, against the library's other ways to the same numbers."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau
+
+from analyses.gradient_agreement import measure_batch
+from models import Batch, SASRec
+from tests.analyses.handmade import Handmade, data_of, rank_by_hand
+from workbench import build_model, evaluate
+from workbench.batches import make_batch
+from workbench.data import planted
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.inspection import check_fit, inspect_case
+from workbench.lookup import held_out_case
+
+USERS = 6
+
+
+@pytest.fixture(scope="module")
+def data() -> SequenceData:
+    return planted(n_users=USERS, n_items=40, length=12, n_causes=4).data
+
+
+def tiny(name: str, data: SequenceData, **options) -> SASRec:
+    torch.manual_seed(1)
+    model = build_model(name, data, hidden_size=8, inner_size=8, max_length=9, **options)
+    for parameter in model.parameters():  # far from their start, where attention is uniform
+        if parameter.dim() > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model.eval()
+
+
+def case_of(model, data, user) -> Batch:
+    return make_batch(data, held_out_case(data, user, model.config.max_length))
+
+
+@pytest.mark.parametrize("name", ["SASRec", "AC-SASRec", "AC-SASRec-light"])
+def test_agreement_is_that_of_the_report(data, name):
+    """The same taus and p values as the diagnostic's, for every layer and head."""
+    model = tiny(name, data)
+    for user in range(2):
+        batch = case_of(model, data, user)
+        target = int(data.history(user)[-1])
+        found = inspect_case(model, batch, target)
+        report = measure_batch(
+            model, batch, torch.tensor([target]), np.array([user]), np.array([]), seed=0
+        )
+        report = report[(report["target"] == "held-out item") & (report["method"] == "saliency")]
+        assert len(report) == 7  # two layers of two heads, with their means
+        for row in report.itertuples():
+            layer, head = (None if w == "mean" else int(w) - 1 for w in (row.layer, row.head))
+            weights = found.matrix("attention", layer, head)[-1]
+            agreement = found.agreement(weights, "saliency")
+            assert agreement.tau == pytest.approx(row.tau, abs=1e-12)
+            assert agreement.p_value == pytest.approx(row.p_value, abs=1e-12)
+            assert agreement.tau == pytest.approx(
+                kendalltau(weights.numpy(), found.importance["saliency"].numpy()).statistic
+            )
+
+
+def test_ranks_and_scores_are_those_of_the_evaluation(data):
+    model = tiny("SASRec", data)
+    ranks = evaluate(model, data).ranks
+    for user in range(USERS):
+        held_out = int(data.history(user)[-1])
+        found = inspect_case(model, case_of(model, data, user), "top")
+        assert found.rank(held_out) == ranks[user]
+        best = np.argsort(-found.scores[1:].numpy(), kind="stable")[:10] + 1
+        assert found.top(10) == best.tolist()
+        assert found.target == best[0]
+        assert found.rank(found.target) == 1
+
+
+def test_weights_of_every_stage_fill_the_triangle(data):
+    model = tiny("AC-SASRec", data)
+    found = inspect_case(model, case_of(model, data, 0), "top")
+    assert tuple(found.weights) == model.stages
+    past = torch.ones(9, 9, dtype=torch.bool).tril()
+    for stage, weights in found.weights.items():
+        assert weights.shape == (2, 2, 9, 9)
+        assert (weights.isnan() == ~past).all()
+        assert weights.nansum(-1) == pytest.approx(np.ones((2, 2, 9)), abs=1e-5), stage
+        picked = weights[1, 0].nan_to_num()
+        assert (found.matrix(stage, 1, 0).nan_to_num() == picked).all()
+
+
+def test_numbers_known_by_hand():
+    """Salience 1, 2, 1 over items 1, 2, 3: weights by hand, saliency = weight x |effect column|."""
+    data = data_of([1, 2, 3, 4])
+    model = Handmade([1.0, 2.0, 1.0, 1.0, 1.0])
+    batch = make_batch(data, held_out_case(data, 0, 50))
+    found = inspect_case(model, batch, 4)
+    assert found.matrix("attention")[-1].tolist() == [0.25, 0.5, 0.25]
+    length = np.linalg.norm([9, 2, 1])  # the column of item 4
+    assert found.importance["saliency"].tolist() == pytest.approx(
+        [0.25 * length, 0.5 * length, 0.25 * length]
+    )
+    # one-hot inputs times gradient: the weight times the effect of that very item
+    assert found.importance["input_x_gradient"].tolist() == pytest.approx([0.25 * 9, 0, 0])
+    assert found.rank(4) == rank_by_hand({1: 1, 2: 2, 3: 1}, 4)
+
+
+def test_input_x_gradient_that_is_only_rounding_is_zero(data):
+    """A LayerNorm of bare embeddings undoes their length: doubling one changes no score."""
+    model = tiny("AC-SASRec", data)
+    batch = case_of(model, data, 0)
+    longer = model.embed(batch).clone()
+    longer[0, 3] *= 2
+    torch.testing.assert_close(model.scores(batch, longer), model.scores(batch))
+
+    found = inspect_case(model, batch, "top")
+    assert found.vanishes("input_x_gradient")
+    assert not found.vanishes("saliency")
+    assert np.isnan(found.agreement(found.matrix("attention")[-1], "input_x_gradient").tau)
+    placed = tiny("AC-SASRec", data, position_embedding=True)
+    assert not inspect_case(placed, batch, "top").vanishes("input_x_gradient")
+
+
+def test_no_tau_for_short_histories_or_constant_attention(data):
+    model = tiny("SASRec-uniform", data)
+    found = inspect_case(model, case_of(model, data, 0), "top")
+    assert np.isnan(found.agreement(found.matrix("attention")[-1], "saliency").tau)
+    two = Batch(torch.tensor([[3, 5]]), torch.tensor([2]))
+    short = inspect_case(tiny("SASRec", data), two, "top")
+    tau, p_value, n = short.agreement(short.matrix("attention")[-1], "saliency")
+    assert np.isnan(tau)
+    assert np.isnan(p_value)
+    assert n == 2
+
+
+def test_what_cannot_be_inspected(data):
+    model = tiny("SASRec", data)
+    batch = case_of(model, data, 0)
+    with pytest.raises(WorkbenchError, match=r"SASRec knows no item 41; choose from 1 to 40\."):
+        inspect_case(model, batch, 41)
+    two = Batch(torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2]))
+    with pytest.raises(WorkbenchError, match="takes one history, and was given 2"):
+        inspect_case(model, two, "top")
+
+
+def test_models_of_other_data_are_told(data):
+    model = tiny("SASRec", data)
+    assert check_fit(model, data) is None
+    model.card = {"data": {"checksum": data.checksum}}
+    assert check_fit(model, data) is None
+    model.card = {"data": {"checksum": "another"}}
+    assert "learned from other data" in str(check_fit(model, data))
+    with pytest.raises(WorkbenchError, match="SASRec knows 40 items and hand has 5"):
+        check_fit(model, data_of([1, 2, 3]))

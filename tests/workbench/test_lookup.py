@@ -1,0 +1,61 @@
+"""Users by id, items by title, and test cases."""
+
+import numpy as np
+import pytest
+
+from workbench.data.sequences import SequenceData, from_interactions
+from workbench.errors import WorkbenchError
+from workbench.lookup import find_user, held_out_case, search_items, users_with_case
+
+TITLES = {"a": "Star Wars", "b": "The Star", "c": "Wars of the Star", "d": "Dune", "e": "star wars"}
+
+
+@pytest.fixture
+def data() -> SequenceData:
+    users = ["7", "7", "7", "7", "42", "42", "9"]
+    return from_interactions(users, [*"abcdbea"], titles=TITLES, min_user=1, name="films")
+
+
+def test_users_are_found_by_their_raw_id(data):
+    assert [find_user(data, name) for name in ("7", " 42 ", "9")] == [0, 1, 2]
+    with pytest.raises(WorkbenchError, match=r"films has no user '4'; its 3 users .* 7 and 9\."):
+        find_user(data, "4")
+
+
+def test_a_case_is_the_last_item_after_the_others(data):
+    case = held_out_case(data, 0, max_length=2)
+    assert (case.starts.tolist(), case.ends.tolist()) == ([1], [3])
+    assert data.title(int(case.targets[0])) == "Dune"
+    with pytest.raises(WorkbenchError, match="user 9 of films has a single item"):
+        held_out_case(data, 2, max_length=2)
+
+
+def test_users_without_a_case_are_left_out(data):
+    assert users_with_case(data).tolist() == [0, 1]
+    single = from_interactions(["1", "2"], ["a", "b"], min_user=1, name="lone")
+    with pytest.raises(WorkbenchError, match="lone: no user has two"):
+        users_with_case(single)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("star wars", ["Star Wars", "star wars", "Wars of the Star"]),
+        ("STAR", ["The Star", "Star Wars", "star wars", "Wars of the Star"]),
+        ("wars the", ["Wars of the Star"]),
+        ("d", ["Dune"]),
+        ("matrix", []),
+    ],
+)
+def test_every_word_must_be_in_the_title(data, text, found):
+    assert [data.title(item) for item in search_items(data, text)] == found
+
+
+def test_raw_ids_are_searched_too(data):
+    untitled = SequenceData("raw", data.items, None, data.offsets, data.item_ids, data.user_ids)
+    assert search_items(untitled, "c") == [int(np.flatnonzero(data.item_ids == "c")[0])]
+
+
+def test_a_search_is_cut_to_its_limit(data):
+    assert search_items(data, "star", limit=2) == search_items(data, "star")[:2]
+    assert search_items(data, " ", limit=3) == [1, 2, 3]

@@ -1,0 +1,88 @@
+"""Models by name: what each is, and one sentence for what there is not."""
+
+import pytest
+import torch
+
+from tests.models.variants import batch_of
+from tests.workbench.tiny import data_of
+from workbench.errors import WorkbenchError
+from workbench.registry import NAMES, build_model
+
+DATA = data_of([1, 2, 3], n_items=7)
+SMALL = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_name_builds_a_model_for_the_data(name):
+    model = build_model(name, DATA, **SMALL)
+    assert model.config.name == name
+    assert model.config.n_items == 7
+    scores = model.eval().scores(batch_of([1, 7], [3]))
+    assert scores.shape == (2, 8)
+    assert torch.isfinite(scores[:, 1:]).all()
+
+
+def test_what_the_names_stand_for():
+    plain, uniform, ac, light = (build_model(name, DATA, **SMALL).config for name in NAMES)
+    assert (plain.attention, plain.calibration, plain.position_embedding) == ("learned", None, True)
+    assert (uniform.attention, uniform.calibration) == ("uniform", None)
+    # as published: no position embedding, gate, two levels, order and distance, lambda 0.03
+    assert ac.calibration is not None
+    assert not ac.position_embedding
+    assert (ac.calibration.correction, ac.calibration.two_level) == ("gate", True)
+    assert (ac.calibration.order, ac.calibration.distance) == (True, True)
+    assert (ac.calibration.adversarial, ac.calibration.penalty) == (True, 0.03)
+    assert light.calibration is not None
+    assert not light.calibration.adversarial
+
+
+def test_options_reach_the_model_and_its_calibration():
+    model = build_model("AC-SASRec", DATA, **SMALL, n_layers=3, correction="fixed", order=False)
+    assert len(model.encoder.layers) == 3
+    assert model.config.calibration is not None
+    assert (model.config.calibration.correction, model.config.calibration.order) == ("fixed", False)
+    assert model.config.calibration.distance  # the others keep their defaults
+    assert model.item_embedding.weight.shape == (8, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("SASrec", {}, "no model 'SASrec'; choose from .*did you mean SASRec"),
+        (
+            "transformer",
+            {},
+            "no model 'transformer'; choose from SASRec, SASRec-uniform, AC-SASRec",
+        ),
+        ("SASRec", {"hiden_size": 8}, "SASRec: .*'hiden_size'"),
+        ("AC-SASRec", {"corection": "gate"}, "AC-SASRec: .*'corection'"),
+        (
+            "SASRec",
+            {"correction": "gate"},
+            "SASRec has no calibration, so 'correction' means nothing",
+        ),
+        (
+            "AC-SASRec",
+            {"correction": "sum"},
+            "correction is 'sum'; choose from fixed, gate, annealing",
+        ),
+        ("AC-SASRec", {"mix": "third"}, "mix is 'third'; choose from half, learned"),
+        (
+            "AC-SASRec",
+            {"normalization": "l2"},
+            "normalization is 'l2'; choose from softmax, renorm",
+        ),
+        ("AC-SASRec", {"attention": "uniform"}, "uniform attention leaves nothing to calibrate"),
+        ("AC-SASRec-light", {"order": False, "distance": False}, "without order, distance or adv"),
+        ("SASRec", {"attention": "linear"}, "attention is 'linear'; choose from learned, uniform"),
+        ("SASRec", {"hidden_size": 10, "n_heads": 4}, "10 is not a multiple of n_heads 4"),
+        ("SASRec", {"n_layers": 0}, "n_layers is 0; it must be 1 or more"),
+        ("SASRec", {"max_length": -1}, "max_length is -1; it must be 1 or more"),
+        ("SASRec", {"hidden_size": "big"}, "SASRec: "),
+    ],
+)
+def test_what_there_is_not_is_told_in_one_sentence(name, options, told):
+    with pytest.raises(WorkbenchError, match=told) as caught:
+        build_model(name, DATA, **options)
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(".")

@@ -1,0 +1,105 @@
+"""Training: when it stops, what comes back, and whether a rule is learnt."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train, training
+from workbench.data import from_interactions, permute_sequences, planted
+from workbench.data.sequences import SequenceData
+
+QUICK = {"device": "cpu", "progress": False}
+SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
+
+
+def small_data() -> SequenceData:
+    return planted("distance", n_users=30, n_items=12, length=10, n_causes=4, lag=2).data
+
+
+def test_patience_counts_from_the_best_epoch_whose_weights_come_back(monkeypatch, tmp_path):
+    ndcg = [0.1, 0.3, 0.2, 0.3, 0.2, 0.9, 0.9]  # a tie is no improvement
+    weights: list[dict[str, torch.Tensor]] = []  # at every validation
+
+    def scripted(model, data, split="test", **_):
+        metrics = {"ndcg@10": 0.5, "hit@10": 0.5}
+        if split == "valid":  # hit@10 rises, and is not what is watched
+            metrics = {"ndcg@10": ndcg[len(weights)], "hit@10": len(weights) / 10}
+            weights.append({k: v.clone() for k, v in model.state_dict().items()})
+        return Evaluation(metrics, np.array([1]), np.array([0]), split, False)
+
+    monkeypatch.setattr(training, "evaluate", scripted)
+    data, out = small_data(), tmp_path / "out"
+    model = build_model("SASRec", data, **SIZES)
+    assert train(model, data, out, epochs=50, patience=3, **QUICK) is model
+    assert len(weights) == 2 + 3 + 1  # the last is for the card
+    assert not model.training
+    stored = load_model(out).state_dict()
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, weights[1][name])
+        assert torch.equal(value, stored[name])
+    assert not torch.equal(model.item_embedding.weight, weights[4]["item_embedding.weight"])
+    card = json.loads((out / "card.json").read_text())
+    assert card["best_epoch"] == 2
+    assert sorted(path.name for path in out.iterdir()) == ["card.json", "model.safetensors"]
+
+
+def test_the_card_tells_of_the_weights_beside_it(tmp_path):
+    data = small_data()
+    train(build_model("SASRec", data, **SIZES), data, tmp_path, epochs=2, command="this", **QUICK)
+    model = load_model(tmp_path)
+    for split in ("valid", "test"):
+        found = evaluate(model, data, split).metrics
+        assert model.card["metrics"][split] == pytest.approx(found)
+    assert model.card["data"]["checksum"] == data.checksum
+    assert model.card["command"] == "this"
+    assert model.card["training"]["epochs"] == 2
+
+
+@pytest.mark.parametrize("objective", ["prefixes", "positions"])
+@pytest.mark.parametrize("rule", ["distance", "content"])
+def test_a_planted_rule_is_learnt_to_the_bayes_rate(rule, objective):
+    made = planted(
+        rule, n_users=500, n_items=24, length=14, n_causes=8, lag=2, signal=0.9, noise=0.1
+    )
+    bayes = made.bayes_hit_rate(1)
+    error = np.sqrt(bayes * (1 - bayes) / made.data.n_users)
+    hit = hit_after_training(made.data, objective)
+    assert 0.95 * bayes < hit < bayes + 4 * error
+
+
+@pytest.mark.parametrize("objective", ["prefixes", "positions"])
+def test_nothing_is_learnt_where_no_position_has_a_cause(objective):
+    made = planted(
+        "distance", n_users=500, n_items=24, length=14, n_causes=8, lag=2, signal=0.9, noise=0.1
+    )
+    hit = hit_after_training(permute_sequences(made.data), objective)
+    assert hit < made.bayes_hit_rate(1, position=0)  # what popularity alone is worth
+
+
+def hit_after_training(data: SequenceData, objective: str) -> float:
+    """Test Hit@1. Windows shorter than the training part leave no position untrained."""
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "inner_size": 32, "n_layers": 1, "n_heads": 1, "max_length": 8}
+    model = build_model("SASRec", data, hidden_dropout=0.1, attention_dropout=0.1, **sizes)
+    options = {"objective": objective, "epochs": 12, "learning_rate": 1e-2, "batch_size": 128}
+    return evaluate(train(model, data, **options, **QUICK), data).metrics["hit@1"]
+
+
+@pytest.mark.parametrize("objective", ["prefixes", "positions"])
+def test_nobody_to_learn_from_is_told(tmp_path, objective):
+    users, items = np.array(list("uuuvvv")), np.array(list("abcbca"))
+    data = from_interactions(users, items, name="short")
+    model = build_model("SASRec", data, **SIZES)
+    with pytest.raises(WorkbenchError, match="short: no user has the four") as caught:
+        train(model, data, tmp_path / "out", objective=objective, **QUICK)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_unknown_option_is_told():
+    data = small_data()
+    with pytest.raises(WorkbenchError, match="'learning_speed'") as caught:
+        train(build_model("SASRec", data, **SIZES), data, learning_speed=1, **QUICK)
+    assert "\n" not in str(caught.value)

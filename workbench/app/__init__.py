@@ -1,0 +1,1 @@
+"""Where it is seen: the app arranges and words what library functions compute."""

@@ -1,0 +1,77 @@
+"""Choosing a user and the item whose score is explained; bound to the address as in `choices`."""
+
+import numpy as np
+import streamlit as st
+
+from workbench import SequenceData
+from workbench.app.resources import Target
+from workbench.errors import WorkbenchError
+from workbench.lookup import search_items, users_with_case
+
+HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
+
+
+def choose_user(data: SequenceData) -> str:
+    """The raw id of a user, as typed or drawn; the first one where nothing is typed."""
+    able = users_with_case(data)
+    first = str(data.user_ids[able[0]])
+
+    def draw() -> None:
+        now = st.session_state["user"] or first
+        others = able[data.user_ids[able] != now] if len(able) > 1 else able
+        st.session_state["user"] = str(data.user_ids[np.random.default_rng().choice(others)])
+
+    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+        typed = st.text_input(
+            "User",
+            key="user",
+            placeholder=first,
+            help=f"The id of one of {data.n_users:,} users, as in the data.",
+            bind="query-params",
+            width=160,
+        )
+        st.button("Random", icon=":material/casino:", on_click=draw, help="Another user by chance")
+    return str(typed or first)
+
+
+def choose_target() -> str:
+    """Which item's score is explained: `HELD_OUT`, `TOP` or `OTHER`."""
+    kind = st.segmented_control(
+        "Target",
+        [HELD_OUT, TOP, OTHER],
+        default=HELD_OUT,
+        required=True,
+        key="target",
+        help="The item whose score is explained: what the user really chose next, what the model "
+        "ranks first, or any other.",
+        bind="query-params",
+    )
+    return str(kind)
+
+
+def choose_item(data: SequenceData, user: int, kind: str) -> Target:
+    """The item meant by a kind of target, searched by title where it is `OTHER`."""
+    if kind != OTHER:
+        return "top" if kind == TOP else int(data.history(user)[-1])
+    with st.container(horizontal=True):
+        text = st.text_input(
+            "Words of its title", key="words", type="search", bind="query-params", width=220
+        )
+        matches = search_items(data, str(text))
+        if not matches:
+            raise WorkbenchError(f"no title of {data.name} holds {text!r}; try fewer words.")
+        item = st.selectbox(
+            "Item",
+            matches,
+            format_func=lambda item: _name(data, item),
+            key="item",
+            bind="query-params",
+            width=400,
+        )
+    return int(item or matches[0])
+
+
+def _name(data: SequenceData, item: int) -> str:
+    """A title and, since titles repeat, the raw id."""
+    title, raw = data.title(item), str(data.item_ids[item])
+    return title if title == raw else f"{title} · {raw}"

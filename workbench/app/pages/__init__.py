@@ -1,0 +1,1 @@
+"""The pages of the app, a function `page` in each."""

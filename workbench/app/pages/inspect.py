@@ -1,0 +1,98 @@
+"""Inspect: one user, one or two models, and why an item was recommended."""
+
+import streamlit as st
+
+from workbench import SequenceData
+from workbench.app import cases, choices, maps, resources, words
+from workbench.app.failures import told
+from workbench.app.history import show_history
+from workbench.app.ranking import show_ranking
+from workbench.app.resources import Shared
+from workbench.app.shown import Shown, View
+from workbench.attribution import Method
+from workbench.inspection import Inspection
+from workbench.lookup import find_user
+
+
+def page() -> None:
+    """Choices, then the history, the top ten and the maps; each part fails for itself."""
+    st.header("Why was this recommended?")
+    with st.sidebar:
+        source, data = choices.choose_data()
+        names = choices.choose_models()
+        method = choices.choose_method()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        user_id = cases.choose_user(data)
+        kind = cases.choose_target()
+    user = find_user(data, user_id)
+    target = cases.choose_item(data, user, kind)
+    models = choices.open_models(names, source, data)
+    st.markdown(_facts(data, user, models))
+
+    shown = []
+    for slot, (column, (label, shared)) in enumerate(
+        zip(st.columns(max(1, len(models)), gap="large"), models.items(), strict=False), 1
+    ):
+        with column, told(label):
+            st.subheader(label)
+            view = choices.choose_view(shared, slot)
+            found = resources.inspection(shared, source, user, target)
+            shown.append(_head(label, view, method, found, data.title(found.target)))
+    if not shown:
+        return
+    with told("The history"):
+        st.subheader("History")
+        show_history(data, user, shown)
+    with told("The top ten"):
+        st.subheader("Top 10", help="Every item is ranked; items already seen are not removed.")
+        for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
+            with column:
+                show_ranking(data, one, int(data.history(user)[-1]))
+    with told("The maps"):
+        st.subheader("Layers and heads")
+        _maps(data, len(data.history(user)) - 1, shown)
+
+
+def _facts(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
+    history = data.history(user)
+    n = len(history) - 1
+    seen = max((shared.model.config.max_length for shared in models.values()), default=n)
+    how_many = f"{n} items" if n <= seen else f"the last {seen} of {n} items"
+    return (
+        f"User {words.literal(str(data.user_ids[user]))}: {how_many} of history, then the held-out "
+        f"item **{words.literal(data.title(int(history[-1])))}**."
+    )
+
+
+def _head(label: str, view: View, method: Method, found: Inspection, target: str) -> Shown:
+    """The top of a model's column: the target's rank and score, and the agreement."""
+    shown = Shown(label, view, method, found)
+    agreement = found.agreement(shown.row, method)
+    with st.container(horizontal=True):
+        st.metric("Rank of the target", f"{found.rank(found.target):,}")
+        st.metric("Its score", words.decimal(float(found.scores[found.target])))
+        st.metric("tau-b", words.decimal(agreement.tau, sign=True) or "none", help=words.TAU)
+    said = words.VANISHES if found.vanishes(method) else words.agreement(agreement)
+    st.caption(f"Target: {words.literal(target)}. Attention: {view.name}. {said}")
+    return shown
+
+
+def _maps(data: SequenceData, n: int, shown: list[Shown]) -> None:
+    """For each model all maps small, and one opened; n: items of the history, seen or not."""
+    fixed, last = choices.choose_scale(max(len(one.found.items) for one in shown))
+    for one in shown:
+        titles = [data.title(int(item)) for item in one.found.items]
+        st.markdown(f"**{one.label}**, opened: {one.view.name}")
+        small, large = st.columns([1, 2], gap="medium")
+        opened = one.view.layer, one.view.head
+        small.altair_chart(
+            maps.small_maps(one.found.weights[one.view.stage], opened, fixed=fixed),
+            width="content",
+            alt=f"Attention maps of every layer and head of {one.label}",
+        )
+        large.altair_chart(
+            maps.large_map(one.matrix, titles, n - len(titles) + 1, last, fixed=fixed),
+            width="stretch",
+            alt=f"Attention map of {one.label}, {one.view.name}",
+        )
+    st.caption(words.MAPS)

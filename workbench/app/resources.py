@@ -1,0 +1,75 @@
+"""Data and models, loaded once and shared between sessions."""
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+from models import SASRec
+from workbench import SequenceData, load_data, load_model
+from workbench.batches import make_batch
+from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
+from workbench.inspection import Inspection, inspect_case
+from workbench.lookup import held_out_case
+
+Target = int | Literal["top"]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A model shared between sessions. `lock` is held during a pass, since taps are shared too."""
+
+    source: str
+    stamp: str
+    model: SASRec
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def shipped() -> list[str]:
+    """Names of the models in models/pretrained, baselines first."""
+    names = (path.parent.name for path in PRETRAINED.glob(f"*/{CARD}"))
+    return sorted(names, key=lambda name: (name.startswith("AC-"), name))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data ...")
+def data(source: str) -> SequenceData:
+    """`load_data`, with planted data where ml-100k cannot be had."""
+    return load_data(source, fallback="planted" if source == "ml-100k" else None)
+
+
+def model(source: str) -> Shared:
+    """`load_model`, anew when the files have changed."""
+    return _model(source, _stamp(source))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
+def _model(source: str, stamp: str) -> Shared:
+    return Shared(source, stamp, load_model(source))
+
+
+def _stamp(source: str) -> str:
+    """Where a model's files are, and when they were written."""
+    found = []
+    for folder in (Path(source).expanduser(), PRETRAINED / source):
+        for name in (CARD, WEIGHTS):
+            path = folder / name
+            if path.exists():
+                found.append(f"{path.resolve()} {path.stat().st_mtime_ns}")
+    return "; ".join(found)
+
+
+def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspection:
+    """`inspect_case` for the test case of a user index of a data set."""
+    return _inspection(shared, shared.source, shared.stamp, source, user, target)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _inspection(
+    _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
+) -> Inspection:
+    found = data(source)
+    case = held_out_case(found, user, _shared.model.config.max_length)
+    with _shared.lock:
+        return inspect_case(_shared.model, make_batch(found, case), target)

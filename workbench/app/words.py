@@ -1,0 +1,97 @@
+"""How the app words numbers, and what it says of each measure."""
+
+import math
+from collections.abc import Callable, Iterable
+
+from workbench.inspection import SHORTEST, Agreement
+
+ATTENTION = (
+    "Weight the prediction row gives to the item, in the stage, layer and head chosen for the "
+    "model. It says where a weight went, not what caused the recommendation."
+)
+GRADIENT = (
+    "How much the target's score leans on the item's embedding, to first order, with attention "
+    "held constant. Saliency is the length of the gradient; input x gradient is its product with "
+    "the embedding, without sign. No unit: compare within one model."
+)
+VANISHES = (
+    "Input x gradient vanishes in this model by construction: it normalises every item's embedding "
+    "first, so that its length has no effect. Choose saliency."
+)
+LEAVE_ONE_OUT = (
+    "The target's score with the whole history minus the score without this item: positive means "
+    "that the item raises it. The model runs again without the item; two items that stand in for "
+    "each other can both seem to matter little."
+)
+TAU = (
+    "Kendall's rank correlation, corrected for ties, of attention and gradient importance over the "
+    "history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
+)
+SCALE = (
+    "Per panel: from 0 to the largest weight of the later half of its rows, since a row with few "
+    "items to look at has large weights by necessity. Calibrated weights are close to each other, "
+    "so that they look flat from 0 to 1."
+)
+MAPS = (
+    "Each row is an item looking at itself and at those before it; the prediction is made from the "
+    "framed last row. Blank cells are not allowed to be looked at. A bright cell is where a weight "
+    "went, not what caused the recommendation."
+)
+CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
+
+PERCENT = "\N{NO-BREAK SPACE}%"
+SPANS = (("y", 365.25 * 86400), ("mo", 30.44 * 86400), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
+
+
+def ago(seconds: float) -> str:
+    """`3 d`, `5 min`: a span in the largest unit that fits."""
+    if math.isnan(seconds):
+        return ""
+    for unit, size in SPANS:
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float], str]:
+    """How to write numbers of one column: three digits of the largest, a true minus, no -0."""
+    largest = max((abs(v) for v in values if not math.isnan(v)), default=0.0)
+    digits = min(max(2 - math.floor(math.log10(largest or 1.0)), 0), 9)
+
+    def write(value: float) -> str:
+        if math.isnan(value):
+            return ""
+        text = f"{value:{'+' if sign else ''}.{digits}f}"
+        return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+    return write
+
+
+def decimal(value: float, *, sign: bool = False) -> str:
+    """A number with two decimals, a true minus; nothing for NaN."""
+    return numbers([1.0], sign=sign)(value)
+
+
+def cut(title: str, width: int) -> str:
+    """A title of at most `width` characters."""
+    return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def literal(text: str) -> str:
+    """Text that Markdown leaves as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:&" else c for c in text)
+
+
+def agreement(found: Agreement) -> str:
+    """What a tau-b means, in words."""
+    if math.isnan(found.tau):
+        if found.n < SHORTEST:
+            return f"No tau-b: a history of {found.n} is too short to rank, {SHORTEST} are needed."
+        return "No tau-b: all weights, or all importances, are equal, so there is no order."
+    share = (1 + found.tau) / 2  # concordant, among the pairs tied in neither
+    chance = "less than 1" if found.p_value < 0.01 else f"{100 * found.p_value:.0f}"
+    return (
+        f"Attention and gradient importance put about {100 * share:.0f}{PERCENT} of all pairs of "
+        f"items in the same order; orders drawn by chance come as far from 50{PERCENT} in {chance}"
+        f"{PERCENT} of cases. {CAUTION}"
+    )

@@ -1,0 +1,135 @@
+"""Everything about one history and one target: weights, importances, scores, and agreement."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.attribution import Method, attribute
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.evaluation import target_ranks
+from workbench.leave_one_out import leave_one_out
+from workbench.recording import record_attention
+from workbench.statistics import kendall_p_value, kendall_tau_b
+
+SHORTEST = 3  # items below which a rank correlation says nothing
+METHODS: tuple[Method, ...] = ("saliency", "input_x_gradient")
+
+
+class Agreement(NamedTuple):
+    """Kendall's tau-b, its p value under independence, and the number of items; NaN for no tau."""
+
+    tau: float
+    p_value: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a model makes of a history of L items, on the CPU.
+
+    items: [L] ids, oldest first. times: [L] seconds, or None. target: the item explained.
+    weights: stage -> [n_layers, H, L, L], NaN where a row may not look. importance: method -> [L],
+    magnitudes with attention held constant (Jain & Wallace, NAACL 2019), zeros where it vanishes.
+    effects: [L], leave-one-out, signed, NaN where undefined. scores: [n_items + 1], -inf for
+    padding.
+    """
+
+    items: Tensor
+    times: Tensor | None
+    target: int
+    weights: dict[str, Tensor]
+    importance: dict[Method, Tensor]
+    effects: Tensor
+    scores: Tensor
+
+    def matrix(self, stage: str, layer: int | None = None, head: int | None = None) -> Tensor:
+        """Weights of a stage, [L, L]; of one layer and head (from 0), or the mean where None."""
+        layers = self.weights[stage] if layer is None else self.weights[stage][layer][None]
+        heads = layers if head is None else layers[:, head][:, None]
+        return heads.mean((0, 1))
+
+    def agreement(self, row: Tensor, method: Method) -> Agreement:
+        """Rank agreement of a row of weights [L] with a gradient importance.
+
+        In single precision, where equal weights are equal. NaN for fewer than three items, or where
+        one side is constant.
+        """
+        if len(row) < SHORTEST:
+            return Agreement(torch.nan, torch.nan, len(row))
+        x, y = row.float()[None], self.importance[method].float()[None]
+        everywhere = torch.ones_like(x, dtype=torch.bool)
+        tau, p = kendall_tau_b(x, y, everywhere), kendall_p_value(x, y, everywhere)
+        return Agreement(float(tau), float(p), len(row))
+
+    def vanishes(self, method: Method) -> bool:
+        """Whether a gradient importance is zero everywhere, see `attribute`."""
+        return not self.importance[method].any()
+
+    def rank(self, item: int) -> int:
+        """Rank of an item among all, 1 is best; ties as in `evaluate`, seen items not removed."""
+        case = Batch(self.items[None], torch.tensor([len(self.items)]))
+        return int(target_ranks(self.scores[None], case, torch.tensor([item]), remove_seen=False))
+
+    def top(self, k: int = 10) -> list[int]:
+        """The k items of highest score, best first."""
+        return self.scores.topk(min(k, len(self.scores) - 1)).indices.tolist()
+
+
+def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Inspection:
+    """Look at one history (a batch of one): its target is an item, or the model's top one.
+
+    Raises WorkbenchError for more than one history, or an item the model does not know.
+    """
+    if len(batch.items) != 1:
+        raise WorkbenchError(f"inspect_case takes one history, and was given {len(batch.items)}.")
+    with torch.no_grad():
+        scores = model.scores(batch)  # [1, V]
+    item = int(scores.argmax()) if target == "top" else int(target)
+    if not 1 <= item < scores.shape[1]:
+        raise WorkbenchError(
+            f"{model.config.name} knows no item {item}; choose from 1 to {scores.shape[1] - 1}."
+        )
+    targets = torch.tensor([item], device=scores.device)
+    weights = record_attention(model, batch, stages=model.stages, rows="all")
+    forbidden = ~model.allowed(batch)[:, None]  # [1, 1, 1, L, L]
+    return Inspection(
+        items=batch.items[0].cpu(),
+        times=None if batch.times is None else batch.times[0].cpu(),
+        target=item,
+        weights={
+            stage: found.masked_fill(forbidden, torch.nan)[0].cpu()
+            for stage, found in weights.items()
+        },
+        importance={
+            method: attribute(model, batch, targets, method, detach_attention=True)
+            .values[0]
+            .abs()
+            .cpu()
+            for method in METHODS
+        },
+        effects=leave_one_out(model, batch, targets)[0].cpu(),
+        scores=scores[0].cpu(),
+    )
+
+
+def check_fit(model: Any, data: SequenceData) -> str | None:
+    """A warning where a model says it learned from other data, else None.
+
+    Raises WorkbenchError where its catalogue is of another size.
+    """
+    name = model.config.name
+    if model.config.n_items != data.n_items:
+        raise WorkbenchError(
+            f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
+            "choose the data it was trained on, or another model."
+        )
+    if model.card.get("data", {}).get("checksum") in (None, data.checksum):
+        return None
+    return (
+        f"{name} learned from other data than these (the checksums differ): where items are "
+        "numbered otherwise, nothing below means anything."
+    )

@@ -1,0 +1,62 @@
+"""Finding a user by id, an item by title, and what a user is to be predicted."""
+
+import numpy as np
+
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.splits import Cases, cases
+
+
+def users_with_case(data: SequenceData) -> np.ndarray:
+    """Indices of the users who have a test case, that is an item before the held-out one.
+
+    Raises WorkbenchError where nobody has.
+    """
+    able = np.flatnonzero(data.lengths >= 2)
+    if not len(able):
+        raise WorkbenchError(f"{data.name}: no user has two interactions; give other data.")
+    return able
+
+
+def find_user(data: SequenceData, user_id: str) -> int:
+    """Index of the user with this raw id. Raises WorkbenchError where there is none."""
+    wanted = user_id.strip()
+    found = np.flatnonzero(data.user_ids == wanted)
+    if len(found):
+        return int(found[0])
+    raise WorkbenchError(
+        f"{data.name} has no user {wanted[:80]!r}; its {data.n_users:,} users have ids such as "
+        f"{data.user_ids[0]} and {data.user_ids[-1]}."
+    )
+
+
+def held_out_case(data: SequenceData, user: int, max_length: int) -> Cases:
+    """The leave-one-out test case of one user index, as `Cases` of length one.
+
+    Raises WorkbenchError where the user has no item before the held-out one.
+    """
+    every = cases(data, "test", max_length)
+    found = np.flatnonzero(every.users == user)
+    if not len(found):
+        raise WorkbenchError(
+            f"user {data.user_ids[user]} of {data.name} has a single item, so nothing to predict "
+            "from; choose another user."
+        )
+    return every.take(found)
+
+
+def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:
+    """At most `limit` items whose title or raw id holds every word of `text`; case is ignored.
+
+    Whole titles come first, then the shorter ones; ids ascend among equals. Without a word, the
+    first items.
+    """
+    words = text.lower().split()
+    if not words:
+        return list(range(1, min(limit, data.n_items) + 1))
+    found = []
+    for item in range(1, data.n_items + 1):
+        title = data.title(item).lower()
+        if all(word in title or word in str(data.item_ids[item]).lower() for word in words):
+            found.append((title.split() != words, len(title), item))
+    return [item for _, _, item in sorted(found)[:limit]]
