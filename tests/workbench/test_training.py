@@ -1,6 +1,7 @@
 """Training: when it stops, what comes back, and whether a rule is learnt."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_mo
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
 
-QUICK = {"device": "cpu", "progress": False}
+QUICK: dict[str, Any] = {"device": "cpu", "progress": False}
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
 
 
@@ -81,9 +82,9 @@ def test_nothing_is_learnt_where_no_position_has_a_cause(objective):
 def hit_after_training(data: SequenceData, objective: str) -> float:
     """Test Hit@1. Windows shorter than the training part leave no position untrained."""
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "inner_size": 32, "n_layers": 1, "n_heads": 1, "max_length": 8}
+    sizes: dict[str, Any] = {"hidden_size": 32, "inner_size": 32, "n_layers": 1, "n_heads": 1, "max_length": 8}
     model = build_model("SASRec", data, hidden_dropout=0.1, attention_dropout=0.1, **sizes)
-    options = {"objective": objective, "epochs": 12, "learning_rate": 1e-2, "batch_size": 128}
+    options: dict[str, Any] = {"objective": objective, "epochs": 12, "learning_rate": 1e-2, "batch_size": 128}
     return evaluate(train(model, data, **options, **QUICK), data).metrics["hit@1"]
 
 
