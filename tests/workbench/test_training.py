@@ -82,9 +82,20 @@ def test_nothing_is_learnt_where_no_position_has_a_cause(objective):
 def hit_after_training(data: SequenceData, objective: str) -> float:
     """Test Hit@1. Windows shorter than the training part leave no position untrained."""
     torch.manual_seed(0)
-    sizes: dict[str, Any] = {"hidden_size": 32, "inner_size": 32, "n_layers": 1, "n_heads": 1, "max_length": 8}
+    sizes: dict[str, Any] = {
+        "hidden_size": 32,
+        "inner_size": 32,
+        "n_layers": 1,
+        "n_heads": 1,
+        "max_length": 8,
+    }
     model = build_model("SASRec", data, hidden_dropout=0.1, attention_dropout=0.1, **sizes)
-    options: dict[str, Any] = {"objective": objective, "epochs": 12, "learning_rate": 1e-2, "batch_size": 128}
+    options: dict[str, Any] = {
+        "objective": objective,
+        "epochs": 12,
+        "learning_rate": 1e-2,
+        "batch_size": 128,
+    }
     return evaluate(train(model, data, **options, **QUICK), data).metrics["hit@1"]
 
 
