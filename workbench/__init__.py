@@ -1,6 +1,7 @@
 """What studies a model: everything a notebook needs."""
 
 from workbench.attribution import Attribution, attribute
+from workbench.batches import held_out
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.editing import edit_attention
@@ -20,6 +21,7 @@ __all__ = [
     "build_model",
     "edit_attention",
     "evaluate",
+    "held_out",
     "load_data",
     "load_model",
     "record_attention",

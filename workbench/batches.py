@@ -1,6 +1,6 @@
 """From cases to padded batches, trimmed to the longest history in each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -9,7 +9,8 @@ from torch import Tensor
 
 from models import Batch
 from workbench.data.sequences import SequenceData
-from workbench.splits import Cases
+from workbench.errors import WorkbenchError
+from workbench.splits import Cases, cases
 
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 
@@ -29,6 +30,26 @@ def make_batch(data: SequenceData, some: Cases) -> Batch:
         times=times,
         users=torch.from_numpy(some.users.astype(np.int64)),
     )
+
+
+def held_out(
+    data: SequenceData, users: Sequence[int], max_length: int = 50
+) -> tuple[Batch, Tensor]:
+    """The test histories of some users (indices), in that order, and their held-out items [B].
+
+    max_length: as in the config of the model that is to read them. Raises WorkbenchError for a user
+    who does not exist or has no item before the held-out one.
+    """
+    every = cases(data, "test", max_length)
+    at = np.searchsorted(every.users, users)
+    for user, place in zip(users, at, strict=True):
+        if place == len(every) or every.users[place] != user:
+            raise WorkbenchError(
+                f"{data.name}: user index {user} has no test case; choose one from 0 to "
+                f"{data.n_users - 1} with at least two interactions."
+            )
+    some = every.take(at)
+    return make_batch(data, some), torch.from_numpy(some.targets)
 
 
 def iterate(

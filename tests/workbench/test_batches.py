@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
-from workbench.batches import POOL, iterate, make_batch, shifted_targets, shuffled
+from workbench import WorkbenchError
+from workbench.batches import POOL, held_out, iterate, make_batch, shifted_targets, shuffled
 from workbench.splits import Cases, cases, windows
 
 DATA = data_of([1, 2, 3, 4, 5, 6], [7, 8], [9, 10, 11, 12], times=range(100, 112))
@@ -127,3 +128,17 @@ def test_to_another_device_moves_all_there_is():
     assert all(part is not None and part.device.type == "meta" for part in parts)
     data = data_of([1, 2])
     assert make_batch(data, cases(data, "test", 4)).to("meta").times is None
+
+
+def test_held_out_gives_the_histories_of_the_users_asked_for_in_that_order():
+    data = data_of([1, 2, 3], [4], [5, 6, 7, 8])
+    batch, targets = held_out(data, [2, 0], max_length=2)
+    assert batch.items.tolist() == [[6, 7], [1, 2]]
+    assert targets.tolist() == [8, 3]
+    assert batch.users.tolist() == [2, 0]
+
+
+@pytest.mark.parametrize("user", [1, 3, -1])
+def test_a_user_without_a_test_case_is_told(user):
+    with pytest.raises(WorkbenchError, match=f"user index {user} has no test case; choose one"):
+        held_out(data_of([1, 2, 3], [4], [5, 6]), [0, user])
