@@ -54,6 +54,9 @@ class TransformerLayer(nn.Module):
             if config.calibration is None
             else CalibratedAttention(config, config.calibration, layer)
         )
+        if config.attention == "uniform":  # nothing to learn where weights do not depend on them
+            self.query.requires_grad_(False)
+            self.key.requires_grad_(False)
         self.dense = nn.Linear(size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)

@@ -99,7 +99,7 @@ class _Trainer:
         self.model = model.to(self.fabric.device)
         adversarial = {id(p) for p in model.adversarial_parameters()}
         self.adversarial = model.adversarial_parameters()
-        self.main = [p for p in model.parameters() if id(p) not in adversarial]
+        self.main = [p for p in model.parameters() if p.requires_grad and id(p) not in adversarial]
         self.optimizer = torch.optim.Adam(
             [{"params": self.main}, {"params": self.adversarial}] if adversarial else self.main,
             lr=how.learning_rate,

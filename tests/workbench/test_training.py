@@ -10,6 +10,7 @@ import torch
 from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train, training
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
+from workbench.registry import NAMES
 
 QUICK: dict[str, Any] = {"device": "cpu", "progress": False}
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
@@ -115,3 +116,14 @@ def test_an_unknown_option_is_told():
     with pytest.raises(WorkbenchError, match="'learning_speed'") as caught:
         train(build_model("SASRec", data, **SIZES), data, learning_speed=1, **QUICK)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("objective", ["prefixes", "positions"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_trains(name, objective):
+    data = small_data()
+    model = build_model(name, data, **SIZES)
+    before = {k: v.clone() for k, v in model.named_parameters() if v.requires_grad}
+    train(model, data, objective=objective, epochs=1, **QUICK)
+    still = [k for k, v in model.named_parameters() if k in before and torch.equal(v, before[k])]
+    assert not still
