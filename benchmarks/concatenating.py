@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from models import Batch, SASRec
-from models.sasrec import Losses
+from models.recommender import Losses
 
 
 class Concatenating:

@@ -74,9 +74,9 @@ class AdversarialCalibrator(nn.Module):
         return masked_softmax(torch.lerp(noise, weights, mask), allowed)
 
     @staticmethod
-    def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
-        """A_c: attention redistributed by exp(1 - M)."""
-        return masked_softmax(Amplified.apply(weights, mask), allowed)
+    def amplified(weights: Tensor, mask: Tensor) -> Tensor:
+        """A exp(1 - M), whose softmax over the allowed keys is A_c; 0 where A is."""
+        return Amplified.apply(weights, mask)
 
 
 class FixedCorrection(nn.Module):

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 from tqdm import tqdm
 
-from models import Batch, SASRec
+from models import Batch, Recommender
 from workbench.batches import make_batch, shifted_targets, shuffled
 from workbench.checkpoint import save_model
 from workbench.data.sequences import SequenceData
@@ -61,13 +61,13 @@ class Progress:
 
 
 def train(
-    model: SASRec,
+    model: Recommender,
     data: SequenceData,
     out: str | Path | None = None,
     *,
     command: str = "",
     **options: Any,
-) -> SASRec:
+) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
     out: a folder for the best weights, its card, and the state from which a killed run goes on;
@@ -83,7 +83,7 @@ def train(
 
 class _Trainer:
     def __init__(
-        self, model: SASRec, data: SequenceData, how: Training, out: Path | None, command: str
+        self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
     ) -> None:
         ranks = int(os.environ.get("WORLD_SIZE", "1"))
         self.fabric = Fabric(
@@ -116,7 +116,7 @@ class _Trainer:
                 f"{data.name}: no user has the four interactions that training needs."
             )
 
-    def run(self) -> SASRec:
+    def run(self) -> Recommender:
         self._resume()
         while self.at.epoch < self.how.epochs and not self._stopped():
             self._epoch()
