@@ -11,8 +11,8 @@ from models.recommender import Recommender
 class BERT4Rec(Recommender):
     """A transformer that looks both ways and predicts at a mask token after the history.
 
-    It learns from items that were replaced by the mask token: `losses` of such a batch, with targets
-    [B, L], appends none.
+    It learns from items that were replaced by the mask token: `losses` of such a batch, with
+    targets [B, L], appends none.
     """
 
     causal = False

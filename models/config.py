@@ -21,8 +21,9 @@ class CalibrationConfig:
     variant. correction: how attention A and calibrated attention A_c are combined. alpha: weight of
     A_c in "fixed". two_level: the adversarial calibrator acts on the output of the spatial one;
     otherwise on the plain attention, and `mix` says how the two results are joined.
-    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum; "none" is
-    what the reference does in SSE-PT and TiSASRec, where rows sum to as much as e. penalty: lambda, the weight of ||1 - M||_2.
+    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum; "none"
+    is what the reference does in SSE-PT and TiSASRec, where rows sum to as much as e. penalty:
+    lambda, the weight of ||1 - M||_2.
     """
 
     order: bool = True
@@ -49,10 +50,10 @@ class CalibrationConfig:
 class ModelConfig:
     """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding.
 
-    SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where None);
-    swap_*, the chance that a user, an item read or an item to be predicted is exchanged for a random
-    one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what they are
-    counted in: a user's smallest interval ("smallest", as in the paper), or "second".
+    SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where
+    None); swap_*, the chance that a user, an item read or an item to be predicted is exchanged for
+    a random one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what
+    they are counted in: a user's smallest interval ("smallest", as in the paper), or "second".
     """
 
     name: str
@@ -82,7 +83,15 @@ class ModelConfig:
         _one_of("backbone", self.backbone, BACKBONES)
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
-        for name in ("n_items", "max_length", "n_layers", "n_heads", "hidden_size", "inner_size", "time_span"):
+        for name in (
+            "n_items",
+            "max_length",
+            "n_layers",
+            "n_heads",
+            "hidden_size",
+            "inner_size",
+            "time_span",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
         if self.hidden_size % self.n_heads:

@@ -1,12 +1,13 @@
 """What positions and the time between two items add to keys and values (TiSASRec, WSDM 2020)."""
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 
-class Intervals(NamedTuple):
+@dataclass(frozen=True)
+class Intervals:
     """Which interval lies between each query and key, and what each position and interval adds.
 
     index: [B, 1, Q, L] intervals, 0 to T. The tables are split by heads: positions [H, L, dh],
@@ -31,7 +32,10 @@ class Intervals(NamedTuple):
         return scores + of_each.gather(-1, self.index.expand_as(scores))
 
     def mix(self, weights: Tensor, value: Tensor) -> Tensor:
-        """sum_j w_ij (v_j + position_j + interval_ij). [B, H, Q, L], [B, H, L, dh] -> [B, H, Q, dh]."""
+        """sum_j w_ij (v_j + position_j + interval_ij), [B, H, Q, dh].
+
+        weights: [B, H, Q, L]. value: [B, H, L, dh].
+        """
         by_interval = weights.new_zeros(*weights.shape[:-1], self.value_intervals.shape[1])
         by_interval = by_interval.scatter_add(-1, self.index.expand_as(weights), weights)
         value = value if self.value_positions is None else value + self.value_positions
@@ -39,7 +43,7 @@ class Intervals(NamedTuple):
 
     def at(self, cases: Tensor, rows: Tensor) -> "Intervals":
         """The same for one query of each case: `rows` [B]."""
-        return self._replace(index=self.index[cases, :, rows][:, :, None])
+        return replace(self, index=self.index[cases, :, rows][:, :, None])
 
 
 def interval_index(times: Tensor, span: int, *, smallest: bool) -> Tensor:

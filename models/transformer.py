@@ -67,9 +67,7 @@ class TransformerLayer(nn.Module):
         rows = torch.arange(x.shape[1], device=x.device)[None]
         return Projected(self.query(x), self.key(x), rows, allowed, causal, intervals)
 
-    def mix(
-        self, weights: Tensor, value: Tensor, x: Tensor, intervals: Intervals | None
-    ) -> Tensor:
+    def mix(self, weights: Tensor, value: Tensor, x: Tensor, intervals: Intervals | None) -> Tensor:
         """Values weighted, and everything after them. [B, H, Q, L], [B, L, d], [B, Q, d]."""
         v = split_heads(value, self.n_heads)
         mixed = weights @ v if intervals is None else intervals.mix(weights, v)  # [B, H, Q, dh]
