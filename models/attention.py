@@ -116,13 +116,9 @@ class CalibratedAttention(nn.Module):
         weights = after if self.calibration.two_level else before
         mask = self.taps["mask"](self.mask(p) if mask is None else mask)
         normalize = NORMALIZATIONS[self.calibration.normalization]
-        amplified = self.adversarial.amplified(weights, mask)
-        if normalize is not None:
-            amplified = masked_softmax(amplified, p.allowed)
-        combined = self.correction(weights, amplified, p.query)
-        if normalize is not None:
-            combined = normalize(combined, p.allowed)
-        final = self.taps["calibrated"](combined)
+        calibrated = self.adversarial.calibrated(weights, mask, p.allowed if normalize else None)
+        combined = self.correction(weights, calibrated, p.query)
+        final = self.taps["calibrated"](normalize(combined, p.allowed) if normalize else combined)
         if not self.calibration.two_level:
             ratio = self.ratio if self.calibration.mix == "learned" else 0.5
             final = ratio * final + (1 - ratio) * after

@@ -74,9 +74,10 @@ class AdversarialCalibrator(nn.Module):
         return masked_softmax(torch.lerp(noise, weights, mask), allowed)
 
     @staticmethod
-    def amplified(weights: Tensor, mask: Tensor) -> Tensor:
-        """A exp(1 - M), whose softmax over the allowed keys is A_c; 0 where A is."""
-        return Amplified.apply(weights, mask)
+    def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor | None) -> Tensor:
+        """A_c: attention redistributed by exp(1 - M); without `allowed` it is not normalised."""
+        amplified = Amplified.apply(weights, mask)
+        return amplified if allowed is None else masked_softmax(amplified, allowed)
 
 
 class FixedCorrection(nn.Module):

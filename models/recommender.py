@@ -92,7 +92,7 @@ class Recommender(nn.Module):
         return F.pad(batch.valid, (0, added))
 
     def allowed(self, batch: Batch) -> Tensor:
-        """[B, 1, T, T]: True where row i may attend to key j: no padding; if causal, nothing later."""
+        """[B, 1, T, T]: True where row i may attend to key j: no padding, nor later if causal."""
         return self._allowed(self.tokens(batch))
 
     def _allowed(self, tokens: Batch) -> Tensor:

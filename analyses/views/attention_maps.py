@@ -23,8 +23,8 @@ SHOWN = {"highest": "most", "median": "at the median", "lowest": "least"}
 CAPTIONS = {
     "distance": "Mean weight the prediction row gives to the item so many steps before the last "
     "(0 = the last item), as a share of what all items get, mean over users and heads, with its "
-    "95 % interval; dashed: what uniform attention would give the same histories. Only users with a history that long enter each "
-    "point. " + NOT_INFLUENCE,
+    "95 % interval; dashed: what uniform attention would give the same histories. Only users with "
+    "a history that long enter each point. " + NOT_INFLUENCE,
     "stages of": "The same for every stage of a calibrated model: before and after the "
     "spatial calibrator, the adversarial mask, the calibrated weights, and what is finally used "
     "(attention).",
