@@ -28,18 +28,27 @@ class Intervals:
         """q_i . (k_j + position_j + interval_ij). [B, H, Q, dh], [B, H, L, dh] -> [B, H, Q, L]."""
         k = k if self.key_positions is None else k + self.key_positions
         scores = q @ k.transpose(-1, -2)
-        of_each = q @ self.key_intervals.transpose(-1, -2)  # [B, H, Q, T + 1]
-        return scores + of_each.gather(-1, self.index.expand_as(scores))
+        # heads first: broadcast over cases, a table and its gradient would be copied for each
+        rows = q.transpose(0, 1).flatten(1, 2)  # [H, B Q, dh]
+        of_each = rows @ self.key_intervals.transpose(-1, -2)  # [H, B Q, T + 1]
+        picked = of_each.gather(-1, self._index_by_head(q))
+        return scores + picked.unflatten(1, (len(q), -1)).transpose(0, 1)
 
     def mix(self, weights: Tensor, value: Tensor) -> Tensor:
         """sum_j w_ij (v_j + position_j + interval_ij), [B, H, Q, dh].
 
         weights: [B, H, Q, L]. value: [B, H, L, dh].
         """
-        by_interval = weights.new_zeros(*weights.shape[:-1], self.value_intervals.shape[1])
-        by_interval = by_interval.scatter_add(-1, self.index.expand_as(weights), weights)
+        rows = weights.transpose(0, 1).flatten(1, 2)  # [H, B Q, L]
+        sums = rows.new_zeros(*rows.shape[:2], self.value_intervals.shape[1])
+        sums = sums.scatter_add(-1, self._index_by_head(weights), rows)  # [H, B Q, T + 1]
+        mixed = (sums @ self.value_intervals).unflatten(1, (len(weights), -1))
         value = value if self.value_positions is None else value + self.value_positions
-        return weights @ value + by_interval @ self.value_intervals
+        return weights @ value + mixed.transpose(0, 1)
+
+    def _index_by_head(self, like: Tensor) -> Tensor:
+        """[H, B Q, L], for as many heads as `like` [B, H, Q, ...] has."""
+        return self.index.flatten(0, 2).expand(like.shape[1], -1, -1)
 
     def at(self, cases: Tensor, rows: Tensor) -> "Intervals":
         """The same for one query of each case: `rows` [B]."""
