@@ -24,8 +24,8 @@ class ByWindows(_Trainer):
     """Positions, but every batch holds as many windows as any other, however short they are."""
 
     def _batches(self, rng: np.random.Generator) -> list[np.ndarray]:
-        targets = int((self.cases.ends - self.cases.starts).sum())
-        return shuffled(self.cases, round(self.how.batch_size * len(self.cases) / targets), rng)
+        every, targets = self.samples.cases, int(self.samples.targets.sum())
+        return shuffled(every, round(self.how.batch_size * len(every) / targets), rng)
 
 
 ROWS: dict[str, tuple[str, type[_Trainer]]] = {

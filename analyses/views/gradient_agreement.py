@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import roles
+from analyses.base import calibrated_pairs
 from analyses.conditions import means_by, paired, table_of, with_intervals
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
@@ -89,15 +89,15 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "by layer and head": _table(headline, ["model", "layer", "head"]),
         "by history length": _table(binned, ["model", "history"]),
     }
-    parts = roles(_models(frame))
     pairs = [
-        {"model": ac, "compared with": parts.baseline, "target": target, "method": method}
-        for ac in parts.calibrated
+        {"model": ac, "compared with": plain, "target": target, "method": method}
+        for ac, plain in calibrated_pairs(_models(frame))
         for target, method in whole[["target", "method"]].drop_duplicates().to_numpy()
     ]
-    if parts.baseline and pairs:
+    if pairs:
         found = [
-            _difference(frame, p["model"], parts.baseline, p["method"], p["target"]) for p in pairs
+            _difference(frame, p["model"], p["compared with"], p["method"], p["target"])
+            for p in pairs
         ]
         table = pd.DataFrame(pairs).assign(**{"n users": [interval.n for interval in found]})
         result["calibrated against baseline"] = with_intervals(
@@ -121,7 +121,6 @@ def conclude(frame: pd.DataFrame) -> list[str]:
     By saliency, and by input x gradient where a model has any.
     """
     names = _models(frame)
-    parts = roles(names)
     claims, agreements = [], []
     for method in (METHOD, PRODUCT):
         whole = _whole(_headline(frame, method))
@@ -130,9 +129,9 @@ def conclude(frame: pd.DataFrame) -> list[str]:
         stated = [n for n in names if method == METHOD or _has_tau(whole, n)]
         agreements += [_agreement(name, method, whole[whole["model"] == name]) for name in stated]
         claims += [
-            _claim(ac, parts.baseline, method, _difference(frame, ac, parts.baseline, method))
-            for ac in parts.calibrated
-            if parts.baseline and _has_tau(whole, ac) and _has_tau(whole, parts.baseline)
+            _claim(ac, plain, method, _difference(frame, ac, plain, method))
+            for ac, plain in calibrated_pairs(names)
+            if _has_tau(whole, ac) and _has_tau(whole, plain)
         ]
     return [*claims, *agreements, *_vanishing(frame), CAUTION]
 
