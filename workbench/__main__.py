@@ -46,9 +46,9 @@ def train_command(
     objective: Annotated[
         Objective | None,
         typer.Option(
-            help="Loss at the last position of every prefix of a history; at all positions of a "
-            "window, which is faster; or, for BERT4Rec, at masked items. By default masking for "
-            "BERT4Rec, else prefixes."
+            help="Loss at all positions of a window; at the last position of every prefix of a "
+            "history, which costs more; or, for BERT4Rec, at masked items. By default masking for "
+            "BERT4Rec, else positions."
         ),
     ] = None,
     mask_ratio: Annotated[

@@ -34,7 +34,7 @@ def check_objective(model: Recommender, objective: Objective | None) -> Objectiv
     Raises WorkbenchError for one under which this model would see its answers, or has no mask.
     """
     masks = isinstance(model, BERT4Rec)
-    objective = objective or ("masking" if masks else "prefixes")
+    objective = objective or ("masking" if masks else "positions")
     if objective == "positions" and masks:
         raise WorkbenchError(
             f"{model.config.name} looks both ways, so that at all positions it would be shown the "

@@ -31,11 +31,12 @@ STATE = "training.pt"
 class Training:
     """How to train.
 
-    objective: "prefixes", every prefix a sample with the loss at its last position (RecBole's and
-    the paper's), or "positions", the loss at all positions of a window; for BERT4Rec "masking", the
-    loss at items masked with the chance mask_ratio or, in a share mask_last of the samples, at the
-    last one alone. None: masking for BERT4Rec, else prefixes. batch_size: targets in a step,
-    whatever the objective. patience: epochs without a better validation NDCG@10 before it stops.
+    objective: "positions", the loss at all positions of a window, or "prefixes", every prefix a
+    sample with the loss at its last position (RecBole's and the paper's), which ranks as well and
+    costs more; for BERT4Rec "masking", the loss at items masked with the chance mask_ratio or, in a
+    share mask_last of the samples, at the last one alone. None: masking for BERT4Rec, else
+    positions. batch_size: targets in a step, whatever the objective. patience: epochs without a
+    better validation NDCG@10 before it stops.
     """
 
     objective: Objective | None = None

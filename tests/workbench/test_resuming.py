@@ -122,7 +122,7 @@ def test_another_run_is_refused(monkeypatch, tmp_path, data, other):
         data = permute_sequences(data)
     name = "SASRec" if other == "model" else "AC-SASRec"
     model = build(name, data, **({"correction": "fixed"} if other == "correction" else {}))
-    how = {"seed": {"seed": 4}, "objective": {"objective": "positions"}}.get(other, {})
+    how = {"seed": {"seed": 4}, "objective": {"objective": "prefixes"}}.get(other, {})
     with pytest.raises(WorkbenchError, match=r"training\.pt: belongs to .* other data") as caught:
         train(model, data, tmp_path, **{**HOW, **how})
     assert "\n" not in str(caught.value)
