@@ -36,7 +36,11 @@ class CalibrationConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding."""
+    """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding.
+
+    position_from: the end of a history from which positions count; "end" gives the last item the
+    last of `max_length` positions, as models trained on left-padded histories have it.
+    """
 
     name: str
     n_items: int
@@ -48,6 +52,7 @@ class ModelConfig:
     hidden_dropout: float = 0.5
     attention_dropout: float = 0.5
     position_embedding: bool = True
+    position_from: Literal["start", "end"] = "start"
     attention: Literal["learned", "uniform"] = "learned"
     calibration: CalibrationConfig | None = field(default=None)
     layer_norm_eps: float = 1e-12
@@ -55,6 +60,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _one_of("attention", self.attention, ("learned", "uniform"))
+        _one_of("position_from", self.position_from, ("start", "end"))
         for name in ("n_items", "max_length", "n_layers", "n_heads", "hidden_size", "inner_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")

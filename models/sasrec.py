@@ -67,6 +67,15 @@ class SASRec(nn.Module):
         causal = torch.ones(length, length, dtype=torch.bool, device=batch.items.device).tril()
         return (causal & batch.valid[:, None, :])[:, None]
 
+    def positions(self, batch: Batch) -> Tensor:
+        """Rows of the position table, [L], or [B, L] where they count from the end."""
+        at = torch.arange(batch.items.shape[1], device=batch.items.device)
+        if self.config.position_from == "start":
+            return at
+        return (at + self.config.max_length - batch.lengths[:, None]).clamp(
+            max=self.config.max_length - 1  # padding
+        )
+
     def embed(self, batch: Batch) -> Tensor:
         """Item embeddings [B, L, d], before positions: where attributions start."""
         return self.item_embedding(batch.items)
@@ -88,7 +97,7 @@ class SASRec(nn.Module):
                 f"{self.config.max_length}; keep the last {self.config.max_length}"
             )
         if self.position_embedding is not None:
-            x = x + self.position_embedding.weight[: x.shape[1]]
+            x = x + self.position_embedding(self.positions(batch))
         rows = None if every_row else batch.rows
         return self.encoder(
             self.dropout(self.norm(x)),

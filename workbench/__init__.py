@@ -6,6 +6,7 @@ from workbench.data import SequenceData, load_data
 from workbench.editing import edit_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluation, evaluate
+from workbench.importing import import_checkpoint
 from workbench.recording import record_attention
 from workbench.registry import build_model
 from workbench.training import Training, train
@@ -20,6 +21,7 @@ __all__ = [
     "build_model",
     "edit_attention",
     "evaluate",
+    "import_checkpoint",
     "load_data",
     "load_model",
     "record_attention",
