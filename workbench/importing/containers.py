@@ -59,8 +59,8 @@ class Opened:
             needed = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
             if not prod(size):
                 needed = 0
-            if max(needed, prod(size)) > stored.count:
-                raise ValueError(f"a shape of {list(size)} in {stored.count:,} numbers")
+            if max(needed, prod(size)) > stored.size:
+                raise ValueError(f"a shape of {list(size)} in {stored.size:,} numbers")
             whole = self._storage(stored)
         except (ValueError, TypeError, AttributeError, KeyError, OSError, zipfile.BadZipFile) as e:
             raise WorkbenchError(
@@ -74,11 +74,11 @@ class Opened:
             raise ValueError(f"it is of the kind {stored.kind}, which is not read")
         dtype = STORAGES[stored.kind]
         if stored.key not in self._storages:
-            content = self.read(stored.key, stored.count * dtype.itemsize)
+            content = self.read(stored.key, stored.size * dtype.itemsize)
             flat = torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.empty(0)
             self._storages[stored.key] = flat.to(dtype)
         found = self._storages[stored.key]
-        if found.dtype != dtype or len(found) != stored.count:
+        if found.dtype != dtype or len(found) != stored.size:
             raise ValueError("it shares a storage of another kind or size")
         return found
 
@@ -162,7 +162,7 @@ def _legacy(path: Path) -> Opened:
             for key in map(str, keys):
                 stored = found.stored[key]
                 start = at + 8  # after the number of elements
-                at = start + stored.count * STORAGES[stored.kind].itemsize
+                at = start + stored.size * STORAGES[stored.kind].itemsize
                 places[key] = start, at
         except (ValueError, KeyError, TypeError) as error:
             raise WorkbenchError(

@@ -35,7 +35,7 @@ class Stored(NamedTuple):
 
     kind: str
     key: str
-    count: int
+    size: int
 
 
 class Unpickled(NamedTuple):
@@ -58,10 +58,10 @@ class _Unpickler(pickle.Unpickler):
         return type("Inert", (Inert,), {"path": path})
 
     def persistent_load(self, pid: Any) -> Stored:
-        kind, key, count = pid[1].path.rpartition(".")[2], str(pid[2]), pid[4]
-        if pid[0] != "storage" or type(count) is not int or count < 0 or any(pid[5:]):
+        kind, key, size = pid[1].path.rpartition(".")[2], str(pid[2]), pid[4]
+        if pid[0] != "storage" or type(size) is not int or size < 0 or any(pid[5:]):
             raise ValueError(f"a reference to {pid!r:.80}")
-        return self.stored.setdefault(key, Stored(kind, key, count))
+        return self.stored.setdefault(key, Stored(kind, key, size))
 
 
 def unpickle(file: BinaryIO) -> Unpickled:
@@ -74,7 +74,7 @@ def unpickle(file: BinaryIO) -> Unpickled:
         highest = 0
         for opcode, argument, _ in pickletools.genops(file):
             if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
-                highest = max(highest, int(argument))
+                highest = max(highest, int(argument or 0))
             elif opcode.name in ("BYTEARRAY8", "NEXT_BUFFER"):
                 raise ValueError(f"the instruction {opcode.name}, which no checkpoint needs")
         end = file.tell()

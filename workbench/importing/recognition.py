@@ -223,7 +223,7 @@ def _calibration(told: _Told, state: dict[str, Tensor]) -> CalibrationConfig:
     """The calibrators a state has; an annealing correction gets its count of steps."""
     first = "encoder.layers.0.weights."
     learned = f"{first}ratio" in state
-    correction = "gate"
+    correction: Any = "gate"
     if f"{first}correction.gate.weight" not in state:
         correction = told.value("correction", "fixed")
     if correction == "annealing":

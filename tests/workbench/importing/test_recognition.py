@@ -13,8 +13,9 @@ from workbench import import_checkpoint
 from workbench.errors import WorkbenchError
 from workbench.importing import recognize
 
-NAMES = ("sasrec", "acsasrec-gate", "acsasrec-fixed", "acsasrec-one-level")
-NAMES += ("acsasrec-order-only", "acsasrec-distance-only")
+NAMES = ["sasrec"] + [
+    f"acsasrec-{kind}" for kind in ("gate", "fixed", "one-level", "order-only", "distance-only")
+]
 
 
 def told(path, **options):
