@@ -20,6 +20,7 @@ from workbench import attribute, record_attention
 from workbench.data.sequences import SequenceData
 from workbench.statistics import calibrated_entropy_bound, entropy, kendall_tau_b
 
+MASK = "[mask]"  # what BERT4Rec predicts at
 SHORTEST = 5  # of whoever is shown: a map of fewer items shows nothing
 
 
@@ -49,13 +50,20 @@ def measure(
 
 @torch.no_grad()
 def _whole_data(model: Any, batch: Batch, who: np.ndarray) -> list[pd.DataFrame]:
-    """Entropy by stage and layer, and the mean weight over heads by distance, for every user."""
+    """Entropy by stage and layer, and the mean weight over heads by distance, for every user.
+
+    Among the items of the history: what a mask token keeps for itself is told as "kept".
+    """
     recorded = record_attention(model, batch, stages=model.stages)
     valid = batch.valid  # [B, L]
     lengths = batch.lengths.cpu().numpy()
     case, position = (t.cpu().numpy() for t in valid.nonzero(as_tuple=True))
     parts = []
+    has_other = model.history(batch).shape[1] > batch.items.shape[1]
     for stage, weights in recorded.items():  # [B, layers, H, L]
+        total = weights.sum(-1, keepdim=True)
+        kept = (1 - total).mean((2, 3)) * has_other  # [B, layers]
+        weights = weights / total.clamp(min=torch.finfo(weights.dtype).tiny)
         nats = entropy(weights, valid[:, None, None]).mean(2)  # [B, layers]
         bounded = flattened(model, stage)
         least = calibrated_entropy_bound(batch.lengths) if bounded else 0.0 * batch.lengths
@@ -66,6 +74,7 @@ def _whole_data(model: Any, batch: Batch, who: np.ndarray) -> list[pd.DataFrame]
                 pd.DataFrame(
                     {"kind": "entropy", "user": who, "length": lengths}
                     | {"value": nats[:, layer].cpu().numpy(), "least": least.cpu().numpy()}
+                    | {"kept": kept[:, layer].cpu().numpy()}
                 ).assign(**head)
             )
             parts.append(
@@ -90,8 +99,8 @@ def flattened(model: Any, stage: str) -> bool:
 def _agreement(model: Any, batch: Batch, targets: Tensor, who: np.ndarray) -> pd.DataFrame:
     with torch.no_grad():
         attention = record_attention(model, batch)["attention"].mean((1, 2))  # [B, L]
-    found = attribute(model, batch, targets, "input_x_gradient", detach_attention=True)
-    tau = kendall_tau_b(attention.float(), found.values.abs().float(), batch.valid)
+    found = attribute(model, batch, targets, "saliency", detach_attention=True)
+    tau = kendall_tau_b(attention.float(), found.values.float(), batch.valid)
     lengths = batch.lengths.cpu().numpy()
     return pd.DataFrame({"user": who, "length": lengths, "tau": tau.cpu().numpy()})
 
@@ -111,10 +120,13 @@ def chosen(agreement: pd.DataFrame) -> dict[str, tuple[int, float]]:
 
 @torch.no_grad()
 def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
-    """Every allowed weight of one user: a row per stage, layer, head, query and key position."""
+    """Every allowed weight of one user: a row per stage, layer, head, query and key position.
+
+    A mask token has the position after the last item.
+    """
     _, batch, _ = next(held_out_batches(model, data, np.array([user])))
     case = take(batch, torch.tensor([0], device=batch.items.device))
-    allowed = model.allowed(case)[0, 0] & case.valid[0][:, None]  # [L, L]
+    allowed = model.allowed(case)[0, 0]  # [T, T], one history, so that nothing is padding
     query, key = (t.cpu().numpy() for t in allowed.nonzero(as_tuple=True))
     items = case.items[0].cpu().numpy()
     parts = []
@@ -136,7 +148,7 @@ def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
                         }
                     )
                 )
-    titles = np.array([data.title(int(item)) for item in items], dtype=object)
+    titles = np.array([*(data.title(int(item)) for item in items), MASK], dtype=object)
     return pd.concat(parts).assign(
         title=lambda f: titles[f["key"]], query_title=lambda f: titles[f["query"]]
     )

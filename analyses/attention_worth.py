@@ -13,7 +13,7 @@ import torch
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import Diagnostic, roles
+from analyses.base import Diagnostic, by_backbone, calibrated_pairs
 from analyses.conditions import means_by, paired, table_of, with_intervals
 from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
 from analyses.wording import change, listing, people, span, verdict
@@ -64,10 +64,18 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
     """(model, model it is compared with): all against uniform, then calibrated against plain."""
-    names = _names(frame)
-    parts = roles(names)
-    pairs = [(n, parts.uniform) for n in names if parts.uniform and n != parts.uniform]
-    return pairs + [(n, parts.baseline) for n in parts.calibrated if parts.baseline]
+    return _against_uniform(_names(frame)) + calibrated_pairs(_names(frame))
+
+
+def _against_uniform(names: list[str]) -> list[tuple[str, str]]:
+    """Each model with the uniform one of its backbone."""
+    return [
+        (name, parts.uniform)
+        for parts in by_backbone(names).values()
+        if parts.uniform
+        for name in (parts.baseline, *parts.calibrated)
+        if name
+    ]
 
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -86,17 +94,13 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def conclude(frame: pd.DataFrame) -> list[str]:
     """What learned attention adds to uniform attention, and what calibration adds to either."""
     names = _names(frame)
-    parts = roles(names)
-    if parts.uniform is None:
+    pairs = _against_uniform(names)
+    if not pairs:
         return [
             "What attention is worth was not measured: no model with uniform attention is among "
             f"{listing(names)}."
         ]
-    sentences = [
-        _sentence(name, parts.uniform, compare(frame, name, parts.uniform))
-        for name in names
-        if name != parts.uniform
-    ]
+    sentences = [_sentence(name, uniform, compare(frame, name, uniform)) for name, uniform in pairs]
     means = means_by(frame, ["model"], "ndcg")
     stand = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
     return [*sentences, f"Test NDCG@10 of each model: {stand} ({people(means[names[0],].n)})."]

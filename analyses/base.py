@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import analyses
+from models.config import BACKBONES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
@@ -101,3 +102,26 @@ def roles(names: Sequence[str]) -> Roles:
     uniform = [name for name in names if "-uniform" in name and name not in calibrated]
     plain = [name for name in names if name not in (*calibrated, *uniform)]
     return Roles(next(iter(plain), None), next(iter(uniform), None), calibrated)
+
+
+def backbone(name: str) -> str:
+    """What a model's name says it is built on: `SASRec` for `AC-SASRec-light`, say."""
+    bare = name.removeprefix("AC-")
+    known = [b for b in BACKBONES if bare.startswith(b)]
+    return known[0] if known else bare.split(" ")[0].split("-uniform")[0].split("-light")[0]
+
+
+def by_backbone(names: Sequence[str]) -> dict[str, Roles]:
+    """The parts that the models of each backbone play among themselves."""
+    families = list(dict.fromkeys(map(backbone, names)))
+    return {f: roles([name for name in names if backbone(name) == f]) for f in families}
+
+
+def calibrated_pairs(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each calibrated model with the plain one of its backbone, where there is one."""
+    return [
+        (ac, parts.baseline)
+        for parts in by_backbone(names).values()
+        for ac in parts.calibrated
+        if parts.baseline
+    ]

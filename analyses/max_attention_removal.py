@@ -76,11 +76,15 @@ class Trial:
     batch: Batch
     targets: Tensor
     before: Outcome
-    lone: Tensor  # [B, L] rows that may attend to a single key, which keep it
+    lone: Tensor  # [B, T] rows that may attend to a single item, which keep it
 
     @classmethod
     def start(cls, model: Any, batch: Batch, targets: Tensor) -> "Trial":
-        lone = (model.allowed(batch)[:, 0].sum(-1) == 1) & batch.valid  # [B, L]
+        items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
+        real = items.clone()
+        real[at, model.rows(batch)] = True  # rows of padding are none
+        seen = (model.allowed(batch)[:, 0] & items[:, None]).sum(-1)  # [B, T]
+        lone = (seen == 1) & real
         return cls(model, batch, targets, Outcome.of(model, batch, targets), lone)
 
     def weights(self, seeds: list[int]) -> list[pd.DataFrame]:
@@ -137,7 +141,7 @@ class Trial:
         )
 
     def _row(self, operator: str, layer: str, rows: str, draws: list[pd.DataFrame]) -> pd.DataFrame:
-        alone = self.lone[torch.arange(len(self.lone)), self.batch.rows]  # [B]
+        alone = self.lone[torch.arange(len(self.lone)), self.model.rows(self.batch)]  # [B]
         edited = self.lone.sum(-1) if rows == "all" else alone.long()
         return pd.DataFrame(
             {

@@ -14,7 +14,6 @@ from analyses.measuring import measured
 from analyses.output import check_writable, write_report
 from analyses.store import ROOT, Store
 from workbench.errors import WorkbenchError
-from workbench.registry import NAMES
 
 REPORTS = ROOT / "reports"
 
@@ -41,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="NAME|PATH",
-        help=f"shipped models by name or folders of trained ones (default: {', '.join(NAMES)}, "
+        help="shipped models by name or folders of trained ones (default: all that are shipped, "
         "trained on ml-100k)",
     )
     made.add_argument(

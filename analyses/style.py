@@ -37,8 +37,8 @@ def context() -> AbstractContextManager[Any]:
 
 
 def look(k: int) -> tuple[str, str]:
-    """Colour and marker of the k-th of several names."""
-    return PALETTE[k % len(PALETTE)], MARKERS[k % len(MARKERS)]
+    """Colour and marker of the k-th of several names; the pairs repeat after 49."""
+    return PALETTE[k % len(PALETTE)], MARKERS[(k + k // len(PALETTE)) % len(MARKERS)]
 
 
 def shorten(title: str, width: int = 26) -> str:

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models import Batch, SASRec
-from models.sasrec import Losses
+from models import Batch, Recommender
+from models.recommender import Losses
 
 
 class Concatenating:
@@ -19,7 +19,7 @@ class Concatenating:
     Covered: order and distance, two levels, the gate, softmax normalisation, no position embedding.
     """
 
-    def __init__(self, model: SASRec) -> None:
+    def __init__(self, model: Recommender) -> None:
         """Copy the weights of `model`; parameters keep their names."""
         self.config = model.config
         self.parameters = {

@@ -9,7 +9,8 @@ from benchmarks.products import Product, Workspace, sasrec_products
 from benchmarks.timing import seconds
 from models import Batch
 from workbench import SequenceData, Training, build_model
-from workbench.training import Objective, _Trainer
+from workbench.objectives import Objective
+from workbench.training import _Trainer
 
 WARM_UP = 3  # batches
 
@@ -32,7 +33,7 @@ class TimedEpoch(_Trainer):
         return self.at.history[-1]["seconds"] * self.scale
 
     def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
-        lengths = self.cases.ends - self.cases.starts
+        lengths = self.samples.cases.ends - self.samples.cases.starts
         self.chosen = evenly(batches, lengths, self.n_batches)
         self.scale = len(batches) / len(self.chosen)
         yield from super()._bar(self.chosen, number)
@@ -40,7 +41,8 @@ class TimedEpoch(_Trainer):
     def products(self) -> float:
         """Seconds of the matrix products that a SASRec of this size needs for the same batches."""
         every_row = self.how.objective == "positions"
-        lengths = [(self.cases.ends - self.cases.starts)[index] for index in self.chosen]
+        every = self.samples.cases
+        lengths = [(every.ends - every.starts)[index] for index in self.chosen]
         needed: list[list[Product]] = [
             sasrec_products(
                 self.model.config,

@@ -23,7 +23,7 @@ from benchmarks.timing import (
 )
 from workbench import SequenceData, load_data
 from workbench.errors import WorkbenchError
-from workbench.training import Objective
+from workbench.objectives import Objective
 
 BEAUTY = "../shared/data/amazon-beauty"
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")
@@ -46,7 +46,7 @@ def ours(
     times = medians(runs, repeats)
     timed = len(first.chosen)
     print(
-        f"{objective}: {len(first.cases):,} samples in {round(timed * first.scale)} batches, "
+        f"{objective}: {len(first.samples.cases):,} samples, {round(timed * first.scale)} batches, "
         + ("all timed" if first.scale == 1 else f"{timed} timed, scaled by {first.scale:.2f}")
     )
     bare, sasrec = times.pop("bare"), times["SASRec"]

@@ -17,7 +17,7 @@ from torch import Tensor
 from benchmarks.concatenating import Concatenating
 from benchmarks.timing import add_threads, positive, prepare, print_table, seconds
 from models import Batch, CalibrationConfig, ModelConfig, SASRec
-from models.sasrec import Losses
+from models.recommender import Losses
 from workbench.memory import keep_pages
 
 BEAUTY = ModelConfig(

@@ -16,6 +16,7 @@ from models.calibration import (
 )
 from models.config import CalibrationConfig, ModelConfig
 from models.dropout import Dropout
+from models.intervals import Intervals
 from models.masking import masked_softmax, renormalize, uniform
 from models.taps import AttentionTap
 
@@ -24,7 +25,8 @@ class Projected(NamedTuple):
     """Queries and keys with heads concatenated, and where each query and key may look.
 
     query: [B, Q, d]. key: [B, L, d]. rows: [B or 1, Q], positions of the queries.
-    allowed: [B, 1, Q, L]. causal: whether it leaves out every later key.
+    allowed: [B, 1, Q, L]. causal: whether it leaves out every later key. intervals: what position
+    and time add to keys, or None.
     """
 
     query: Tensor
@@ -32,6 +34,14 @@ class Projected(NamedTuple):
     rows: Tensor
     allowed: Tensor
     causal: bool = True
+    intervals: Intervals | None = None
+
+    def scores(self, n_heads: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries [B, H, Q, dh], keys [B, H, L, dh] and their scores [B, H, Q, L]."""
+        q, k = split_heads(self.query, n_heads), split_heads(self.key, n_heads)
+        if self.intervals is None:
+            return q, k, q @ k.transpose(-1, -2)
+        return q, k, self.intervals.scores(q, k)
 
 
 @dataclass(frozen=True)
@@ -56,8 +66,8 @@ class PlainAttention(nn.Module):
 
     def forward(self, p: Projected) -> Weights:
         if self.learned:
-            q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
-            weights = masked_softmax(q @ k.transpose(-1, -2), p.allowed, q.shape[-1] ** -0.5)
+            q, _, scores = p.scores(self.n_heads)
+            weights = masked_softmax(scores, p.allowed, q.shape[-1] ** -0.5)
         else:
             weights = uniform(p.allowed, p.query.dtype).expand(-1, self.n_heads, -1, -1)
         return Weights(self.taps["attention"](self.dropout(weights)))
@@ -105,10 +115,10 @@ class CalibratedAttention(nn.Module):
         after = self.taps["after_spatial"](after)
         weights = after if self.calibration.two_level else before
         mask = self.taps["mask"](self.mask(p) if mask is None else mask)
-        calibrated = self.adversarial.calibrated(weights, mask, p.allowed)
+        normalize = NORMALIZATIONS[self.calibration.normalization]
+        calibrated = self.adversarial.calibrated(weights, mask, p.allowed if normalize else None)
         combined = self.correction(weights, calibrated, p.query)
-        normalize = masked_softmax if self.calibration.normalization == "softmax" else renormalize
-        final = self.taps["calibrated"](normalize(combined, p.allowed))
+        final = self.taps["calibrated"](normalize(combined, p.allowed) if normalize else combined)
         if not self.calibration.two_level:
             ratio = self.ratio if self.calibration.mix == "learned" else 0.5
             final = ratio * final + (1 - ratio) * after
@@ -126,9 +136,8 @@ class CalibratedAttention(nn.Module):
 
     def _spatial(self, p: Projected) -> tuple[Tensor, Tensor]:
         """Attention before and after the spatial calibrator; before only where it is asked for."""
-        q, k = split_heads(p.query, self.n_heads), split_heads(p.key, self.n_heads)
+        q, k, scores = p.scores(self.n_heads)
         scale = q.shape[-1] ** -0.5
-        scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
         tap = self.taps["before_spatial"]
         plain_used = self.spatial is None or tap.hooked
         if self.adversarial is not None and not self.calibration.two_level:
@@ -142,9 +151,12 @@ class CalibratedAttention(nn.Module):
         return before, self.dropout(after)
 
 
+NORMALIZATIONS = {"softmax": masked_softmax, "renormalize": renormalize, "none": None}
+
+
 def _correction(config: ModelConfig, calibration: CalibrationConfig) -> nn.Module:
     if calibration.correction == "fixed":
-        return FixedCorrection(calibration.alpha, config.max_length)
+        return FixedCorrection(calibration.alpha, config.n_tokens)
     if calibration.correction == "gate":
-        return GateCorrection(config.hidden_size, config.max_length)
+        return GateCorrection(config.hidden_size, config.n_tokens)
     return AnnealingCorrection()

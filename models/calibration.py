@@ -74,9 +74,10 @@ class AdversarialCalibrator(nn.Module):
         return masked_softmax(torch.lerp(noise, weights, mask), allowed)
 
     @staticmethod
-    def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor) -> Tensor:
-        """A_c: attention redistributed by exp(1 - M)."""
-        return masked_softmax(Amplified.apply(weights, mask), allowed)
+    def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor | None) -> Tensor:
+        """A_c: attention redistributed by exp(1 - M); without `allowed` it is not normalised."""
+        amplified = Amplified.apply(weights, mask)
+        return amplified if allowed is None else masked_softmax(amplified, allowed)
 
 
 class FixedCorrection(nn.Module):

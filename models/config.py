@@ -3,6 +3,15 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+Backbone = Literal["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"]
+BACKBONES: tuple[Backbone, ...] = ("SASRec", "BERT4Rec", "SSE-PT", "TiSASRec")
+OPTIONS: dict[Backbone, tuple[str, ...]] = {
+    "SASRec": (),
+    "BERT4Rec": (),
+    "SSE-PT": ("n_users", "user_size", "swap_users", "swap_items", "swap_targets"),
+    "TiSASRec": ("time_span", "time_unit"),
+}  # what only one of them knows
+
 
 @dataclass(frozen=True)
 class CalibrationConfig:
@@ -12,8 +21,9 @@ class CalibrationConfig:
     variant. correction: how attention A and calibrated attention A_c are combined. alpha: weight of
     A_c in "fixed". two_level: the adversarial calibrator acts on the output of the spatial one;
     otherwise on the plain attention, and `mix` says how the two results are joined.
-    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum.
-    penalty: lambda, the weight of ||1 - M||_2.
+    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum; "none"
+    is what the reference does in SSE-PT and TiSASRec, where rows sum to as much as e. penalty:
+    lambda, the weight of ||1 - M||_2.
     """
 
     order: bool = True
@@ -23,13 +33,15 @@ class CalibrationConfig:
     alpha: float = 0.5
     two_level: bool = True
     mix: Literal["half", "learned"] = "half"
-    normalization: Literal["softmax", "renormalize"] = "softmax"
+    normalization: Literal["softmax", "renormalize", "none"] = "softmax"
     penalty: float = 0.03
 
     def __post_init__(self) -> None:
         _one_of("correction", self.correction, ("fixed", "gate", "annealing"))
         _one_of("mix", self.mix, ("half", "learned"))
-        _one_of("normalization", self.normalization, ("softmax", "renormalize"))
+        _one_of("normalization", self.normalization, ("softmax", "renormalize", "none"))
+        if self.normalization == "none" and self.correction == "fixed":
+            raise ValueError("fixed correction without normalization would reach masked keys")
         if not (self.order or self.distance or self.adversarial):
             raise ValueError("calibration without order, distance or adversarial is none; use None")
 
@@ -40,6 +52,10 @@ class ModelConfig:
 
     position_from: the end of a history from which positions count; "end" gives the last item the
     last of `max_length` positions, as models trained on left-padded histories have it.
+    SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where
+    None); swap_*, the chance that a user, an item read or an item to be predicted is exchanged for
+    a random one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what
+    they are counted in: a user's smallest interval ("smallest", as in the paper), or "second".
     """
 
     name: str
@@ -57,19 +73,56 @@ class ModelConfig:
     calibration: CalibrationConfig | None = field(default=None)
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
+    backbone: Backbone = "SASRec"
+    n_users: int = 0
+    user_size: int | None = None
+    swap_users: float = 0.5
+    swap_items: float = 0.1
+    swap_targets: float = 0.1
+    time_span: int = 256
+    time_unit: Literal["smallest", "second"] = "smallest"
 
     def __post_init__(self) -> None:
+        _one_of("backbone", self.backbone, BACKBONES)
+        _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
-        for name in ("n_items", "max_length", "n_layers", "n_heads", "hidden_size", "inner_size"):
+        for name in (
+            "n_items",
+            "max_length",
+            "n_layers",
+            "n_heads",
+            "hidden_size",
+            "inner_size",
+            "time_span",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
         if self.hidden_size % self.n_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}"
             )
+        for name in ("swap_users", "swap_items", "swap_targets"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
+        if not 0 < self.item_size <= self.hidden_size:
+            raise ValueError(f"user_size {self.user_size} leaves no room in {self.hidden_size}")
         if self.attention == "uniform" and self.calibration is not None:
             raise ValueError("uniform attention leaves nothing to calibrate")
+
+    @property
+    def n_tokens(self) -> int:
+        """What attention runs over at most: BERT4Rec's mask token comes after the history."""
+        return self.max_length + (self.backbone == "BERT4Rec")
+
+    @property
+    def item_size(self) -> int:
+        """The part of hidden_size that stands for items."""
+        if self.backbone != "SSE-PT":
+            return self.hidden_size
+        return self.hidden_size - (
+            self.hidden_size // 2 if self.user_size is None else self.user_size
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able copy."""

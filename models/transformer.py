@@ -10,6 +10,7 @@ from models.attention import CalibratedAttention, PlainAttention, Projected
 from models.calibration import split_heads
 from models.config import ModelConfig
 from models.dropout import Dropout
+from models.intervals import Intervals
 
 
 @dataclass
@@ -59,14 +60,17 @@ class TransformerLayer(nn.Module):
         self.dropout = Dropout(config.hidden_dropout)
         self.feed_forward = FeedForward(config)
 
-    def project(self, x: Tensor, allowed: Tensor) -> Projected:
+    def project(
+        self, x: Tensor, allowed: Tensor, causal: bool, intervals: Intervals | None
+    ) -> Projected:
         """Queries and keys of every row. x: [B, L, d]; allowed: [B, 1, L, L]."""
         rows = torch.arange(x.shape[1], device=x.device)[None]
-        return Projected(self.query(x), self.key(x), rows, allowed)
+        return Projected(self.query(x), self.key(x), rows, allowed, causal, intervals)
 
-    def mix(self, weights: Tensor, value: Tensor, x: Tensor) -> Tensor:
+    def mix(self, weights: Tensor, value: Tensor, x: Tensor, intervals: Intervals | None) -> Tensor:
         """Values weighted, and everything after them. [B, H, Q, L], [B, L, d], [B, Q, d]."""
-        mixed = weights @ split_heads(value, self.n_heads)  # [B, H, Q, dh]
+        v = split_heads(value, self.n_heads)
+        mixed = weights @ v if intervals is None else intervals.mix(weights, v)  # [B, H, Q, dh]
         mixed = mixed.transpose(1, 2).flatten(2)  # [B, Q, d]
         return self.feed_forward(self.norm(x + self.dropout(self.dense(mixed))))
 
@@ -86,10 +90,13 @@ class Encoder(nn.Module):
         allowed: Tensor,
         rows: Tensor | None,
         *,
+        causal: bool = True,
+        intervals: Intervals | None = None,
         adversarial: bool = False,
         noise: Tensor | None = None,
     ) -> Encoded:
-        """x: [B, L, d]. rows: [B] prediction rows, or None for all of them.
+        """x: [B, L, d]. rows: [B] prediction rows, or None for all of them. causal: whether
+        `allowed` [B, 1, L, L] leaves out every later key. intervals: as in `Projected`.
 
         adversarial: also return masks and the attacked branch; `noise` [B, H, L, L] replaces the
         standard normal draw of the last layer.
@@ -98,7 +105,7 @@ class Encoder(nn.Module):
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
             assert isinstance(layer, TransformerLayer)
-            projected = layer.project(x, allowed)
+            projected = layer.project(x, allowed, causal, intervals)
             value = layer.value(x)
             mask = None
             if adversarial:
@@ -107,11 +114,14 @@ class Encoder(nn.Module):
                 encoded.masks.append(mask)
             if index == last and rows is not None and not _hooked(layer):
                 at = torch.arange(len(x), device=x.device)
+                intervals = None if intervals is None else intervals.at(at, rows)
                 projected = Projected(
                     projected.query[at, rows][:, None],
                     projected.key,
                     rows[:, None],
                     allowed[at, :, rows][:, :, None],
+                    causal,
+                    intervals,
                 )
                 x = x[at, rows][:, None]
                 mask = None if mask is None else mask[at, :, rows][:, :, None]
@@ -122,12 +132,12 @@ class Encoder(nn.Module):
                 eps = torch.randn_like(mask) if noise is None else noise
                 weights = layer.weights(projected, mask, eps)
                 assert weights.perturbed is not None
-                encoded.attacked = layer.mix(weights.perturbed, value, x)
+                encoded.attacked = layer.mix(weights.perturbed, value, x, intervals)
             elif mask is not None:
                 weights = layer.weights(projected, mask)
             else:
                 weights = layer.weights(projected)
-            x = layer.mix(weights.attention, value, x)
+            x = layer.mix(weights.attention, value, x, intervals)
         encoded.hidden = _at(x, rows)
         if encoded.attacked is not None:
             encoded.attacked = _at(encoded.attacked, rows)

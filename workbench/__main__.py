@@ -26,7 +26,7 @@ Data = Annotated[
     str,
     typer.Option("--data", help="A known data set (the command `data` lists them), or a path."),
 ]
-Objective = StrEnum("Objective", ["prefixes", "positions"])
+Objective = StrEnum("Objective", ["prefixes", "positions", "masking"])
 Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
@@ -36,8 +36,8 @@ def train_command(
     model: Annotated[
         str,
         typer.Option(
-            help=f"One of {', '.join(NAMES)}: learned attention, attention frozen to uniform, "
-            "calibrated attention with both calibrators, and with the spatial one alone."
+            help=f"One of {', '.join(NAMES)}: learned attention, frozen to uniform (-uniform), "
+            "calibrated (AC-), or calibrated by the spatial calibrator alone (-light)."
         ),
     ],
     out: Annotated[
@@ -45,12 +45,20 @@ def train_command(
     ],
     data: Data = "ml-100k",
     objective: Annotated[
-        Objective,
+        Objective | None,
         typer.Option(
-            help="Loss at the last position of every prefix of a history, or at all positions "
-            "of a window, which is faster."
+            help="Loss at the last position of every prefix of a history; at all positions of a "
+            "window, which is faster; or, for BERT4Rec, at masked items. By default masking for "
+            "BERT4Rec, else prefixes."
         ),
-    ] = Objective.prefixes,
+    ] = None,
+    mask_ratio: Annotated[
+        float, typer.Option(help="Chance of an item to be masked.", min=0.0, max=1.0)
+    ] = 0.2,
+    mask_last: Annotated[
+        float,
+        typer.Option(help="Share of samples with the last item alone masked.", min=0.0, max=1.0),
+    ] = 0.5,
     epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
     patience: Annotated[
         int,
@@ -69,7 +77,8 @@ def train_command(
         typer.Option(
             metavar="NAME=VALUE",
             help="An option of the model, as often as wanted: max_length, n_layers, n_heads, "
-            "hidden_size, inner_size, hidden_dropout, attention_dropout, ...; for AC- models also "
+            "hidden_size, inner_size, hidden_dropout, attention_dropout, ...; for SSE-PT "
+            "user_size, swap_users, swap_items, swap_targets; for TiSASRec time_span; for AC- also "
             "correction=fixed|gate|annealing, two_level, order, distance, alpha, "
             "normalization=softmax|renormalize, penalty.",
         ),
@@ -88,7 +97,9 @@ def train_command(
         found,
         out,
         command="python -m workbench " + shlex.join(sys.argv[1:]),
-        objective=objective,
+        objective=None if objective is None else objective.value,
+        mask_ratio=mask_ratio,
+        mask_last=mask_last,
         epochs=epochs,
         patience=patience,
         batch_size=batch_size,

@@ -10,14 +10,14 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from models import ModelConfig, SASRec
+from models import ModelConfig, Recommender, make_model
 from workbench.errors import WorkbenchError
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
 PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
 
 
-def save_model(model: SASRec, folder: str | Path, card: dict[str, Any] | None = None) -> Path:
+def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | None = None) -> Path:
     """Write weights and card to a folder, wholly or not at all. Returns the folder.
 
     card: what is worth knowing beside the configuration (metrics, data checksum, seed, command).
@@ -39,7 +39,7 @@ def save_model(model: SASRec, folder: str | Path, card: dict[str, Any] | None = 
     return folder
 
 
-def load_model(source: str | Path) -> SASRec:
+def load_model(source: str | Path) -> Recommender:
     """A model from a folder, or a shipped one by name, ready for inference.
 
     Its card is at `model.card`. Raises WorkbenchError for a folder that holds no model, a card that
@@ -61,7 +61,7 @@ def load_model(source: str | Path) -> SASRec:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."
         ) from error
-    model = SASRec(config)
+    model = make_model(config)
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:

@@ -26,6 +26,7 @@ def edit_attention(
 ) -> Iterator[None]:
     """While it lasts, every pass of the model runs with edited weights.
 
+    Items of the history are edited among themselves: what a row gives to a mask token stays.
     layers, heads: which ones (from 0); all by default. rows: the prediction row alone, or all.
     Raises WorkbenchError for a stage, layer or head the model does not have.
     """
@@ -36,20 +37,24 @@ def edit_attention(
 
     def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
         batch: Batch = args[0]
-        seen["allowed"], seen["rows"] = model.allowed(batch), batch.rows
+        seen["rows"], seen["items"] = model.rows(batch), model.history(batch)[:, None]  # [B, 1, T]
+        seen["allowed"] = model.allowed(batch) & seen["items"][:, :, None]  # [B, 1, T, T]
+
+    def among_items(weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
+        kept = weights.masked_fill(items, 0.0)
+        return edit(weights - kept, allowed) + kept
 
     def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
-        allowed = seen["allowed"]  # [B, 1, L, L]
+        allowed, items, row = seen["allowed"], seen["items"], seen["rows"]
         chosen = slice(None) if heads is None else list(heads)
         edited = weights.clone()
         if rows == "all":
-            edited[:, chosen] = edit(weights[:, chosen], allowed)
+            edited[:, chosen] = among_items(weights[:, chosen], allowed, items[:, :, None])
             return edited
         at = torch.arange(len(weights), device=weights.device)
-        row = weights[at, :, seen["rows"]]  # [B, H, L]
-        new = row.clone()
-        new[:, chosen] = edit(row[:, chosen], allowed[at, :, seen["rows"]])
-        edited[at, :, seen["rows"]] = new
+        new = weights[at, :, row]  # [B, H, T]
+        new[:, chosen] = among_items(new[:, chosen], allowed[at, :, row], items)
+        edited[at, :, row] = new
         return edited
 
     handles: list[RemovableHandle] = []

@@ -38,14 +38,15 @@ def evaluate(
     """Rank every item for each user's held-out one.
 
     remove_seen: items of the history never count as competitors (the target always stays). Ties
-    count against the model by half. Raises WorkbenchError where nobody can be evaluated, or the
-    model was made for another catalogue.
+    count against the model by half. Raises WorkbenchError where nobody can be evaluated, the model
+    was made for another catalogue, or it needs times that the data have not.
     """
     if model.config.n_items != data.n_items:
         raise WorkbenchError(
             f"the model knows {model.config.n_items:,} items and {data.name} has "
             f"{data.n_items:,}; give the data it was trained on."
         )
+    check_times(model, data)
     every = cases(data, split, model.config.max_length)
     if not len(every):
         raise WorkbenchError(
@@ -65,6 +66,15 @@ def evaluate(
     finally:
         model.train(was_training)
     return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
+
+
+def check_times(model: Any, data: SequenceData) -> None:
+    """Raise WorkbenchError where the model needs times and the data have none."""
+    if data.times is None and getattr(model.config, "backbone", None) == "TiSASRec":
+        raise WorkbenchError(
+            f"{model.config.name} needs the time of every item, and {data.name} has no times; give "
+            "data with a time column, or choose another model."
+        )
 
 
 def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: bool) -> Tensor:

@@ -10,7 +10,7 @@ from models import Batch
 from workbench.attribution import Method, attribute
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.evaluation import target_ranks
+from workbench.evaluation import check_times, target_ranks
 from workbench.leave_one_out import leave_one_out
 from workbench.recording import record_attention
 from workbench.statistics import kendall_p_value, kendall_tau_b
@@ -32,7 +32,8 @@ class Inspection:
     """What a model makes of a history of L items, on the CPU.
 
     items: [L] ids, oldest first. times: [L] seconds, or None. target: the item explained.
-    weights: stage -> [n_layers, H, L, L], NaN where a row may not look. importance: method -> [L],
+    weights: stage -> [n_layers, H, T, T], NaN where a row may not look; T is L, or L + 1 with
+    BERT4Rec's mask token, and the last row is the prediction's. importance: method -> [L],
     magnitudes with attention held constant (Jain & Wallace, NAACL 2019), zeros where it vanishes.
     effects: [L], leave-one-out, signed, NaN where undefined. scores: [n_items + 1], -inf for
     padding.
@@ -47,10 +48,14 @@ class Inspection:
     scores: Tensor
 
     def matrix(self, stage: str, layer: int | None = None, head: int | None = None) -> Tensor:
-        """Weights of a stage, [L, L]; of one layer and head (from 0), or the mean where None."""
+        """Weights of a stage, [T, T]; of one layer and head (from 0), or the mean where None."""
         layers = self.weights[stage] if layer is None else self.weights[stage][layer][None]
         heads = layers if head is None else layers[:, head][:, None]
         return heads.mean((0, 1))
+
+    def row(self, stage: str, layer: int | None = None, head: int | None = None) -> Tensor:
+        """What the prediction row gives to the items of the history, [L]; as in `matrix`."""
+        return self.matrix(stage, layer, head)[-1, : len(self.items)]
 
     def agreement(self, row: Tensor, method: Method) -> Agreement:
         """Rank agreement of a row of weights [L] with a gradient importance.
@@ -95,7 +100,7 @@ def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Insp
         )
     targets = torch.tensor([item], device=scores.device)
     weights = record_attention(model, batch, stages=model.stages, rows="all")
-    forbidden = ~model.allowed(batch)[:, None]  # [1, 1, 1, L, L]
+    forbidden = ~model.allowed(batch)[:, None]  # [1, 1, 1, T, T]
     return Inspection(
         items=batch.items[0].cpu(),
         times=None if batch.times is None else batch.times[0].cpu(),
@@ -119,7 +124,7 @@ def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Insp
 def check_fit(model: Any, data: SequenceData) -> str | None:
     """A warning where a model says it learned from other data, else None.
 
-    Raises WorkbenchError where its catalogue is of another size.
+    Raises WorkbenchError where its catalogue is of another size, or it needs times the data lack.
     """
     name = model.config.name
     if model.config.n_items != data.n_items:
@@ -127,6 +132,7 @@ def check_fit(model: Any, data: SequenceData) -> str | None:
             f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
             "choose the data it was trained on, or another model."
         )
+    check_times(model, data)
     if model.card.get("data", {}).get("checksum") in (None, data.checksum):
         return None
     return (

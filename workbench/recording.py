@@ -19,16 +19,21 @@ def record_attention(
 ) -> dict[str, Tensor]:
     """Attention weights of every layer, from one pass.
 
-    Returns stage -> [B, n_layers, H, L] at the prediction row, or [B, n_layers, H, L, L].
-    Raises WorkbenchError for a stage the model does not have.
+    Returns stage -> [B, n_layers, H, L], what the prediction row gives to each item of the history
+    (a mask token of BERT4Rec has a share of its own, which is left out), or all of
+    [B, n_layers, H, T, T]. Raises WorkbenchError for a stage the model does not have.
     """
     check_stages(model, stages)
     found: dict[str, list[Tensor]] = {stage: [] for stage in stages}
-    at = torch.arange(len(batch.items), device=batch.items.device)
+    at, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
+    width = batch.items.shape[1]
+    outside = ~model.history(batch)[:, None, :width]  # [B, 1, L]
 
     def keep(tap: nn.Module, _: object, weights: Tensor) -> None:
         assert isinstance(tap, AttentionTap)
-        found[tap.stage].append(weights[at, :, batch.rows] if rows == "prediction" else weights)
+        if rows == "prediction":
+            weights = weights[at, :, row, :width].masked_fill(outside, 0.0)
+        found[tap.stage].append(weights)
 
     handles: list[RemovableHandle] = []
     try:

@@ -58,14 +58,16 @@ def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
     return Cases(users, starts, at, data.items[at].astype(np.int64))
 
 
-def windows(data: SequenceData, max_length: int) -> Cases:
+def windows(data: SequenceData, max_length: int, shift: np.ndarray | None = None) -> Cases:
     """Training windows for the loss at all positions: every training item is a target once.
 
     Windows of `max_length` follow each other backwards from the end of a user's training part;
     `ends` is the position of the window's last target, so inputs are items[starts:ends] and
-    targets items[starts + 1:ends + 1]. `targets` holds the last of them.
+    targets items[starts + 1:ends + 1]. `targets` holds the last of them. `shift` [n_users] leaves
+    out so many items at that end.
     """
     first, last = data.offsets[:-1], data.offsets[1:] - 2  # [first, last): the training part
+    last = last if shift is None else last - shift
     n_inputs = np.maximum(last - first - 1, 0)
     counts = -(-n_inputs // max_length)
     users = np.repeat(np.arange(data.n_users), counts)

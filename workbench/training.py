@@ -3,10 +3,10 @@
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +14,15 @@ from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 from tqdm import tqdm
 
-from models import Batch, SASRec
-from workbench.batches import make_batch, shifted_targets, shuffled
+from models import Batch, Recommender
+from workbench.batches import shuffled
 from workbench.checkpoint import save_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.memory import keep_pages
-from workbench.splits import Cases, cases, windows
+from workbench.objectives import Objective, Samples, check_objective, samples
 
-Objective = Literal["prefixes", "positions"]
 MONITOR = "ndcg@10"
 STATE = "training.pt"
 
@@ -33,12 +32,15 @@ class Training:
     """How to train.
 
     objective: "prefixes", every prefix a sample with the loss at its last position (RecBole's and
-    the paper's), or "positions", the loss at all positions of a window. batch_size: targets in a
-    step, whatever the objective. patience: epochs without a better validation NDCG@10 before it
-    stops.
+    the paper's), or "positions", the loss at all positions of a window; for BERT4Rec "masking", the
+    loss at items masked with the chance mask_ratio or, in a share mask_last of the samples, at the
+    last one alone. None: masking for BERT4Rec, else prefixes. batch_size: targets in a step,
+    whatever the objective. patience: epochs without a better validation NDCG@10 before it stops.
     """
 
-    objective: Objective = "prefixes"
+    objective: Objective | None = None
+    mask_ratio: float = 0.2
+    mask_last: float = 0.5
     epochs: int = 100
     patience: int = 10
     batch_size: int = 256
@@ -61,18 +63,19 @@ class Progress:
 
 
 def train(
-    model: SASRec,
+    model: Recommender,
     data: SequenceData,
     out: str | Path | None = None,
     *,
     command: str = "",
     **options: Any,
-) -> SASRec:
+) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
     out: a folder for the best weights, its card, and the state from which a killed run goes on;
     without it everything stays in memory. options: fields of `Training`. Under torchrun each rank
-    takes its share of every batch. Raises WorkbenchError for an unknown option.
+    takes its share of every batch. Raises WorkbenchError for an unknown option, or an objective
+    that does not go with the model.
     """
     try:
         how = Training(**options)
@@ -83,7 +86,7 @@ def train(
 
 class _Trainer:
     def __init__(
-        self, model: SASRec, data: SequenceData, how: Training, out: Path | None, command: str
+        self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
     ) -> None:
         ranks = int(os.environ.get("WORLD_SIZE", "1"))
         self.fabric = Fabric(
@@ -94,6 +97,7 @@ class _Trainer:
         )
         self.fabric.launch()
         keep_pages()
+        how = replace(how, objective=check_objective(model, how.objective))
         self.how, self.data, self.out, self.command = how, data, out, command
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
@@ -108,15 +112,13 @@ class _Trainer:
         )
         self.at = Progress()
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        length = model.config.max_length
-        prefixes = how.objective == "prefixes"
-        self.cases: Cases = cases(data, "train", length) if prefixes else windows(data, length)
-        if not len(self.cases):
+        self.samples = self._samples(np.random.default_rng(how.seed))
+        if not len(self.samples.cases):
             raise WorkbenchError(
                 f"{data.name}: no user has the four interactions that training needs."
             )
 
-    def run(self) -> SASRec:
+    def run(self) -> Recommender:
         self._resume()
         while self.at.epoch < self.how.epochs and not self._stopped():
             self._epoch()
@@ -128,6 +130,17 @@ class _Trainer:
         self.fabric.barrier()
         return self.model.eval()
 
+    def _samples(self, rng: np.random.Generator) -> Samples:
+        assert self.how.objective is not None
+        return samples(
+            self.how.objective,
+            self.model,
+            self.data,
+            rng,
+            mask_ratio=self.how.mask_ratio,
+            mask_last=self.how.mask_last,
+        )
+
     def _stopped(self) -> bool:
         return self.at.epoch - self.at.best_epoch >= self.how.patience
 
@@ -136,12 +149,9 @@ class _Trainer:
         start = perf_counter()
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
-        batches = shuffled(
-            self.cases,
-            self.how.batch_size,
-            np.random.default_rng([self.how.seed, number]),
-            None if self.how.objective == "prefixes" else self.cases.ends - self.cases.starts,
-        )
+        rng = np.random.default_rng([self.how.seed, number])
+        self.samples = self._samples(rng)
+        batches = shuffled(self.samples.cases, self.how.batch_size, rng, self.samples.targets)
         for batch, targets in self._bar(batches, number):
             total += self._step(batch, targets)
         seconds = perf_counter() - start
@@ -163,13 +173,8 @@ class _Trainer:
         for index in tqdm(
             batches, desc=f"epoch {number}", unit="batch", disable=quiet, leave=False
         ):
-            some = self.cases.take(index[rank::ranks] if len(index) >= ranks else index)
-            batch = make_batch(self.data, some)
-            targets = (
-                torch.from_numpy(some.targets)
-                if self.how.objective == "prefixes"
-                else shifted_targets(self.data, some, batch.items.shape[1])
-            )
+            some = index[rank::ranks] if len(index) >= ranks else index
+            batch, targets = self.samples.batch(self.samples.cases.take(some))
             yield batch.to(self.fabric.device), targets.to(self.fabric.device)
 
     def _step(self, batch: Batch, targets: Tensor) -> Tensor:
@@ -177,7 +182,9 @@ class _Trainer:
         with self.fabric.autocast():
             losses = self.model.losses(batch, targets)
         more = losses.adversarial is not None
-        grads = torch.autograd.grad(losses.recommendation, self.main, retain_graph=more)
+        grads = torch.autograd.grad(  # zeros for what uniform attention leaves unused
+            losses.recommendation, self.main, retain_graph=more, materialize_grads=True
+        )
         parameters = list(self.main)
         if losses.adversarial is not None:
             grads += torch.autograd.grad(losses.adversarial, self.adversarial)

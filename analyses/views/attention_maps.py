@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import roles
+from analyses.base import calibrated_pairs, roles
 from analyses.conditions import means_by, paired, table_of
 from analyses.views import heatmaps
 from analyses.wording import change, people, span, verdict
@@ -22,9 +22,9 @@ NOT_INFLUENCE = "A dark or bright cell is where a weight went, not what caused t
 SHOWN = {"highest": "most", "median": "at the median", "lowest": "least"}
 CAPTIONS = {
     "distance": "Mean weight the prediction row gives to the item so many steps before the last "
-    "(0 = the last item), mean over users and heads, with its 95 % interval; dashed: what uniform "
-    "attention would give the same histories. Only users with a history that long enter each "
-    "point. " + NOT_INFLUENCE,
+    "(0 = the last item), as a share of what all items get, mean over users and heads, with its "
+    "95 % interval; dashed: what uniform attention would give the same histories. Only users with "
+    "a history that long enter each point. " + NOT_INFLUENCE,
     "stages of": "The same for every stage of a calibrated model: before and after the "
     "spatial calibrator, the adversarial mask, the calibrated weights, and what is finally used "
     "(attention).",
@@ -88,24 +88,22 @@ def _labels() -> list[str]:
 
 def conclude(frame: pd.DataFrame) -> list[str]:
     """How evenly each model attends, against its bound; whether AC is sharper; the last item."""
-    spread = _per_user(_entropy(frame[frame["stage"] == "attention"]), ["value", "least"])
+    spread = _per_user(_entropy(frame[frame["stage"] == "attention"]), ["value", "least", "kept"])
     last = _distance(frame[frame["length"] > 1])
     last = last[last["key"] == 0].assign(excess=lambda f: f["value"] - 1 / f["length"])
     last = _per_user(last, ["value", "excess"])
     means, least = (means_by(spread, ["model"], c) for c in ("value", "least"))
     weights, excess = (means_by(last, ["model"], c) for c in ("value", "excess"))
-    parts = roles(_models(frame))
     sentences = [
         _spread(str(key[0]), means[key], least[key].estimate, weights[key], excess[key])
+        + _kept(spread[spread["model"] == key[0]])
         for key in means
-        if key != (parts.uniform,)
+        if "-uniform" not in str(key[0])
     ]
-    if parts.baseline:
-        sentences += [
-            _sharper(ac, parts.baseline, paired(spread, "value", ac, parts.baseline))
-            for ac in parts.calibrated
-        ]
-    return sentences
+    return sentences + [
+        _sharper(ac, plain, paired(spread, "value", ac, plain))
+        for ac, plain in calibrated_pairs(_models(frame))
+    ]
 
 
 def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -126,6 +124,12 @@ def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: 
         f"{bound}; the last item gets a weight of {span(weight)}, {told} (difference "
         f"{change(excess)}; {people(mean.n)})."
     )
+
+
+def _kept(spread: pd.DataFrame) -> str:
+    """A sentence on the weight that goes to no item, where there is any."""
+    share = 100 * spread["kept"].mean()
+    return f" A further {share:.1f} % of the row's weight stays on its mask token." if share else ""
 
 
 def _sharper(model: str, baseline: str, difference: Interval) -> str:
@@ -163,8 +167,8 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Figure:
     figure = Figure(figsize=(1 + 4 * len(layers), 4), layout="constrained")
     panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
     for panel, layer in zip(panels, layers, strict=True):
-        steps = sorted({key for at, _, key in found if at == layer})
         for k, name in enumerate(names):
+            steps = sorted(key for at, whose, key in found if (at, whose) == (layer, name))
             own = [found[layer, name, step] for step in steps]
             color, marker = style.look(k)
             panel.plot(
@@ -184,9 +188,10 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Figure:
                 alpha=0.25,
                 linewidth=0,
             )
+        uniform = {step: mean.estimate for (at, _, step), mean in even.items() if at == layer}
         panel.plot(
-            steps,
-            [even[layer, names[0], step].estimate for step in steps],
+            sorted(uniform),
+            [uniform[step] for step in sorted(uniform)],
             color="0.4",
             linestyle="--",
             linewidth=1,

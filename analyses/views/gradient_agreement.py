@@ -7,12 +7,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import roles
+from analyses.base import calibrated_pairs
 from analyses.conditions import means_by, paired, table_of, with_intervals
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
 
-MEASURED = ("held-out item", "input_x_gradient")  # what the findings rest on
+TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: every model has one
+PRODUCT = "input_x_gradient"
 LEVEL = 0.05
 LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
 CAUTION = (
@@ -25,13 +26,16 @@ CAPTIONS = {
     "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
     "middle half of the users, whiskers 5 to 95 %, the dot is the mean. " + CAUTION,
     "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) "
-    "and by head, input x gradient of the held-out item. " + CAUTION,
+    "and by head, saliency for the held-out item. " + CAUTION,
     "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short "
     "histories have few pairs to order, so their taus scatter more. " + CAUTION,
     "by method and target": "Mean over layers and heads. Significant: p below 0.05 for that user, "
     "of which 5 % are expected by chance. Input x gradient and saliency with attention detached "
     "from the graph, integrated gradients on the full graph and for a random part of the users. "
-    "The convergence delta is what integrated gradients leave unexplained of the score. " + CAUTION,
+    "The convergence delta is what integrated gradients leave unexplained of the score. A model "
+    "that normalises bare item embeddings has input x gradient 0 at every item, since their length "
+    "does not reach the scores, and integrated gradients with it: such users are without tau. "
+    + CAUTION,
     "by layer and head": "The same by layer and head ('mean': over all of them). " + CAUTION,
     "by history length": "The same by history length. " + CAUTION,
     "calibrated against baseline": "Paired difference of tau-b per user, for users with a tau in "
@@ -47,9 +51,8 @@ def _whole(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[(frame["layer"] == "mean") & (frame["head"] == "mean")]
 
 
-def _headline(frame: pd.DataFrame) -> pd.DataFrame:
-    target, method = MEASURED
-    return frame[(frame["target"] == target) & (frame["method"] == method)]
+def _headline(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
+    return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
 
 
 def _bins(lengths: pd.Series) -> pd.Series:
@@ -86,15 +89,15 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "by layer and head": _table(headline, ["model", "layer", "head"]),
         "by history length": _table(binned, ["model", "history"]),
     }
-    parts = roles(_models(frame))
     pairs = [
-        {"model": ac, "compared with": parts.baseline, "target": target, "method": method}
-        for ac in parts.calibrated
+        {"model": ac, "compared with": plain, "target": target, "method": method}
+        for ac, plain in calibrated_pairs(_models(frame))
         for target, method in whole[["target", "method"]].drop_duplicates().to_numpy()
     ]
-    if parts.baseline and pairs:
+    if pairs:
         found = [
-            _difference(frame, p["model"], parts.baseline, p["target"], p["method"]) for p in pairs
+            _difference(frame, p["model"], p["compared with"], p["method"], p["target"])
+            for p in pairs
         ]
         table = pd.DataFrame(pairs).assign(**{"n users": [interval.n for interval in found]})
         result["calibrated against baseline"] = with_intervals(
@@ -103,7 +106,9 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return result
 
 
-def _difference(frame: pd.DataFrame, model: str, other: str, target: str, method: str) -> Interval:
+def _difference(
+    frame: pd.DataFrame, model: str, other: str, method: str, target: str = TARGET
+) -> Interval:
     whole = _whole(frame)
     return paired(
         whole[(whole["target"] == target) & (whole["method"] == method)], "tau", model, other
@@ -111,20 +116,48 @@ def _difference(frame: pd.DataFrame, model: str, other: str, target: str, method
 
 
 def conclude(frame: pd.DataFrame) -> list[str]:
-    """How far attention and gradients agree in each model, and whether AC agrees more."""
-    headline = _whole(_headline(frame))
+    """How far attention and gradients agree in each model, and whether AC agrees more.
+
+    By saliency, and by input x gradient where a model has any.
+    """
     names = _models(frame)
-    parts = roles(names)
-    claims = [
-        _claim(ac, parts.baseline, _difference(frame, ac, parts.baseline, *MEASURED))
-        for ac in parts.calibrated
-        if parts.baseline
+    claims, agreements = [], []
+    for method in (METHOD, PRODUCT):
+        whole = _whole(_headline(frame, method))
+        if whole.empty:
+            continue
+        stated = [n for n in names if method == METHOD or _has_tau(whole, n)]
+        agreements += [_agreement(name, method, whole[whole["model"] == name]) for name in stated]
+        claims += [
+            _claim(ac, plain, method, _difference(frame, ac, plain, method))
+            for ac, plain in calibrated_pairs(names)
+            if _has_tau(whole, ac) and _has_tau(whole, plain)
+        ]
+    return [*claims, *agreements, *_vanishing(frame), CAUTION]
+
+
+def _has_tau(whole: pd.DataFrame, model: str) -> bool:
+    return bool(whole.loc[whole["model"] == model, "tau"].notna().any())
+
+
+def _vanishing(frame: pd.DataFrame) -> list[str]:
+    """Of which models input x gradient is nothing, though saliency is something."""
+    by_product, by_norm = (_whole(_headline(frame, method)) for method in (PRODUCT, METHOD))
+    names = [
+        name
+        for name in _models(by_product)
+        if _has_tau(by_norm, name) and not _has_tau(by_product, name)
     ]
-    agreements = [_agreement(name, headline[headline["model"] == name]) for name in names]
-    return [*claims, *agreements, CAUTION]
+    if not names:
+        return []
+    return [
+        f"Input x gradient says nothing of {listing(names)}: it is 0 at every item, because the "
+        "first thing done to an item embedding is to normalise it, without a position embedding "
+        "added, so that its length does not reach the scores."
+    ]
 
 
-def _agreement(model: str, own: pd.DataFrame) -> str:
+def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
     tau, null = own["tau"].dropna(), own["null_tau"].dropna()
     if tau.empty:
         return (
@@ -140,13 +173,17 @@ def _agreement(model: str, own: pd.DataFrame) -> str:
     }[verdict(difference)]
     share = 100 * float((own["p_value"].dropna() < LEVEL).mean())
     return (
-        f"In {model} attention agrees with input x gradient of the held-out item {told}: mean tau "
-        f"{span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, significant "
-        f"for {share:.1f} % of users ({people(mean.n)})."
+        f"In {model} attention agrees with the {_called(method)} of the held-out item {told}: mean "
+        f"tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
+        f"significant for {share:.1f} % of users ({people(mean.n)})."
     )
 
 
-def _claim(model: str, baseline: str, difference: Interval) -> str:
+def _called(method: str) -> str:
+    return method.replace("_", " ")
+
+
+def _claim(model: str, baseline: str, method: str, difference: Interval) -> str:
     told = {
         "higher": f"As the paper reports, attention agrees with gradients more in {model} than in "
         f"{baseline}",
@@ -155,7 +192,10 @@ def _claim(model: str, baseline: str, difference: Interval) -> str:
         "undetected": "The paper's claim is not seen on these data: no difference in agreement "
         f"with gradients was detected between {model} and {baseline}",
     }[verdict(difference)]
-    return f"{told} (paired difference of tau {change(difference, 3)}; {people(difference.n)})."
+    return (
+        f"{told} ({_called(method)}, paired difference of tau {change(difference, 3)}; "
+        f"{people(difference.n)})."
+    )
 
 
 def plot(frame: pd.DataFrame) -> dict[str, Figure]:
@@ -187,7 +227,7 @@ def _distribution(whole: pd.DataFrame) -> Figure:
                 ):
                     _box(panel, values.to_numpy(), m + shift, color)
             n = group.dropna(subset=["tau"])["user"].nunique()
-            panel.set_title(f"{method.replace('_', ' ')}\n{target}, {people(n)}", fontsize=9)
+            panel.set_title(f"{_called(method)}\n{target}, {people(n)}", fontsize=9)
             panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
             panel.set_yticks(range(len(names)), names)
             panel.set_ylim(len(names) - 0.5, -0.5)
@@ -250,10 +290,10 @@ def _means(frame: pd.DataFrame, groups: dict[str, pd.Series]) -> Figure:
     figure = Figure(figsize=(8, height), layout="constrained")
     panel = figure.subplots()
     style.dots(panel, list(groups), estimates)
-    panel.set_xlabel("mean tau-b with input x gradient of the held-out item, 95 % interval")
+    panel.set_xlabel("mean tau-b with saliency for the held-out item, 95 % interval")
     style.legend_below(figure, panel)
     n = frame.loc[has_tau, "user"].nunique()
-    figure.suptitle(f"Agreement of attention with input x gradient, {people(n)}")
+    figure.suptitle(f"Agreement of attention with saliency, {people(n)}")
     return figure
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import roles
+from analyses.base import by_backbone
 
 LAST = 20  # positions a full matrix shows; a title needs room to be read
 KINDS = {
@@ -13,8 +13,9 @@ KINDS = {
     "oldest first, a line per head, the baseline above the calibrated models. Every panel has its "
     "own colour scale, from 0 to the maximum written beside it.",
     "layers and heads": "The full matrices, baseline beside calibrated models: each row is an item "
-    f"attending to itself and those before it, of the last {LAST} items at most. Every panel has "
-    "its own colour scale, from 0 to the maximum written above it; blank cells are not allowed.",
+    f"(last, a mask token where there is one) and what it attends to, of the last {LAST} at most. "
+    "Every panel has its own colour scale, from 0 to the maximum written above it; blank cells are "
+    "not allowed.",
     "stages": "Every stage of the calibrated model on the same user, from the input up: layers and "
     "heads down, stages across. Every panel has its own colour scale, from 0 to the maximum "
     "written above it.",
@@ -22,32 +23,37 @@ KINDS = {
 
 
 def draw(weights: pd.DataFrame) -> dict[str, Figure]:
-    """Three figures for every user chosen; the baseline beside the calibrated models."""
+    """Three figures for every user chosen and backbone: the plain model beside the calibrated."""
+    families = by_backbone(list(dict.fromkeys(weights["model"])))
     figures = {}
     for choice in dict.fromkeys(weights["choice"]):
-        own = weights[weights["choice"] == choice]
-        first = own.iloc[0]
-        who = (
-            f"user {first['user']}, {choice} agreement (tau-b {first['tau']:.2f}), "
-            f"{first['length']} items"
-        )
-        parts = roles(list(dict.fromkeys(own["model"])))
-        shown = [name for name in (parts.baseline, *parts.calibrated) if name]
-        final = own[own["stage"] == "attention"]
-        columns = {name: final[final["model"] == name] for name in shown or [first["model"]]}
-        figures[f"prediction row {choice}"] = _prediction_rows(columns, who)
-        figures[f"layers and heads {choice}"] = _matrices(columns, who)
-        if parts.calibrated:
-            name = parts.calibrated[0]
-            calibrated = own[own["model"] == name]
-            stages = list(dict.fromkeys(calibrated["stage"]))
-            figures[f"stages {choice}"] = _matrices(
-                {
-                    stage.replace("_", " "): calibrated[calibrated["stage"] == stage]
-                    for stage in stages
-                },
-                f"{name}, {who}",
+        chosen = weights[weights["choice"] == choice]
+        for family, parts in families.items():
+            shown = [name for name in (parts.baseline, *parts.calibrated) if name]
+            if not shown and parts.uniform:
+                shown = [parts.uniform]
+            suffix = choice if len(families) == 1 else f"{choice} {family}"
+            own = chosen[chosen["model"].isin(shown)]
+            first = own.iloc[0]
+            who = (
+                f"user {first['user']}, {choice} agreement (tau-b {first['tau']:.2f}), "
+                f"{first['length']} items"
             )
+            final = own[own["stage"] == "attention"]
+            columns = {name: final[final["model"] == name] for name in shown}
+            figures[f"prediction row {suffix}"] = _prediction_rows(columns, who)
+            figures[f"layers and heads {suffix}"] = _matrices(columns, who)
+            if parts.calibrated:
+                name = parts.calibrated[0]
+                calibrated = own[own["model"] == name]
+                stages = list(dict.fromkeys(calibrated["stage"]))
+                figures[f"stages {suffix}"] = _matrices(
+                    {
+                        stage.replace("_", " "): calibrated[calibrated["stage"] == stage]
+                        for stage in stages
+                    },
+                    f"{name}, {who}",
+                )
     return figures
 
 
@@ -76,7 +82,9 @@ def _heads(weights: pd.DataFrame) -> list[tuple[str, str]]:
 
 def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
     """Lines of heads over the whole history, a panel per model and layer."""
-    titles = _titles(_longest(models), 30)
+    longest = _longest(models)
+    size, n = 1 + int(longest["key"].max()), int(longest["length"].iloc[0])
+    titles = _titles(longest, 30)[:n]  # a mask token is no item
     blocks = [
         (name, layer, own[own["layer"] == layer])
         for name, own in models.items()
@@ -90,7 +98,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
     panels = figure.subplots(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (name, layer, block) in zip(panels, blocks, strict=True):
         heads = list(dict.fromkeys(block["head"]))
-        rows = np.stack([_matrix(block[block["head"] == h], len(titles))[-1] for h in heads])
+        rows = np.stack([_matrix(block[block["head"] == h], size)[-1, :n] for h in heads])
         panel.imshow(rows, cmap=style.SEQUENTIAL, vmin=0, aspect="auto", interpolation="nearest")
         panel.set_yticks(range(len(heads)), [f"{name}, layer {layer}, head {h}" for h in heads])
         panel.set_xticks([])

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses import style
-from analyses.base import roles
+from analyses.base import calibrated_pairs
 from analyses.conditions import means_by, paired, table_of
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval
@@ -88,8 +88,7 @@ def conclude(frame: pd.DataFrame) -> list[str]:
         _effect(model, where, effects[model,], relative[model,], tops[model,])
         for (model,) in effects
     ]
-    parts = roles(_models(frame))
-    claims = [_claim(largest, ac, parts.baseline) for ac in parts.calibrated if parts.baseline]
+    claims = [_claim(largest, ac, plain) for ac, plain in calibrated_pairs(_models(frame))]
     return claims + effects_told
 
 

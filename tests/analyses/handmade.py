@@ -59,6 +59,12 @@ class Handmade(nn.Module):
         causal = torch.ones(width, width, dtype=torch.bool).tril()
         return (causal & batch.valid[:, None, :])[:, None]
 
+    def rows(self, batch: Batch) -> Tensor:
+        return batch.rows
+
+    def history(self, batch: Batch) -> Tensor:
+        return batch.valid
+
     def embed(self, batch: Batch) -> Tensor:
         return nn.functional.one_hot(batch.items, self.config.hidden_size).double()
 

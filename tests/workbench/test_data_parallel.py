@@ -16,7 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import SASRec
+from models import Recommender
 from workbench import build_model, evaluate, train
 from workbench.data import Planted, planted
 
@@ -36,7 +36,7 @@ class Case(NamedTuple):
         settings = {"length": 14, "lag": 2, "signal": 0.9, "noise": 0.1, "n_causes": 8}
         return planted("distance", n_users=self.users, n_items=24, **settings)
 
-    def fit(self) -> SASRec:
+    def fit(self) -> Recommender:
         """The same weights to begin with in every process."""
         torch.manual_seed(0)
         size, drop = (8, 0.0) if self.exact else (32, 0.1)
@@ -82,7 +82,7 @@ def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, 
 
 
 @pytest.fixture(scope="module")
-def alone() -> dict[str, SASRec]:
+def alone() -> dict[str, Recommender]:
     return {name: case.fit() for name, case in CASES.items()}
 
 

@@ -6,7 +6,7 @@ import torch
 from scipy.stats import kendalltau
 
 from analyses.gradient_agreement import measure_batch
-from models import Batch, SASRec
+from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model, evaluate
 from workbench.batches import make_batch
@@ -24,7 +24,7 @@ def data() -> SequenceData:
     return planted(n_users=USERS, n_items=40, length=12, n_causes=4).data
 
 
-def tiny(name: str, data: SequenceData, **options) -> SASRec:
+def tiny(name: str, data: SequenceData, **options) -> Recommender:
     torch.manual_seed(1)
     model = build_model(name, data, hidden_size=8, inner_size=8, max_length=9, **options)
     for parameter in model.parameters():  # far from their start, where attention is uniform

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from models import SASRec
+from models import Recommender
 from workbench import WorkbenchError, build_model, train, training
 from workbench.data import permute_sequences, planted
 from workbench.data.sequences import SequenceData
@@ -32,7 +32,7 @@ def data() -> SequenceData:
     return planted("distance", n_users=30, n_items=12, length=12, n_causes=4, lag=2).data
 
 
-def build(name: str, data: SequenceData, seed: int = 0, **options: Any) -> SASRec:
+def build(name: str, data: SequenceData, seed: int = 0, **options: Any) -> Recommender:
     """With the usual dropout of one half."""
     torch.manual_seed(seed)
     options = {"hidden_size": 8, "inner_size": 8, "max_length": 8, **MODELS[name], **options}
@@ -41,7 +41,7 @@ def build(name: str, data: SequenceData, seed: int = 0, **options: Any) -> SASRe
 
 def killed(
     monkeypatch: pytest.MonkeyPatch,
-    model: SASRec,
+    model: Recommender,
     data: SequenceData,
     out: Path,
     after: int,
@@ -65,7 +65,7 @@ def killed(
 
 
 def state_after(
-    monkeypatch: pytest.MonkeyPatch, model: SASRec, data: SequenceData, out: Path, **how: Any
+    monkeypatch: pytest.MonkeyPatch, model: Recommender, data: SequenceData, out: Path, **how: Any
 ) -> dict[str, Any]:
     """Train to the end; the last training state, which is deleted when all is saved."""
     kept = out.parent / f"{out.name}.pt"

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from models import SASRec
+from models import Recommender
 from workbench import SequenceData, load_data, load_model
 from workbench.batches import make_batch
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
@@ -23,7 +23,7 @@ class Shared:
 
     source: str
     stamp: str
-    model: SASRec
+    model: Recommender
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 

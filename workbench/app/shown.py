@@ -36,13 +36,13 @@ class Shown:
 
     @property
     def matrix(self) -> Tensor:
-        """[L, L], NaN where a row may not look."""
+        """[T, T], NaN where a row may not look; T as in `Inspection`."""
         return self.found.matrix(self.view.stage, self.view.layer, self.view.head)
 
     @property
     def row(self) -> Tensor:
-        """[L], the prediction row."""
-        return self.matrix[-1]
+        """[L], what the prediction row gives to each item."""
+        return self.found.row(self.view.stage, self.view.layer, self.view.head)
 
     @property
     def importance(self) -> Tensor:

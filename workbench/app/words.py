@@ -33,10 +33,12 @@ SCALE = (
     "so that they look flat from 0 to 1."
 )
 MAPS = (
-    "Each row is an item looking at itself and at those before it; the prediction is made from the "
-    "framed last row. Blank cells are not allowed to be looked at. A bright cell is where a weight "
-    "went, not what caused the recommendation."
+    "Each row is an item looking at itself and at those before it, in BERT4Rec at all of them; the "
+    "prediction is made from the framed last row, in BERT4Rec that of the mask token after the "
+    "history. Blank cells are not allowed to be looked at. A bright cell is where a weight went, "
+    "not what caused the recommendation."
 )
+MASK = "[mask]"
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
 PERCENT = "\N{NO-BREAK SPACE}%"

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from models import SASRec
+from models import Recommender
 from workbench.checkpoint import save_model
 from workbench.data.load import load_data
 from workbench.data.sequences import SequenceData
@@ -24,7 +24,7 @@ def import_checkpoint(
     data: str | Path | SequenceData | None = None,
     numbering: Numbering | None = None,
     **options: Any,
-) -> SASRec:
+) -> Recommender:
     """A model other software trained, as one of ours, ready for inference.
 
     out: a folder for weights and card, written wholly or not at all. data: what it was trained on;

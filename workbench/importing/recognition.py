@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import CalibrationConfig, ModelConfig, SASRec
+from models import CalibrationConfig, ModelConfig, Recommender, make_model
 from workbench.errors import WorkbenchError
 from workbench.importing.formats import (
     BACKBONE_MARKS,
@@ -124,10 +124,10 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
     return Understood(recognized, format, weights, state)
 
 
-def build(config: ModelConfig, state: Mapping[str, Tensor]) -> SASRec:
+def build(config: ModelConfig, state: Mapping[str, Tensor]) -> Recommender:
     """A model of this configuration with these weights, ready for inference."""
     with torch.device("meta"):
-        model = SASRec(config)
+        model = make_model(config)
     own = {n: t.float() if t.is_floating_point() else t for n, t in state.items()}
     model.load_state_dict(own, assign=True)
     return model.eval()
@@ -250,7 +250,7 @@ def _calibration(told: _Told, state: dict[str, Tensor]) -> CalibrationConfig:
 def _fits(config: ModelConfig, state: Mapping[str, Tensor]) -> None:
     """Raise ValueError unless a state has exactly the tensors of a configuration."""
     with torch.device("meta"):  # nothing of the size a file claims is allocated
-        wanted = SASRec(config).state_dict()
+        wanted = make_model(config).state_dict()
     for name, tensor in wanted.items():
         if name not in state:
             raise ValueError(f"it lacks what is here {name}")

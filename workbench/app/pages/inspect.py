@@ -82,6 +82,8 @@ def _maps(data: SequenceData, n: int, shown: list[Shown]) -> None:
     fixed, last = choices.choose_scale(max(len(one.found.items) for one in shown))
     for one in shown:
         titles = [data.title(int(item)) for item in one.found.items]
+        first = n - len(titles) + 1
+        titles += [words.MASK] * (len(one.matrix) - len(titles))
         st.markdown(f"**{one.label}**, opened: {one.view.name}")
         small, large = st.columns([1, 2], gap="medium")
         opened = one.view.layer, one.view.head
@@ -91,7 +93,7 @@ def _maps(data: SequenceData, n: int, shown: list[Shown]) -> None:
             alt=f"Attention maps of every layer and head of {one.label}",
         )
         large.altair_chart(
-            maps.large_map(one.matrix, titles, n - len(titles) + 1, last, fixed=fixed),
+            maps.large_map(one.matrix, titles, first, last, fixed=fixed),
             width="stretch",
             alt=f"Attention map of {one.label}, {one.view.name}",
         )

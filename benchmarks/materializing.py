@@ -1,0 +1,77 @@
+"""TiSASRec as it is published: an embedding for every pair of items, B x L x L x d.
+
+The same parameters and the same mathematics as ours, plainly written and slow; every row of every
+layer is computed. In tests it is what ours is compared with.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from models import Batch, TiSASRec
+from models.intervals import Intervals
+from models.transformer import Encoded
+
+
+@dataclass(frozen=True)
+class MaterializedIntervals(Intervals):
+    """Position and interval embeddings of every pair, looked up once for all layers."""
+
+    keys: Tensor | None = None  # [B, L, L, H, dh]
+    values: Tensor | None = None
+
+    @classmethod
+    def of(cls, found: Intervals) -> "MaterializedIntervals":
+        index = found.index[:, 0]  # [B, L, L]
+        keys, values = (
+            table.transpose(0, 1)[index] for table in (found.key_intervals, found.value_intervals)
+        )
+        return cls(**vars(found), keys=keys, values=values)
+
+    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+        """q_i . k_j + q_i . position_j + q_i . interval_ij, term by term."""
+        assert self.keys is not None
+        scores = q @ k.mT + torch.einsum("bihd,bijhd->bhij", q.transpose(1, 2), self.keys)
+        return scores if self.key_positions is None else scores + q @ self.key_positions.mT
+
+    def mix(self, weights: Tensor, value: Tensor) -> Tensor:
+        """Weights with values, with positions, and with the embedding of every pair."""
+        assert self.values is not None
+        mixed = weights @ value + torch.einsum("bhij,bijhd->bhid", weights, self.values)
+        return mixed if self.value_positions is None else mixed + weights @ self.value_positions
+
+
+class Materializing(TiSASRec):
+    """TiSASRec that materialises its intervals."""
+
+    @classmethod
+    def of(cls, model: TiSASRec) -> "Materializing":
+        """A copy of a model, with the same weights."""
+        slow = cls(model.config).to(model.item_embedding.weight.dtype)
+        slow.load_state_dict(model.state_dict())
+        return slow.train(model.training)
+
+    def intervals(self, tokens: Batch) -> Intervals:
+        """Intervals between all items, with their embeddings."""
+        return MaterializedIntervals.of(super().intervals(tokens))
+
+    def encode(
+        self,
+        batch: Batch,
+        embeddings: Tensor | None = None,
+        *,
+        every_row: bool = False,
+        adversarial: bool = False,
+        noise: Tensor | None = None,
+    ) -> Encoded:
+        """As ours, but every row is computed before the prediction's is taken."""
+        found = super().encode(
+            batch, embeddings, every_row=True, adversarial=adversarial, noise=noise
+        )
+        if not every_row:
+            at = torch.arange(len(batch.items)), batch.rows
+            found.hidden = found.hidden[at][:, None]
+            if found.attacked is not None:
+                found.attacked = found.attacked[at][:, None]
+        return found

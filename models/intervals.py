@@ -1,0 +1,62 @@
+"""What positions and the time between two items add to keys and values (TiSASRec, WSDM 2020)."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Which interval lies between each query and key, and what each position and interval adds.
+
+    index: [B, 1, Q, L] intervals, 0 to T. The tables are split by heads: positions [H, L, dh],
+    intervals [H, T + 1, dh]; without positions their tables are None.
+
+    Written out, both sides need an embedding for every pair, B x L x L x d. But a query meets no
+    more than T + 1 different intervals: its products with all of them are taken once and picked
+    from, and weights are summed by interval before they meet the values.
+    """
+
+    index: Tensor
+    key_intervals: Tensor
+    value_intervals: Tensor
+    key_positions: Tensor | None = None
+    value_positions: Tensor | None = None
+
+    def scores(self, q: Tensor, k: Tensor) -> Tensor:
+        """q_i . (k_j + position_j + interval_ij). [B, H, Q, dh], [B, H, L, dh] -> [B, H, Q, L]."""
+        k = k if self.key_positions is None else k + self.key_positions
+        scores = q @ k.transpose(-1, -2)
+        of_each = q @ self.key_intervals.transpose(-1, -2)  # [B, H, Q, T + 1]
+        return scores + of_each.gather(-1, self.index.expand_as(scores))
+
+    def mix(self, weights: Tensor, value: Tensor) -> Tensor:
+        """sum_j w_ij (v_j + position_j + interval_ij), [B, H, Q, dh].
+
+        weights: [B, H, Q, L]. value: [B, H, L, dh].
+        """
+        by_interval = weights.new_zeros(*weights.shape[:-1], self.value_intervals.shape[1])
+        by_interval = by_interval.scatter_add(-1, self.index.expand_as(weights), weights)
+        value = value if self.value_positions is None else value + self.value_positions
+        return weights @ value + by_interval @ self.value_intervals
+
+    def at(self, cases: Tensor, rows: Tensor) -> "Intervals":
+        """The same for one query of each case: `rows` [B]."""
+        return replace(self, index=self.index[cases, :, rows][:, :, None])
+
+
+def interval_index(times: Tensor, span: int, *, smallest: bool) -> Tensor:
+    """Intervals between all items of a history, [B, 1, L, L], clipped at `span`.
+
+    times: [B, L] seconds. smallest: counted in the user's smallest interval, rounded down, where
+    the paper takes the smallest of the whole sequence. Here a row knows those up to itself, so that
+    nothing later reaches it; at the last row it is the same. Otherwise counted in seconds.
+    """
+    gaps = (times[:, :, None] - times[:, None, :]).abs()  # [B, L, L]
+    if smallest:
+        steps = torch.nn.functional.pad(times.diff(dim=1).abs(), (1, 0))  # [B, L]
+        never = torch.iinfo(steps.dtype).max
+        unit = steps.masked_fill(steps == 0, never).cummin(1).values  # [B, L]
+        gaps = gaps.div(unit[:, :, None], rounding_mode="trunc")
+    return gaps.clamp(max=span).long()[:, None]

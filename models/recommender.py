@@ -1,0 +1,211 @@
+"""What all backbones share: scores, losses, taps, and the way from a history to hidden states."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from models.batch import Batch
+from models.config import ModelConfig
+from models.dropout import Dropout
+from models.fused import MaskPenalty
+from models.intervals import Intervals
+from models.loss import catalogue_cross_entropy
+from models.taps import AttentionTap
+from models.transformer import Encoded, Encoder, TransformerLayer
+
+
+@dataclass(frozen=True)
+class Losses:
+    """recommendation: for all parameters but the adversarial ones. adversarial: for those only."""
+
+    recommendation: Tensor
+    adversarial: Tensor | None = None
+
+
+class Recommender(nn.Module):
+    """A transformer over the items of a history; a backbone says only what is particular to it.
+
+    Attention runs over T tokens: the L items of a history and, in BERT4Rec, a mask token after
+    them. `rows` and `history` say which token predicts and which are items.
+    """
+
+    causal = True
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.card: dict[str, Any] = {}
+        self.item_embedding = nn.Embedding(self.n_embeddings, config.item_size, padding_idx=0)
+        self.add_embeddings()
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.dropout = Dropout(config.hidden_dropout)
+        self.encoder = Encoder(config)
+        self.apply(self._initialize)
+
+    def add_embeddings(self) -> None:
+        """What is embedded beside items: positions."""
+        self.position_embedding = (
+            nn.Embedding(self.config.n_tokens, self.config.hidden_size)
+            if self.config.position_embedding
+            else None
+        )
+
+    @property
+    def n_embeddings(self) -> int:
+        """Rows of the item table: padding, and every item."""
+        return self.config.n_items + 1
+
+    def _initialize(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Linear | nn.Embedding):
+            nn.init.normal_(module.weight, std=self.config.initializer_range)
+        if isinstance(module, nn.Linear):
+            nn.init.zeros_(module.bias)
+        if isinstance(module, nn.Embedding) and module.padding_idx is not None:
+            with torch.no_grad():
+                module.weight[module.padding_idx].zero_()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the taps of a layer, in the order the weights pass them."""
+        layer = self.encoder.layers[0]
+        assert isinstance(layer, TransformerLayer)
+        return layer.weights.stages
+
+    def taps(self) -> list[AttentionTap]:
+        """Every tap, by layer and then by stage."""
+        return [module for module in self.modules() if isinstance(module, AttentionTap)]
+
+    def tokens(self, batch: Batch) -> Batch:
+        """What attention runs over, [B, T]: the history itself."""
+        return batch
+
+    def rows(self, batch: Batch) -> Tensor:
+        """[B]: the token each prediction is made at."""
+        return self.tokens(batch).rows
+
+    def history(self, batch: Batch) -> Tensor:
+        """[B, T]: True where a token is an item of the history; the others are no explanation."""
+        added = self.tokens(batch).items.shape[1] - batch.items.shape[1]
+        return F.pad(batch.valid, (0, added))
+
+    def allowed(self, batch: Batch) -> Tensor:
+        """[B, 1, T, T]: True where row i may attend to key j: no padding, nor later if causal."""
+        return self._allowed(self.tokens(batch))
+
+    def _allowed(self, tokens: Batch) -> Tensor:
+        length = tokens.items.shape[1]
+        seen = torch.ones(length, length, dtype=torch.bool, device=tokens.items.device)
+        if self.causal:
+            seen = seen.tril()
+        return (seen & tokens.valid[:, None, :])[:, None]
+
+    def embed(self, batch: Batch) -> Tensor:
+        """Item embeddings [B, L, d], or as wide as the item half: where attributions start."""
+        return self.item_embedding(batch.items)
+
+    def positions(self, tokens: Batch) -> Tensor:
+        """Rows of the position table, [T], or [B, T] where they count from the end."""
+        at = torch.arange(tokens.items.shape[1], device=tokens.items.device)
+        if self.config.position_from == "start":
+            return at
+        last = self.config.n_tokens - 1
+        return (at + last + 1 - tokens.lengths[:, None]).clamp(max=last)  # padding
+
+    def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
+        """From item embeddings [B, L, d] to tokens [B, T, d], with positions."""
+        if self.position_embedding is None:
+            return x
+        return x + self.position_embedding(self.positions(tokens))
+
+    def intervals(self, tokens: Batch) -> Intervals | None:
+        """What position and time add to keys and values."""
+        return None
+
+    def encode(
+        self,
+        batch: Batch,
+        embeddings: Tensor | None = None,
+        *,
+        every_row: bool = False,
+        adversarial: bool = False,
+        noise: Tensor | None = None,
+    ) -> Encoded:
+        """The hidden states [B, 1, d] at the prediction rows.
+
+        every_row: at every row [B, L, d] of the batch as it is, without a mask token after it.
+        """
+        tokens = batch if every_row else self.tokens(batch)
+        if tokens.items.shape[1] > self.config.n_tokens:
+            raise ValueError(
+                f"a history of {batch.items.shape[1]} items is longer than max_length "
+                f"{self.config.max_length}; keep the last {self.config.max_length}"
+            )
+        x = self.inputs(tokens, self.embed(batch) if embeddings is None else embeddings)
+        return self.encoder(
+            self.dropout(self.norm(x)),
+            self._allowed(tokens),
+            None if every_row else tokens.rows,
+            causal=self.causal,
+            intervals=self.intervals(tokens),
+            adversarial=adversarial,
+            noise=noise,
+        )
+
+    def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Hidden states at the prediction rows, [B, d]."""
+        return self.encode(batch, embeddings).hidden[:, 0]
+
+    @property
+    def table(self) -> Tensor:
+        """What hidden states are scored with, [n_items + 1, d or item half]; row 0 is padding."""
+        return self.item_embedding.weight[: self.config.n_items + 1]
+
+    def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
+        """Scores of all items, [B, n_items + 1] with -inf for padding, or of items [B, K]."""
+        hidden = hidden[:, : self.config.item_size]
+        if items is not None:
+            return (self.item_embedding(items) @ hidden[:, :, None])[:, :, 0]
+        scores = hidden @ self.table.T
+        scores[:, 0] = -torch.inf
+        return scores
+
+    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Scores of all items for each history, [B, n_items + 1]."""
+        return self.score(self(batch, embeddings))
+
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether there is a second loss."""
+        return self.config.calibration is not None and self.config.calibration.adversarial
+
+    def adversarial_parameters(self) -> list[nn.Parameter]:
+        """W_aq and W_ak of every layer: all that the adversarial loss teaches."""
+        names = ("adversarial.query.", "adversarial.key.")
+        return [p for name, p in self.named_parameters() if any(n in name for n in names)]
+
+    def losses(self, batch: Batch, targets: Tensor, noise: Tensor | None = None) -> Losses:
+        """Cross-entropy over all items, and the adversary's loss where there is one (AC-TSR).
+
+        targets: [B], the item after each history; or [B, L], the item to be found at every row of
+        the batch as it is, 0 where there is none. noise: the last layer's eps, [B, H, T, T].
+        """
+        every_row = targets.dim() == 2
+        encoded = self.encode(
+            batch, every_row=every_row, adversarial=self.is_adversarial, noise=noise
+        )
+        wanted = targets.flatten() > 0
+        target, table, size = targets.flatten()[wanted], self.table, self.config.item_size
+
+        def loss_of(hidden: Tensor, table: Tensor) -> Tensor:
+            return catalogue_cross_entropy(hidden.flatten(0, 1)[wanted, :size], table, target)
+
+        recommendation = loss_of(encoded.hidden, table)
+        if encoded.attacked is None:
+            return Losses(recommendation)
+        assert self.config.calibration is not None
+        penalty = torch.stack([MaskPenalty.apply(mask) for mask in encoded.masks]).mean()
+        attacked = loss_of(encoded.attacked, table.detach())
+        return Losses(recommendation, self.config.calibration.penalty * penalty - attacked)

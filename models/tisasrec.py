@@ -1,0 +1,61 @@
+"""TiSASRec (Li et al., WSDM 2020), plain or with calibrated attention."""
+
+import torch
+from torch import Tensor, nn
+
+from models.batch import Batch
+from models.intervals import Intervals, interval_index
+from models.recommender import Recommender
+
+
+class TiSASRec(Recommender):
+    """A causal transformer whose keys and values know their position and how long ago they are.
+
+    The calibrators see the bare queries and keys, as in the reference, and their terms are added to
+    the scores with those of position and time.
+    """
+
+    def add_embeddings(self) -> None:
+        """Positions, where there are any, and intervals; of keys and of values, for all layers."""
+        config = self.config
+        self.position_embedding = None  # nothing is added to the input
+        self.key_positions, self.value_positions = (
+            nn.Embedding(config.max_length, config.hidden_size, padding_idx=0)
+            if config.position_embedding
+            else None
+            for _ in range(2)
+        )
+        bins = config.time_span + 1
+        self.key_intervals = nn.Embedding(bins, config.hidden_size, padding_idx=0)
+        self.value_intervals = nn.Embedding(bins, config.hidden_size, padding_idx=0)
+
+    def intervals(self, tokens: Batch) -> Intervals:
+        """Intervals between all items. Raises ValueError where the batch has no times."""
+        if tokens.times is None:
+            raise ValueError("TiSASRec needs the time of every item, and the batch has none")
+        smallest = self.config.time_unit == "smallest"
+        return Intervals(
+            interval_index(tokens.times, self.config.time_span, smallest=smallest),
+            *(
+                self._by_head(_first_zero(table.weight)[:length])
+                for table, length in (
+                    (self.key_intervals, None),
+                    (self.value_intervals, None),
+                    (self.key_positions, tokens.items.shape[1]),
+                    (self.value_positions, tokens.items.shape[1]),
+                )
+                if table is not None
+            ),
+        )
+
+    def _by_head(self, table: Tensor) -> Tensor:
+        """[N, d] -> [H, N, dh]."""
+        return table.unflatten(-1, (self.config.n_heads, -1)).transpose(0, 1)
+
+
+def _first_zero(table: Tensor) -> Tensor:
+    """The table with zeros in row 0, for the first position and for no time passed.
+
+    As in RecBole, where both are padding: these add nothing, and learn nothing.
+    """
+    return torch.cat([torch.zeros_like(table[:1]), table[1:]])

@@ -1,0 +1,127 @@
+"""What an epoch goes through: samples, and the targets each of them holds."""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models import Batch, BERT4Rec, Recommender
+from workbench.batches import make_batch, shifted_targets
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.splits import Cases, cases, windows
+
+Objective = Literal["prefixes", "positions", "masking"]
+
+
+class Samples(NamedTuple):
+    """cases: [n]. targets: [n], how many each holds, or about. batch: from some of them to a batch.
+
+    The targets of a batch are [B], the item after each history, or [B, L], the item to be found at
+    every position, 0 where there is none.
+    """
+
+    cases: Cases
+    targets: np.ndarray
+    batch: Callable[[Cases], tuple[Batch, Tensor]]
+
+
+def check_objective(model: Recommender, objective: Objective | None) -> Objective:
+    """The objective, or what the model is made for where it is None.
+
+    Raises WorkbenchError for one under which this model would see its answers, or has no mask.
+    """
+    masks = isinstance(model, BERT4Rec)
+    objective = objective or ("masking" if masks else "prefixes")
+    if objective == "positions" and masks:
+        raise WorkbenchError(
+            f"{model.config.name} looks both ways, so that at all positions it would be shown the "
+            "answers; choose the objective masking or prefixes."
+        )
+    if objective == "masking" and not masks:
+        raise WorkbenchError(
+            f"{model.config.name} has no mask token; choose the objective prefixes or positions."
+        )
+    return objective
+
+
+def samples(
+    objective: Objective,
+    model: Recommender,
+    data: SequenceData,
+    rng: np.random.Generator,
+    *,
+    mask_ratio: float,
+    mask_last: float,
+) -> Samples:
+    """Those of one epoch, which are drawn anew by `rng` where chance has a part in them.
+
+    prefixes: every prefix, the loss at its last position. positions: windows, the loss everywhere.
+    masking: windows that end anywhere, again and again until about as many items have been masked
+    as the others have targets; in a share `mask_last` of them the last item alone is masked, as
+    when the model predicts, in the rest each with the chance `mask_ratio` (Sun et al., CIKM 2019).
+    """
+    length = model.config.max_length
+    if objective == "prefixes":
+        every = cases(data, "train", length)
+        return Samples(
+            every,
+            np.ones(len(every), np.int64),
+            lambda some: (make_batch(data, some), torch.from_numpy(some.targets)),
+        )
+    every = windows(data, length)
+    if objective == "positions":
+
+        def positions(some: Cases) -> tuple[Batch, Tensor]:
+            batch = make_batch(data, some)
+            return batch, shifted_targets(data, some, batch.items.shape[1])
+
+        return Samples(every, every.ends - every.starts, positions)
+    assert isinstance(model, BERT4Rec)
+    mask_token = model.mask_token
+
+    def masked(some: Cases) -> tuple[Batch, Tensor]:
+        return mask_items(make_batch(data, some), mask_token, rng, mask_ratio, mask_last)
+
+    def expected(some: Cases) -> np.ndarray:
+        n = (some.ends - some.starts).astype(float)
+        return mask_last + (1 - mask_last) * np.maximum(1, mask_ratio * n)
+
+    parts, found = [], 0.0
+    while found < (every.ends - every.starts).sum():
+        parts.append(shifted_windows(data, length, rng))
+        found += expected(parts[-1]).sum()
+    if parts:
+        every = Cases(
+            *(np.concatenate(arrays) for arrays in zip(*map(_fields, parts), strict=True))
+        )
+    return Samples(every, np.rint(expected(every)).astype(np.int64), masked)
+
+
+def shifted_windows(data: SequenceData, length: int, rng: np.random.Generator) -> Cases:
+    """Training windows of up to `length` + 1 items, the last of a user ending at any of them."""
+    room = np.maximum(data.lengths - 3, 1)  # inputs in the training part
+    shift = (rng.random(data.n_users) * np.minimum(room, length)).astype(np.int64)
+    some = windows(data, length, shift)
+    return Cases(some.users, some.starts, some.ends + 1, some.targets)
+
+
+def mask_items(
+    batch: Batch, mask_token: int, rng: np.random.Generator, ratio: float, last: float
+) -> tuple[Batch, Tensor]:
+    """The batch with items replaced by the mask token, and those items, [B, L], 0 elsewhere."""
+    valid = batch.valid.numpy()
+    masked = (rng.random(valid.shape) < ratio) & valid
+    alone = (rng.random(len(valid)) < last) | ~masked.any(1)
+    masked[alone] = False
+    masked[alone, batch.rows.numpy()[alone]] = True
+    chosen = torch.from_numpy(masked)
+    items = batch.items.masked_fill(chosen, mask_token)
+    targets = batch.items.masked_fill(~chosen, 0)
+    return Batch(items, batch.lengths, batch.times, batch.users), targets
+
+
+def _fields(some: Cases) -> tuple[np.ndarray, ...]:
+    return some.users, some.starts, some.ends, some.targets
