@@ -1,5 +1,6 @@
 """What studies a model: everything a notebook needs."""
 
+from workbench.adapter import adapt
 from workbench.attribution import Attribution, attribute
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
@@ -17,6 +18,7 @@ __all__ = [
     "SequenceData",
     "Training",
     "WorkbenchError",
+    "adapt",
     "attribute",
     "build_model",
     "edit_attention",
