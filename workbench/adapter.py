@@ -190,7 +190,7 @@ class OpenMultiheadAttention(nn.MultiheadAttention):
         self.weights = nn.Identity()
         self.train(original.training)
 
-    def forward(  # type: ignore[override]
+    def forward(
         self,
         query: Tensor,
         key: Tensor,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from models import Recommender
 from workbench.checkpoint import save_model
@@ -13,7 +14,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.importing.formats import Numbering
-from workbench.importing.numbering import check_belonging, item_rows, relabelled
+from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
 from workbench.importing.recognition import build, understand
 
 
@@ -44,15 +45,23 @@ def import_checkpoint(
     if data is not None:
         ours = data if isinstance(data, SequenceData) else load_data(data)
         numbering = numbering or found.format.numbering
+        if config.backbone == "SSE-PT":
+            kept = user_rows(name, config.n_users, ours, data)
+            state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
+            config = replace(config, n_users=ours.n_users)
+            model = build(config, state)
         rows = item_rows(name, config.n_items, numbering, ours, data)
         theirs = ours
         if not np.array_equal(rows, np.arange(config.n_items + 1)):
             theirs = relabelled(ours, rows, config.n_items)
+        metrics = {split: evaluate(model, theirs, split).metrics for split in ("valid", "test")}
         if warning := check_belonging(name, model, theirs):
             notes.append(warning)
-        metrics = {split: evaluate(model, theirs, split).metrics for split in ("valid", "test")}
         if theirs is not ours:
-            state = {**state, "item_embedding.weight": state["item_embedding.weight"][rows]}
+            table = state["item_embedding.weight"]
+            special = table[config.n_items + 1 :]  # a mask token
+            table = torch.cat([table[torch.from_numpy(rows)], special])
+            state = {**state, "item_embedding.weight": table}
             config = replace(config, n_items=ours.n_items)
             model = build(config, state)
         if absent := recognized.config.n_items - ours.n_items:

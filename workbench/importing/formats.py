@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from models.config import Backbone
+
 Numbering = Literal["appearance", "ids"]
 Renames = tuple[tuple[str, str], ...]
 
@@ -46,7 +48,11 @@ _LAYER = r"(?:ti_)?trm_encoder\.layer\.(\d+)"
 _ATTENTION = _LAYER + r"\.(?:multi_head_attention|attack_attention)"
 _KIND = r"(weight|bias)"
 _RECBOLE: Renames = (
-    (r"(item|position)_embedding\.weight", r"\1_embedding.weight"),
+    (r"(item|position|user)_embedding\.weight", r"\1_embedding.weight"),
+    (r"absolute_pos_K_embedding\.weight", "key_positions.weight"),
+    (r"absolute_pos_V_embedding\.weight", "value_positions.weight"),
+    (r"time_matrix_emb_K_embedding\.weight", "key_intervals.weight"),
+    (r"time_matrix_emb_V_embedding\.weight", "value_intervals.weight"),
     (rf"LayerNorm\.{_KIND}", r"norm.\1"),
     (rf"{_ATTENTION}\.(query|key|value|dense)\.{_KIND}", r"encoder.layers.\1.\2.\3"),
     (rf"{_ATTENTION}\.LayerNorm\.{_KIND}", r"encoder.layers.\1.norm.\2"),
@@ -94,14 +100,16 @@ _S3_SETTINGS = {
     "attention_dropout": "attention_probs_dropout_prob",
     "initializer_range": "initializer_range",
 }
+_UNSCORED = (r"user_test_embedding\.weight",)  # SSE-PT's, on which no ranking depends
 FORMATS = (
     Format(
         "AC-TSR",
         rf"{_LAYER}\.attack_attention\..*",
         _RECBOLE + _CALIBRATION,
+        ignored=_UNSCORED,
         settings=_RECBOLE_SETTINGS | _CALIBRATION_SETTINGS,
     ),
-    Format("RecBole", rf"{_LAYER}\..*", _RECBOLE, settings=_RECBOLE_SETTINGS),
+    Format("RecBole", rf"{_LAYER}\..*", _RECBOLE, _UNSCORED, _RECBOLE_SETTINGS),
     Format(
         "S3-Rec family",
         rf"{_S3_LAYER}\.intermediate\..*",
@@ -119,13 +127,14 @@ FORMATS = (
     ),
 )
 
+OUTPUT_HEAD = r"output_(ffn|ln)\..*|output_bias"  # BERT4Rec's since RecBole 1.1
 # what tells a backbone from SASRec: a name it has, or what RecBole calls the model
-BACKBONE_MARKS = {
+BACKBONE_MARKS: dict[Backbone, str] = {
     "TiSASRec": r"time_matrix_emb_[KV]_embedding\.weight",
     "SSE-PT": r"user_(test_)?embedding\.weight",
-    "BERT4Rec": r"output_(ffn|ln)\..*|output_bias",
+    "BERT4Rec": OUTPUT_HEAD,
 }
-BACKBONE_NAMES = {
+BACKBONE_NAMES: dict[str, Backbone] = {
     "sasrec": "SASRec",
     "bert4rec": "BERT4Rec",
     "ssept": "SSE-PT",

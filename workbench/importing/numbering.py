@@ -62,6 +62,24 @@ def item_rows(
     )
 
 
+def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> np.ndarray:
+    """The row of a user table for each of our users, int64 [data.n_users + 1]; 0 stays 0.
+
+    By first appearance in the interactions file. Raises WorkbenchError where the counts differ.
+    """
+    if data.n_users == n_users:
+        return np.arange(n_users + 1)
+    if isinstance(source, str | Path) and source != "planted":
+        whole = load_data(source, min_user=1)
+        if whole.n_users == n_users:
+            theirs = {token: row for row, token in enumerate(whole.user_ids, start=1)}
+            return np.array([0, *(theirs[token] for token in data.user_ids)], dtype=np.int64)
+    raise WorkbenchError(
+        f"{origin} knows {n_users:,} users and {data.name} has {data.n_users:,}; give the data it "
+        "was trained on, filtered as it was then."
+    )
+
+
 def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceData:
     """The data with their ids, among all the items they have."""
     ids = np.array(["[pad]", *map(str, range(1, n_items + 1))], dtype=object)

@@ -10,11 +10,13 @@ import torch
 from torch import Tensor
 
 from models import CalibrationConfig, ModelConfig, Recommender, make_model
+from models.config import Backbone
 from workbench.errors import WorkbenchError
 from workbench.importing.formats import (
     BACKBONE_MARKS,
     BACKBONE_NAMES,
     FORMATS,
+    OUTPUT_HEAD,
     STRANGERS,
     Format,
 )
@@ -82,22 +84,25 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
             raise ValueError(f"its layers are numbered {sorted(layers)[:5]}")
         calibration = None
         if format.name == "AC-TSR":
-            calibration = _calibration(told, state)
+            calibration = _calibration(told, state, backbone)
         table = state["item_embedding.weight"]
         config = ModelConfig(
             name=f"AC-{backbone}" if calibration else backbone,
-            n_items=len(table) - 1 - format.extra_rows,
+            backbone=backbone,
+            n_items=len(table) - 1 - max(format.extra_rows, backbone == "BERT4Rec"),
             n_layers=n_layers,
             hidden_size=len(state["norm.weight"]),
             inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
             n_heads=_n_heads(told, state),
-            max_length=_max_length(told, state),
-            position_embedding="position_embedding.weight" in state,
+            max_length=_max_length(told, state) - (backbone == "BERT4Rec" and _positions(state)),
+            position_embedding=_positions(state),
             position_from="end" if format.left_padded else "start",
             calibration=calibration,
+            **_particular(backbone, state),
             **{name: told.value(name, default) for name, default in DEFAULTS.items()},
         )
-        state["item_embedding.weight"] = table[: config.n_items + 1]
+        if backbone != "BERT4Rec":  # which needs its mask token
+            state["item_embedding.weight"] = table[: config.n_items + 1]
         _fits(config, state)
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -150,15 +155,16 @@ def _format(weights: Weights) -> Format:
     )
 
 
-def _backbone(weights: Weights, format: Format) -> str:
-    backbone = _known(weights.settings.get("model")) or "SASRec"
+def _backbone(weights: Weights, format: Format) -> Backbone:
+    backbone: Backbone = _known(weights.settings.get("model")) or "SASRec"
     for name, mark in BACKBONE_MARKS.items():
         if any(re.fullmatch(mark, parameter) for parameter in weights.tensors):
             backbone = name
-    if backbone != "SASRec":
+    head = next((n for n in weights.tensors if re.fullmatch(OUTPUT_HEAD, n)), None)
+    if head is not None:
         raise WorkbenchError(
-            f"{weights.path} is {format.name}'s {'AC-' * (format.name == 'AC-TSR')}{backbone}, "
-            "for which the workbench has no backbone yet; it takes SASRec and AC-SASRec."
+            f"{weights.path} is BERT4Rec of RecBole 1.1 or later, whose output head ({head}, ...) "
+            "the workbench does not have yet; it takes BERT4Rec as RecBole 1.0 has it."
         )
     return backbone
 
@@ -177,7 +183,7 @@ def _renamed(weights: Weights, format: Format) -> dict[str, Tensor]:
     return state
 
 
-def _known(name: object) -> str | None:
+def _known(name: object) -> Backbone | None:
     """The backbone RecBole or AC-TSR means by the name of a model."""
     return BACKBONE_NAMES.get(str(name).lower().removeprefix("ac"))
 
@@ -212,14 +218,32 @@ def _n_heads(told: _Told, state: Mapping[str, Tensor]) -> int:
     return told.value("n_heads", N_HEADS)
 
 
+def _positions(state: Mapping[str, Tensor]) -> bool:
+    return "position_embedding.weight" in state or "key_positions.weight" in state
+
+
+def _particular(backbone: Backbone, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What only one backbone has."""
+    if backbone == "SSE-PT":
+        users = state["user_embedding.weight"]
+        return {"n_users": len(users) - 1, "user_size": users.shape[1]}
+    if backbone == "TiSASRec":  # RecBole clips the bare differences of timestamps
+        return {"time_span": len(state["key_intervals.weight"]) - 1, "time_unit": "second"}
+    return {}
+
+
 def _max_length(told: _Told, state: Mapping[str, Tensor]) -> int:
-    for name in ("position_embedding.weight", "encoder.layers.0.weights.correction.gate.bias"):
+    for name in (
+        "position_embedding.weight",
+        "key_positions.weight",
+        "encoder.layers.0.weights.correction.gate.bias",
+    ):
         if name in state:
             return len(state[name])
     return told.value("max_length", MAX_LENGTH)
 
 
-def _calibration(told: _Told, state: dict[str, Tensor]) -> CalibrationConfig:
+def _calibration(told: _Told, state: dict[str, Tensor], backbone: Backbone) -> CalibrationConfig:
     """The calibrators a state has; an annealing correction gets its count of steps."""
     first = "encoder.layers.0.weights."
     learned = f"{first}ratio" in state
@@ -243,6 +267,8 @@ def _calibration(told: _Told, state: dict[str, Tensor]) -> CalibrationConfig:
         alpha=told.value("alpha", 0.5) if correction == "fixed" else 0.5,
         two_level=not learned and told.value("two_level", True),
         mix="learned" if learned else "half",
+        # the reference does not normalise again in these two
+        normalization="none" if backbone in ("SSE-PT", "TiSASRec") else "softmax",
         penalty=told.value("penalty", 0.03),
     )
 

@@ -14,7 +14,7 @@ from tests.workbench.importing.files import s3_state
 from workbench import WorkbenchError, evaluate, import_checkpoint, load_data, load_model
 from workbench.__main__ import app
 from workbench.data import from_interactions
-from workbench.importing.numbering import item_rows
+from workbench.importing.numbering import item_rows, user_rows
 
 N_ITEMS, HIDDEN = 30, 32
 
@@ -159,6 +159,18 @@ def test_rows_by_hand():
     data = from_interactions(["a", "a", "a"], [5, 2, 4], name="hand")
     assert item_rows("m", 6, "ids", data, None).tolist() == [0, 5, 2, 4]
     assert item_rows("m", 3, "appearance", data, None).tolist() == [0, 1, 2, 3]
+
+
+def test_users_are_put_in_the_order_of_our_data(place):
+    """The lone user comes first in the file, so that dropping that user renumbers all."""
+    data = load_data(place / "walks.inter")
+    whole = load_data(place / "walks.inter", min_user=1)
+    rows = user_rows("m", whole.n_users, data, place / "walks.inter")
+    assert rows[0] == 0
+    assert [whole.user_ids[row - 1] for row in rows[1:]] == list(data.user_ids)
+    assert rows.tolist() == list(range(1)) + list(range(2, whole.n_users + 1))
+    with pytest.raises(WorkbenchError, match="knows 7 users and walks has 60"):
+        user_rows("m", 7, data, None)
 
 
 def test_the_command(place):
