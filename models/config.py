@@ -50,6 +50,8 @@ class CalibrationConfig:
 class ModelConfig:
     """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding.
 
+    position_from: the end of a history from which positions count; "end" gives the last item the
+    last of `max_length` positions, as models trained on left-padded histories have it.
     SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where
     None); swap_*, the chance that a user, an item read or an item to be predicted is exchanged for
     a random one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what
@@ -66,6 +68,7 @@ class ModelConfig:
     hidden_dropout: float = 0.5
     attention_dropout: float = 0.5
     position_embedding: bool = True
+    position_from: Literal["start", "end"] = "start"
     attention: Literal["learned", "uniform"] = "learned"
     calibration: CalibrationConfig | None = field(default=None)
     layer_norm_eps: float = 1e-12
@@ -83,6 +86,7 @@ class ModelConfig:
         _one_of("backbone", self.backbone, BACKBONES)
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
+        _one_of("position_from", self.position_from, ("start", "end"))
         for name in (
             "n_items",
             "max_length",

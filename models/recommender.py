@@ -106,11 +106,19 @@ class Recommender(nn.Module):
         """Item embeddings [B, L, d], or as wide as the item half: where attributions start."""
         return self.item_embedding(batch.items)
 
+    def positions(self, tokens: Batch) -> Tensor:
+        """Rows of the position table, [T], or [B, T] where they count from the end."""
+        at = torch.arange(tokens.items.shape[1], device=tokens.items.device)
+        if self.config.position_from == "start":
+            return at
+        last = self.config.n_tokens - 1
+        return (at + last + 1 - tokens.lengths[:, None]).clamp(max=last)  # padding
+
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
         """From item embeddings [B, L, d] to tokens [B, T, d], with positions."""
         if self.position_embedding is None:
             return x
-        return x + self.position_embedding.weight[: x.shape[1]]
+        return x + self.position_embedding(self.positions(tokens))
 
     def intervals(self, tokens: Batch) -> Intervals | None:
         """What position and time add to keys and values."""

@@ -1,5 +1,6 @@
 """What studies a model: everything a notebook needs."""
 
+from workbench.adapter import adapt
 from workbench.attribution import Attribution, attribute
 from workbench.batches import held_out
 from workbench.checkpoint import load_model, save_model
@@ -7,6 +8,7 @@ from workbench.data import SequenceData, load_data
 from workbench.editing import edit_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluation, evaluate
+from workbench.importing import import_checkpoint
 from workbench.recording import record_attention
 from workbench.registry import build_model
 from workbench.training import Training, train
@@ -17,11 +19,13 @@ __all__ = [
     "SequenceData",
     "Training",
     "WorkbenchError",
+    "adapt",
     "attribute",
     "build_model",
     "edit_attention",
     "evaluate",
     "held_out",
+    "import_checkpoint",
     "load_data",
     "load_model",
     "record_attention",

@@ -170,3 +170,15 @@ def test_scores(model):
 def test_too_long_a_history_is_told():
     with pytest.raises(ValueError, match="longer than max_length 8; keep the last 8"):
         build("SASRec")(batch_of([1] * (MAX_LENGTH + 1)))
+
+
+def test_positions_that_count_from_the_end_are_those_of_a_left_padded_history():
+    start, end = build("SASRec"), build("SASRec", position_from="end")
+    full = batch_of(list(range(1, MAX_LENGTH + 1)))
+    assert torch.equal(start.scores(full), end.scores(full))
+    short = batch_of([3, 1, 4], [9, 2], width=6)
+    with torch.no_grad():  # the last rows of its table are the first ones of the other's
+        table = start.position_embedding.weight.clone()
+        for row, length in enumerate((3, 2)):
+            end.position_embedding.weight[MAX_LENGTH - length :] = table[:length]
+            assert torch.equal(end.scores(short)[row], start.scores(short)[row])

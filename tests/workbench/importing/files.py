@@ -1,0 +1,59 @@
+"""Checkpoints as other software writes them, made here."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from safetensors import safe_open
+from torch import Tensor
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+
+
+def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """The reference's parameters under its names, all else of the file, and its settings."""
+    with safe_open(GOLDEN / f"{name}.safetensors", "pt") as file:
+        settings = {k: json.loads(v) for k, v in file.metadata().items()}
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    parameters = {k.removeprefix("param."): t for k, t in tensors.items() if k.startswith("param.")}
+    return parameters, {k: t for k, t in tensors.items() if not k.startswith("param.")}, settings
+
+
+def s3_state(parameters: dict[str, Tensor], spare_rows: int = 1) -> dict[str, Tensor]:
+    """RecBole's SASRec under the names of the S3-Rec family, the item table with a mask token."""
+    pairs = (
+        ("trm_encoder.layer", "item_encoder.layer"),
+        ("multi_head_attention", "attention"),
+        ("feed_forward", "intermediate"),
+        ("_embedding.", "_embeddings."),
+    )
+    state = {}
+    for name, tensor in parameters.items():
+        for theirs, others in pairs:
+            name = name.replace(theirs, others)
+        state[name] = tensor.float()
+    table = state["item_embeddings.weight"]
+    state["item_embeddings.weight"] = table.new_ones(len(table) + spare_rows, table.shape[1])
+    state["item_embeddings.weight"][: len(table)] = table
+    return state
+
+
+@contextmanager
+def recbole_config(settings: dict[str, Any]) -> Iterator[Any]:
+    """An object pickled as RecBole's Config is; its class is gone when the block ends."""
+    names = ("recbole", "recbole.config", "recbole.config.configurator")
+    assert not any(name in sys.modules for name in names)
+    sys.modules.update({name: ModuleType(name) for name in names})
+    try:
+        config = type("Config", (), {"__module__": names[-1]})
+        sys.modules[names[-1]].Config = config  # type: ignore[attr-defined]
+        made = config()
+        made.final_config_dict = settings
+        yield made
+    finally:
+        for name in names:
+            del sys.modules[name]

@@ -1,0 +1,190 @@
+"""A foreign model put in the order of our data; wrong data refused; what the card tells."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tests.models.variants import batch_of
+from tests.workbench.importing.files import s3_state
+from workbench import WorkbenchError, evaluate, import_checkpoint, load_data, load_model
+from workbench.__main__ import app
+from workbench.data import from_interactions
+from workbench.importing.numbering import item_rows, user_rows
+
+N_ITEMS, HIDDEN = 30, 32
+
+
+def chain_state(successor: np.ndarray) -> dict[str, torch.Tensor]:
+    """RecBole's SASRec of one layer that has learnt what follows what: `successor` by id.
+
+    Codes of items are random signs. Attention and the first feed-forward block do nothing; the
+    second maps the code of an item to that of its successor.
+    """
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(len(successor), HIDDEN, generator=generator).sign()
+    layer, inner = "trm_encoder.layer.0.", len(successor)
+    state = {
+        "item_embedding.weight": codes,
+        "position_embedding.weight": torch.zeros(8, HIDDEN),
+        f"{layer}feed_forward.dense_1.weight": codes / HIDDEN * 20,
+        f"{layer}feed_forward.dense_1.bias": torch.full((inner,), -15.0),
+        f"{layer}feed_forward.dense_2.weight": codes[torch.from_numpy(successor)].T * 3,
+        f"{layer}feed_forward.dense_2.bias": torch.zeros(HIDDEN),
+    }
+    for name in ("query", "key", "value", "dense"):
+        state[f"{layer}multi_head_attention.{name}.weight"] = torch.zeros(HIDDEN, HIDDEN)
+        state[f"{layer}multi_head_attention.{name}.bias"] = torch.zeros(HIDDEN)
+    for name in ("", f"{layer}multi_head_attention.", f"{layer}feed_forward."):
+        state[f"{name}LayerNorm.weight"] = torch.ones(HIDDEN)
+        state[f"{name}LayerNorm.bias"] = torch.zeros(HIDDEN)
+    return state
+
+
+@pytest.fixture(scope="module")
+def interactions():
+    """Users walking along a random cycle of item tokens, rows shuffled; and one with a single item.
+
+    The item of the lone user comes first in the file, so that dropping that user renumbers all.
+    """
+    rng = np.random.default_rng(0)
+    cycle = rng.permutation(N_ITEMS - 1) + 1
+    rows = [(f"u{u}", int(cycle[(u * 3 + t) % len(cycle)]), t) for u in range(60) for t in range(9)]
+    order = rng.permutation(len(rows))
+    return [("lone", N_ITEMS, 0), *(rows[i] for i in order)], cycle
+
+
+@pytest.fixture
+def place(interactions, tmp_path):
+    """A RecBole data set, and a model for it numbered by first appearance, as RecBole does."""
+    rows, cycle = interactions
+    lines = ["user_id:token\titem_id:token\ttimestamp:float"]
+    lines += [f"{user}\t{item}\t{time}" for user, item, time in rows]
+    (tmp_path / "walks.inter").write_text("\n".join(lines) + "\n")
+    numbers: dict[int, int] = {}
+    for _, item, _ in rows:
+        numbers.setdefault(item, len(numbers) + 1)
+    successor = np.zeros(N_ITEMS + 1, dtype=np.int64)
+    for now, then in zip(cycle, np.roll(cycle, -1), strict=True):
+        successor[numbers[now]] = numbers[then]
+    torch.save({"state_dict": chain_state(successor)}, tmp_path / "walks.pth")
+    by_id = np.zeros(N_ITEMS + 1, dtype=np.int64)
+    by_id[cycle] = np.roll(cycle, -1)
+    torch.save(s3_state(chain_state(by_id)), tmp_path / "walks-s3.pt")
+    return tmp_path
+
+
+@pytest.mark.parametrize("file", ["walks.pth", "walks-s3.pt"])
+def test_items_are_put_in_the_order_of_our_data(place, file):
+    """Here a lone user is dropped, whose item comes first, so every item has another number."""
+    data = load_data(place / "walks.inter")
+    assert data.n_items == N_ITEMS - 1
+    assert not (data.item_ids[1:].astype(int) == np.arange(1, N_ITEMS)).all()
+    model = import_checkpoint(place / file, place / "model", data=str(place / "walks.inter"))
+    assert model.config.n_items == data.n_items
+    assert evaluate(model, data).metrics["hit@1"] == 1
+    kept = load_model(place / "model")
+    assert evaluate(kept, data).metrics["hit@1"] == 1
+    assert kept.card["data"]["checksum"] == data.checksum
+    assert kept.card["metrics"]["test"]["hit@1"] == 1
+    assert any(
+        note.startswith("1 of its items do not occur") for note in kept.card["origin"]["notes"]
+    )
+
+
+def test_without_data_the_numbering_stays_theirs(place):
+    model = import_checkpoint(place / "walks.pth")
+    whole = load_data(place / "walks.inter", min_user=1)
+    assert model.config.n_items == whole.n_items == N_ITEMS
+    assert evaluate(model, whole).metrics["hit@1"] == 1
+    assert "metrics" not in model.card
+
+
+def test_the_card_tells_the_origin(place):
+    model = import_checkpoint(place / "walks.pth", place / "model")
+    card = json.loads((place / "model" / "card.json").read_text())
+    digest = hashlib.sha256((place / "walks.pth").read_bytes()).hexdigest()
+    assert card["origin"]["file"] == "walks.pth"
+    assert card["origin"]["sha256"] == digest
+    assert card["origin"]["format"] == "RecBole"
+    assert card["origin"]["assumed"]["n_heads"] == 2
+    batch = batch_of([1, 2, 3])
+    assert torch.equal(load_model(place / "model").scores(batch), model.scores(batch))
+
+
+def test_data_of_another_size_is_refused(place):
+    data = from_interactions(["a", "a", "b", "b"], [1, 2, 2, 3], name="other")
+    with pytest.raises(WorkbenchError, match=r"walks\.pth knows 30 items and other has 3; give"):
+        import_checkpoint(place / "walks.pth", data=data)
+    far = from_interactions(["a", "a", "b", "b"], [1, 2, 2, 40], name="far")
+    with pytest.raises(WorkbenchError, match="knows items 1 to 30, and far has the item 40"):
+        import_checkpoint(place / "walks-s3.pt", data=far)
+    words = from_interactions(["a", "a"], ["red", "blue"], name="words")
+    with pytest.raises(WorkbenchError, match="ids such as 'red'"):
+        import_checkpoint(place / "walks-s3.pt", data=words)
+
+
+def test_ids_that_do_not_belong_together_are_refused_and_nothing_is_written(place):
+    data = load_data(place / "walks.inter", min_user=1)
+    other = replace(
+        data, items=np.append(0, 1 + np.random.default_rng(1).permutation(N_ITEMS))[data.items]
+    )
+    with pytest.raises(WorkbenchError, match=r"at chance level on walks \(MRR") as caught:
+        import_checkpoint(place / "walks.pth", place / "model", data=other)
+    assert "\n" not in str(caught.value)
+    assert not (place / "model").exists()
+    with pytest.raises(WorkbenchError, match="at chance level"):
+        import_checkpoint(place / "walks.pth", data=data, numbering="ids")
+    with pytest.raises(WorkbenchError, match="numbering='time' is not known"):
+        import_checkpoint(place / "walks.pth", data=data, numbering="time")
+    with pytest.raises(WorkbenchError, match="give data"):
+        import_checkpoint(place / "walks.pth", numbering="ids")
+
+
+def test_an_untrained_model_is_refused_with_data_and_taken_without(place):
+    state = chain_state(np.zeros(N_ITEMS + 1, dtype=np.int64))
+    torch.save(state, place / "untrained.pth")
+    with pytest.raises(WorkbenchError, match="or it was never trained"):
+        import_checkpoint(
+            place / "untrained.pth", data=load_data(place / "walks.inter", min_user=1)
+        )
+    assert import_checkpoint(place / "untrained.pth").config.n_items == N_ITEMS
+
+
+def test_rows_by_hand():
+    data = from_interactions(["a", "a", "a"], [5, 2, 4], name="hand")
+    assert item_rows("m", 6, "ids", data, None).tolist() == [0, 5, 2, 4]
+    assert item_rows("m", 3, "appearance", data, None).tolist() == [0, 1, 2, 3]
+
+
+def test_users_are_put_in_the_order_of_our_data(place):
+    """The lone user comes first in the file, so that dropping that user renumbers all."""
+    data = load_data(place / "walks.inter")
+    whole = load_data(place / "walks.inter", min_user=1)
+    rows = user_rows("m", whole.n_users, data, place / "walks.inter")
+    assert rows[0] == 0
+    assert [whole.user_ids[row - 1] for row in rows[1:]] == list(data.user_ids)
+    assert rows.tolist() == list(range(1)) + list(range(2, whole.n_users + 1))
+    with pytest.raises(WorkbenchError, match="knows 7 users and walks has 60"):
+        user_rows("m", 7, data, None)
+
+
+def test_the_command(place):
+    out, data = str(place / "model"), str(place / "walks.inter")
+    done = CliRunner().invoke(
+        app, ["import", str(place / "walks.pth"), "--out", out, "--data", data]
+    )
+    assert done.exit_code == 0, done.output
+    assert "RecBole SASRec: 29 items, layers 1, heads 2" in done.output
+    assert "n_heads=2" in done.output
+    assert "test: hit@10 1.0000, ndcg@10 1.0000" in done.output
+    more = ["--option", "n_heads=4", "--option", "numbering=ids"]
+    again = CliRunner().invoke(
+        app, ["import", str(place / "walks-s3.pt"), "--out", out, "--data", data, *more]
+    )
+    assert again.exit_code == 0, again.output
+    assert load_model(out).config.n_heads == 4

@@ -1,0 +1,230 @@
+"""Software, model and configuration told from names and shapes; scores as theirs."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from models import Batch
+from tests.models.variants import batch_of
+from tests.workbench.importing.files import golden, recbole_config, s3_state
+from workbench import import_checkpoint
+from workbench.errors import WorkbenchError
+from workbench.importing import recognize
+
+NAMES = ["sasrec"] + [
+    f"acsasrec-{kind}" for kind in ("gate", "fixed", "one-level", "order-only", "distance-only")
+]
+
+
+def told(path, **options):
+    with pytest.raises(WorkbenchError) as caught:
+        recognize(path, **options)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert message.endswith(".")
+    return message
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "model.pth"
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recbole_checkpoint_scores_as_the_reference_does(name, protocol, file):
+    parameters, rest, settings = golden(name)
+    with recbole_config(settings) as config:
+        saved = {"config": config, "epoch": 3, "state_dict": parameters, "optimizer": {}}
+        torch.save(saved, file, pickle_protocol=protocol)
+    found = recognize(file)
+    assert found.format == ("RecBole" if name == "sasrec" else "AC-TSR")
+    assert found.model == ("SASRec" if name == "sasrec" else "AC-SASRec")
+    assert not {"n_heads", "max_length", "two_level", "correction"} & found.assumed.keys()
+    assert any("recbole.config.configurator.Config" in note for note in found.notes)
+    model = import_checkpoint(file)
+    assert model.config == found.config
+    batch = Batch(rest["input.item_seq"], rest["input.item_seq_len"])
+    scores = model.scores(batch)[:, 1:]
+    torch.testing.assert_close(scores, rest["scores"][:, 1:].float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_bare_state_dict_needs_options_for_what_no_shape_tells(name, file):
+    parameters, rest, settings = golden(name)
+    torch.save(parameters, file)
+    found = recognize(file)
+    assert ("n_heads" in found.assumed) == (name == "sasrec")  # the calibrators tell by their width
+    assert found.config.n_heads == settings["n_heads"]
+    assert found.config.hidden_size == settings["hidden_size"]
+    assert found.config.inner_size == settings["inner_size"]
+    assert found.config.n_layers == settings["n_layers"]
+    assert found.config.n_items == settings["n_items"] - 1
+    assert found.config.position_embedding == ("position_embedding.weight" in parameters)
+    told_by_shape = name in ("acsasrec-gate", "acsasrec-one-level")
+    assert ("max_length" in found.assumed) != told_by_shape
+    options = {} if told_by_shape else {"max_length": settings["MAX_ITEM_LIST_LENGTH"]}
+    model = import_checkpoint(file, **options)
+    scores = model.scores(Batch(rest["input.item_seq"], rest["input.item_seq_len"]))[:, 1:]
+    torch.testing.assert_close(scores, rest["scores"][:, 1:].float(), rtol=1e-4, atol=1e-4)
+    if name == "sasrec":
+        assert recognize(file, n_heads=4).config.n_heads == 4
+
+
+def left_padded(state, history, n_heads=2):
+    """The scores of the S3-Rec family for one history, padded on its left to the full length."""
+    positions = state["position_embeddings.weight"]
+    length, size = positions.shape
+    items = torch.tensor([0] * (length - len(history)) + history)
+    norm = lambda x, name: F.layer_norm(  # noqa: E731
+        x, (size,), state[f"{name}LayerNorm.weight"], state[f"{name}LayerNorm.bias"], 1e-12
+    )
+    affine = lambda x, name: F.linear(  # noqa: E731
+        x, state[f"{name}.weight"], state[f"{name}.bias"]
+    )
+    x = norm(state["item_embeddings.weight"][items] + positions, "")
+    allowed = torch.ones(length, length).tril() * (items > 0)
+    for layer in range(2):
+        own = f"item_encoder.layer.{layer}."
+        heads = [
+            affine(x, f"{own}attention.{n}").view(length, n_heads, -1).transpose(0, 1)
+            for n in ("query", "key", "value")
+        ]
+        scores = heads[0] @ heads[1].transpose(-1, -2) / math.sqrt(size // n_heads)
+        weights = torch.softmax(scores + (1 - allowed) * -10000.0, -1)
+        mixed = (weights @ heads[2]).transpose(0, 1).reshape(length, size)
+        x = norm(affine(mixed, f"{own}attention.dense") + x, f"{own}attention.")
+        inner = F.gelu(affine(x, f"{own}intermediate.dense_1"))
+        x = norm(affine(inner, f"{own}intermediate.dense_2") + x, f"{own}intermediate.")
+    return x[-1] @ state["item_embeddings.weight"].T
+
+
+def test_a_left_padded_model_scores_as_in_its_own_padding(file):
+    positions = torch.randn(12, 16, generator=torch.Generator().manual_seed(0))
+    state = s3_state(golden("sasrec")[0] | {"position_embedding.weight": positions})
+    torch.save(state, file, _use_new_zipfile_serialization=False)
+    found = recognize(file)
+    assert (found.format, found.model) == ("S3-Rec family", "SASRec")
+    assert found.config.n_items == 40
+    assert found.assumed["n_heads"] == 2
+    assert any("left-padded" in note for note in found.notes)
+    model = import_checkpoint(file)
+    histories = [[7], [3, 1, 4, 1, 5], list(range(1, 13))]
+    scores = model.scores(batch_of(*histories))
+    for row, history in zip(scores, histories, strict=True):
+        torch.testing.assert_close(row[1:], left_padded(state, history)[1:41], rtol=1e-4, atol=1e-5)
+    lone = model.scores(batch_of(histories[1], width=9))
+    torch.testing.assert_close(lone[0, 1:], scores[1, 1:])
+
+
+def test_pretraining_heads_of_s3rec_are_left_out(file):
+    state = s3_state(golden("sasrec")[0]) | {"aap_norm.weight": torch.ones(16, 16)}
+    torch.save(state, file)
+    assert recognize(file).config.n_items == 40
+
+
+def test_annealing_asks_for_its_steps(file):
+    parameters, _, settings = golden("acsasrec-fixed")
+    with recbole_config(settings | {"combine_option": "annealing"}) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    assert "annealing_step" in told(file)
+    model = import_checkpoint(file, annealing_step=700)
+    assert model.encoder.layers[1].weights.correction.step == 700
+
+
+def test_other_models_of_recbole_by_name_and_activations_are_told(file):
+    parameters, _, settings = golden("sasrec")
+    for change, reason in (
+        ({"hidden_act": "relu"}, "use relu"),
+        ({"n_heads": 3}, "not a multiple"),
+        ({"n_heads": "two"}, "n_heads is 'two'"),
+        ({"layer_norm_eps": True}, "layer_norm_eps is True"),
+    ):
+        with recbole_config(settings | change) as config:
+            torch.save({"config": config, "state_dict": parameters}, file)
+        assert reason in told(file)
+    with recbole_config(settings | {"model": "DuoRec"}) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    assert any("calls its model DuoRec" in note for note in recognize(file).notes)
+
+
+def without(state, *names):
+    return {k: v for k, v in state.items() if k not in names}
+
+
+def test_states_that_do_not_fit_are_told(file):
+    state = golden("sasrec")[0]
+    dense = "trm_encoder.layer.1.feed_forward.dense_1.bias"
+    cases = {
+        "it lacks": without(state, dense),
+        "is [3] where [24] is expected": state | {dense: torch.ones(3)},
+        "colour.weight": state | {"colour.weight": torch.ones(3)},
+        "layers are numbered": {k.replace("layer.1", "layer.7"): v for k, v in state.items()},
+        "item_embedding": without(state, "item_embedding.weight"),
+        "expected": state | {"item_embedding.weight": torch.ones(41, 10**4)},
+    }
+    for reason, changed in cases.items():
+        torch.save(changed, file)
+        assert reason in told(file)
+
+
+def test_other_architectures_are_told(file):
+    torch.save({"conv1.weight": torch.ones(2), "fc.bias": torch.ones(2)}, file)
+    assert "(conv1.weight, fc.bias) are of no model" in told(file)
+    torch.save(
+        {"item_emb.weight": torch.ones(2), "attention_layers.0.in_proj_weight": torch.ones(2)}, file
+    )
+    assert "is of SASRec.pytorch" in told(file)
+
+
+def test_options_are_for_what_the_file_cannot_tell(file):
+    parameters, _, settings = golden("sasrec")
+    with recbole_config(settings) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    assert "n_heads is no option here or is told by" in told(file, n_heads=4)
+    torch.save(parameters, file)
+    message = told(file, colour="red")
+    assert "colour is no option" in message
+    assert "n_heads" in message
+    assert "n_layers is no option" in told(file, n_layers=2)
+
+
+LATER = {
+    "bert4rec": ("RecBole", "BERT4Rec"),
+    "ssept": ("RecBole", "SSE-PT"),
+    "tisasrec": ("RecBole", "TiSASRec"),
+    "acbert4rec-fixed": ("AC-TSR", "AC-BERT4Rec"),
+    "acssept-gate": ("AC-TSR", "AC-SSE-PT"),
+    "actisasrec-gate": ("AC-TSR", "AC-TiSASRec"),
+}
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_the_other_backbones_compute_what_the_reference_does(name, file):
+    parameters, rest, settings = golden(name)
+    with recbole_config(settings) as config:
+        if name == "acbert4rec-fixed":  # its correction counts positions; none was appended there
+            config.final_config_dict = settings | {"MAX_ITEM_LIST_LENGTH": 11}
+        torch.save({"config": config, "state_dict": parameters}, file)
+    found = recognize(file)
+    assert (found.format, found.model) == LATER[name]
+    assert found.config.n_items == 40
+    users = rest["input.user"] - 1 if "input.user" in rest else None
+    items, lengths = rest["input.item_seq"], rest["input.item_seq_len"]
+    batch = Batch(items, lengths, rest.get("input.time"), users)
+    model = import_checkpoint(file)
+    wanted = rest.get("output.hidden", rest.get("output.calibrated")).float()
+    hidden = model.encode(batch, every_row=wanted.dim() == 3).hidden
+    if wanted.dim() == 3:
+        hidden, wanted = hidden[batch.valid], wanted[batch.valid]
+    else:
+        hidden = hidden[:, 0]
+    torch.testing.assert_close(hidden, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_an_output_head_is_told(file):
+    torch.save(golden("bert4rec")[0] | {"output_ffn.weight": torch.ones(16, 16)}, file)
+    assert "BERT4Rec of RecBole 1.1 or later" in told(file)

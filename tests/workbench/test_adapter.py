@@ -1,0 +1,159 @@
+"""A user's own module, as the documentation shows it, through everything that studies a model."""
+
+import copy
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from analyses.base import discover
+from models import Batch
+from tests.models.variants import batch_of
+from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention
+from workbench.adapter import OpenMultiheadAttention
+from workbench.data import planted
+from workbench.edits import uniform
+
+DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7])
+
+
+@pytest.fixture
+def documented():
+    """The names of the code block of the documentation, which is run as it stands."""
+    names: dict = {}
+    torch.manual_seed(0)
+    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    exec(code, names)
+    return names
+
+
+def test_the_documented_module_scores_as_it_does_untouched(documented):
+    torch.manual_seed(0)
+    untouched = documented["Mine"](n_items=200).eval()
+    untouched.load_state_dict(documented["mine"].state_dict())  # the names are as they were
+    x = untouched.items(BATCH.items)
+    with torch.no_grad():  # the untouched one takes PyTorch's fused path here
+        wanted = untouched.scores(x, BATCH.valid, BATCH.rows)
+        found = documented["model"].scores(BATCH)
+    torch.testing.assert_close(found[:, 1:], wanted[:, 1:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("sizes", [{}, {"kdim": 6, "vdim": 10}])
+def test_open_attention_is_pytorchs(batch_first, bias, sizes):
+    torch.manual_seed(0)
+    theirs = nn.MultiheadAttention(8, 2, bias=bias, batch_first=batch_first, **sizes).double()
+    ours = OpenMultiheadAttention(copy.deepcopy(theirs))
+    shapes = (5, 8), (5, sizes.get("kdim", 8)), (5, sizes.get("vdim", 8))
+    inputs = [torch.randn(3, *shape).double() for shape in shapes]
+    if not batch_first:
+        inputs = [x.transpose(0, 1) for x in inputs]
+    later = torch.ones(5, 5, dtype=torch.bool).triu(1)
+    padded = torch.tensor([[0, 0, 0, 0, 0], [0, 0, 0, 1, 1], [0, 1, 1, 1, 1]]).bool()
+    for options in (
+        {},
+        {"attn_mask": later, "key_padding_mask": padded, "average_attn_weights": False},
+        {"attn_mask": torch.randn(6, 5, 5).double()},
+    ):
+        for one, other in zip(theirs(*inputs, **options), ours(*inputs, **options), strict=True):
+            torch.testing.assert_close(one, other)
+
+
+def test_weights_are_recorded_edited_and_attributed(documented):
+    model = documented["model"]
+    assert (model.config.n_layers, model.config.n_heads) == (2, 2)
+    weights = record_attention(model, BATCH)["attention"]
+    assert weights.shape == (3, 2, 2, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(3, 2, 2))
+    assert not weights.masked_select(~BATCH.valid[:, None, None]).any()
+    before = model.scores(BATCH)
+    with edit_attention(model, uniform):
+        after = model.scores(BATCH)
+        flat = record_attention(model, BATCH)["attention"][0]
+    torch.testing.assert_close(flat, torch.full_like(flat, 1 / 5))
+    assert (before[0, 1:] - after[0, 1:]).abs().max() > 1e-4
+    torch.testing.assert_close(before[2, 1:], after[2, 1:])  # a single key keeps its weight
+    assert torch.equal(model.scores(BATCH), before)
+    targets = torch.tensor([8, 8, 8])
+    integrated = attribute(model, BATCH, targets, "integrated_gradients", steps=128)
+    assert integrated.delta.abs().max() < 0.02
+    assert attribute(model, BATCH, targets, "saliency", detach_attention=True).values[0].all()
+
+
+def test_every_diagnostic_takes_it(documented):
+    data = planted().data
+    model = documented["model"]
+    users = np.arange(12)
+    assert 0 <= evaluate(model, data).metrics["hit@10"] <= 1
+    found = discover()
+    assert len(found) >= 4
+    for name, diagnostic in found.items():
+        frame = diagnostic.measure(
+            {"Mine": model}, data, users=users, seed=0, progress=lambda n: None
+        )
+        assert set(frame["user"]) == set(users)
+        assert diagnostic.conclude(frame)
+        assert diagnostic.tables(frame)
+        assert diagnostic.plot(frame) or name == "attention_worth"  # which compares models
+
+
+class Softmaxed(nn.Module):
+    """Attention whose weights pass a dropout, as in most code."""
+
+    def __init__(self, mask: bool = True) -> None:
+        super().__init__()
+        self.items = nn.Embedding(13, 8)
+        self.dropout, self.norm, self.mask = nn.Dropout(0.5), nn.LayerNorm(8), mask
+
+    def scores(self, batch: Batch, x):
+        scores = (x @ x.transpose(1, 2))[:, None]
+        if self.mask:
+            causal = torch.ones(x.shape[1], x.shape[1]).tril().bool()
+            scores = scores.masked_fill(~(causal & batch.valid[:, None])[:, None], -1e9)
+        hidden = self.norm((self.dropout(scores.softmax(-1)) @ x[:, None])[:, 0])
+        return hidden[torch.arange(len(x)), batch.rows] @ self.items.weight.T
+
+
+def taken(module, attention=("dropout",), n_items=12):
+    return adapt(
+        module,
+        embed=lambda batch: module.items(batch.items),
+        score=module.scores,
+        attention=attention,
+        n_items=n_items,
+        max_length=8,
+    )
+
+
+def test_weights_that_pass_a_dropout():
+    model = taken(Softmaxed())
+    assert model.config.n_heads == 1
+    torch.testing.assert_close(
+        record_attention(model, BATCH)["attention"].sum(-1), torch.ones(3, 1, 1)
+    )
+    assert list(model.module.state_dict()) == list(Softmaxed().state_dict())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"attention": ("softmax",)}, "Softmaxed has no submodule 'softmax'; it has items"),
+        ({"attention": ("norm",)}, "norm is not where attention weights"),
+        ({"attention": ()}, "names no submodule"),
+        ({"n_items": 11}, r"score gives \[2, 13\] for two histories, where \[2, 12\]"),
+        ({"module": Softmaxed(mask=False)}, "what passes dropout are no attention weights"),
+    ],
+)
+def test_what_is_not_as_promised_is_told(arguments, told):
+    with pytest.raises(WorkbenchError, match=told):
+        taken(**{"module": Softmaxed(), **arguments})
+
+
+def test_attention_to_what_is_no_item_is_told():
+    with pytest.raises(WorkbenchError, match="add_zero_attn"):
+        OpenMultiheadAttention(nn.MultiheadAttention(8, 2, add_zero_attn=True))

@@ -1,0 +1,127 @@
+"""Which row of a foreign item table stands for which of our items, and whether it can be so."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+
+from workbench.batches import iterate
+from workbench.data.load import load_data
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.evaluation import target_ranks
+from workbench.importing.formats import Numbering
+from workbench.splits import cases
+
+DRAWS = 20  # random relabellings that stand for ids that do not belong together
+DEVIATIONS = 4
+USERS = 2048  # at most, whose last training item is ranked
+
+
+def item_rows(
+    origin: str, n_items: int, numbering: Numbering, data: SequenceData, source: object
+) -> np.ndarray:
+    """Their id of each of our items, int64 [data.n_items + 1]; 0 stays 0.
+
+    "appearance": theirs run by first appearance in the interactions file, where nothing was dropped
+    or the same as here. "ids": theirs are the ids in the file. origin: what to call the model.
+    source: what `data` was loaded from, if known. Raises WorkbenchError where the counts differ.
+    """
+    if numbering not in get_args(Numbering):
+        raise WorkbenchError(
+            f"numbering={numbering!r} is not known; choose {' or '.join(get_args(Numbering))}."
+        )
+    tokens = data.item_ids[1:]
+    if numbering == "ids":
+        try:
+            rows = np.array([0, *map(int, tokens)], dtype=np.int64)
+        except ValueError:
+            raise WorkbenchError(
+                f"{origin} has items numbered by their ids in the file, and {data.name} has ids "
+                f"such as {tokens[0]!r}; give the data it was trained on."
+            ) from None
+        if rows[1:].min() < 1 or rows.max() > n_items:
+            raise WorkbenchError(
+                f"{origin} knows items 1 to {n_items:,}, and {data.name} has the item "
+                f"{rows[1:].max() if rows.max() > n_items else rows[1:].min()}; give the data it "
+                "was trained on."
+            )
+        return rows
+    if data.n_items == n_items:
+        return np.arange(n_items + 1)
+    if isinstance(source, str | Path) and source != "planted":
+        whole = load_data(source, min_user=1)  # before anybody was dropped
+        if whole.n_items == n_items:
+            theirs = {token: row for row, token in enumerate(whole.item_ids)}
+            return np.array([0, *(theirs[token] for token in tokens)], dtype=np.int64)
+    raise WorkbenchError(
+        f"{origin} knows {n_items:,} items and {data.name} has {data.n_items:,}; give the data it "
+        "was trained on, filtered as it was then."
+    )
+
+
+def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> np.ndarray:
+    """The row of a user table for each of our users, int64 [data.n_users + 1]; 0 stays 0.
+
+    By first appearance in the interactions file. Raises WorkbenchError where the counts differ.
+    """
+    if data.n_users == n_users:
+        return np.arange(n_users + 1)
+    if isinstance(source, str | Path) and source != "planted":
+        whole = load_data(source, min_user=1)
+        if whole.n_users == n_users:
+            theirs = {token: row for row, token in enumerate(whole.user_ids, start=1)}
+            return np.array([0, *(theirs[token] for token in data.user_ids)], dtype=np.int64)
+    raise WorkbenchError(
+        f"{origin} knows {n_users:,} users and {data.name} has {data.n_users:,}; give the data it "
+        "was trained on, filtered as it was then."
+    )
+
+
+def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceData:
+    """The data with their ids, among all the items they have."""
+    ids = np.array(["[pad]", *map(str, range(1, n_items + 1))], dtype=object)
+    return replace(data, items=rows[data.items].astype(np.int32), item_ids=ids, titles=None)
+
+
+@torch.no_grad()
+def check_belonging(origin: str, model: Any, data: SequenceData) -> str | None:
+    """Raise WorkbenchError where a model is at chance level on its own training data.
+
+    The last training item of each user is ranked (mean reciprocal rank). Ids that do not belong
+    together rank it like a randomly relabelled catalogue does, or a little better, where both
+    numberings put popular items first; a trained model beats popularity. So one is refused that
+    stays within `DEVIATIONS` standard deviations of `DRAWS` relabellings, or below half of what
+    popularity reaches, and a warning is returned for one below popularity.
+    """
+    every = cases(data, "train", model.config.max_length)
+    if not len(every):
+        return f"{data.name} has no histories long enough to tell whether its ids belong."
+    last = np.flatnonzero(np.diff(every.users, append=-1))
+    rng = np.random.default_rng(0)
+    some = every.take(np.sort(rng.permutation(last)[:USERS]))
+    labels = [np.arange(data.n_items + 1)]
+    labels += [np.append(0, 1 + rng.permutation(data.n_items)) for _ in range(DRAWS)]
+    maps = torch.from_numpy(np.stack(labels))  # [1 + DRAWS, V]
+    counts = torch.from_numpy(np.bincount(data.items, minlength=data.n_items + 1)).float()
+    reached, popular = torch.zeros(len(maps)), torch.zeros(())
+    for _, batch, targets in iterate(data, some, 256, order="length"):
+        scores = model.scores(batch)
+        for k, mapped in enumerate(maps):
+            reached[k] += target_ranks(scores, batch, mapped[targets], False).reciprocal().sum()
+        popularity = counts.repeat(len(targets), 1)
+        popular += target_ranks(popularity, batch, targets, False).reciprocal().sum()
+    reached, popular = reached / len(some), popular / len(some)
+    own, chance = reached[0], reached[1:].mean()
+    figures = f"MRR {own:.4f}; by popularity alone {popular:.4f}, by random ids {chance:.4f}"
+    if own <= max(chance + DEVIATIONS * reached[1:].std(), popular / 2):
+        raise WorkbenchError(
+            f"{origin} is at chance level on {data.name} ({figures}), so its item ids are not "
+            "those of the data, or it was never trained; give the data it was trained on, or "
+            "import it without data."
+        )
+    if own < popular:
+        return f"It ranks no better than popularity on its own training data ({figures})."
+    return None

@@ -1,0 +1,89 @@
+"""Pickles read as inert trees: classes and calls a file asks for are noted, never looked up.
+
+`torch.load(weights_only=True)` cannot read pickle protocol 4, which RecBole writes since 1.1, and
+runs PyTorch's own rebuilding functions on whatever the file claims. Here a file gets to run
+nothing at all; tensors are made from the notes, see `workbench.importing.containers`.
+"""
+
+import io
+import pickle
+import pickletools
+from typing import Any, BinaryIO, NamedTuple
+
+
+class Inert(dict):
+    """Stands where a file asks for an object of a class, or for the result of a call.
+
+    path: the dotted name asked for. args: what it was to be called with. state: what the object
+    was to be filled with. As a dict it holds the items of what was a mapping.
+    """
+
+    path = ""
+    state: Any = None
+    __hash__ = object.__hash__  # type: ignore[assignment]
+
+    def __init__(self, *args: Any, **_: Any) -> None:
+        super().__init__()
+        self.args = args
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class Stored(NamedTuple):
+    """A storage a file refers to: of which kind ("FloatStorage"), where, and how many elements."""
+
+    kind: str
+    key: str
+    size: int
+
+
+class Unpickled(NamedTuple):
+    """tree: what a pickle holds. asked: the dotted names it asked for. stored: storages by key."""
+
+    tree: Any
+    asked: set[str]
+    stored: dict[str, Stored]
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file, encoding="latin-1")
+        self.asked: set[str] = set()
+        self.stored: dict[str, Stored] = {}
+
+    def find_class(self, module: str, name: str) -> type[Inert]:
+        path = f"{module}.{name}"
+        self.asked.add(path)
+        return type("Inert", (Inert,), {"path": path})
+
+    def persistent_load(self, pid: Any) -> Stored:
+        kind, key, size = pid[1].path.rpartition(".")[2], str(pid[2]), pid[4]
+        if pid[0] != "storage" or type(size) is not int or size < 0 or any(pid[5:]):
+            raise ValueError(f"a reference to {pid!r:.80}")
+        return self.stored.setdefault(key, Stored(kind, key, size))
+
+
+def unpickle(file: BinaryIO) -> Unpickled:
+    """The next pickle of a file.
+
+    The file is left where the pickle ends. Raises ValueError for what is no pickle.
+    """
+    start = file.tell()
+    try:
+        highest = 0
+        for opcode, argument, _ in pickletools.genops(file):
+            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+                highest = max(highest, int(argument or 0))
+            elif opcode.name in ("BYTEARRAY8", "NEXT_BUFFER"):
+                raise ValueError(f"the instruction {opcode.name}, which no checkpoint needs")
+        end = file.tell()
+        file.seek(start)
+        content = file.read(end - start)
+        if highest > len(content):  # the unpickler would allocate that many places
+            raise ValueError(f"a memo of {highest:,} places in {len(content):,} bytes")
+        unpickler = _Unpickler(io.BytesIO(content))
+        return Unpickled(unpickler.load(), unpickler.asked, unpickler.stored)
+    # a malformed pickle ends in nearly any exception there is
+    except Exception as error:
+        raise ValueError(str(error) or type(error).__name__) from error

@@ -1,0 +1,95 @@
+"""From an opened checkpoint to named, finite tensors, and the settings saved beside them."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from workbench.errors import WorkbenchError
+from workbench.importing.containers import Opened, is_tensor, open_checkpoint
+from workbench.importing.pickles import Inert
+
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "network", "weights")
+SETTINGS = ("config", "args", "hyper_parameters", "hparams")
+OWN = ("torch.", "collections.", "builtins.", "numpy.", "_codecs.")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """tensors: by name, without wrapping prefixes. settings: plain values saved beside them.
+
+    foreign: dotted names of foreign classes and functions the file asked for, none of them run.
+    """
+
+    path: Path
+    sha256: str
+    tensors: dict[str, Tensor]
+    settings: dict[str, Any]
+    foreign: list[str]
+
+
+def read_weights(path: str | Path) -> Weights:
+    """Read a checkpoint of any software. Raises WorkbenchError for a file that holds no weights."""
+    opened = open_checkpoint(path)
+    state = _state(opened, opened.tree)
+    tensors = {str(k): opened.tensor(str(k), v) for k, v in state.items() if is_tensor(v)}
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            raise WorkbenchError(
+                f"{opened.path}: {name} holds values that are not finite, so training had failed; "
+                "take an earlier checkpoint."
+            )
+    with opened.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return Weights(
+        opened.path,
+        sha256,
+        _without_prefixes(tensors),
+        _settings(opened.tree),
+        sorted(name for name in opened.foreign if not name.startswith(OWN)),
+    )
+
+
+def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
+    """The mapping from names to tensors, wherever it is wrapped."""
+    while isinstance(node, dict):
+        inner = next((node[key] for key in WRAPPERS if isinstance(node.get(key), dict)), None)
+        if inner is None:
+            break
+        node = inner
+    if isinstance(node, dict) and any(map(is_tensor, node.values())):
+        return node
+    if isinstance(node, Inert) and node.state is not None:
+        raise WorkbenchError(
+            f"{opened.path} holds a whole object of the class {node.path}, which is not run; save "
+            "model.state_dict() where it was trained."
+        )
+    raise WorkbenchError(
+        f"{opened.path} holds no state_dict, a mapping from names to tensors; save "
+        "model.state_dict() where it was trained."
+    )
+
+
+def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Names without what all of them begin with, such as `module.` of DataParallel."""
+    while len(tensors) > 1:
+        first = {name.partition(".")[0] for name in tensors}
+        if len(first) > 1 or not all("." in name for name in tensors):
+            break
+        tensors = {name.partition(".")[2]: tensor for name, tensor in tensors.items()}
+    return tensors
+
+
+def _settings(tree: Any) -> dict[str, Any]:
+    """The plain values of RecBole's Config, of an argparse namespace, or of a dict of options."""
+    for key in SETTINGS:
+        found = tree.get(key)
+        held = found.state if isinstance(found, Inert) and found.state is not None else found
+        if isinstance(held, dict):
+            values = held.get("final_config_dict", held)
+            plain = (str, int, float, bool)
+            return {k: v for k, v in values.items() if isinstance(k, str) and isinstance(v, plain)}
+    return {}
