@@ -111,7 +111,7 @@ CHANGES = st.lists(
     st.one_of(
         st.builds(Change, st.sampled_from(["remove", "mute"]), st.integers(1, 999), st.just(0)),
         st.builds(Change, st.sampled_from(["replace", "insert", "move"]), *[st.integers(1, 9)] * 2),
-        st.builds(Change, st.sampled_from(["largest", "uniform"])),
+        st.builds(Change, st.sampled_from(["largest", "uniform"]), st.just(0), st.just(0)),
     ),
     max_size=6,
 )
