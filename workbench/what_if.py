@@ -82,12 +82,14 @@ def predict(
     return Prediction(batch.items[0].cpu(), weights.cpu(), scores.cpu())
 
 
-def moves(before: Prediction, after: Prediction, k: int = 10) -> pd.DataFrame:
-    """The k best items before and the k best after, by their rank after.
+def moves(
+    before: Prediction, after: Prediction, also: Sequence[int] = (), k: int = 10
+) -> pd.DataFrame:
+    """The k best items before and the k best after, and others named, by their rank after.
 
     Columns: item, rank_before, rank_after, score_before, score_after.
     """
-    items = dict.fromkeys([*after.top(k), *before.top(k)])
+    items = dict.fromkeys([*after.top(k), *before.top(k), *also])
     rows = [
         {
             "item": item,

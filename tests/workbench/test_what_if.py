@@ -63,6 +63,7 @@ def test_what_moved_and_how_far():
     p, q = (np.exp(s[1:]) / np.exp(s[1:]).sum() for s in (old, new))
     mean = (p + q) / 2
     expected = (p * np.log(p / mean) + q * np.log(q / mean)).sum() / 2
+    assert set(moves(before, after, [2], k=1)["item"]) == {before.top(1)[0], after.top(1)[0], 2}
     assert divergence(before, after) == pytest.approx(expected)
     assert divergence(before, before) == 0
 
