@@ -110,5 +110,6 @@ def listed(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
 def ranked_apart(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Users of two surveys, `rank_first` and `rank_second`, by how many times one is the other."""
     both = first.merge(second, on="user", suffixes=("_first", "_second"))
-    ratio = np.log(both["rank_first"] / both["rank_second"]).abs()
-    return both.loc[ratio.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+    first_rank, second_rank = (both[f"rank_{which}"].to_numpy() for which in ("first", "second"))
+    order = np.argsort(-np.abs(np.log(first_rank / second_rank)), kind="stable")
+    return both.iloc[order].reset_index(drop=True)

@@ -49,7 +49,9 @@ def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool)
     start = max(0, len(titles) - last)
     side = max(0.2 * (len(titles) - start), 2.4)
     figure = Figure(figsize=(4.6 + side, 2.6 + side), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(2, 4))
+    grid = figure.add_gridspec(1, 2, width_ratios=(2, 4))
+    left = figure.add_subfigure(grid[0])
+    right = figure.add_subfigure(grid[1])
     panels = left.subplots(n_layers, n_heads, squeeze=False)
     for layer, line in enumerate(panels):
         for head, panel in enumerate(line):

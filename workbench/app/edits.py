@@ -8,12 +8,15 @@ from workbench.app.failures import told
 from workbench.app.resources import Shared
 from workbench.scenario import EXAMPLES, Change, Scenario, apply_all, read_changes, write_changes
 
+Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"
 EVERYWHERE = "Every layer and head"
 
 
-def choose_scenario(data: SequenceData, user: int, source: str) -> tuple[Scenario, list[Change]]:
-    """The history as the edits of the address leave it, and these edits.
+def choose_scenario(
+    data: SequenceData, user: int, source: str, models: dict[str, Shared]
+) -> tuple[Scenario, list[Change], Place]:
+    """The history as the edits of the address leave it, these edits, and where attention is edited.
 
     Raises WorkbenchError, below the field that holds them, for edits that cannot be read or made.
     """
@@ -30,8 +33,9 @@ def choose_scenario(data: SequenceData, user: int, source: str) -> tuple[Scenari
     with buttons:
         _history_buttons(data, scenario, changes)
         with st.container(horizontal=True, vertical_alignment="bottom"):
+            place = _choose_place(models)
             _attention_buttons(data, scenario, changes)
-    return scenario, changes
+    return scenario, changes, place
 
 
 def _write(data: SequenceData, changes: list[Change]) -> None:
@@ -102,10 +106,10 @@ def _attention_buttons(data: SequenceData, scenario: Scenario, changes: list[Cha
         )
 
 
-def choose_place(models: dict[str, Shared]) -> tuple[int | None, int | None]:
-    """The layer and head (from 0) whose attention is edited, None for all; what all models have."""
+def _choose_place(models: dict[str, Shared]) -> Place:
+    """Among the layers and heads that all models have."""
     configs = [shared.model.config for shared in models.values()]
-    places: dict[str, tuple[int | None, int | None]] = {EVERYWHERE: (None, None)}
+    places: dict[str, Place] = {EVERYWHERE: (None, None)}
     for layer in range(min(config.n_layers for config in configs)):
         places[f"Layer {layer + 1}"] = (layer, None)
         for head in range(min(config.n_heads for config in configs)):
@@ -115,7 +119,7 @@ def choose_place(models: dict[str, Shared]) -> tuple[int | None, int | None]:
         list(places),
         key="place",
         bind="query-params",
-        width=220,
+        width=200,
         help=words.PLACE,
     )
     return places[str(chosen)]

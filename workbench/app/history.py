@@ -47,7 +47,8 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
 def orders(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """By what the table can be ordered: what it is called -> the column."""
     found = {LATEST: POSITION, OLDEST: POSITION}
-    return found | {f"{m}, {label}": (label, m) for label, m in frame.columns if m in MEASURES}
+    columns: list[Any] = list(frame.columns)
+    return found | {f"{m}, {label}": (label, m) for label, m in columns if m in MEASURES}
 
 
 def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -76,10 +77,9 @@ def measured(values: pd.Series, *, sign: bool) -> list[Cell]:
 def csv(frame: pd.DataFrame) -> str:
     """The table as CSV, numbers in full; times in seconds."""
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
-    plain = frame.set_axis(
-        [names.get(column, f"{column[0]} {column[1].lower()}") for column in frame.columns], axis=1
-    )
-    return plain.to_csv(index=False)
+    columns: list[Any] = list(frame.columns)
+    plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
+    return frame.set_axis(plain, axis=1).to_csv(index=False)
 
 
 def show_history(frame: pd.DataFrame, file_name: str) -> None:
@@ -105,7 +105,7 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
         columns.append([Cell(words.ago(value)) for value in rows[AGO]])
         heads.append(Head("Ago", words.AGO))
     groups = [("", len(heads))]
-    for label in dict.fromkeys(label for label, _ in frame.columns if label):
+    for label in filter(None, frame.columns.get_level_values(0).unique()):
         groups.append((label, len(MEASURES)))
         for place, measure in enumerate(MEASURES):
             columns.append(measured(rows[label, measure], sign=measure == MEASURES[-1]))

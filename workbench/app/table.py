@@ -13,14 +13,14 @@ STYLE = f"""<style>
   border-radius: .5rem; }}
 .aw table {{ border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem;
   font-variant-numeric: tabular-nums; margin: 0; }}
-.aw th, .aw td {{ padding: .28rem .5rem; white-space: nowrap; text-align: right; border: 0;
+.aw th, .aw td {{ padding: .28rem .4rem; white-space: nowrap; text-align: right; border: 0;
   border-bottom: 1px solid rgba(128, 128, 128, .18); }}
 .aw thead th {{ position: sticky; top: 0; z-index: 1; font-weight: 600;
   background: var(--st-secondary-background-color, Canvas); }}
 .aw thead tr + tr th {{ top: 1.9rem; }}
 .aw thead th[title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
 .aw .x {{ text-align: left; }}
-.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 8rem; overflow: hidden;
+.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 5.5rem; overflow: hidden;
   text-overflow: ellipsis; }}
 .aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); }}
 .aw .s {{ border-left: 2px solid rgba(128, 128, 128, .3); }}

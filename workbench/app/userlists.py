@@ -1,6 +1,7 @@
 """Lists of users worth looking at: measured beside the page, which stays usable meanwhile."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -69,7 +70,7 @@ def choose_listed(
         _choose(data, listed(tables[0], kind), n, user, SAID[kind])
 
 
-SAID: dict[Listing, Callable] = {
+SAID: dict[Listing, Callable[[Any], str]] = {
     "disagree": lambda row: f"tau-b {words.decimal(row.tau, sign=True)}",
     "flip": lambda row: f"divergence {row.divergence:.3f}",
     "right": lambda row: f"rank {row.rank:,}",
@@ -89,10 +90,11 @@ def _choose(
     data: SequenceData, rows: pd.DataFrame, n: int, user: str, said: Callable[..., str]
 ) -> None:
     """A user among the first rows; n: how many were measured."""
-    entries = {
-        str(data.user_ids[row.user]): ", ".join(filter(None, [said(row), f"{row.length:,} items"]))
-        for row in rows.head(SHOWN).itertuples()
-    }
+    entries = {}
+    row: Any
+    for row in rows.head(SHOWN).itertuples():
+        parts = [said(row), f"{row.length:,} items"]
+        entries[str(data.user_ids[row.user])] = ", ".join(filter(None, parts))
     if not entries:
         st.info(f"Of {n:,} users measured, none is in this list; choose another.")
         return

@@ -1,5 +1,7 @@
 """What if: edit the history or the attention to it, and see what the prediction makes of it."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -38,8 +40,7 @@ def page() -> None:
     st.markdown(facts(data, user, models))
     if not models:
         return
-    scenario, changes = edits.choose_scenario(data, user, source)
-    layer, head = edits.choose_place(models)
+    scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
     said = edits.told_in_words(data, user, changes)
     st.markdown(" **→** ".join(map(words.literal, said)) or words.NO_EDITS)
 
@@ -73,23 +74,19 @@ def _outcome(
         st.metric(
             "Rank of the target",
             f"{now:,}",
-            f"{was - now:+,} from {was:,}".replace("-", words.MINUS),
+            f"{was - now:+,} from {was:,}",
             delta_color="off" if was == now else "normal",
-            delta_arrow=_arrow(was - now),
+            delta_arrow="off" if was == now else "auto",
         )
         st.metric(
             "Its score",
             words.decimal(float(after.scores[target])),
-            words.decimal(change, sign=True),
+            f"{change:+.2f}",
             delta_color="off" if not change else "normal",
-            delta_arrow=_arrow(change),
+            delta_arrow="off" if not change else "auto",
         )
-        st.metric("Divergence", f"{divergence(before, after):.3f}", help=words.DIVERGENCE)
+        st.metric("Divergence", f"{divergence(before, after):.2g}", help=words.DIVERGENCE)
     st.caption(f"Target: {words.literal(data.title(target))}.")
-
-
-def _arrow(change: float) -> str:
-    return "off" if not change else "up" if change > 0 else "down"
 
 
 def moves_frame(
@@ -107,6 +104,7 @@ def moves_frame(
 
 def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
     rows = []
+    row: Any
     for row in frame.itertuples():
         up = row.rank_before - row.rank_after
         mark = "\N{BLACK UP-POINTING TRIANGLE} " if up > 0 else "\N{BLACK DOWN-POINTING TRIANGLE} "
@@ -137,7 +135,7 @@ def weights_frame(
     n = len(scenario.entries)
     seen = max(len(after.items) for _, after in shown.values())
     entries = scenario.entries[n - seen :]
-    columns: dict[str, object] = {
+    columns: dict[str, Any] = {
         "position": range(n - seen + 1, n + 1),
         "title": [data.title(entry.item) for entry in entries],
         "was": [np.nan if entry.place is None else entry.place for entry in entries],
