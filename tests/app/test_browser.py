@@ -74,7 +74,7 @@ def test_a_link_shows_what_was_seen(page, address):
 
     page.get_by_role("button", name="Random").click()
     page.get_by_text("User u3:").wait_for(state="detached")
-    page.get_by_label("Stage").click()
+    page.get_by_role("combobox", name="Stage").click()
     page.get_by_role("option", name="mask").click()
     page.get_by_text("mean of heads, mask").first.wait_for()
     page.get_by_role("radio", name="Model's top item").click()
@@ -112,7 +112,7 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
         ):
             expected = values.numpy()[::-1]
             assert table[f"{name} {column}"].to_numpy() == pytest.approx(
-                expected, rel=1e-3, abs=1e-5 * np.abs(expected).max()
+                expected, rel=1e-3, abs=1e-5 * float(np.abs(expected).max())
             )
     assert saved(page, "PNG").startswith(b"\x89PNG")
     assert b"<svg" in saved(page, "SVG", 1)

@@ -2,6 +2,7 @@
 
 import streamlit as st
 import torch
+from streamlit.navigation.page import Page
 
 from workbench.app import table
 from workbench.app.failures import told
@@ -24,6 +25,14 @@ PAGES = (
 )
 
 
+# what pages share; each binds it to the address, which a click on another page's name clears
+CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
+
+
+# what pages share; a click on another page's name clears it from the address
+CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
+
+
 def main() -> None:
     """Show the page the address names."""
     # a pass over one history is too small to share between threads; sessions share the cores
@@ -31,5 +40,22 @@ def main() -> None:
     st.set_page_config(page_title="Attention workbench", layout="wide")
     chosen = st.navigation(list(PAGES), position="top")
     st.html(table.STYLE)
-    with told("This page"):
-        chosen.run()
+    _carry(chosen)
+    try:
+        with told("This page"):
+            chosen.run()
+    finally:
+        st.session_state["carried"] = {k: v for k, v in _address().items() if k in CARRIED}
+
+
+def _address() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def _carry(chosen: Page) -> None:
+    """Take what was chosen along to another page, where its address does not say otherwise."""
+    before = st.session_state.setdefault("path", chosen.url_path)
+    st.session_state["path"] = chosen.url_path
+    missing = st.session_state.get("carried", {}).keys() - st.query_params.keys()
+    if before != chosen.url_path and missing:
+        st.switch_page(chosen, query_params={**st.session_state["carried"], **_address()})
