@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 15_000
+PATIENCE = 60_000  # ms; a busy machine takes its time
 OPTIONS = (
     "--no-sandbox",  # a container's root has none
     "--disable-gpu",
