@@ -105,4 +105,4 @@ def test_what_cannot_be_surveyed(table):
     with pytest.raises(WorkbenchError, match="SASRec knows 5 items and hand has 6"):
         survey(Handmade([1.0] * 5), data_of([1, 2], n_items=6))
     with pytest.raises(WorkbenchError, match="no list 'x'"):
-        listed(table, "x")  # type: ignore[arg-type]
+        listed(table, "x")
