@@ -10,7 +10,9 @@ class Table(HTMLParser):
 
     def __init__(self, html: str) -> None:
         super().__init__()
-        self.label, self.lines, self.hovers = "", [], []
+        self.label = ""
+        self.lines: list[tuple[str, list[str]]] = []
+        self.hovers: list[str] = []
         self.feed(html)
         body = [line for kind, line in self.lines if kind == "td"]
         self.heads = [line for kind, line in self.lines if kind == "th"][-1]
