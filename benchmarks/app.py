@@ -69,7 +69,7 @@ def main() -> None:
             edits = [_edit(page) for _ in range(20)]
             page.close()
             pages = [
-                _open(browser.new_context(), f"{address}/inspect", query, user)
+                _open(browser, f"{address}/inspect", query, user)
                 for user in ids[: options.sessions]
             ]
             together = _ask_together(pages, ids[5 : 5 + 4 * len(pages)])
