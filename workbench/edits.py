@@ -14,7 +14,7 @@ Edit = Callable[[Tensor, Tensor], Tensor]
 
 def remove_largest(weights: Tensor, allowed: Tensor) -> Tensor:
     """The largest weight of each row set to zero, the others renormalised."""
-    return _without(weights, allowed, weights.masked_fill(~allowed, -torch.inf).argmax(-1))
+    return _without_one(weights, allowed, weights.masked_fill(~allowed, -torch.inf).argmax(-1))
 
 
 def remove_second_largest(weights: Tensor, allowed: Tensor) -> Tensor:
@@ -22,12 +22,12 @@ def remove_second_largest(weights: Tensor, allowed: Tensor) -> Tensor:
     ranked = weights.masked_fill(~allowed, -torch.inf)
     if weights.shape[-1] == 1:
         return weights
-    return _without(weights, allowed, ranked.topk(2, dim=-1).indices[..., 1])
+    return _without_one(weights, allowed, ranked.topk(2, dim=-1).indices[..., 1])
 
 
 def remove_smallest(weights: Tensor, allowed: Tensor) -> Tensor:
     """The smallest allowed weight of each row set to zero."""
-    return _without(weights, allowed, weights.masked_fill(~allowed, torch.inf).argmin(-1))
+    return _without_one(weights, allowed, weights.masked_fill(~allowed, torch.inf).argmin(-1))
 
 
 def remove_random(seed: int) -> Edit:
@@ -37,9 +37,17 @@ def remove_random(seed: int) -> Edit:
         noise = _noise(weights, seed)
         largest = weights.masked_fill(~allowed, -torch.inf).argmax(-1, keepdim=True)
         noise = noise.masked_fill(~allowed, -1.0).scatter(-1, largest, -0.5)
-        return _without(weights, allowed, noise.argmax(-1))
+        return _without_one(weights, allowed, noise.argmax(-1))
 
     return edit
+
+
+def remove_keys(keys: Tensor) -> Edit:
+    """The weights of the keys [K] chosen (bool) set to zero, the others renormalised.
+
+    A row none of whose other keys is allowed stays as it is.
+    """
+    return lambda weights, allowed: _without(weights, allowed, keys.expand_as(weights))
 
 
 def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
@@ -68,14 +76,21 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
     )
 
 
+def _without_one(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
+    """Weights with one key of each row, its index in `removed` [...], removed."""
+    none = torch.zeros_like(weights, dtype=torch.bool)
+    return _without(weights, allowed, none.scatter(-1, removed[..., None], True))
+
+
 def _without(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
-    """Weights with one key of each row [...] removed; untouched where it is the only one."""
+    """Weights with keys (bool, [..., K]) removed; a row left without any allowed key is untouched.
+
+    Where everything sat on the removed keys, the others share it.
+    """
     total = weights.sum(-1, keepdim=True)
-    left = weights.masked_fill(~allowed, 0.0).scatter(-1, removed[..., None], 0.0)
+    others = allowed.expand_as(weights) & ~removed
+    left = weights.masked_fill(~others, 0.0)
     rest = left.sum(-1, keepdim=True)
-    # where everything sat on the removed key, the others share it
-    others = allowed.expand_as(weights).scatter(-1, removed[..., None], False)
     share = others.to(weights.dtype) / others.sum(-1, keepdim=True).clamp(min=1)
     edited = torch.where(rest > 0, left / rest.clamp(min=torch.finfo(weights.dtype).tiny), share)
-    single = allowed.expand_as(weights).sum(-1, keepdim=True) < 2
-    return torch.where(single, weights, edited * total)
+    return torch.where(others.any(-1, keepdim=True), edited * total, weights)

@@ -87,6 +87,12 @@ def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: boo
     return 1 + higher + (ties + 1) // 2
 
 
+def rank_of(scores: Tensor, item: int) -> int:
+    """Rank of an item by its score among all [V], seen or not; ties as in `target_ranks`."""
+    own = scores[item]
+    return int(1 + (scores > own).sum() + (scores == own).sum() // 2)
+
+
 def metrics_of(ranks: np.ndarray) -> dict[str, float]:
     """Hit, NDCG and MRR at every cutoff, one relevant item per user."""
     found = {}

@@ -10,7 +10,7 @@ from models import Batch
 from workbench.attribution import Method, attribute
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.evaluation import check_times, target_ranks
+from workbench.evaluation import check_times, rank_of
 from workbench.leave_one_out import leave_one_out
 from workbench.recording import record_attention
 from workbench.statistics import kendall_p_value, kendall_tau_b
@@ -76,8 +76,7 @@ class Inspection:
 
     def rank(self, item: int) -> int:
         """Rank of an item among all, 1 is best; ties as in `evaluate`, seen items not removed."""
-        case = Batch(self.items[None], torch.tensor([len(self.items)]))
-        return int(target_ranks(self.scores[None], case, torch.tensor([item]), remove_seen=False))
+        return rank_of(self.scores, item)
 
     def top(self, k: int = 10) -> list[int]:
         """The k items of highest score, best first."""

@@ -19,14 +19,19 @@ def users_with_case(data: SequenceData) -> np.ndarray:
 
 
 def find_user(data: SequenceData, user_id: str) -> int:
-    """Index of the user with this raw id. Raises WorkbenchError where there is none."""
+    """Index of the user with this raw id.
+
+    Raises WorkbenchError where there is none, with ids that hold the text, if some do.
+    """
     wanted = user_id.strip()
     found = np.flatnonzero(data.user_ids == wanted)
     if len(found):
         return int(found[0])
+    alike = [str(one) for one in data.user_ids if wanted and wanted in str(one)][:5]
+    such = alike or [str(data.user_ids[0]), str(data.user_ids[-1])]
     raise WorkbenchError(
         f"{data.name} has no user {wanted[:80]!r}; its {data.n_users:,} users have ids such as "
-        f"{data.user_ids[0]} and {data.user_ids[-1]}."
+        f"{', '.join(such)}."
     )
 
 

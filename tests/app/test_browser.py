@@ -1,107 +1,85 @@
-"""The first page in a real browser: a user chosen, a stage chosen, the address opened again."""
+"""The app in a real browser: links, two models, edits, downloads; nothing leaves the machine."""
 
-import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
+import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import numpy as np
+import pandas as pd
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium")
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+from tests.app.browser import CHROMIUM, chromium, served, settled, watched
+from workbench import load_data, load_model
+from workbench.batches import make_batch
+from workbench.inspection import inspect_case
+from workbench.lookup import find_user, held_out_case
+from workbench.scenario import Scenario, apply_all, read_changes
+from workbench.what_if import moves, predict
+
+pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 if CHROMIUM is None:
     pytest.skip("needs a chromium on the PATH", allow_module_level=True)
-
-PATIENCE = 60_000  # ms; a busy machine takes its time to start
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """The address of the app, run as a user runs it."""
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        _wait_for(f"http://localhost:{port}/_stcore/health", process)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
+    with served() as (address, _):
+        yield address
 
 
-def _wait_for(address: str, process: subprocess.Popen) -> None:
-    for _ in range(300):
-        assert process.poll() is None, "the app ended by itself"
-        try:
-            urllib.request.urlopen(address, timeout=2).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the app did not answer within 30 s")
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture
-def page() -> Iterator[Any]:
-    """A page that notes every error in its console and every request that leaves the machine."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox"],  # a container's root has none
-        )
-        page = browser.new_page(viewport={"width": 1280, "height": 2400})
-        page.set_default_timeout(PATIENCE)
-        page.errors, page.left = [], []
-        page.on("console", lambda m: page.errors.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.on("request", lambda r: page.left.append(r.url) if _leaves(r.url) else None)
-        yield page
-        browser.close()
+def page(browser) -> Iterator[Any]:
+    """A page whose console must stay free of errors, and which asks nobody else for anything."""
+    page = watched(browser.new_page(viewport={"width": 1280, "height": 2400}))
+    yield page
+    errors, left = page.errors, page.left
+    page.close()
+    assert errors == []
+    assert left == []
 
 
-def _leaves(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "localhost"
+@pytest.fixture
+def address(server, films, models):
+    """The address of a page of the app, with the small data and both models."""
+
+    def make(path: str, **query: str) -> str:
+        whole = {"data": str(films), "models": models, **query}
+        return f"{server}/{path}?{urlencode(whole, doseq=True)}"
+
+    return make
 
 
-def _settled(page: Any) -> str:
-    """The text of the page once nothing runs any more."""
-    page.get_by_text("Layers and heads").wait_for()
-    page.locator("[data-testid=stVegaLiteChart] canvas").nth(3).wait_for()
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
-    page.wait_for_timeout(500)
-    return page.locator("[data-testid=stMain]").inner_text()
+def query_of(page: Any) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
 
 
-def test_a_link_shows_what_was_seen(server, page, films, models):
-    address = urlencode({"data": str(films), "models": models, "user": "u3"}, doseq=True)
-    page.goto(f"{server}/?{address}")
-    first = _settled(page)
-    assert "User u3:" in first
+def saved(page: Any, label: str, which: int = 0) -> bytes:
+    """What a download button saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=label, exact=True).nth(which).click()
+    return waiting.value.path().read_bytes()
+
+
+def test_a_link_shows_what_was_seen(page, address):
+    page.goto(address("", user="u3"))
+    assert "User u3:" in settled(page, "User u3:")
+    assert urlsplit(page.url).path == "/inspect"
 
     page.get_by_role("button", name="Random").click()
     page.get_by_text("User u3:").wait_for(state="detached")
-    page.get_by_label("Stage").click()
+    page.get_by_role("combobox", name="Stage").click()
     page.get_by_role("option", name="mask").click()
     page.get_by_text("mean of heads, mask").first.wait_for()
     page.get_by_role("radio", name="Model's top item").click()
-    seen = _settled(page)
-    query = parse_qs(urlsplit(page.url).query)
+    seen = settled(page, "mean of heads, mask")
+    query = query_of(page)
     assert query["stage2"] == ["mask"]
     assert query["target"] == ["Model's top item"]
     assert f"User {query['user'][0]}:" in seen
@@ -109,15 +87,110 @@ def test_a_link_shows_what_was_seen(server, page, films, models):
     link = page.url
     page.goto("about:blank")
     page.goto(link)
-    assert _settled(page) == seen
+    assert settled(page, "mean of heads, mask") == seen
 
-    page.locator("[data-testid=stVegaLiteChart] canvas").nth(1).hover()
+    page.locator("[data-testid=stVegaLiteChart]").nth(1).locator("canvas, svg").hover()
     tooltip = page.locator("#vg-tooltip-element")
     tooltip.get_by_text("Looks at").wait_for()
     assert "Rank in the row" in tooltip.inner_text()
 
+
+def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, models):
+    page.goto(address("inspect", user="u5"))
+    settled(page, "User u5:")
+    table = pd.read_csv(io.BytesIO(saved(page, "CSV")))
+    data = load_data(films)
+    user = find_user(data, "u5")
+    assert table["title"].tolist() == [data.title(int(i)) for i in data.history(user)[-2::-1]]
+    for name, path in zip(("SASRec", "AC-SASRec"), models, strict=True):
+        batch = make_batch(data, held_out_case(data, user, 24))
+        found = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
+        for column, values in (
+            ("attention", found.matrix("attention")[-1]),
+            ("gradient", found.importance["saliency"]),
+            ("leave-one-out", found.effects),
+        ):
+            expected = values.numpy()[::-1]
+            assert table[f"{name} {column}"].to_numpy() == pytest.approx(
+                expected, rel=1e-3, abs=1e-5 * float(np.abs(expected).max())
+            )
+    assert saved(page, "PNG").startswith(b"\x89PNG")
+    assert b"<svg" in saved(page, "SVG", 1)
+
+
+def test_an_edit_is_made_undone_and_opened_again(page, address, films, models):
+    page.goto(address("what-if", user="u2"))
+    before = settled(page, "Nothing is edited yet")
+    page.get_by_role("button", name="Remove", exact=True).click()
+    settled(page, "removed")
+    page.get_by_role("button", name="Remove the largest weight").click()
+    edited = settled(page, "largest weight removed")
+    assert query_of(page)["edits"] == ["remove:24, largest"]
+    table = pd.read_csv(io.BytesIO(saved(page, "CSV")))
+
+    data = load_data(films)
+    user = find_user(data, "u2")
+    start = Scenario.of(data, user)
+    model = load_model(models[0])
+    scenario = apply_all(start, read_changes(data, "remove:24, largest"))
+    after = predict(model, scenario)
+    expected = moves(predict(model, start), after, [int(data.history(user)[-1])])
+    assert table["title"].tolist() == [data.title(item) for item in expected["item"]]
+    for column in ("rank_before", "rank_after", "score_before", "score_after"):
+        assert table[column].tolist() == pytest.approx(expected[column].tolist(), rel=1e-4)
+
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    assert settled(page, "largest weight removed") == edited
+    for label in ("Undo", "Undo"):
+        page.get_by_role("button", name=label).click()
+        settled(page, "User u2:")
+    assert settled(page, "Nothing is edited yet") == before
+    assert "edits" not in query_of(page)
+
+
+def test_choices_go_along_to_the_other_page(page, address):
+    page.goto(address("inspect", user="u4"))
+    settled(page, "User u4:")
+    page.get_by_role("link", name="What if").click()
+    text = settled(page, "Nothing is edited yet")
+    assert "User u4:" in text
+    assert "AC-SASRec" in text
+    assert query_of(page)["user"] == ["u4"]
+
+
+def test_a_list_leads_to_its_users(page, address):
+    listing = "Attention and gradients disagree most · SASRec"
+    page.goto(address("inspect", user="u4", list=listing))
+    settled(page, "12 users measured")
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text("User u4:").wait_for(state="detached")
+    shown = settled(page, "12 users measured")
+    assert f"User {query_of(page)['user'][0]}:" in shown
+
+
+def test_the_keyboard_is_enough(page, address):
+    page.goto(address("inspect", user="u4"))
+    settled(page, "User u4:")
+    page.get_by_label("User", exact=True).focus()
+    for key in ("Control+a", "u", "6", "Enter"):
+        page.keyboard.press(key)
+    settled(page, "User u6:")
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText").endswith("Random"):
+            break
+    page.keyboard.press("Enter")
+    page.get_by_text("User u6:").wait_for(state="detached")
+    settled(page, "User u")
+
+
+@pytest.mark.parametrize("path", ["inspect", "what-if"])
+def test_a_narrow_screen_scrolls_down_alone(page, address, path):
     page.set_viewport_size({"width": 400, "height": 900})
-    page.wait_for_timeout(500)
+    page.goto(address(path, user="u4"))
+    settled(page, "User u4:")
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
-    assert page.errors == []
-    assert page.left == []
+    inner = page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth")
+    assert inner <= 0

@@ -1,12 +1,14 @@
 """The history table: alignment of models that see less, marks and tints."""
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from tests.analyses.handmade import data_of
-from workbench.app.history import highest, history_frame, styled
+from workbench.app.history import MARK, csv, highest, history_frame, measured, ordered, orders
 from workbench.app.shown import Shown, View
 from workbench.inspection import Inspection
 
@@ -54,19 +56,30 @@ def test_positions_count_from_the_oldest_of_all():
 
 
 def test_only_the_highest_is_marked(frame):
-    html = styled(frame).to_html()
-    mark = "\N{BLACK UP-POINTING TRIANGLE} "
-    for text in (f"{mark}0.400", f"{mark}+0.50", f"{mark}0.600", f"{mark}0.300", f"{mark}0.100"):
-        assert text in html
-    assert html.count(mark) == 5  # the two effects of 0 are alike, and neither is the highest
+    cells = measured(frame["all", "Attention"], sign=False)
+    assert [cell.text for cell in cells] == ["0.300", f"{MARK}0.400", "0.200", "0.100"]
+    assert [cell.strong for cell in cells] == [False, True, False, False]
+    alike = measured(frame["late", "Leave-one-out"], sign=True)
+    assert [cell.text for cell in alike] == ["0.00", "0.00", "", ""]
     assert highest(pd.Series([1.0, 1.0])).tolist() == [False, False]
     assert highest(pd.Series([np.nan, 2.0, 1.0])).tolist() == [False, True, False]
 
 
-def test_negative_effects_have_another_colour_and_the_strongest_the_deepest(frame):
-    cells = styled(frame)._compute().ctx
-    column = frame.columns.get_loc(("all", "Leave-one-out"))
-    lowers, raises = dict(cells[2, column]), dict(cells[3, column])
-    assert lowers["background-color"] == "rgba(213, 94, 0, 0.450)"
-    assert raises["background-color"] == "rgba(0, 114, 178, 0.225)"
-    assert "background-color" not in dict(cells.get((1, column), []))
+def test_bars_are_as_long_as_the_magnitude_beside_the_largest(frame):
+    cells = measured(frame["all", "Leave-one-out"], sign=True)
+    assert [cell.bar for cell in cells] == pytest.approx([0.25, 0.0, -1.0, 0.5])
+    assert [cell.bar for cell in measured(frame["late", "Attention"], sign=False)][2:] == [0, 0]
+
+
+def test_rows_in_the_order_of_any_measure(frame):
+    assert list(orders(frame))[:3] == ["Latest first", "Oldest first", "Attention, all"]
+    assert ordered(frame, "Oldest first")["", "#"].tolist() == [1, 2, 3, 4]
+    assert ordered(frame, "Leave-one-out, all")["", "#"].tolist() == [1, 4, 3, 2]
+    assert ordered(frame, "Attention, late")["", "#"].tolist() == [3, 4, 2, 1]
+
+
+def test_csv_holds_the_numbers_in_full(frame):
+    read = pd.read_csv(io.StringIO(csv(frame)))
+    assert list(read)[:3] == ["position", "title", "all attention"]
+    assert read["late leave-one-out"].tolist()[:2] == [0, 0]
+    assert read["all attention"].tolist() == frame["all", "Attention"].tolist()

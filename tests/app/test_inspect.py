@@ -4,15 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from tests.app.shown import captions, metrics, press, sentences, tables
 from workbench import attribute, evaluate, load_data, load_model, record_attention
 from workbench.app import choices, resources
+from workbench.app.history import MARK
+from workbench.app.userlists import OF_A_MODEL
 from workbench.batches import make_batch
 from workbench.lookup import held_out_case
+from workbench.survey import listed, survey
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
@@ -32,22 +35,6 @@ def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
     return open_at
 
 
-def sentences(page: AppTest) -> list[str]:
-    """The errors shown; that none of them is a traceback is checked."""
-    assert not page.exception
-    found = [error.value for error in page.error]
-    assert not any("Traceback" in text or "\n" in text for text in found)
-    return found
-
-
-def metrics(page: AppTest, label: str) -> list[str]:
-    return [metric.value for metric in page.metric if metric.label == label]
-
-
-def captions(page: AppTest) -> list[str]:
-    return [caption.value for caption in page.caption]
-
-
 def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, models):
     page = open_page(user="u3")
     assert sentences(page) == []
@@ -62,11 +49,12 @@ def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, model
 
 def test_the_history_holds_attention_gradient_and_time(open_page, films, models):
     data = load_data(films)
-    table = open_page(user="u0", view2="Layer 2, head 1", stage2="mask").dataframe[0].value
-    assert table["", "#"].tolist() == list(range(24, 0, -1))
-    assert table["", "Item"].tolist() == [data.title(int(i)) for i in data.history(0)[-2::-1]]
-    assert table["", "Ago"].tolist() == [86_400.0 * day for day in range(1, 25)]
-    for name, path in zip(("SASRec", "AC-SASRec"), models, strict=True):
+    table = tables(open_page(user="u0", view2="Layer 2, head 1", stage2="mask"))[0]
+    assert table.heads == ["#", "Item", "Ago", *["Attention", "Gradient", "Leave-one-out"] * 2]
+    assert table.column(0) == [str(n) for n in range(24, 0, -1)]
+    assert table.column(1) == [data.title(int(i)) for i in data.history(0)[-2::-1]]
+    assert table.column(2)[:3] == ["1 d", "2 d", "3 d"]
+    for name, path, start in zip(("SASRec", "AC-SASRec"), models, (3, 6), strict=True):
         model = load_model(path)
         batch = make_batch(data, held_out_case(data, 0, 24))
         if name == "SASRec":
@@ -75,9 +63,22 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
             row = record_attention(model, batch, stages=["mask"])["mask"][0, 1, 0]
         target = torch.tensor([int(data.history(0)[-1])])
         importance = attribute(model, batch, target, "saliency", detach_attention=True).values[0]
-        shown = table[name]
-        assert shown["Attention"].to_numpy() == pytest.approx(row.numpy()[::-1], rel=1e-5)
-        assert shown["Gradient"].to_numpy() == pytest.approx(importance.numpy()[::-1], rel=1e-4)
+        for place, values in ((start, row), (start + 1, importance)):
+            said = [float(text.removeprefix(MARK)) for text in table.column(place)]
+            assert said == pytest.approx(
+                values.numpy()[::-1], abs=0.006 * float(values.abs().max())
+            )
+            marked = [text.startswith(MARK) for text in table.column(place)]
+            assert marked.index(True) == len(values) - 1 - int(values.argmax())
+            assert sum(marked) == 1
+
+
+def test_the_history_in_the_order_of_a_measure(open_page):
+    table = tables(open_page(user="u0", order="Gradient, AC-SASRec"))[0]
+    said = [float(text.removeprefix(MARK)) for text in table.column(7)]
+    assert said == sorted(said, reverse=True)
+    assert table.column(7)[0].startswith(MARK)
+    assert table.column(0) != sorted(table.column(0), key=int, reverse=True)
 
 
 def test_ten_best_items_and_the_held_out_one(open_page, films, models):
@@ -85,11 +86,38 @@ def test_ten_best_items_and_the_held_out_one(open_page, films, models):
     data, model = load_data(films), load_model(models[0])
     user = int(np.flatnonzero(data.user_ids == "u5")[0])
     scores = model.scores(make_batch(data, held_out_case(data, user, 24)))[0].detach()
-    table: pd.DataFrame = page.dataframe[1].value
+    table = tables(page)[1]
     best = scores.argsort(descending=True)[:10].tolist()
-    assert table["Item"].tolist()[:10] == [data.title(item) for item in best]
+    assert table.column(1)[:10] == [data.title(item) for item in best]
     held_out = data.title(int(data.history(user)[-1]))
-    assert table.loc[table["Note"].str.startswith("held-out"), "Item"].tolist() == [held_out]
+    assert [row[1] for row in table.rows if row[3].startswith("held-out")] == [held_out]
+
+
+@pytest.mark.parametrize("what", list(OF_A_MODEL))
+def test_users_of_a_list_are_those_of_the_survey(open_page, films, models, what):
+    listing = f"{what} · AC-SASRec"
+    page = open_page(list=listing)
+    data, source = load_data(films), str(films)
+    resources.surveyed(resources.model(models[1]), source).result(60)
+    page.run()
+    assert sentences(page) == []
+    expected = listed(survey(load_model(models[1]), data), OF_A_MODEL[what])["user"]
+    if not len(expected):
+        assert "none is in this list" in page.info[0].value
+        return
+    ids = [str(data.user_ids[user]) for user in expected]
+    assert [text.split(" · ")[0] for text in page.selectbox(key="listed").options] == ids
+    page.selectbox(key="listed").select(ids[-1]).run()
+    assert any(text.value.startswith(f"User {ids[-1]}:") for text in page.markdown)
+    press(page, "Next")
+    assert page.query_params["user"] == ids[0]
+    assert page.query_params["list"] == listing
+
+
+def test_longest_and_shortest_histories_need_no_survey(open_page):
+    page = open_page(list="Longest history")
+    assert sentences(page) == []
+    assert all(text.endswith("24 items") for text in page.selectbox(key="listed").options)
 
 
 def test_every_stage_of_ac_can_be_chosen(open_page, models):
@@ -100,7 +128,7 @@ def test_every_stage_of_ac_can_be_chosen(open_page, models):
     for stage in stages:
         page.selectbox(key="stage2").select(stage).run()
         assert sentences(page) == []
-        seen.add(tuple(page.dataframe[0].value["AC-SASRec", "Attention"]))
+        seen.add(tuple(tables(page)[0].column(6)))
     assert len(seen) >= 4  # attention is the calibrated stage of a two-level model
 
 
@@ -138,7 +166,7 @@ def test_another_user_by_chance(open_page, films):
     page = open_page(user="u1")
     before = "u1"
     for _ in range(5):
-        page.button[0].click().run()
+        press(page, "Random")
         assert sentences(page) == []
         drawn = page.text_input(key="user").value
         assert drawn in load_data(films).user_ids

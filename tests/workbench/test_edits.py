@@ -12,6 +12,7 @@ from torch import Tensor
 
 from workbench.edits import (
     permute,
+    remove_keys,
     remove_largest,
     remove_random,
     remove_second_largest,
@@ -162,3 +163,22 @@ def test_a_seed_decides(make):
     one, same, other = (make(seed)(weights, allowed) for seed in (7, 7, 8))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "removed", "left"),
+    [
+        ([True, True, True, True], [False, True, False, False], [0.25, 0, 0.25, 0.5]),
+        ([True, True, True, True], [True, True, False, False], [0, 0, 1 / 3, 2 / 3]),
+        ([True, True, False, False], [True, True, False, False], None),
+        ([True, True, True, True], [True] * 4, None),
+    ],
+)
+def test_chosen_keys_are_removed_by_hand(allowed, removed, left):
+    weights = double([0.2, 0.2, 0.2, 0.4]) if all(allowed) else double([0.5, 0.5, 0, 0])
+    found = remove_keys(torch.tensor(removed))(weights, torch.tensor([allowed]))
+    torch.testing.assert_close(found, weights if left is None else double(left))
+    # everything on the removed key: the others share it
+    alone = double([1, 0, 0, 0])
+    found = remove_keys(torch.tensor([True, False, False, False]))(alone, torch.ones(1, 4) > 0)
+    torch.testing.assert_close(found, double([0, 1 / 3, 1 / 3, 1 / 3]))

@@ -18,8 +18,10 @@ def data() -> SequenceData:
 
 def test_users_are_found_by_their_raw_id(data):
     assert [find_user(data, name) for name in ("7", " 42 ", "9")] == [0, 1, 2]
-    with pytest.raises(WorkbenchError, match=r"films has no user '4'; its 3 users .* 7 and 9\."):
+    with pytest.raises(WorkbenchError, match=r"films has no user '4'; its 3 users .* such as 42\."):
         find_user(data, "4")
+    with pytest.raises(WorkbenchError, match=r"no user 'x'; its 3 users .* such as 7, 9\."):
+        find_user(data, "x")
 
 
 def test_a_case_is_the_last_item_after_the_others(data):

@@ -4,15 +4,17 @@ import numpy as np
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app.resources import Target
+from workbench.app import words
+from workbench.app.resources import Shared, Target
+from workbench.app.userlists import ALL, choose_list, choose_listed
 from workbench.errors import WorkbenchError
 from workbench.lookup import search_items, users_with_case
 
 HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
 
 
-def choose_user(data: SequenceData) -> str:
-    """The raw id of a user, as typed or drawn; the first one where nothing is typed."""
+def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> tuple[str, str]:
+    """The raw id of a user, as typed, drawn or taken from a list, and the kind of target."""
     able = users_with_case(data)
     first = str(data.user_ids[able[0]])
 
@@ -21,41 +23,44 @@ def choose_user(data: SequenceData) -> str:
         others = able[data.user_ids[able] != now] if len(able) > 1 else able
         st.session_state["user"] = str(data.user_ids[np.random.default_rng().choice(others)])
 
-    with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         typed = st.text_input(
             "User",
             key="user",
             placeholder=first,
             help=f"The id of one of {data.n_users:,} users, as in the data.",
             bind="query-params",
-            width=160,
+            width=110,
         )
         st.button("Random", icon=":material/casino:", on_click=draw, help="Another user by chance")
-    return str(typed or first)
-
-
-def choose_target() -> str:
-    """Which item's score is explained: `HELD_OUT`, `TOP` or `OTHER`."""
-    kind = st.segmented_control(
-        "Target",
-        [HELD_OUT, TOP, OTHER],
-        default=HELD_OUT,
-        required=True,
-        key="target",
-        help="The item whose score is explained: what the user really chose next, what the model "
-        "ranks first, or any other.",
-        bind="query-params",
-    )
-    return str(kind)
+        listing = choose_list(list(models))
+        kind = st.segmented_control(
+            "Target",
+            [HELD_OUT, TOP, OTHER],
+            default=HELD_OUT,
+            required=True,
+            key="target",
+            help=words.TARGET,
+            bind="query-params",
+        )
+    user = str(typed or first)
+    if listing != ALL:
+        choose_listed(data, source, models, listing, user)
+    return user, str(kind)
 
 
 def choose_item(data: SequenceData, user: int, kind: str) -> Target:
     """The item meant by a kind of target, searched by title where it is `OTHER`."""
     if kind != OTHER:
         return "top" if kind == TOP else int(data.history(user)[-1])
+    return search_item(data, "words", "item")
+
+
+def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
+    """An item by words of its title, under two keys of the address."""
     with st.container(horizontal=True):
         text = st.text_input(
-            "Words of its title", key="words", type="search", bind="query-params", width=220
+            "Words of its title", key=words_key, type="search", bind="query-params", width=220
         )
         matches = search_items(data, str(text))
         if not matches:
@@ -63,15 +68,15 @@ def choose_item(data: SequenceData, user: int, kind: str) -> Target:
         item = st.selectbox(
             "Item",
             matches,
-            format_func=lambda item: _name(data, item),
-            key="item",
+            format_func=lambda item: name(data, item),
+            key=item_key,
             bind="query-params",
             width=400,
         )
     return int(item or matches[0])
 
 
-def _name(data: SequenceData, item: int) -> str:
+def name(data: SequenceData, item: int) -> str:
     """A title and, since titles repeat, the raw id."""
     title, raw = data.title(item), str(data.item_ids[item])
     return title if title == raw else f"{title} · {raw}"

@@ -1,21 +1,21 @@
 """The history as a table: what each model makes of each item."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
-from pandas.io.formats.style import Styler
 
 from workbench import SequenceData
-from workbench.app import words
+from workbench.app import downloads, words
 from workbench.app.shown import Shown
+from workbench.app.table import Cell, Head, show_table
 
 POSITION, TITLE, AGO = ("", "#"), ("", "Item"), ("", "Ago")
 MEASURES = ("Attention", "Gradient", "Leave-one-out")
-RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
-DEEPEST = 0.45  # opacity of the strongest cell, through which text stays legible
+HELPS = dict(zip(MEASURES, (words.ATTENTION, words.GRADIENT, words.LEAVE_ONE_OUT), strict=True))
+LATEST, OLDEST = "Latest first", "Oldest first"
+MARK = "\N{BLACK UP-POINTING TRIANGLE} "
 
 
 def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataFrame:
@@ -44,52 +44,75 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
     return frame.iloc[::-1].reset_index(drop=True)
 
 
+def orders(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """By what the table can be ordered: what it is called -> the column."""
+    found = {LATEST: POSITION, OLDEST: POSITION}
+    columns: list[Any] = list(frame.columns)
+    return found | {f"{m}, {label}": (label, m) for label, m in columns if m in MEASURES}
+
+
+def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
+    """The rows in one of the `orders`, the highest first; among equals the latest."""
+    column: Any = orders(frame)[by]
+    return frame.sort_values(column, ascending=by == OLDEST, kind="stable")
+
+
 def highest(values: pd.Series) -> pd.Series:
     """Where the highest value stands; nowhere where all are alike."""
     return (values == values.max()) & (values.nunique() > 1)
 
 
-def styled(frame: pd.DataFrame) -> Styler:
-    """Cells tinted by value, the highest of each measure bold and marked."""
-    measured: list[Any] = [column for column in frame.columns if column[1] in MEASURES]
-    formats: dict[Any, Any] = {AGO: words.ago} if AGO in frame.columns else {}
-    for column in measured:
-        formats[column] = _written(frame[column], sign=column[1] == MEASURES[-1])
-    return frame.style.format(formats).apply(_tint, subset=measured)
+def measured(values: pd.Series, *, sign: bool) -> list[Cell]:
+    """Numbers with bars from 0, as long as their magnitude beside the largest; the highest marked.
 
-
-def _written(values: pd.Series, *, sign: bool) -> Callable[[float], str]:
-    """How to write the numbers of a column, the highest with a mark."""
-    number, marked = words.numbers(values, sign=sign), set(values[highest(values)])
-    return lambda value: "\N{BLACK UP-POINTING TRIANGLE} " * (value in marked) + number(value)
-
-
-def _tint(values: pd.Series) -> list[str]:
-    """Blue for what is positive, vermilion for what is negative, by magnitude."""
-    strength = DEEPEST * values.abs() / (values.abs().max() or 1)
-    weight = np.where(highest(values), "font-weight: bold", "")
+    Nothing for NaN.
+    """
+    number, longest = words.numbers(values, sign=sign), values.abs().max() or 1.0
     return [
-        f"background-color: rgba({LOWERS if v < 0 else RAISES}, {s:.3f}); {bold}" if s > 0 else bold
-        for v, s, bold in zip(values, strength, weight, strict=True)
+        Cell(MARK * bool(top) + number(v), bar=0.0 if np.isnan(v) else v / longest, strong=top)
+        for v, top in zip(values, highest(values), strict=True)
     ]
 
 
-def show_history(data: SequenceData, user: int, shown: list[Shown]) -> None:
-    """The table, with what its columns mean and do not mean."""
-    frame = history_frame(data, user, shown)
-    helps = dict(zip(MEASURES, (words.ATTENTION, words.GRADIENT, words.LEAVE_ONE_OUT), strict=True))
-    widths: dict[Any, int] = {POSITION: 40, TITLE: 190, AGO: 64}
-    config: dict[Any, Any] = {
-        place: st.column_config.Column(help=helps.get(name[1]), width=widths.get(name))
-        for place, name in enumerate(frame.columns, 1)
-    }
-    st.dataframe(
-        styled(frame),
-        hide_index=True,
-        height=min(36 * (len(frame) + 2) + 2, 460),
-        column_config=config,
-        alt="The history, with attention, gradient importance and leave-one-out effect",
+def csv(frame: pd.DataFrame) -> str:
+    """The table as CSV, numbers in full; times in seconds."""
+    names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
+    columns: list[Any] = list(frame.columns)
+    plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
+    return frame.set_axis(plain, axis=1).to_csv(index=False)
+
+
+def show_history(frame: pd.DataFrame, file_name: str) -> None:
+    """The table in the order chosen, with what its columns mean and do not mean."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        by = st.selectbox(
+            "Order",
+            list(orders(frame)),
+            key="order",
+            bind="query-params",
+            width=230,
+            help=words.ORDER,
+        )
+        with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
+            for measure, text in HELPS.items():
+                st.markdown(f"**{measure}.** {text}")
+        downloads.button("CSV", lambda: csv(frame), file_name, downloads.CSV)
+    rows = ordered(frame, by)
+    columns = [[Cell(str(value)) for value in rows[POSITION]]]
+    columns.append([Cell(title, hover=title) for title in rows[TITLE]])
+    heads = [Head("#", words.POSITION), Head("Item", kind="title")]
+    if AGO in frame.columns:
+        columns.append([Cell(words.ago(value)) for value in rows[AGO]])
+        heads.append(Head("Ago", words.AGO))
+    groups = [("", len(heads))]
+    for label in filter(None, frame.columns.get_level_values(0).unique()):
+        groups.append((label, len(MEASURES)))
+        for place, measure in enumerate(MEASURES):
+            columns.append(measured(rows[label, measure], sign=measure == MEASURES[-1]))
+            heads.append(Head(measure, HELPS[measure], starts_group=place == 0))
+    show_table(
+        "The history, with attention, gradient importance and leave-one-out effect",
+        heads,
+        list(zip(*columns, strict=True)),
+        groups=groups,
     )
-    with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
-        for measure, text in helps.items():
-            st.markdown(f"**{measure}.** {text}")

@@ -2,11 +2,35 @@
 
 import streamlit as st
 import torch
+from streamlit.navigation.page import Page
 
+from workbench.app import table
 from workbench.app.failures import told
-from workbench.app.pages import inspect
+from workbench.app.pages import inspect, what_if
 
-PAGES = (st.Page(inspect.page, title="Inspect", default=True),)
+INSPECT = st.Page(inspect.page, title="Inspect", url_path="inspect")
+
+
+def start() -> None:
+    """The root of the app leads to Inspect, with what its address says."""
+    st.switch_page(
+        INSPECT, query_params={key: st.query_params.get_all(key) for key in st.query_params}
+    )
+
+
+PAGES = (
+    st.Page(start, title="Start", default=True, visibility="hidden"),
+    INSPECT,
+    st.Page(what_if.page, title="What if", url_path="what-if"),
+)
+
+
+# what pages share; each binds it to the address, which a click on another page's name clears
+CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
+
+
+# what pages share; a click on another page's name clears it from the address
+CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
 
 
 def main() -> None:
@@ -14,6 +38,24 @@ def main() -> None:
     # a pass over one history is too small to share between threads; sessions share the cores
     torch.set_num_threads(1)
     st.set_page_config(page_title="Attention workbench", layout="wide")
-    chosen = st.navigation(list(PAGES), position="top" if len(PAGES) > 1 else "hidden")
-    with told("This page"):
-        chosen.run()
+    chosen = st.navigation(list(PAGES), position="top")
+    st.html(table.STYLE)
+    _carry(chosen)
+    try:
+        with told("This page"):
+            chosen.run()
+    finally:
+        st.session_state["carried"] = {k: v for k, v in _address().items() if k in CARRIED}
+
+
+def _address() -> dict[str, list[str]]:
+    return {key: st.query_params.get_all(key) for key in st.query_params}
+
+
+def _carry(chosen: Page) -> None:
+    """Take what was chosen along to another page, where its address does not say otherwise."""
+    before = st.session_state.setdefault("path", chosen.url_path)
+    st.session_state["path"] = chosen.url_path
+    missing = st.session_state.get("carried", {}).keys() - st.query_params.keys()
+    if before != chosen.url_path and missing:
+        st.switch_page(chosen, query_params={**st.session_state["carried"], **_address()})

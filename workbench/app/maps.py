@@ -91,7 +91,14 @@ def large_map(
     top = ceiling(matrix, start, fixed=fixed)
     order = labels[start:]
     y_axis = alt.Axis(labelLimit=140, labelFontSize=10, title=None, ticks=False, labelFlush=False)
-    x_axis = alt.Axis(labelLimit=140, labelFontSize=10, title=None, ticks=False, labelAngle=-90)
+    x_axis = alt.Axis(
+        labelLimit=140,
+        labelFontSize=10,
+        title=None,
+        ticks=False,
+        labelAngle=-90,
+        labelOverlap=False,
+    )
     x, y = alt.X("key:N", sort=order, axis=x_axis), alt.Y("query:N", sort=order, axis=y_axis)
     base = alt.Chart(frame).encode(x=x, y=y)
     heat = base.mark_rect().encode(

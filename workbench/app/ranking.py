@@ -1,17 +1,15 @@
 """What a model ranks first, and where the held-out item is."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
-from pandas.io.formats.style import Styler
 
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.shown import Shown
+from workbench.app.table import Cell, Head, show_table
 
-MARK = "background-color: rgba(0, 158, 115, 0.3); font-weight: bold"
 K = 10
+HEADS = (Head("Rank"), Head("Item", kind="title"), Head("Score"), Head("Note", kind="text"))
 
 
 def ranking_frame(data: SequenceData, shown: Shown, held_out: int) -> pd.DataFrame:
@@ -27,12 +25,13 @@ def ranking_frame(data: SequenceData, shown: Shown, held_out: int) -> pd.DataFra
             "Rank": ranks,
             "Item": [data.title(item) for item in items],
             "Score": [float(found.scores[item]) for item in items],
-            "Note": [_note(item, held_out, found.target, history) for item in items],
+            "Note": [note(item, held_out, found.target, history) for item in items],
         }
     )
 
 
-def _note(item: int, held_out: int, target: int, history: set[int]) -> str:
+def note(item: int, held_out: int, target: int, history: set[int]) -> str:
+    """What an item is beside an item: held-out, target, seen."""
     notes = {
         "held-out": item == held_out,
         "target": item == target != held_out,
@@ -41,27 +40,13 @@ def _note(item: int, held_out: int, target: int, history: set[int]) -> str:
     return ", ".join(note for note, holds in notes.items() if holds)
 
 
-def styled(frame: pd.DataFrame) -> Styler:
-    """The row of the held-out item marked."""
-
-    def mark(row: pd.Series) -> list[str]:
-        return [MARK if str(row["Note"]).startswith("held-out") else ""] * len(row)
-
-    formats: dict[Any, Any] = {"Score": words.numbers([1.0])}
-    return frame.style.format(formats).apply(mark, axis=1)
-
-
-def show_ranking(data: SequenceData, shown: Shown, held_out: int) -> None:
-    """The table and the held-out item's rank in a sentence."""
+def show_ranking(frame: pd.DataFrame, shown: Shown, held_out: int) -> None:
+    """The table, and the held-out item's rank in a sentence."""
     rank, n_items = shown.found.rank(held_out), len(shown.found.scores) - 1
     st.markdown(f"**{shown.label}**: held-out item at rank {rank:,} of {n_items:,}")
-    st.dataframe(
-        styled(ranking_frame(data, shown, held_out)),
-        hide_index=True,
-        height="content",
-        column_config={
-            name: st.column_config.Column(width=width)
-            for name, width in (("Rank", 48), ("Item", 176), ("Score", 60), ("Note", 94))
-        },
-        alt=f"The items {shown.label} ranks first",
-    )
+    rows = [
+        [Cell(f"{rank:,}"), Cell(title, title), Cell(words.decimal(score)), Cell(notes)]
+        for rank, title, score, notes in frame.itertuples(index=False)
+    ]
+    marked = [n for n, notes in enumerate(frame["Note"]) if notes.startswith("held-out")]
+    show_table(f"The items {shown.label} ranks first", HEADS, rows, marked=marked)

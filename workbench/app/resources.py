@@ -1,11 +1,14 @@
 """Data and models, loaded once and shared between sessions."""
 
 import threading
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pandas as pd
 import streamlit as st
+import torch
 
 from models import Recommender
 from workbench import SequenceData, load_data, load_model
@@ -13,6 +16,9 @@ from workbench.batches import make_batch
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.inspection import Inspection, inspect_case
 from workbench.lookup import held_out_case
+from workbench.scenario import Scenario
+from workbench.survey import survey
+from workbench.what_if import Prediction, predict
 
 Target = int | Literal["top"]
 
@@ -73,3 +79,28 @@ def _inspection(
     case = held_out_case(found, user, _shared.model.config.max_length)
     with _shared.lock:
         return inspect_case(_shared.model, make_batch(found, case), target)
+
+
+def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
+    """`survey` of a data set, begun at the first call and worked at beside the pages."""
+    return _surveyed(shared.source, shared.stamp, source)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _surveyed(model: str, stamp: str, source: str) -> Future[pd.DataFrame]:
+    # with a model of its own, so that no page waits for its lock
+    return _worker().submit(survey, load_model(model), data(source))
+
+
+@st.cache_resource(show_spinner=False)
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "survey", initializer=lambda: torch.set_num_threads(1))
+
+
+def prediction(
+    shared: Shared, scenario: Scenario, layer: int | None, head: int | None
+) -> Prediction:
+    """`predict`, edited in one layer or head (from 0), or in all where None."""
+    layers, heads = (None if one is None else [one] for one in (layer, head))
+    with shared.lock:
+        return predict(shared.model, scenario, layers=layers, heads=heads)

@@ -32,6 +32,55 @@ SCALE = (
     "items to look at has large weights by necessity. Calibrated weights are close to each other, "
     "so that they look flat from 0 to 1."
 )
+ORDER = "By what the rows are ordered: time, or the highest of a measure first."
+POSITION = "Position in the history, from 1, the oldest item."
+AGO = "Time from the item to the held-out one."
+TARGET = (
+    "The item whose score is explained: what the user really chose next, what the model ranks "
+    "first, or any other."
+)
+LISTS = (
+    "Users worth looking at. Agreement: Kendall's tau-b of attention (mean of layers and heads) "
+    "and saliency for the held-out item. Flip: another item comes first once the largest weight "
+    "of the prediction row is removed in every layer and head; the greatest change of the scores "
+    "first. One user shows what can happen, not what usually does."
+)
+TOP_TEN = (
+    "Every item is ranked; items already seen are not removed. Scores are the model's own, without "
+    "unit: compare within one model."
+)
+EDITS = (
+    "What is changed, one after the other; positions count from 1, the oldest item, in the history "
+    "as the edits before have left it. It can be typed, copied and shared."
+)
+MUTE = (
+    "The prediction row gives the item no weight, and the others are renormalised; the item stays "
+    "in the history."
+)
+LARGEST = (
+    "The largest weight of the prediction row is removed in each head, and the others are "
+    "renormalised; once more removes the next."
+)
+PLACE = (
+    "Attention is edited at the prediction row, before it multiplies the values. The last weight "
+    "of a row always stays."
+)
+WAS = "Its position before the edits."
+MEAN_WEIGHT = (
+    "Weight the prediction row gives to the item, mean of layers and heads; two columns share no "
+    "scale of bars."
+)
+WHAT_IF = (
+    "The whole model runs again on the edited history. A large move says that the prediction "
+    "depends on what was edited; it does not say that attention explains it. Removing weights can "
+    "leave the model with inputs it never learned from. Where a history is longer than the model "
+    "sees, an item removed lets an older one in."
+)
+NO_EDITS = "Nothing is edited yet: choose an item and what becomes of it, or edit the attention."
+DIVERGENCE = (
+    "Jensen-Shannon divergence of the softmax of all scores before and after, in nats: 0 where "
+    "nothing changed, 0.69 at most."
+)
 MAPS = (
     "Each row is an item looking at itself and at those before it, in BERT4Rec at all of them; the "
     "prediction is made from the framed last row, in BERT4Rec that of the mask token after the "
@@ -41,6 +90,7 @@ MAPS = (
 MASK = "[mask]"
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
+MINUS = "\N{MINUS SIGN}"
 PERCENT = "\N{NO-BREAK SPACE}%"
 SPANS = (("y", 365.25 * 86400), ("mo", 30.44 * 86400), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
 
@@ -64,7 +114,7 @@ def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float],
         if math.isnan(value):
             return ""
         text = f"{value:{'+' if sign else ''}.{digits}f}"
-        return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+        return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
 
     return write
 

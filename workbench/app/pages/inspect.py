@@ -3,10 +3,10 @@
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, choices, maps, resources, words
+from workbench.app import cases, choices, downloads, maps, resources, words
 from workbench.app.failures import told
-from workbench.app.history import show_history
-from workbench.app.ranking import show_ranking
+from workbench.app.history import history_frame, show_history
+from workbench.app.ranking import ranking_frame, show_ranking
 from workbench.app.resources import Shared
 from workbench.app.shown import Shown, View
 from workbench.attribution import Method
@@ -21,13 +21,11 @@ def page() -> None:
         source, data = choices.choose_data()
         names = choices.choose_models()
         method = choices.choose_method()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        user_id = cases.choose_user(data)
-        kind = cases.choose_target()
+    models = choices.open_models(names, source, data)
+    user_id, kind = cases.choose_case(data, source, models)
     user = find_user(data, user_id)
     target = cases.choose_item(data, user, kind)
-    models = choices.open_models(names, source, data)
-    st.markdown(_facts(data, user, models))
+    st.markdown(facts(data, user, models))
 
     shown = []
     for slot, (column, (label, shared)) in enumerate(
@@ -40,20 +38,22 @@ def page() -> None:
             shown.append(_head(label, view, method, found, data.title(found.target)))
     if not shown:
         return
+    who = str(data.user_ids[user])
     with told("The history"):
         st.subheader("History")
-        show_history(data, user, shown)
+        show_history(history_frame(data, user, shown), f"history-{who}.csv")
     with told("The top ten"):
-        st.subheader("Top 10", help="Every item is ranked; items already seen are not removed.")
+        st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with column:
-                show_ranking(data, one, int(data.history(user)[-1]))
+                _ranking(data, one, int(data.history(user)[-1]), who)
     with told("The maps"):
         st.subheader("Layers and heads")
-        _maps(data, len(data.history(user)) - 1, shown)
+        _maps(data, len(data.history(user)) - 1, shown, who)
 
 
-def _facts(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
+def facts(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
+    """Who the user is, in a sentence."""
     history = data.history(user)
     n = len(history) - 1
     seen = max((shared.model.config.max_length for shared in models.values()), default=n)
@@ -77,24 +77,54 @@ def _head(label: str, view: View, method: Method, found: Inspection, target: str
     return shown
 
 
-def _maps(data: SequenceData, n: int, shown: list[Shown]) -> None:
+def _ranking(data: SequenceData, shown: Shown, held_out: int, who: str) -> None:
+    frame = ranking_frame(data, shown, held_out)
+    show_ranking(frame, shown, held_out)
+    name = f"top-{shown.label}-{who}.csv"
+    downloads.button("CSV", lambda: frame.to_csv(index=False), name, downloads.CSV)
+
+
+def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
     """For each model all maps small, and one opened; n: items of the history, seen or not."""
     fixed, last = choices.choose_scale(max(len(one.found.items) for one in shown))
-    for one in shown:
+    alone = len(shown) == 1
+    for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
         titles = [data.title(int(item)) for item in one.found.items]
         first = n - len(titles) + 1
         titles += [words.MASK] * (len(one.matrix) - len(titles))
-        st.markdown(f"**{one.label}**, opened: {one.view.name}")
-        small, large = st.columns([1, 2], gap="medium")
-        opened = one.view.layer, one.view.head
-        small.altair_chart(
-            maps.small_maps(one.found.weights[one.view.stage], opened, fixed=fixed),
-            width="content",
-            alt=f"Attention maps of every layer and head of {one.label}",
-        )
-        large.altair_chart(
-            maps.large_map(one.matrix, titles, first, last, fixed=fixed),
-            width="stretch",
-            alt=f"Attention map of {one.label}, {one.view.name}",
-        )
+        with column:
+            st.markdown(f"**{one.label}**, opened: {one.view.name}")
+            small, large = st.columns([1, 2], gap="medium") if alone else (column, column)
+            small.altair_chart(
+                maps.small_maps(
+                    one.found.weights[one.view.stage], (one.view.layer, one.view.head), fixed=fixed
+                ),
+                width="content",
+                alt=f"Attention maps of every layer and head of {one.label}",
+            )
+            large.altair_chart(
+                maps.large_map(one.matrix, titles, first, last, fixed=fixed),
+                width="stretch",
+                alt=f"Attention map of {one.label}, {one.view.name}",
+            )
+            with st.container(horizontal=True):
+                _save_maps(one, titles, first, last, fixed, who)
     st.caption(words.MAPS)
+
+
+def _save_maps(
+    shown: Shown, titles: list[str], first: int, last: int, fixed: bool, who: str
+) -> None:
+    name = f"maps-{shown.label}-{who}"
+
+    def picture(kind: str) -> bytes:
+        return downloads.picture(shown, titles, first, last, fixed=fixed, kind=kind)
+
+    def table() -> str:
+        names = [f"{n}. {title}" for n, title in enumerate(titles, first)]
+        cells = maps.cells(shown.matrix, names, names, 0)
+        return cells[["row", "column", "weight", "rank"]].to_csv(index=False)
+
+    downloads.button("CSV", table, f"{name}.csv", downloads.CSV)
+    downloads.button("PNG", lambda: picture("png"), f"{name}.png", downloads.PNG)
+    downloads.button("SVG", lambda: picture("svg"), f"{name}.svg", downloads.SVG)

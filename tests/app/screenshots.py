@@ -1,0 +1,59 @@
+"""Pictures of every page, light and dark, wide and narrow: `python -m tests.app.screenshots`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from tests.app.browser import LOADED, chromium, served, watched
+
+WIDTHS = {"wide": 1280, "narrow": 400}
+ADDRESSES = {  # what is shown of a page, where its bare address is not enough
+    "what-if": "?edits=remove:3,mute:30,largest",
+}
+
+
+def main() -> None:
+    """Write PAGE-SCHEME-WIDTH.png for each."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("reports/screenshots"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    with served() as (address, _), chromium() as browser:
+        for path in _paths(browser, address):
+            for scheme in ("light", "dark"):
+                for name, width in WIDTHS.items():
+                    file = out / f"{path}-{scheme}-{name}.png"
+                    page = watched(
+                        browser.new_page(
+                            viewport={"width": width, "height": 900}, color_scheme=scheme
+                        )
+                    )
+                    page.goto(f"{address}/{path}{ADDRESSES.get(path, '')}")
+                    page.locator(f"{LOADED} [data-testid=stHeading]").first.wait_for()
+                    page.wait_for_timeout(3_000)
+                    page.locator(LOADED).wait_for()
+                    _whole(page, width)
+                    page.screenshot(path=file)
+                    print(file, *page.errors, *page.left)
+                    page.close()
+
+
+def _paths(browser: Any, address: str) -> list[str]:
+    """Where the pages are, as the bar at the top links to them."""
+    page = watched(browser.new_page(viewport={"width": 1280, "height": 900}))
+    page.goto(address)
+    page.locator("a[data-testid=stTopNavLink]").first.wait_for()
+    links = page.locator("a[data-testid=stTopNavLink]").evaluate_all("all => all.map(a => a.href)")
+    page.close()
+    return [link.removeprefix(f"{address}/").partition("?")[0] for link in links]
+
+
+def _whole(page: Any, width: int) -> None:
+    """Make the window as high as what it scrolls over."""
+    high = page.locator("[data-testid=stMain]").evaluate("e => e.scrollHeight")
+    page.set_viewport_size({"width": width, "height": min(int(high) + 80, 8_000)})
+    page.wait_for_timeout(1_000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""What a page run by AppTest shows."""
+
+from html.parser import HTMLParser
+
+from streamlit.testing.v1 import AppTest
+
+
+class Table(HTMLParser):
+    """The text of the cells of one HTML table: `label`, `heads` of its last head row, `rows`."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.label = ""
+        self.lines: list[tuple[str, list[str]]] = []
+        self.hovers: list[str] = []
+        self.feed(html)
+        body = [line for kind, line in self.lines if kind == "td"]
+        self.heads = [line for kind, line in self.lines if kind == "th"][-1]
+        self.rows = body
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.label = found.get("aria-label", self.label)
+        if tag == "tr":
+            self.lines.append(("td", []))
+        elif tag in ("td", "th"):
+            self.lines[-1] = tag, [*self.lines[-1][1], ""]
+            self.hovers.append(found.get("title", ""))
+
+    def handle_data(self, data):
+        if self.lines and self.lines[-1][1]:
+            self.lines[-1][1][-1] += data
+
+    def column(self, place: int) -> list[str]:
+        return [row[place] for row in self.rows]
+
+
+def tables(page: AppTest) -> list[Table]:
+    """The tables of a page, from the top."""
+    bodies = [part.proto.body for part in page.get("html")]
+    return [Table(body) for body in bodies if "<table>" in body]
+
+
+def sentences(page: AppTest) -> list[str]:
+    """The errors shown; that none of them is a traceback is checked."""
+    assert not page.exception
+    found = [error.value for error in page.error]
+    assert not any("Traceback" in text or "\n" in text for text in found)
+    return found
+
+
+def metrics(page: AppTest, label: str) -> list[str]:
+    return [metric.value for metric in page.metric if metric.label == label]
+
+
+def captions(page: AppTest) -> list[str]:
+    return [caption.value for caption in page.caption]
+
+
+def press(page: AppTest, label: str) -> None:
+    """Press the button of that label and run the page."""
+    next(button for button in page.button if button.label == label).click().run()

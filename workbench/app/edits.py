@@ -1,0 +1,147 @@
+"""Choosing edits of a history and of its attention; the address holds them as text."""
+
+import streamlit as st
+
+from workbench import SequenceData
+from workbench.app import cases, words
+from workbench.app.failures import told
+from workbench.app.resources import Shared
+from workbench.scenario import EXAMPLES, Change, Scenario, apply_all, read_changes, write_changes
+
+Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
+KEY = "edits"
+EVERYWHERE = "Every layer and head"
+
+
+def choose_scenario(
+    data: SequenceData, user: int, source: str, models: dict[str, Shared]
+) -> tuple[Scenario, list[Change], Place]:
+    """The history as the edits of the address leave it, these edits, and where attention is edited.
+
+    Raises WorkbenchError, below the field that holds them, for edits that cannot be read or made.
+    """
+    owner = source, user
+    if st.session_state.get("edited", owner) != owner:
+        st.session_state[KEY] = ""  # edits mean the history of one user
+    st.session_state["edited"] = owner
+    buttons = st.container()
+    text = st.text_input(
+        "Edits, in order", key=KEY, placeholder=EXAMPLES, help=words.EDITS, bind="query-params"
+    )
+    changes = read_changes(data, str(text))
+    scenario = apply_all(Scenario.of(data, user), changes)
+    with buttons:
+        _history_buttons(data, scenario, changes)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            place = _choose_place(models)
+            _attention_buttons(data, scenario, changes)
+    return scenario, changes, place
+
+
+def _write(data: SequenceData, changes: list[Change]) -> None:
+    st.session_state[KEY] = write_changes(data, changes)
+
+
+class Adding:
+    """Buttons that add an edit to those made."""
+
+    def __init__(self, data: SequenceData, changes: list[Change]) -> None:
+        self.data, self.changes = data, changes
+
+    def __call__(
+        self, label: str, icon: str, change: Change, *, off: bool = False, tip: str | None = None
+    ) -> None:
+        """A button, greyed out where the edit cannot be made."""
+        st.button(
+            label,
+            icon=f":material/{icon}:",
+            on_click=_write,
+            args=[self.data, [*self.changes, change]],
+            disabled=off,
+            help=tip,
+        )
+
+
+def _history_buttons(data: SequenceData, scenario: Scenario, changes: list[Change]) -> None:
+    n, button = len(scenario.entries), Adding(data, changes)
+    if st.session_state.get("at", n) > n:
+        st.session_state["at"] = n
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        at = int(
+            st.selectbox(
+                "Item of the history",
+                range(n, 0, -1),
+                format_func=lambda at: f"{at}. {cases.name(data, scenario.entries[at - 1].item)}",
+                key="at",
+                width=300,
+            )
+            or n
+        )
+        button("Remove", "delete", Change("remove", at), off=n == 1)
+        button("Earlier", "arrow_downward", Change("move", at, at - 1), off=at == 1)
+        button("Later", "arrow_upward", Change("move", at, at + 1), off=at == n)
+        with st.popover("Replace or add", icon=":material/add:"), told("The search"):
+            item = cases.search_item(data, "other_words", "other")
+            with st.container(horizontal=True):
+                button(f"Put in place of {at}", "swap_horiz", Change("replace", at, item))
+                button(f"Add before {at}", "add", Change("insert", at, item))
+                button("Add as the latest", "add", Change("insert", n + 1, item))
+        muted = scenario.entries[at - 1].muted
+        button("Remove its weight", "visibility_off", Change("mute", at), off=muted, tip=words.MUTE)
+
+
+def _attention_buttons(data: SequenceData, scenario: Scenario, changes: list[Change]) -> None:
+    button = Adding(data, changes)
+    button("Remove the largest weight", "vertical_align_top", Change("largest"), tip=words.LARGEST)
+    uniform = scenario.uniform
+    button("Uniform attention", "horizontal_rule", Change("uniform"), off=uniform)
+    for label, icon, left in (("Undo", "undo", changes[:-1]), ("Start over", "restart_alt", [])):
+        st.button(
+            label,
+            icon=f":material/{icon}:",
+            on_click=_write,
+            args=[data, left],
+            disabled=not changes,
+            type="primary" if label == "Undo" else "secondary",
+        )
+
+
+def _choose_place(models: dict[str, Shared]) -> Place:
+    """Among the layers and heads that all models have."""
+    configs = [shared.model.config for shared in models.values()]
+    places: dict[str, Place] = {EVERYWHERE: (None, None)}
+    for layer in range(min(config.n_layers for config in configs)):
+        places[f"Layer {layer + 1}"] = (layer, None)
+        for head in range(min(config.n_heads for config in configs)):
+            places[f"Layer {layer + 1}, head {head + 1}"] = (layer, head)
+    chosen = st.selectbox(
+        "Attention is edited in",
+        list(places),
+        key="place",
+        bind="query-params",
+        width=200,
+        help=words.PLACE,
+    )
+    return places[str(chosen)]
+
+
+def told_in_words(data: SequenceData, user: int, changes: list[Change]) -> list[str]:
+    """What each edit does, a line each."""
+    said, scenario = [], Scenario.of(data, user)
+    for change in changes:
+        at = max(change.at, 1)
+        here = scenario.entries[min(at, len(scenario.entries)) - 1].item
+        old, new = data.title(here), data.title(change.to) if change.to <= data.n_items else ""
+        said.append(
+            {
+                "remove": f"{at}. {old} removed",
+                "replace": f"{at}. {old} replaced by {new}",
+                "insert": f"{new} added as {at}.",
+                "move": f"{at}. {old} moved to {change.to}.",
+                "mute": f"weight of {at}. {old} removed",
+                "largest": "largest weight removed",
+                "uniform": "attention made uniform",
+            }[change.kind]
+        )
+        scenario = scenario.apply(change)
+    return said

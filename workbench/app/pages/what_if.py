@@ -1,0 +1,171 @@
+"""What if: edit the history or the attention to it, and see what the prediction makes of it."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from workbench import SequenceData
+from workbench.app import cases, choices, downloads, edits, resources, words
+from workbench.app.failures import told
+from workbench.app.history import measured
+from workbench.app.pages.inspect import facts
+from workbench.app.ranking import note
+from workbench.app.table import Cell, Head, show_table
+from workbench.lookup import find_user
+from workbench.scenario import Scenario
+from workbench.what_if import Prediction, divergence, moves
+
+HEADS = (
+    Head("Rank", "Rank after the edits"),
+    Head("Item", kind="title"),
+    Head("Was", "Rank before the edits"),
+    Head("Score", "Score after the edits"),
+    Head("Change", "Score after minus score before"),
+    Head("Note", kind="text"),
+)
+
+
+def page() -> None:
+    """Choices and edits, then each model's prediction before and after, and the history."""
+    st.header("What if the history were another?")
+    with st.sidebar:
+        source, data = choices.choose_data()
+        names = choices.choose_models()
+    models = choices.open_models(names, source, data)
+    user_id, kind = cases.choose_case(data, source, models)
+    user = find_user(data, user_id)
+    target = cases.choose_item(data, user, kind)
+    st.markdown(facts(data, user, models))
+    if not models:
+        return
+    scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
+    said = edits.told_in_words(data, user, changes)
+    st.markdown(" **→** ".join(map(words.literal, said)) or words.NO_EDITS)
+
+    shown = {}
+    columns = st.columns(len(models), gap="large")
+    for column, (label, shared) in zip(columns, models.items(), strict=True):
+        with column, told(label):
+            st.subheader(label)
+            before = resources.prediction(shared, Scenario.of(data, user), layer, head)
+            after = resources.prediction(shared, scenario, layer, head)
+            explained = before.top(1)[0] if target == "top" else target
+            held_out = int(data.history(user)[-1])
+            _outcome(data, label, before, after, explained)
+            frame = moves_frame(data, before, after, explained, held_out)
+            _moves(label, frame, f"what-if-{label}-{user_id}.csv")
+            shown[label] = before, after
+    if shown:
+        with told("The history"):
+            st.subheader("History, and the weight of each item")
+            _history(weights_frame(data, scenario, shown), f"what-if-history-{user_id}.csv")
+        st.caption(words.WHAT_IF)
+
+
+def _outcome(
+    data: SequenceData, label: str, before: Prediction, after: Prediction, target: int
+) -> None:
+    """The target's rank and score, and how far the scores moved."""
+    was, now = before.rank(target), after.rank(target)
+    change = float(after.scores[target] - before.scores[target])
+    with st.container(horizontal=True):
+        st.metric(
+            "Rank of the target",
+            f"{now:,}",
+            f"{was - now:+,} from {was:,}",
+            delta_color="off" if was == now else "normal",
+            delta_arrow="off" if was == now else "auto",
+        )
+        st.metric(
+            "Its score",
+            words.decimal(float(after.scores[target])),
+            f"{change:+.2f}",
+            delta_color="off" if not change else "normal",
+            delta_arrow="off" if not change else "auto",
+        )
+        st.metric("Divergence", f"{divergence(before, after):.2g}", help=words.DIVERGENCE)
+    st.caption(f"Target: {words.literal(data.title(target))}.")
+
+
+def moves_frame(
+    data: SequenceData, before: Prediction, after: Prediction, target: int, held_out: int
+) -> pd.DataFrame:
+    """The ten best before and after, the target and the held-out item, with titles and notes."""
+    frame = moves(before, after, [target, held_out])
+    seen = set(after.items.tolist())
+    return frame.assign(
+        title=[data.title(item) for item in frame["item"]],
+        note=[note(item, held_out, target, seen) for item in frame["item"]],
+        item=[str(data.item_ids[item]) for item in frame["item"]],
+    )
+
+
+def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
+    rows = []
+    row: Any
+    for row in frame.itertuples():
+        up = row.rank_before - row.rank_after
+        mark = "\N{BLACK UP-POINTING TRIANGLE} " if up > 0 else "\N{BLACK DOWN-POINTING TRIANGLE} "
+        change = words.decimal(row.score_after - row.score_before, sign=True)
+        rows.append(
+            [
+                Cell(f"{row.rank_after:,}"),
+                Cell(row.title, row.title),
+                Cell(f"{mark if up else ''}{row.rank_before:,}"),
+                Cell(words.decimal(row.score_after)),
+                Cell(change),
+                Cell(row.note),
+            ]
+        )
+    marked = [n for n, text in enumerate(frame["note"]) if text.startswith("held-out")]
+    show_table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
+    downloads.button("CSV", lambda: frame.to_csv(index=False), file_name, downloads.CSV)
+
+
+def weights_frame(
+    data: SequenceData, scenario: Scenario, shown: dict[str, tuple[Prediction, Prediction]]
+) -> pd.DataFrame:
+    """A row per item of the edited history that a model sees, latest first.
+
+    Columns: position, title, was (its place before, NaN where added), and for each model the
+    weight of the item, mean of layers and heads, before and after; NaN where it is not seen.
+    """
+    n = len(scenario.entries)
+    seen = max(len(after.items) for _, after in shown.values())
+    entries = scenario.entries[n - seen :]
+    columns: dict[str, Any] = {
+        "position": range(n - seen + 1, n + 1),
+        "title": [data.title(entry.item) for entry in entries],
+        "was": [np.nan if entry.place is None else entry.place for entry in entries],
+    }
+    for label, (before, after) in shown.items():
+        old, new = (one.weights.mean((0, 1)).tolist() for one in (before, after))
+        last = len(data.history(scenario.user)) - 1
+        places = dict(zip(range(last - len(old) + 1, last + 1), old, strict=True))
+        columns[f"{label} before"] = [places.get(entry.place or 0, np.nan) for entry in entries]
+        columns[f"{label} after"] = [np.nan] * (seen - len(new)) + new
+    return pd.DataFrame(columns).iloc[::-1].reset_index(drop=True)
+
+
+def _history(frame: pd.DataFrame, file_name: str) -> None:
+    labels = [name.removesuffix(" after") for name in frame.columns if name.endswith(" after")]
+    heads = [Head("#", words.POSITION), Head("Item", kind="title"), Head("Was", words.WAS)]
+    was = ["added" if np.isnan(place) else f"{place:.0f}" for place in frame["was"]]
+    columns = [
+        [Cell(str(position)) for position in frame["position"]],
+        [Cell(title, title) for title in frame["title"]],
+        [Cell(text, strong=text == "added") for text in was],
+    ]
+    for label in labels:
+        for when in ("before", "after"):
+            heads.append(Head(f"Weight {when}", words.MEAN_WEIGHT, starts_group=when == "before"))
+            columns.append(measured(frame[f"{label} {when}"], sign=False))
+    show_table(
+        "The edited history, and the weight each model gives its items",
+        heads,
+        list(zip(*columns, strict=True)),
+        groups=[("", 3), *((label, 2) for label in labels)],
+    )
+    downloads.button("CSV", lambda: frame.to_csv(index=False), file_name, downloads.CSV)

@@ -1,0 +1,101 @@
+"""Tables as HTML: bars in cells, long titles cut with the whole on hover, heads that stay."""
+
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import Literal, NamedTuple
+
+import streamlit as st
+
+RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
+MARK = "0, 158, 115"  # its green
+STYLE = f"""<style>
+.aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
+  border-radius: .5rem; }}
+.aw table {{ border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem;
+  font-variant-numeric: tabular-nums; margin: 0; }}
+.aw th, .aw td {{ padding: .28rem .4rem; white-space: nowrap; text-align: right; border: 0;
+  border-bottom: 1px solid rgba(128, 128, 128, .18); }}
+.aw thead th {{ position: sticky; top: 0; z-index: 1; font-weight: 600;
+  background: var(--st-secondary-background-color, Canvas); }}
+.aw thead tr + tr th {{ top: 1.9rem; }}
+.aw thead th[title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
+.aw .x {{ text-align: left; }}
+.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 5.5rem; overflow: hidden;
+  text-overflow: ellipsis; }}
+.aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); }}
+.aw .s {{ border-left: 2px solid rgba(128, 128, 128, .3); }}
+.aw .b {{ font-weight: 700; }}
+.aw tr.m td {{ background-color: rgba({MARK}, .25); font-weight: 700; }}
+</style>"""
+
+
+class Cell(NamedTuple):
+    """hover: the whole of what is cut. bar: -1 to 1, vermilion where negative."""
+
+    text: str
+    hover: str = ""
+    bar: float = 0.0
+    strong: bool = False
+
+
+class Head(NamedTuple):
+    """The head of a column. Titles take what room the others leave, and are cut."""
+
+    name: str
+    help: str = ""
+    kind: Literal["number", "text", "title"] = "number"
+    starts_group: bool = False
+
+
+def show_table(
+    label: str,
+    heads: Sequence[Head],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    groups: Sequence[tuple[str, int]] = (),
+    marked: Collection[int] = (),
+) -> None:
+    """A table; label: what it holds, for screen readers. groups: names over so many columns.
+
+    marked: the rows in green.
+    """
+    over = "".join(
+        f'<th colspan="{span}" class="{"g" if name else ""}">{escape(name)}</th>'
+        for name, span in groups
+    )
+    lines = [f"<tr>{over}</tr>"] if groups else []
+    lines.append("<tr>" + "".join(_head(head) for head in heads) + "</tr>")
+    body = [
+        f'<tr class="{"m" if number in marked else ""}">'
+        + "".join(_cell(head, cell) for head, cell in zip(heads, row, strict=True))
+        + "</tr>"
+        for number, row in enumerate(rows)
+    ]
+    st.html(
+        f'<div class="aw" role="region" aria-label="{escape(label)}" tabindex="0">'
+        f"<table><thead>{''.join(lines)}</thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _classes(head: Head, strong: bool = False) -> str:
+    named = {"t": head.kind == "title", "x": head.kind == "text", "s": head.starts_group}
+    classes = " ".join(name for name, holds in (named | {"b": strong}).items() if holds)
+    return f' class="{classes}"' if classes else ""
+
+
+def _head(head: Head) -> str:
+    title = f' title="{escape(head.help)}"' if head.help else ""
+    return f'<th scope="col"{_classes(head)}{title}>{escape(head.name)}</th>'
+
+
+def _cell(head: Head, cell: Cell) -> str:
+    title = f' title="{escape(cell.hover)}"' if cell.hover else ""
+    bar = ""
+    if cell.bar:
+        colour, end = LOWERS if cell.bar < 0 else RAISES, f"{100 * abs(cell.bar):.1f}%"
+        bar = (
+            f' style="background-image: linear-gradient(to right, rgba({colour}, .38) {end}, '
+            f'transparent {end})"'
+        )
+    return f"<td{_classes(head, cell.strong)}{title}{bar}>{escape(cell.text)}</td>"

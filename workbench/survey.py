@@ -1,0 +1,115 @@
+"""Every user measured in one vectorised pass, so that the telling ones can be listed."""
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+
+from workbench.attribution import attribute
+from workbench.batches import iterate
+from workbench.data.sequences import SequenceData
+from workbench.editing import edit_attention
+from workbench.edits import remove_largest
+from workbench.errors import WorkbenchError
+from workbench.evaluation import target_ranks
+from workbench.inspection import SHORTEST
+from workbench.lookup import users_with_case
+from workbench.recording import record_attention
+from workbench.splits import cases
+from workbench.statistics import jensen_shannon, kendall_tau_b
+
+MOST_USERS = 2_000  # beyond which users are drawn at random
+CUTOFF = 10  # ranks up to which a model counts as right
+
+Listing = Literal["disagree", "flip", "right", "wrong"]
+
+
+def drawn_users(data: SequenceData, most: int = MOST_USERS, seed: int = 0) -> np.ndarray:
+    """Indices of the users who have a test case, or of `most` of them drawn at random."""
+    able = users_with_case(data)
+    if len(able) <= most:
+        return able
+    return np.sort(np.random.default_rng(seed).choice(able, most, replace=False))
+
+
+def survey(
+    model: Any,
+    data: SequenceData,
+    users: np.ndarray | None = None,
+    *,
+    batch_size: int = 128,
+    progress: Callable[[int], object] | None = None,
+) -> pd.DataFrame:
+    """A row per user (by default `drawn_users`), about the prediction of the held-out item.
+
+    Columns: user (index); length, items before the held-out one; rank of the held-out item (1 is
+    best); tau, Kendall's tau-b between the prediction row's attention, its mean over layers and
+    heads, and the saliency of the same positions with attention held constant (NaN below three
+    items or where one side is constant); flips, whether another item comes first once the largest
+    weight of the prediction row is removed in every layer and head; divergence, Jensen-Shannon, of
+    the scores from those after that removal. `progress` is told the users done with each batch.
+
+    Raises WorkbenchError for a model of another catalogue.
+    """
+    if model.config.n_items != data.n_items:
+        raise WorkbenchError(
+            f"{model.config.name} knows {model.config.n_items:,} items and {data.name} has "
+            f"{data.n_items:,}; give the data it was trained on."
+        )
+    every = cases(data, "test", model.config.max_length)
+    every = every.take(
+        np.flatnonzero(np.isin(every.users, drawn_users(data) if users is None else users))
+    )
+    frames = []
+    for index, batch, targets in iterate(data, every, batch_size, order="length"):
+        with torch.no_grad():
+            before = model.scores(batch)  # [B, V]
+            with edit_attention(model, remove_largest):
+                after = model.scores(batch)
+        attention = record_attention(model, batch)["attention"].mean((1, 2))  # [B, L]
+        importance = attribute(model, batch, targets, "saliency", detach_attention=True).values
+        ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]
+        who = every.users[index]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "user": who,
+                    "length": data.lengths[who] - 1,
+                    "rank": target_ranks(before, batch, targets, remove_seen=False).numpy(),
+                    "tau": kendall_tau_b(attention.float(), importance.float(), ranked).numpy(),
+                    "flips": (before.argmax(-1) != after.argmax(-1)).numpy(),
+                    "divergence": jensen_shannon(before, after).double().numpy(),
+                }
+            )
+        )
+        if progress is not None:
+            progress(len(who))
+    return pd.concat(frames).sort_values("user", ignore_index=True)
+
+
+def listed(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
+    """The rows of a survey that a listing is about, the most telling first.
+
+    disagree: lowest tau. flip: another item first without the largest weight, greatest divergence.
+    right: held-out item among the first ten, best rank. wrong: the others, worst rank.
+    """
+    right = table["rank"] <= CUTOFF
+    if listing == "disagree":
+        return table.dropna(subset="tau").sort_values("tau", kind="stable")
+    if listing == "flip":
+        return table[table["flips"]].sort_values("divergence", ascending=False, kind="stable")
+    if listing == "right":
+        return table[right].sort_values("rank", kind="stable")
+    if listing == "wrong":
+        return table[~right].sort_values("rank", ascending=False, kind="stable")
+    raise WorkbenchError(f"no list {listing!r}; choose from {', '.join(get_args(Listing))}.")
+
+
+def ranked_apart(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """Users of two surveys, `rank_first` and `rank_second`, by how many times one is the other."""
+    both = first.merge(second, on="user", suffixes=("_first", "_second"))
+    first_rank, second_rank = (both[f"rank_{which}"].to_numpy() for which in ("first", "second"))
+    order = np.argsort(-np.abs(np.log(first_rank / second_rank)), kind="stable")
+    return both.iloc[order].reset_index(drop=True)

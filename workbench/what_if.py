@@ -1,0 +1,108 @@
+"""What a model predicts in a scenario, and what that changes about its ranking."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.editing import edit_attention
+from workbench.edits import Edit, remove_keys, remove_largest, uniform
+from workbench.errors import WorkbenchError
+from workbench.evaluation import rank_of
+from workbench.recording import record_attention
+from workbench.scenario import Scenario
+from workbench.statistics import jensen_shannon
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """items: [L], what the model sees. weights: [n_layers, H, L], the prediction row, as edited.
+
+    scores: [n_items + 1], -inf for padding.
+    """
+
+    items: Tensor
+    weights: Tensor
+    scores: Tensor
+
+    def rank(self, item: int) -> int:
+        """Rank of an item among all, 1 is best; seen items are not removed."""
+        return rank_of(self.scores, item)
+
+    def top(self, k: int = 10) -> list[int]:
+        """The k items of highest score, best first."""
+        return self.scores.topk(min(k, len(self.scores) - 1)).indices.tolist()
+
+
+def predict(
+    model: Any,
+    scenario: Scenario,
+    *,
+    layers: Sequence[int] | None = None,
+    heads: Sequence[int] | None = None,
+) -> Prediction:
+    """Run a model on the last `max_length` items of a scenario.
+
+    Attention is edited at the prediction row, in the layers and heads given (from 0), by default
+    all; in each of them the largest weight is its own. Weights are renormalised after each removal,
+    and a row that would lose its last item keeps it.
+
+    Raises WorkbenchError for an item, a layer or a head that the model does not have.
+    """
+    window = slice(-model.config.max_length, None)
+    entries = scenario.entries[window]
+    known = model.config.n_items
+    for entry in entries:
+        if not 1 <= entry.item <= known:
+            raise WorkbenchError(
+                f"{model.config.name} knows no item {entry.item}; choose from 1 to {known}."
+            )
+    device = next(model.parameters()).device
+    batch = Batch(
+        items=torch.tensor([[entry.item for entry in entries]]),
+        lengths=torch.tensor([len(entries)]),
+        times=None if scenario.times is None else torch.tensor([scenario.times[window]]),
+        users=torch.tensor([scenario.user]),
+    ).to(device)
+    muted = torch.tensor([entry.muted for entry in entries], device=device)
+    edits: list[Edit] = [uniform] * scenario.uniform
+    edits += [remove_keys(muted)] * bool(muted.any())
+    # one key is left at the least
+    edits += [remove_largest] * min(scenario.largest, int((~muted).sum()) - 1)
+    with torch.no_grad(), ExitStack() as stack:
+        for edit in edits:
+            stack.enter_context(edit_attention(model, edit, layers=layers, heads=heads))
+        weights = record_attention(model, batch)["attention"][0]
+        scores = model.scores(batch)[0]
+    return Prediction(batch.items[0].cpu(), weights.cpu(), scores.cpu())
+
+
+def moves(
+    before: Prediction, after: Prediction, also: Sequence[int] = (), k: int = 10
+) -> pd.DataFrame:
+    """The k best items before and the k best after, and others named, by their rank after.
+
+    Columns: item, rank_before, rank_after, score_before, score_after.
+    """
+    items = dict.fromkeys([*after.top(k), *before.top(k), *also])
+    rows = [
+        {
+            "item": item,
+            "rank_before": before.rank(item),
+            "rank_after": after.rank(item),
+            "score_before": float(before.scores[item]),
+            "score_after": float(after.scores[item]),
+        }
+        for item in items
+    ]
+    return pd.DataFrame(rows).sort_values("rank_after", kind="stable", ignore_index=True)
+
+
+def divergence(before: Prediction, after: Prediction) -> float:
+    """Jensen-Shannon divergence of the two score distributions, in nats, 0 to log 2."""
+    return float(jensen_shannon(before.scores[None], after.scores[None]))
