@@ -34,10 +34,14 @@ QUICK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run stands on; `notices` must be read first, `exclusions` are counted."""
+    """What a run stands on; `notices` must be read first, `exclusions` are counted.
+
+    `sources` says where each model was loaded from.
+    """
 
     data: SequenceData
     models: dict[str, Any]
+    sources: dict[str, str]
     users: np.ndarray
     notices: list[str]
     exclusions: list[str]
@@ -55,10 +59,10 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":
-        found = _load(models or NAMES, data, shipped=not models)
+        found, sources = _load(models or NAMES, data, shipped=not models)
         notices += _strangers(found, data)
     else:
-        found = _small(data, seed, cache)
+        found, sources = _small(data, seed, cache)
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
@@ -73,11 +77,15 @@ def read_inputs(
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, found, users, notices, exclusions)
+    return Inputs(data, found, sources, users, notices, exclusions)
 
 
-def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[str, Any]:
+def _load(
+    sources: Sequence[str], data: SequenceData, *, shipped: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Models and where each is from, both by name."""
     found: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for source in sources:
         model = load_model(source)
         if model.config.n_items != data.n_items:
@@ -91,8 +99,9 @@ def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[
                 f"{data.n_items:,}; {remedy}."
             )
         name = model.config.name
-        found[name if name not in found else f"{name} ({Path(source).name})"] = model
-    return found
+        name = name if name not in found else f"{name} ({Path(source).name})"
+        found[name], origins[name] = model, source
+    return found, origins
 
 
 def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
@@ -109,8 +118,8 @@ def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
     ]
 
 
-def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
-    """Small models of every kind trained on `data`, kept for the next run."""
+def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Small models of every kind trained on `data`, kept for the next run, and their folders."""
     code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
     folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
     found = {}
@@ -119,4 +128,4 @@ def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
             model = build_model(name, data, **SMALL)
             train(model, data, folder / name, seed=seed, **QUICK)
         found[name] = load_model(folder / name)
-    return found
+    return found, {name: str(folder / name) for name in found}

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses import style
 from analyses.base import roles
 from analyses.conditions import means_by, paired, table_of, with_intervals
+from analyses.drawing import draw_all
+from analyses.summaries import SHUFFLED, Summary, names, rows
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
 
@@ -147,6 +148,11 @@ def _agreement(model: str, own: pd.DataFrame) -> str:
 
 
 def _claim(model: str, baseline: str, difference: Interval) -> str:
+    if not difference.n:
+        return (
+            f"{model} and {baseline} cannot be compared: no user has a rank correlation of "
+            "attention with input x gradient in both."
+        )
     told = {
         "higher": f"As the paper reports, attention agrees with gradients more in {model} than in "
         f"{baseline}",
@@ -158,103 +164,85 @@ def _claim(model: str, baseline: str, difference: Interval) -> str:
     return f"{told} (paired difference of tau {change(difference, 3)}; {people(difference.n)})."
 
 
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     """The distribution over users, and means by layer and head and by history length."""
-    with style.context():
-        return {
-            "distribution": _distribution(_whole(frame)),
-            "agreement by layer and head": _by_layer_and_head(_headline(frame)),
-            "agreement by history length": _by_length(_whole(_headline(frame))),
-        }
+    return {
+        "distribution": _distribution(_whole(frame)),
+        "agreement by layer and head": _by_layer_and_head(_headline(frame)),
+        "agreement by history length": _by_length(_whole(_headline(frame))),
+    }
 
 
-def _distribution(whole: pd.DataFrame) -> Figure:
-    methods = [str(m) for m in dict.fromkeys(whole["method"])]
-    targets = [str(t) for t in dict.fromkeys(whole["target"])]
-    names = [m for m in _models(whole) if whole.loc[whole["model"] == m, "tau"].notna().any()]
-    figure = Figure(
-        figsize=(9, 1.2 + len(targets) * (0.8 + 0.5 * len(names))), layout="constrained"
-    )
-    panels = figure.subplots(len(targets), len(methods), sharex=True, sharey=True, squeeze=False)
-    for line, target in zip(panels, targets, strict=True):
-        for panel, method in zip(line, methods, strict=True):
-            group = whole[(whole["target"] == target) & (whole["method"] == method)]
-            for m, name in enumerate(names):
-                own = group[group["model"] == name]
-                for values, shift, color in (
-                    (own["tau"].dropna(), -0.17, style.look(_models(whole).index(name))[0]),
-                    (own["null_tau"].dropna(), 0.17, "0.6"),
-                ):
-                    _box(panel, values.to_numpy(), m + shift, color)
-            n = group.dropna(subset=["tau"])["user"].nunique()
-            panel.set_title(f"{method.replace('_', ' ')}\n{target}, {people(n)}", fontsize=9)
-            panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
-            panel.set_yticks(range(len(names)), names)
-            panel.set_ylim(len(names) - 0.5, -0.5)
-            panel.set_xlim(-1, 1)
-    figure.supxlabel("tau-b per user (colour: attention, grey: shuffled attention)", fontsize=10)
-    return figure
+def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+    """The summaries, drawn."""
+    return draw_all(summaries(frame))
 
 
-def _box(panel: object, values: np.ndarray, at: float, color: str) -> None:
-    if not len(values):
-        return
-    panel.boxplot(  # type: ignore[attr-defined]
-        values,
-        positions=[at],
-        widths=0.28,
-        orientation="horizontal",
-        whis=(5, 95),
-        showfliers=False,
-        showmeans=True,
-        manage_ticks=False,
-        patch_artist=True,
-        boxprops={"facecolor": color, "alpha": 0.35, "edgecolor": color},
-        medianprops={"color": color, "linewidth": 2},
-        whiskerprops={"color": color},
-        capprops={"color": color},
-        meanprops={
-            "marker": "o",
-            "markerfacecolor": color,
-            "markeredgecolor": color,
-            "markersize": 4,
-        },
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each user's tau and its p value."""
+    columns = ["model", "user", "length", "target", "method", "layer", "head", "tau", "p_value"]
+    return frame[columns].rename(columns={"tau": "tau-b", "p_value": "p value"})
+
+
+def _distribution(whole: pd.DataFrame) -> Summary:
+    models = names(whole["model"])
+    table = []
+    for keys, group in whole.groupby(["target", "method", "model"], sort=False, observed=True):
+        target, method, model = (str(key) for key in keys)
+        for series, column in ((model, "tau"), (SHUFFLED, "null_tau")):
+            values = group[column].dropna().to_numpy()
+            if len(values):
+                table.append(
+                    {
+                        "panel": f"{target} / {method.replace('_', ' ')}",
+                        "row": model,
+                        "series": series,
+                        "estimate": values.mean(),
+                        "n": len(values),
+                    }
+                    | {f"p{q}": np.percentile(values, q) for q in (5, 25, 50, 75, 95)}
+                )
+    return Summary(
+        "boxes",
+        "Agreement of attention with gradients",
+        "tau-b per user (colour: attention, grey: shuffled attention)",
+        (*models, SHUFFLED),
+        pd.DataFrame(table),
     )
 
 
-def _by_layer_and_head(headline: pd.DataFrame) -> Figure:
-    groups = {}
+def _by_layer_and_head(headline: pd.DataFrame) -> Summary:
+    parts = []
     for layer, head in headline[["layer", "head"]].drop_duplicates().astype(str).to_numpy():
         part = "mean of heads" if head == "mean" else f"head {head}"
         label = "all layers and heads" if layer == "mean" else f"layer {layer}, {part}"
-        groups[label] = (headline["layer"] == layer) & (headline["head"] == head)
-    return _means(headline, groups)
+        here = (headline["layer"] == layer) & (headline["head"] == head)
+        parts.append(({"row": label, "layer": layer, "head": head}, here))
+    return _means(headline, parts)
 
 
-def _by_length(whole: pd.DataFrame) -> Figure:
+def _by_length(whole: pd.DataFrame) -> Summary:
     bins = _bins(whole["length"])
     sizes = whole[whole["tau"].notna()].groupby(bins, observed=True)["user"].nunique()
-    return _means(whole, {f"{b} items (n = {n:,})": bins == b for b, n in sizes.items()})
+    return _means(whole, [({"row": f"{b} items (n = {n:,})"}, bins == b) for b, n in sizes.items()])
 
 
-def _means(frame: pd.DataFrame, groups: dict[str, pd.Series]) -> Figure:
+def _means(frame: pd.DataFrame, groups: list[tuple[dict[str, str], pd.Series]]) -> Summary:
     """Mean tau with its interval, a row per group of rows, models side by side."""
     has_tau = frame["tau"].notna()
-    estimates: dict[str, list[Interval | None]] = {name: [] for name in _models(frame)}
-    for group in groups.values():
-        rows = frame[group & has_tau]
-        found = means_by(rows, ["model"], "tau") if len(rows) else {}
-        for name, intervals in estimates.items():
-            intervals.append(found.get((name,)))
-    height = 1.8 + 0.2 * len(groups) * len(estimates)
-    figure = Figure(figsize=(8, height), layout="constrained")
-    panel = figure.subplots()
-    style.dots(panel, list(groups), estimates)
-    panel.set_xlabel("mean tau-b with input x gradient of the held-out item, 95 % interval")
-    style.legend_below(figure, panel)
+    table = []
+    for label, group in groups:
+        chosen = frame[group & has_tau]
+        if len(chosen):
+            table += rows(means_by(chosen, ["model"], "tau"), ["series"], panel="", **label)
     n = frame.loc[has_tau, "user"].nunique()
-    figure.suptitle(f"Agreement of attention with input x gradient, {people(n)}")
-    return figure
+    return Summary(
+        "dots",
+        f"Agreement of attention with input x gradient, {people(n)}",
+        "mean tau-b with input x gradient of the held-out item, 95 % interval",
+        names(frame["model"]),
+        pd.DataFrame(table),
+    )
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:

@@ -4,9 +4,10 @@ import streamlit as st
 import torch
 
 from workbench.app.failures import told
-from workbench.app.pages import inspect
+from workbench.app.pages import dataset, inspect
 
-PAGES = (st.Page(inspect.page, title="Inspect", default=True),)
+INSPECT = st.Page(inspect.page, title="Inspect", default=True)
+PAGES = (INSPECT, st.Page(dataset.page, title="Whole data set", url_path="dataset"))
 
 
 def main() -> None:
