@@ -90,8 +90,8 @@ def flattened(model: Any, stage: str) -> bool:
 def _agreement(model: Any, batch: Batch, targets: Tensor, who: np.ndarray) -> pd.DataFrame:
     with torch.no_grad():
         attention = record_attention(model, batch)["attention"].mean((1, 2))  # [B, L]
-    found = attribute(model, batch, targets, "input_x_gradient", detach_attention=True)
-    tau = kendall_tau_b(attention.float(), found.values.abs().float(), batch.valid)
+    found = attribute(model, batch, targets, "saliency", detach_attention=True)
+    tau = kendall_tau_b(attention.float(), found.values.float(), batch.valid)
     lengths = batch.lengths.cpu().numpy()
     return pd.DataFrame({"user": who, "length": lengths, "tau": tau.cpu().numpy()})
 

@@ -77,12 +77,12 @@ def test_shuffled_attention_scores_at_chance():
     assert null.var() == pytest.approx(26 / 108, rel=0.2)
 
 
-def agreements(n=80, **levels: float) -> pd.DataFrame:
+def agreements(n=80, method="saliency", **levels: float) -> pd.DataFrame:
     noise = np.random.default_rng(0).normal(0, 0.1, n)
     return pd.concat(
         pd.DataFrame(
             {"model": model.replace("_", "-"), "user": np.arange(n), "target": "held-out item"}
-            | {"method": "input_x_gradient", "layer": "mean", "head": "mean", "length": 9}
+            | {"method": method, "layer": "mean", "head": "mean", "length": 9}
             | {"tau": level + (noise if level else -noise), "null_tau": noise[::-1]}
             | {"p_value": 0.5, "delta": np.nan, "status": "ok"}
         )
@@ -111,3 +111,25 @@ def test_claims_follow_the_numbers(base, calibrated, claim):
 )
 def test_agreement_is_told_against_shuffled_attention(level, told):
     assert f"{told} shuffled attention" in DIAGNOSTIC.conclude(agreements(SASRec=level))[0]
+
+
+def test_where_input_x_gradient_vanishes_it_is_told_and_not_compared():
+    by_norm = agreements(SASRec=0.4, AC_SASRec=0.2)
+    by_product = agreements(method="input_x_gradient", SASRec=0.3, AC_SASRec=0.3)
+    by_product.loc[by_product["model"] == "AC-SASRec", ["tau", "null_tau", "p_value"]] = np.nan
+    sentences = DIAGNOSTIC.conclude(pd.concat([by_norm, by_product]))
+    claims = [s for s in sentences if "paper" in s]
+    assert len(claims) == 1
+    assert "(saliency, paired difference of tau −0.200" in claims[0]
+    told = [s for s in sentences if "Input x gradient says nothing of" in s]
+    assert len(told) == 1
+    assert "AC-SASRec:" in told[0]
+    assert not any("nan" in s for s in sentences)
+
+
+def test_where_both_methods_have_values_the_claim_is_told_by_both():
+    both = [
+        agreements(method=m, SASRec=0.2, AC_SASRec=0.4) for m in ("saliency", "input_x_gradient")
+    ]
+    claims = [s for s in DIAGNOSTIC.conclude(pd.concat(both)) if "As the paper reports" in s]
+    assert ["saliency" in claims[0], "input x gradient" in claims[1]] == [True, True]

@@ -77,3 +77,12 @@ def test_the_gradient_falls_where_the_value_did():
     found = Dropout(0.5).train()(x)
     (grad,) = torch.autograd.grad(found.sum(), x)
     assert torch.equal(grad, found.detach())
+
+
+@pytest.mark.parametrize("share", [1, 26, 127, 128, 129, 255])
+def test_bytes_are_compared_one_by_one(share):
+    torch.manual_seed(0)
+    draws = torch.empty(1000, dtype=torch.int64).random_(-(2**63), None)
+    torch.manual_seed(0)
+    found = dropped(share / 256, n=8000) > 0
+    assert torch.equal(found, draws.view(torch.uint8) >= share)
