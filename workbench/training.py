@@ -136,12 +136,7 @@ class _Trainer:
         start = perf_counter()
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
-        batches = shuffled(
-            self.cases,
-            self.how.batch_size,
-            np.random.default_rng([self.how.seed, number]),
-            None if self.how.objective == "prefixes" else self.cases.ends - self.cases.starts,
-        )
+        batches = self._batches(np.random.default_rng([self.how.seed, number]))
         for batch, targets in self._bar(batches, number):
             total += self._step(batch, targets)
         seconds = perf_counter() - start
@@ -155,6 +150,12 @@ class _Trainer:
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self._tell(metrics, float(total) / len(batches), seconds)
         self._save()
+
+    def _batches(self, rng: np.random.Generator) -> list[np.ndarray]:
+        """The cases of every step of an epoch."""
+        every_row = self.how.objective == "positions"
+        targets = self.cases.ends - self.cases.starts if every_row else None
+        return shuffled(self.cases, self.how.batch_size, rng, targets)
 
     def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
         """This rank's share of every batch, on its device."""

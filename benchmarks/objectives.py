@@ -1,0 +1,71 @@
+"""What a training objective costs and reaches: prefixes, and positions in two kinds of batches.
+
+Run: python -m benchmarks.objectives --out runs/objectives [--only ROW ...]
+SASRec with its default sizes, Adam 1e-3, in each row 256 targets to a step on average, stopped
+after 6 epochs without a better validation NDCG@10. A row finished in --out is read from there.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.timing import add_threads, prepare, print_table
+from workbench import SequenceData, Training, build_model, load_data, load_model
+from workbench.batches import shuffled
+from workbench.checkpoint import CARD
+from workbench.training import _Trainer
+
+HOW = Training(epochs=60, patience=6)
+
+
+class ByWindows(_Trainer):
+    """Positions, but every batch holds as many windows as any other, however short they are."""
+
+    def _batches(self, rng: np.random.Generator) -> list[np.ndarray]:
+        targets = int((self.cases.ends - self.cases.starts).sum())
+        return shuffled(self.cases, round(self.how.batch_size * len(self.cases) / targets), rng)
+
+
+ROWS: dict[str, tuple[str, type[_Trainer]]] = {
+    "prefixes": ("prefixes", _Trainer),
+    "positions, 256 targets to a batch": ("positions", _Trainer),
+    "positions, equally many windows to a batch": ("positions", ByWindows),
+}
+
+
+def result(row: str, data: SequenceData, out: Path, seed: int) -> dict:
+    """The card of a row's model, trained unless it was before."""
+    objective, trainer = ROWS[row]
+    folder = out / f"{row.replace(',', '').replace(' ', '-')}-seed-{seed}"
+    if not (folder / CARD).exists():
+        how = replace(HOW, objective=objective, seed=seed)  # type: ignore[arg-type]
+        trainer(build_model("SASRec", data), data, how, folder, "").run()
+    return load_model(folder).card
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", default="../shared/data/amazon-beauty", help="(%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the trained models")
+    parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
+    parser.add_argument("--seed", type=int, default=0)
+    add_threads(parser)
+    args = parser.parse_args()
+    prepare(args.threads)
+    data = load_data(args.data)
+    rows = []
+    for row in args.only:
+        card = result(row, data, args.out, args.seed)
+        metrics = card["metrics"]
+        rows.append(
+            [row, str(card["best_epoch"])]
+            + [f"{metrics[s][m]:.4f}" for s in ("valid", "test") for m in ("hit@10", "ndcg@10")]
+        )
+    head = ("objective", "best epoch", "valid hit@10", "ndcg@10", "test hit@10", "ndcg@10")
+    print_table(head, rows)
+
+
+if __name__ == "__main__":
+    main()
