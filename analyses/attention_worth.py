@@ -12,10 +12,11 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from analyses import style
 from analyses.base import Diagnostic, by_backbone, calibrated_pairs
 from analyses.conditions import means_by, paired, table_of, with_intervals
+from analyses.drawing import draw_all
 from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
+from analyses.summaries import Summary, ends
 from analyses.wording import change, listing, people, span, verdict
 from workbench.data.sequences import SequenceData
 from workbench.statistics import Interval
@@ -120,23 +121,38 @@ def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
     return f"{worth} (paired difference: {told}; {people(both['ndcg'].n)})."
 
 
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
-    """The paired differences as points with their intervals."""
+def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
+    """The paired differences."""
     pairs = _pairs(frame)
     if not pairs:
         return {}
-    with style.context():
-        figure = Figure(figsize=(9, 1.6 + 0.45 * len(pairs)), layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
-        for panel, (metric, label) in zip(panels, METRICS.items(), strict=True):
-            intervals = [compare(frame, *pair)[metric] for pair in pairs]
-            labels = [f"{a} \N{MINUS SIGN} {b}" for a, b in pairs]
-            style.dots(panel, labels, {label: intervals})
-            panel.set_xlabel(f"difference in {label} per user")
-            panel.set_title(label)
-        n = compare(frame, *pairs[0])["hit"].n
-        figure.suptitle(f"Paired differences between models, {people(n)}, 95 % intervals")
-    return {"differences": figure}
+    rows = []
+    for a, b in pairs:
+        found = compare(frame, a, b)
+        rows += [
+            {"panel": METRICS[m], "series": "difference", "row": f"{a} \N{MINUS SIGN} {b}"}
+            | ends(found[m])
+            for m in METRICS
+        ]
+    return {
+        "differences": Summary(
+            "dots",
+            f"Paired differences between models, {people(rows[0]['n'])}, 95 % intervals",
+            "difference per user",
+            ("difference",),
+            pd.DataFrame(rows),
+        )
+    }
+
+
+def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+    """The paired differences as points with their intervals."""
+    return draw_all(summaries(frame))
+
+
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each user's rank and metrics."""
+    return frame.rename(columns=METRICS)
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:
@@ -154,6 +170,8 @@ DIAGNOSTIC = Diagnostic(
     tables=tables,
     conclude=conclude,
     exclusions=exclusions,
+    summaries=summaries,
+    by_user=by_user,
     captions={
         "differences": "Each point is the mean over users of one model's metric minus another's, "
         "the bar its 95 % paired bootstrap interval; right of the line, the first model ranks "

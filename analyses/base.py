@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 import analyses
+from analyses.summaries import Summary
 from models.config import BACKBONES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
@@ -44,6 +45,11 @@ class Diagnostic:
     with its interval and number of users. `order` is the place in the report. A diagnostic that can
     be measured one model and one share of the users at a time leaves `separable` as it is; what was
     measured is then stored piece by piece. `options` are whatever else the numbers depend on.
+
+    Two more make the app's page of a whole data set livelier, and may be left out: `summaries`
+    gives the numbers of figures, by the figure's name, which are then drawn anew for the users
+    chosen (a figure without is shown as it was drawn); `by_user` reduces the tidy table to what is
+    worth reading of a single user, columns named for readers, the main condition's rows first.
     """
 
     name: str
@@ -58,6 +64,8 @@ class Diagnostic:
     order: int = 100
     separable: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
+    summaries: Callable[[pd.DataFrame], dict[str, Summary]] = lambda frame: {}
+    by_user: Callable[[pd.DataFrame], pd.DataFrame] = lambda frame: frame
 
     def caption(self, name: str) -> str:
         """The caption of a figure or table: that of the longest key its name begins with."""

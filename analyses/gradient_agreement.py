@@ -17,6 +17,7 @@ from torch import Tensor
 from analyses.base import Diagnostic
 from analyses.passes import compact, held_out_batches, take
 from analyses.views import gradient_agreement as view
+from analyses.views import gradient_figures as figures
 from models import Batch
 from workbench import attribute, record_attention
 from workbench.attribution import Method
@@ -133,10 +134,12 @@ DIAGNOSTIC = Diagnostic(
     title="Gradient agreement",
     question="Does attention rank the items of a history as their gradients do?",
     measure=measure,
-    plot=view.plot,
+    plot=figures.plot,
     tables=view.tables,
     conclude=view.conclude,
     exclusions=view.exclusions,
+    summaries=figures.summaries,
+    by_user=figures.by_user,
     captions=view.CAPTIONS,
     order=30,
     options={"steps": STEPS, "path_users": PATH_USERS, "shortest": SHORTEST},

@@ -36,10 +36,14 @@ QUICK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run stands on; `notices` must be read first, `exclusions` are counted."""
+    """What a run stands on; `notices` must be read first, `exclusions` are counted.
+
+    `sources` says where each model was loaded from.
+    """
 
     data: SequenceData
     models: dict[str, Any]
+    sources: dict[str, str]
     users: np.ndarray
     notices: list[str]
     exclusions: list[str]
@@ -57,10 +61,10 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":
-        found = _load(models or shipped(), data, shipped=not models)
+        found, sources = _load(models or shipped(), data, shipped=not models)
         notices += _strangers(found, data)
     else:
-        found = _small(data, seed, cache)
+        found, sources = _small(data, seed, cache)
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
@@ -75,7 +79,7 @@ def read_inputs(
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, found, users, notices, exclusions)
+    return Inputs(data, found, sources, users, notices, exclusions)
 
 
 def shipped() -> list[str]:
@@ -83,8 +87,12 @@ def shipped() -> list[str]:
     return [name for name in NAMES if (PRETRAINED / name / CARD).exists()] or [NAMES[0]]
 
 
-def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[str, Any]:
+def _load(
+    sources: Sequence[str], data: SequenceData, *, shipped: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Models and where each is from, both by name."""
     found: dict[str, Any] = {}
+    origins: dict[str, str] = {}
     for source in sources:
         model = load_model(source)
         if model.config.n_items != data.n_items:
@@ -99,8 +107,9 @@ def _load(sources: Sequence[str], data: SequenceData, *, shipped: bool) -> dict[
             )
         check_times(model, data)
         name = model.config.name
-        found[name if name not in found else f"{name} ({Path(source).name})"] = model
-    return found
+        name = name if name not in found else f"{name} ({Path(source).name})"
+        found[name], origins[name] = model, source
+    return found, origins
 
 
 def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
@@ -117,8 +126,8 @@ def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
     ]
 
 
-def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
-    """Small models of SASRec's kinds trained on `data`, kept for the next run."""
+def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Small models of SASRec's kinds trained on `data`, kept for the next run; and folders."""
     code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
     folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
     found = {}
@@ -127,4 +136,4 @@ def _small(data: SequenceData, seed: int, cache: Path) -> dict[str, Any]:
             model = build_model(name, data, **SMALL)
             train(model, data, folder / name, seed=seed, **QUICK)
         found[name] = load_model(folder / name)
-    return found
+    return found, {name: str(folder / name) for name in found}

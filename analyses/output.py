@@ -23,6 +23,7 @@ from analyses.store import LIBRARIES, parquet, weights_hash
 from workbench.errors import WorkbenchError
 
 MANIFEST = "manifest.json"
+PARTIAL = ".partial-"  # how the folder aside begins, followed by the process that fills it
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
 
 
@@ -54,7 +55,7 @@ def write_report(
     check_writable(out)
     sections = [Section.of(r.diagnostic, r.frame) for r in results]
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".partial-") as aside:
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{PARTIAL}{os.getpid()}-") as aside:
         folder = Path(aside) / "report"
         for name in ("figures", "tables", "raw"):
             (folder / name).mkdir(parents=True)
@@ -130,7 +131,12 @@ def _manifest(
             "provenance": data.provenance,
         },
         "models": {
-            name: {"weights": weights_hash(m), "config": asdict(m.config), "card": m.card}
+            name: {
+                "source": inputs.sources[name],
+                "weights": weights_hash(m),
+                "config": asdict(m.config),
+                "card": m.card,
+            }
             for name, m in inputs.models.items()
         },
         "diagnostics": {
@@ -141,6 +147,8 @@ def _manifest(
                 "options": dict(r.diagnostic.options),
                 "code": r.code,
                 "findings": section.findings,
+                "figures": list(section.figures),
+                "tables": list(section.tables),
             }
             for r, section in zip(results, sections, strict=True)
         },

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -82,6 +83,8 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
 
 
 if __name__ == "__main__":
+    # a kill ends as Ctrl-C does: what lies half written is cleared away
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = main()
     except WorkbenchError as error:

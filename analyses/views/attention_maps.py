@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from analyses import style
 from analyses.base import calibrated_pairs, roles
 from analyses.conditions import means_by, paired, table_of
+from analyses.drawing import draw_all
+from analyses.summaries import UNIFORM, Summary, names, rows
 from analyses.views import heatmaps
 from analyses.wording import change, people, span, verdict
 from workbench.statistics import Interval
@@ -144,83 +146,69 @@ def _sharper(model: str, baseline: str, difference: Interval) -> str:
     )
 
 
+def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
+    """What holds over all users: weight by distance, entropy, and every stage of AC."""
+    found = {
+        "distance": _by_distance(_distance(frame), "model", "attention"),
+        "entropy": _entropies(_entropy(frame)),
+    }
+    for model in roles(_models(frame)).calibrated:
+        own = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
+        found[f"stages of {model}"] = _by_distance(own, "stage", model)
+    return found
+
+
 def plot(frame: pd.DataFrame) -> dict[str, Figure]:
     """Whole-data figures first, then the users shown."""
-    parts = roles(_models(frame))
     with style.context():
-        figures = {
-            "distance": _by_distance(_distance(frame), "model", "attention"),
-            "entropy": _entropies(_entropy(frame)),
-        }
-        for model in parts.calibrated:
-            own = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
-            figures[f"stages of {model}"] = _by_distance(own, "stage", model)
-        return figures | heatmaps.draw(frame[frame["kind"] == "weight"])
+        users = heatmaps.draw(frame[frame["kind"] == "weight"])
+    return draw_all(summaries(frame)) | users
 
 
-def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Figure:
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
+    by = ["model", "user", "length", "stage", "layer"]
+    last = frame[(frame["kind"] == "distance") & (frame["key"] == 0)]
+    table = _entropy(frame)[[*by, "value"]].rename(columns={"value": "entropy, % of log n"})
+    last = last[[*by, "value"]].rename(columns={"value": "weight of the last item"})
+    table = table.merge(last, on=by)
+    return table.sort_values("stage", key=lambda stage: stage != "attention", kind="stable")
+
+
+def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
     """Mean weight by distance, a panel per layer, a line per value of the column `lines`."""
-    layers = list(dict.fromkeys(distance["layer"]))
     found = means_by(distance, ["layer", lines, "key"], "value")
-    even = means_by(distance.assign(even=1 / distance["length"]), ["layer", lines, "key"], "even")
-    names = list(dict.fromkeys(distance[lines]))
-    figure = Figure(figsize=(1 + 4 * len(layers), 4), layout="constrained")
-    panels = figure.subplots(1, len(layers), sharey=True, squeeze=False)[0]
-    for panel, layer in zip(panels, layers, strict=True):
-        for k, name in enumerate(names):
-            steps = sorted(key for at, whose, key in found if (at, whose) == (layer, name))
-            own = [found[layer, name, step] for step in steps]
-            color, marker = style.look(k)
-            panel.plot(
-                steps,
-                [i.estimate for i in own],
-                color=color,
-                label=name,
-                marker=marker,
-                markersize=3,
-                linewidth=1,
-            )
-            panel.fill_between(
-                steps,
-                [i.low for i in own],
-                [i.high for i in own],
-                color=color,
-                alpha=0.25,
-                linewidth=0,
-            )
-        uniform = {step: mean.estimate for (at, _, step), mean in even.items() if at == layer}
-        panel.plot(
-            sorted(uniform),
-            [uniform[step] for step in sorted(uniform)],
-            color="0.4",
-            linestyle="--",
-            linewidth=1,
-            label="if uniform",
-        )
-        panel.set_title(f"layer {layer}")
-        panel.set_xlabel("items before the last")
-        panel.set_ylim(bottom=0)
-    panels[0].set_ylabel("mean weight")
-    style.legend_below(figure, panels[0])
+    series = names(distance[lines])
+    first = distance[distance[lines] == series[0]].assign(value=lambda f: 1 / f["length"])
+    even = means_by(first.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
+    table = pd.DataFrame(rows(found | even, ["layer", "series", "at"]))
+    table = table.assign(panel="layer " + table["layer"].astype(str))
     n = distance["user"].nunique()
-    figure.suptitle(f"Where the prediction row's weight goes: {title}, {people(n)}")
-    return figure
+    return Summary(
+        "lines",
+        f"Where the prediction row's weight goes: {title}, {people(n)}",
+        "mean weight",
+        (*series, UNIFORM),
+        table.sort_values(["panel", "at"], kind="stable", ignore_index=True),
+        at="items before the last",
+    )
 
 
-def _entropies(spread: pd.DataFrame) -> Figure:
+def _entropies(spread: pd.DataFrame) -> Summary:
     """Entropy by model, stage and layer over the range it can take."""
     by = ["model", "stage", "layer"]
     found, least = (means_by(spread, by, c) for c in ("value", "least"))
-    figure = Figure(figsize=(8, 1.4 + 0.26 * len(found)), layout="constrained")
-    panel = figure.subplots()
-    low = [interval.estimate for interval in least.values()]
-    panel.barh(range(len(low)), [100 - v for v in low], left=low, height=0.8, color="0.9")
-    labels = [f"{model}, {stage.replace('_', ' ')}, layer {layer}" for model, stage, layer in found]
-    style.dots(panel, labels, {"entropy": list(found.values())})
-    panel.set_xlim(0, 102)
-    panel.set_xlabel("entropy in percent of log n, and the range it can take")
-    figure.suptitle(f"How evenly attention is spread, {people(spread['user'].nunique())}")
-    return figure
+    table = pd.DataFrame(rows(found, by, panel="", series="entropy", most=100.0))
+    table["least"] = [interval.estimate for interval in least.values()]
+    stage = table["stage"].astype(str).str.replace("_", " ")
+    table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
+    return Summary(
+        "dots",
+        f"How evenly attention is spread, {people(spread['user'].nunique())}",
+        "entropy in percent of log n, and the range it can take",
+        ("entropy",),
+        table,
+    )
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:

@@ -4,11 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from analyses import style
 from analyses.base import calibrated_pairs
-from analyses.conditions import means_by, paired, table_of, with_intervals
+from analyses.conditions import paired, table_of, with_intervals
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
 
@@ -47,15 +45,18 @@ def _models(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(frame["model"]))
 
 
-def _whole(frame: pd.DataFrame) -> pd.DataFrame:
+def mean_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the mean over layers and heads."""
     return frame[(frame["layer"] == "mean") & (frame["head"] == "mean")]
 
 
-def _headline(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
+def headline_rows(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
+    """Rows of the target and the method that findings rest on."""
     return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
 
 
-def _bins(lengths: pd.Series) -> pd.Series:
+def length_bins(lengths: pd.Series) -> pd.Series:
+    """The bin of each history length."""
     edges = [*LENGTHS, np.inf]
     labels = [f"{a}-{b - 1}" for a, b in pairwise(LENGTHS)]
     return pd.cut(lengths, edges, right=False, labels=[*labels, f"{LENGTHS[-1]} and more"])
@@ -81,8 +82,8 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """By method and target, by layer and head, by history length, and AC against its baseline."""
-    headline, whole = _headline(frame), _whole(frame)
-    binned = _whole(headline).assign(history=lambda f: _bins(f["length"]).astype(str))
+    headline, whole = headline_rows(frame), mean_rows(frame)
+    binned = mean_rows(headline).assign(history=lambda f: length_bins(f["length"]).astype(str))
     binned = binned[binned["length"] >= LENGTHS[0]]
     result = {
         "by method and target": _table(whole, ["model", "method", "target"]),
@@ -109,7 +110,7 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _difference(
     frame: pd.DataFrame, model: str, other: str, method: str, target: str = TARGET
 ) -> Interval:
-    whole = _whole(frame)
+    whole = mean_rows(frame)
     return paired(
         whole[(whole["target"] == target) & (whole["method"] == method)], "tau", model, other
     )
@@ -123,7 +124,7 @@ def conclude(frame: pd.DataFrame) -> list[str]:
     names = _models(frame)
     claims, agreements = [], []
     for method in (METHOD, PRODUCT):
-        whole = _whole(_headline(frame, method))
+        whole = mean_rows(headline_rows(frame, method))
         if whole.empty:
             continue
         stated = [n for n in names if method == METHOD or _has_tau(whole, n)]
@@ -142,7 +143,7 @@ def _has_tau(whole: pd.DataFrame, model: str) -> bool:
 
 def _vanishing(frame: pd.DataFrame) -> list[str]:
     """Of which models input x gradient is nothing, though saliency is something."""
-    by_product, by_norm = (_whole(_headline(frame, method)) for method in (PRODUCT, METHOD))
+    by_product, by_norm = (mean_rows(headline_rows(frame, method)) for method in (PRODUCT, METHOD))
     names = [
         name
         for name in _models(by_product)
@@ -173,13 +174,14 @@ def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
     }[verdict(difference)]
     share = 100 * float((own["p_value"].dropna() < LEVEL).mean())
     return (
-        f"In {model} attention agrees with the {_called(method)} of the held-out item {told}: mean "
+        f"In {model} attention agrees with the {called(method)} of the held-out item {told}: mean "
         f"tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
         f"significant for {share:.1f} % of users ({people(mean.n)})."
     )
 
 
-def _called(method: str) -> str:
+def called(method: str) -> str:
+    """A method in words."""
     return method.replace("_", " ")
 
 
@@ -193,114 +195,15 @@ def _claim(model: str, baseline: str, method: str, difference: Interval) -> str:
         f"with gradients was detected between {model} and {baseline}",
     }[verdict(difference)]
     return (
-        f"{told} ({_called(method)}, paired difference of tau {change(difference, 3)}; "
+        f"{told} ({called(method)}, paired difference of tau {change(difference, 3)}; "
         f"{people(difference.n)})."
     )
-
-
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
-    """The distribution over users, and means by layer and head and by history length."""
-    with style.context():
-        return {
-            "distribution": _distribution(_whole(frame)),
-            "agreement by layer and head": _by_layer_and_head(_headline(frame)),
-            "agreement by history length": _by_length(_whole(_headline(frame))),
-        }
-
-
-def _distribution(whole: pd.DataFrame) -> Figure:
-    methods = [str(m) for m in dict.fromkeys(whole["method"])]
-    targets = [str(t) for t in dict.fromkeys(whole["target"])]
-    names = [m for m in _models(whole) if whole.loc[whole["model"] == m, "tau"].notna().any()]
-    figure = Figure(
-        figsize=(9, 1.2 + len(targets) * (0.8 + 0.5 * len(names))), layout="constrained"
-    )
-    panels = figure.subplots(len(targets), len(methods), sharex=True, sharey=True, squeeze=False)
-    for line, target in zip(panels, targets, strict=True):
-        for panel, method in zip(line, methods, strict=True):
-            group = whole[(whole["target"] == target) & (whole["method"] == method)]
-            for m, name in enumerate(names):
-                own = group[group["model"] == name]
-                for values, shift, color in (
-                    (own["tau"].dropna(), -0.17, style.look(_models(whole).index(name))[0]),
-                    (own["null_tau"].dropna(), 0.17, "0.6"),
-                ):
-                    _box(panel, values.to_numpy(), m + shift, color)
-            n = group.dropna(subset=["tau"])["user"].nunique()
-            panel.set_title(f"{_called(method)}\n{target}, {people(n)}", fontsize=9)
-            panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
-            panel.set_yticks(range(len(names)), names)
-            panel.set_ylim(len(names) - 0.5, -0.5)
-            panel.set_xlim(-1, 1)
-    figure.supxlabel("tau-b per user (colour: attention, grey: shuffled attention)", fontsize=10)
-    return figure
-
-
-def _box(panel: object, values: np.ndarray, at: float, color: str) -> None:
-    if not len(values):
-        return
-    panel.boxplot(  # type: ignore[attr-defined]
-        values,
-        positions=[at],
-        widths=0.28,
-        orientation="horizontal",
-        whis=(5, 95),
-        showfliers=False,
-        showmeans=True,
-        manage_ticks=False,
-        patch_artist=True,
-        boxprops={"facecolor": color, "alpha": 0.35, "edgecolor": color},
-        medianprops={"color": color, "linewidth": 2},
-        whiskerprops={"color": color},
-        capprops={"color": color},
-        meanprops={
-            "marker": "o",
-            "markerfacecolor": color,
-            "markeredgecolor": color,
-            "markersize": 4,
-        },
-    )
-
-
-def _by_layer_and_head(headline: pd.DataFrame) -> Figure:
-    groups = {}
-    for layer, head in headline[["layer", "head"]].drop_duplicates().astype(str).to_numpy():
-        part = "mean of heads" if head == "mean" else f"head {head}"
-        label = "all layers and heads" if layer == "mean" else f"layer {layer}, {part}"
-        groups[label] = (headline["layer"] == layer) & (headline["head"] == head)
-    return _means(headline, groups)
-
-
-def _by_length(whole: pd.DataFrame) -> Figure:
-    bins = _bins(whole["length"])
-    sizes = whole[whole["tau"].notna()].groupby(bins, observed=True)["user"].nunique()
-    return _means(whole, {f"{b} items (n = {n:,})": bins == b for b, n in sizes.items()})
-
-
-def _means(frame: pd.DataFrame, groups: dict[str, pd.Series]) -> Figure:
-    """Mean tau with its interval, a row per group of rows, models side by side."""
-    has_tau = frame["tau"].notna()
-    estimates: dict[str, list[Interval | None]] = {name: [] for name in _models(frame)}
-    for group in groups.values():
-        rows = frame[group & has_tau]
-        found = means_by(rows, ["model"], "tau") if len(rows) else {}
-        for name, intervals in estimates.items():
-            intervals.append(found.get((name,)))
-    height = 1.8 + 0.2 * len(groups) * len(estimates)
-    figure = Figure(figsize=(8, height), layout="constrained")
-    panel = figure.subplots()
-    style.dots(panel, list(groups), estimates)
-    panel.set_xlabel("mean tau-b with saliency for the held-out item, 95 % interval")
-    style.legend_below(figure, panel)
-    n = frame.loc[has_tau, "user"].nunique()
-    figure.suptitle(f"Agreement of attention with saliency, {people(n)}")
-    return figure
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:
     """Histories too short, and constant vectors; models that agree share a sentence."""
     told: dict[str, list[str]] = {}
-    whole = _whole(_headline(frame))
+    whole = mean_rows(headline_rows(frame))
     for model, own in whole.groupby("model", sort=False, observed=True):
         counts = own["status"].value_counts()
         text = (

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses import style
 from analyses.base import calibrated_pairs
 from analyses.conditions import means_by, paired, table_of
+from analyses.drawing import draw_all
+from analyses.summaries import Summary, names, rows
 from analyses.wording import change, listing, people, span, verdict
 from workbench.statistics import Interval
 
@@ -124,70 +125,79 @@ def _claim(largest: pd.DataFrame, calibrated: str, baseline: str) -> str:
     return f"{told} (paired difference {change(difference)}; {people(difference.n)})."
 
 
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     """The effect of every operator, over all layers and by layer, and of deleting items."""
     weights = [str(o) for o in dict.fromkeys(frame["operator"]) if not o.startswith("delete")]
     items = [str(o) for o in dict.fromkeys(frame["operator"]) if o.startswith("delete")]
     n = frame["user"].nunique()
     layer = _layer(frame)
-    with style.context():
-        return {
-            "effect on NDCG@10": _dots(
-                frame,
-                weights,
-                {
-                    f"{rows} row" + "s" * (rows == "all"): (layer, rows)
-                    for rows in ("prediction", "all")
-                },
-                "d_ndcg",
-                f"Change of NDCG@10 when attention is edited in all layers, {people(n)}",
-            ),
-            "effect by layer": _dots(
-                frame,
-                weights,
-                {
-                    f"layer {k}" if k != "all" else "all layers": (k, "prediction")
-                    for k in _layers(frame)
-                },
-                "jsd",
-                f"How far scores move, by layer edited (prediction row), {people(n)}",
-            ),
-            "effect of deleting items": _dots(
-                frame,
-                items,
-                {"items of the history": ("history", "history")},
-                "d_ndcg",
-                f"Change of NDCG@10 when an item is deleted, {people(n)}",
-            ),
-        }
+    return {
+        "effect on NDCG@10": _summary(
+            frame,
+            weights,
+            {
+                f"{rows} row" + "s" * (rows == "all"): (layer, rows)
+                for rows in ("prediction", "all")
+            },
+            "d_ndcg",
+            f"Change of NDCG@10 when attention is edited in all layers, {people(n)}",
+        ),
+        "effect by layer": _summary(
+            frame,
+            weights,
+            {
+                f"layer {k}" if k != "all" else "all layers": (k, "prediction")
+                for k in _layers(frame)
+            },
+            "jsd",
+            f"How far scores move, by layer edited (prediction row), {people(n)}",
+        ),
+        "effect of deleting items": _summary(
+            frame,
+            items,
+            {"items of the history": ("history", "history")},
+            "d_ndcg",
+            f"Change of NDCG@10 when an item is deleted, {people(n)}",
+        ),
+    }
+
+
+def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+    """The summaries, drawn."""
+    return draw_all(summaries(frame))
+
+
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """What each condition does to a user; that of all layers first."""
+    conditions = ["model", "user", "length", "operator", "layer", "rows"]
+    measures = ["d_ndcg", "top1_changed", "jsd", "rank_before", "rank_after"]
+    table = frame[conditions + measures].sort_values(
+        "layer", key=lambda layer: layer != _layer(frame), kind="stable"
+    )
+    labels = {"rank_before": "rank before", "rank_after": "rank after"}
+    return table.rename(columns=MEASURES | labels)
 
 
 def _layers(frame: pd.DataFrame) -> list[str]:
     return [str(k) for k in dict.fromkeys(frame["layer"]) if k != "history"]
 
 
-def _dots(
+def _summary(
     frame: pd.DataFrame,
     operators: Sequence[str],
     panels: dict[str, tuple[str, str]],
     measure: str,
     title: str,
-) -> Figure:
+) -> Summary:
     """A panel per choice of layer and rows; operators down, models side by side in each."""
-    models = _models(frame)
-    height = 1.9 + 0.17 * len(models) * len(operators)
-    figure = Figure(figsize=(max(8.0, 1.6 + 3.8 * len(panels)), height), layout="constrained")
-    axes = figure.subplots(1, len(panels), sharey=True, sharex=True, squeeze=False)[0]
-    for panel, (label, (layer, rows)) in zip(axes, panels.items(), strict=True):
-        chosen = frame[(frame["layer"] == layer) & (frame["rows"] == rows)]
-        found = means_by(chosen, ["model", "operator"], measure)
-        estimates = {model: [found[model, o] for o in operators] for model in models}
-        style.dots(panel, operators, estimates)
-        panel.set_title(label)
-        panel.set_xlabel(MEASURES[measure])
-    style.legend_below(figure, axes[0])
-    figure.suptitle(title)
-    return figure
+    models = names(frame["model"])
+    table = []
+    for label, (layer, edited) in panels.items():
+        chosen = frame[(frame["layer"] == layer) & (frame["rows"] == edited)]
+        found = means_by(chosen, ["operator", "model"], measure)
+        found = {(o, m): found[o, m] for o in operators for m in models}
+        table += rows(found, ["row", "series"], panel=label, layer=layer)
+    return Summary("dots", title, MEASURES[measure], models, pd.DataFrame(table))
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:

@@ -13,7 +13,6 @@ from analyses.run_all import main
 from analyses.store import ROOT
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError
-from workbench.registry import NAMES as NAMES_OF_ALL
 
 NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec")
 ROWS = "\n".join(
@@ -182,5 +181,5 @@ def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
     arguments = ["--data", "planted", "--only", "attention_worth", "--users", "20", "--out"]
     for name in ("first", "second"):
         folder = main([*arguments, str(tmp_path / name)], cache=tmp_path / "cache")
-    assert trained == list(NAMES_OF_ALL)
+    assert trained == list(inputs.SMALL_NAMES)
     assert "trained within a minute on these data" in (folder / "report.html").read_text()

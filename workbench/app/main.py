@@ -6,7 +6,7 @@ from streamlit.navigation.page import Page
 
 from workbench.app import table
 from workbench.app.failures import told
-from workbench.app.pages import inspect, what_if
+from workbench.app.pages import dataset, inspect, what_if
 
 INSPECT = st.Page(inspect.page, title="Inspect", url_path="inspect")
 
@@ -22,11 +22,8 @@ PAGES = (
     st.Page(start, title="Start", default=True, visibility="hidden"),
     INSPECT,
     st.Page(what_if.page, title="What if", url_path="what-if"),
+    st.Page(dataset.page, title="Whole data set", url_path="dataset"),
 )
-
-
-# what pages share; each binds it to the address, which a click on another page's name clears
-CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
 
 
 # what pages share; a click on another page's name clears it from the address

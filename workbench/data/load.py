@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from workbench.data import catalogue
+from workbench.data import address, catalogue
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
 from workbench.data.planted import planted
 from workbench.data.readers import read
@@ -30,6 +30,9 @@ def load_data(
     of a file without header. `min_user`, `min_item` and `duplicates` are explained at
     `from_interactions`. Planted data come as they are made, unfiltered.
 
+    A path may carry these options as an address does, `ratings.csv?user=who&item=what&min_item=5`,
+    so that a link or a command line can name them too; they go before the arguments.
+
     ml-100k is fetched at first use. Where it cannot be, `fallback="planted"` gives planted data,
     and `provenance["fallback"]` says why in a sentence.
 
@@ -51,7 +54,12 @@ def load_data(
             data.provenance["fallback"] = f"Planted data stand in for ml-100k: {error}"
             return data
     else:
-        path = catalogue.locate(source)
+        plain, asked = address.split(name)
+        path = catalogue.locate(plain)
+        columns = asked.columns or columns
+        format, encoding = asked.format or format, asked.encoding or encoding
+        min_user, min_item = asked.min_user or min_user, asked.min_item or min_item
+        duplicates = asked.duplicates or duplicates
     found, reader = read(path, format, Options(columns, encoding))
     return from_interactions(
         found.users,
@@ -62,5 +70,6 @@ def load_data(
         min_user=min_user,
         min_item=min_item,
         duplicates=duplicates,
-        provenance={"source": name, "reader": reader, "time_unit": found.time_unit},
+        provenance={"source": name, "reader": reader, "time_unit": found.time_unit}
+        | {"columns": dict(found.columns)},
     )

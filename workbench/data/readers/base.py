@@ -6,7 +6,7 @@ import gzip
 import zlib
 from collections.abc import Generator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -29,13 +29,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Interactions:
-    """Columns as they stand in the file, one row per interaction; titles by raw item token."""
+    """Columns as they stand in the file, one row per interaction; titles by raw item token.
+
+    `columns` says which column of the file was read as user, item, time and title.
+    """
 
     users: Any
     items: Any
     times: np.ndarray | None
     titles: dict[str, str] | None = None
     time_unit: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 PARSE_ERRORS = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error, csv.Error)

@@ -47,7 +47,9 @@ def read_interactions(
     except PARSE_ERRORS as error:
         fault = _find_fault(path, (user, item), time, number)
         raise fault or WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
-    return Interactions(users, items, times, titles, unit)
+    return Interactions(
+        users, items, times, titles, unit, {"user": user, "item": item, "time": time}
+    )
 
 
 def read_fields(path: Path, schema: dict[str, pa.DataType]) -> pa.Table:

@@ -80,6 +80,17 @@ def read(path: Path, options: Options) -> Interactions:
     return read_interactions(layout)
 
 
+def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
+    """Names on the first line of a table, or of a Parquet file's schema. Raises WorkbenchError."""
+    if data_suffix(path) == ".parquet":
+        try:
+            return tuple(pq.read_schema(path).names)
+        except PARSE_ERRORS as error:
+            raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
+    delimiter = guess_delimiter(path, first_line(path, encoding))
+    return header_names(path, delimiter, quoted=True, encoding=encoding)
+
+
 def guess_delimiter(path: Path, line: str) -> str:
     """A tab in .tsv files; elsewhere whichever of comma, tab, semicolon and bar comes most."""
     if data_suffix(path) in (".tsv", ".tab"):
@@ -127,12 +138,12 @@ def _read_parquet(path: Path, options: Options) -> Interactions:
         if "title" in roles:
             titles = titles_by_item(items, table[roles["title"]].cast(pa.string()))
         if "time" not in roles:
-            return Interactions(users, items, None, titles)
+            return Interactions(users, items, None, titles, columns=roles)
         try:
             times, unit = epoch(table[roles["time"]])
         except ValueError as error:
             raise WorkbenchError(f"{path}: column {roles['time']}: {error}.") from error
-        return Interactions(users, items, times, titles, unit)
+        return Interactions(users, items, times, titles, unit, roles)
     except WorkbenchError:
         raise
     except PARSE_ERRORS as error:

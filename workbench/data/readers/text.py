@@ -123,10 +123,12 @@ def _read_fast(layout: Layout, titles: dict[str, str] | None) -> Interactions:
         raise ValueError("the header comes twice")
     if layout.title is not None:
         titles = titles_by_item(table[layout.item], table[layout.title])
+    roles = {"user": layout.user, "item": layout.item, "time": layout.time, "title": layout.title}
+    columns = {role: name for role, name in roles.items() if name is not None}
     if layout.time is None:
-        return Interactions(users, items, None, titles)
+        return Interactions(users, items, None, titles, columns=columns)
     times, unit = epoch(table[layout.time])
-    return Interactions(users, items, times, titles, unit)
+    return Interactions(users, items, times, titles, unit, columns)
 
 
 def find_fault(layout: Layout) -> WorkbenchError | None:

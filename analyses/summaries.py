@@ -1,0 +1,62 @@
+"""What a figure shows, as numbers: the report draws them on paper, the app under the pointer."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from workbench.statistics import Interval
+
+# series of what would be without what is measured, drawn grey
+UNIFORM, SHUFFLED = "if uniform", "shuffled attention"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The numbers of one figure; `table` has a row per mark.
+
+    All kinds have the columns `panel`, `series`, `estimate` and `n` (users). "dots" add `row`
+    (text, in order from the top), `low` and `high`, and may add the range the estimate can take,
+    `least` and `most`; "lines" add `at` (a number), `low` and `high`; "boxes" add `row` and
+    the percentiles `p5`, `p25`, `p50`, `p75` and `p95`, their estimate being the mean. Columns
+    `layer` and `head` say, where they are there, which part of the model a row is about.
+
+    `measure` names the axis of the estimates, `at` that of the lines. `series` gives every name in
+    the order of colours, so that a model looks the same in every figure.
+    """
+
+    kind: Literal["dots", "lines", "boxes"]
+    title: str
+    measure: str
+    series: tuple[str, ...]
+    table: pd.DataFrame
+    at: str = ""
+
+    @property
+    def panels(self) -> list[str]:
+        """Panels in order."""
+        return [str(panel) for panel in dict.fromkeys(self.table["panel"])]
+
+
+def rows(found: Mapping[tuple, Interval], by: Sequence[str], **fixed: Any) -> list[dict[str, Any]]:
+    """Intervals by condition `by` as rows of a summary's table, each with the `fixed` columns."""
+    return [
+        {**fixed, **dict(zip(by, key, strict=True)), **ends(interval)}
+        for key, interval in found.items()
+    ]
+
+
+def ends(interval: Interval) -> dict[str, Any]:
+    """An interval as columns."""
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "n": interval.n,
+    }
+
+
+def names(values: Iterable[Any]) -> tuple[str, ...]:
+    """Distinct values as text, in order of appearance."""
+    return tuple(str(value) for value in dict.fromkeys(values))

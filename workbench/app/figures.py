@@ -1,0 +1,129 @@
+"""A diagnostic's figures and tables, each with what it means and does not, and downloads."""
+
+import pandas as pd
+import streamlit as st
+
+from analyses.base import Diagnostic
+from analyses.glossary import GLOSSARY
+from analyses.report import slug
+from analyses.stored import StoredRun
+from analyses.summaries import Summary
+from workbench.app import words
+from workbench.app.charts import charts
+from workbench.app.failures import told
+from workbench.app.whole import Found
+
+ACROSS = 2  # panels side by side
+
+
+def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
+    """Interactive where there are numbers to draw from, else as the report drew them."""
+    others = [name for name in run.figures(diagnostic.name) if name not in found.summaries]
+    if not found.summaries and not others:
+        st.info("This diagnostic drew no figure for these models.", icon=":material/info:")
+    for name, summary in found.summaries.items():
+        with told(f"The figure {name}"):
+            _heading(diagnostic, name, summary.title)
+            _interactive(summary, name)
+            _downloads(run, diagnostic, name, summary.table)
+    if others:
+        chosen = st.selectbox(
+            "Pictures of single users" if found.summaries else "Pictures",
+            others,
+            format_func=_capital,
+            key="picture",
+            bind="query-params",
+            help="As the report drew them, whatever users and layers are chosen above.",
+        )
+        with told(f"The figure {chosen}"):
+            _heading(diagnostic, str(chosen))
+            st.image(run.picture(diagnostic.name, str(chosen), "png"))
+            _downloads(run, diagnostic, str(chosen), None)
+
+
+def show_tables(diagnostic: Diagnostic, found: Found) -> None:
+    """Every table, folded, each with its caption and a download."""
+    for name, table in found.tables.items():
+        with st.expander(f"{_capital(name)} ({len(table):,} rows)"):
+            _caption(diagnostic, name)
+            st.dataframe(table, hide_index=True, alt=name)
+            csv_button(table, slug(diagnostic.name, name), "table")
+
+
+def show_terms(diagnostic: Diagnostic) -> None:
+    """The terms that the captions of a diagnostic use, explained."""
+    text = " ".join((diagnostic.question, *diagnostic.captions.values())).lower()
+    terms = {
+        term: meaning
+        for term, meaning in GLOSSARY.items()
+        if any(part.strip().lower() in text for part in term.split(","))
+    }
+    if terms:
+        with st.popover("What do the terms mean?", type="tertiary", icon=":material/help:"):
+            for term, meaning in terms.items():
+                st.markdown(f"**{words.literal(term)}.** {words.literal(meaning)}")
+
+
+def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
+    """A download of exactly the rows shown; `of` says what it belongs to, in the key."""
+    st.download_button(
+        "CSV",
+        table.to_csv(index=False).encode(),
+        file_name=f"{stem}.csv",
+        mime="text/csv",
+        key=f"csv-{of}-{stem}",
+        on_click="ignore",
+        icon=":material/download:",
+        help="The numbers shown.",
+    )
+
+
+def _heading(diagnostic: Diagnostic, name: str, title: str = "") -> None:
+    st.markdown(f"#### {words.literal(_capital(name))}")
+    if title:
+        st.markdown(words.literal(title))
+    _caption(diagnostic, name)
+
+
+def _caption(diagnostic: Diagnostic, name: str) -> None:
+    text = diagnostic.caption(name)
+    if text:
+        st.caption(words.literal(text))
+
+
+def _interactive(summary: Summary, name: str) -> None:
+    if summary.table.empty:
+        st.info("Nothing of the layers and heads chosen; choose others.", icon=":material/info:")
+        return
+    drawn = list(charts(summary).items())
+    for start in range(0, len(drawn), ACROSS):
+        some = drawn[start : start + ACROSS]
+        for column, (panel, chart) in zip(st.columns(len(some)), some, strict=True):
+            if panel:
+                column.markdown(f"**{words.literal(_capital(panel))}**")
+            column.altair_chart(chart, width="stretch", alt=f"{summary.title}; {name} {panel}")
+
+
+def _downloads(
+    run: StoredRun, diagnostic: Diagnostic, name: str, table: pd.DataFrame | None
+) -> None:
+    """CSV of the numbers shown, and the report's own picture of all users."""
+    stem = slug(diagnostic.name, name)
+    with st.container(horizontal=True):
+        if table is not None:
+            csv_button(table, stem, "figure")
+        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+            st.download_button(
+                kind.upper(),
+                run.picture(diagnostic.name, name, kind),
+                file_name=f"{stem}.{kind}",
+                mime=mime,
+                key=f"{kind}-{stem}",
+                on_click="ignore",
+                icon=":material/download:",
+                help="The report's own picture, of all users, layers and heads.",
+            )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

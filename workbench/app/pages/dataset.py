@@ -1,0 +1,179 @@
+"""Whole data set: what the diagnostics of a stored run say of all users, and of some."""
+
+import os
+from pathlib import Path
+
+import streamlit as st
+
+from analyses.base import Diagnostic, discover
+from analyses.run_all import REPORTS
+from analyses.stored import StoredRun, open_run, runs_in
+from workbench.app import starting, whole, words
+from workbench.app.failures import told
+from workbench.app.figures import show_figures, show_tables, show_terms
+from workbench.app.users import show_users
+from workbench.app.whole import Choice, Found
+
+NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
+
+```bash
+python -m analyses.run_all
+```"""
+
+
+def page() -> None:
+    """Choose a run; its findings on top, then one diagnostic's figures, tables and users."""
+    st.header("What holds over all users?")
+    running = starting.watched()
+    if running is not None and not running.alive and running.failure() is None:
+        _open(running.out)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        folder = _choose_run()
+        with st.popover("New run", icon=":material/add:"):
+            starting.show_form()
+    if running is not None:
+        starting.show_progress(running)
+    if folder is None:
+        st.info(NO_RUN, icon=":material/info:")
+        return
+    with told(folder):
+        run = open_run(folder)
+        _facts(run)
+        _findings(run)
+        known = {name: d for name, d in discover().items() if name in run.manifest["diagnostics"]}
+        if not known:
+            st.info("None of the diagnostics of this run is known here; run the report again.")
+            return
+        name = st.segmented_control(
+            "Diagnostic",
+            list(known),
+            default=next(iter(known)),
+            required=True,
+            format_func=lambda name: known[name].title,
+            key="diagnostic",
+            bind="query-params",
+        )
+        _diagnostic(run, known[str(name)])
+
+
+def _open(folder: Path) -> None:
+    """Choose the folder of a run that has just ended, once."""
+    opened = st.session_state.setdefault("opened", [])
+    if folder.name not in opened:
+        opened.append(folder.name)
+        st.session_state["run"] = _shown(folder)
+        st.query_params.pop(starting.STARTED, None)
+
+
+def _shown(folder: Path) -> str:
+    """A folder as it is shown and typed: from here, where that is shorter."""
+    relative = os.path.relpath(folder)
+    return str(folder) if relative.startswith("..") else relative
+
+
+def _choose_run() -> str | None:
+    """A folder of reports/, or any path that is typed or in the address."""
+    known = [_shown(path) for path in runs_in(REPORTS)]
+    asked = st.session_state.get("run") or st.query_params.get("run")
+    if asked and asked not in known:
+        known.append(asked)
+    chosen = st.selectbox(
+        "Run",
+        known,
+        accept_new_options=True,
+        placeholder="Type the folder of a run",
+        key="run",
+        help="A folder that `python -m analyses.run_all` wrote; those under reports/ are listed, "
+        "the latest first.",
+        bind="query-params",
+    )
+    return str(chosen) if chosen else None
+
+
+def _facts(run: StoredRun) -> None:
+    told_users, data = run.manifest["users"], run.manifest["data"]
+    measured, of = (told_users.get(key) for key in ("measured", "of"))
+    models = ", ".join(words.literal(str(name)) for name in run.manifest["models"])
+    st.markdown(
+        f"**{words.literal(str(data.get('name')))}**: {measured:,} of {of:,} users, "
+        f"{models}. Made {words.literal(run.manifest['created'])}."
+    )
+    for notice in run.manifest["notices"]:
+        st.warning(words.literal(str(notice)))
+
+
+def _findings(run: StoredRun) -> None:
+    """The sentences of every diagnostic, as in the report."""
+    st.subheader("Findings", help="On all users measured; brackets hold 95 % intervals.")
+    titles = {name: d.title for name, d in discover().items()}
+    for name in run.manifest["diagnostics"]:
+        first, *others = run.findings(name) or ["Nothing was found."]
+        title = titles.get(name, name.replace("_", " "))
+        said = f"**{words.literal(title)}.** {words.literal(first)}"
+        if others:
+            with st.expander(said):
+                st.markdown("\n".join(f"- {words.literal(text)}" for text in others))
+        else:
+            st.container(border=True).markdown(said)
+
+
+def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
+    st.subheader(diagnostic.title, help=diagnostic.question)
+    st.markdown(f"*{words.literal(diagnostic.question)}*")
+    choice, found = _filtered(run, diagnostic)
+    if choice.lengths is not None:
+        low, high = choice.lengths
+        st.markdown(f"**Histories of {low} to {high} items, n = {found.n_users:,}:**")
+        st.markdown("\n".join(f"- {words.literal(text)}" for text in found.findings))
+    show_terms(diagnostic)
+    shown = st.segmented_control(
+        "Show",
+        ["Figures", "Tables", "Users"],
+        default="Figures",
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    with told(f"The {str(shown).lower()}"):
+        if shown == "Figures":
+            show_figures(run, diagnostic, found)
+        elif shown == "Tables":
+            show_tables(diagnostic, found)
+        else:
+            show_users(run, diagnostic, found)
+
+
+def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Found]:
+    """The users and the parts of the models that are chosen, and what is found of them."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        lengths = None
+        span = whole.lengths(run, diagnostic.name)
+        if span is not None and span[0] < span[1]:
+            ends = st.slider(
+                "Items in the history",
+                *span,
+                value=span,
+                key="lengths",
+                help="Only users with so many items before the held-out one.",
+                bind="query-params",
+                width=280,
+            )
+            if tuple(ends) != span:
+                lengths = int(ends[0]), int(ends[1])
+        found = whole.found(run, diagnostic, Choice(lengths))
+        parts = {
+            part: st.pills(
+                f"{part.capitalize()}s",
+                found.parts(part),
+                selection_mode="multi",
+                key=f"{part}s",
+                help=f"Only rows of these {part}s, in figures and tables that tell them apart; "
+                "all where none is chosen.",
+                bind="query-params",
+            )
+            for part in ("layer", "head")
+            if len(found.parts(part)) > 1
+        }
+    choice = Choice(lengths, tuple(parts.get("layer", ())), tuple(parts.get("head", ())))
+    return choice, found.only(choice)

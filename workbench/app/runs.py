@@ -1,0 +1,122 @@
+"""`python -m analyses.run_all` started from the app: a process of its own, watched and stopped."""
+
+import atexit
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from analyses.output import PARTIAL
+from analyses.store import ROOT
+from workbench.errors import WorkbenchError
+
+BAR = re.compile(r"(\w+): +\d+%\|[^|]*\| *(\d+)/(\d+)")  # as tqdm writes it
+MOST_AT_ONCE = 2  # over all sessions
+PATIENCE = 10.0  # seconds a process has to end by itself
+
+
+class Progress(NamedTuple):
+    """Which diagnostic is being measured, how far it is, and the share of all that is done."""
+
+    diagnostic: str | None
+    done: int
+    total: int
+    share: float
+
+
+class Run:
+    """One process of run_all that writes to the folder `out`."""
+
+    def __init__(self, out: Path, arguments: Sequence[str], diagnostics: Sequence[str]) -> None:
+        self.out = out
+        self.diagnostics = list(diagnostics)
+        self.cancelled = False
+        self.started = time.monotonic()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the run
+        command = [sys.executable, "-m", "analyses.run_all", *arguments]
+        command += ["--only", *self.diagnostics, "--out", str(out)]
+        nice = ["nice", "-n", "10"] if shutil.which("nice") else []
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        self.process = subprocess.Popen(
+            nice + command,
+            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def log(self, last: int = 8192) -> str:
+        """The end of what the process has said."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), last, max(0, size - last)).decode("utf-8", "replace")
+
+    def progress(self) -> Progress:
+        """How far it is, by its own progress bars."""
+        bars = [bar for bar in BAR.findall(self.log()) if bar[0] in self.diagnostics]
+        if not bars:
+            return Progress(None, 0, 0, 0.0)
+        name, done, total = bars[-1][0], int(bars[-1][1]), int(bars[-1][2])
+        whole = (self.diagnostics.index(name) + done / max(total, 1)) / len(self.diagnostics)
+        return Progress(name, done, total, min(whole, 1.0))
+
+    def failure(self) -> str | None:
+        """Why it ended without a report, in a sentence; None while it runs or where it has one."""
+        if self.alive or self.process.returncode == 0:
+            return None
+        if self.cancelled:
+            return "Cancelled. What was measured is kept: the same run goes on from there."
+        told = re.findall(r"^error: (.+)$", self.log(), re.MULTILINE)
+        return told[-1] if told else f"The run ended with code {self.process.returncode}."
+
+    def cancel(self) -> None:
+        """End the process and whatever it started, and clear away what it had half written."""
+        if not self.alive:
+            return
+        self.cancelled = True
+        for kind in (signal.SIGTERM, signal.SIGKILL):
+            os.killpg(self.process.pid, kind)
+            try:
+                self.process.wait(PATIENCE)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        for left in self.out.parent.glob(f"{PARTIAL}{self.process.pid}-*"):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+class Runs:
+    """The runs of this server by the name of their folder, so that a reload finds its own."""
+
+    def __init__(self) -> None:
+        self._runs: dict[str, Run] = {}
+        atexit.register(self.cancel_all)
+
+    def get(self, name: str | None) -> Run | None:
+        """The run that writes a folder of this name, if any was started here."""
+        return self._runs.get(name or "")
+
+    def start(self, out: Path, arguments: Sequence[str], diagnostics: Sequence[str]) -> Run:
+        """Start a run. Raises WorkbenchError where too many are under way already."""
+        if sum(run.alive for run in self._runs.values()) >= MOST_AT_ONCE:
+            raise WorkbenchError(
+                f"{MOST_AT_ONCE} runs are under way on this machine already; wait for one to end."
+            )
+        self._runs[out.name] = Run(out, arguments, diagnostics)
+        return self._runs[out.name]
+
+    def cancel_all(self) -> None:
+        """End every run, as the server does when it ends."""
+        for run in self._runs.values():
+            run.cancel()

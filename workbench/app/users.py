@@ -1,0 +1,82 @@
+"""A diagnostic's numbers user by user; selecting one opens it in Inspect."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from analyses.base import Diagnostic
+from analyses.report import slug
+from analyses.stored import StoredRun
+from workbench.app import whole
+from workbench.app.figures import csv_button
+from workbench.app.whole import Found
+from workbench.errors import WorkbenchError
+
+
+def show_users(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
+    """A sortable table with a row per user, under one condition."""
+    if "user" not in found.by_user:
+        st.info("This diagnostic keeps no numbers of single users.", icon=":material/info:")
+        return
+    with st.container(horizontal=True):
+        conditions = {
+            column: st.selectbox(
+                column.capitalize(),
+                values,
+                key=f"of_{column}",
+                format_func=lambda value: value.replace("_", " "),
+                bind="query-params",
+                width=190,
+            )
+            for column, values in whole.conditions_of(found.by_user).items()
+        }
+    table = whole.per_user(found.by_user, {c: str(v) for c, v in conditions.items()})
+    if table.empty:
+        st.info("Nobody was measured under this condition; choose another.")
+        return
+    try:
+        ids = whole.data_of(run).user_ids[table["user"].to_numpy(int)]
+    except (WorkbenchError, IndexError) as error:
+        st.warning(str(error))
+        st.dataframe(table, hide_index=True, alt="Numbers of each user")
+        csv_button(table, slug(diagnostic.name, "users"), "users")
+        return
+    table = table.assign(user=ids)
+    st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        height=min(36 * (len(table) + 1) + 2, 420),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=f"users-{diagnostic.name}",
+        column_config=_config(table),
+        alt="Numbers of each user",
+    )
+    csv_button(table, slug(diagnostic.name, "users"), "users")
+    rows = picked["selection"]["rows"]
+    if rows:
+        _inspect(run, str(ids[rows[0]]))
+
+
+def _config(table: pd.DataFrame) -> dict[str, Any]:
+    """Short numbers; ids as text."""
+    numbers = table.select_dtypes("float").columns
+    config: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="%.4g") for name in numbers
+    }
+    return {**config, "user": st.column_config.TextColumn("user")}
+
+
+def _inspect(run: StoredRun, user: str) -> None:
+    from workbench.app.main import INSPECT  # it lists the page this is a part of
+
+    st.switch_page(
+        INSPECT,
+        query_params={
+            "data": whole.source_of(run),
+            "models": whole.models_of(run),
+            "user": user,
+        },
+    )

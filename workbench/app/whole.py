@@ -1,0 +1,161 @@
+"""A stored run, for the users and the parts of the models that are chosen."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+from analyses.base import Diagnostic, discover, roles
+from analyses.output import MANIFEST
+from analyses.stored import StoredRun
+from analyses.summaries import Summary
+from workbench import SequenceData
+from workbench.app import resources
+from workbench.errors import WorkbenchError
+
+
+class Choice(NamedTuple):
+    """Shortest and longest history (None: all), layers and heads (none named: all)."""
+
+    lengths: tuple[int, int] | None = None
+    layers: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a diagnostic says of some users: as in the report, and per user."""
+
+    n_users: int
+    findings: list[str]
+    summaries: dict[str, Summary]
+    tables: dict[str, pd.DataFrame]
+    by_user: pd.DataFrame
+
+    def parts(self, column: str) -> list[str]:
+        """Layers or heads that any of the figures or tables tells apart, means and alls last."""
+        frames = [*(s.table for s in self.summaries.values()), *self.tables.values()]
+        values = {str(v) for frame in frames if column in frame for v in frame[column].unique()}
+        return sorted(values, key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))
+
+    def only(self, choice: Choice) -> "Found":
+        """Figures and tables with the rows of the layers and heads chosen, where they have such."""
+        summaries = {
+            name: replace(summary, table=_of(summary.table, choice))
+            for name, summary in self.summaries.items()
+        }
+        tables = {name: _of(table, choice) for name, table in self.tables.items()}
+        return replace(self, summaries=summaries, tables=tables)
+
+
+def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
+    for column, wanted in (("layer", choice.layers), ("head", choice.heads)):
+        if wanted and column in frame:
+            frame = frame[frame[column].astype(str).isin(wanted)]
+    return frame
+
+
+def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
+    """Shortest and longest history of a diagnostic's users; None where it does not say."""
+    frame = _frame(run, _stamp(run), diagnostic)
+    if "length" not in frame or frame.empty:
+        return None
+    return int(frame["length"].min()), int(frame["length"].max())
+
+
+def found(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Found:
+    """Figures, tables and sentences by the diagnostic's own functions, for the users chosen.
+
+    Raises WorkbenchError where no user is left.
+    """
+    whole = _found(run, _stamp(run), diagnostic.name, choice.lengths)
+    return whole.only(choice)
+
+
+def _stamp(run: StoredRun) -> str:
+    """Another for every state of the folder."""
+    return f"{run.folder.resolve()} {(run.folder / MANIFEST).stat().st_mtime_ns}"
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
+def _frame(_run: StoredRun, stamp: str, diagnostic: str) -> pd.DataFrame:
+    return _run.frame(diagnostic)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
+def _found(_run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int] | None) -> Found:
+    known, frame = discover()[diagnostic], _frame(_run, stamp, diagnostic)
+    findings = _run.findings(diagnostic)
+    if lengths is not None:
+        low, high = lengths
+        frame = frame[frame["length"].between(low, high)]
+        if frame.empty:
+            raise WorkbenchError(
+                f"{known.title}: no user has a history of {low} to {high} items; widen the range."
+            )
+        findings = known.conclude(frame)
+    return Found(
+        n_users=frame["user"].nunique(),
+        findings=findings,
+        summaries=known.summaries(frame),
+        tables=known.tables(frame),
+        by_user=known.by_user(frame),
+    )
+
+
+def per_user(table: pd.DataFrame, conditions: dict[str, str]) -> pd.DataFrame:
+    """A row per user: length, and each measure of each model under the conditions chosen."""
+    for column, value in conditions.items():
+        table = table[table[column].astype(str) == value]
+    index = [column for column in ("user", "length") if column in table]
+    measures = [c for c in table.select_dtypes(["number", "bool"]).columns if c not in index]
+    if "model" not in table:
+        return table.groupby(index)[measures].mean().reset_index()
+    models = list(dict.fromkeys(table["model"].astype(str)))
+    wide = table.astype({"model": str}).pivot_table(
+        index=index, columns="model", values=measures, aggfunc="mean", observed=True
+    )
+    order = [(measure, model) for measure in measures for model in models]
+    wide = wide.reindex(columns=pd.MultiIndex.from_tuples(order))
+    wide.columns = pd.Index([f"{measure} · {model}" for measure, model in order])
+    return wide.reset_index()
+
+
+def conditions_of(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Columns that tell conditions apart, and their values in order of appearance."""
+    texts = table.select_dtypes(["category", "object", "string"])
+    values = {
+        str(column): [str(value) for value in dict.fromkeys(texts[column].dropna())]
+        for column in texts
+        if column != "model"
+    }
+    return {column: found for column, found in values.items() if 1 < len(found) <= 24}
+
+
+def data_of(run: StoredRun) -> SequenceData:
+    """The data a run stands on. Raises WorkbenchError where they are gone or were changed."""
+    told = run.manifest["data"]
+    data = resources.data(source_of(run))
+    if data.checksum != told.get("checksum"):
+        raise WorkbenchError(
+            f"{source_of(run)} is not what this run stands on (another checksum), so its users "
+            "cannot be opened; run the report again."
+        )
+    return data
+
+
+def source_of(run: StoredRun) -> str:
+    """Name or path of the data a run stands on."""
+    told = run.manifest["data"]
+    provenance = told.get("provenance")
+    origin = provenance.get("source") if isinstance(provenance, dict) else None
+    return str(origin or told.get("name"))
+
+
+def models_of(run: StoredRun) -> list[str]:
+    """Where the models worth comparing are: the baseline and the first calibrated one."""
+    told = run.manifest["models"]
+    parts = roles(list(told))
+    chosen = [name for name in (parts.baseline, *parts.calibrated) if name] or list(told)
+    return [str(told[name].get("source", name)) for name in chosen[:2]]
