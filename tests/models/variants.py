@@ -1,11 +1,11 @@
-"""Every variant of SASRec at toy size, with weights strong enough to matter."""
+"""Every variant of every backbone at toy size, with weights strong enough to matter."""
 
 from itertools import product
 from typing import Any
 
 import torch
 
-from models import Batch, CalibrationConfig, ModelConfig, SASRec
+from models import Batch, CalibrationConfig, ModelConfig, Recommender, make_model
 from models.calibration import AnnealingCorrection
 
 N_ITEMS, MAX_LENGTH = 12, 8
@@ -47,7 +47,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-def lively(model: SASRec, seed: int = 0) -> SASRec:
+SIZES: dict[str, dict[str, Any]] = {
+    "SASRec": {},
+    "BERT4Rec": {},
+    "SSE-PT": {"n_users": 5, "user_size": 2},
+    "TiSASRec": {"time_span": 6},
+}
+
+
+def lively(model: Recommender, seed: int = 0) -> Recommender:
     """The model in double precision, in eval mode, with large random weights everywhere."""
     generator = torch.Generator().manual_seed(seed)
     model = model.double().eval()
@@ -61,10 +69,11 @@ def lively(model: SASRec, seed: int = 0) -> SASRec:
     return model
 
 
-def build(variant: str, seed: int = 0, **options: Any) -> SASRec:
+def build(variant: str, seed: int = 0, backbone: str = "SASRec", **options: Any) -> Recommender:
     """A lively model of two layers and two heads."""
-    sizes = {"max_length": MAX_LENGTH, "hidden_size": 8, "inner_size": 12, **options}
-    return lively(SASRec(ModelConfig(variant, N_ITEMS, **sizes, **VARIANTS[variant])), seed)
+    sizes = {"max_length": MAX_LENGTH, "hidden_size": 8, "inner_size": 12, **SIZES[backbone]}
+    about = {"backbone": backbone, **sizes, **VARIANTS[variant], **options}
+    return lively(make_model(ModelConfig(variant, N_ITEMS, **about)), seed)
 
 
 def batch_of(*histories: list[int], width: int | None = None) -> Batch:
@@ -72,3 +81,10 @@ def batch_of(*histories: list[int], width: int | None = None) -> Batch:
     width = width or max(map(len, histories))
     items = torch.tensor([h + [0] * (width - len(h)) for h in histories])
     return Batch(items, torch.tensor([len(h) for h in histories]))
+
+
+def stamped(*histories: list[int], width: int | None = None) -> Batch:
+    """The same with users, and times that follow from the items up to then."""
+    batch = batch_of(*histories, width=width)
+    times = (100 + (batch.items * 7 % 5).cumsum(1)) * batch.valid
+    return Batch(batch.items, batch.lengths, times, torch.arange(len(histories)))

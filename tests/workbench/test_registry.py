@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from tests.models.variants import batch_of
+from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES, build_model
 
-DATA = data_of([1, 2, 3], n_items=7)
+DATA = data_of([1, 2, 3], n_items=7, times=[5, 6, 9])
 SMALL = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
 
 
@@ -17,13 +17,13 @@ def test_each_name_builds_a_model_for_the_data(name):
     model = build_model(name, DATA, **SMALL)
     assert model.config.name == name
     assert model.config.n_items == 7
-    scores = model.eval().scores(batch_of([1, 7], [3]))
+    scores = model.eval().scores(stamped([1, 7], [3]))
     assert scores.shape == (2, 8)
     assert torch.isfinite(scores[:, 1:]).all()
 
 
 def test_what_the_names_stand_for():
-    plain, uniform, ac, light = (build_model(name, DATA, **SMALL).config for name in NAMES)
+    plain, uniform, ac, light = (build_model(name, DATA, **SMALL).config for name in NAMES[:4])
     assert (plain.attention, plain.calibration, plain.position_embedding) == ("learned", None, True)
     assert (uniform.attention, uniform.calibration) == ("uniform", None)
     # as published: no position embedding, gate, two levels, order and distance, lambda 0.03
@@ -34,6 +34,26 @@ def test_what_the_names_stand_for():
     assert (ac.calibration.adversarial, ac.calibration.penalty) == (True, 0.03)
     assert light.calibration is not None
     assert not light.calibration.adversarial
+
+
+@pytest.mark.parametrize("backbone", ["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"])
+def test_each_backbone_has_the_same_kinds(backbone):
+    configs = [build_model(name, DATA, **SMALL).config for name in NAMES]
+    configs = [c for c in configs if c.backbone == backbone]
+    assert [c.name for c in configs] == [
+        backbone,
+        f"{backbone}-uniform",
+        f"AC-{backbone}",
+        f"AC-{backbone}-light",
+    ]
+    assert [c.attention for c in configs] == ["learned", "uniform", "learned", "learned"]
+    adversarial = [c.calibration and c.calibration.adversarial for c in configs]
+    assert adversarial == [None, None, True, False]
+
+
+def test_tisasrec_without_times_is_told():
+    with pytest.raises(WorkbenchError, match="tiny has no times; give data with a time column"):
+        build_model("AC-TiSASRec", data_of([1, 2, 3]), **SMALL)
 
 
 def test_options_reach_the_model_and_its_calibration():
@@ -79,6 +99,16 @@ def test_options_reach_the_model_and_its_calibration():
         ("SASRec", {"n_layers": 0}, "n_layers is 0; it must be 1 or more"),
         ("SASRec", {"max_length": -1}, "max_length is -1; it must be 1 or more"),
         ("SASRec", {"hidden_size": "big"}, "SASRec: "),
+        ("SASRec", {"time_span": 9}, "'time_span' is an option of TiSASRec and means nothing to S"),
+        ("TiSASRec", {"time_span": 0}, "time_span is 0; it must be 1 or more"),
+        ("TiSASRec", {"time_unit": "day"}, "time_unit is 'day'; choose from smallest, second"),
+        ("SSE-PT", {"swap_users": 2}, "swap_users is 2; it must be from 0 to 1"),
+        ("SSE-PT", {"user_size": 64}, "user_size 64 leaves no room in 64"),
+        (
+            "AC-SASRec",
+            {"normalization": "none", "correction": "fixed"},
+            "fixed correction without normalization",
+        ),
     ],
 )
 def test_what_there_is_not_is_told_in_one_sentence(name, options, told):
