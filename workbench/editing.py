@@ -42,7 +42,11 @@ def edit_attention(
 
     def among_items(weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
         kept = weights.masked_fill(items, 0.0)
-        return edit(weights - kept, allowed) + kept
+        if not kept.any():
+            return edit(weights, allowed)
+        own = weights.masked_fill(~items, 0.0)
+        share = own.sum(-1, keepdim=True).clamp(min=torch.finfo(own.dtype).tiny)
+        return edit(own / share, allowed) * share + kept  # an edit is of a distribution
 
     def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
         allowed, items, row = seen["allowed"], seen["items"], seen["rows"]

@@ -27,7 +27,8 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
             f"no model {name!r}; choose from {', '.join(NAMES)}"
             + (f" (did you mean {close[0]}?)." if close else ".")
         )
-    backbone = next(b for b in BACKBONES if b in name)
+    bare = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
+    backbone = next(b for b in BACKBONES if b == bare)
     calibration = None
     if name.startswith("AC-"):
         calibration = CalibrationConfig(adversarial=not name.endswith("-light"))

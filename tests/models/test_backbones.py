@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import BERT4Rec, Recommender
+from models import BERT4Rec, CalibrationConfig, Recommender
 from models.calibration import AdversarialCalibrator
 from tests.models.variants import MAX_LENGTH, N_ITEMS, SIZES, VARIANTS, build, stamped
 from workbench import load_model, save_model
@@ -72,7 +72,7 @@ def test_taps_pass_distributions_over_what_is_allowed(backbone, variant):
 @pytest.mark.parametrize(("backbone", "variant"), GRID)
 def test_a_step_teaches_each_parameter_by_its_own_loss(backbone, variant):
     model, batch = build(variant, backbone=backbone), stamped(*HISTORIES)
-    losses = model.train().losses(batch, TARGETS)
+    losses = model.losses(batch, TARGETS)
     theirs = {
         parameter
         for module in model.modules()
@@ -96,13 +96,10 @@ def test_a_step_teaches_each_parameter_by_its_own_loss(backbone, variant):
         for grad in torch.autograd.grad(losses.adversarial, list(theirs)):
             assert grad.isfinite().all()
     with torch.no_grad():
-        before = losses.recommendation.item()
         for parameter, grad in zip(main.values(), grads, strict=True):
-            parameter -= 1e-4 * (torch.zeros_like(parameter) if grad is None else grad)
-    if backbone != "SSE-PT" and "annealing" not in variant:  # there chance has changed meanwhile
-        assert model.eval().losses(batch, TARGETS).recommendation.item() == pytest.approx(
-            before, abs=50
-        )
+            if grad is not None:
+                parameter -= 1e-6 * grad
+        assert model.losses(batch, TARGETS).recommendation < losses.recommendation
 
 
 @pytest.mark.parametrize("backbone", SIZES)
@@ -122,15 +119,10 @@ def test_saved_and_loaded(backbone, variant, tmp_path):
 @pytest.mark.parametrize("backbone", SIZES)
 def test_unnormalised_weights_stay_masked(backbone):
     """As the reference has them in SSE-PT and TiSASRec."""
-    model = build("AC-gate-two-softmax-od", backbone=backbone)
-    calibration = model.config.calibration
-    for layer in model.encoder.layers:
-        object.__setattr__(layer.weights.calibration, "normalization", "none")
-    try:
-        batch = stamped(*HISTORIES)
-        weights = record_attention(model, batch, rows="all")["attention"]
-    finally:
-        object.__setattr__(calibration, "normalization", "softmax")
+    calibration = CalibrationConfig(normalization="none")
+    model = build("AC-gate-two-softmax-od", backbone=backbone, calibration=calibration)
+    batch = stamped(*HISTORIES)
+    weights = record_attention(model, batch, rows="all")["attention"]
     assert (weights.masked_select(~model.allowed(batch)[:, None].expand_as(weights)) == 0).all()
     assert weights.sum(-1).max() <= torch.e
     assert weights.sum(-1).max() > 1.01

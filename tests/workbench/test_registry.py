@@ -38,7 +38,7 @@ def test_what_the_names_stand_for():
 
 @pytest.mark.parametrize("backbone", ["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"])
 def test_each_backbone_has_the_same_kinds(backbone):
-    configs = [build_model(name, DATA, **SMALL).config for name in NAMES if backbone in name]
+    configs = [build_model(name, DATA, **SMALL).config for name in NAMES]
     configs = [c for c in configs if c.backbone == backbone]
     assert [c.name for c in configs] == [
         backbone,
