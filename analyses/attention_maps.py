@@ -138,6 +138,7 @@ def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
                         {
                             "kind": "weight",
                             "user": user,
+                            "user id": str(data.user_ids[user]),
                             "length": len(items),
                             "stage": stage,
                             "layer": str(layer + 1),

@@ -108,17 +108,22 @@ def conclude(frame: pd.DataFrame) -> list[str]:
 
 
 def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
-    told = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in both.items())
-    worth = {
-        "higher": f"{model} ranks better than {uniform}, the same kind of model trained with its "
-        "attention frozen to uniform",
-        "lower": f"{model} ranks worse than {uniform}, the same kind of model trained with its "
-        "attention frozen to uniform, so its weights explain nothing that helps",
-        "undetected": f"No difference in NDCG@10 was detected between {model} and {uniform}, the "
-        "same kind of model trained with its attention frozen to uniform, so its learned weights "
-        "show no measurable benefit here",
-    }[verdict(both["ndcg"])]
-    return f"{worth} (paired difference: {told}; {people(both['ndcg'].n)})."
+    numbers = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in both.items())
+    found = {METRICS[m]: verdict(i) for m, i in both.items()}
+    detected = [f"a {told} {name}" for name, told in found.items() if told != "undetected"]
+    rest = [name for name, told in found.items() if told == "undetected"]
+    kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
+    if not detected:
+        worth = (
+            f"No difference was detected between {model} and {kind}, so its learned weights show "
+            "no measurable benefit here"
+        )
+    else:
+        worth = f"{model} has {listing(detected)} than {kind}"
+        worth += f"; no difference was detected in {listing(rest)}" if rest else ""
+        if set(found.values()) == {"lower"}:
+            worth += ", so its weights explain nothing that helps"
+    return f"{worth} (paired difference: {numbers}; {people(both['ndcg'].n)})."
 
 
 def summaries(frame: pd.DataFrame) -> dict[str, Summary]:

@@ -94,6 +94,8 @@ def _boxes(summary: Summary) -> Figure:
         panel = grid[lines.index(line)][columns.index(column)]
         for box in own.itertuples():
             _box(panel, box, labels.index(str(box.row)), summary)
+        for row in set(labels) - set(own["row"].astype(str)):
+            panel.text(0.05, labels.index(row), "no value", va="center", color="0.4", fontsize=8)
         panel.set_title(f"{column}\n{line}, n = {own['n'].max():,} users", fontsize=9)
         panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
         panel.set_yticks(range(len(labels)), labels)

@@ -17,8 +17,8 @@ from workbench.statistics import Interval
 
 DISTANCES = (0, 1, 2, 3, 5, 10, 20)  # lower edges of the bins of the table
 RULE = (
-    "The user was not picked by hand: of all users, the one whose attention agrees {} with input x "
-    "gradient of the held-out item in the baseline model (tau-b, mean over layers and heads)."
+    "The user was not picked by hand: of all users, the one whose attention agrees {} with the "
+    "saliency of the held-out item in the baseline model (tau-b, mean over layers and heads)."
 )
 NOT_INFLUENCE = "A dark or bright cell is where a weight went, not what caused the recommendation."
 SHOWN = {"highest": "most", "median": "at the median", "lowest": "least"}
@@ -67,7 +67,7 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     by = ["model", "layer", "distance"]
     binned = distance.assign(distance=bins.astype(str), uniform=1 / distance["length"])
     binned = binned.groupby([*by, "user"], observed=True, sort=False)[["value", "uniform"]].mean()
-    shown = frame[frame["kind"] == "weight"][["choice", "user", "length", "tau"]]
+    shown = frame[frame["kind"] == "weight"][["choice", "user id", "length", "tau"]]
     return {
         "weight by distance": table_of(
             binned.reset_index(), by, {"value": "mean weight", "uniform": "if uniform"}

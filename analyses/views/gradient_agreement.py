@@ -22,7 +22,10 @@ CAPTIONS = {
     "distribution": "Kendall's tau-b per user between attention (mean over layers and heads, "
     "prediction row) and gradient importance of the same items; 1 = the same order, 0 = unrelated, "
     "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
-    "middle half of the users, whiskers 5 to 95 %, the dot is the mean. " + CAUTION,
+    "middle half of the users, whiskers 5 to 95 %, the dot is the mean. With attention detached an "
+    "item's gradient is scaled by its own weights, so some agreement of saliency is by "
+    "construction; integrated gradients have no part in that. A model without value has a gradient "
+    "that vanishes, or constant attention. " + CAUTION,
     "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) "
     "and by head, saliency for the held-out item. " + CAUTION,
     "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short "

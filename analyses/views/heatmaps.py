@@ -36,7 +36,7 @@ def draw(weights: pd.DataFrame) -> dict[str, Figure]:
             own = chosen[chosen["model"].isin(shown)]
             first = own.iloc[0]
             who = (
-                f"user {first['user']}, {choice} agreement (tau-b {first['tau']:.2f}), "
+                f"user {first['user id']}, {choice} agreement (tau-b {first['tau']:.2f}), "
                 f"{first['length']} items"
             )
             final = own[own["stage"] == "attention"]
