@@ -74,14 +74,14 @@ def open_run(folder: str | Path) -> StoredRun:
     """Read a report's manifest. Raises WorkbenchError for a folder with none, or a damaged one."""
     folder = Path(folder).expanduser()
     path = folder / MANIFEST
+    if not path.is_file():
+        raise WorkbenchError(
+            f"{folder}: no report here (no {MANIFEST}); give a folder that "
+            "`python -m analyses.run_all` wrote."
+        )
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise WorkbenchError(f"{path} is too large to be a manifest; run the report again.")
     try:
-        if not path.is_file():
-            raise WorkbenchError(
-                f"{folder}: no report here (no {MANIFEST}); give a folder that "
-                "`python -m analyses.run_all` wrote."
-            )
-        if path.stat().st_size > LARGEST_MANIFEST:
-            raise WorkbenchError(f"{path} is too large to be a manifest; run the report again.")
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkbenchError(f"{path} cannot be read; run the report again.") from error

@@ -1,0 +1,108 @@
+"""The page of a whole data set, without a browser: a stored run, and one started and stopped."""
+
+import time
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from analyses.run_all import main
+from analyses.stored import open_run
+from tests.app.shown import sentences
+from workbench.app import words
+from workbench.app.runs import Runs
+from workbench.errors import WorkbenchError
+
+SCRIPT = """
+from workbench.app.failures import told
+from workbench.app.pages import dataset
+with told("This page"):
+    dataset.page()
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(films, models, tmp_path_factory):
+    place = tmp_path_factory.mktemp("runs")
+    arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
+    return main(arguments, cache=place / "cache")
+
+
+def page(**address) -> AppTest:
+    shown = AppTest.from_string(SCRIPT, default_timeout=120)
+    for key, value in address.items():
+        shown.query_params[key] = value
+    return shown.run()
+
+
+def said(shown: AppTest) -> str:
+    return "\n".join([e.label for e in shown.expander] + [m.value for m in shown.markdown])
+
+
+@pytest.mark.parametrize("diagnostic", ["Max-attention removal", "Gradient agreement"])
+def test_a_stored_run_is_shown(folder, diagnostic):
+    shown = page(run=str(folder), diagnostic=diagnostic)
+    assert sentences(shown) == []
+    assert "12 of 12 users" in said(shown)
+    run = open_run(folder)
+    for name in run.manifest["diagnostics"]:
+        assert all(words.literal(text) in said(shown) for text in run.findings(name))
+    assert diagnostic in [s.value for s in shown.subheader]
+
+
+def test_tables_are_those_of_the_report(folder):
+    shown = page(run=str(folder), diagnostic="What attention is worth", show="Tables")
+    assert sentences(shown) == []
+    report = pd.read_csv(folder / "tables" / "attention-worth-models.csv")
+    tables = [frame.value for frame in shown.dataframe]
+    assert any(
+        len(t) == len(report) and t["Hit@10"].tolist() == report["Hit@10"].tolist() for t in tables
+    )
+
+
+def test_users_are_told_by_their_ids(folder):
+    shown = page(run=str(folder), diagnostic="What attention is worth", show="Users")
+    assert sentences(shown) == []
+    assert {f"u{k}" for k in range(12)} == set(shown.dataframe[-1].value["user"])
+
+
+def test_a_folder_without_a_report_ends_in_one_sentence(tmp_path):
+    told = sentences(page(run=str(tmp_path)))
+    assert len(told) == 1
+    assert "no report here" in told[0]
+
+
+def wait(condition, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_run_is_started_and_cancelled_and_leaves_nothing_half_written(films, models, tmp_path):
+    runs = Runs()
+    arguments = ["--data", str(films), "--models", *models]
+    run = runs.start(tmp_path / "mine", arguments, ["max_attention_removal"])
+    assert runs.get("mine") is run
+    run.cancel()
+    assert not run.alive
+    assert "Cancelled" in str(run.failure())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_cannot_be_told_why(tmp_path):
+    run = Runs().start(tmp_path / "mine", ["--data", "/nowhere.csv"], ["attention_worth"])
+    wait(lambda: not run.alive)
+    assert "/nowhere.csv" in str(run.failure())
+
+
+def test_too_many_runs_at_once_are_refused(films, models, tmp_path):
+    runs = Runs()
+    arguments = ["--data", str(films), "--models", *models]
+    try:
+        for name in ("one", "two"):
+            runs.start(tmp_path / name, arguments, ["max_attention_removal"])
+        with pytest.raises(WorkbenchError, match="2 runs are under way"):
+            runs.start(tmp_path / "three", arguments, ["attention_worth"])
+    finally:
+        runs.cancel_all()
