@@ -194,9 +194,11 @@ class _Trainer:
         if losses.adversarial is not None:
             grads += torch.autograd.grad(losses.adversarial, self.adversarial)
             parameters += self.adversarial
-        if self.fabric.world_size > 1:
-            flat = torch.cat([g.flatten() for g in grads])
-            flat = self.fabric.all_reduce(flat, reduce_op="mean")  # type: ignore[assignment]
+        if self.fabric.world_size > 1:  # a mean over all targets, of which ranks hold unequal shares
+            n = torch.count_nonzero(targets).to(grads[0]).reshape(1)
+            flat = torch.cat([*(g.flatten() * n for g in grads), n])
+            flat = self.fabric.all_reduce(flat, reduce_op="sum")  # type: ignore[assignment]
+            flat = flat[:-1] / flat[-1]
             sizes = [g.numel() for g in grads]
             grads = tuple(part.view_as(g) for part, g in zip(flat.split(sizes), grads, strict=True))
         for parameter, grad in zip(parameters, grads, strict=True):
