@@ -24,7 +24,12 @@ def paired(frame: pd.DataFrame, value: str, model: str, other: str) -> Interval:
     """Mean over users of `value` in `model` minus in `other`, for users who have both."""
     both = frame[frame["model"].isin([model, other])].astype({"model": str})
     wide = both.pivot(index="user", columns="model", values=value)
-    return paired_bootstrap((wide[model] - wide[other]).to_numpy(np.float64))
+    return paired_means(wide[model], wide[other])
+
+
+def paired_means(values: pd.Series, others: pd.Series) -> Interval:
+    """Mean over users of `values` minus `others`, both by user."""
+    return paired_bootstrap((values - others).to_numpy(np.float64))
 
 
 def with_intervals(

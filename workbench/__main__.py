@@ -1,4 +1,4 @@
-"""python -m workbench train | evaluate | import | data"""
+"""python -m workbench train | sweep | evaluate | import | data"""
 
 import json
 import shlex
@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
 from models import ModelConfig
@@ -14,6 +15,7 @@ from workbench import build_model, evaluate, import_checkpoint, load_data, load_
 from workbench.data import KNOWN, convert, describe
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES
+from workbench.sweep import Variant, keep_best, studies, study, summary, sweep, vary
 
 app = typer.Typer(
     help="Train and evaluate sequential recommenders whose attention is to be studied.",
@@ -91,6 +93,7 @@ def train_command(
     epoch.
     """
     found = load_data(data)
+    torch.manual_seed(seed)
     built = build_model(model, found, **dict(_option(text) for text in option or []))
     trained = train(
         built,
@@ -114,6 +117,60 @@ def train_command(
         f"{model} on {found.name}: test hit@10 {test['hit@10']:.4f}, "
         f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {out}"
     )
+
+
+@app.command("sweep")
+def sweep_command(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the models and sweep.csv.", file_okay=False)
+    ],
+    data: Data = "ml-100k",
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model to train, as often as wanted.")
+    ] = None,
+    study_name: Annotated[
+        list[str] | None,
+        typer.Option("--study", help=f"What the AC-TSR paper varies: {', '.join(studies())}."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="NAME[,NAME]=VALUE,...",
+            help="Values of an option of the model, such as alpha=0.1,0.5, crossed with all others;"
+            " options joined by a comma share theirs: hidden_dropout,attention_dropout=0.2,0.5.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Train each with so many seeds.", min=1)] = 1,
+    best: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the best of each model by validation.", file_okay=False),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Models trained at once.", min=1)] = 1,
+    objective: Annotated[Objective | None, typer.Option(help="As for the command train.")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
+    patience: Annotated[
+        int,
+        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
+    ] = 10,
+) -> None:
+    """Train many models and compare them: options varied, several seeds, the paper's studies.
+
+    What is finished in the folder is not trained again, and what was killed goes on. Every model's
+    card holds the command that trains it alone. `python -m analyses.run_all --only
+    calibration_variants --models OUT/*` then compares the variants user by user.
+    """
+    variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
+    if not variants:
+        raise WorkbenchError("nothing to train; name a --model or a --study.")
+    how: dict[str, Any] = {"epochs": epochs, "patience": patience}
+    if objective is not None:
+        how["objective"] = objective.value
+    pairs = dict(_values(text) for text in grid or [])
+    table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), jobs=jobs, **how)
+    typer.echo(summary(table).to_string(index=False))
+    for folder in keep_best(table, best) if best else []:
+        typer.echo(f"best weights in {folder}")
 
 
 @app.command("evaluate")
@@ -215,10 +272,21 @@ def _option(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise WorkbenchError(f"--option {text}: write it as NAME=VALUE.")
+    return name, _value(value)
+
+
+def _values(text: str) -> tuple[tuple[str, ...], list[object]]:
+    names, equals, values = text.partition("=")
+    if not equals:
+        raise WorkbenchError(f"--vary {text}: write it as NAME=VALUE,VALUE.")
+    return tuple(names.split(",")), [_value(value) for value in values.split(",")]
+
+
+def _value(text: str) -> object:
     try:
-        return name, json.loads(value.lower() if value in ("True", "False") else value)
+        return json.loads(text.lower() if text in ("True", "False") else text)
     except ValueError:
-        return name, value
+        return text
 
 
 def main() -> None:

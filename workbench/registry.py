@@ -1,7 +1,7 @@
 """Models by name."""
 
 import difflib
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from models import CalibrationConfig, ModelConfig, Recommender, make_model
@@ -57,6 +57,21 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         return make_model(replace(config, **outer))
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"{name}: {error}.") from error
+
+
+def variant(config: ModelConfig) -> str:
+    """A model's name with what of its calibration is not the default: `AC-SASRec order=False`."""
+    if config.calibration is None:
+        return config.name
+    default = CalibrationConfig(adversarial=config.calibration.adversarial)
+    told = {
+        f.name: getattr(config.calibration, f.name)
+        for f in fields(default)
+        if getattr(config.calibration, f.name) != getattr(default, f.name)
+    }
+    if config.position_embedding != (config.backbone == "TiSASRec"):
+        told["position_embedding"] = config.position_embedding
+    return " ".join([config.name, *(f"{name}={value}" for name, value in told.items())])
 
 
 def _refuse_foreign(name: str, backbone: Backbone, options: dict[str, Any]) -> None:

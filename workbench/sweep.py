@@ -1,0 +1,225 @@
+"""Many models trained one after the other or side by side, and the best of each chosen.
+
+What is trained is a list of variants (a model with options), each with several seeds and in a
+folder of its own, so that a sweep that was killed goes on where it was.
+"""
+
+import itertools
+import os
+import shlex
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from tqdm import tqdm
+
+from workbench.checkpoint import CARD, load_model, save_model
+from workbench.data import SequenceData, load_data
+from workbench.errors import WorkbenchError
+from workbench.registry import build_model
+from workbench.training import STATE, train
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A model's name and the options it is built with."""
+
+    model: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The name with the options: `AC-SASRec correction=fixed alpha=0.1`."""
+        return " ".join([self.model, *(f"{k}={v}" for k, v in self.options.items())])
+
+
+def studies(backbone: str = "SASRec") -> dict[str, list[Variant]]:
+    """What the AC-TSR paper varies: its ablation, figure 3 and figure 4, and the normalization.
+
+    Without the spatial calibrator positions are embedded as in the backbone, since nothing else
+    would tell the model of order.
+    """
+    plain, calibrated, light = (
+        Variant(n) for n in (backbone, f"AC-{backbone}", f"AC-{backbone}-light")
+    )
+    ac = calibrated.model
+    alone = {"order": False, "distance": False, "position_embedding": True}
+    parts = (alone, {"distance": False}, {"order": False})
+    fixed = (0.1, 0.3, 0.5, 0.7, 0.9)
+    return {
+        "ablation": [plain, calibrated, light, *(Variant(ac, options) for options in parts)],
+        "correction": [
+            calibrated,
+            *(Variant(ac, {"correction": name}) for name in ("fixed", "annealing")),
+        ],
+        "alpha": [
+            Variant(ac, {"correction": "fixed"} | ({"alpha": a} if a != 0.5 else {})) for a in fixed
+        ],
+        "normalization": [calibrated, Variant(ac, {"normalization": "renormalize"})],
+    }
+
+
+def vary(
+    variants: Sequence[Variant], grid: Mapping[tuple[str, ...], Sequence[Any]]
+) -> list[Variant]:
+    """Every variant with every combination of the grid; names of one key share its values."""
+    found = []
+    for variant, *values in itertools.product(variants, *grid.values()):
+        options = dict(variant.options)
+        for names, value in zip(grid, values, strict=True):
+            options |= dict.fromkeys(names, value)
+        found.append(Variant(variant.model, options))
+    return found
+
+
+def sweep(
+    variants: Sequence[Variant],
+    source: str,
+    out: str | Path,
+    *,
+    seeds: Sequence[int] = (0,),
+    jobs: int = 1,
+    **how: Any,
+) -> pd.DataFrame:
+    """Train every variant with every seed, unless it is finished in `out`, and compare them.
+
+    source: what `load_data` takes. jobs: how many are trained at once, sharing the threads. how:
+    options of training. Returns a row per variant and seed, best validation NDCG@10 first within a
+    model; it is also written to `out`/sweep.csv. Raises WorkbenchError for a variant that cannot be
+    built, before any is trained.
+    """
+    out = Path(out)
+    data = load_data(source)
+    variants = list({variant.label: variant for variant in variants}.values())
+    for variant in variants:
+        build_model(variant.model, data, **variant.options)
+    runs = [(v, seed) for v in variants for seed in seeds]
+    todo = [
+        (v, seed)
+        for v, seed in runs
+        if not _finished(_folder(out, v, seed), _command(v, seed, source, out, how), data)
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    with tqdm(total=len(runs), initial=len(runs) - len(todo), unit="model", desc="sweep") as bar:
+        for label, metrics in _trained(todo, source, out, jobs, how):
+            bar.write(f"{label}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
+            bar.update()
+    table = pd.DataFrame([_row(v, seed, _folder(out, v, seed)) for v, seed in runs])
+    table = table.sort_values(["model", "valid ndcg@10"], ascending=[True, False])
+    table.to_csv(out / "sweep.csv", index=False)
+    return table
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """A row per variant, the mean of its seeds, with the lowest and the highest on test."""
+    by = table.groupby(["model", "variant"], sort=False)
+    found = by[["valid ndcg@10", "test hit@10", "test ndcg@10"]].mean()
+    found["lowest"], found["highest"] = by["test ndcg@10"].min(), by["test ndcg@10"].max()
+    found.insert(0, "seeds", by.size())
+    found = found.reset_index().sort_values(["model", "valid ndcg@10"], ascending=[True, False])
+    return found.drop(columns="model").round(4)
+
+
+def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
+    """Copy of every model the weights with the best validation NDCG@10 to `folder`/NAME."""
+    best = table.loc[table.groupby("model")["valid ndcg@10"].idxmax()]
+    kept = []
+    for model, source in zip(best["model"], best["folder"], strict=True):
+        kept.append(save_model(load_model(source), Path(folder) / model))
+    return kept
+
+
+def _trained(
+    runs: list[tuple[Variant, int]], source: str, out: Path, jobs: int, how: dict[str, Any]
+) -> Any:
+    """Yield (label, metrics) of each run as it ends."""
+    if jobs == 1:
+        for variant, seed in runs:
+            yield _train(variant, seed, source, out, how)
+        return
+    threads = max(1, torch.get_num_threads() // jobs)
+    pool = ProcessPoolExecutor(
+        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
+    )
+    with pool:
+        quiet = {**how, "progress": False}
+        waiting = [pool.submit(_train, v, seed, source, out, quiet) for v, seed in runs]
+        try:
+            for done in as_completed(waiting):
+                yield done.result()
+        except BaseException:  # one that failed must not wait for the others
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _train(
+    variant: Variant, seed: int, source: str, out: Path, how: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    data = load_data(source)
+    torch.manual_seed(seed)
+    model = build_model(variant.model, data, **variant.options)
+    folder = _folder(out, variant, seed)
+    model = train(
+        model, data, folder, command=_command(variant, seed, source, out, how), seed=seed, **how
+    )
+    return f"{variant.label}, seed {seed}", model.card["metrics"]
+
+
+def _command(variant: Variant, seed: int, source: str, folder: Path, how: Mapping[str, Any]) -> str:
+    """The command that trains this one by itself."""
+    words = ["--model", variant.model, "--data", source, "--out", str(folder), "--seed", str(seed)]
+    for name, value in how.items():
+        if name != "progress":
+            words += ["--" + name.replace("_", "-"), str(value)]
+    for name, value in variant.options.items():
+        words += ["--option", f"{name}={value}"]
+    return f"python -m workbench train {shlex.join(words)}"
+
+
+def _folder(out: Path, variant: Variant, seed: int) -> Path:
+    return out / f"{variant.label} seed={seed}".replace(" ", "_").replace(os.sep, "-")
+
+
+def _finished(folder: Path, command: str, data: SequenceData) -> bool:
+    """Whether what is asked for is there. Raises WorkbenchError where something else is."""
+    if not (folder / CARD).exists() or (folder / STATE).exists():
+        return False
+    card = load_model(folder).card
+    if (card.get("command"), card.get("data", {}).get("checksum")) != (command, data.checksum):
+        raise WorkbenchError(
+            f"{folder}: holds a model trained with other options or on other data; choose another "
+            "folder, or delete it."
+        )
+    return True
+
+
+def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
+    card = load_model(folder).card
+    measured = {
+        f"{split} {metric}": card["metrics"][split][metric]
+        for split in ("valid", "test")
+        for metric in ("hit@10", "ndcg@10")
+    }
+    return {
+        "model": variant.model,
+        "variant": variant.label,
+        "seed": seed,
+        **measured,
+        "best epoch": card["best_epoch"],
+        "seconds": card["seconds"],
+        "folder": str(folder),
+    }
+
+
+def study(names: Sequence[str]) -> list[Variant]:
+    """The variants of the studies of these names. Raises WorkbenchError for one not known."""
+    known = studies()
+    for name in names:
+        if name not in known:
+            raise WorkbenchError(f"no study {name!r}; choose from {', '.join(known)}.")
+    return [variant for name in names for variant in known[name]]
