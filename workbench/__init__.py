@@ -11,6 +11,7 @@ from workbench.evaluation import Evaluation, evaluate
 from workbench.importing import import_checkpoint
 from workbench.recording import record_attention
 from workbench.registry import build_model
+from workbench.sweeps import sweep
 from workbench.training import Training, train
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "load_model",
     "record_attention",
     "save_model",
+    "sweep",
     "train",
 ]

@@ -15,7 +15,7 @@ from workbench import build_model, evaluate, import_checkpoint, load_data, load_
 from workbench.data import KNOWN, convert, describe
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES
-from workbench.sweep import Variant, keep_best, studies, study, summary, sweep, vary
+from workbench.sweeps import Variant, keep_best, studies, study, summary, sweep, vary
 
 app = typer.Typer(
     help="Train and evaluate sequential recommenders whose attention is to be studied.",
