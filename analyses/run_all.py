@@ -41,8 +41,8 @@ def parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="NAME|PATH",
-        help="shipped models by name or folders of trained ones (default: all that are shipped, "
-        "trained on ml-100k)",
+        help="shipped models by name or folders of trained ones (default: SASRec's four that are "
+        "shipped, trained on ml-100k)",
     )
     made.add_argument(
         "--only", nargs="+", default=[], metavar="DIAGNOSTIC", help=f"some of: {names}"

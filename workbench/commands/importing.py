@@ -1,0 +1,55 @@
+"""python -m workbench import"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from models import ModelConfig
+from workbench import import_checkpoint
+from workbench.commands.options import read_option
+
+
+def import_command(
+    file: Annotated[Path, typer.Argument(help="A checkpoint of RecBole, AC-TSR, S3-Rec, ICLRec.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the weights and their card.", file_okay=False)
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(help="What it was trained on: a known data set, or a path."),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="What the file cannot tell, as often as wanted, such as n_heads=2; and with "
+            "--data numbering=appearance|ids, how its items got their ids, where not as usual.",
+        ),
+    ] = None,
+) -> None:
+    """Take over a model that other software trained; nothing in its file is executed.
+
+    With the data it was trained on, its items are put in their order and its quality is measured.
+    """
+    options: dict[str, Any] = dict(read_option(text) for text in option or [])
+    model = import_checkpoint(file, out, data=data, **options)
+    origin = model.card["origin"]
+    typer.echo(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
+    if origin["assumed"]:
+        told = ", ".join(f"{name}={value}" for name, value in origin["assumed"].items())
+        typer.echo(f"assumed, since the file does not tell: {told}")
+    for note in origin["notes"]:
+        typer.echo(note)
+    for split, metrics in model.card.get("metrics", {}).items():
+        told = ", ".join(f"{k} {metrics[k]:.4f}" for k in ("hit@10", "ndcg@10", "mrr@10"))
+        typer.echo(f"{split}: {told} (full ranking, seen items not removed)")
+    typer.echo(f"weights in {out}")
+
+
+def _sizes(config: ModelConfig) -> str:
+    return (
+        f"{config.n_items:,} items, layers {config.n_layers}, heads {config.n_heads}, hidden size "
+        f"{config.hidden_size}, inner size {config.inner_size}, histories of up to "
+        f"{config.max_length} items"
+    )

@@ -1,0 +1,38 @@
+"""What several commands are given, and how it is read."""
+
+import json
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from workbench.errors import WorkbenchError
+
+Data = Annotated[
+    str,
+    typer.Option("--data", help="A known data set (the command `data` lists them), or a path."),
+]
+Objective = StrEnum("Objective", ["prefixes", "positions", "masking"])
+
+
+def read_option(text: str) -> tuple[str, object]:
+    """`NAME=VALUE` of --option: a name and a value, JSON where it is."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise WorkbenchError(f"--option {text}: write it as NAME=VALUE.")
+    return name, _value(value)
+
+
+def read_values(text: str) -> tuple[tuple[str, ...], list[object]]:
+    """`NAME[,NAME]=VALUE,...` of --vary: names that share values, and these."""
+    names, equals, listed = text.partition("=")
+    if not equals:
+        raise WorkbenchError(f"--vary {text}: write it as NAME=VALUE,VALUE.")
+    return tuple(names.split(",")), [_value(value) for value in listed.split(",")]
+
+
+def _value(text: str) -> object:
+    try:
+        return json.loads(text.lower() if text in ("True", "False") else text)
+    except ValueError:
+        return text

@@ -1,0 +1,64 @@
+"""python -m workbench sweep"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from workbench import sweep
+from workbench.commands.options import Data, Objective, read_values
+from workbench.errors import WorkbenchError
+from workbench.sweeps import Variant, keep_best, studies, study, summary, vary
+
+
+def sweep_command(
+    out: Annotated[
+        Path, typer.Option(help="Folder for the models and sweep.csv.", file_okay=False)
+    ],
+    data: Data = "ml-100k",
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model to train, as often as wanted.")
+    ] = None,
+    study_name: Annotated[
+        list[str] | None,
+        typer.Option("--study", help=f"What the AC-TSR paper varies: {', '.join(studies())}."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="NAME[,NAME]=VALUE,...",
+            help="Values of an option of the model, such as alpha=0.1,0.5, crossed with all others;"
+            " options joined by a comma share theirs: hidden_dropout,attention_dropout=0.2,0.5.",
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Train each with so many seeds.", min=1)] = 1,
+    best: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the best of each model by validation.", file_okay=False),
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Models trained at once.", min=1)] = 1,
+    objective: Annotated[Objective | None, typer.Option(help="As for the command train.")] = None,
+    epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
+    patience: Annotated[
+        int,
+        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
+    ] = 10,
+) -> None:
+    """Train many models and compare them: options varied, several seeds, the paper's studies.
+
+    What is finished in the folder is not trained again, and what was killed goes on. Every model's
+    card holds the command that trains it alone. `python -m analyses.run_all --only
+    calibration_variants --models OUT/*` then compares the variants user by user.
+    """
+    variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
+    if not variants:
+        raise WorkbenchError("nothing to train; name a --model or a --study.")
+    how: dict[str, Any] = {"epochs": epochs, "patience": patience}
+    if objective is not None:
+        how["objective"] = objective.value
+    pairs = dict(read_values(text) for text in grid or [])
+    table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), jobs=jobs, **how)
+    typer.echo(summary(table).to_string(index=False))
+    for folder in keep_best(table, best) if best else []:
+        typer.echo(f"best weights in {folder}")

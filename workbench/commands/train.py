@@ -1,0 +1,102 @@
+"""python -m workbench train"""
+
+import shlex
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from workbench import build_model, load_data, train
+from workbench.commands.options import Data, Objective, read_option
+from workbench.registry import NAMES
+
+Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
+Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
+
+
+def train_command(
+    model: Annotated[
+        str,
+        typer.Option(
+            help=f"One of {', '.join(NAMES)}: learned attention, frozen to uniform (-uniform), "
+            "calibrated (AC-), or calibrated by the spatial calibrator alone (-light)."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the weights and their card.", file_okay=False)
+    ],
+    data: Data = "ml-100k",
+    objective: Annotated[
+        Objective | None,
+        typer.Option(
+            help="Loss at all positions of a window; at the last position of every prefix of a "
+            "history, which costs more; or, for BERT4Rec, at masked items. By default masking for "
+            "BERT4Rec, else positions."
+        ),
+    ] = None,
+    mask_ratio: Annotated[
+        float, typer.Option(help="Chance of an item to be masked.", min=0.0, max=1.0)
+    ] = 0.2,
+    mask_last: Annotated[
+        float,
+        typer.Option(help="Share of samples with the last item alone masked.", min=0.0, max=1.0),
+    ] = 0.5,
+    epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
+    patience: Annotated[
+        int,
+        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
+    ] = 10,
+    batch_size: Annotated[int, typer.Option(help="Items to predict in a step.", min=1)] = 256,
+    learning_rate: Annotated[float, typer.Option(help="Adam's step size.", min=0.0)] = 1e-3,
+    weight_decay: Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of batch order, dropout and noise.", min=0)] = 0,
+    device: Annotated[Device, typer.Option(help="auto: an accelerator if any.")] = Device.auto,
+    precision: Annotated[
+        Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
+    ] = Precision.single,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of the model, as often as wanted: max_length, n_layers, n_heads, "
+            "hidden_size, inner_size, hidden_dropout, attention_dropout, ...; for SSE-PT "
+            "user_size, swap_users, swap_items, swap_targets; for TiSASRec time_span; for AC- also "
+            "correction=fixed|gate|annealing, two_level, order, distance, alpha, "
+            "normalization=softmax|renormalize, penalty.",
+        ),
+    ] = None,
+) -> None:
+    """Train a model and write its best weights.
+
+    The best are those with the highest validation NDCG@10; the card beside them tells how they
+    came about. Killed and started again with the same options, it goes on after the last whole
+    epoch.
+    """
+    found = load_data(data)
+    torch.manual_seed(seed)
+    built = build_model(model, found, **dict(read_option(text) for text in option or []))
+    trained = train(
+        built,
+        found,
+        out,
+        command="python -m workbench " + shlex.join(sys.argv[1:]),
+        objective=None if objective is None else objective.value,
+        mask_ratio=mask_ratio,
+        mask_last=mask_last,
+        epochs=epochs,
+        patience=patience,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    test = trained.card["metrics"]["test"]
+    typer.echo(
+        f"{model} on {found.name}: test hit@10 {test['hit@10']:.4f}, "
+        f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {out}"
+    )
