@@ -92,11 +92,11 @@ def code_hash(paths: Iterable[Path]) -> str:
 
 
 def sources(diagnostic: Diagnostic, root: Path = ROOT) -> list[Path]:
-    """The files a measurement is made by: models, workbench without its app, and its own."""
+    """The files a measurement is made by: models, workbench but what shows it, and its own."""
     shared = [p for folder in ("models", "workbench") for p in (root / folder).rglob("*.py")]
-    app = root / "workbench" / "app"
+    shown = {root / "workbench" / name for name in ("app", "commands")}
     own = [source_file(diagnostic), root / "analyses" / "passes.py"]
-    return [p for p in shared if app not in p.parents] + own
+    return [p for p in shared if shown.isdisjoint(p.parents)] + own
 
 
 def piece_key(

@@ -33,17 +33,18 @@ def edit_attention(
     check_stages(model, [stage])
     _within("layer", layers, model.config.n_layers, model)
     _within("head", heads, model.config.n_heads, model)
-    seen: dict[str, Tensor] = {}
+    seen: dict[str, Any] = {}
 
     def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
         batch: Batch = args[0]
         seen["rows"], seen["items"] = model.rows(batch), model.history(batch)[:, None]  # [B, 1, T]
         seen["allowed"] = model.allowed(batch) & seen["items"][:, :, None]  # [B, 1, T, T]
+        seen["masked"] = seen["items"].shape[-1] > batch.items.shape[1]  # by a token of its own
 
     def among_items(weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
-        kept = weights.masked_fill(items, 0.0)
-        if not kept.any():
+        if not seen["masked"]:
             return edit(weights, allowed)
+        kept = weights.masked_fill(items, 0.0)
         own = weights.masked_fill(~items, 0.0)
         share = own.sum(-1, keepdim=True).clamp(min=torch.finfo(own.dtype).tiny)
         return edit(own / share, allowed) * share + kept  # an edit is of a distribution
@@ -51,6 +52,8 @@ def edit_attention(
     def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
         allowed, items, row = seen["allowed"], seen["items"], seen["rows"]
         chosen = slice(None) if heads is None else list(heads)
+        if rows == "all" and heads is None:
+            return among_items(weights, allowed, items[:, :, None])
         edited = weights.clone()
         if rows == "all":
             edited[:, chosen] = among_items(weights[:, chosen], allowed, items[:, :, None])

@@ -60,10 +60,9 @@ def permute(seed: int) -> Edit:
     """The weights of each row dealt out to its allowed keys at random."""
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
-        allowed = allowed.expand_as(weights)
         # allowed keys first, in random order; and allowed keys first, in their own order
         dealt = _noise(weights, seed).masked_fill(~allowed, 2.0).argsort(-1)
-        places = (~allowed).to(torch.uint8).argsort(dim=-1, stable=True)
+        places = (~allowed).to(torch.uint8).argsort(dim=-1, stable=True).expand_as(dealt)
         return torch.zeros_like(weights).scatter(-1, places, weights.gather(-1, dealt))
 
     return edit
@@ -78,8 +77,15 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
 
 def _without_one(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
     """Weights with one key of each row, its index in `removed` [...], removed."""
-    none = torch.zeros_like(weights, dtype=torch.bool)
-    return _without(weights, allowed, none.scatter(-1, removed[..., None], True))
+    removed = removed[..., None]
+    left = weights.masked_fill(~allowed, 0.0).scatter(-1, removed, 0.0)
+    rest = left.sum(-1, keepdim=True)
+    edited = left * (weights.sum(-1, keepdim=True) / rest)
+    bare = rest[..., 0] <= 0  # nothing to share among the others: few rows, with rules of their own
+    if bare.any():
+        gone = torch.zeros_like(weights[bare], dtype=torch.bool).scatter(-1, removed[bare], True)
+        edited[bare] = _without(weights[bare], allowed.expand_as(weights)[bare], gone)
+    return edited
 
 
 def _without(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
