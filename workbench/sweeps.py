@@ -18,10 +18,11 @@ import pandas as pd
 import torch
 from tqdm import tqdm
 
+from models import CalibrationConfig
 from workbench.checkpoint import CARD, load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
-from workbench.registry import build_model
+from workbench.registry import NAMES, build_model
 from workbench.training import STATE, train
 
 
@@ -38,29 +39,33 @@ class Variant:
         return " ".join([self.model, *(f"{k}={v}" for k, v in self.options.items())])
 
 
-def studies(backbone: str = "SASRec") -> dict[str, list[Variant]]:
-    """What the AC-TSR paper varies: its ablation, figure 3 and figure 4, and the normalization.
+def studies() -> dict[str, list[Variant]]:
+    """What the AC-TSR paper varies of AC-SASRec, by name; and the backbones, each in its kinds.
 
-    Without the spatial calibrator positions are embedded as in the backbone, since nothing else
-    would tell the model of order.
+    ablation: without either calibrator, order or distance alone. correction, alpha: figures 3 and
+    4. normalization: softmax, or one that does not bind attention to near-uniformity. Without the
+    spatial calibrator positions are embedded as in the backbone, since nothing else would tell the
+    model of order.
     """
-    plain, calibrated, light = (
-        Variant(n) for n in (backbone, f"AC-{backbone}", f"AC-{backbone}-light")
-    )
-    ac = calibrated.model
+    plain, calibrated, light = (Variant(n) for n in ("SASRec", "AC-SASRec", "AC-SASRec-light"))
     alone = {"order": False, "distance": False, "position_embedding": True}
-    parts = (alone, {"distance": False}, {"order": False})
-    fixed = (0.1, 0.3, 0.5, 0.7, 0.9)
+    default = CalibrationConfig().alpha
+    alphas = ({"alpha": alpha} if alpha != default else {} for alpha in (0.1, 0.3, 0.5, 0.7, 0.9))
+
+    def varied(*options: dict[str, Any]) -> list[Variant]:
+        return [Variant(calibrated.model, each) for each in options]
+
     return {
-        "ablation": [plain, calibrated, light, *(Variant(ac, options) for options in parts)],
-        "correction": [
-            calibrated,
-            *(Variant(ac, {"correction": name}) for name in ("fixed", "annealing")),
+        "ablation": [
+            *(plain, calibrated, light),
+            *varied(alone, {"distance": False}, {"order": False}),
         ],
-        "alpha": [
-            Variant(ac, {"correction": "fixed"} | ({"alpha": a} if a != 0.5 else {})) for a in fixed
+        "correction": [calibrated, *varied({"correction": "fixed"}, {"correction": "annealing"})],
+        "alpha": varied(*({"correction": "fixed"} | alpha for alpha in alphas)),
+        "normalization": [calibrated, *varied({"normalization": "renormalize"})],
+        "backbones": [
+            *map(Variant, (n for n in NAMES if not n.endswith("-uniform") or n == "SASRec-uniform"))
         ],
-        "normalization": [calibrated, Variant(ac, {"normalization": "renormalize"})],
     }
 
 
