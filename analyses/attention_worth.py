@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 
 from analyses.base import Diagnostic, by_backbone, calibrated_pairs
 from analyses.conditions import means_by, paired, table_of, with_intervals
 from analyses.drawing import draw_all
-from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
+from analyses.passes import compact, held_out_batches, quality
 from analyses.summaries import Summary, ends
 from analyses.wording import change, listing, people, span, verdict
 from workbench.data.sequences import SequenceData
@@ -24,7 +23,6 @@ from workbench.statistics import Interval
 METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}
 
 
-@torch.no_grad()
 def measure(
     models: Mapping[str, Any],
     data: SequenceData,
@@ -37,19 +35,8 @@ def measure(
     frames = []
     for name, model in models.items():
         for who, batch, targets in held_out_batches(model, data, users):
-            rank = Outcome.of(model, batch, targets).rank.cpu().numpy()
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "model": name,
-                        "user": who,
-                        "length": batch.lengths.cpu().numpy(),
-                        "rank": rank,
-                        "hit": hit(rank),
-                        "ndcg": ndcg(rank),
-                    }
-                )
-            )
+            found = quality(model, batch, targets)
+            frames.append(pd.DataFrame({"model": name, "user": who, **found}))
             progress(len(who))
     return compact(frames)
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from analyses.base import Diagnostic, backbone
 from analyses.conditions import paired_means, with_intervals
 from analyses.drawing import draw_all
-from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
+from analyses.passes import compact, held_out_batches, quality
 from analyses.summaries import Summary, ends
 from analyses.wording import change, listing, people, span, verdict
 from models import Batch
@@ -41,22 +41,9 @@ def measure(
     frames = []
     for name, model in models.items():
         for who, batch, targets in held_out_batches(model, data, users):
-            with torch.no_grad():
-                rank = Outcome.of(model, batch, targets).rank.cpu().numpy()
-            frames.append(
-                pd.DataFrame(
-                    {
-                        "model": name,
-                        "variant": variant(model.config),
-                        "user": who,
-                        "length": batch.lengths.cpu().numpy(),
-                        "rank": rank,
-                        "hit": hit(rank),
-                        "ndcg": ndcg(rank),
-                        **attention(model, batch, targets),
-                    }
-                )
-            )
+            columns = quality(model, batch, targets) | attention(model, batch, targets)
+            label = variant(model.config)
+            frames.append(pd.DataFrame({"model": name, "variant": label, "user": who, **columns}))
             progress(len(who))
     return compact(frames)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from models import Batch
@@ -64,6 +65,14 @@ def hit(rank: np.ndarray) -> np.ndarray:
 def ndcg(rank: np.ndarray) -> np.ndarray:
     """NDCG@10 of each rank, one relevant item per user: 1 / log2(rank + 1) within the cutoff."""
     return np.where(rank <= CUTOFF, 1 / np.log2(rank + 1.0), 0.0)
+
+
+@torch.no_grad()
+def quality(model: Any, batch: Batch, targets: Tensor) -> dict[str, np.ndarray]:
+    """Columns, a value per case: length of the history, rank of the target, Hit@10, NDCG@10."""
+    rank = Outcome.of(model, batch, targets).rank.cpu().numpy()
+    lengths = batch.lengths.cpu().numpy()
+    return {"length": lengths, "rank": rank, "hit": hit(rank), "ndcg": ndcg(rank)}
 
 
 def compact(frames: list[pd.DataFrame]) -> pd.DataFrame:
