@@ -59,15 +59,16 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         raise WorkbenchError(f"{name}: {error}.") from error
 
 
-def variant(config: ModelConfig) -> str:
+def variant(config: Any) -> str:
     """A model's name with what of its calibration is not the default: `AC-SASRec order=False`."""
-    if config.calibration is None:
-        return config.name
-    default = CalibrationConfig(adversarial=config.calibration.adversarial)
+    calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
+    if calibration is None:
+        return str(config.name)
+    default = CalibrationConfig(adversarial=calibration.adversarial)
     told = {
-        f.name: getattr(config.calibration, f.name)
+        f.name: getattr(calibration, f.name)
         for f in fields(default)
-        if getattr(config.calibration, f.name) != getattr(default, f.name)
+        if getattr(calibration, f.name) != getattr(default, f.name)
     }
     if config.position_embedding != (config.backbone == "TiSASRec"):
         told["position_embedding"] = config.position_embedding
