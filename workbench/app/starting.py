@@ -54,8 +54,8 @@ def show_form() -> None:
             value=100,
             step=50,
             key="start_users",
-            help="So many, drawn at random; all where there are fewer. 100 users of ml-100k take "
-            "a minute or two, all of them about ten.",
+            help="So many, drawn at random; all where there are fewer. All 943 of ml-100k take "
+            "about a minute and a half with four models on two cores.",
         )
         chosen = st.multiselect(
             "Diagnostics",
