@@ -1,6 +1,7 @@
 """The app served as a user runs it, and a Chromium that stays on this machine."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -95,7 +96,7 @@ def _leaves(url: str) -> bool:
     return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "localhost"
 
 
-def settled(page: Any, text: str) -> str:
+def settled(page: Any, text: str | re.Pattern[str]) -> str:
     """The text of the page once it holds `text` and nothing runs any more."""
     page.locator("[data-testid=stMain]").get_by_text(text).first.wait_for()
     page.locator(LOADED).wait_for()

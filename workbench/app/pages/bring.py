@@ -66,6 +66,7 @@ def _together(source: str, data: SequenceData, own: Own) -> None:
         if not st.button("Import", type="primary", icon=":material/input:", help=words.IMPORT):
             return
         own_model.take_over(own, source, folder)
+        st.rerun()
     model = resources.model(str(folder)).model
     if warning := check_fit(model, data):
         st.warning(warning)
