@@ -137,7 +137,9 @@ def _domain(summary: Summary) -> alt.Scale:
     low, high = summary.table["low"].min(), summary.table["high"].max()
     if "most" in summary.table:
         high = summary.table["most"].max()
-    return alt.Scale(domain=[min(float(low), 0.0), max(float(high), 0.0)], nice=True)
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    room = 0.03 * (high - low)  # so that no interval seems cut off at the edge
+    return alt.Scale(domain=[low and low - room, high and high + room], nice=True)
 
 
 def _shown(summary: Summary) -> list[str]:

@@ -12,6 +12,7 @@ from workbench.app.failures import told
 from workbench.app.runs import Run, Runs
 from workbench.data.catalogue import BUILT_IN
 
+BEGUN = "begun"  # in the session, until the page knows that a run was started
 STARTED = "started"  # in the address and the session: the run that is watched
 
 
@@ -85,6 +86,7 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
         arguments += ["--models", *models]
     runs().start(out, arguments, chosen)
     st.session_state[STARTED] = st.query_params[STARTED] = out.name
+    st.session_state[BEGUN] = True
     st.rerun()
 
 
