@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from analyses.run_all import main
+from tests.app.brought import write_walks
 from tests.app.browser import CHROMIUM, chromium, served, watched
 from workbench import build_model, load_data, save_model
 from workbench.data.fetch import CACHE_VARIABLE
@@ -64,6 +65,13 @@ def stored_run(films, models, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("runs")
     arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
     return main(arguments, cache=place / "cache")
+
+
+@pytest.fixture
+def walks(tmp_path) -> Path:
+    """Folder of walks.csv and walks.pth, which was trained on it."""
+    write_walks(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,14 @@
 """Bring your own, without a browser: what is recognised, asked, told and imported."""
 
-import os
 from urllib.parse import quote
 
-import numpy as np
 import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
 from tests.app.shown import metrics, sentences, tables
-from tests.workbench.importing.files import chain_state, recbole_config
+from tests.workbench.importing.files import recbole_config
 from workbench import load_data, load_model
 from workbench.app import own_data, own_model, uploads
 from workbench.data.fetch import CACHE_VARIABLE
@@ -21,32 +20,11 @@ from workbench.app.pages import bring
 with told("This page"):
     bring.page()
 """
-N_ITEMS, N_USERS, LENGTH = 20, 40, 8
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
     monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def walks(tmp_path):
-    """Users who go round the items in order: a CSV with names of its own, and a model of it."""
-    rows = [
-        (f"u{u}", (u + t) % N_ITEMS + 1, 86_400 * (t // 2))
-        for u in range(N_USERS)
-        for t in range(LENGTH)
-    ]
-    lines = ["who,what,when", *(",".join(map(str, row)) for row in rows)]
-    (tmp_path / "walks.csv").write_text("\n".join([*lines, ""]))
-    numbers: dict[int, int] = {}
-    for _, item, _ in rows:
-        numbers.setdefault(item, len(numbers) + 1)
-    successor = np.zeros(N_ITEMS + 1, dtype=np.int64)
-    for item, number in numbers.items():
-        successor[number] = numbers[item % N_ITEMS + 1]
-    torch.save({"state_dict": chain_state(successor)}, tmp_path / "walks.pth")
-    return tmp_path
 
 
 def page(**address) -> AppTest:
@@ -64,9 +42,6 @@ def recognised(shown: AppTest) -> dict[str, tuple[str, str]]:
 
 def files_kept():
     return [path for path in uploads.folder().rglob("*") if path.is_file()]
-
-
-COLUMNS = {"user_column": "who", "item_column": "what", "time_column": "when"}
 
 
 def test_an_empty_page_says_what_to_do():
@@ -181,16 +156,6 @@ def test_a_model_that_does_not_belong_is_refused(walks, films):
     (told,) = sentences(shown)
     assert "knows 20 items and films has 30" in told
     assert files_kept() == []
-
-
-class Call:
-    """Pickled as a call of `os.mkdir`, made when it is loaded."""
-
-    def __init__(self, place):
-        self.place = str(place)
-
-    def __reduce__(self):
-        return os.mkdir, (self.place,)
 
 
 def test_nothing_of_an_upload_is_executed(walks):

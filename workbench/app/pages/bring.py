@@ -70,15 +70,15 @@ def _together(source: str, data: SequenceData, own: Own) -> None:
     model = resources.model(str(folder)).model
     if warning := check_fit(model, data):
         st.warning(warning)
-    _quality(model.card)
+    _quality(model.card, own.recognized.notes if own.recognized else [])
     if own.recognized is not None:
         st.caption(f"The imported model is in `{folder}`, as any folder that `train` wrote.")
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
         _inspect(source, folder)
 
 
-def _quality(card: dict) -> None:
-    """What its card says of its quality, and what a reader should know."""
+def _quality(card: dict, said: list[str]) -> None:
+    """What its card says of its quality, and the notes not yet said."""
     rows = [
         [Cell(split), *(Cell(f"{metrics[name]:.4f}") for name in MEASURES)]
         for split, metrics in card.get("metrics", {}).items()
@@ -89,7 +89,8 @@ def _quality(card: dict) -> None:
         seen = "removed" if card.get("seen_items_removed") else "not removed"
         st.caption(f"Full ranking, items already seen {seen}.")
     for note in card.get("origin", {}).get("notes", []):
-        st.markdown(f"- {words.literal(str(note))}")
+        if note not in said:
+            st.markdown(words.literal(str(note)))
 
 
 def _inspect(source: str, folder: Path) -> None:
