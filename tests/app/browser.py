@@ -1,6 +1,7 @@
 """The app served as a user runs it, and a Chromium that stays on this machine."""
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
@@ -29,7 +30,7 @@ LOADED = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 @contextmanager
-def served() -> Iterator[tuple[str, int]]:
+def served(**environment: str) -> Iterator[tuple[str, int]]:
     """The address of the app and the id of its process, while it lasts."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
@@ -38,7 +39,7 @@ def served() -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(
         [*command, "--server.port", str(port), "--server.fileWatcherType", "none"],
         cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -95,10 +96,22 @@ def _leaves(url: str) -> bool:
     return parts.scheme in ("http", "https", "ws", "wss") and parts.hostname != "localhost"
 
 
-def settled(page: Any, text: str) -> str:
+def settled(page: Any, text: str | re.Pattern[str]) -> str:
     """The text of the page once it holds `text` and nothing runs any more."""
     page.locator("[data-testid=stMain]").get_by_text(text).first.wait_for()
     page.locator(LOADED).wait_for()
     page.wait_for_function("!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
     page.wait_for_timeout(300)  # charts draw after the script has ended
     return str(page.locator("[data-testid=stMain]").inner_text())
+
+
+def query_of(page: Any) -> dict[str, list[str]]:
+    """What the address of the page holds."""
+    return parse_qs(urlsplit(page.url).query)
+
+
+def saved(page: Any, label: str, which: int = 0) -> bytes:
+    """What a download button saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=label, exact=True).nth(which).click()
+    return waiting.value.path().read_bytes()

@@ -1,13 +1,19 @@
-"""A small data set with titles and times, and small models of it, for the app to open."""
+"""A small data set, models of it and a stored run; and the app served to a browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
 import torch
 
+from analyses.run_all import main
+from tests.app.brought import write_walks
+from tests.app.browser import CHROMIUM, chromium, served, watched
 from workbench import build_model, load_data, save_model
+from workbench.data.fetch import CACHE_VARIABLE
 
 N_USERS, N_ITEMS, DAY = 12, 30, 86_400
 # one title is hostile to Markdown and HTML
@@ -51,3 +57,61 @@ def model_folder(films, tmp_path_factory) -> Callable[..., str]:
 def models(model_folder) -> list[str]:
     """SASRec and AC-SASRec."""
     return [model_folder("SASRec"), model_folder("AC-SASRec")]
+
+
+@pytest.fixture(scope="session")
+def stored_run(films, models, tmp_path_factory) -> Path:
+    """The report of every diagnostic on both models."""
+    place = tmp_path_factory.mktemp("runs")
+    arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
+    return main(arguments, cache=place / "cache")
+
+
+@pytest.fixture
+def walks(tmp_path) -> Path:
+    """Folder of walks.csv and walks.pth, which was trained on it."""
+    write_walks(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
+    if CHROMIUM is None:
+        pytest.skip("needs a chromium on the PATH")
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory) -> Path:
+    """Where the app that is served keeps uploads."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def server(browser, cache) -> Iterator[str]:
+    with served(**{CACHE_VARIABLE: str(cache)}) as (address, _):
+        yield address
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Any]:
+    """A page whose console must stay free of errors, and which asks nobody else for anything."""
+    page = watched(browser.new_page(viewport={"width": 1280, "height": 2400}))
+    yield page
+    errors, left = page.errors, page.left
+    page.close()
+    assert errors == []
+    assert left == []
+
+
+@pytest.fixture
+def address(server, films, models) -> Callable[..., str]:
+    """The address of a page of the app, with the small data and both models."""
+
+    def make(path: str, **query: str) -> str:
+        whole = {"data": str(films), "models": models, **query}
+        return f"{server}/{path}?{urlencode(whole, doseq=True)}"
+
+    return make

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.app.browser import LOADED, chromium, served, watched
 
 WIDTHS = {"wide": 1280, "narrow": 400}
 ADDRESSES = {  # what is shown of a page, where its bare address is not enough
     "what-if": "?edits=remove:3,mute:30,largest",
+    "bring": "?interactions=ml-100k&checkpoint=models/pretrained/AC-SASRec",
 }
 
 
@@ -16,7 +18,11 @@ def main() -> None:
     """Write PAGE-SCHEME-WIDTH.png for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("reports/screenshots"))
-    out = parser.parse_args().out
+    parser.add_argument("--run", help="folder of a run to be shown; else the latest in reports/")
+    options = parser.parse_args()
+    out, addresses = options.out, dict(ADDRESSES)
+    if options.run:
+        addresses["dataset"] = f"?{urlencode({'run': options.run})}"
     out.mkdir(parents=True, exist_ok=True)
     with served() as (address, _), chromium() as browser:
         for path in _paths(browser, address):
@@ -28,7 +34,7 @@ def main() -> None:
                             viewport={"width": width, "height": 900}, color_scheme=scheme
                         )
                     )
-                    page.goto(f"{address}/{path}{ADDRESSES.get(path, '')}")
+                    page.goto(f"{address}/{path}{addresses.get(path, '')}")
                     page.locator(f"{LOADED} [data-testid=stHeading]").first.wait_for()
                     page.wait_for_timeout(3_000)
                     page.locator(LOADED).wait_for()

@@ -1,70 +1,19 @@
 """The app in a real browser: links, two models, edits, downloads; nothing leaves the machine."""
 
 import io
-from collections.abc import Iterator
-from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tests.app.browser import CHROMIUM, chromium, served, settled, watched
+from tests.app.browser import query_of, saved, settled
 from workbench import load_data, load_model
 from workbench.batches import make_batch
 from workbench.inspection import inspect_case
 from workbench.lookup import find_user, held_out_case
 from workbench.scenario import Scenario, apply_all, read_changes
 from workbench.what_if import moves, predict
-
-pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-if CHROMIUM is None:
-    pytest.skip("needs a chromium on the PATH", allow_module_level=True)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    with served() as (address, _):
-        yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def page(browser) -> Iterator[Any]:
-    """A page whose console must stay free of errors, and which asks nobody else for anything."""
-    page = watched(browser.new_page(viewport={"width": 1280, "height": 2400}))
-    yield page
-    errors, left = page.errors, page.left
-    page.close()
-    assert errors == []
-    assert left == []
-
-
-@pytest.fixture
-def address(server, films, models):
-    """The address of a page of the app, with the small data and both models."""
-
-    def make(path: str, **query: str) -> str:
-        whole = {"data": str(films), "models": models, **query}
-        return f"{server}/{path}?{urlencode(whole, doseq=True)}"
-
-    return make
-
-
-def query_of(page: Any) -> dict[str, list[str]]:
-    return parse_qs(urlsplit(page.url).query)
-
-
-def saved(page: Any, label: str, which: int = 0) -> bytes:
-    """What a download button saves."""
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=label, exact=True).nth(which).click()
-    return waiting.value.path().read_bytes()
 
 
 def test_a_link_shows_what_was_seen(page, address):

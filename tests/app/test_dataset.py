@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analyses.run_all import main
 from analyses.stored import open_run
 from tests.app.shown import sentences
 from workbench.app import words
@@ -21,13 +20,6 @@ with told("This page"):
 """
 
 
-@pytest.fixture(scope="module")
-def folder(films, models, tmp_path_factory):
-    place = tmp_path_factory.mktemp("runs")
-    arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
-    return main(arguments, cache=place / "cache")
-
-
 def page(**address) -> AppTest:
     shown = AppTest.from_string(SCRIPT, default_timeout=120)
     for key, value in address.items():
@@ -40,28 +32,28 @@ def said(shown: AppTest) -> str:
 
 
 @pytest.mark.parametrize("diagnostic", ["Max-attention removal", "Gradient agreement"])
-def test_a_stored_run_is_shown(folder, diagnostic):
-    shown = page(run=str(folder), diagnostic=diagnostic)
+def test_a_stored_run_is_shown(stored_run, diagnostic):
+    shown = page(run=str(stored_run), diagnostic=diagnostic)
     assert sentences(shown) == []
     assert "12 of 12 users" in said(shown)
-    run = open_run(folder)
+    run = open_run(stored_run)
     for name in run.manifest["diagnostics"]:
         assert all(words.literal(text) in said(shown) for text in run.findings(name))
     assert diagnostic in [s.value for s in shown.subheader]
 
 
-def test_tables_are_those_of_the_report(folder):
-    shown = page(run=str(folder), diagnostic="What attention is worth", show="Tables")
+def test_tables_are_those_of_the_report(stored_run):
+    shown = page(run=str(stored_run), diagnostic="What attention is worth", show="Tables")
     assert sentences(shown) == []
-    report = pd.read_csv(folder / "tables" / "attention-worth-models.csv")
+    report = pd.read_csv(stored_run / "tables" / "attention-worth-models.csv")
     tables = [frame.value for frame in shown.dataframe]
     assert any(
         len(t) == len(report) and t["Hit@10"].tolist() == report["Hit@10"].tolist() for t in tables
     )
 
 
-def test_users_are_told_by_their_ids(folder):
-    shown = page(run=str(folder), diagnostic="What attention is worth", show="Users")
+def test_users_are_told_by_their_ids(stored_run):
+    shown = page(run=str(stored_run), diagnostic="What attention is worth", show="Users")
     assert sentences(shown) == []
     assert {f"u{k}" for k in range(12)} == set(shown.dataframe[-1].value["user"])
 

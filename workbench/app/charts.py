@@ -1,6 +1,7 @@
 """Summaries of a diagnostic as charts that answer to the pointer, a chart a panel."""
 
 import math
+import textwrap
 from typing import Any
 
 import altair as alt
@@ -10,6 +11,7 @@ from analyses.style import PALETTE
 from analyses.summaries import SHUFFLED, UNIFORM, Summary
 
 GREY = "#8a8f98"
+TITLE_WIDTH = 36  # letters
 COLUMNS = 2  # of a legend, which has to fit a telephone
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
 ENDS = {"low": "95 % from", "high": "to"}
@@ -41,7 +43,9 @@ def _dots(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
     )
 
     def x(name: str) -> alt.X:
-        axis = alt.Axis(title=summary.measure, tickCount=6, format=".3~f")
+        axis = alt.Axis(
+            title=_lines_of(summary.measure), tickCount=6, format=".3~f", labelFlush=False
+        )
         return alt.X(f"{name}:Q", axis=axis, scale=_domain(summary))
 
     marks: list[Any] = [_zero(x("zero"))]
@@ -97,7 +101,11 @@ def _boxes(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
     scale = alt.Scale(domain=[-1, 1])
 
     def x(name: str) -> alt.X:
-        return alt.X(f"{name}:Q", axis=alt.Axis(title=summary.measure), scale=scale)
+        return alt.X(
+            f"{name}:Q",
+            axis=alt.Axis(title=_lines_of(summary.measure), labelFlush=False),
+            scale=scale,
+        )
 
     layers = [
         _zero(x("zero")),
@@ -108,6 +116,11 @@ def _boxes(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
     ]
     rows = own["row"].nunique()
     return alt.LayerChart(layer=layers).properties(height=40 * rows + _around(summary))
+
+
+def _lines_of(title: str) -> list[str]:
+    """A title below an axis, which is not wider than a telephone."""
+    return textwrap.wrap(title, TITLE_WIDTH)
 
 
 def _rows(labels: list[str]) -> alt.Y:
@@ -124,7 +137,8 @@ def _zero(x: alt.X) -> alt.Chart:
 def _around(summary: Summary) -> int:
     """Pixels that the axis and the legend take from the height of a chart."""
     shown = len(_shown(summary)) if _has_legend(summary) else 0
-    return 56 + (20 * math.ceil(shown / COLUMNS) + 14 if shown else 0)
+    below = 46 + 18 * len(_lines_of(summary.measure))
+    return below + (20 * math.ceil(shown / COLUMNS) + 14 if shown else 0)
 
 
 def _has_legend(summary: Summary) -> bool:
@@ -137,7 +151,9 @@ def _domain(summary: Summary) -> alt.Scale:
     low, high = summary.table["low"].min(), summary.table["high"].max()
     if "most" in summary.table:
         high = summary.table["most"].max()
-    return alt.Scale(domain=[min(float(low), 0.0), max(float(high), 0.0)], nice=True)
+    low, high = min(float(low), 0.0), max(float(high), 0.0)
+    room = 0.03 * (high - low)  # so that no interval seems cut off at the edge
+    return alt.Scale(domain=[low and low - room, high and high + room], nice=True)
 
 
 def _shown(summary: Summary) -> list[str]:
@@ -153,7 +169,7 @@ def _color(summary: Summary) -> alt.Color:
         for k, name in enumerate(summary.series)
     }
     shown = _shown(summary)
-    legend = alt.Legend(orient="top", title=None, columns=COLUMNS, labelLimit=170)
+    legend = alt.Legend(orient="top", title=None, columns=COLUMNS, labelLimit=170, symbolOpacity=1)
     return alt.Color(
         "series:N",
         scale=alt.Scale(domain=shown, range=[colors[name] for name in shown]),

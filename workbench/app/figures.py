@@ -114,14 +114,14 @@ def _downloads(
             csv_button(table, stem, "figure")
         for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
             st.download_button(
-                kind.upper(),
+                f"Report's {kind.upper()}",
                 run.picture(diagnostic.name, name, kind),
                 file_name=f"{stem}.{kind}",
                 mime=mime,
                 key=f"{kind}-{stem}",
                 on_click="ignore",
                 icon=":material/download:",
-                help="The report's own picture, of all users, layers and heads.",
+                help="As the report drew it: of all users, layers and heads, whatever is chosen.",
             )
 
 

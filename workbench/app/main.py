@@ -6,7 +6,7 @@ from streamlit.navigation.page import Page
 
 from workbench.app import table
 from workbench.app.failures import told
-from workbench.app.pages import dataset, inspect, what_if
+from workbench.app.pages import bring, dataset, inspect, what_if
 
 INSPECT = st.Page(inspect.page, title="Inspect", url_path="inspect")
 
@@ -23,6 +23,7 @@ PAGES = (
     INSPECT,
     st.Page(what_if.page, title="What if", url_path="what-if"),
     st.Page(dataset.page, title="Whole data set", url_path="dataset"),
+    st.Page(bring.page, title="Bring your own", url_path="bring"),
 )
 
 

@@ -88,6 +88,19 @@ MAPS = (
     "not what caused the recommendation."
 )
 MASK = "[mask]"
+TIES = (
+    "Share of a user's neighbouring interactions that carry the same time; these keep the order of "
+    "the file. Where it is high, the order in a history means little."
+)
+NUMBERING = (
+    "How its items got their numbers. RecBole and AC-TSR number them by first appearance in the "
+    "interactions file; the S3-Rec family takes the ids in it."
+)
+IMPORT = (
+    "Puts the items of the model in the order of the data, measures its quality on them, and "
+    "writes it to a folder of its own. It is refused where it is at chance level, since its items "
+    "are then not these."
+)
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
 MINUS = "\N{MINUS SIGN}"

@@ -40,14 +40,19 @@ class DataUnavailable(WorkbenchError):
     """The data can be had neither from the cache nor from the network."""
 
 
+def cache_folder() -> Path:
+    """`~/.cache/attention-workbench`, or $ATTENTION_WORKBENCH_CACHE."""
+    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/attention-workbench").expanduser()
+
+
 def fetch_ml_100k() -> Path:
     """Folder with `ml-100k.inter` and `ml-100k.item`, fetched once and verified every time.
 
-    The cache is `~/.cache/attention-workbench`, or $ATTENTION_WORKBENCH_CACHE. A network that does
-    not answer costs at most ten seconds. Both sources give the same bytes of interactions.
+    It is kept in `cache_folder()`. A network that does not answer costs at most ten seconds. Both
+    sources give the same bytes of interactions.
     Raises DataUnavailable.
     """
-    cache = Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/attention-workbench").expanduser()
+    cache = cache_folder()
     folder = cache / "ml-100k"
     try:
         if _intact(folder):

@@ -8,10 +8,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import torch
 from safetensors import safe_open
 from torch import Tensor
 
 GOLDEN = Path(__file__).parents[2] / "golden"
+HIDDEN = 32  # of `chain_state`
 
 
 def golden(name: str) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
@@ -39,6 +42,32 @@ def s3_state(parameters: dict[str, Tensor], spare_rows: int = 1) -> dict[str, Te
     table = state["item_embeddings.weight"]
     state["item_embeddings.weight"] = table.new_ones(len(table) + spare_rows, table.shape[1])
     state["item_embeddings.weight"][: len(table)] = table
+    return state
+
+
+def chain_state(successor: np.ndarray) -> dict[str, Tensor]:
+    """RecBole's SASRec of one layer that has learnt what follows what: `successor` by id.
+
+    Codes of items are random signs. Attention and the first feed-forward block do nothing; the
+    second maps the code of an item to that of its successor.
+    """
+    generator = torch.Generator().manual_seed(0)
+    codes = torch.randn(len(successor), HIDDEN, generator=generator).sign()
+    layer, inner = "trm_encoder.layer.0.", len(successor)
+    state = {
+        "item_embedding.weight": codes,
+        "position_embedding.weight": torch.zeros(8, HIDDEN),
+        f"{layer}feed_forward.dense_1.weight": codes / HIDDEN * 20,
+        f"{layer}feed_forward.dense_1.bias": torch.full((inner,), -15.0),
+        f"{layer}feed_forward.dense_2.weight": codes[torch.from_numpy(successor)].T * 3,
+        f"{layer}feed_forward.dense_2.bias": torch.zeros(HIDDEN),
+    }
+    for name in ("query", "key", "value", "dense"):
+        state[f"{layer}multi_head_attention.{name}.weight"] = torch.zeros(HIDDEN, HIDDEN)
+        state[f"{layer}multi_head_attention.{name}.bias"] = torch.zeros(HIDDEN)
+    for name in ("", f"{layer}multi_head_attention.", f"{layer}feed_forward."):
+        state[f"{name}LayerNorm.weight"] = torch.ones(HIDDEN)
+        state[f"{name}LayerNorm.bias"] = torch.zeros(HIDDEN)
     return state
 
 

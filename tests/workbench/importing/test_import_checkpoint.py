@@ -10,39 +10,13 @@ import torch
 from typer.testing import CliRunner
 
 from tests.models.variants import batch_of
-from tests.workbench.importing.files import s3_state
+from tests.workbench.importing.files import chain_state, s3_state
 from workbench import WorkbenchError, evaluate, import_checkpoint, load_data, load_model
 from workbench.__main__ import app
 from workbench.data import from_interactions
 from workbench.importing.numbering import item_rows, user_rows
 
-N_ITEMS, HIDDEN = 30, 32
-
-
-def chain_state(successor: np.ndarray) -> dict[str, torch.Tensor]:
-    """RecBole's SASRec of one layer that has learnt what follows what: `successor` by id.
-
-    Codes of items are random signs. Attention and the first feed-forward block do nothing; the
-    second maps the code of an item to that of its successor.
-    """
-    generator = torch.Generator().manual_seed(0)
-    codes = torch.randn(len(successor), HIDDEN, generator=generator).sign()
-    layer, inner = "trm_encoder.layer.0.", len(successor)
-    state = {
-        "item_embedding.weight": codes,
-        "position_embedding.weight": torch.zeros(8, HIDDEN),
-        f"{layer}feed_forward.dense_1.weight": codes / HIDDEN * 20,
-        f"{layer}feed_forward.dense_1.bias": torch.full((inner,), -15.0),
-        f"{layer}feed_forward.dense_2.weight": codes[torch.from_numpy(successor)].T * 3,
-        f"{layer}feed_forward.dense_2.bias": torch.zeros(HIDDEN),
-    }
-    for name in ("query", "key", "value", "dense"):
-        state[f"{layer}multi_head_attention.{name}.weight"] = torch.zeros(HIDDEN, HIDDEN)
-        state[f"{layer}multi_head_attention.{name}.bias"] = torch.zeros(HIDDEN)
-    for name in ("", f"{layer}multi_head_attention.", f"{layer}feed_forward."):
-        state[f"{name}LayerNorm.weight"] = torch.ones(HIDDEN)
-        state[f"{name}LayerNorm.bias"] = torch.zeros(HIDDEN)
-    return state
+N_ITEMS = 30
 
 
 @pytest.fixture(scope="module")

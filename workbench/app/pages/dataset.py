@@ -29,7 +29,9 @@ def page() -> None:
         _open(running.out)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = _choose_run()
-        with st.popover("New run", icon=":material/add:"):
+        if st.session_state.pop(starting.BEGUN, False):
+            st.session_state["new_run"] = False  # closed, since it would hide the progress
+        with st.popover("New run", icon=":material/add:", key="new_run", on_change="rerun"):
             starting.show_form()
     if running is not None:
         starting.show_progress(running)
@@ -77,9 +79,12 @@ def _choose_run() -> str | None:
     asked = st.session_state.get("run") or st.query_params.get("run")
     if asked and asked not in known:
         known.append(asked)
+    if known and not asked:
+        st.session_state["run"] = known[0]
     chosen = st.selectbox(
         "Run",
         known,
+        index=None,  # a default would not be in the address, and another run by tomorrow
         accept_new_options=True,
         placeholder="Type the folder of a run",
         key="run",

@@ -39,10 +39,18 @@ def read(path: Path, format: str | None, options: Options) -> tuple[Interactions
         raise WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
 
 
+def detect(path: Path) -> str | None:
+    """The format a file or folder is told to be of, or None where it cannot be told.
+
+    Raises WorkbenchError where the file cannot be read at all.
+    """
+    return next((name for name, reader in FORMATS.items() if reader.detect(path)), None)
+
+
 def _detect(path: Path, options: Options) -> str:
     if options.columns and path.is_file() and path.suffix != ".inter":
         return "table"
-    name = next((name for name, reader in FORMATS.items() if reader.detect(path)), None)
+    name = detect(path)
     if name is None:
         raise WorkbenchError(
             f"{path}: the format cannot be told from the file; name it, format= one of "

@@ -101,13 +101,20 @@ def guess_delimiter(path: Path, line: str) -> str:
 def choose(path: Path, names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:
     """Role -> column: what the user says, then the usual names. Raises when one is missing."""
     names = tuple(names)
+    roles = usual(names, chosen)
+    _check(path, roles, names)
+    return roles
+
+
+def usual(names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:
+    """Role -> column: what the user says, then the usual names, as far as there are such."""
+    names = tuple(names)
     roles = {role: str(name) for role, name in chosen.items()}
     lowered = {name.lower(): name for name in reversed(names)}
-    for role, usual in USUAL.items():
-        found = next((lowered[name] for name in usual if name in lowered), None)
+    for role, known in USUAL.items():
+        found = next((lowered[name] for name in known if name in lowered), None)
         if role not in roles and found is not None and found not in roles.values():
             roles[role] = found
-    _check(path, roles, names)
     return roles
 
 

@@ -1,0 +1,222 @@
+"""Bring your own, without a browser: what is recognised, asked, told and imported."""
+
+from urllib.parse import quote
+
+import pytest
+import torch
+from streamlit.testing.v1 import AppTest
+
+from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
+from tests.app.shown import metrics, sentences, tables
+from tests.workbench.importing.files import recbole_config
+from workbench import load_data, load_model
+from workbench.app import own_data, own_model, uploads
+from workbench.data.fetch import CACHE_VARIABLE
+from workbench.evaluation import evaluate
+
+SCRIPT = """
+from workbench.app.failures import told
+from workbench.app.pages import bring
+with told("This page"):
+    bring.page()
+"""
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+
+
+def page(**address) -> AppTest:
+    shown = AppTest.from_string(SCRIPT, default_timeout=60)
+    for key, value in address.items():
+        shown.query_params[key] = str(value)
+    return shown.run()
+
+
+def recognised(shown: AppTest) -> dict[str, tuple[str, str]]:
+    """What is known of the model -> value, and from where."""
+    found = next(table for table in tables(shown) if table.label == "What was recognised")
+    return {what: (value, source) for what, value, source in found.rows}
+
+
+def files_kept():
+    return [path for path in uploads.folder().rglob("*") if path.is_file()]
+
+
+def test_an_empty_page_says_what_to_do():
+    shown = page()
+    assert sentences(shown) == []
+    assert "Choose interactions and a model" in shown.info[0].value
+    assert "200 MB of interactions" in shown.caption[0].value
+
+
+def test_columns_are_asked_for_and_found(walks):
+    shown = page(interactions=walks / "walks.csv")
+    assert sentences(shown) == []
+    assert shown.info[0].value.startswith("Say which columns")
+    for key, column in COLUMNS.items():
+        shown.selectbox(key=key).select(column)
+    shown.run()
+    assert sentences(shown) == []
+    assert metrics(shown, "Users") == [str(N_USERS)]
+    assert metrics(shown, "Items") == [str(N_ITEMS)]
+    assert metrics(shown, "Interactions") == [str(N_USERS * LENGTH)]
+    share = 100 * (LENGTH // 2) / (LENGTH - 1)  # every second neighbour
+    assert metrics(shown, "Ties in time")[0].startswith(f"{share:.1f}")
+    again = page(interactions=walks / "walks.csv", **COLUMNS)
+    assert metrics(again, "Ties in time") == metrics(shown, "Ties in time")
+
+
+def test_usual_names_need_no_choice(tmp_path):
+    (tmp_path / "a.csv").write_text("item_id;user_id;x\ni;u;7\nj;u;8\n")
+    shown = page(interactions=tmp_path / "a.csv")
+    assert sentences(shown) == []
+    assert [s.value for s in shown.selectbox][2:6] == ["user_id", "item_id", "(none)", "(none)"]
+    assert metrics(shown, "Ties in time") == ["no times"]
+
+
+def test_a_file_without_header(tmp_path):
+    (tmp_path / "a.csv").write_text("1,1,5\n1,2,6\n2,1,5\n2,3,7\n")
+    shown = page(interactions=tmp_path / "a.csv")
+    assert "two columns are called '1'" in sentences(shown)[0]
+    shown.toggle(key="headerless").set_value(True).run()
+    for key, column in zip(COLUMNS, ("column 1", "column 2", "column 3"), strict=True):
+        shown.selectbox(key=key).select(column)
+    shown.run()
+    assert sentences(shown) == []
+    assert metrics(shown, "Interactions") == ["4"]
+    assert metrics(shown, "Items") == ["3"]
+
+
+def test_one_column_for_both_is_told(walks):
+    shown = page(interactions=walks / "walks.csv", user_column="who", item_column="who")
+    assert "'who' cannot hold both" in sentences(shown)[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"user,item,time\nu,i,3\nu,j,x\n", "line 3"),
+        (b"user,item\nu,\xff\n", "line 2: not utf-8 text"),
+        (b"", "is empty"),
+        (b"user,item\n", "no interactions"),
+    ],
+)
+def test_a_broken_file_is_told(content, reason):
+    shown = page()
+    shown.file_uploader[0].set_value(("mine.csv", content, "text/csv")).run()
+    (told,) = sentences(shown)
+    assert reason in told
+    assert told.startswith("The uploaded file (interactions.csv)")
+
+
+def test_a_model_is_recognised_before_it_is_imported(walks):
+    query = {"interactions": walks / "walks.csv", "checkpoint": walks / "walks.pth", **COLUMNS}
+    shown = page(**query)
+    assert sentences(shown) == []
+    known = recognised(shown)
+    assert known["Items"] == (str(N_ITEMS), "the file")
+    assert known["Heads"] == ("2", "assumed")
+    assert files_kept() == []
+    shown.number_input(key="n_heads").set_value(4).run()
+    assert recognised(shown)["Heads"] == ("4", "assumed")
+    next(b for b in shown.button if b.label == "Import").click().run()
+    assert sentences(shown) == []
+    assert "Open in Inspect" in [b.label for b in shown.button]
+    (folder,) = (uploads.folder() / "models").iterdir()
+    model = load_model(folder)
+    assert model.config.n_heads == 4
+    columns = "&".join(f"{k.removesuffix('_column')}={v}" for k, v in COLUMNS.items())
+    data = load_data(f"{walks / 'walks.csv'}?{columns}")
+    assert evaluate(model, data).metrics["hit@1"] == 1
+    (quality,) = (table for table in tables(shown) if table.label == "Quality")
+    assert quality.column(1) == ["1.0000", "1.0000"]
+    # a reload finds what was imported, and other choices ask anew
+    again = page(**query, n_heads=4)
+    assert "Open in Inspect" in [b.label for b in again.button]
+    again.number_input(key="n_heads").set_value(1).run()
+    assert "Open in Inspect" not in [b.label for b in again.button]
+
+
+def test_what_a_file_tells_is_not_asked(walks):
+    state = torch.load(walks / "walks.pth", weights_only=True)["state_dict"]
+    with recbole_config({"model": "SASRec", "n_heads": 8, "layer_norm_eps": 1e-12}) as config:
+        torch.save({"state_dict": state, "config": config}, walks / "told.pth")
+    shown = page(checkpoint=walks / "told.pth")
+    assert sentences(shown) == []
+    assert recognised(shown)["Heads"] == ("8", "the file")
+    assert not any(field.key == "n_heads" for field in shown.number_input)
+    assert shown.info[0].value.startswith("Choose the interactions")
+
+
+def test_a_model_that_does_not_belong_is_refused(walks, films):
+    shown = page(interactions=films, checkpoint=walks / "walks.pth")
+    next(b for b in shown.button if b.label == "Import").click().run()
+    (told,) = sentences(shown)
+    assert "knows 20 items and films has 30" in told
+    assert files_kept() == []
+
+
+def test_nothing_of_an_upload_is_executed(walks):
+    place = walks / "executed"
+    state = torch.load(walks / "walks.pth", weights_only=True)["state_dict"]
+    torch.save({"state_dict": state, "config": Call(place)}, walks / "hostile.pth")
+    shown = page(interactions=walks / "walks.csv", **COLUMNS)
+    content = (walks / "hostile.pth").read_bytes()
+    shown.file_uploader[1].set_value(("hostile.pth", content, "")).run()
+    next(b for b in shown.button if b.label == "Import").click().run()
+    assert sentences(shown) == []
+    assert "Open in Inspect" in [b.label for b in shown.button]
+    assert not place.exists()
+    torch.load(walks / "hostile.pth", weights_only=False)  # the trap works
+    assert place.exists()
+
+
+def test_a_truncated_upload_is_told(walks):
+    content = (walks / "walks.pth").read_bytes()
+    shown = page()
+    shown.file_uploader[1].set_value(("a.pth", content[: len(content) // 2], "")).run()
+    (told,) = sentences(shown)
+    assert told.startswith("The uploaded file (checkpoint) is a zip archive and no whole")
+
+
+def test_a_folder_that_train_wrote_is_a_model(films, models):
+    shown = page(interactions=films, checkpoint=models[1])
+    assert sentences(shown) == []
+    assert recognised(shown)["Correction"] == ("gate", "its card")
+    labels = [b.label for b in shown.button]
+    assert "Open in Inspect" in labels
+    assert "Import" not in labels
+
+
+def test_a_folder_without_a_model_is_told(films):
+    (told,) = sentences(page(checkpoint=films))
+    assert "no model here" in told
+
+
+def test_sources_are_addresses_that_load_data_reads(walks):
+    """What Inspect is given is all it needs."""
+    given = []
+    script = AppTest.from_function(_remember, args=(given,))
+    for key, value in {"interactions": walks / "walks.csv", **COLUMNS}.items():
+        script.query_params[key] = str(value)
+    script.run()
+    assert not script.exception
+    source, data = given[0]
+    assert source.startswith(f"{walks / 'walks.csv'}?")
+    assert quote("who") in source
+    assert load_data(source).checksum == data.checksum
+
+
+def _remember(given):
+    from workbench.app import own_data
+
+    given.append(own_data.choose())
+
+
+def test_facts_leave_out_what_a_model_does_not_depend_on(models):
+    names = {name for name, _ in own_model.facts(load_model(models[0]).config)}
+    assert {"n_items", "n_heads", "max_length"} <= names
+    assert not names & {"hidden_dropout", "time_span", "n_users", "name"}
+    assert own_data.NONE not in names

@@ -1,0 +1,107 @@
+"""Bring your own in a real browser: uploads good, hostile, broken and too large."""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlencode
+
+import torch
+
+from tests.app.brought import COLUMNS, N_ITEMS, N_USERS, Call
+from tests.app.browser import query_of, settled
+
+
+def upload(page, which: int, path: Path) -> None:
+    """Hand a file to the first or second field."""
+    page.locator("[data-testid=stFileUploaderDropzoneInput]").nth(which).set_input_files(path)
+
+
+def choose(page, label: str, option: str) -> None:
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.wait_for_timeout(200)
+
+
+def test_uploads_are_recognised_imported_and_opened(page, server, cache, walks):
+    page.goto(f"{server}/bring")
+    settled(page, "Choose interactions and a model above")
+    upload(page, 0, walks / "walks.csv")
+    settled(page, "Say which columns hold")
+    for label, column in zip(("Users in", "Items in", "Times in"), COLUMNS.values(), strict=True):
+        choose(page, label, column)
+    settled(page, "Times from 1970-01-01")
+    upload(page, 1, walks / "walks.pth")
+    text = settled(page, f"The model knows {N_ITEMS} items")
+    assert f"Users\n{N_USERS}" in re.sub(r"\n+", "\n", text)
+    assert "SASRec, of RecBole" in text
+    assert not (cache / "uploads" / "models").exists()
+    query = query_of(page)
+    assert {key: query[key] for key in COLUMNS} == {k: [v] for k, v in COLUMNS.items()}
+    assert Path(query["interactions"][0]).read_bytes() == (walks / "walks.csv").read_bytes()
+    assert cache in Path(query["checkpoint"][0]).parents
+
+    page.get_by_label("Heads").fill("4")
+    page.get_by_label("Heads").press("Enter")
+    settled(page, f"The model knows {N_ITEMS} items")
+    page.get_by_role("button", name="Import").click()
+    imported = settled(page, "Full ranking").partition("Together")[2]
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    again = settled(page, "Full ranking")
+    assert again.partition("Together")[2] == imported
+    assert "Times from 1970-01-01" in again
+
+    page.get_by_role("button", name="Open in Inspect").click()
+    assert f"held-out item at rank 1 of {N_ITEMS}" in settled(page, "User u0:")
+    query = query_of(page)
+    assert query["data"][0].startswith(str(cache / "uploads"))
+    assert Path(query["models"][0]).parent == cache / "uploads" / "models"
+
+
+def test_a_hostile_checkpoint_does_not_run(page, server, walks):
+    place = walks / "executed"
+    state = torch.load(walks / "walks.pth", weights_only=True)["state_dict"]
+    torch.save({"state_dict": state, "config": Call(place)}, walks / "hostile.pth")
+    torch.save(Call(place), walks / "bare.pth")
+    query = {"interactions": walks / "walks.csv", **COLUMNS}
+    page.goto(f"{server}/bring?{urlencode(query)}")
+    settled(page, "No model is chosen")
+    upload(page, 1, walks / "bare.pth")
+    settled(page, "holds no state_dict")
+    upload(page, 1, walks / "hostile.pth")
+    settled(page, "mkdir")
+    page.get_by_role("button", name="Import").click()
+    settled(page, "Full ranking")
+    assert not place.exists()
+    torch.load(walks / "hostile.pth", weights_only=False)  # the trap works
+    assert place.exists()
+
+
+def test_what_is_wrong_is_told(page, server, walks):
+    content = (walks / "walks.pth").read_bytes()
+    (walks / "cut.pth").write_bytes(content[: len(content) // 2])
+    (walks / "broken.csv").write_text("user,item,time\nu,i,3\nu,j,yesterday\n")
+    page.goto(f"{server}/bring")
+    settled(page, "Choose interactions and a model above")
+    upload(page, 0, walks / "broken.csv")
+    settled(page, re.compile(r"The uploaded file \(interactions\.csv\), line 3: "))
+    upload(page, 1, walks / "cut.pth")
+    settled(page, "no whole checkpoint")
+
+
+def test_a_file_too_large_is_told(page, server, walks):
+    (walks / "large.pth").touch()
+    os.truncate(walks / "large.pth", 3_000_000_000)  # of which nothing is on the disk
+    page.goto(f"{server}/bring?{urlencode({'checkpoint': walks / 'large.pth'})}")
+    assert "large.pth has 3,000 MB or more" in settled(page, "and 2,000 are read here")
+
+
+def test_a_narrow_screen_scrolls_down_alone(page, server, walks):
+    query = {"interactions": walks / "walks.csv", "checkpoint": walks / "walks.pth", **COLUMNS}
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.goto(f"{server}/bring?{urlencode(query)}")
+    settled(page, "The model knows")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
+    inner = page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth")
+    assert inner <= 0

@@ -1,0 +1,94 @@
+"""What is taken of a user, how large it may be, and where it is kept."""
+
+import gzip
+import os
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from workbench.app import uploads
+from workbench.data.fetch import CACHE_VARIABLE
+from workbench.errors import WorkbenchError
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.mark.parametrize("called", ["../../a.CSV", "/etc/passwd.csv", "a\0b.csv", ".csv"])
+def test_a_name_is_never_a_path(called, cache):
+    kept = uploads.keep(b"user,item\n", called, "interactions")
+    assert kept.name == "interactions.csv"
+    assert kept.parent.parent == uploads.folder() == cache / "uploads"
+    assert [p for p in cache.rglob("*") if p.is_file()] == [kept]
+    assert os.stat(uploads.folder()).st_mode & 0o077 == 0
+
+
+def test_the_same_content_is_kept_once():
+    first = uploads.keep(b"user,item\n", "a.csv", "interactions")
+    assert uploads.keep(b"user,item\n", "b.csv", "interactions") == first
+    assert uploads.keep(b"user,item\r\n", "a.csv", "interactions") != first
+    assert first.read_bytes() == b"user,item\n"
+
+
+@pytest.mark.parametrize(
+    ("called", "kept"),
+    [
+        ("My ratings.tsv.gz", "interactions.tsv.gz"),
+        ("a.inter", "interactions.inter"),
+        ("a.parquet", "interactions.parquet"),
+        ("U.DATA", "u.data"),
+        ("ratings.dat", "ratings.dat"),
+    ],
+)
+def test_the_end_of_a_name_says_how_it_is_read(called, kept):
+    assert uploads.keep(b"x", called, "interactions").name == kept
+
+
+def test_another_kind_of_file_is_told():
+    with pytest.raises(WorkbenchError, match=r"ends in none of \.parquet, \.inter"):
+        uploads.keep(b"x", "a.exe", "interactions")
+
+
+def test_what_is_too_large_is_told(monkeypatch):
+    monkeypatch.setitem(uploads.UPLOAD_MB, "checkpoint", 1)
+    with pytest.raises(WorkbenchError, match=r"has 2 MB, and 1 are taken"):
+        uploads.keep(bytes(2_000_000), "a.pt", "checkpoint")
+    monkeypatch.setattr(uploads, "KEPT_MB", 1)
+    uploads.keep(bytes(600_000), "a.pt", "checkpoint")
+    with pytest.raises(WorkbenchError, match=r"holds 1 of 1 MB that uploads may take"):
+        uploads.keep(bytes(600_001), "a.pt", "checkpoint")
+
+
+def test_large_files_are_told_before_they_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "FILE_MB", 1)
+    small, sparse = tmp_path / "small.csv", tmp_path / "sparse.csv"
+    small.write_text("user,item\n")
+    sparse.touch()
+    os.truncate(sparse, 1_000_001)
+    packed, rows = tmp_path / "a.csv.gz", tmp_path / "a.parquet"
+    packed.write_bytes(gzip.compress(bytes(1_500_000)))
+    pq.write_table(pa.table({"user": pa.repeat(1, 100_000)}), rows)
+    assert max(packed.stat().st_size, rows.stat().st_size) < 10_000
+    uploads.check_size(small)
+    for large in (sparse, packed, rows, tmp_path):
+        with pytest.raises(WorkbenchError, match="and 1 are read here"):
+            uploads.check_size(large)
+
+
+def test_what_is_no_file_is_told(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path / "nowhere"):
+        with pytest.raises(WorkbenchError, match="neither a file nor a folder"):
+            uploads.check_size(path)
+
+
+def test_errors_speak_of_the_upload():
+    kept = uploads.keep(b"user,item\n", "a.csv", "interactions")
+    with pytest.raises(WorkbenchError) as caught, uploads.named():
+        raise WorkbenchError(f"{kept}, line 1: wrong, see {kept}.")
+    file = "uploaded file (interactions.csv)"
+    assert str(caught.value) == f"The {file}, line 1: wrong, see the {file}."

@@ -1,0 +1,153 @@
+"""Interactions a user brings: chosen, read, and described before anything is done with them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from workbench import SequenceData
+from workbench.app import resources, uploads, words
+from workbench.data import address
+from workbench.data.catalogue import BUILT_IN, locate
+from workbench.data.readers import FORMATS, detect
+from workbench.data.readers.base import data_suffix, first_line
+from workbench.data.readers.table import REQUIRED, column_names, guess_delimiter, usual
+from workbench.errors import WorkbenchError
+
+KEY = "interactions"
+TOLD, NONE = "as the file tells", "(none)"
+ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
+TABLES = (".csv", ".tsv", ".txt", ".tab", ".parquet")
+
+
+def choose() -> tuple[str, SequenceData] | None:
+    """A source for `load_data` with its data; None while nothing, or not enough, is chosen.
+
+    Raises WorkbenchError for whatever is wrong with it.
+    """
+    with uploads.named():
+        uploads.take("Upload a file", "interactions", KEY)
+        typed = st.text_input(
+            "Or its path on this machine, or the name of a known data set",
+            key=KEY,
+            placeholder="ratings.csv, a folder, or ml-100k",
+            help="Options may follow a path: `ratings.csv?min_user=5&min_item=5`.",
+            bind="query-params",
+        )
+        typed = str(typed or "").strip()
+        if not typed:
+            return None
+        source = typed if typed in BUILT_IN else _with_options(typed)
+        if source is None:
+            st.info("Say which columns hold the users and the items.", icon=":material/info:")
+            return None
+        data = resources.data(source)
+        _describe(data)
+        return source, data
+
+
+def _with_options(typed: str) -> str | None:
+    """The address of what was typed with the format and columns chosen; None where some lack."""
+    plain, asked = address.split(typed)
+    path = locate(plain)
+    uploads.check_size(path)
+    told, chosen = asked.columns or {}, asked.format
+    is_table = chosen == "table"
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        format = st.selectbox(
+            "Format", [TOLD, *FORMATS], key="format", bind="query-params", width=180
+        )
+        encoding = st.selectbox(
+            "Encoding", ENCODINGS, key="encoding", bind="query-params", width=120
+        )
+    if format != TOLD:
+        chosen, is_table = str(format), format == "table"
+    elif chosen is None and path.is_file() and data_suffix(path) in TABLES:
+        is_table = bool(told) or detect(path) in (None, "table")
+    code = asked.encoding if encoding == ENCODINGS[0] else str(encoding)
+    columns = _columns(path, code or ENCODINGS[0], told) if is_table else dict(told)
+    if is_table and not columns:
+        return None
+    return address.join(
+        path,
+        **columns,
+        format=chosen,
+        encoding=code,
+        min_user=asked.min_user,
+        min_item=asked.min_item,
+        duplicates=asked.duplicates,
+    )
+
+
+def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[str, str | int]:
+    """Role -> column, a position where there is no header; nothing while users or items lack."""
+    positions = False
+    if data_suffix(path) != ".parquet":
+        positions = st.toggle("The file has no header", key="headerless", bind="query-params")
+    if positions:
+        line = first_line(path, encoding)
+        st.caption(f"Its first line: {words.literal(words.cut(line, 200))}")
+        names = tuple(f"column {k}" for k in range(1, line.count(guess_delimiter(path, line)) + 2))
+    else:
+        names = column_names(path, encoding)
+    # the reader takes a column of a usual name anyhow, so that there is no leaving it out
+    usually = {} if positions else usual(names, told)
+    chosen: dict[str, str] = {}
+    with st.container(horizontal=True):
+        for role in address.ROLES:
+            first = usually.get(role) or (None if role in REQUIRED else NONE)
+            column = st.selectbox(
+                f"{role.capitalize()}s in",
+                names if first is None else dict.fromkeys((first, *names)),
+                index=None if first is None else 0,
+                key=f"{role}_column",
+                placeholder="Choose",
+                bind="query-params",
+                width=150,
+            )
+            if column is not None and column != NONE:
+                chosen[role] = str(column)
+    if any(role not in chosen for role in REQUIRED):
+        return {}
+    if chosen["user"] == chosen["item"]:
+        raise WorkbenchError(
+            f"{chosen['user']!r} cannot hold both the users and the items; choose another column."
+        )
+    if positions:
+        return {role: names.index(column) for role, column in chosen.items()}
+    return dict(chosen)
+
+
+def _describe(data: SequenceData) -> None:
+    """What was recognised, in numbers and a few lines."""
+    told = data.provenance
+    ties = told.get("tie_share")
+    with st.container(horizontal=True):
+        for label, value in (
+            ("Users", f"{data.n_users:,}"),
+            ("Items", f"{data.n_items:,}"),
+            ("Interactions", f"{data.n_interactions:,}"),
+            ("Ties in time", "no times" if ties is None else f"{100 * ties:.1f}{words.PERCENT}"),
+        ):
+            st.metric(label, value, help=words.TIES if label.startswith("Ties") else None)
+    if "fallback" in told:
+        st.warning(words.literal(told["fallback"]))
+    st.markdown("\n".join(f"- {words.literal(line)}" for line in _lines(data)))
+
+
+def _lines(data: SequenceData) -> list[str]:
+    told = data.provenance
+    lines = [f"Format: {told['reader']}."] if "reader" in told else []
+    if told.get("columns"):
+        pairs = (f"{role} from {name}" for role, name in told["columns"].items())
+        lines.append(f"Columns: {', '.join(pairs)}.")
+    if data.times is not None:
+        first, last = np.array([data.times.min(), data.times.max()], "datetime64[s]")
+        lines.append(f"Times from {str(first)[:10]} to {str(last)[:10]}.")
+    lines.append(f"Histories of {data.lengths.min():,} to {data.lengths.max():,} items.")
+    lines.append("Items have titles." if data.titles else "No titles: items are shown by id.")
+    dropped = {what: n for what, n in told.get("rows_dropped", {}).items() if n}
+    for what, n in dropped.items():
+        lines.append(f"Left out, {what.replace('_', ' ')}: {n:,} of {told['rows_read']:,} rows.")
+    return lines
