@@ -6,9 +6,8 @@ from streamlit.navigation.page import Page
 
 from workbench.app import table
 from workbench.app.failures import told
-from workbench.app.pages import bring, dataset, inspect, what_if
-
-INSPECT = st.Page(inspect.page, title="Inspect", url_path="inspect")
+from workbench.app.links import INSPECT
+from workbench.app.pages import bring, dataset, what_if
 
 
 def start() -> None:

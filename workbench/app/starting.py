@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from analyses.base import discover
+from analyses.inputs import shipped as usual
 from analyses.run_all import REPORTS
 from workbench.app import resources
 from workbench.app.failures import told
@@ -44,7 +45,7 @@ def show_form() -> None:
         models = st.multiselect(
             "Models of the run",
             known,
-            default=known,
+            default=[name for name in usual() if name in known],
             accept_new_options=True,
             key="start_models",
             help="Shipped models, or folders that `python -m workbench train` wrote.",

@@ -10,6 +10,7 @@ from analyses.report import slug
 from analyses.stored import StoredRun
 from workbench.app import whole
 from workbench.app.figures import csv_button
+from workbench.app.links import INSPECT
 from workbench.app.whole import Found
 from workbench.errors import WorkbenchError
 
@@ -70,8 +71,6 @@ def _config(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _inspect(run: StoredRun, user: str) -> None:
-    from workbench.app.main import INSPECT  # it lists the page this is a part of
-
     st.switch_page(
         INSPECT,
         query_params={

@@ -8,6 +8,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import own_data, own_model, resources, uploads, words
 from workbench.app.failures import told
+from workbench.app.links import INSPECT
 from workbench.app.own_model import Own
 from workbench.app.table import Cell, Head, show_table
 from workbench.inspection import check_fit
@@ -94,6 +95,4 @@ def _quality(card: dict, said: list[str]) -> None:
 
 
 def _inspect(source: str, folder: Path) -> None:
-    from workbench.app.main import INSPECT  # it lists the page this is a part of
-
     st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
