@@ -194,7 +194,9 @@ class _Trainer:
         if losses.adversarial is not None:
             grads += torch.autograd.grad(losses.adversarial, self.adversarial)
             parameters += self.adversarial
-        if self.fabric.world_size > 1:  # a mean over all targets, of which ranks hold unequal shares
+        if (
+            self.fabric.world_size > 1
+        ):  # a mean over all targets, of which ranks hold unequal shares
             n = torch.count_nonzero(targets).to(grads[0]).reshape(1)
             flat = torch.cat([*(g.flatten() * n for g in grads), n])
             flat = self.fabric.all_reduce(flat, reduce_op="sum")  # type: ignore[assignment]
