@@ -10,7 +10,7 @@ from models.recommender import Recommender
 
 
 class OutputHead(nn.Module):
-    """LayerNorm(GELU(W h + b)), and a bias for every item (RecBole since 1.1; section 3.5).
+    """LayerNorm(GELU(W h + b)), and a bias for every item (equation 7, as in RecBole since 1.2).
 
     The bias is a last column of the item table, which meets a last 1 in every hidden state.
     """
