@@ -1,6 +1,6 @@
-"""An AC-SASRec training step: ours against the published, concatenating formulation.
+"""A training step of AC-SASRec or TiSASRec: ours against the formulation that was published.
 
-Run: python -m benchmarks.training_step
+Run: python -m benchmarks.training_step [--model TiSASRec]
 First the two are shown to agree in losses and gradients (float64, no dropout, the same weights and
 noise); then both are timed, with dropout, on 256 histories of 50 items over Beauty's 12,101.
 """
@@ -15,21 +15,26 @@ import torch
 from torch import Tensor
 
 from benchmarks.concatenating import Concatenating
+from benchmarks.materializing import Materializing
 from benchmarks.timing import add_threads, positive, prepare, print_table, seconds
-from models import Batch, CalibrationConfig, ModelConfig, SASRec
+from models import Batch, CalibrationConfig, ModelConfig, Recommender, TiSASRec, make_model
 from models.recommender import Losses
 from workbench.memory import keep_pages
 
-BEAUTY = ModelConfig(
-    name="AC-SASRec",
-    n_items=12_101,
-    n_layers=3,
-    n_heads=4,
-    hidden_size=64,
-    inner_size=128,
-    position_embedding=False,
-    calibration=CalibrationConfig(),
-)
+CONFIGS = {
+    "AC-SASRec": ModelConfig(
+        name="AC-SASRec",
+        n_items=12_101,
+        n_layers=3,
+        n_heads=4,
+        hidden_size=64,
+        inner_size=128,
+        position_embedding=False,
+        calibration=CalibrationConfig(),
+    ),
+    "TiSASRec": ModelConfig(name="TiSASRec", backbone="TiSASRec", n_items=12_101),
+}  # as published for Beauty; sizes of TiSASRec as they are by default
+PUBLISHED = {"AC-SASRec": "concatenating", "TiSASRec": "materialising"}
 TOLERANCE = 1e-12  # absolute; the gradients compared are at least a million times as large
 SMALL_BATCH = 8  # for the comparison, in double precision
 LEARNING_RATE = 1e-3
@@ -44,9 +49,8 @@ class Formulation:
     attack: list[Tensor]
 
     @classmethod
-    def pair(cls, model: SASRec) -> tuple["Formulation", "Formulation"]:
-        """Ours and the concatenating one, which starts from a copy of the same weights."""
-        slow = Concatenating(model)
+    def pair(cls, model: Recommender) -> tuple["Formulation", "Formulation"]:
+        """Ours and the published one, which starts from a copy of the same weights."""
         attack = {id(p) for p in model.adversarial_parameters()}
         taught = {name: id(p) in attack for name, p in model.named_parameters()}
         ours, theirs = (
@@ -57,18 +61,21 @@ class Formulation:
             )
             for losses, named in (
                 (model.losses, dict(model.named_parameters())),
-                (slow.losses, slow.parameters),
+                _published(model),
             )
         )
         return ours, theirs
 
     def outcome(self, *inputs: Tensor | Batch) -> list[Tensor]:
-        """Both losses, and the gradient of every parameter from its own loss."""
+        """The loss or losses, and the gradient of every parameter from its own."""
         found = self.losses(*inputs)
-        assert found.adversarial is not None
-        grads = torch.autograd.grad(found.recommendation, self.main, retain_graph=True)
-        grads += torch.autograd.grad(found.adversarial, self.attack)
-        return [found.recommendation.detach(), found.adversarial.detach(), *grads]
+        more = found.adversarial is not None
+        grads = torch.autograd.grad(found.recommendation, self.main, retain_graph=more)
+        losses = [found.recommendation.detach()]
+        if found.adversarial is not None:
+            grads += torch.autograd.grad(found.adversarial, self.attack)
+            losses.append(found.adversarial.detach())
+        return [*losses, *grads]
 
     def median_step(self, steps: int, inputs: tuple[Batch, Tensor], *, fused: bool) -> float:
         """Median seconds of a step (losses, gradients, Adam), after one to warm up."""
@@ -76,7 +83,7 @@ class Formulation:
         optimizer = torch.optim.Adam(parameters, lr=LEARNING_RATE, fused=fused)
 
         def step() -> None:
-            grads = self.outcome(*inputs)[2:]
+            grads = self.outcome(*inputs)[-len(parameters) :]
             for parameter, grad in zip(parameters, grads, strict=True):
                 parameter.grad = grad
             optimizer.step()
@@ -85,21 +92,31 @@ class Formulation:
         return statistics.median(seconds(step) for _ in range(steps))
 
 
+def _published(model: Recommender) -> tuple[Callable[..., Losses], dict[str, Tensor]]:
+    """Losses as published, and the parameters they are made from, a copy of the model's."""
+    if isinstance(model, TiSASRec):
+        slow = Materializing.of(model)
+        return slow.losses, dict(slow.named_parameters())
+    concatenating = Concatenating(model)
+    return concatenating.losses, concatenating.parameters
+
+
 def draw(config: ModelConfig, batch_size: int, *, full: bool) -> tuple[Batch, Tensor]:
-    """Random histories, of the greatest length or of any, and random targets."""
+    """Random histories at random times, of the greatest length or of any, and random targets."""
     longest = config.max_length
     lengths = torch.full((batch_size,), longest)
     if not full:
         lengths[1:] = torch.randint(1, longest + 1, (batch_size - 1,))
     items = torch.randint(1, config.n_items + 1, (batch_size, longest))
     items[torch.arange(longest) >= lengths[:, None]] = 0
-    return Batch(items, lengths), torch.randint(1, config.n_items + 1, (batch_size,))
+    times = torch.randint(0, 9, items.shape).cumsum(1) * (items > 0)
+    return Batch(items, lengths, times), torch.randint(1, config.n_items + 1, (batch_size,))
 
 
 def largest_difference(config: ModelConfig, batch_size: int) -> float:
     """The largest absolute difference of the two in losses and gradients, in float64."""
     still = replace(config, hidden_dropout=0.0, attention_dropout=0.0)
-    model = SASRec(still).double()
+    model = make_model(still).double()
     with torch.no_grad():
         for parameter in model.parameters():  # far from the start, where gradients are tiny
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -119,30 +136,33 @@ def main() -> None:
         "--slow-steps", type=positive, default=3, help="of the other (default: %(default)s)"
     )
     add_threads(parser)
+    parser.add_argument(
+        "--model", choices=CONFIGS, default="AC-SASRec", help="default: %(default)s"
+    )
     args = parser.parse_args()
     prepare(args.threads)
     torch.manual_seed(0)
+    config, published = CONFIGS[args.model], PUBLISHED[args.model]
 
-    difference = largest_difference(BEAUTY, SMALL_BATCH)
+    difference = largest_difference(config, SMALL_BATCH)
     print(f"largest difference in losses and gradients, float64: {difference:.1e}")
     if not difference < TOLERANCE:
         sys.exit(f"The formulations differ by more than {TOLERANCE}: the times mean nothing.")
 
-    ours, theirs = Formulation.pair(SASRec(BEAUTY).train())
-    inputs = draw(BEAUTY, args.batch_size, full=True)
+    ours, theirs = Formulation.pair(make_model(config).train())
+    inputs = draw(config, args.batch_size, full=True)
     as_published = theirs.median_step(args.slow_steps, inputs, fused=False)
     keep_pages()  # as training does; it cannot be undone, so what comes without it came first
     times = {
         "ours": ours.median_step(args.steps, inputs, fused=True),
-        "concatenating": as_published,
-        "concatenating, freed memory kept": theirs.median_step(
-            args.slow_steps, inputs, fused=False
-        ),
+        published: as_published,
+        f"{published}, freed memory kept": theirs.median_step(args.slow_steps, inputs, fused=False),
     }
     print(
-        f"AC-SASRec, {args.batch_size} histories of {BEAUTY.max_length} over {BEAUTY.n_items:,} "
-        f"items, {BEAUTY.n_layers} layers, {BEAUTY.n_heads} heads, hidden {BEAUTY.hidden_size}, "
-        f"inner {BEAUTY.inner_size}; median of {args.steps} and {args.slow_steps} steps"
+        f"{config.name}, {args.batch_size} histories of {config.max_length} over "
+        f"{config.n_items:,} items, {config.n_layers} layers, {config.n_heads} heads, hidden "
+        f"{config.hidden_size}, inner {config.inner_size}; median of {args.steps} "
+        f"and {args.slow_steps} steps"
     )
     print_table(
         ("formulation", "ms per step", "ratio"),

@@ -147,7 +147,8 @@ class CalibratedAttention(nn.Module):
             before = tap(self.dropout(masked_softmax(scores, p.allowed, scale)))
         if self.spatial is None:
             return before, before
-        after = masked_softmax(scores + self.spatial(q, k, p.rows, p.causal), p.allowed, scale)
+        spatial = self.spatial(q, k, p.rows, p.causal)
+        after = masked_softmax(spatial.add_(scores), p.allowed, scale)
         return before, self.dropout(after)
 
 

@@ -1,11 +1,33 @@
 """BERT4Rec (Sun et al., CIKM 2019), plain or with calibrated attention."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.batch import Batch
+from models.config import ModelConfig
 from models.recommender import Recommender
+
+
+class OutputHead(nn.Module):
+    """LayerNorm(GELU(W h + b)), and a bias for every item (equation 7, as in RecBole since 1.2).
+
+    The bias is a last column of the item table, which meets a last 1 in every hidden state.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.hidden_size, config.hidden_size)
+        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.bias = nn.Parameter(torch.zeros(config.n_items + 1))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[..., d] -> [..., d + 1]."""
+        return F.pad(self.norm(F.gelu(self.dense(hidden))), (0, 1), value=1)
+
+    def table(self, items: Tensor) -> Tensor:
+        """[n_items + 1, d] -> [n_items + 1, d + 1]."""
+        return torch.cat([items, self.bias[:, None]], -1)
 
 
 class BERT4Rec(Recommender):
@@ -16,6 +38,11 @@ class BERT4Rec(Recommender):
     """
 
     causal = False
+
+    def add_embeddings(self) -> None:
+        """Positions, and the output head where there is one."""
+        super().add_embeddings()
+        self.head = OutputHead(self.config) if self.config.output_head else None
 
     @property
     def n_embeddings(self) -> int:
@@ -38,3 +65,13 @@ class BERT4Rec(Recommender):
             masked = (tokens.items == self.mask_token)[:, :, None]
             x = torch.where(masked, self.item_embedding.weight[-1], F.pad(x, (0, 0, 0, 1)))
         return super().inputs(tokens, x)
+
+    @property
+    def table(self) -> Tensor:
+        """Item embeddings [n_items + 1, d], with an output head beside their biases."""
+        table = super().table
+        return table if self.head is None else self.head.table(table)
+
+    def output(self, hidden: Tensor) -> Tensor:
+        """Hidden states as they are, or through the output head."""
+        return hidden if self.head is None else self.head(hidden)

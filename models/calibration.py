@@ -41,15 +41,16 @@ class SpatialCalibrator(nn.Module):
             row, column = _parts(self.distance, q, k)
             gap = gap.to(q.dtype) * self.theta
             errors.append(DistanceError.apply(gap, row * self.theta, column * self.theta))
-        return errors[0] if len(errors) == 1 else errors[0] + errors[1]
+        return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
 
 
 def _parts(affine: nn.Linear, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Two parts whose outer sum is affine([q_i ; k_j]): [B, H, Q, 1] and [B, H, 1, L]."""
     size = q.shape[-1]
-    by_row = F.linear(q, affine.weight[:, :size], affine.bias)
-    by_column = F.linear(k, affine.weight[:, size:])
-    return by_row, by_column.transpose(-1, -2)
+    # heads lie behind positions in memory: in that order only the small results are copied
+    by_row = F.linear(q.transpose(1, 2), affine.weight[:, :size], affine.bias)
+    by_column = F.linear(k.transpose(1, 2), affine.weight[:, size:])
+    return by_row.transpose(1, 2).contiguous(), by_column.permute(0, 2, 3, 1).contiguous()
 
 
 class AdversarialCalibrator(nn.Module):

@@ -7,7 +7,7 @@ Backbone = Literal["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"]
 BACKBONES: tuple[Backbone, ...] = ("SASRec", "BERT4Rec", "SSE-PT", "TiSASRec")
 OPTIONS: dict[Backbone, tuple[str, ...]] = {
     "SASRec": (),
-    "BERT4Rec": (),
+    "BERT4Rec": ("output_head",),
     "SSE-PT": ("n_users", "user_size", "swap_users", "swap_items", "swap_targets"),
     "TiSASRec": ("time_span", "time_unit"),
 }  # what only one of them knows
@@ -52,6 +52,7 @@ class ModelConfig:
 
     position_from: the end of a history from which positions count; "end" gives the last item the
     last of `max_length` positions, as models trained on left-padded histories have it.
+    BERT4Rec: output_head, whether what scores items passes another layer, see `OutputHead`.
     SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where
     None); swap_*, the chance that a user, an item read or an item to be predicted is exchanged for
     a random one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what
@@ -74,6 +75,7 @@ class ModelConfig:
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     backbone: Backbone = "SASRec"
+    output_head: bool = False
     n_users: int = 0
     user_size: int | None = None
     swap_users: float = 0.5

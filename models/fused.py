@@ -43,7 +43,8 @@ class OrderError(torch.autograd.Function):
         if later is not None:
             logit = torch.where(later, -logit, logit)
         error = F.softplus(logit, threshold=SOFTPLUS_LINEAR).neg_()
-        ctx.save_for_backward(logit.sigmoid_())
+        if any(ctx.needs_input_grad):
+            ctx.save_for_backward(logit.sigmoid_())
         ctx.later = later
         return error
 

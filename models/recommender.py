@@ -160,15 +160,19 @@ class Recommender(nn.Module):
 
     @property
     def table(self) -> Tensor:
-        """What hidden states are scored with, [n_items + 1, d or item half]; row 0 is padding."""
+        """What `output` is scored with, [n_items + 1, d or item half]; row 0 is padding."""
         return self.item_embedding.weight[: self.config.n_items + 1]
+
+    def output(self, hidden: Tensor) -> Tensor:
+        """What of hidden states [..., d] scores items: all of them, or their item half."""
+        return hidden[..., : self.config.item_size]
 
     def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
         """Scores of all items, [B, n_items + 1] with -inf for padding, or of items [B, K]."""
-        hidden = hidden[:, : self.config.item_size]
+        output = self.output(hidden)
         if items is not None:
-            return (self.item_embedding(items) @ hidden[:, :, None])[:, :, 0]
-        scores = hidden @ self.table.T
+            return (F.embedding(items, self.table) @ output[:, :, None])[:, :, 0]
+        scores = output @ self.table.T
         scores[:, 0] = -torch.inf
         return scores
 
@@ -197,10 +201,11 @@ class Recommender(nn.Module):
             batch, every_row=every_row, adversarial=self.is_adversarial, noise=noise
         )
         wanted = targets.flatten() > 0
-        target, table, size = targets.flatten()[wanted], self.table, self.config.item_size
+        target, table = targets.flatten()[wanted], self.table
 
         def loss_of(hidden: Tensor, table: Tensor) -> Tensor:
-            return catalogue_cross_entropy(hidden.flatten(0, 1)[wanted, :size], table, target)
+            output = self.output(hidden.flatten(0, 1)[wanted])
+            return catalogue_cross_entropy(output, table, target)
 
         recommendation = loss_of(encoded.hidden, table)
         if encoded.attacked is None:

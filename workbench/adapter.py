@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from models import AttentionTap, Batch
 from workbench.errors import WorkbenchError
+from workbench.open_attention import weights_module
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def adapt(
     raises WorkbenchError for a name that is none, weights that do not pass or are no weights, and
     scores of another shape.
     """
-    sources = [_source(module, path) for path in attention]
+    sources = [weights_module(module, path) for path in attention]
     if not sources:
         raise WorkbenchError("attention names no submodule; name one per layer.")
     model = Adapted(module, sources, embed, score, causal, (name, n_items, max_length))
@@ -160,99 +161,3 @@ class Adapted(nn.Module):
                 self.config.n_layers,
                 weights.shape[1],
             )
-
-
-class OpenMultiheadAttention(nn.MultiheadAttention):
-    """A `nn.MultiheadAttention` whose weights pass a module of its own, `weights`.
-
-    Its formula with its parameters (Vaswani et al., 2017), written out, since PyTorch's function
-    computes weights and result in one call.
-    """
-
-    def __init__(self, original: nn.MultiheadAttention) -> None:
-        if original.bias_k is not None or original.add_zero_attn:
-            raise WorkbenchError(
-                "a MultiheadAttention with add_bias_kv or add_zero_attn attends to what is no "
-                "item; build it without."
-            )
-        super().__init__(
-            original.embed_dim,
-            original.num_heads,
-            original.dropout,
-            bias=original.in_proj_bias is not None,
-            kdim=original.kdim,
-            vdim=original.vdim,
-            batch_first=original.batch_first,
-            device="meta",
-        )
-        self._parameters.update(original._parameters)  # the same ones, not copies
-        self.out_proj = original.out_proj
-        self.weights = nn.Identity()
-        self.train(original.training)
-
-    def forward(
-        self,
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        key_padding_mask: Tensor | None = None,
-        need_weights: bool = True,
-        attn_mask: Tensor | None = None,
-        average_attn_weights: bool = True,
-        is_causal: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:
-        """As `nn.MultiheadAttention` for batches; `is_causal` is a hint about `attn_mask`."""
-        if not self.batch_first:
-            query, key, value = (x.transpose(0, 1) for x in (query, key, value))
-        matrices = (
-            self.in_proj_weight.chunk(3)
-            if self._qkv_same_embed_dim
-            else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        )
-        biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
-        q, k, v = (
-            F.linear(x, w, b).unflatten(-1, (self.num_heads, -1)).transpose(1, 2)
-            for x, w, b in zip((query, key, value), matrices, biases, strict=True)
-        )  # [B, H, L, dh]
-        scores = q @ k.transpose(-1, -2) * self.head_dim**-0.5
-        if attn_mask is not None:
-            if attn_mask.dim() == 3:
-                attn_mask = attn_mask.unflatten(0, (-1, self.num_heads))
-            scores = scores + _additive(attn_mask, scores)
-        if key_padding_mask is not None:
-            scores = scores + _additive(key_padding_mask, scores)[:, None, None]
-        weights = self.weights(F.dropout(scores.softmax(-1), self.dropout, self.training))
-        mixed = self.out_proj((weights @ v).transpose(1, 2).flatten(2))
-        if not self.batch_first:
-            mixed = mixed.transpose(0, 1)
-        if not need_weights:
-            return mixed, None
-        return mixed, weights.mean(1) if average_attn_weights else weights
-
-
-def _additive(mask: Tensor, scores: Tensor) -> Tensor:
-    """A mask as numbers to add: True of a boolean one forbids."""
-    if mask.dtype != torch.bool:
-        return mask
-    return torch.zeros_like(mask, dtype=scores.dtype).masked_fill(mask, -torch.inf)
-
-
-def _source(module: nn.Module, path: str) -> nn.Module:
-    """The submodule whose output are weights; a MultiheadAttention is exchanged for an open one."""
-    try:
-        found = module.get_submodule(path)
-    except AttributeError:
-        names = [name for name, _ in module.named_modules() if name]
-        raise WorkbenchError(
-            f"{type(module).__name__} has no submodule {path!r}; it has {', '.join(names[:12])}."
-        ) from None
-    if not isinstance(found, nn.MultiheadAttention):
-        return found
-    if not isinstance(found, OpenMultiheadAttention):
-        parent, _, own = path.rpartition(".")
-        found = OpenMultiheadAttention(found)
-        setattr(module.get_submodule(parent), own, found)
-    for part in module.modules():
-        if isinstance(part, nn.TransformerEncoder):
-            part.enable_nested_tensor = part.use_nested_tensor = False  # its fused path
-    return found.weights

@@ -7,10 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from models import ModelConfig, Recommender, make_model
+from models import ModelConfig, Recommender
+from workbench.building import build, check_shapes
 from workbench.errors import WorkbenchError
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
@@ -31,6 +32,7 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
         save_file(state, temporary / WEIGHTS)
         whole = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
         (temporary / CARD).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+        shutil.copymode(temporary / CARD, temporary / WEIGHTS)  # safetensors ignores the umask
         folder.mkdir(exist_ok=True)
         for name in (WEIGHTS, CARD):
             os.replace(temporary / name, folder / name)
@@ -43,7 +45,8 @@ def load_model(source: str | Path) -> Recommender:
     """A model from a folder, or a shipped one by name, ready for inference.
 
     Its card is at `model.card`. Raises WorkbenchError for a folder that holds no model, a card that
-    cannot be read, or weights that do not fit it. Nothing in the files is executed.
+    cannot be read, or weights that do not fit it, which is seen before memory is taken for either.
+    Nothing in the files is executed.
     """
     folder = Path(source)
     if not (folder / CARD).exists() and (PRETRAINED / str(source) / CARD).exists():
@@ -61,14 +64,16 @@ def load_model(source: str | Path) -> Recommender:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."
         ) from error
-    model = make_model(config)
     try:
-        model.load_state_dict(load_file(folder / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            names = file.keys()
+            check_shapes(config, {name: file.get_slice(name).get_shape() for name in names})
+        model = build(config, load_file(folder / WEIGHTS))
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise WorkbenchError(
             f"{folder / WEIGHTS}: the weights do not fit {CARD} ({reason}); "
             "train or save the model again."
         ) from error
     model.card = card
-    return model.eval()
+    return model

@@ -96,6 +96,37 @@ def test_where_the_length_of_an_embedding_means_nothing_rounding_is_no_importanc
     assert (attribute(model, batch, TARGETS, "saliency").values[batch.valid] > 0).all()
 
 
+@pytest.mark.parametrize("head", [False, True])
+def test_a_mask_token_is_no_item_of_a_history(head):
+    """BERT4Rec predicts at it, and it stays where every embedding goes to zero."""
+    model = build("SASRec", backbone="BERT4Rec", output_head=head)
+    batch = batch_of(*HISTORIES)
+    product = attribute(model, batch, TARGETS).values
+    saliency = attribute(model, batch, TARGETS, "saliency").values
+    whole = attribute(model, batch, TARGETS, "integrated_gradients", steps=64)
+    for values in (product, saliency, whole.values):
+        assert values.shape == batch.items.shape
+        assert ((values != 0) == batch.valid).all()
+
+    def score(embeddings):
+        with torch.no_grad():
+            return model.score(model(batch, embeddings), TARGETS[:, None])[:, 0]
+
+    x, h = model.embed(batch).detach(), 1e-5
+    for at in range(5):  # of one item's embedding, a little longer or shorter
+        step = torch.zeros_like(x)
+        step[:, at] = h * x[:, at]
+        near(product[:, at], (score(x + step) - score(x - step)) / (2 * h), rtol=1e-6)
+    change = score(x) - score(torch.zeros_like(x))
+    near(whole.delta, whole.values.sum(-1) - change)
+    torch.testing.assert_close(whole.values.sum(-1), change, rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        before, masked = score(x), score(torch.zeros_like(x))
+        model.item_embedding.weight[-1] *= 2
+        assert not torch.allclose(score(x), before)
+        assert not torch.allclose(score(torch.zeros_like(x)), masked)
+
+
 class Weighted(nn.Module):
     """Score of t: the sum of embeddings, times `times` and the user's factor, at column t."""
 

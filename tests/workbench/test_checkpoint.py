@@ -3,6 +3,9 @@
 import json
 import os
 import pickle
+import resource
+import struct
+from pathlib import Path
 
 import pytest
 import torch
@@ -126,6 +129,52 @@ def test_weights_of_another_shape_are_told(saved, change):
     card["config"] |= change
     (saved / CARD).write_text(json.dumps(card))
     assert f"{saved / WEIGHTS}: the weights do not fit card.json" in told(saved)
+
+
+CLAIMS: list[dict] = [
+    {"n_items": 40_000_000},  # 10 GB in single precision, where the file has a few kilobytes
+    {"n_items": 2**61},
+    {"n_items": 2**70},
+    {"hidden_size": 2**31},
+    {"n_layers": 10**9},
+    {"max_length": 10**12},
+    {"n_items": 12.5},
+]
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=str)
+def test_what_a_card_claims_is_compared_before_memory_is_taken(saved, claim):
+    card = json.loads((saved / CARD).read_text())
+    card["config"] |= {"hidden_size": 64} | claim
+    (saved / CARD).write_text(json.dumps(card))
+    limit = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**30, limit[1]))
+    try:
+        message = told(saved)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limit)
+    assert f"{saved / WEIGHTS}: the weights do not fit card.json" in message
+    assert len(message) < 500
+
+
+def test_a_header_that_claims_more_than_the_file_holds_is_told(saved):
+    header = {"norm.weight": {"dtype": "F32", "shape": [10**10], "data_offsets": [0, 4 * 10**10]}}
+    text = json.dumps(header).encode()
+    (saved / WEIGHTS).write_bytes(struct.pack("<Q", len(text)) + text + b"0" * 64)
+    assert "the weights do not fit" in told(saved)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_files_follow_the_umask(umask, tmp_path):
+    before = os.umask(umask)
+    try:
+        folder = save_model(model_of(), tmp_path / "model")
+    finally:
+        os.umask(before)
+    for name in (CARD, WEIGHTS):
+        assert (folder / name).stat().st_mode & 0o777 == 0o666 & ~umask
+    assert folder.stat().st_mode & 0o777 == 0o777 & ~umask
 
 
 @pytest.mark.parametrize("share", [0, 0.001, 0.1, 0.5, 0.999])

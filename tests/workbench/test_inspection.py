@@ -87,6 +87,29 @@ def test_weights_of_every_stage_fill_the_triangle(data):
         assert (found.matrix(stage, 1, 0).nan_to_num() == picked).all()
 
 
+@pytest.mark.parametrize("name", ["BERT4Rec", "AC-BERT4Rec"])
+def test_a_mask_token_is_a_key_and_no_item_of_the_history(data, name):
+    model = tiny(name, data)
+    batch = case_of(model, data, 0)
+    n = len(batch.items[0])
+    found = inspect_case(model, batch, "top")
+    assert found.items.tolist() == batch.items[0].tolist()
+    assert model.mask_token not in found.items
+    whole = found.matrix("attention")
+    assert whole.shape == (n + 1, n + 1)
+    assert whole.sum(-1) == pytest.approx(np.ones(n + 1), abs=1e-5)
+    row = found.row("attention")
+    assert row.tolist() == whole[-1, :n].tolist()
+    assert row.sum() < 0.99  # the token keeps the rest
+    assert found.effects.shape == (n,)
+    assert found.effects.isfinite().all()
+    for method, importance in found.importance.items():
+        assert importance.shape == (n,)
+        assert found.agreement(row, method).n == n
+    assert len(found.scores) == data.n_items + 1
+    assert model.mask_token not in found.top(data.n_items)
+
+
 def test_numbers_known_by_hand():
     """Salience 1, 2, 1 over items 1, 2, 3: weights by hand, saliency = weight x |effect column|."""
     data = data_of([1, 2, 3, 4])

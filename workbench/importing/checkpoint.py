@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from models import Recommender
+from workbench.building import build
 from workbench.checkpoint import save_model
 from workbench.data.load import load_data
 from workbench.data.sequences import SequenceData
@@ -15,7 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.importing.formats import Numbering
 from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
-from workbench.importing.recognition import build, understand
+from workbench.importing.recognition import understand
 
 
 def import_checkpoint(
@@ -60,8 +61,10 @@ def import_checkpoint(
         if theirs is not ours:
             table = state["item_embedding.weight"]
             special = table[config.n_items + 1 :]  # a mask token
-            table = torch.cat([table[torch.from_numpy(rows)], special])
-            state = {**state, "item_embedding.weight": table}
+            at = torch.from_numpy(rows)
+            state = {**state, "item_embedding.weight": torch.cat([table[at], special])}
+            if config.output_head:
+                state["head.bias"] = state["head.bias"][at]
             config = replace(config, n_items=ours.n_items)
             model = build(config, state)
         if absent := recognized.config.n_items - ours.n_items:

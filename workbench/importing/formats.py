@@ -54,6 +54,9 @@ _RECBOLE: Renames = (
     (r"time_matrix_emb_K_embedding\.weight", "key_intervals.weight"),
     (r"time_matrix_emb_V_embedding\.weight", "value_intervals.weight"),
     (rf"LayerNorm\.{_KIND}", r"norm.\1"),
+    (rf"output_ffn\.{_KIND}", r"head.dense.\1"),
+    (rf"output_ln\.{_KIND}", r"head.norm.\1"),
+    (r"output_bias", "head.bias"),
     (rf"{_ATTENTION}\.(query|key|value|dense)\.{_KIND}", r"encoder.layers.\1.\2.\3"),
     (rf"{_ATTENTION}\.LayerNorm\.{_KIND}", r"encoder.layers.\1.norm.\2"),
     (rf"{_LAYER}\.feed_forward\.(dense_[12])\.{_KIND}", r"encoder.layers.\1.feed_forward.\2.\3"),
@@ -127,12 +130,11 @@ FORMATS = (
     ),
 )
 
-OUTPUT_HEAD = r"output_(ffn|ln)\..*|output_bias"  # BERT4Rec's since RecBole 1.1
 # what tells a backbone from SASRec: a name it has, or what RecBole calls the model
 BACKBONE_MARKS: dict[Backbone, str] = {
     "TiSASRec": r"time_matrix_emb_[KV]_embedding\.weight",
     "SSE-PT": r"user_(test_)?embedding\.weight",
-    "BERT4Rec": OUTPUT_HEAD,
+    "BERT4Rec": r"output_(ffn|ln)\..*|output_bias",
 }
 BACKBONE_NAMES: dict[str, Backbone] = {
     "sasrec": "SASRec",

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import struct
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -162,3 +164,42 @@ def test_the_command(place):
     )
     assert again.exit_code == 0, again.output
     assert load_model(out).config.n_heads == 4
+
+
+def wrong_files(state, place):
+    """Files that are no checkpoint of a model known here, and what is said of each."""
+    torch.save(state, place / "whole.pth")
+    whole = (place / "whole.pth").read_bytes()
+    spoiled = {**state, "LayerNorm.weight": torch.full((HIDDEN,), float("nan"))}
+    torch.save(spoiled, place / "spoiled.pth")
+    torch.save(torch.nn.Linear(2, 3).state_dict(), place / "linear.pth")
+    with zipfile.ZipFile(place / "letters.pth", "w") as archive:
+        archive.writestr("letter.txt", "dear")
+    table = {"dtype": "F32", "shape": [40_000_000, 64], "data_offsets": [0, 40_000_000 * 256]}
+    header = json.dumps({"item_embedding.weight": table}).encode()
+    claim = struct.pack("<Q", len(header)) + header + bytes(64)
+    (place / "claim.safetensors").write_bytes(claim)
+    (place / "truncated.pth").write_bytes(whole[: len(whole) // 2])
+    return {
+        "truncated.pth": "no whole checkpoint",
+        "linear.pth": "(weight, bias) are of no model the workbench knows",
+        "spoiled.pth": "LayerNorm.weight holds values that are not finite",
+        "letters.pth": "is a zip archive and no whole checkpoint",
+        "claim.safetensors": "no whole safetensors file",
+    }
+
+
+def test_wrong_files_end_in_one_sentence_and_write_nothing(place):
+    state = torch.load(place / "walks.pth", weights_only=True)["state_dict"]
+    for name, reason in wrong_files(state, place).items():
+        with pytest.raises(WorkbenchError) as caught:
+            import_checkpoint(place / name, place / "model", data=place / "walks.inter")
+        message = str(caught.value)
+        assert message.startswith(str(place / name))
+        assert reason in message
+        assert "\n" not in message
+        assert message.endswith(".")
+        done = CliRunner().invoke(app, ["import", str(place / name), "--out", str(place / "model")])
+        assert done.exit_code != 0
+        assert "Traceback" not in done.output
+        assert not (place / "model").exists()

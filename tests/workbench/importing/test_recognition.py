@@ -225,6 +225,71 @@ def test_the_other_backbones_compute_what_the_reference_does(name, file):
     torch.testing.assert_close(hidden, wanted, rtol=1e-4, atol=1e-4)
 
 
-def test_an_output_head_is_told(file):
-    torch.save(golden("bert4rec")[0] | {"output_ffn.weight": torch.ones(16, 16)}, file)
-    assert "BERT4Rec of RecBole 1.1 or later" in told(file)
+def later_recbole() -> dict[str, torch.Tensor]:
+    """BERT4Rec of RecBole 1.2: an output head, and no position for an appended token."""
+    generator = torch.Generator().manual_seed(0)
+    state = {name: t.float() for name, t in golden("bert4rec")[0].items()}
+    state["position_embedding.weight"] = state["position_embedding.weight"][:12]
+    for name, *shape in (
+        ("output_ffn.weight", 16, 16),
+        ("output_ffn.bias", 16),
+        ("output_ln.weight", 16),
+        ("output_ln.bias", 16),
+        ("output_bias", 41),
+    ):
+        state[name] = torch.randn(shape, generator=generator)
+    return state
+
+
+def test_an_output_head_scores_as_recbole_does(file):
+    """RecBole drops the oldest item to make room for the mask token, however short the history."""
+    state = later_recbole()
+    torch.save(state, file)
+    found = recognize(file)
+    assert (found.model, found.config.n_items, found.config.max_length) == ("BERT4Rec", 40, 11)
+    assert any("oldest item" in note for note in found.notes)
+    model = import_checkpoint(file)
+    own = [name for name in model.state_dict() if name.startswith("head.")]
+    assert len(own) == 5
+    histories = [[7, 3], [9, 3, 1, 4, 1, 5], list(range(1, 13))]
+    scores = model.scores(batch_of(*(history[1:] for history in histories)))
+    for row, history in zip(scores, histories, strict=True):
+        items = torch.tensor([*history[1:], 41])  # as RecBole's reconstruct_test_data leaves them
+        wanted = hidden_by_hand(state, items)[-1]
+        wanted = F.gelu(F.linear(wanted, state["output_ffn.weight"], state["output_ffn.bias"]))
+        wanted = F.layer_norm(wanted, (16,), state["output_ln.weight"], state["output_ln.bias"])
+        wanted = state["item_embedding.weight"][:41] @ wanted + state["output_bias"]
+        torch.testing.assert_close(row[1:], wanted[1:], rtol=1e-4, atol=1e-4)
+
+
+def hidden_by_hand(state, items, n_heads=2):
+    """RecBole's bidirectional encoder for one history as it is, [L, d]."""
+    affine = lambda x, name: F.linear(  # noqa: E731
+        x, state[f"{name}.weight"], state[f"{name}.bias"]
+    )
+    norm = lambda x, name: F.layer_norm(  # noqa: E731
+        x, (16,), state[f"{name}LayerNorm.weight"], state[f"{name}LayerNorm.bias"], 1e-12
+    )
+    positions = state["position_embedding.weight"][: len(items)]
+    x = norm(state["item_embedding.weight"][items] + positions, "")
+    for layer in range(2):
+        own = f"trm_encoder.layer.{layer}."
+        q, k, v = (
+            affine(x, f"{own}multi_head_attention.{n}").view(len(x), n_heads, -1).transpose(0, 1)
+            for n in ("query", "key", "value")
+        )
+        weights = torch.softmax(q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1]), -1)
+        mixed = (weights @ v).transpose(0, 1).reshape(len(x), -1)
+        x = norm(
+            affine(mixed, f"{own}multi_head_attention.dense") + x, f"{own}multi_head_attention."
+        )
+        inner = F.gelu(affine(x, f"{own}feed_forward.dense_1"))
+        x = norm(affine(inner, f"{own}feed_forward.dense_2") + x, f"{own}feed_forward.")
+    return x
+
+
+def test_half_an_output_head_is_told(file):
+    torch.save(without(later_recbole(), "output_bias"), file)
+    assert "RecBole BERT4Rec, but cannot be taken as one: it lacks what is here head.bias" in told(
+        file
+    )

@@ -1,0 +1,141 @@
+"""The configuration of a foreign model, from shapes, settings saved beside them, and options."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models import CalibrationConfig, ModelConfig
+from models.config import Backbone
+from workbench.importing.formats import Format
+
+# what no shape tells, and what is taken where no setting tells it either
+DEFAULTS: dict[str, Any] = {
+    "hidden_dropout": 0.5,
+    "attention_dropout": 0.5,
+    "layer_norm_eps": 1e-12,
+    "initializer_range": 0.02,
+}
+N_HEADS, MAX_LENGTH = 2, 50
+
+
+@dataclass
+class Told:
+    """What the settings in a file tell, and what is left to options or defaults."""
+
+    settings: Mapping[str, Any]
+    format: Format
+    options: dict[str, Any]
+    assumed: dict[str, object] = field(default_factory=dict)
+
+    def value(self, name: str, default: Any) -> Any:
+        """The file's own value, else the option's (which is used up), else the default."""
+        setting = self.format.settings.get(name, "")
+        if setting in self.settings:
+            value = self.settings[setting]
+        else:
+            value = self.assumed[name] = self.options.pop(name, default)
+        kind = int | float if isinstance(default, float) else type(default)
+        if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
+            raise ValueError(f"{name} is {value!r}, where one such as {default!r} is expected")
+        return value
+
+
+def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> ModelConfig:
+    """The configuration of a state under our names.
+
+    An annealing correction's count of steps is added to the state. Raises LookupError or ValueError
+    where they belong to no model of ours.
+    """
+    if (activation := told.settings.get("hidden_act", "gelu")) != "gelu":
+        raise ValueError(f"its feed-forward blocks use {activation}, and those here use gelu")
+    layers = {int(n.split(".")[2]) for n in state if n.startswith("encoder.layers.")}
+    if layers != set(range(len(layers))):
+        raise ValueError(f"its layers are numbered {sorted(layers)[:5]}")
+    calibrated = told.format.name == "AC-TSR"
+    calibration = _calibration(told, state, backbone, len(layers)) if calibrated else None
+    masks = backbone == "BERT4Rec"
+    return ModelConfig(
+        name=f"AC-{backbone}" if calibration else backbone,
+        backbone=backbone,
+        n_items=len(state["item_embedding.weight"]) - 1 - max(told.format.extra_rows, masks),
+        n_layers=len(layers),
+        hidden_size=len(state["norm.weight"]),
+        inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
+        n_heads=_n_heads(told, state),
+        max_length=_max_length(told, state) - (masks and _positions(state)),
+        position_embedding=_positions(state),
+        position_from="end" if told.format.left_padded else "start",
+        calibration=calibration,
+        **_particular(backbone, state),
+        **{name: told.value(name, default) for name, default in DEFAULTS.items()},
+    )
+
+
+def _n_heads(told: Told, state: Mapping[str, Tensor]) -> int:
+    for term in ("order", "distance"):  # their maps act on the query and the key of one head
+        affine = state.get(f"encoder.layers.0.weights.spatial.{term}.weight")
+        if affine is not None:
+            return 2 * len(state["norm.weight"]) // affine.shape[1]
+    return told.value("n_heads", N_HEADS)
+
+
+def _positions(state: Mapping[str, Tensor]) -> bool:
+    return "position_embedding.weight" in state or "key_positions.weight" in state
+
+
+def _particular(backbone: Backbone, state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What only one backbone has."""
+    if backbone == "SSE-PT":
+        users = state["user_embedding.weight"]
+        return {"n_users": len(users) - 1, "user_size": users.shape[1]}
+    if backbone == "BERT4Rec":
+        return {"output_head": any(name.startswith("head.") for name in state)}
+    if backbone == "TiSASRec":  # RecBole clips the bare differences of timestamps
+        return {"time_span": len(state["key_intervals.weight"]) - 1, "time_unit": "second"}
+    return {}
+
+
+def _max_length(told: Told, state: Mapping[str, Tensor]) -> int:
+    for name in (
+        "position_embedding.weight",
+        "key_positions.weight",
+        "encoder.layers.0.weights.correction.gate.bias",
+    ):
+        if name in state:
+            return len(state[name])
+    return told.value("max_length", MAX_LENGTH)
+
+
+def _calibration(
+    told: Told, state: dict[str, Tensor], backbone: Backbone, n_layers: int
+) -> CalibrationConfig:
+    """The calibrators a state has; an annealing correction gets its count of steps."""
+    first = "encoder.layers.0.weights."
+    learned = f"{first}ratio" in state
+    correction: Any = "gate"
+    if f"{first}correction.gate.weight" not in state:
+        correction = told.value("correction", "fixed")
+    if correction == "annealing":
+        step = told.value("annealing_step", -1)
+        if step < 0:
+            raise ValueError(
+                "its correction depends on how many steps it was trained, which no file tells; "
+                "give the option annealing_step"
+            )
+        for layer in range(n_layers):
+            state[f"encoder.layers.{layer}.weights.correction.step"] = torch.tensor(step)
+    return CalibrationConfig(
+        order=f"{first}spatial.order.weight" in state,
+        distance=f"{first}spatial.distance.weight" in state,
+        adversarial=f"{first}adversarial.query.weight" in state,
+        correction=correction,
+        alpha=told.value("alpha", 0.5) if correction == "fixed" else 0.5,
+        two_level=not learned and told.value("two_level", True),
+        mix="learned" if learned else "half",
+        # the reference does not normalise again in these two
+        normalization="none" if backbone in ("SSE-PT", "TiSASRec") else "softmax",
+        penalty=told.value("penalty", 0.03),
+    )
