@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.models.variants import batch_of
-from tests.workbench.importing.files import chain_state, s3_state
+from tests.workbench.importing.files import HIDDEN, chain_state, s3_state
 from workbench import WorkbenchError, evaluate, import_checkpoint, load_data, load_model
 from workbench.__main__ import app
 from workbench.data import from_interactions
