@@ -2,7 +2,7 @@
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: report test lint app
+.PHONY: report test lint app pretrained
 
 $(VENV)/.installed: requirements.txt
 	python3 -m venv $(VENV)
@@ -26,3 +26,12 @@ lint: $(VENV)/.installed-dev
 
 app: $(VENV)/.installed
 	$(VENV)/bin/streamlit run app.py
+
+TUNED := --vary hidden_dropout,attention_dropout=0.2,0.5 --out runs/ml-100k --best models/pretrained
+CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light SSE-PT AC-SSE-PT AC-SSE-PT-light \
+          TiSASRec AC-TiSASRec AC-TiSASRec-light
+MASKED := BERT4Rec AC-BERT4Rec AC-BERT4Rec-light  # an epoch of theirs is longer
+
+pretrained: $(VENV)/.installed  ## the shipped models, two or three hours on two cores
+	$(PYTHON) -m workbench sweep $(CAUSAL:%=--model %) $(TUNED) --jobs 2
+	$(PYTHON) -m workbench sweep $(MASKED:%=--model %) $(TUNED) --jobs 2 --patience 5

@@ -22,7 +22,7 @@ from models import CalibrationConfig
 from workbench.checkpoint import CARD, load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
-from workbench.registry import NAMES, build_model
+from workbench.registry import build_model
 from workbench.training import STATE, train
 
 
@@ -40,7 +40,7 @@ class Variant:
 
 
 def studies() -> dict[str, list[Variant]]:
-    """What the AC-TSR paper varies of AC-SASRec, by name; and the backbones, each in its kinds.
+    """What the AC-TSR paper varies of AC-SASRec, by name.
 
     ablation: without either calibrator, order or distance alone. correction, alpha: figures 3 and
     4. normalization: softmax, or one that does not bind attention to near-uniformity. Without the
@@ -63,9 +63,6 @@ def studies() -> dict[str, list[Variant]]:
         "correction": [calibrated, *varied({"correction": "fixed"}, {"correction": "annealing"})],
         "alpha": varied(*({"correction": "fixed"} | alpha for alpha in alphas)),
         "normalization": [calibrated, *varied({"normalization": "renormalize"})],
-        "backbones": [
-            *map(Variant, (n for n in NAMES if not n.endswith("-uniform") or n == "SASRec-uniform"))
-        ],
     }
 
 

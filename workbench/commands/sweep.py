@@ -21,7 +21,7 @@ def sweep_command(
     ] = None,
     study_name: Annotated[
         list[str] | None,
-        typer.Option("--study", help=f"Models the AC-TSR paper compares: {', '.join(studies())}."),
+        typer.Option("--study", help=f"What the AC-TSR paper varies: {', '.join(studies())}."),
     ] = None,
     grid: Annotated[
         list[str] | None,
