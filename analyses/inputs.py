@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from analyses.store import ROOT, code_hash, digest
 from analyses.wording import listing
@@ -71,10 +72,12 @@ def read_inputs(
         )
     able = cases(data, "test", max(m.config.max_length for m in found.values())).users
     users = np.sort(able)
-    exclusions = [
-        f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, for want of "
-        "an item before the held-out one."
-    ]
+    exclusions = []
+    if len(users) < data.n_users:
+        exclusions.append(
+            f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, for want "
+            "of an item before the held-out one."
+        )
     if n_users is not None and n_users < len(users):
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
@@ -94,6 +97,8 @@ def _load(
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for source in sources:
+        if source in origins.values():
+            raise WorkbenchError(f"{source} is named more than once by --models.")
         model = load_model(source)
         if model.config.n_items != data.n_items:
             remedy = (
@@ -106,8 +111,9 @@ def _load(
                 f"{data.n_items:,}; {remedy}."
             )
         check_times(model, data)
-        name = model.config.name
-        name = name if name not in found else f"{name} ({Path(source).name})"
+        own = model.config.name
+        names = (own, f"{own} ({Path(source).name})", f"{own} ({source})")
+        name = next(name for name in names if name not in found)
         found[name], origins[name] = model, source
     return found, origins
 
@@ -133,6 +139,7 @@ def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], 
     found = {}
     for name in SASREC:
         if not (folder / name / CARD).exists():
+            torch.manual_seed(seed)
             model = build_model(name, data, **SMALL)
             train(model, data, folder / name, seed=seed, **QUICK)
         found[name] = load_model(folder / name)

@@ -19,6 +19,7 @@ from analyses.wording import number
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG_TABLE = 16  # rows; longer ones are folded
+UNDEFINED = "\N{EM DASH}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
         cells = []
         for column in columns:
             cell = _cell(row[column])
-            if f"{column} low" in table.columns:
+            if f"{column} low" in table.columns and cell != UNDEFINED:
                 cell += f" [{_cell(row[f'{column} low'])}, {_cell(row[f'{column} high'])}]"
             cells.append(cell)
         rows.append(cells)
@@ -83,7 +84,7 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
 
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "\N{EM DASH}"
+        return UNDEFINED
     if isinstance(value, float):
         digits = 0 if value == round(value) and abs(value) >= 1 else 4 if abs(value) < 1 else 2
         return number(float(value), digits)

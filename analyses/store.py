@@ -95,7 +95,7 @@ def sources(diagnostic: Diagnostic, root: Path = ROOT) -> list[Path]:
     """The files a measurement is made by: models, workbench but what shows it, and its own."""
     shared = [p for folder in ("models", "workbench") for p in (root / folder).rglob("*.py")]
     shown = {root / "workbench" / name for name in ("app", "commands")}
-    own = [source_file(diagnostic), root / "analyses" / "passes.py"]
+    own = [source_file(diagnostic), *(root / "analyses" / f"{n}.py" for n in ("base", "passes"))]
     return [p for p in shared if shown.isdisjoint(p.parents)] + own
 
 

@@ -11,7 +11,7 @@ from workbench.evaluation import Evaluation, evaluate
 from workbench.importing import import_checkpoint
 from workbench.recording import record_attention
 from workbench.registry import build_model
-from workbench.sweeps import sweep
+from workbench.sweeps import Variant, sweep
 from workbench.training import Training, train
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Evaluation",
     "SequenceData",
     "Training",
+    "Variant",
     "WorkbenchError",
     "adapt",
     "attribute",

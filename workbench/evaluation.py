@@ -78,11 +78,14 @@ def check_times(model: Any, data: SequenceData) -> None:
 
 
 def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: bool) -> Tensor:
-    """1 + how many items score higher, and half of those that score the same: [B], rounded up."""
+    """1 + how many items score higher, and half of those that score the same: [B], rounded up.
+
+    A score that is not a number loses against all others.
+    """
     own = scores.gather(1, targets[:, None])  # [B, 1]
     if remove_seen:
         scores = scores.scatter(1, batch.items, -torch.inf).scatter(1, targets[:, None], own)
-    higher = (scores > own).sum(1)
+    higher = (~(scores <= own)).sum(1)
     ties = (scores == own).sum(1) - 1
     return 1 + higher + (ties + 1) // 2
 
@@ -90,7 +93,7 @@ def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: boo
 def rank_of(scores: Tensor, item: int) -> int:
     """Rank of an item by its score among all [V], seen or not; ties as in `target_ranks`."""
     own = scores[item]
-    return int(1 + (scores > own).sum() + (scores == own).sum() // 2)
+    return int(1 + (~(scores <= own)).sum() + (scores == own).sum() // 2)
 
 
 def metrics_of(ranks: np.ndarray) -> dict[str, float]:

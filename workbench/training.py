@@ -156,6 +156,11 @@ class _Trainer:
         for batch, targets in self._bar(batches, number):
             total += self._step(batch, targets)
         seconds = perf_counter() - start
+        if not torch.isfinite(total):
+            raise WorkbenchError(
+                f"epoch {number}: the loss is {float(total)}; lower the learning rate "
+                f"({self.how.learning_rate:g})."
+            )
         metrics = evaluate(self.model, self.data, "valid").metrics
         self.at.epoch = number
         self.at.history.append(

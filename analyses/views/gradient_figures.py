@@ -13,11 +13,12 @@ from analyses.wording import people
 
 def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     """The distribution over users, and means by layer and head and by history length."""
-    return {
+    found = {
         "distribution": _distribution(mean_rows(frame)),
         "agreement by layer and head": _by_layer_and_head(headline_rows(frame)),
         "agreement by history length": _by_length(mean_rows(headline_rows(frame))),
     }
+    return {name: summary for name, summary in found.items() if len(summary.table)}
 
 
 def plot(frame: pd.DataFrame) -> dict[str, Figure]:

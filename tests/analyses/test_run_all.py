@@ -11,7 +11,7 @@ import pytest
 from analyses import inputs
 from analyses.run_all import main
 from analyses.store import ROOT
-from workbench import build_model, load_data, save_model
+from workbench import build_model, load_data, load_model, save_model
 from workbench.errors import WorkbenchError
 
 NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec")
@@ -53,8 +53,8 @@ def place(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(place):
-    def call(*extra: str) -> Path:
-        models = [str(place / name) for name in NAMES]
+    def call(*extra: str, models: list[str] | None = None) -> Path:
+        models = models or [str(place / name) for name in NAMES]
         arguments = ["--data", str(place / "small.csv"), "--models", *models, *extra]
         return main(arguments, cache=place / "cache")
 
@@ -68,7 +68,8 @@ def report(place, run):
 
 def test_everything_promised_is_written(report):
     manifest = json.loads((report / "manifest.json").read_text())
-    names = ["attention_worth", "max_attention_removal", "attention_maps", "gradient_agreement"]
+    names = ["attention_worth", "max_attention_removal", "attention_maps"]
+    names += ["gradient_agreement", "calibration_variants"]
     assert list(manifest["diagnostics"]) == names
     assert {p.stem for p in (report / "raw").iterdir()} == set(names)
     for path in manifest["files"]:
@@ -93,7 +94,7 @@ def test_the_page_loads_nothing_and_opens_with_the_findings(report):
     assert not re.search(r"url\(|@import|<script", page)
     assert all(a.startswith("#") and a[1:] in links.ids for a in links.anchors)
     assert links.tags.count("h1") == 1
-    places = [page.index(f'id="{part}"') for part in ("models", "findings", "pictures", "tables")]
+    places = [page.index(f'id="{part}"') for part in ("findings", "models", "pictures", "tables")]
     assert places == sorted(places)
     assert page.index("What attention is worth") < page.index("Max-attention removal")
     assert "Agreement is agreement, not faithfulness" in page
@@ -139,6 +140,24 @@ def test_models_of_other_data_are_refused_in_a_sentence(run, place):
     assert not (place / "no").exists()
 
 
+def test_models_of_one_name_are_told_apart_and_none_is_lost(run, place):
+    for folder in ("one", "two"):
+        save_model(load_model(place / "SASRec"), place / folder / "SASRec")
+    models = [str(place / folder / "SASRec") for folder in (".", "one", "two")]
+    folder = run("--out", str(place / "thrice"), "--only", "attention_worth", models=models)
+    raw = pd.read_parquet(folder / "raw" / "attention_worth.parquet")
+    assert raw["model"].nunique() == 3
+    with pytest.raises(WorkbenchError, match="named more than once"):
+        run("--out", str(place / "no"), models=models[:1] * 2)
+
+
+def test_nobody_with_an_agreement_is_told(run, place):
+    models = [str(place / "SASRec-uniform")]
+    only = ["--only", "gradient_agreement"]
+    folder = run("--out", str(place / "uniform"), *only, models=models)
+    assert (folder / "report.html").exists()
+
+
 @pytest.mark.parametrize(
     ("extra", "told"),
     [
@@ -181,5 +200,5 @@ def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
     arguments = ["--data", "planted", "--only", "attention_worth", "--users", "20", "--out"]
     for name in ("first", "second"):
         folder = main([*arguments, str(tmp_path / name)], cache=tmp_path / "cache")
-    assert trained == list(inputs.SMALL_NAMES)
+    assert trained == list(inputs.SASREC)
     assert "trained within a minute on these data" in (folder / "report.html").read_text()

@@ -102,10 +102,7 @@ def test_a_step_teaches_each_parameter_by_its_own_loss(backbone, variant):
         assert model.losses(batch, TARGETS).recommendation < losses.recommendation
 
 
-@pytest.mark.parametrize("backbone", SIZES)
-@pytest.mark.parametrize(
-    "variant", ["SASRec", "SASRec-uniform", "light-od", "AC-gate-two-softmax-od"]
-)
+@pytest.mark.parametrize(("backbone", "variant"), GRID)
 def test_saved_and_loaded(backbone, variant, tmp_path):
     model, batch = build(variant, backbone=backbone).float(), stamped(*HISTORIES)
     found = load_model(save_model(model, tmp_path / "model"))

@@ -12,7 +12,7 @@ from models import Batch
 from tests.models.variants import build
 from tests.workbench.tiny import data_of
 from workbench.errors import WorkbenchError
-from workbench.evaluation import CUTOFFS, evaluate, metrics_of, target_ranks
+from workbench.evaluation import CUTOFFS, evaluate, metrics_of, rank_of, target_ranks
 
 CASE = Batch(torch.tensor([[2, 4, 0]]), torch.tensor([2]))
 
@@ -133,3 +133,12 @@ def test_what_cannot_be_evaluated_is_told():
         evaluate(model, data_of([1, 2, 3], n_items=7))
     with pytest.raises(WorkbenchError, match="no user has enough interactions for a valid case"):
         evaluate(model, data_of([1, 2], n_items=5), "valid")
+
+
+def test_a_score_that_is_no_number_loses_against_all_others():
+    scores = torch.tensor([[-torch.inf, torch.nan, 2.0, 1.0], [-torch.inf, 3.0, torch.nan, 1.0]])
+    batch = Batch(torch.tensor([[2], [1]]), torch.tensor([1, 1]))
+    ranks = target_ranks(scores, batch, torch.tensor([1, 1]), remove_seen=False)
+    assert ranks[0] > 3  # below every number
+    assert ranks[1] == 2  # one that is none may be anything
+    assert rank_of(scores[0], 1) > 3

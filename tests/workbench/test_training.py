@@ -111,6 +111,16 @@ def test_nobody_to_learn_from_is_told(tmp_path, objective):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_loss_that_is_no_number_ends_training(tmp_path):
+    data = small_data()
+    model = build_model("SASRec", data, **SIZES)
+    with torch.no_grad():
+        model.item_embedding.weight[3] = torch.nan
+    with pytest.raises(WorkbenchError, match="epoch 1: the loss is nan; lower the learning rate"):
+        train(model, data, tmp_path / "out", epochs=3, **QUICK)
+    assert not (tmp_path / "out" / "card.json").exists()
+
+
 def test_an_unknown_option_is_told():
     data = small_data()
     with pytest.raises(WorkbenchError, match="'learning_speed'") as caught:

@@ -25,10 +25,6 @@ class Interval:
     dropped: int = 0
     level: float = 0.95
 
-    @property
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
-
     def text(self, digits: int = 4) -> str:
         """Such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
         left_out = f" ({self.dropped:,} dropped)" if self.dropped else ""
