@@ -172,9 +172,10 @@ def _train(
     return f"{variant.label}, seed {seed}", model.card["metrics"]
 
 
-def _command(variant: Variant, seed: int, source: str, folder: Path, how: Mapping[str, Any]) -> str:
+def _command(variant: Variant, seed: int, source: str, out: Path, how: Mapping[str, Any]) -> str:
     """The command that trains this one by itself."""
-    words = ["--model", variant.model, "--data", source, "--out", str(folder), "--seed", str(seed)]
+    words = ["--model", variant.model, "--data", source]
+    words += ["--out", str(_folder(out, variant, seed)), "--seed", str(seed)]
     for name, value in how.items():
         if name != "progress":
             words += ["--" + name.replace("_", "-"), str(value)]

@@ -58,6 +58,7 @@ def test_the_command_of_a_card_trains_the_same_model_alone(source, tmp_path):
     model = load_model(found["folder"][0])
     words = shlex.split(model.card["command"])
     assert words[:4] == ["python", "-m", "workbench", "train"]
+    assert words[words.index("--out") + 1] == found["folder"][0]
     words[words.index("--out") + 1] = str(tmp_path / "again")
     done = CliRunner().invoke(app, words[3:])
     assert done.exit_code == 0, done.output
