@@ -32,12 +32,14 @@ PROBE = """(() => {
   new MutationObserver(touch).observe(
     document, {subtree: true, childList: true, characterData: true});
 })()"""
-RESTED = """(text) => new Promise(done => {
+RESTED = """([text, start]) => new Promise(done => {
   const look = () => {
     const app = document.querySelector('[data-testid=stApp]');
     const main = document.querySelector('[data-testid=stMain]');
     const rested = performance.now() - window.lastDrawn > 500;
-    if (app.dataset.testScriptState === 'notRunning' && rested && main.innerText.includes(text))
+    const begun = window.lastDrawn > start;
+    if (app.dataset.testScriptState === 'notRunning' && begun && rested &&
+        main.innerText.includes(text))
       done(window.lastDrawn);
     else setTimeout(look, 25);
   };
@@ -116,7 +118,7 @@ def _begin(page: Any, user: str) -> float:
 
 
 def _finish(page: Any, start: float, user: str) -> float:
-    return (float(page.evaluate(RESTED, f"User {user}:")) - start) / 1000
+    return (float(page.evaluate(RESTED, [f"User {user}:", start])) - start) / 1000
 
 
 def _edit(page: Any) -> float:
