@@ -91,7 +91,7 @@ def test_where_writing_fails_nothing_is_left_and_the_old_stays(saved, failing, m
     else:
         monkeypatch.setattr(checkpoint.json, "dumps", unwritable)
     for name in ("model", "other"):
-        with pytest.raises((OSError, TypeError)):
+        with pytest.raises((WorkbenchError, TypeError), match=f"{name} cannot be.*no space|JSON"):
             save_model(model_of(seed=1), saved.parent / name)
     monkeypatch.undo()
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
