@@ -108,8 +108,10 @@ class _Trainer:
 
     def _finished(self) -> bool:
         """Whether nothing is left to do; the model in the folder is then taken."""
-        found = self.out and finished_model(self.out, self.model.config, self.how, self.data)
-        if not found:
+        if self.out is None:
+            return False
+        found = finished_model(self.out, self.model.config, self.how, self.data)
+        if found is None:
             return False
         if self.how.progress and self.fabric.is_global_zero:
             tqdm.write(f"{self.out}: this model is there already, so that nothing is trained.")
@@ -227,8 +229,10 @@ class _Trainer:
         write_state(self.out, self._identity(), self.at, tensors)
 
     def _resume(self) -> None:
-        found = self.out and read_state(self.out, self._identity(), self.fabric.device)
-        if not found:
+        if self.out is None:
+            return
+        found = read_state(self.out, self._identity(), self.fabric.device)
+        if found is None:
             return
         self.at, state = found
         self.model.load_state_dict(state["model"])

@@ -73,11 +73,9 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
             f"{reason}."
         ) from error
     if told.options:
-        untold = (
-            f"what it does not tell is {', '.join(told.assumed)}"
-            if told.assumed
-            else ("it tells everything, so leave options out")
-        )
+        untold = "it tells everything, so leave options out"
+        if told.assumed:
+            untold = f"what it does not tell is {', '.join(told.assumed)}"
         raise WorkbenchError(
             f"{next(iter(told.options))} is no option here or is told by {weights.path} itself; "
             f"{untold}."

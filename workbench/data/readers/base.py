@@ -89,7 +89,7 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
             start = raw.removeprefix(codecs.BOM_UTF8) if part == 0 else raw
             try:
                 text += decoder.decode(start, final=not raw)
-            except UnicodeDecodeError as error:
+            except UnicodeError as error:
                 likely = "utf-16" if part == 0 and raw.startswith(BOMS_UTF16) else "latin-1"
                 raise WorkbenchError(
                     f"{path}, line {number}: not {encoding} text; name the file's encoding, such "
