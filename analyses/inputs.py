@@ -59,6 +59,8 @@ def read_inputs(
     """
     if n_users is not None and n_users < 1:
         raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
+    if seed < 0:
+        raise WorkbenchError(f"--seed {seed} is negative; give 0 or more.")
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":

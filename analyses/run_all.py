@@ -14,7 +14,7 @@ from analyses.inputs import DEFAULT_DATA, read_inputs
 from analyses.measuring import measured
 from analyses.output import check_writable, write_report
 from analyses.store import ROOT, Store
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, sentence
 
 REPORTS = ROOT / "reports"
 
@@ -34,7 +34,8 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT_DATA,
         metavar="NAME|PATH",
         help="a known data set or a file (default: %(default)s; python -m workbench data lists "
-        "what is known)",
+        "what is known); how to read a file may stand behind its path, in quotes: "
+        "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'",
     )
     made.add_argument(
         "--models",
@@ -87,8 +88,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = main()
-    except WorkbenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (WorkbenchError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here.", file=sys.stderr)

@@ -7,7 +7,7 @@ from workbench.commands.evaluate import evaluate_command
 from workbench.commands.importing import import_command
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, sentence
 
 app = typer.Typer(
     help="Train and evaluate sequential recommenders whose attention is to be studied.",
@@ -27,11 +27,8 @@ def main() -> None:
     """Run a command; bad input ends in one sentence and exit code 2."""
     try:
         app()
-    except WorkbenchError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise SystemExit(2) from None
-    except OSError as error:  # a full disk, a folder that must not be written to
-        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}.", err=True)
+    except (WorkbenchError, OSError) as error:
+        typer.echo(f"error: {sentence(error)}", err=True)
         raise SystemExit(2) from None
 
 

@@ -22,23 +22,42 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     """Write weights and card to a folder, wholly or not at all. Returns the folder.
 
     card: what is worth knowing beside the configuration (metrics, data checksum, seed, command).
-    An older model in that folder is replaced.
+    An older model in that folder is replaced. Raises WorkbenchError where it cannot be written.
     """
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    whole = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
     try:
-        state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-        save_file(state, temporary / WEIGHTS)
-        whole = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
-        (temporary / CARD).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-        shutil.copymode(temporary / CARD, temporary / WEIGHTS)  # safetensors ignores the umask
-        folder.mkdir(exist_ok=True)
-        for name in (WEIGHTS, CARD):
-            os.replace(temporary / name, folder / name)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
+            temporary = Path(aside)
+            save_file(state, temporary / WEIGHTS)
+            (temporary / CARD).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
+            shutil.copymode(temporary / CARD, temporary / WEIGHTS)  # safetensors ignores the umask
+            folder.mkdir(exist_ok=True)
+            for name in (WEIGHTS, CARD):
+                os.replace(temporary / name, folder / name)
+    except (OSError, SafetensorError) as error:
+        raise _not_written(folder, error) from error
     return folder
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder that `save_model` is to write, before work is done for it.
+
+    Raises WorkbenchError where it cannot be made, or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder.parent, folder):
+            tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise _not_written(folder, error) from error
+
+
+def _not_written(folder: Path, error: Exception) -> WorkbenchError:
+    reason = getattr(error, "strerror", None) or error
+    return WorkbenchError(f"{folder} cannot be written to: {reason}; choose another folder.")
 
 
 def load_model(source: str | Path) -> Recommender:

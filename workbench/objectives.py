@@ -1,7 +1,7 @@
 """What an epoch goes through: samples, and the targets each of them holds."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -31,8 +31,12 @@ class Samples(NamedTuple):
 def check_objective(model: Recommender, objective: Objective | None) -> Objective:
     """The objective, or what the model is made for where it is None.
 
-    Raises WorkbenchError for one under which this model would see its answers, or has no mask.
+    Raises WorkbenchError for one under which this model would see its answers, or has no mask, or
+    which is not known.
     """
+    if objective is not None and objective not in get_args(Objective):
+        choices = ", ".join(get_args(Objective))
+        raise WorkbenchError(f"objective={objective!r} is not known; choose from {choices}.")
     masks = isinstance(model, BERT4Rec)
     objective = objective or ("masking" if masks else "positions")
     if objective == "positions" and masks:

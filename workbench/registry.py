@@ -1,17 +1,30 @@
 """Models by name."""
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
 from models import CalibrationConfig, ModelConfig, Recommender, make_model
-from models.config import BACKBONES, OPTIONS, Backbone
+from models.config import BACKBONES, OPTIONS
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
 NAMES = tuple(
     name for b in BACKBONES for name in (b, f"{b}-uniform", f"AC-{b}", f"AC-{b}-light")
 )  # a backbone, with attention frozen to uniform, calibrated, and with the spatial calibrator alone
+CALIBRATION = {f.name: f.type for f in fields(CalibrationConfig)}
+TYPES: dict[str, Any] = {
+    option: kind
+    for option, kind in ({f.name: f.type for f in fields(ModelConfig)} | CALIBRATION).items()
+    if option not in ("name", "backbone", "calibration", "n_items", "n_users")
+}  # of all options; what is left out is told by the name of the model, or the data
+KINDS: dict[Any, tuple[Any, str]] = {
+    bool: (bool, "True or False"),
+    int: (int, "a whole number"),
+    int | None: (int | None, "a whole number"),
+    float: (int | float, "a number"),
+}  # which values a type takes, and how that is told; the configuration itself knows its words
 
 
 def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
@@ -22,11 +35,7 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
     for TiSASRec where the data have no times.
     """
     if name not in NAMES:
-        close = difflib.get_close_matches(name, NAMES, n=1)
-        raise WorkbenchError(
-            f"no model {name!r}; choose from {', '.join(NAMES)}"
-            + (f" (did you mean {close[0]}?)." if close else ".")
-        )
+        raise WorkbenchError(f"no model {name!r}; {_choices(name, NAMES)}.")
     bare = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
     backbone = next(b for b in BACKBONES if b == bare)
     calibration = None
@@ -38,6 +47,7 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         attention="uniform" if name.endswith("-uniform") else "learned",
         # as published, the calibrators take the place of positions, but for TiSASRec's own
         position_embedding=calibration is None or backbone == "TiSASRec",
+        calibration=calibration,
         backbone=backbone,
         n_users=data.n_users if backbone == "SSE-PT" else 0,
     )
@@ -47,12 +57,10 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
             "a time column, or choose another model."
         )
     try:
-        inner = {k: v for k, v in options.items() if k in CalibrationConfig.__dataclass_fields__}
-        outer = {k: v for k, v in options.items() if k not in inner}
-        if inner and calibration is None:
-            raise ValueError(f"{name} has no calibration, so {next(iter(inner))!r} means nothing")
-        _refuse_foreign(name, backbone, outer)
+        _check_options(config, options)
+        outer = {k: v for k, v in options.items() if k not in CALIBRATION}
         if calibration is not None:
+            inner = {k: v for k, v in options.items() if k in CALIBRATION}
             outer["calibration"] = replace(calibration, **inner)
         return make_model(replace(config, **outer))
     except (TypeError, ValueError) as error:
@@ -75,9 +83,27 @@ def variant(config: Any) -> str:
     return " ".join([config.name, *(f"{name}={value}" for name, value in told.items())])
 
 
-def _refuse_foreign(name: str, backbone: Backbone, options: dict[str, Any]) -> None:
-    """Raise ValueError for what would have no effect on this backbone."""
-    for owner, owned in OPTIONS.items():
-        for option in owned:
-            if option in options and owner != backbone:
-                raise ValueError(f"{option!r} is an option of {owner} and means nothing to {name}")
+def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
+    """Raise ValueError for what is no option, would mean nothing here, or is of another type."""
+    owners = {option: owner for owner, owned in OPTIONS.items() for option in owned}
+    for option, value in options.items():
+        if option not in TYPES:
+            raise ValueError(f"there is no option {option!r}; {_choices(option, TYPES)}")
+        if option in CALIBRATION and config.calibration is None:
+            raise ValueError(f"{config.name} has no calibration, so {option!r} means nothing")
+        owner = owners.get(option, config.backbone)
+        if owner != config.backbone:
+            raise ValueError(
+                f"{option!r} is an option of {owner} and means nothing to {config.name}"
+            )
+        if TYPES[option] in KINDS:
+            kind, told = KINDS[TYPES[option]]
+            # to Python True is a number
+            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+                raise ValueError(f"{option} is {value!r}, where {told} is expected")
+
+
+def _choices(given: str, known: Iterable[str]) -> str:
+    known = tuple(known)
+    close = difflib.get_close_matches(given, known, n=1)
+    return f"choose from {', '.join(known)}" + (f" (did you mean {close[0]}?)" if close else "")

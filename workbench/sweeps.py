@@ -19,11 +19,12 @@ import torch
 from tqdm import tqdm
 
 from models import CalibrationConfig
-from workbench.checkpoint import CARD, load_model, save_model
+from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
 from workbench.registry import build_model
-from workbench.training import STATE, train
+from workbench.runs import is_finished, other_model
+from workbench.training import train
 
 
 @dataclass(frozen=True)
@@ -190,14 +191,11 @@ def _folder(out: Path, variant: Variant, seed: int) -> Path:
 
 def _finished(folder: Path, command: str, data: SequenceData) -> bool:
     """Whether what is asked for is there. Raises WorkbenchError where something else is."""
-    if not (folder / CARD).exists() or (folder / STATE).exists():
+    if not is_finished(folder):
         return False
     card = load_model(folder).card
     if (card.get("command"), card.get("data", {}).get("checksum")) != (command, data.checksum):
-        raise WorkbenchError(
-            f"{folder}: holds a model trained with other options or on other data; choose another "
-            "folder, or delete it."
-        )
+        raise other_model(folder)
     return True
 
 

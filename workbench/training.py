@@ -1,9 +1,8 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,51 +15,15 @@ from tqdm import tqdm
 
 from models import Batch, Recommender
 from workbench.batches import shuffled
-from workbench.checkpoint import save_model
+from workbench.checkpoint import check_writable, save_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.memory import keep_pages
-from workbench.objectives import Objective, Samples, check_objective, samples
+from workbench.objectives import Samples, check_objective, samples
+from workbench.runs import STATE, Progress, Training, finished_model, read_state, write_state
 
 MONITOR = "ndcg@10"
-STATE = "training.pt"
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to train.
-
-    objective: "positions", the loss at all positions of a window, or "prefixes", every prefix a
-    sample with the loss at its last position (RecBole's and the paper's), which ranks as well and
-    costs more; for BERT4Rec "masking", the loss at items masked with the chance mask_ratio or, in a
-    share mask_last of the samples, at the last one alone. None: masking for BERT4Rec, else
-    positions. batch_size: targets in a step, whatever the objective. patience: epochs without a
-    better validation NDCG@10 before it stops.
-    """
-
-    objective: Objective | None = None
-    mask_ratio: float = 0.2
-    mask_last: float = 0.5
-    epochs: int = 100
-    patience: int = 10
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "32-true"
-    progress: bool = True
-
-
-@dataclass
-class Progress:
-    """What a resumed run has to know."""
-
-    epoch: int = 0
-    best: float = -1.0
-    best_epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(
@@ -74,9 +37,11 @@ def train(
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
     out: a folder for the best weights, its card, and the state from which a killed run goes on;
-    without it everything stays in memory. options: fields of `Training`. Under torchrun each rank
-    takes its share of every batch. Raises WorkbenchError for an unknown option, or an objective
-    that does not go with the model.
+    without it everything stays in memory. Where the folder holds what the same options made of the
+    same data, that is loaded and nothing is trained. options: fields of `Training`. Under torchrun
+    each rank takes its share of every batch. Raises WorkbenchError for an unknown option, a device
+    that is not here, an objective that does not go with the model, or a folder that holds another
+    model or cannot be written to.
     """
     try:
         how = Training(**options)
@@ -90,12 +55,18 @@ class _Trainer:
         self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
     ) -> None:
         ranks = int(os.environ.get("WORLD_SIZE", "1"))
-        self.fabric = Fabric(
-            accelerator=how.device,
-            devices=int(os.environ.get("LOCAL_WORLD_SIZE", ranks)) if ranks > 1 else 1,
-            strategy="ddp" if ranks > 1 else "auto",
-            precision=how.precision,  # type: ignore[arg-type]
-        )
+        try:
+            self.fabric = Fabric(
+                accelerator=how.device,
+                devices=int(os.environ.get("LOCAL_WORLD_SIZE", ranks)) if ranks > 1 else 1,
+                strategy="ddp" if ranks > 1 else "auto",
+                precision=how.precision,  # type: ignore[arg-type]
+            )
+        except (RuntimeError, ValueError, ImportError) as error:
+            raise WorkbenchError(
+                f"the device {how.device} with the precision {how.precision} is not to be had on "
+                "this machine; choose the device auto or cpu, and 32-true or bf16-mixed."
+            ) from error
         self.fabric.launch()
         keep_pages()
         how = replace(how, objective=check_objective(model, how.objective))
@@ -118,8 +89,12 @@ class _Trainer:
             raise WorkbenchError(
                 f"{data.name}: no user has the four interactions that training needs."
             )
+        if out is not None and self.fabric.is_global_zero:
+            check_writable(out)
 
     def run(self) -> Recommender:
+        if self._finished():
+            return self.model.eval()
         self._resume()
         while self.at.epoch < self.how.epochs and not self._stopped():
             self._epoch()
@@ -130,6 +105,19 @@ class _Trainer:
             (self.out / STATE).unlink(missing_ok=True)
         self.fabric.barrier()
         return self.model.eval()
+
+    def _finished(self) -> bool:
+        """Whether nothing is left to do; the model in the folder is then taken."""
+        if self.out is None:
+            return False
+        found = finished_model(self.out, self.model.config, self.how, self.data)
+        if found is None:
+            return False
+        if self.how.progress and self.fabric.is_global_zero:
+            tqdm.write(f"{self.out}: this model is there already, so that nothing is trained.")
+        self.model.load_state_dict(found.state_dict())
+        self.model.card = found.card
+        return True
 
     def _samples(self, rng: np.random.Generator) -> Samples:
         assert self.how.objective is not None
@@ -233,36 +221,23 @@ class _Trainer:
     def _save(self) -> None:
         if self.out is None or not self.fabric.is_global_zero:
             return
-        self.out.mkdir(parents=True, exist_ok=True)
-        state = {
-            "identity": json.dumps(self._identity(), sort_keys=True),
+        tensors = {
             "model": self.model.state_dict(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
-            "progress": asdict(self.at),
-            "random": torch.get_rng_state(),
         }
-        temporary = self.out / f".{STATE}"
-        torch.save(state, temporary)
-        os.replace(temporary, self.out / STATE)
+        write_state(self.out, self._identity(), self.at, tensors)
 
     def _resume(self) -> None:
-        if self.out is None or not (self.out / STATE).exists():
+        if self.out is None:
             return
-        path = self.out / STATE
-        try:
-            state = torch.load(path, weights_only=True, map_location=self.fabric.device)
-        except Exception as error:
-            raise WorkbenchError(f"{path}: cannot be read; delete it to start anew.") from error
-        if state["identity"] != json.dumps(self._identity(), sort_keys=True):
-            raise WorkbenchError(
-                f"{path}: belongs to a run with other data, model or options; delete it, or "
-                "choose another folder."
-            )
+        found = read_state(self.out, self._identity(), self.fabric.device)
+        if found is None:
+            return
+        self.at, state = found
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]
-        self.at = Progress(**state["progress"])
         if self.fabric.world_size == 1:
             torch.set_rng_state(state["random"].cpu())
 

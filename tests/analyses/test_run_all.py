@@ -163,6 +163,7 @@ def test_nobody_with_an_agreement_is_told(run, place):
     [
         (["--only", "nonsense"], "known are attention_worth"),
         (["--users", "0"], "--users 0 leaves nobody"),
+        (["--seed", "-1"], "--seed -1 is negative; give 0 or more"),
     ],
 )
 def test_bad_arguments_are_told_in_a_sentence(run, place, extra, told):
@@ -180,8 +181,9 @@ def test_a_folder_that_is_no_report_is_left_alone(run, place):
     assert [p.name for p in folder.iterdir()] == ["letter.txt"]
 
 
-def test_the_command_ends_in_one_sentence_and_code_2():
-    command = [sys.executable, "-m", "analyses.run_all", "--data", "/nowhere/at/all.csv"]
+@pytest.mark.parametrize("given", [["--data", "/nowhere/at/all.csv"], ["--out", "a" * 300]])
+def test_the_command_ends_in_one_sentence_and_code_2(given):
+    command = [sys.executable, "-m", "analyses.run_all", *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert re.fullmatch(r"error: [^\n]+\n", done.stderr)

@@ -13,7 +13,7 @@ import torch
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from workbench import checkpoint
-from workbench.checkpoint import CARD, WEIGHTS, load_model, save_model
+from workbench.checkpoint import CARD, WEIGHTS, check_writable, load_model, save_model
 from workbench.errors import WorkbenchError
 
 BATCH = batch_of([3, 1, 4], [9, 2])
@@ -91,11 +91,21 @@ def test_where_writing_fails_nothing_is_left_and_the_old_stays(saved, failing, m
     else:
         monkeypatch.setattr(checkpoint.json, "dumps", unwritable)
     for name in ("model", "other"):
-        with pytest.raises((OSError, TypeError)):
+        with pytest.raises((WorkbenchError, TypeError), match=f"{name} cannot be.*no space|JSON"):
             save_model(model_of(seed=1), saved.parent / name)
     monkeypatch.undo()
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
     assert same(load_model(saved), model_of())
+
+
+def test_a_place_that_cannot_be_written_is_named_as_given(tmp_path):
+    (tmp_path / "file").touch()
+    folder = tmp_path / "file" / "model"
+    for write in (lambda: save_model(model_of(), folder), lambda: check_writable(folder)):
+        with pytest.raises(WorkbenchError) as caught:
+            write()
+        assert str(caught.value).startswith(f"{folder} cannot be written to: ")
+    assert (tmp_path / "file").is_file()
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_the_command_of_a_card_trains_the_same_model_alone(source, tmp_path):
 
 def test_other_options_in_the_same_folder_are_told(source, tmp_path):
     run(source, tmp_path / "out")
-    with pytest.raises(WorkbenchError, match="trained with other options"):
+    with pytest.raises(WorkbenchError, match="not trained with these options"):
         run(source, tmp_path / "out", epochs=3)
 
 

@@ -121,6 +121,59 @@ def test_a_loss_that_is_no_number_ends_training(tmp_path):
     assert not (tmp_path / "out" / "card.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"device": "cuda:9"}, "the device cuda:9 with the precision 32-true is not to be had"),
+        ({"device": "tpu"}, "the device tpu"),
+        ({"precision": "8-bit"}, "the precision 8-bit is not to be had"),
+        ({"objective": "foo"}, "objective='foo' is not known; choose from prefixes, positions"),
+    ],
+)
+def test_what_cannot_be_had_is_told(tmp_path, option, told):
+    data = small_data()
+    with pytest.raises(WorkbenchError, match=told) as caught:
+        train(build_model("SASRec", data, **SIZES), data, tmp_path / "out", **(QUICK | option))
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_any_work(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(training, "evaluate", None)  # which ends every epoch
+    data = small_data()
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(WorkbenchError, match=f"{out} cannot be written to: .*choose another"):
+            train(build_model("SASRec", data, **SIZES), data, out, **QUICK)
+
+
+def test_a_finished_model_is_not_trained_again(tmp_path, monkeypatch, capsys):
+    data, out = small_data(), tmp_path / "out"
+    first = train(build_model("SASRec", data, **SIZES), data, out, epochs=1, **QUICK)
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    monkeypatch.setattr(training, "evaluate", None)  # nothing is measured either
+    again = build_model("SASRec", data, **SIZES)
+    told = train(again, data, str(out), epochs=1, **(QUICK | {"progress": True}))
+    assert told is again
+    assert not again.training
+    assert again.card["metrics"] == first.card["metrics"]
+    torch.testing.assert_close(again.state_dict(), first.state_dict(), rtol=0, atol=0)
+    assert f"{out}: this model is there already" in capsys.readouterr().out
+    others = [
+        (build_model("SASRec", data, **SIZES), data, {"epochs": 2}),
+        (build_model("SASRec", data, **SIZES), data, {"epochs": 1, "seed": 4}),
+        (build_model("SASRec", data, **(SIZES | {"max_length": 5})), data, {"epochs": 1}),
+        (build_model("SASRec", data, **SIZES), permute_sequences(data), {"epochs": 1}),
+    ]
+    for model, known, how in others:
+        with pytest.raises(WorkbenchError, match="not trained with these options on these data"):
+            train(model, known, out, **how, **QUICK)
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    (out / "card.json").write_text("{")
+    with pytest.raises(WorkbenchError, match="choose another folder, or delete it"):
+        train(again, data, out, epochs=1, **QUICK)
+
+
 def test_an_unknown_option_is_told():
     data = small_data()
     with pytest.raises(WorkbenchError, match="'learning_speed'") as caught:

@@ -12,7 +12,12 @@ from workbench.data import KNOWN, convert, describe
 
 def data_command(
     source: Annotated[
-        str | None, typer.Argument(help="What to describe; without it the known ones are listed.")
+        str | None,
+        typer.Argument(
+            help="What to describe; without it the known ones are listed. How to read a file may "
+            "stand behind its path, in quotes: "
+            "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'."
+        ),
     ] = None,
     to: Annotated[
         Path | None, typer.Option(help="Convert: a .parquet file, or a folder of RecBole files.")

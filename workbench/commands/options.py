@@ -10,7 +10,11 @@ from workbench.errors import WorkbenchError
 
 Data = Annotated[
     str,
-    typer.Option("--data", help="A known data set (the command `data` lists them), or a path."),
+    typer.Option(
+        "--data",
+        help="A known data set (the command `data` lists them), or a path. How to read a file may "
+        "stand behind its path, in quotes: 'x.csv?user=who&item=what&encoding=latin-1&min_user=5'.",
+    ),
 ]
 Objective = StrEnum("Objective", ["prefixes", "positions", "masking"])
 

@@ -73,7 +73,7 @@ def train_command(
 
     The best are those with the highest validation NDCG@10; the card beside them tells how they
     came about. Killed and started again with the same options, it goes on after the last whole
-    epoch.
+    epoch; where they are done, nothing is trained, and a model of other options is not replaced.
     """
     found = load_data(data)
     torch.manual_seed(seed)

@@ -15,13 +15,19 @@ from workbench.errors import WorkbenchError
 
 
 def convert(data: SequenceData, path: str | Path) -> list[Path]:
-    """Write `path.parquet` as one table, any other path as a folder of RecBole atomic files.
+    """Write `path.parquet` as one table, a path without ending as a folder of RecBole's files.
 
     Returns the files written. Rows come user after user, in the order of time; a reader numbers
     users and items anew by first appearance. Each file appears whole or not at all.
-    Raises WorkbenchError when the path cannot be written, or a token cannot stand in a text file.
+    Raises WorkbenchError when the path cannot be written, or ends like a file of another kind, or
+    a token cannot stand in a text file.
     """
     path = Path(path)
+    if path.suffix not in ("", ".parquet"):
+        raise WorkbenchError(
+            f"{path}: data are written as a .parquet file, or as a folder of RecBole files whose "
+            f"name has no ending; choose one of them instead of {path.suffix}."
+        )
     owners = np.repeat(np.arange(data.n_users), data.lengths)
     columns = {
         "user_id": _take(data.user_ids, owners),

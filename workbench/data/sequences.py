@@ -120,7 +120,8 @@ def from_interactions(
     if not len(rows):
         raise WorkbenchError(
             f"{name}: of {n_rows:,} interactions none is left after keeping users with at least "
-            f"{min_user} and items with at least {min_item}; lower min_user or min_item."
+            f"{min_user} and items with at least {min_item}; lower these "
+            "(?min_user=...&min_item=... behind the path, min_user=... and min_item=... in Python)."
         )
 
     # numbered by first appearance in the rows, not in time

@@ -73,9 +73,12 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
             f"{reason}."
         ) from error
     if told.options:
+        untold = "it tells everything, so leave options out"
+        if told.assumed:
+            untold = f"what it does not tell is {', '.join(told.assumed)}"
         raise WorkbenchError(
             f"{next(iter(told.options))} is no option here or is told by {weights.path} itself; "
-            f"what it cannot tell is {', '.join(told.assumed) or 'nothing'}."
+            f"{untold}."
         )
     notes = list(format.notes)
     if config.output_head:

@@ -100,6 +100,10 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path):
         convert(tab, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert load_data(convert(tab, tmp_path / "x.parquet")[0]).item_ids[1] == "a\tb"
+    for name in ("c.csv", "c.inter"):
+        with pytest.raises(WorkbenchError, match=rf"{name}: data are written as .*\.parquet"):
+            convert(small(), tmp_path / name)
+        assert not (tmp_path / name).exists()
     (tmp_path / "file").write_text("")
     with pytest.raises(WorkbenchError, match="cannot be written"):
         convert(small(), tmp_path / "file" / "x.parquet")

@@ -11,6 +11,7 @@ import pytest
 
 from workbench.data import load_data
 from workbench.data.readers import FORMATS
+from workbench.data.readers.base import decoded_lines
 from workbench.errors import WorkbenchError
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
@@ -165,8 +166,34 @@ def test_table_without_header(tmp_path):
 def test_table_in_another_encoding(tmp_path):
     file = write(tmp_path / "x.csv", "user,item\nu,é\nu,b\n", "latin-1")
     assert tokens(load_data(file, encoding="latin-1")) == {"u": ["é", "b"]}
-    with pytest.raises(WorkbenchError, match=r"x\.csv, line 2: .*encoding='latin-1'"):
+    with pytest.raises(WorkbenchError, match=r"x\.csv, line 2: .*encoding=latin-1 .*='latin-1'"):
         load_data(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.csv", "user,item\nu,Ċਊ\nu,b\n"),  # with bytes that look like line ends
+        ("x.txt", "u Ċਊ b\n"),
+        ("x.inter", "user_id:token\titem_id:token\nu\tĊਊ\nu\tb\n"),
+    ],
+)
+def test_utf_16_is_told_and_read(tmp_path, name, text):
+    file = write(tmp_path / name, text, "utf-16")
+    with pytest.raises(WorkbenchError, match=r"line 1: not utf-8 text; .*\?encoding=utf-16"):
+        load_data(file)
+    assert tokens(load_data(f"{file}?encoding=utf-16")) == {"u": ["Ċਊ", "b"]}
+    if name != "x.txt":
+        write(file, f"{text}u\n", "utf-16")
+        with pytest.raises(WorkbenchError, match="line 4: 1 columns where 2"):
+            load_data(file, encoding="utf-16")
+
+
+def test_lines_of_any_encoding_are_those_of_the_text(tmp_path):
+    text = "Ċਊ\n\nlast\r\nwithout end"
+    for encoding in ("utf-8", "utf-16", "utf-16-le", "utf-32", "utf-8-sig"):
+        file = write(tmp_path / "x", text, encoding)
+        assert list(decoded_lines(file, encoding)) == text.splitlines(keepends=True)
 
 
 def test_parquet(tmp_path):
@@ -218,6 +245,14 @@ FAULTS = {
     "one-item users": ("x.inter", INTER + "1\ta\t3\t5\n2\tb\t3\t5\n", "none is left"),
     "movielens": ("u.data", "1\t2\t3\t4\n1\t2\tx\n", "line 2: 3 columns"),
     "movielens 1M": ("ratings.dat", "1::2::3::4\n1::2::3::x\n", "line 2: timestamp 'x'"),
+    "movielens 1M, cut": ("ratings.dat", "1::2::3::4\n1::2::3\n", "line 2: 3 columns where 4"),
+    "movielens 1M, colons": ("ratings.dat", "1:2:3:4\n", "line 1: 1 columns where 4"),
+    "table without items": (
+        "x.csv",
+        "user_id,title,timestamp\nu,a,1\n",
+        r"line 1: no item column among user_id, title, timestamp; .*\?item=",
+    ),
+    "table without header": ("x.tsv", "7\ta\n7\tb\n", "line 1: no item column among 7, a"),
     "plain": ("x.txt", "1 2 3\n\n2\n", "line 3: a user without items"),
     "blank lines": ("x.txt", "\n\n", "format cannot be told"),
     "no json": ("x.json", lines(REVIEW_2014) + "{'reviewerID': 1}\n", "line 2: not a JSON object"),
@@ -292,7 +327,9 @@ def test_parquet_faults(tmp_path):
         ({"columns": {"user": 0, "item": 9}}, "no column '9'"),
         ({"columns": {"colour": "user"}}, "'colour' is none of"),
         ({"format": "excel"}, "choose one of recbole"),
-        ({"encoding": "klingon"}, "klingon"),
+        ({"encoding": "klingon"}, "encoding='klingon' is not known; give one such as utf-8"),
+        ({"encoding": "hex"}, "encoding='hex' is not known"),
+        ({"min_user": 3}, r"none is left .*\?min_user="),
     ],
 )
 def test_impossible_options(tmp_path, options, expected):

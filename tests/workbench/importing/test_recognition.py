@@ -192,6 +192,15 @@ def test_options_are_for_what_the_file_cannot_tell(file):
     assert "n_layers is no option" in told(file, n_layers=2)
 
 
+def test_a_file_that_tells_everything_takes_no_options(file):
+    parameters, _, settings = golden("sasrec")
+    dropout = {"hidden_dropout_prob": 0.1, "attn_dropout_prob": 0.1}
+    with recbole_config(settings | dropout | {"initializer_range": 0.02}) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    assert not recognize(file).assumed
+    assert told(file, foo=7).endswith("; it tells everything, so leave options out.")
+
+
 LATER = {
     "bert4rec": ("RecBole", "BERT4Rec"),
     "ssept": ("RecBole", "SSE-PT"),

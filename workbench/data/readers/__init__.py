@@ -7,7 +7,15 @@ file is told as a WorkbenchError of one sentence; nothing in a file is ever exec
 from pathlib import Path
 
 from workbench.data.readers import amazon, movielens, plain, recbole, table, yelp
-from workbench.data.readers.base import PARSE_ERRORS, Interactions, Options, brief
+from workbench.data.readers.base import (
+    PARSE_ERRORS,
+    Interactions,
+    Options,
+    brief,
+    check_encoding,
+    data_suffix,
+    ways,
+)
 from workbench.errors import WorkbenchError
 
 # the order in which they are tried: the more particular first
@@ -28,6 +36,7 @@ def read(path: Path, format: str | None, options: Options) -> tuple[Interactions
     """
     if format is not None and format not in FORMATS:
         raise WorkbenchError(f"format={format!r} is not known; choose one of {', '.join(FORMATS)}.")
+    check_encoding(options.encoding)
     try:
         if path.is_file() and not path.stat().st_size:
             raise WorkbenchError(f"{path} is empty.")
@@ -51,9 +60,12 @@ def _detect(path: Path, options: Options) -> str:
     if options.columns and path.is_file() and path.suffix != ".inter":
         return "table"
     name = detect(path)
+    if name is None and path.is_file() and data_suffix(path) in table.SUFFIXES:
+        return "table"  # whose reader says which column is missing
     if name is None:
         raise WorkbenchError(
-            f"{path}: the format cannot be told from the file; name it, format= one of "
-            f"{', '.join(FORMATS)}, or name the columns, columns={{'user': ..., 'item': ...}}."
+            f"{path}: the format cannot be told from the file; name it, one of "
+            f"{', '.join(FORMATS)} {ways('?format=...', 'format=...')}, or the columns of a table "
+            f"{ways('?user=...&item=...', 'columns=...')}."
         )
     return name

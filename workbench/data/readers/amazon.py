@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from workbench.data.readers import jsonl, table
-from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines
+from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines, ways
 from workbench.errors import WorkbenchError
 
 # user, item and time as the releases of 2014/2018 and of 2023 call them
@@ -36,9 +36,12 @@ def read(path: Path, options: Options) -> Interactions:
     if data_suffix(path) == ".csv":
         columns = options.columns or _order(_sample(path))
         if columns is None:
+            by_position = ways(
+                "?user=#0&item=#1&time=#3", "columns={'user': 0, 'item': 1, 'time': 3}"
+            )
             raise WorkbenchError(
                 f"{path}: cannot tell users from items by their ids; say which column is which, "
-                "columns={'user': 0, 'item': 1, 'time': 3} counted from 0."
+                f"counted from 0 {by_position}."
             )
         return table.read(path, Options(columns, options.encoding))
     if options.columns:

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from workbench.errors import WorkbenchError
 
+BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
 
 @dataclass(frozen=True)
 class Options:
@@ -42,6 +44,11 @@ class Interactions:
     columns: Mapping[str, str] = field(default_factory=dict)
 
 
+def ways(query: str, python: str) -> str:
+    """How an option of `load_data` is given, in brackets: behind a path, or in Python."""
+    return f"({query} behind the path, {python} in Python)"
+
+
 PARSE_ERRORS = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error, csv.Error)
 
 
@@ -55,10 +62,23 @@ def data_suffix(path: Path) -> str:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
 
 
+def check_encoding(encoding: str) -> None:
+    """Raise WorkbenchError unless text can be had by this encoding."""
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError) as error:
+        raise WorkbenchError(
+            f"encoding={encoding!r} is not known; give one such as utf-8, latin-1 or utf-16."
+        ) from error
+
+
 def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
     """Lines of a text file; a line that cannot be had raises WorkbenchError with its number."""
+    check_encoding(encoding)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    number, text = 1, ""
     with open_binary(path) as file:
-        for number in count(1):
+        for part in count():
             try:
                 raw = file.readline()
             except (OSError, EOFError, zlib.error) as error:
@@ -66,17 +86,24 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
                     f"{path}, line {number}: the compressed file is cut short or damaged; "
                     "obtain it again."
                 ) from error
-            if not raw:
-                return
-            if number == 1:
-                raw = raw.removeprefix(codecs.BOM_UTF8)
+            start = raw.removeprefix(codecs.BOM_UTF8) if part == 0 else raw
             try:
-                yield raw.decode(encoding)
-            except (UnicodeDecodeError, LookupError) as error:
+                text += decoder.decode(start, final=not raw)
+            except UnicodeError as error:
+                likely = "utf-16" if part == 0 and raw.startswith(BOMS_UTF16) else "latin-1"
                 raise WorkbenchError(
-                    f"{path}, line {number}: not {encoding} text; name the file's encoding, "
-                    "for instance encoding='latin-1'."
+                    f"{path}, line {number}: not {encoding} text; name the file's encoding, such "
+                    f"as {likely} {ways(f'?encoding={likely}', f'encoding={likely!r}')}."
                 ) from error
+            # in UTF-16 a byte that looks like a line end may be none, and ends in a byte more
+            *whole, text = text.split("\n")
+            for line in whole:
+                yield f"{line}\n"
+            number += len(whole)
+            if not raw:
+                if text:
+                    yield text
+                return
 
 
 def first_line(path: Path, encoding: str = "utf-8") -> str:

@@ -8,6 +8,7 @@ from workbench.data.readers.text import Layout
 from workbench.errors import WorkbenchError
 
 RATINGS = ("u.data", "ratings.dat", "ratings.csv")
+FIELDS = ("user", "item", "rating", "timestamp")  # of the two that have no header
 
 
 def detect(path: Path) -> bool:
@@ -28,17 +29,14 @@ def read(path: Path, options: Options) -> Interactions:
             raise WorkbenchError(f"{path} holds none of {', '.join(RATINGS)}.")
         path = found[0]
     if path.name == "ratings.dat":
-        # `::` is read as a single colon with an empty column between the two
-        colons = ("user", "", "item", " ", "rating", "  ", "timestamp")
-        layout = Layout(path, colons, "user", "item", "timestamp", delimiter=":", header=False)
+        layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
         return text.read_interactions(layout, _bar_titles(path.with_name("movies.dat"), "::"))
     if path.name == "ratings.csv":
         return text.read_interactions(
             _csv(path, options, "userId", "movieId", "timestamp"),
             _csv_titles(path.with_name("movies.csv"), options),
         )
-    tabs = ("user", "item", "rating", "timestamp")
-    layout = Layout(path, tabs, "user", "item", "timestamp", header=False)
+    layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
     return text.read_interactions(layout, _bar_titles(path.with_name("u.item"), "|"))
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.data.readers.base import Interactions, Options
+from workbench.data.readers.base import Interactions, Options, ways
 from workbench.data.readers.text import Layout, header_names, read_interactions, read_titles
 from workbench.errors import WorkbenchError
 
@@ -28,7 +28,7 @@ def read(path: Path, options: Options) -> Interactions:
         if chosen[role] not in fields:
             raise WorkbenchError(
                 f"{file}, line 1: no column {chosen[role]!r} among {', '.join(fields)}; "
-                f"name it, columns={{{role!r}: ...}}."
+                f"name it {ways(f'?{role}=...', f'columns={{{role!r}: ...}}')}."
             )
     time = fields.get(str(chosen["time"]))
     if time is None and "time" in (options.columns or {}):

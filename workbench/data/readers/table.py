@@ -16,6 +16,7 @@ from workbench.data.readers.base import (
     epoch,
     first_line,
     titles_by_item,
+    ways,
 )
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
@@ -28,6 +29,7 @@ USUAL = {
     "title": ("title", "item_title", "item_name"),
 }  # fmt: skip
 REQUIRED = ("user", "item")
+SUFFIXES = (".csv", ".tsv", ".tab")  # of text that is nothing but a table
 
 
 def detect(path: Path) -> bool:
@@ -35,7 +37,7 @@ def detect(path: Path) -> bool:
         return False
     if data_suffix(path) == ".parquet":
         return True
-    if data_suffix(path) not in (".csv", ".tsv", ".txt", ".tab"):
+    if data_suffix(path) not in (*SUFFIXES, ".txt"):
         return False
     line = first_line(path, "latin-1")
     names = {name.strip().strip('"').lower() for name in line.split(guess_delimiter(path, line))}
@@ -126,7 +128,7 @@ def _check(path: Path, roles: Mapping[str, str], names: tuple[str, ...]) -> None
             missing = f"no column {roles[role]!r}" if role in roles else f"no {role} column"
             raise WorkbenchError(
                 f"{path}, line 1: {missing} among {', '.join(names)[:200]}; "
-                f"name it, columns={{{role!r}: ...}}."
+                f"name it {ways(f'?{role}=...', f'columns={{{role!r}: ...}}')}."
             )
 
 

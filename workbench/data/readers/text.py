@@ -32,7 +32,10 @@ BLOCK = 8 << 20  # bytes Arrow parses at a time
 
 @dataclass(frozen=True)
 class Layout:
-    """How a text file is laid out: its column names in order and which of them matter."""
+    """How a text file is laid out: its column names in order and which of them matter.
+
+    delimiter: one character, or `::`.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -47,8 +50,11 @@ class Layout:
     encoding: str = "utf-8"
 
     def read_options(self) -> pa_csv.ReadOptions:
+        names = list(self.names)
+        if self.delimiter == "::":  # which Arrow reads as two colons around an empty column
+            names = [part for name in names for part in (name, f"after {name}")][:-1]
         return pa_csv.ReadOptions(
-            column_names=list(self.names),
+            column_names=names,
             skip_rows=int(self.header),
             encoding=self.encoding,
             block_size=BLOCK,
@@ -56,7 +62,7 @@ class Layout:
 
     def parse_options(self) -> pa_csv.ParseOptions:
         return pa_csv.ParseOptions(
-            delimiter=self.delimiter,
+            delimiter=self.delimiter[0],
             quote_char='"' if self.quoted else False,
             newlines_in_values=self.quoted,
         )
@@ -136,8 +142,11 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
     path, width = layout.path, len(layout.names)
     user, item = layout.names.index(layout.user), layout.names.index(layout.item)
     time = None if layout.time is None else layout.names.index(layout.time)
-    lines = decoded_lines(path, layout.encoding)
-    rows = csv.reader(lines, delimiter=layout.delimiter, quoting=_quoting(layout.quoted))
+    lines, delimiter = decoded_lines(path, layout.encoding), layout.delimiter
+    if delimiter == "::":  # the csv module takes one character
+        delimiter = "\t"
+        lines = (line.replace("::", delimiter) for line in lines)
+    rows = csv.reader(lines, delimiter=delimiter, quoting=_quoting(layout.quoted))
     try:
         if layout.header:
             next(rows, None)
