@@ -11,6 +11,7 @@ def test_every_module_with_a_diagnostic_is_found_in_the_order_of_the_report():
         "max_attention_removal",
         "attention_maps",
         "gradient_agreement",
+        "calibration_variants",
     ]
     for name, diagnostic in found.items():
         assert source_file(diagnostic).name == f"{name}.py"
