@@ -32,6 +32,6 @@ CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light SSE-PT AC-SSE-PT AC-SS
           TiSASRec AC-TiSASRec AC-TiSASRec-light
 MASKED := BERT4Rec AC-BERT4Rec AC-BERT4Rec-light  # an epoch of theirs is longer
 
-pretrained: $(VENV)/.installed  ## the shipped models, two or three hours on two cores
+pretrained: $(VENV)/.installed  ## the shipped models, an hour or two on two cores
 	$(PYTHON) -m workbench sweep $(CAUSAL:%=--model %) $(TUNED) --jobs 2
 	$(PYTHON) -m workbench sweep $(MASKED:%=--model %) $(TUNED) --jobs 2 --patience 5

@@ -49,7 +49,7 @@ def sweep_command(
 
     What is finished in the folder is not trained again, and what was killed goes on. Every model's
     card holds the command that trains it alone. `python -m analyses.run_all --only
-    calibration_variants --models OUT/*` then compares the variants user by user.
+    calibration_variants --models OUT/*/` then compares the variants user by user.
     """
     variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
     if not variants:
