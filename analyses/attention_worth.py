@@ -12,15 +12,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.base import Diagnostic, by_backbone, calibrated_pairs
-from analyses.conditions import means_by, paired, table_of, with_intervals
+from analyses.conditions import difference_table, means_by, paired, table_of
 from analyses.drawing import draw_all
-from analyses.passes import compact, held_out_batches, quality
+from analyses.passes import METRICS, compact, held_out_batches, quality
 from analyses.summaries import Summary, ends
 from analyses.wording import change, listing, people, span, verdict
 from workbench.data.sequences import SequenceData
 from workbench.statistics import Interval
-
-METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}
 
 
 def measure(
@@ -72,10 +70,8 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     pairs = _pairs(frame)
     if pairs:
         found = [compare(frame, *pair) for pair in pairs]
-        table = pd.DataFrame(pairs, columns=["model", "compared with"])
-        table["n users"] = [both["hit"].n for both in found]
-        differences = {f"d{METRICS[m]}": [both[m] for both in found] for m in METRICS}
-        result["differences"] = with_intervals(table, differences)
+        measures = {label: [both[m] for both in found] for m, label in METRICS.items()}
+        result["differences"] = difference_table(pairs, measures)
     return result
 
 

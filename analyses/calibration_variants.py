@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from analyses.base import Diagnostic, backbone
-from analyses.conditions import paired_means, with_intervals
+from analyses.conditions import difference_table, paired_means, with_intervals
 from analyses.drawing import draw_all
-from analyses.passes import compact, held_out_batches, quality
-from analyses.summaries import Summary, ends
+from analyses.passes import METRICS, compact, held_out_batches, quality
+from analyses.summaries import Summary, ends, names
 from analyses.wording import change, listing, people, span, verdict
 from models import Batch
 from workbench import attribute, record_attention
@@ -25,7 +25,6 @@ from workbench.data.sequences import SequenceData
 from workbench.registry import variant
 from workbench.statistics import Interval, bootstrap_means, entropy, kendall_tau_b
 
-METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}
 ATTENTION = {"evenness": "evenness", "tau": "tau-b with saliency"}
 
 
@@ -66,11 +65,11 @@ def attention(model: Any, batch: Batch, targets: Tensor) -> dict[str, np.ndarray
 
 def families(frame: pd.DataFrame) -> dict[str, list[str]]:
     """The calibrated variants of every backbone that has a plain model beside them."""
-    names = [str(v) for v in dict.fromkeys(frame["variant"])]
+    known = names(frame["variant"])
     return {
         name: calibrated
-        for name in names
-        if (calibrated := [v for v in names if v.startswith("AC-") and backbone(v) == name])
+        for name in known
+        if (calibrated := [v for v in known if v.startswith("AC-") and backbone(v) == name])
     }
 
 
@@ -100,17 +99,15 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         found["variants"] = with_intervals(
             found["variants"], {label: [means[v] for v in found["variants"]["variant"]]}
         )
-    against = {m: differences(frame, m) for m in METRICS}
-    if against["ndcg"]:
-        table = pd.DataFrame(list(against["ndcg"]), columns=["variant", "compared with"])
-        table["n users"] = [i.n for i in against["ndcg"].values()]
-        columns = {f"d{METRICS[m]}": list(found.values()) for m, found in against.items()}
-        found["differences"] = with_intervals(table, columns)
+    against = {label: differences(frame, m) for m, label in METRICS.items()}
+    if pairs := list(next(iter(against.values()))):
+        measures = {label: list(changes.values()) for label, changes in against.items()}
+        found["differences"] = difference_table(pairs, measures, "variant")
     return found
 
 
 def _means(frame: pd.DataFrame, value: str) -> dict[str, Interval]:
-    table = wide(frame, value).reindex(columns=[str(v) for v in dict.fromkeys(frame["variant"])])
+    table = wide(frame, value).reindex(columns=list(names(frame["variant"])))
     return dict(zip(table.columns, bootstrap_means(table.to_numpy(np.float64)), strict=True))
 
 
@@ -149,8 +146,8 @@ def _quality(plain: str, changes: dict[str, Interval]) -> str:
     return f"Against {plain}, paired by user: {'; '.join(parts)} ({people(n)})."
 
 
-def _evenness(names: list[str], found: dict[str, Interval]) -> str:
-    ranked = sorted(names, key=lambda name: found[name].estimate)
+def _evenness(variants: list[str], found: dict[str, Interval]) -> str:
+    ranked = sorted(variants, key=lambda name: found[name].estimate)
     least, most = ranked[0], ranked[-1]
     return (
         f"Attention of the prediction is most concentrated in {least}, with an entropy of "

@@ -32,6 +32,15 @@ def paired_means(values: pd.Series, others: pd.Series) -> Interval:
     return paired_bootstrap((values - others).to_numpy(np.float64))
 
 
+def difference_table(
+    pairs: Sequence[tuple[str, str]], found: Mapping[str, Sequence[Interval]], what: str = "model"
+) -> pd.DataFrame:
+    """A row per pair compared: users, and the difference in every measure, parallel to `pairs`."""
+    table = pd.DataFrame(list(pairs), columns=[what, "compared with"])
+    table["n users"] = [interval.n for interval in next(iter(found.values()))]
+    return with_intervals(table, {f"d{measure}": list(each) for measure, each in found.items()})
+
+
 def with_intervals(
     table: pd.DataFrame, measures: Mapping[str, Sequence[Interval]], digits: int = 4
 ) -> pd.DataFrame:

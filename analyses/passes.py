@@ -18,6 +18,7 @@ from workbench.splits import Cases, cases
 
 BATCH_SIZE = 128
 CUTOFF = 10
+METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}  # columns of `quality`, and what they are called
 
 
 def held_out_cases(data: SequenceData, users: np.ndarray, max_length: int) -> Cases:

@@ -7,7 +7,7 @@ folder of its own, so that a sweep that was killed goes on where it was.
 import itertools
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -139,7 +139,7 @@ def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
 
 def _trained(
     runs: list[tuple[Variant, int]], source: str, out: Path, jobs: int, how: dict[str, Any]
-) -> Any:
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (label, metrics) of each run as it ends."""
     if jobs == 1:
         for variant, seed in runs:

@@ -1,5 +1,6 @@
 """A small data set, models of it and a stored run; and the app served to a browser."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from workbench.data.fetch import CACHE_VARIABLE
 N_USERS, N_ITEMS, DAY = 12, 30, 86_400
 # one title is hostile to Markdown and HTML
 TITLES = ["$x$ *bold* [link](http://other.example) <b>", *(f"Film {i} (1999)" for i in range(29))]
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch) -> None:
+    """Streamlit puts its script in the place of `__main__`, which spawned processes would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")

@@ -12,13 +12,19 @@ from workbench.data import address
 from workbench.data.catalogue import BUILT_IN, locate
 from workbench.data.readers import FORMATS, detect
 from workbench.data.readers.base import data_suffix, first_line
-from workbench.data.readers.table import REQUIRED, column_names, guess_delimiter, usual
+from workbench.data.readers.table import (
+    REQUIRED,
+    SUFFIXES,
+    column_names,
+    guess_delimiter,
+    usual,
+)
 from workbench.errors import WorkbenchError
 
 KEY = "interactions"
 TOLD, NONE = "as the file tells", "(none)"
 ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
-TABLES = (".csv", ".tsv", ".txt", ".tab", ".parquet")
+TABLES = (*SUFFIXES, ".txt", ".parquet")
 
 
 def choose() -> tuple[str, SequenceData] | None:

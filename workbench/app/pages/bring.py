@@ -1,7 +1,6 @@
 """Bring your own: interactions and a model, recognised first, then imported and opened."""
 
 import shlex
-from pathlib import Path
 
 import streamlit as st
 
@@ -75,7 +74,7 @@ def _together(source: str, data: SequenceData, own: Own) -> None:
     if own.recognized is not None:
         st.caption(f"The imported model is in `{folder}`, as any folder that `train` wrote.")
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
-        _inspect(source, folder)
+        st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
 
 
 def _quality(card: dict, said: list[str]) -> None:
@@ -92,7 +91,3 @@ def _quality(card: dict, said: list[str]) -> None:
     for note in card.get("origin", {}).get("notes", []):
         if note not in said:
             st.markdown(words.literal(str(note)))
-
-
-def _inspect(source: str, folder: Path) -> None:
-    st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
