@@ -13,10 +13,10 @@ from analyses.wording import listing
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import check_times
 from workbench.registry import NAMES
-from workbench.splits import cases
 
 DEFAULT_DATA = "ml-100k"
 SASREC = NAMES[:4]  # what a report is about unless told: one backbone, within two minutes

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.batches import iterate
+from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
-from workbench.splits import Cases, cases
 
 BATCH_SIZE = 128
 CUTOFF = 10

@@ -22,8 +22,8 @@ from workbench import (
     load_data,
     load_model,
 )
+from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
-from workbench.splits import cases
 
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")
 

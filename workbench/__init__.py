@@ -2,9 +2,9 @@
 
 from workbench.adapter import adapt
 from workbench.attribution import Attribution, attribute
-from workbench.batches import held_out
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
+from workbench.data.batches import held_out
 from workbench.editing import edit_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluation, evaluate

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.batches import iterate
+from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError
-from workbench.splits import Split, cases
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
 

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from models import Batch, BERT4Rec, Recommender
-from workbench.batches import make_batch, shifted_targets
+from workbench.data.batches import make_batch, shifted_targets
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases, cases, windows
 from workbench.errors import WorkbenchError
-from workbench.splits import Cases, cases, windows
 
 Objective = Literal["prefixes", "positions", "masking"]
 

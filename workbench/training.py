@@ -14,8 +14,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from models import Batch, Recommender
-from workbench.batches import shuffled
 from workbench.checkpoint import check_writable, save_model
+from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate

@@ -8,7 +8,7 @@ from analyses.calibration_variants import DIAGNOSTIC, attention
 from tests.analyses.handmade import Handmade, data_of
 from tests.workbench.tiny import data_of as tiny_data
 from workbench import build_model
-from workbench.batches import held_out
+from workbench.data.batches import held_out
 
 SALIENCE = [8.0, 4, 2, 1, 16]
 

@@ -9,9 +9,9 @@ import pytest
 
 from tests.app.browser import query_of, saved, settled
 from workbench import load_data, load_model
-from workbench.batches import make_batch
+from workbench.data.batches import make_batch
+from workbench.data.lookup import find_user, held_out_case
 from workbench.inspection import inspect_case
-from workbench.lookup import find_user, held_out_case
 from workbench.scenario import Scenario, apply_all, read_changes
 from workbench.what_if import moves, predict
 

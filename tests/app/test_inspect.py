@@ -13,8 +13,8 @@ from workbench import attribute, evaluate, load_data, load_model, record_attenti
 from workbench.app import choices, resources
 from workbench.app.history import MARK
 from workbench.app.userlists import OF_A_MODEL
-from workbench.batches import make_batch
-from workbench.lookup import held_out_case
+from workbench.data.batches import make_batch
+from workbench.data.lookup import held_out_case
 from workbench.survey import listed, survey
 
 APP = Path(__file__).resolve().parents[2] / "app.py"

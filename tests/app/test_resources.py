@@ -8,9 +8,9 @@ import torch
 
 from workbench import load_data, load_model, save_model
 from workbench.app import resources
-from workbench.batches import make_batch
+from workbench.data.batches import make_batch
+from workbench.data.lookup import held_out_case
 from workbench.inspection import inspect_case
-from workbench.lookup import held_out_case
 
 
 @pytest.fixture(autouse=True)

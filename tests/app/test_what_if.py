@@ -11,7 +11,7 @@ from tests.app.shown import metrics, press, sentences, tables
 from workbench import load_data, load_model
 from workbench.app import choices
 from workbench.app.pages.what_if import weights_frame
-from workbench.lookup import find_user
+from workbench.data.lookup import find_user
 from workbench.scenario import Change, Scenario, apply_all
 from workbench.what_if import Prediction, moves, predict
 

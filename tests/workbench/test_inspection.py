@@ -9,12 +9,12 @@ from analyses.gradient_agreement import measure_batch
 from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model, evaluate
-from workbench.batches import make_batch
 from workbench.data import planted
+from workbench.data.batches import make_batch
+from workbench.data.lookup import held_out_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.inspection import check_fit, inspect_case
-from workbench.lookup import held_out_case
 
 USERS = 6
 

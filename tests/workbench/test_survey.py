@@ -7,11 +7,11 @@ import torch
 
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model
-from workbench.batches import make_batch
 from workbench.data import planted
+from workbench.data.batches import make_batch
+from workbench.data.lookup import held_out_case
 from workbench.errors import WorkbenchError
 from workbench.inspection import inspect_case
-from workbench.lookup import held_out_case
 from workbench.scenario import Change, Scenario
 from workbench.survey import drawn_users, listed, ranked_apart, survey
 from workbench.what_if import divergence, predict

@@ -7,8 +7,8 @@ from workbench import SequenceData
 from workbench.app import words
 from workbench.app.resources import Shared, Target
 from workbench.app.userlists import ALL, choose_list, choose_listed
+from workbench.data.lookup import search_items, users_with_case
 from workbench.errors import WorkbenchError
-from workbench.lookup import search_items, users_with_case
 
 HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
 

@@ -12,10 +12,10 @@ import torch
 
 from models import Recommender
 from workbench import SequenceData, load_data, load_model
-from workbench.batches import make_batch
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
+from workbench.data.batches import make_batch
+from workbench.data.lookup import held_out_case
 from workbench.inspection import Inspection, inspect_case
-from workbench.lookup import held_out_case
 from workbench.scenario import Scenario
 from workbench.survey import survey
 from workbench.what_if import Prediction, predict

@@ -11,7 +11,7 @@ from workbench import SequenceData
 from workbench.app import resources, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
-from workbench.lookup import users_with_case
+from workbench.data.lookup import users_with_case
 from workbench.survey import CUTOFF, Listing, listed, ranked_apart
 
 ALL, LONGEST, SHORTEST, APART = (

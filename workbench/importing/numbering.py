@@ -7,13 +7,13 @@ from typing import Any, get_args
 import numpy as np
 import torch
 
-from workbench.batches import iterate
+from workbench.data.batches import iterate
 from workbench.data.load import load_data
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
 from workbench.importing.formats import Numbering
-from workbench.splits import cases
 
 DRAWS = 20  # random relabellings that stand for ids that do not belong together
 DEVIATIONS = 4

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from workbench import SequenceData, evaluate, import_checkpoint, load_data
-from workbench.batches import iterate
 from workbench.data import DataUnavailable
-from workbench.splits import cases
+from workbench.data.batches import iterate
+from workbench.data.splits import cases
 
 SHARED = Path(__file__).resolve().parents[4] / "shared"
 FILES = SHARED / "checkpoints"

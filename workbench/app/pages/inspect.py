@@ -10,8 +10,8 @@ from workbench.app.ranking import ranking_frame, show_ranking
 from workbench.app.resources import Shared
 from workbench.app.shown import Shown, View
 from workbench.attribution import Method
+from workbench.data.lookup import find_user
 from workbench.inspection import Inspection
-from workbench.lookup import find_user
 
 
 def page() -> None:

@@ -13,7 +13,7 @@ from workbench.app.history import measured
 from workbench.app.pages.inspect import facts
 from workbench.app.ranking import note
 from workbench.app.table import Cell, Head, show_table
-from workbench.lookup import find_user
+from workbench.data.lookup import find_user
 from workbench.scenario import Scenario
 from workbench.what_if import Prediction, divergence, moves
 

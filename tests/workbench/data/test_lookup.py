@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from workbench.data.lookup import find_user, held_out_case, search_items, users_with_case
 from workbench.data.sequences import SequenceData, from_interactions
 from workbench.errors import WorkbenchError
-from workbench.lookup import find_user, held_out_case, search_items, users_with_case
 
 TITLES = {"a": "Star Wars", "b": "The Star", "c": "Wars of the Star", "d": "Dune", "e": "star wars"}
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
 from workbench import WorkbenchError
-from workbench.batches import POOL, held_out, iterate, make_batch, shifted_targets, shuffled
-from workbench.splits import Cases, cases, windows
+from workbench.data.batches import POOL, held_out, iterate, make_batch, shifted_targets, shuffled
+from workbench.data.splits import Cases, cases, windows
 
 DATA = data_of([1, 2, 3, 4, 5, 6], [7, 8], [9, 10, 11, 12], times=range(100, 112))
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from models import Batch
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
-from workbench.splits import Cases, cases
 
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
+from workbench.data.splits import cases, windows
 from workbench.errors import WorkbenchError
-from workbench.splits import cases, windows
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 12), max_size=9), min_size=1, max_size=5)
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
-from workbench.splits import Cases, cases
 
 
 def users_with_case(data: SequenceData) -> np.ndarray:
