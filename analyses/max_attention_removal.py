@@ -19,8 +19,7 @@ from analyses.passes import Outcome, compact, held_out_batches, hit, ndcg
 from analyses.views import max_attention_removal as view
 from models import Batch
 from workbench import edit_attention, record_attention
-from workbench.data.sequences import SequenceData
-from workbench.edits import (
+from workbench.attention.edits import (
     Edit,
     permute,
     remove_largest,
@@ -29,7 +28,8 @@ from workbench.edits import (
     remove_smallest,
     uniform,
 )
-from workbench.recording import Rows
+from workbench.attention.recording import Rows
+from workbench.data.sequences import SequenceData
 from workbench.statistics import jensen_shannon
 
 DRAWS = 3  # random removals, whose effects are averaged per user

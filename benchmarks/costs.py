@@ -15,8 +15,8 @@ from workbench import (
     edit_attention,
     record_attention,
 )
-from workbench.edits import Edit
-from workbench.recording import Rows
+from workbench.attention.edits import Edit
+from workbench.attention.recording import Rows
 
 SEEDS = [1, 2, 3]
 RECORDED, RANKED = "recorded pass", "recorded pass, to the ranks"

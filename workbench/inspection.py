@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.attention.recording import record_attention
 from workbench.attribution import Method, attribute
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import check_times, rank_of
 from workbench.leave_one_out import leave_one_out
-from workbench.recording import record_attention
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing

@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from workbench.attention.editing import edit_attention
+from workbench.attention.edits import remove_largest
+from workbench.attention.recording import record_attention
 from workbench.attribution import attribute
 from workbench.data.batches import iterate
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
-from workbench.editing import edit_attention
-from workbench.edits import remove_largest
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
 from workbench.inspection import SHORTEST
-from workbench.recording import record_attention
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 MOST_USERS = 2_000  # beyond which users are drawn at random

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.editing import edit_attention
-from workbench.edits import Edit, remove_keys, remove_largest, uniform
+from workbench.attention.editing import edit_attention
+from workbench.attention.edits import Edit, remove_keys, remove_largest, uniform
+from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
-from workbench.recording import record_attention
 from workbench.scenario import Scenario
 from workbench.statistics import jensen_shannon
 

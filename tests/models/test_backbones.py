@@ -8,7 +8,7 @@ from models import BERT4Rec, CalibrationConfig, Recommender
 from models.calibration import AdversarialCalibrator
 from tests.models.variants import MAX_LENGTH, N_ITEMS, SIZES, VARIANTS, build, stamped
 from workbench import load_model, save_model
-from workbench.recording import record_attention
+from workbench.attention.recording import record_attention
 
 GRID = [(backbone, variant) for backbone in SIZES for variant in VARIANTS]
 OTHERS = [(backbone, variant) for backbone, variant in GRID if backbone != "SASRec"]

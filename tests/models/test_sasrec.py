@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from models import Batch, SASRec
 from models.calibration import AdversarialCalibrator
 from tests.models.variants import MAX_LENGTH, N_ITEMS, VARIANTS, batch_of, build
-from workbench.recording import record_attention
+from workbench.attention.recording import record_attention
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 

@@ -6,8 +6,8 @@ import torch
 
 from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
 from workbench import build_model, edit_attention, evaluate
+from workbench.attention.edits import remove_largest, uniform
 from workbench.data import planted
-from workbench.edits import remove_largest, uniform
 from workbench.errors import WorkbenchError
 from workbench.scenario import Change, Scenario, apply_all
 from workbench.what_if import divergence, moves, predict

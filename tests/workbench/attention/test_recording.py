@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from tests.models.variants import batch_of, build
+from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
-from workbench.recording import record_attention
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
-from workbench.edits import (
+from workbench.attention.edits import (
     permute,
     remove_keys,
     remove_largest,

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import AttentionTap, Batch
+from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
-from workbench.open_attention import weights_module
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.models.variants import batch_of, build
-from tests.workbench.test_edits import EDITS
-from workbench.editing import edit_attention
-from workbench.edits import remove_largest, uniform
+from tests.workbench.attention.test_edits import EDITS
+from workbench.attention.editing import edit_attention
+from workbench.attention.edits import remove_largest, uniform
+from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
-from workbench.recording import record_attention
 
 BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7], width=6)
 ALLOWED = (torch.ones(6, 6).tril().bool() & BATCH.valid[:, None])[:, None, None]

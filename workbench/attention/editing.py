@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
-from workbench.edits import Edit
+from workbench.attention.edits import Edit
+from workbench.attention.recording import Rows, check_stages
 from workbench.errors import WorkbenchError
-from workbench.recording import Rows, check_stages
 
 
 @contextmanager

@@ -13,11 +13,11 @@ from analyses.base import discover
 from models import Batch
 from tests.models.variants import batch_of
 from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention
+from workbench.attention.edits import uniform
+from workbench.attention.open_attention import OpenMultiheadAttention
 from workbench.data import planted
-from workbench.edits import uniform
-from workbench.open_attention import OpenMultiheadAttention
 
-DOCS = Path(__file__).parents[2] / "docs" / "checkpoints.md"
+DOCS = Path(__file__).parents[3] / "docs" / "checkpoints.md"
 BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7])
 
 

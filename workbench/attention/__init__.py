@@ -1,0 +1,1 @@
+"""Attention weights: recorded, edited, and made visible in modules of other software."""
