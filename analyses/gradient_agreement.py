@@ -20,8 +20,8 @@ from analyses.views import gradient_agreement as view
 from analyses.views import gradient_figures as figures
 from models import Batch
 from workbench import attribute, record_attention
-from workbench.attribution import Method
 from workbench.data.sequences import SequenceData
+from workbench.explain.gradients import Method
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 METHODS: dict[Method, bool] = {

@@ -3,12 +3,12 @@
 from workbench.attention.adapter import adapt
 from workbench.attention.editing import edit_attention
 from workbench.attention.recording import record_attention
-from workbench.attribution import Attribution, attribute
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.data.batches import held_out
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluation, evaluate
+from workbench.explain.gradients import Attribution, attribute
 from workbench.importing import import_checkpoint
 from workbench.registry import build_model
 from workbench.sweeps import Variant, sweep

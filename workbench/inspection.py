@@ -8,11 +8,11 @@ from torch import Tensor
 
 from models import Batch
 from workbench.attention.recording import record_attention
-from workbench.attribution import Method, attribute
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import check_times, rank_of
-from workbench.leave_one_out import leave_one_out
+from workbench.explain.erasure import leave_one_out
+from workbench.explain.gradients import Method, attribute
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing

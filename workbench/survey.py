@@ -10,13 +10,13 @@ import torch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import record_attention
-from workbench.attribution import attribute
 from workbench.data.batches import iterate
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
+from workbench.explain.gradients import attribute
 from workbench.inspection import SHORTEST
 from workbench.statistics import jensen_shannon, kendall_tau_b
 

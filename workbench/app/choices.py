@@ -10,8 +10,8 @@ from workbench.app import resources, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
 from workbench.app.shown import View
-from workbench.attribution import Method
 from workbench.data.catalogue import BUILT_IN
+from workbench.explain.gradients import Method
 from workbench.inspection import METHODS, check_fit
 
 METHOD_NAMES: dict[str, Method] = {

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from workbench.attribution import Method
+from workbench.explain.gradients import Method
 from workbench.inspection import Inspection
 
 

@@ -9,8 +9,8 @@ from workbench.app.history import history_frame, show_history
 from workbench.app.ranking import ranking_frame, show_ranking
 from workbench.app.resources import Shared
 from workbench.app.shown import Shown, View
-from workbench.attribution import Method
 from workbench.data.lookup import find_user
+from workbench.explain.gradients import Method
 from workbench.inspection import Inspection
 
 

@@ -10,8 +10,8 @@ from models import Batch
 from tests.models.variants import batch_of, build
 from workbench.attention.editing import edit_attention
 from workbench.attention.recording import record_attention
-from workbench.attribution import attribute
 from workbench.errors import WorkbenchError
+from workbench.explain.gradients import attribute
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 TARGETS = torch.tensor([2, 8, 4])

@@ -7,7 +7,7 @@ import torch
 
 from models import Batch, CalibrationConfig, ModelConfig, SASRec
 from tests.analyses.handmade import EFFECT, Handmade
-from workbench.leave_one_out import leave_one_out
+from workbench.explain.erasure import leave_one_out
 
 HISTORIES = ([3, 1, 4, 1, 5], [2, 7], [6], [8, 2, 8])
 TARGETS = torch.tensor([9, 1, 3, 3])
