@@ -9,8 +9,8 @@ from benchmarks.products import Product, Workspace, sasrec_products
 from benchmarks.timing import seconds
 from models import Batch
 from workbench import SequenceData, Training, build_model
-from workbench.objectives import Objective
-from workbench.training import _Trainer
+from workbench.training.objectives import Objective
+from workbench.training.trainer import _Trainer
 
 WARM_UP = 3  # batches
 

@@ -19,7 +19,7 @@ from benchmarks.materializing import Materializing
 from benchmarks.timing import add_threads, positive, prepare, print_table, seconds
 from models import Batch, CalibrationConfig, ModelConfig, Recommender, TiSASRec, make_model
 from models.recommender import Losses
-from workbench.memory import keep_pages
+from workbench.training.memory import keep_pages
 
 CONFIGS = {
     "AC-SASRec": ModelConfig(

@@ -18,7 +18,7 @@ from analyses.run_all import main
 from models import CalibrationConfig, ModelConfig, config
 from workbench import build_model, load_model, save_model
 from workbench.data import planted
-from workbench.training import Training
+from workbench.training.trainer import Training
 
 TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
 BACKBONE, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)

@@ -11,8 +11,8 @@ from workbench.evaluation import Evaluation, evaluate
 from workbench.explain.gradients import Attribution, attribute
 from workbench.importing import import_checkpoint
 from workbench.registry import build_model
-from workbench.sweeps import Variant, sweep
-from workbench.training import Training, train
+from workbench.training.sweeps import Variant, sweep
+from workbench.training.trainer import Training, train
 
 __all__ = [
     "Attribution",

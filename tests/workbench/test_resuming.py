@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from models import Recommender
-from workbench import WorkbenchError, build_model, train, training
+from workbench import WorkbenchError, build_model, train
 from workbench.data import permute_sequences, planted
 from workbench.data.sequences import SequenceData
+from workbench.training import trainer as training
 
 HOW: dict[str, Any] = {
     "epochs": 4,

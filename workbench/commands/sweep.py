@@ -8,7 +8,7 @@ import typer
 from workbench import sweep
 from workbench.commands.options import Data, Objective, read_values
 from workbench.errors import WorkbenchError
-from workbench.sweeps import Variant, keep_best, studies, study, summary, vary
+from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
 
 
 def sweep_command(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models import Batch
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
-from workbench.objectives import mask_items, samples, shifted_windows
+from workbench.training.objectives import mask_items, samples, shifted_windows
 
 MASK = 13
 HISTORIES = st.lists(

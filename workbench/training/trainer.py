@@ -19,9 +19,16 @@ from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
-from workbench.memory import keep_pages
-from workbench.objectives import Samples, check_objective, samples
-from workbench.runs import STATE, Progress, Training, finished_model, read_state, write_state
+from workbench.training.memory import keep_pages
+from workbench.training.objectives import Samples, check_objective, samples
+from workbench.training.state import (
+    STATE,
+    Progress,
+    Training,
+    finished_model,
+    read_state,
+    write_state,
+)
 
 MONITOR = "ndcg@10"
 

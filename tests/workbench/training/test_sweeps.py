@@ -13,7 +13,7 @@ from models import CalibrationConfig
 from workbench import WorkbenchError, build_model, load_data, load_model, sweep
 from workbench.__main__ import app
 from workbench.registry import variant
-from workbench.sweeps import Variant, keep_best, studies, vary
+from workbench.training.sweeps import Variant, keep_best, studies, vary
 
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
 TINY = [Variant("SASRec", SIZES), Variant("AC-SASRec", SIZES | {"order": False})]

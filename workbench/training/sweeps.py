@@ -23,8 +23,8 @@ from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
 from workbench.registry import build_model
-from workbench.runs import is_finished, other_model
-from workbench.training import train
+from workbench.training.state import is_finished, other_model
+from workbench.training.trainer import train
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train, training
+from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
 from workbench.registry import NAMES
+from workbench.training import trainer as training
 
 QUICK: dict[str, Any] = {"device": "cpu", "progress": False}
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}

@@ -13,7 +13,7 @@ from models import ModelConfig, Recommender
 from workbench.checkpoint import CARD, load_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.objectives import Objective
+from workbench.training.objectives import Objective
 
 STATE = "training.pt"
 

@@ -1,0 +1,1 @@
+"""Training: objectives, the trainer, what a stopped run continues from, and sweeps."""
