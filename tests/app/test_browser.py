@@ -11,9 +11,9 @@ from tests.app.browser import query_of, saved, settled
 from workbench import load_data, load_model
 from workbench.data.batches import make_batch
 from workbench.data.lookup import find_user, held_out_case
-from workbench.inspection import inspect_case
-from workbench.scenario import Scenario, apply_all, read_changes
-from workbench.what_if import moves, predict
+from workbench.explore.inspection import inspect_case
+from workbench.explore.prediction import moves, predict
+from workbench.explore.scenario import Scenario, apply_all, read_changes
 
 
 def test_a_link_shows_what_was_seen(page, address):

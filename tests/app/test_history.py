@@ -10,7 +10,7 @@ import torch
 from tests.analyses.handmade import data_of
 from workbench.app.history import MARK, csv, highest, history_frame, measured, ordered, orders
 from workbench.app.shown import Shown, View
-from workbench.inspection import Inspection
+from workbench.explore.inspection import Inspection
 
 
 def shown(label: str, attention: list[float], effects: list[float]) -> Shown:

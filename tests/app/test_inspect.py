@@ -15,7 +15,7 @@ from workbench.app.history import MARK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
-from workbench.survey import listed, survey
+from workbench.explore.survey import listed, survey
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 

@@ -10,7 +10,7 @@ from workbench import load_data, load_model, save_model
 from workbench.app import resources
 from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
-from workbench.inspection import inspect_case
+from workbench.explore.inspection import inspect_case
 
 
 @pytest.fixture(autouse=True)

@@ -12,8 +12,8 @@ from workbench import load_data, load_model
 from workbench.app import choices
 from workbench.app.pages.what_if import weights_frame
 from workbench.data.lookup import find_user
-from workbench.scenario import Change, Scenario, apply_all
-from workbench.what_if import Prediction, moves, predict
+from workbench.explore.prediction import Prediction, moves, predict
+from workbench.explore.scenario import Change, Scenario, apply_all
 
 SCRIPT = """
 from workbench.app.failures import told

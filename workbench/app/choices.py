@@ -12,7 +12,7 @@ from workbench.app.resources import Shared
 from workbench.app.shown import View
 from workbench.data.catalogue import BUILT_IN
 from workbench.explain.gradients import Method
-from workbench.inspection import METHODS, check_fit
+from workbench.explore.inspection import METHODS, check_fit
 
 METHOD_NAMES: dict[str, Method] = {
     method.replace("_", " ").capitalize(): method for method in METHODS

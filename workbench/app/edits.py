@@ -6,7 +6,14 @@ from workbench import SequenceData
 from workbench.app import cases, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
-from workbench.scenario import EXAMPLES, Change, Scenario, apply_all, read_changes, write_changes
+from workbench.explore.scenario import (
+    EXAMPLES,
+    Change,
+    Scenario,
+    apply_all,
+    read_changes,
+    write_changes,
+)
 
 Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"

@@ -15,10 +15,10 @@ from workbench import SequenceData, load_data, load_model
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
-from workbench.inspection import Inspection, inspect_case
-from workbench.scenario import Scenario
-from workbench.survey import survey
-from workbench.what_if import Prediction, predict
+from workbench.explore.inspection import Inspection, inspect_case
+from workbench.explore.prediction import Prediction, predict
+from workbench.explore.scenario import Scenario
+from workbench.explore.survey import survey
 
 Target = int | Literal["top"]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from workbench.explain.gradients import Method
-from workbench.inspection import Inspection
+from workbench.explore.inspection import Inspection
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from workbench.app import resources, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
 from workbench.data.lookup import users_with_case
-from workbench.survey import CUTOFF, Listing, listed, ranked_apart
+from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
 
 ALL, LONGEST, SHORTEST, APART = (
     "All users",

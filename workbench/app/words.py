@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 
-from workbench.inspection import SHORTEST, Agreement
+from workbench.explore.inspection import SHORTEST, Agreement
 
 ATTENTION = (
     "Weight the prediction row gives to the item, in the stage, layer and head chosen for the "

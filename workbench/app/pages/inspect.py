@@ -11,7 +11,7 @@ from workbench.app.resources import Shared
 from workbench.app.shown import Shown, View
 from workbench.data.lookup import find_user
 from workbench.explain.gradients import Method
-from workbench.inspection import Inspection
+from workbench.explore.inspection import Inspection
 
 
 def page() -> None:

@@ -14,8 +14,8 @@ from workbench.app.pages.inspect import facts
 from workbench.app.ranking import note
 from workbench.app.table import Cell, Head, show_table
 from workbench.data.lookup import find_user
-from workbench.scenario import Scenario
-from workbench.what_if import Prediction, divergence, moves
+from workbench.explore.prediction import Prediction, divergence, moves
+from workbench.explore.scenario import Scenario
 
 HEADS = (
     Head("Rank", "Rank after the edits"),

@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
 from workbench.errors import WorkbenchError
-from workbench.scenario import Change, Entry, Scenario, apply_all, read_changes, write_changes
+from workbench.explore.scenario import (
+    Change,
+    Entry,
+    Scenario,
+    apply_all,
+    read_changes,
+    write_changes,
+)
 
 DATA = data_of([1, 2, 3, 4, 9], [5], times=[10, 20, 30, 40, 50, 7])
 

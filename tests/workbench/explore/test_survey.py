@@ -11,10 +11,10 @@ from workbench.data import planted
 from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
 from workbench.errors import WorkbenchError
-from workbench.inspection import inspect_case
-from workbench.scenario import Change, Scenario
-from workbench.survey import drawn_users, listed, ranked_apart, survey
-from workbench.what_if import divergence, predict
+from workbench.explore.inspection import inspect_case
+from workbench.explore.prediction import divergence, predict
+from workbench.explore.scenario import Change, Scenario
+from workbench.explore.survey import drawn_users, listed, ranked_apart, survey
 
 
 @pytest.mark.parametrize("name", ["SASRec", "AC-SASRec"])

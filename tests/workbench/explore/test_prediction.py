@@ -9,8 +9,8 @@ from workbench import build_model, edit_attention, evaluate
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data import planted
 from workbench.errors import WorkbenchError
-from workbench.scenario import Change, Scenario, apply_all
-from workbench.what_if import divergence, moves, predict
+from workbench.explore.prediction import divergence, moves, predict
+from workbench.explore.scenario import Change, Scenario, apply_all
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]  # of items 1 to 5
 DATA = data_of([1, 2, 3, 5])

@@ -15,7 +15,7 @@ from workbench.attention.edits import Edit, remove_keys, remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
-from workbench.scenario import Scenario
+from workbench.explore.scenario import Scenario
 from workbench.statistics import jensen_shannon
 
 

@@ -14,7 +14,7 @@ from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.inspection import check_fit, inspect_case
+from workbench.explore.inspection import check_fit, inspect_case
 
 USERS = 6
 

@@ -17,7 +17,7 @@ from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
-from workbench.inspection import SHORTEST
+from workbench.explore.inspection import SHORTEST
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 MOST_USERS = 2_000  # beyond which users are drawn at random

@@ -1,0 +1,1 @@
+"""What is asked about one user: inspection, what-if, and the survey that lists users."""
