@@ -8,8 +8,8 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import resources, words
 from workbench.app.failures import told
+from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
-from workbench.app.shown import View
 from workbench.data.catalogue import BUILT_IN
 from workbench.explain.gradients import Method
 from workbench.explore.inspection import METHODS, check_fit

@@ -9,8 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from workbench.app import maps, words
-from workbench.app.shown import Shown
+from workbench.app import words
+from workbench.app.inspect import maps
+from workbench.app.inspect.shown import Shown
 
 CSV, PNG, SVG = "text/csv", "image/png", "image/svg+xml"
 

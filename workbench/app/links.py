@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from workbench.app.pages import inspect
+from workbench.app.inspect import inspect_page as inspect
 
 INSPECT = st.Page(inspect.page, title="Inspect", url_path="inspect")

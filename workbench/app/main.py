@@ -5,9 +5,11 @@ import torch
 from streamlit.navigation.page import Page
 
 from workbench.app import table
+from workbench.app.bring import bring_page as bring
+from workbench.app.dataset import dataset_page as dataset
 from workbench.app.failures import told
 from workbench.app.links import INSPECT
-from workbench.app.pages import bring, dataset, what_if
+from workbench.app.what_if import what_if_page as what_if
 
 
 def start() -> None:

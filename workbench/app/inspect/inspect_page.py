@@ -3,12 +3,13 @@
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, choices, downloads, maps, resources, words
+from workbench.app import cases, choices, downloads, resources, words
 from workbench.app.failures import told
-from workbench.app.history import history_frame, show_history
-from workbench.app.ranking import ranking_frame, show_ranking
+from workbench.app.inspect import maps
+from workbench.app.inspect.history import history_frame, show_history
+from workbench.app.inspect.ranking import ranking_frame, show_ranking
+from workbench.app.inspect.shown import Shown, View
 from workbench.app.resources import Shared
-from workbench.app.shown import Shown, View
 from workbench.data.lookup import find_user
 from workbench.explain.gradients import Method
 from workbench.explore.inspection import Inspection

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from analyses.stored import open_run
 from tests.app.shown import sentences
 from workbench.app import words
-from workbench.app.runs import Runs
+from workbench.app.dataset.runs import Runs
 from workbench.errors import WorkbenchError
 
 SCRIPT = """

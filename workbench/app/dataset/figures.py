@@ -9,9 +9,9 @@ from analyses.report import slug
 from analyses.stored import StoredRun
 from analyses.summaries import Summary
 from workbench.app import words
-from workbench.app.charts import charts
+from workbench.app.dataset.charts import charts
+from workbench.app.dataset.whole import Found
 from workbench.app.failures import told
-from workbench.app.whole import Found
 
 ACROSS = 2  # panels side by side
 

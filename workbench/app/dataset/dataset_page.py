@@ -8,11 +8,12 @@ import streamlit as st
 from analyses.base import Diagnostic, discover
 from analyses.run_all import REPORTS
 from analyses.stored import StoredRun, open_run, runs_in
-from workbench.app import starting, whole, words
+from workbench.app import words
+from workbench.app.dataset import starting, whole
+from workbench.app.dataset.figures import show_figures, show_tables, show_terms
+from workbench.app.dataset.users import show_users
+from workbench.app.dataset.whole import Choice, Found
 from workbench.app.failures import told
-from workbench.app.figures import show_figures, show_tables, show_terms
-from workbench.app.users import show_users
-from workbench.app.whole import Choice, Found
 
 NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
 

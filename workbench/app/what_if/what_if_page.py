@@ -7,12 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, choices, downloads, edits, resources, words
+from workbench.app import cases, choices, downloads, resources, words
 from workbench.app.failures import told
-from workbench.app.history import measured
-from workbench.app.pages.inspect import facts
-from workbench.app.ranking import note
+from workbench.app.inspect.history import measured
+from workbench.app.inspect.inspect_page import facts
+from workbench.app.inspect.ranking import note
 from workbench.app.table import Cell, Head, show_table
+from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, divergence, moves
 from workbench.explore.scenario import Scenario

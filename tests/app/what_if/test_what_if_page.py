@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from tests.app.shown import metrics, press, sentences, tables
 from workbench import load_data, load_model
 from workbench.app import choices
-from workbench.app.pages.what_if import weights_frame
+from workbench.app.what_if.what_if_page import weights_frame
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, moves, predict
 from workbench.explore.scenario import Change, Scenario, apply_all

@@ -10,7 +10,8 @@ from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
 from tests.app.shown import metrics, sentences, tables
 from tests.workbench.importing.files import recbole_config
 from workbench import load_data, load_model
-from workbench.app import own_data, own_model, uploads
+from workbench.app import uploads
+from workbench.app.bring import own_data, own_model
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.evaluation import evaluate
 
@@ -210,7 +211,7 @@ def test_sources_are_addresses_that_load_data_reads(walks):
 
 
 def _remember(given):
-    from workbench.app import own_data
+    from workbench.app.bring import own_data
 
     given.append(own_data.choose())
 

@@ -9,8 +9,8 @@ from analyses.base import discover
 from analyses.inputs import shipped as usual
 from analyses.run_all import REPORTS
 from workbench.app import resources
+from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import told
-from workbench.app.runs import Run, Runs
 from workbench.data.catalogue import BUILT_IN
 
 BEGUN = "begun"  # in the session, until the page knows that a run was started

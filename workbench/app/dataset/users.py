@@ -8,10 +8,10 @@ import streamlit as st
 from analyses.base import Diagnostic
 from analyses.report import slug
 from analyses.stored import StoredRun
-from workbench.app import whole
-from workbench.app.figures import csv_button
+from workbench.app.dataset import whole
+from workbench.app.dataset.figures import csv_button
+from workbench.app.dataset.whole import Found
 from workbench.app.links import INSPECT
-from workbench.app.whole import Found
 from workbench.errors import WorkbenchError
 
 

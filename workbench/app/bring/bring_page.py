@@ -5,10 +5,11 @@ import shlex
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import own_data, own_model, resources, uploads, words
+from workbench.app import resources, uploads, words
+from workbench.app.bring import own_data, own_model
+from workbench.app.bring.own_model import Own
 from workbench.app.failures import told
 from workbench.app.links import INSPECT
-from workbench.app.own_model import Own
 from workbench.app.table import Cell, Head, show_table
 from workbench.explore.inspection import check_fit
 

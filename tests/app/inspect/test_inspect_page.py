@@ -11,13 +11,13 @@ from streamlit.testing.v1 import AppTest
 from tests.app.shown import captions, metrics, press, sentences, tables
 from workbench import attribute, evaluate, load_data, load_model, record_attention
 from workbench.app import choices, resources
-from workbench.app.history import MARK
+from workbench.app.inspect.history import MARK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
 from workbench.explore.survey import listed, survey
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
+APP = Path(__file__).resolve().parents[3] / "app.py"
 
 
 @pytest.fixture
@@ -227,7 +227,7 @@ def test_an_unexpected_failure_is_a_sentence_and_the_rest_goes_on(open_page, mon
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("boom\nsecond line")
 
-    monkeypatch.setattr("workbench.app.pages.inspect.show_ranking", fail)
+    monkeypatch.setattr("workbench.app.inspect.inspect_page.show_ranking", fail)
     page = open_page(user="u2")
     assert sentences(page) == [
         "The top ten cannot be shown: RuntimeError, boom. The log of the server tells more."

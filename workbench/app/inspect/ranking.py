@@ -5,7 +5,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import words
-from workbench.app.shown import Shown
+from workbench.app.inspect.shown import Shown
 from workbench.app.table import Cell, Head, show_table
 
 K = 10

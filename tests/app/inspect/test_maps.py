@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from workbench.app import maps
+from workbench.app.inspect import maps
 
 NAN = torch.nan
 MATRIX = torch.tensor(

@@ -8,8 +8,16 @@ import pytest
 import torch
 
 from tests.analyses.handmade import data_of
-from workbench.app.history import MARK, csv, highest, history_frame, measured, ordered, orders
-from workbench.app.shown import Shown, View
+from workbench.app.inspect.history import (
+    MARK,
+    csv,
+    highest,
+    history_frame,
+    measured,
+    ordered,
+    orders,
+)
+from workbench.app.inspect.shown import Shown, View
 from workbench.explore.inspection import Inspection
 
 

@@ -1,0 +1,1 @@
+"""The page Bring your own: a user's data and model."""

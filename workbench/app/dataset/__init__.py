@@ -1,0 +1,1 @@
+"""The page Whole data set: the report of a stored run. It alone imports analyses."""

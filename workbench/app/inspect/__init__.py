@@ -1,0 +1,1 @@
+"""The page Inspect: one user, one or two models."""

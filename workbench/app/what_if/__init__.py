@@ -1,0 +1,1 @@
+"""The page What if: edits of a history and of attention."""
