@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
-from analyses.base import choose, discover
-from analyses.inputs import DEFAULT_DATA, read_inputs
-from analyses.measuring import measured
-from analyses.output import check_writable, write_report
-from analyses.store import ROOT, Store
+from analyses.diagnostic import choose, discover
+from analyses.report.output import check_writable, write_report
+from analyses.running.inputs import DEFAULT_DATA, read_inputs
+from analyses.running.measuring import measured
+from analyses.running.store import ROOT, Store
 from workbench.errors import WorkbenchError, sentence
 
 REPORTS = ROOT / "reports"

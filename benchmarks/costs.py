@@ -6,8 +6,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from analyses.max_attention_removal import Trial, operators
-from analyses.passes import Outcome
+from analyses.diagnostics.max_attention_removal.removal_measures import Trial, operators
+from analyses.running.passes import Outcome
 from benchmarks.timing import medians, seconds
 from models import Batch
 from workbench import (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from analyses.passes import held_out_batches
+from analyses.running.passes import held_out_batches
 from benchmarks.costs import Costs
 from benchmarks.timing import add_threads, positive, prepare, print_table
 from workbench import (

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
-import analyses
 import models
 import workbench
-from analyses.base import discover
+from analyses import diagnostics
+from analyses.diagnostic import discover
 from analyses.run_all import main
 from models import CalibrationConfig, ModelConfig, config
 from workbench import build_model, load_model, save_model
@@ -75,7 +75,7 @@ def test_the_backbone_is_saved_and_loaded_once_it_has_a_name(backbone, monkeypat
 def test_the_diagnostic_is_in_the_report(data, monkeypatch, tmp_path):
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "newest_item.py").write_text(DIAGNOSTIC, encoding="utf-8")
-    monkeypatch.setattr(analyses, "__path__", [*analyses.__path__, str(tmp_path / "more")])
+    monkeypatch.setattr(diagnostics, "__path__", [*diagnostics.__path__, str(tmp_path / "more")])
     lines = [f"{u},{i},{t}" for u in range(data.n_users) for t, i in enumerate(data.history(u))]
     lines.append("short,1,0\nshort,2,1")  # one item of history
     (tmp_path / "small.csv").write_text("\n".join(["user,item,time", *lines]) + "\n")
@@ -88,7 +88,7 @@ def test_the_diagnostic_is_in_the_report(data, monkeypatch, tmp_path):
     try:
         out = main([*given, "--out", str(tmp_path / "report")], cache=tmp_path / "cache")
     finally:
-        sys.modules.pop("analyses.newest_item", None)
+        sys.modules.pop("analyses.diagnostics.newest_item", None)
     frame = pd.read_parquet(out / "raw" / "newest_item.parquet")
     assert frame.groupby("model", observed=True)["user"].nunique().eq(41).all()
     uniform = frame.loc[frame["model"] == "SASRec-uniform", "excess"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from analyses.base import backbone, by_backbone, calibrated_pairs, discover
-from analyses.passes import held_out_batches
+from analyses.diagnostic import backbone, by_backbone, calibrated_pairs, discover
+from analyses.running.passes import held_out_batches
 from tests.workbench.tiny import data_of
 from workbench import build_model
 from workbench.registry import NAMES

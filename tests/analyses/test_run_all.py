@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analyses import inputs
 from analyses.run_all import main
-from analyses.store import ROOT
+from analyses.running import inputs
+from analyses.running.store import ROOT
 from workbench import build_model, load_data, load_model, save_model
 from workbench.errors import WorkbenchError
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analyses.stored import open_run
+from analyses.report.stored import open_run
 from tests.app.shown import sentences
 from workbench.app import words
 from workbench.app.dataset.runs import Runs

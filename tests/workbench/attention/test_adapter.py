@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from analyses.base import discover
+from analyses.diagnostic import discover
 from models import Batch
 from tests.models.variants import batch_of
 from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention

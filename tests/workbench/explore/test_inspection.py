@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from analyses.gradient_agreement import measure_batch
+from analyses.diagnostics.gradient_agreement.agreement_measures import measure_batch
 from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model, evaluate

@@ -7,8 +7,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from analyses.style import PALETTE
-from analyses.summaries import SHUFFLED, UNIFORM, Summary
+from analyses.report.style import PALETTE
+from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 
 GREY = "#8a8f98"
 TITLE_WIDTH = 36  # letters

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from analyses.base import Diagnostic, discover
+from analyses.diagnostic import Diagnostic, discover
+from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.run_all import REPORTS
-from analyses.stored import StoredRun, open_run, runs_in
 from workbench.app import words
 from workbench.app.dataset import starting, whole
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms

@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from analyses.base import Diagnostic
-from analyses.glossary import GLOSSARY
-from analyses.report import slug
-from analyses.stored import StoredRun
-from analyses.summaries import Summary
+from analyses.diagnostic import Diagnostic
+from analyses.report.glossary import GLOSSARY
+from analyses.report.page import slug
+from analyses.report.stored import StoredRun
+from analyses.report.summaries import Summary
 from workbench.app import words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.whole import Found

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from analyses.output import PARTIAL
-from analyses.store import ROOT
+from analyses.report.output import PARTIAL
+from analyses.running.store import ROOT
 from workbench.errors import WorkbenchError
 
 BAR = re.compile(r"(\w+): +\d+%\|[^|]*\| *(\d+)/(\d+)")  # as tqdm writes it

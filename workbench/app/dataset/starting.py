@@ -5,9 +5,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from analyses.base import discover
-from analyses.inputs import shipped as usual
+from analyses.diagnostic import discover
 from analyses.run_all import REPORTS
+from analyses.running.inputs import shipped as usual
 from workbench.app import resources
 from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import told

@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from analyses.base import Diagnostic
-from analyses.report import slug
-from analyses.stored import StoredRun
+from analyses.diagnostic import Diagnostic
+from analyses.report.page import slug
+from analyses.report.stored import StoredRun
 from workbench.app.dataset import whole
 from workbench.app.dataset.figures import csv_button
 from workbench.app.dataset.whole import Found

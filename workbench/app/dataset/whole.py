@@ -6,10 +6,10 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from analyses.base import Diagnostic, discover, roles
-from analyses.output import MANIFEST
-from analyses.stored import StoredRun
-from analyses.summaries import Summary
+from analyses.diagnostic import Diagnostic, discover, roles
+from analyses.report.output import MANIFEST
+from analyses.report.stored import StoredRun
+from analyses.report.summaries import Summary
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.errors import WorkbenchError

@@ -1,0 +1,1 @@
+"""One question per file or folder; each exposes `DIAGNOSTIC`."""

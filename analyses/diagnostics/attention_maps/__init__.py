@@ -1,0 +1,5 @@
+"""Attention heatmaps."""
+
+from analyses.diagnostics.attention_maps.map_measures import DIAGNOSTIC
+
+__all__ = ["DIAGNOSTIC"]

@@ -1,0 +1,221 @@
+"""Attention maps, told: entropy and distance over all users, findings, and exclusions."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analyses.diagnostic import calibrated_pairs, roles
+from analyses.diagnostics.attention_maps import heatmaps
+from analyses.report import style
+from analyses.report.conditions import means_by, paired, table_of
+from analyses.report.drawing import draw_all
+from analyses.report.summaries import UNIFORM, Summary, names, rows
+from analyses.report.wording import change, people, span, verdict
+from workbench.statistics import Interval
+
+DISTANCES = (0, 1, 2, 3, 5, 10, 20)  # lower edges of the bins of the table
+RULE = (
+    "The user was not picked by hand: of all users, the one whose attention agrees {} with the "
+    "saliency of the held-out item in the baseline model (tau-b, mean over layers and heads)."
+)
+NOT_INFLUENCE = "A dark or bright cell is where a weight went, not what caused the recommendation."
+SHOWN = {"highest": "most", "median": "at the median", "lowest": "least"}
+CAPTIONS = {
+    "distance": "Mean weight the prediction row gives to the item so many steps before the last "
+    "(0 = the last item), as a share of what all items get, mean over users and heads, with its "
+    "95 % interval; dashed: what uniform attention would give the same histories. Only users with "
+    "a history that long enter each point. " + NOT_INFLUENCE,
+    "stages of": "The same for every stage of a calibrated model: before and after the "
+    "spatial calibrator, the adversarial mask, the calibrated weights, and what is finally used "
+    "(attention).",
+    "entropy": "How evenly the prediction row spreads its weight: entropy as a share of its upper "
+    "bound log n (100 % = uniform), mean over users and heads with its 95 % interval. The pale bar "
+    "is the attainable range. Where a softmax runs over numbers between 0 and 1, no weight can "
+    "exceed another e times over, so the range is narrow and flat maps are forced, not learned.",
+    **{
+        f"{kind} {choice}": f"{text} {RULE.format(how)} {NOT_INFLUENCE}"
+        for kind, text in heatmaps.KINDS.items()
+        for choice, how in SHOWN.items()
+    },
+    "weight by distance": "Mean weight by distance from the last item, stage 'attention'.",
+    "entropy by layer": "Mean entropy of the prediction row as a share of log n, in percent.",
+    "users shown": "Whom the heatmaps show, and by which agreement they were chosen.",
+}
+
+
+def _models(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["model"]))
+
+
+def _entropy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Entropy and the least possible as percent of log n, for histories of two items or more."""
+    own = frame[(frame["kind"] == "entropy") & (frame["length"] > 1)]
+    bound = np.log(own["length"])
+    return own.assign(value=100 * own["value"] / bound, least=100 * own["least"] / bound)
+
+
+def _distance(frame: pd.DataFrame, stage: str = "attention") -> pd.DataFrame:
+    return frame[(frame["kind"] == "distance") & (frame["stage"] == stage)]
+
+
+def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Weight by distance, entropy by stage and layer, and the users shown."""
+    distance = _distance(frame).sort_values(["model", "layer", "key"])
+    bins = pd.cut(distance["key"], [*DISTANCES, np.inf], right=False, labels=_labels())
+    by = ["model", "layer", "distance"]
+    binned = distance.assign(distance=bins.astype(str), uniform=1 / distance["length"])
+    binned = binned.groupby([*by, "user"], observed=True, sort=False)[["value", "uniform"]].mean()
+    shown = frame[frame["kind"] == "weight"][["choice", "user id", "length", "tau"]]
+    return {
+        "weight by distance": table_of(
+            binned.reset_index(), by, {"value": "mean weight", "uniform": "if uniform"}
+        ),
+        "entropy by layer": table_of(
+            _entropy(frame),
+            ["model", "stage", "layer"],
+            {"value": "% of log n", "least": "least possible %"},
+            digits=2,
+        ),
+        "users shown": shown.drop_duplicates().rename(columns={"tau": "tau-b"}).round(3),
+    }
+
+
+def _labels() -> list[str]:
+    """Names of the bins of distance."""
+    spans = [str(a) if b - a == 1 else f"{a}-{b - 1}" for a, b in pairwise(DISTANCES)]
+    return [*spans, f"{DISTANCES[-1]} and more"]
+
+
+def conclude(frame: pd.DataFrame) -> list[str]:
+    """How evenly each model attends, against its bound; whether AC is sharper; the last item."""
+    spread = _per_user(_entropy(frame[frame["stage"] == "attention"]), ["value", "least", "kept"])
+    last = _distance(frame[frame["length"] > 1])
+    last = last[last["key"] == 0].assign(excess=lambda f: f["value"] - 1 / f["length"])
+    last = _per_user(last, ["value", "excess"])
+    means, least = (means_by(spread, ["model"], c) for c in ("value", "least"))
+    weights, excess = (means_by(last, ["model"], c) for c in ("value", "excess"))
+    sentences = [
+        _spread(str(key[0]), means[key], least[key].estimate, weights[key], excess[key])
+        + _kept(spread[spread["model"] == key[0]])
+        for key in means
+        if "-uniform" not in str(key[0])
+    ]
+    return sentences + [
+        _sharper(ac, plain, paired(spread, "value", ac, plain))
+        for ac, plain in calibrated_pairs(_models(frame))
+    ]
+
+
+def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Mean over layers, a row per model and user."""
+    by = frame.groupby(["model", "user"], sort=False, observed=True)
+    return by[columns].mean().reset_index()
+
+
+def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: Interval) -> str:
+    bound = f" (it cannot fall below {least:.1f} %)" if least > 0 else ""
+    told = {
+        "higher": "more than uniform attention would give it",
+        "lower": "less than uniform attention would give it",
+        "undetected": "not detectably different from what uniform attention would give it",
+    }[verdict(excess)]
+    return (
+        f"{model} spreads its attention at {span(mean, 1)} % of the highest possible entropy"
+        f"{bound}; the last item gets a weight of {span(weight)}, {told} (difference "
+        f"{change(excess)}; {people(mean.n)})."
+    )
+
+
+def _kept(spread: pd.DataFrame) -> str:
+    """A sentence on the weight that goes to no item, where there is any."""
+    share = 100 * spread["kept"].mean()
+    return f" A further {share:.1f} % of the row's weight stays on its mask token." if share else ""
+
+
+def _sharper(model: str, baseline: str, difference: Interval) -> str:
+    told = {
+        "lower": f"{model} attends more sharply than {baseline}",
+        "higher": f"{model} attends more evenly than {baseline}",
+        "undetected": f"No difference in sharpness was detected between {model} and {baseline}",
+    }[verdict(difference)]
+    return (
+        f"{told} (paired difference of entropy {change(difference, 1)} percentage points; "
+        f"{people(difference.n)})."
+    )
+
+
+def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
+    """What holds over all users: weight by distance, entropy, and every stage of AC."""
+    found = {
+        "distance": _by_distance(_distance(frame), "model", "attention"),
+        "entropy": _entropies(_entropy(frame)),
+    }
+    for model in roles(_models(frame)).calibrated:
+        own = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
+        found[f"stages of {model}"] = _by_distance(own, "stage", model)
+    return found
+
+
+def plot(frame: pd.DataFrame) -> dict[str, Figure]:
+    """Whole-data figures first, then the users shown."""
+    with style.context():
+        users = heatmaps.draw(frame[frame["kind"] == "weight"])
+    return draw_all(summaries(frame)) | users
+
+
+def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+    """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
+    by = ["model", "user", "length", "stage", "layer"]
+    last = frame[(frame["kind"] == "distance") & (frame["key"] == 0)]
+    table = _entropy(frame)[[*by, "value"]].rename(columns={"value": "entropy, % of log n"})
+    last = last[[*by, "value"]].rename(columns={"value": "weight of the last item"})
+    table = table.merge(last, on=by)
+    return table.sort_values("stage", key=lambda stage: stage != "attention", kind="stable")
+
+
+def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
+    """Mean weight by distance, a panel per layer, a line per value of the column `lines`."""
+    found = means_by(distance, ["layer", lines, "key"], "value")
+    series = names(distance[lines])
+    first = distance[distance[lines] == series[0]].assign(value=lambda f: 1 / f["length"])
+    even = means_by(first.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
+    table = pd.DataFrame(rows(found | even, ["layer", "series", "at"]))
+    table = table.assign(panel="layer " + table["layer"].astype(str))
+    n = distance["user"].nunique()
+    return Summary(
+        "lines",
+        f"Where the prediction row's weight goes: {title}, {people(n)}",
+        "mean weight",
+        (*series, UNIFORM),
+        table.sort_values(["panel", "at"], kind="stable", ignore_index=True),
+        at="items before the last",
+    )
+
+
+def _entropies(spread: pd.DataFrame) -> Summary:
+    """Entropy by model, stage and layer over the range it can take."""
+    by = ["model", "stage", "layer"]
+    found, least = (means_by(spread, by, c) for c in ("value", "least"))
+    table = pd.DataFrame(rows(found, by, panel="", series="entropy", most=100.0))
+    table["least"] = [interval.estimate for interval in least.values()]
+    stage = table["stage"].astype(str).str.replace("_", " ")
+    table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
+    return Summary(
+        "dots",
+        f"How evenly attention is spread, {people(spread['user'].nunique())}",
+        "entropy in percent of log n, and the range it can take",
+        ("entropy",),
+        table,
+    )
+
+
+def exclusions(frame: pd.DataFrame) -> list[str]:
+    """Histories of one item have no entropy to speak of; short ones are not drawn."""
+    users = frame[frame["kind"] == "entropy"].drop_duplicates("user")
+    lone = int((users["length"] == 1).sum())
+    return [
+        f"Attention heatmaps: of {people(len(users))}, {lone:,} had a single item and no entropy; "
+        "the users shown are chosen among those with at least 5 items."
+    ]

@@ -1,0 +1,222 @@
+"""Gradient agreement, told: mean, median, interval, share significant, against a shuffled null."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from analyses.diagnostic import calibrated_pairs
+from analyses.report.conditions import paired, table_of, with_intervals
+from analyses.report.wording import change, listing, people, span, verdict
+from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
+
+TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: every model has one
+PRODUCT = "input_x_gradient"
+LEVEL = 0.05
+LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
+CAUTION = (
+    "Agreement is agreement, not faithfulness: gradients are another view of the model, not its "
+    "truth, and two explanations may agree and both mislead (Neely et al. 2021, arXiv 2105.03287)."
+)
+CAPTIONS = {
+    "distribution": "Kendall's tau-b per user between attention (mean over layers and heads, "
+    "prediction row) and gradient importance of the same items; 1 = the same order, 0 = unrelated, "
+    "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
+    "middle half of the users, whiskers 5 to 95 %, the dot is the mean. With attention detached an "
+    "item's gradient is scaled by its own weights, so some agreement of saliency is by "
+    "construction; integrated gradients have no part in that. A model without value has a gradient "
+    "that vanishes, or constant attention. " + CAUTION,
+    "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) "
+    "and by head, saliency for the held-out item. " + CAUTION,
+    "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short "
+    "histories have few pairs to order, so their taus scatter more. " + CAUTION,
+    "by method and target": "Mean over layers and heads. Significant: p below 0.05 for that user, "
+    "of which 5 % are expected by chance. Input x gradient and saliency with attention detached "
+    "from the graph, integrated gradients on the full graph and for a random part of the users. "
+    "The convergence delta is what integrated gradients leave unexplained of the score. A model "
+    "that normalises bare item embeddings has input x gradient 0 at every item, since their length "
+    "does not reach the scores, and integrated gradients with it: such users are without tau. "
+    + CAUTION,
+    "by layer and head": "The same by layer and head ('mean': over all of them). " + CAUTION,
+    "by history length": "The same by history length. " + CAUTION,
+    "calibrated against baseline": "Paired difference of tau-b per user, for users with a tau in "
+    "both models. " + CAUTION,
+}
+
+
+def _models(frame: pd.DataFrame) -> list[str]:
+    return list(dict.fromkeys(frame["model"]))
+
+
+def mean_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the mean over layers and heads."""
+    return frame[(frame["layer"] == "mean") & (frame["head"] == "mean")]
+
+
+def headline_rows(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
+    """Rows of the target and the method that findings rest on."""
+    return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
+
+
+def length_bins(lengths: pd.Series) -> pd.Series:
+    """The bin of each history length."""
+    edges = [*LENGTHS, np.inf]
+    labels = [f"{a}-{b - 1}" for a, b in pairwise(LENGTHS)]
+    return pd.cut(lengths, edges, right=False, labels=[*labels, f"{LENGTHS[-1]} and more"])
+
+
+def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Mean, median, shuffled null and share significant of tau for each condition."""
+    labels = {"tau": "mean tau", "null_tau": "shuffled tau", "significant": "share significant"}
+    significant = (frame["p_value"] < LEVEL).where(frame["p_value"].notna()).astype(float)
+    frame = frame.assign(significant=significant)
+    table = table_of(frame, by, labels, digits=3)
+    groups = frame.groupby(by, observed=True, sort=False)
+    medians = [bootstrap_median(group["tau"].to_numpy()) for _, group in groups]
+    rest = groups.agg(
+        **{
+            "without tau": ("tau", lambda v: int(v.isna().sum())),
+            "median |delta|": ("delta", lambda v: round(float(v.abs().median()), 4)),
+        }
+    )
+    rest = with_intervals(rest.reset_index(), {"median tau": medians}, digits=3)
+    return table.merge(rest.dropna(axis="columns", how="all"), on=by)
+
+
+def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """By method and target, by layer and head, by history length, and AC against its baseline."""
+    headline, whole = headline_rows(frame), mean_rows(frame)
+    binned = mean_rows(headline).assign(history=lambda f: length_bins(f["length"]).astype(str))
+    binned = binned[binned["length"] >= LENGTHS[0]]
+    result = {
+        "by method and target": _table(whole, ["model", "method", "target"]),
+        "by layer and head": _table(headline, ["model", "layer", "head"]),
+        "by history length": _table(binned, ["model", "history"]),
+    }
+    pairs = [
+        {"model": ac, "compared with": plain, "target": target, "method": method}
+        for ac, plain in calibrated_pairs(_models(frame))
+        for target, method in whole[["target", "method"]].drop_duplicates().to_numpy()
+    ]
+    if pairs:
+        found = [
+            _difference(frame, p["model"], p["compared with"], p["method"], p["target"])
+            for p in pairs
+        ]
+        table = pd.DataFrame(pairs).assign(**{"n users": [interval.n for interval in found]})
+        result["calibrated against baseline"] = with_intervals(
+            table, {"difference of tau": found}, digits=3
+        )
+    return result
+
+
+def _difference(
+    frame: pd.DataFrame, model: str, other: str, method: str, target: str = TARGET
+) -> Interval:
+    whole = mean_rows(frame)
+    return paired(
+        whole[(whole["target"] == target) & (whole["method"] == method)], "tau", model, other
+    )
+
+
+def conclude(frame: pd.DataFrame) -> list[str]:
+    """How far attention and gradients agree in each model, and whether AC agrees more.
+
+    By saliency, and by input x gradient where a model has any.
+    """
+    names = _models(frame)
+    claims, agreements = [], []
+    for method in (METHOD, PRODUCT):
+        whole = mean_rows(headline_rows(frame, method))
+        if whole.empty:
+            continue
+        stated = [n for n in names if method == METHOD or _has_tau(whole, n)]
+        agreements += [_agreement(name, method, whole[whole["model"] == name]) for name in stated]
+        claims += [
+            _claim(ac, plain, method, _difference(frame, ac, plain, method))
+            for ac, plain in calibrated_pairs(names)
+            if _has_tau(whole, ac) and _has_tau(whole, plain)
+        ]
+    return [*claims, *agreements, *_vanishing(frame), CAUTION]
+
+
+def _has_tau(whole: pd.DataFrame, model: str) -> bool:
+    return bool(whole.loc[whole["model"] == model, "tau"].notna().any())
+
+
+def _vanishing(frame: pd.DataFrame) -> list[str]:
+    """Of which models input x gradient is nothing, though saliency is something."""
+    by_product, by_norm = (mean_rows(headline_rows(frame, method)) for method in (PRODUCT, METHOD))
+    names = [
+        name
+        for name in _models(by_product)
+        if _has_tau(by_norm, name) and not _has_tau(by_product, name)
+    ]
+    if not names:
+        return []
+    return [
+        f"Input x gradient says nothing of {listing(names)}: it is 0 at every item, because the "
+        "first thing done to an item embedding is to normalise it, without a position embedding "
+        "added, so that its length does not reach the scores."
+    ]
+
+
+def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
+    tau, null = own["tau"].dropna(), own["null_tau"].dropna()
+    if tau.empty:
+        return (
+            f"In {model} attention is constant within every history, so it orders no items and "
+            f"has no rank correlation with their gradients ({people(len(own))})."
+        )
+    mean, chance = bootstrap_mean(tau.to_numpy()), bootstrap_mean(null.to_numpy())
+    difference = paired_bootstrap((own["tau"] - own["null_tau"]).dropna().to_numpy())
+    told = {
+        "higher": "more than shuffled attention does",
+        "lower": "less than shuffled attention does",
+        "undetected": "no more than shuffled attention does",
+    }[verdict(difference)]
+    share = 100 * float((own["p_value"].dropna() < LEVEL).mean())
+    return (
+        f"In {model} attention agrees with the {called(method)} of the held-out item {told}: mean "
+        f"tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
+        f"significant for {share:.1f} % of users ({people(mean.n)})."
+    )
+
+
+def called(method: str) -> str:
+    """A method in words."""
+    return method.replace("_", " ")
+
+
+def _claim(model: str, baseline: str, method: str, difference: Interval) -> str:
+    told = {
+        "higher": f"As the paper reports, attention agrees with gradients more in {model} than in "
+        f"{baseline}",
+        "lower": f"Against the paper, attention agrees with gradients less in {model} than in "
+        f"{baseline}",
+        "undetected": "The paper's claim is not seen on these data: no difference in agreement "
+        f"with gradients was detected between {model} and {baseline}",
+    }[verdict(difference)]
+    return (
+        f"{told} ({called(method)}, paired difference of tau {change(difference, 3)}; "
+        f"{people(difference.n)})."
+    )
+
+
+def exclusions(frame: pd.DataFrame) -> list[str]:
+    """Histories too short, and constant vectors; models that agree share a sentence."""
+    told: dict[str, list[str]] = {}
+    whole = mean_rows(headline_rows(frame))
+    for model, own in whole.groupby("model", sort=False, observed=True):
+        counts = own["status"].value_counts()
+        text = (
+            f"of {people(len(own))}, {counts.get('short', 0):,} had fewer than {LENGTHS[0]} items "
+            f"and {counts.get('constant', 0):,} a constant attention or importance, and so no tau"
+        )
+        told.setdefault(text, []).append(str(model))
+    paths = frame.loc[frame["method"] == "integrated_gradients", "user"].nunique()
+    return [
+        *(f"Gradient agreement, {listing(names)}: {text}." for text, names in told.items()),
+        f"Integrated gradients were computed for {people(paths)}, drawn at random, because each "
+        "takes many passes.",
+    ]

@@ -1,0 +1,187 @@
+"""Max-attention removal (figure 1a of the AC-TSR paper), with controls.
+
+Weight level: in the rows edited, one weight is set to zero and the rest renormalised (or the row
+is made uniform, or permuted), in one layer or in all, and the whole model runs again. Item level:
+an item is deleted from the history, a second and different operator.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analyses.diagnostic import Diagnostic
+from analyses.diagnostics.max_attention_removal import removal_findings as view
+from analyses.running.passes import Outcome, compact, held_out_batches, hit, ndcg
+from models import Batch
+from workbench import edit_attention, record_attention
+from workbench.attention.edits import (
+    Edit,
+    permute,
+    remove_largest,
+    remove_random,
+    remove_second_largest,
+    remove_smallest,
+    uniform,
+)
+from workbench.attention.recording import Rows
+from workbench.data.sequences import SequenceData
+from workbench.statistics import jensen_shannon
+
+DRAWS = 3  # random removals, whose effects are averaged per user
+
+
+def operators(seeds: list[int]) -> dict[str, list[Edit]]:
+    """The edits each weight-level operator consists of: one, or a draw for each seed."""
+    return {
+        "largest": [remove_largest],
+        "second largest": [remove_second_largest],
+        "smallest": [remove_smallest],
+        "random": [remove_random(seed) for seed in seeds],
+        "uniform": [uniform],
+        "permuted": [permute(seeds[0])],
+    }
+
+
+@torch.no_grad()
+def measure(
+    models: Mapping[str, Any],
+    data: SequenceData,
+    *,
+    users: np.ndarray,
+    seed: int,
+    progress: Callable[[int], object],
+) -> pd.DataFrame:
+    """A row per model, user and condition (operator, layer, rows edited)."""
+    frames = []
+    for name, model in models.items():
+        for who, batch, targets in held_out_batches(model, data, users):
+            seeds = np.random.default_rng([seed, *who[:1]]).integers(2**31, size=DRAWS).tolist()
+            trial = Trial.start(model, batch, targets)
+            parts = [*trial.weights(seeds), *trial.items(seeds)]
+            frames += [part.assign(model=name, user=who) for part in parts]
+            progress(len(who))
+    return compact(frames)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One model on one batch: the unedited pass, run once, and what edits change about it."""
+
+    model: Any
+    batch: Batch
+    targets: Tensor
+    before: Outcome
+    lone: Tensor  # [B, T] rows that may attend to a single item, which keep it
+
+    @classmethod
+    def start(cls, model: Any, batch: Batch, targets: Tensor) -> "Trial":
+        items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
+        real = items.clone()
+        real[at, model.rows(batch)] = True  # rows of padding are none
+        seen = (model.allowed(batch)[:, 0] & items[:, None]).sum(-1)  # [B, T]
+        lone = (seen == 1) & real
+        return cls(model, batch, targets, Outcome.of(model, batch, targets), lone)
+
+    def weights(self, seeds: list[int]) -> list[pd.DataFrame]:
+        """Every weight-level condition: operators x (each layer, all) x (prediction row, all)."""
+        n_layers = self.model.config.n_layers
+        choices = {str(n + 1): [n] for n in range(n_layers)}
+        if n_layers > 1:
+            choices["all"] = list(range(n_layers))
+        parts = []
+        for operator, edits in operators(seeds).items():
+            for layer, layers in choices.items():
+                for rows in get_args(Rows):
+                    # of the last layer only the prediction row reaches the scores
+                    if rows == "prediction" or layers != [n_layers - 1]:
+                        draws = [self._edited(edit, layers, rows) for edit in edits]
+                    parts.append(self._row(operator, layer, rows, draws))
+        return parts
+
+    def items(self, seeds: list[int]) -> list[pd.DataFrame]:
+        """Every item-level condition; the attention meant is the mean over layers and heads."""
+        attention = record_attention(self.model, self.batch)["attention"].mean((1, 2))  # [B, L]
+        valid = self.batch.valid
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        keys = {
+            "delete most attended item": [attention.masked_fill(~valid, -1)],
+            "delete least attended item": [-attention.masked_fill(~valid, 2)],
+            "delete random item": [
+                torch.rand(valid.shape, generator=g).to(valid.device).masked_fill(~valid, -1)
+                for g in generators
+            ],
+        }
+        parts = []
+        for operator, scores in keys.items():
+            draws = [self._effect(without(self.batch, key.argmax(-1))) for key in scores]
+            parts.append(self._row(operator, "history", "history", draws))
+        return parts
+
+    def _edited(self, edit: Edit, layers: list[int], rows: Rows) -> pd.DataFrame:
+        with edit_attention(self.model, edit, layers=layers, rows=rows):
+            return self._effect(self.batch)
+
+    def _effect(self, batch: Batch) -> pd.DataFrame:
+        """What the scores of `batch` differ in from the unedited ones, a row per case."""
+        after = Outcome.of(self.model, batch, self.targets)
+        old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
+        return pd.DataFrame(
+            {
+                "rank_after": new.astype(np.float64),
+                "d_hit": hit(new) - hit(old),
+                "d_ndcg": ndcg(new) - ndcg(old),
+                "top1_changed": (after.top != self.before.top).double().cpu().numpy(),
+                "jsd": jensen_shannon(self.before.scores, after.scores).double().cpu().numpy(),
+            }
+        )
+
+    def _row(self, operator: str, layer: str, rows: str, draws: list[pd.DataFrame]) -> pd.DataFrame:
+        alone = self.lone[torch.arange(len(self.lone)), self.model.rows(self.batch)]  # [B]
+        edited = self.lone.sum(-1) if rows == "all" else alone.long()
+        return pd.DataFrame(
+            {
+                "operator": operator,
+                "layer": layer,
+                "rows": rows,
+                "length": self.batch.lengths.cpu().numpy(),
+                "one_key": alone.cpu().numpy(),
+                "one_key_rows": edited.cpu().numpy(),
+                "rank_before": self.before.rank.cpu().numpy(),
+                **{c: np.mean([d[c] for d in draws], axis=0) for c in draws[0]},
+            }
+        )
+
+
+def without(batch: Batch, positions: Tensor) -> Batch:
+    """The batch with the item at `positions` [B] deleted; a history of one item keeps it."""
+    n_rows, width = batch.items.shape
+    keep_all = batch.lengths == 1  # [B]
+    steps = torch.arange(width, device=batch.items.device).expand(n_rows, width)
+    gone = (steps >= positions[:, None]) & ~keep_all[:, None]  # [B, L] filled from the right
+    source = (steps + gone.long()).clamp(max=width - 1)  # [B, L]
+    lengths = batch.lengths - (~keep_all).long()
+    items = batch.items.gather(1, source) * (steps < lengths[:, None])
+    times = None if batch.times is None else batch.times.gather(1, source)
+    return Batch(items, lengths, times, batch.users)
+
+
+DIAGNOSTIC = Diagnostic(
+    name="max_attention_removal",
+    title="Max-attention removal",
+    question="Does the prediction depend on the largest attention weight, more than on others?",
+    measure=measure,
+    plot=view.plot,
+    tables=view.tables,
+    conclude=view.conclude,
+    exclusions=view.exclusions,
+    summaries=view.summaries,
+    by_user=view.by_user,
+    captions=view.CAPTIONS,
+    order=10,
+    options={"draws": DRAWS},
+)

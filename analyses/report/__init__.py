@@ -1,0 +1,1 @@
+"""From measurements to figures, sentences and one page."""

@@ -1,0 +1,130 @@
+"""Summaries as matplotlib figures: points, lines and boxes over users, with their intervals."""
+
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analyses.report import style
+from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from workbench.statistics import Interval
+
+
+def draw(summary: Summary) -> Figure:
+    """The figure of a summary, a panel for each of its panels."""
+    with style.context():
+        return {"dots": _dots, "lines": _lines, "boxes": _boxes}[summary.kind](summary)
+
+
+def draw_all(summaries: dict[str, Summary]) -> dict[str, Figure]:
+    """`draw` by name."""
+    return {name: draw(summary) for name, summary in summaries.items()}
+
+
+def _dots(summary: Summary) -> Figure:
+    """Rows from the top, series side by side in each; a pale bar is the attainable range."""
+    table = summary.table
+    labels = [str(row) for row in dict.fromkeys(table["row"])]
+    shown = table["series"].nunique()
+    height = 1.9 + len(labels) * max(0.26, 0.17 * shown)
+    width = max(8.0, 1.6 + 3.8 * len(summary.panels))
+    figure = Figure(figsize=(width, height), layout="constrained")
+    panels = figure.subplots(1, len(summary.panels), sharex=True, sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, summary.panels, strict=True):
+        own = table[table["panel"] == name]
+        if "least" in own:
+            span = own["most"] - own["least"]
+            panel.barh(range(len(own)), span, left=own["least"], height=0.8, color="0.9")
+        estimates = {series: _aligned(own, series, labels) for series in summary.series}
+        style.dots(panel, labels, estimates)
+        if "least" in own:
+            panel.set_xlim(0, 1.02 * own["most"].max())
+        panel.set_title(name)
+        panel.set_xlabel(summary.measure)
+    style.legend_below(figure, panels[0])
+    figure.suptitle(summary.title)
+    return figure
+
+
+def _aligned(own: pd.DataFrame, series: str, labels: list[str]) -> list[Interval | None]:
+    """The intervals of a series, one for each label or None."""
+    mine = own[own["series"] == series]
+    columns = (mine[name] for name in ("row", "estimate", "low", "high", "n"))
+    found = {row: Interval(*numbers) for row, *numbers in zip(*columns, strict=True)}
+    return [found.get(label) for label in labels]
+
+
+def _lines(summary: Summary) -> Figure:
+    figure = Figure(figsize=(1 + 4 * len(summary.panels), 4), layout="constrained")
+    panels = figure.subplots(1, len(summary.panels), sharey=True, squeeze=False)[0]
+    for panel, name in zip(panels, summary.panels, strict=True):
+        own = summary.table[summary.table["panel"] == name]
+        for k, series in enumerate(summary.series):
+            _line(panel, own[own["series"] == series], series, k)
+        panel.set_title(name)
+        panel.set_xlabel(summary.at)
+        panel.set_ylim(bottom=0)
+    panels[0].set_ylabel(summary.measure)
+    style.legend_below(figure, panels[0])
+    figure.suptitle(summary.title)
+    return figure
+
+
+def _line(panel: Axes, own: pd.DataFrame, series: str, k: int) -> None:
+    if series == UNIFORM:
+        look: dict[str, Any] = {"color": "0.4", "linestyle": "--"}
+    else:
+        color, marker = style.look(k)
+        look = {"color": color, "marker": marker}
+        panel.fill_between(own["at"], own["low"], own["high"], color=color, alpha=0.25, linewidth=0)
+    panel.plot(own["at"], own["estimate"], label=series, markersize=3, linewidth=1, **look)
+
+
+def _boxes(summary: Summary) -> Figure:
+    """Boxes hold the middle half, whiskers 5 to 95 %; panels named `a / b` make a grid."""
+    table = summary.table
+    labels = [str(row) for row in dict.fromkeys(table["row"])]
+    places = [tuple(name.split(" / ")) for name in summary.panels]
+    lines, columns = (list(dict.fromkeys(part)) for part in zip(*places, strict=True))
+    figure = Figure(figsize=(9, 1.2 + len(lines) * (0.8 + 0.5 * len(labels))), layout="constrained")
+    grid = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
+    for name, (line, column) in zip(summary.panels, places, strict=True):
+        own = table[table["panel"] == name]
+        panel = grid[lines.index(line)][columns.index(column)]
+        for box in own.itertuples():
+            _box(panel, box, labels.index(str(box.row)), summary)
+        for row in set(labels) - set(own["row"].astype(str)):
+            panel.text(0.05, labels.index(row), "no value", va="center", color="0.4", fontsize=8)
+        panel.set_title(f"{column}\n{line}, n = {own['n'].max():,} users", fontsize=9)
+        panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
+        panel.set_yticks(range(len(labels)), labels)
+        panel.set_ylim(len(labels) - 0.5, -0.5)
+        panel.set_xlim(-1, 1)
+    figure.supxlabel(summary.measure, fontsize=10)
+    return figure
+
+
+def _box(panel: Axes, box: Any, row: int, summary: Summary) -> None:
+    """One box; that of shuffled attention is grey and below."""
+    null = box.series == SHUFFLED
+    color = "0.6" if null else style.look(summary.series.index(box.series))[0]
+    panel.bxp(
+        [
+            {"whislo": box.p5, "q1": box.p25, "med": box.p50, "q3": box.p75, "whishi": box.p95}
+            | {"mean": box.estimate}
+        ],
+        positions=[row + (0.17 if null else -0.17)],
+        widths=0.28,
+        orientation="horizontal",
+        showfliers=False,
+        showmeans=True,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": color, "alpha": 0.35, "edgecolor": color},
+        medianprops={"color": color, "linewidth": 2},
+        whiskerprops={"color": color},
+        capprops={"color": color},
+        meanprops={"marker": "o", "markerfacecolor": color, "markeredgecolor": color}
+        | {"markersize": 4},
+    )

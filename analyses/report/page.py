@@ -1,0 +1,119 @@
+"""One self-contained page from what was measured: findings, pictures, tables, terms."""
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from analyses.diagnostic import Diagnostic
+from analyses.report import style
+from analyses.report.glossary import GLOSSARY
+from analyses.report.wording import number
+
+TEMPLATES = Path(__file__).parent / "templates"
+LONG_TABLE = 16  # rows; longer ones are folded
+UNDEFINED = "\N{EM DASH}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one diagnostic contributes to the page."""
+
+    diagnostic: Diagnostic
+    findings: list[str]
+    figures: dict[str, Figure]
+    tables: dict[str, pd.DataFrame]
+    exclusions: list[str]
+
+    @classmethod
+    def of(cls, diagnostic: Diagnostic, frame: pd.DataFrame) -> "Section":
+        return cls(
+            diagnostic,
+            diagnostic.conclude(frame),
+            diagnostic.plot(frame),
+            diagnostic.tables(frame),
+            diagnostic.exclusions(frame),
+        )
+
+
+def slug(*parts: str) -> str:
+    """A file name or anchor of these words."""
+    return "-".join(parts).lower().replace(" ", "-").replace("_", "-").replace("@", "-at-")
+
+
+def images(figure: Figure) -> tuple[bytes, bytes]:
+    """A figure as PNG and as SVG, the same bytes every time."""
+    FigureCanvasAgg(figure)
+    made = []
+    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+        buffer = BytesIO()
+        with style.context():
+            figure.savefig(buffer, format=kind, metadata=metadata)
+        made.append(buffer.getvalue())
+        figure.set_layout_engine("none")  # laid out once; again would take as long and move nothing
+    return made[0], made[1]
+
+
+def readable_width(png: bytes) -> int:
+    """The width in pixels below which a picture's smallest type cannot be read."""
+    return int.from_bytes(png[16:20]) * 4 // 5  # the header of a PNG holds its width there
+
+
+def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of text; an estimate and its ends become one cell."""
+    ends = {f"{c} {end}" for c in table.columns for end in ("low", "high")}
+    columns = [str(c) for c in table.columns if c not in ends]
+    rows = []
+    for row in table.to_dict("records"):
+        cells = []
+        for column in columns:
+            cell = _cell(row[column])
+            if f"{column} low" in table.columns and cell != UNDEFINED:
+                cell += f" [{_cell(row[f'{column} low'])}, {_cell(row[f'{column} high'])}]"
+            cells.append(cell)
+        rows.append(cells)
+    return columns, rows
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return UNDEFINED
+    if isinstance(value, float):
+        digits = 0 if value == round(value) and abs(value) >= 1 else 4 if abs(value) < 1 else 2
+        return number(float(value), digits)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def render(sections: list[Section], pictures: dict[str, bytes], **facts: Any) -> str:
+    """The page. `pictures` are PNGs by `slug(diagnostic, figure)`; `facts` as the template asks.
+
+    Every image is inline and nothing is requested from anywhere.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inline"] = lambda png: base64.b64encode(png).decode()
+    environment.filters["thousands"] = lambda n: f"{n:,}"
+    return environment.get_template("report.html").render(
+        sections=sections,
+        pictures=pictures,
+        slug=slug,
+        readable=readable,
+        readable_width=readable_width,
+        long_table=LONG_TABLE,
+        glossary=GLOSSARY,
+        **facts,
+    )

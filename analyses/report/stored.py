@@ -1,0 +1,105 @@
+"""A report folder read back: its manifest, its tidy tables and its pictures, each checked."""
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from analyses.report.output import MANIFEST
+from analyses.report.page import slug
+from workbench.errors import WorkbenchError
+
+# what a manifest must hold to be shown: key -> kind
+NEEDED: dict[str, type] = {
+    **{"created": str, "command": str, "users": dict, "data": dict, "models": dict},
+    **{"diagnostics": dict, "notices": list, "exclusions": list, "files": dict},
+}
+LARGEST_MANIFEST = 20_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """The folder of a report and what its manifest says."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    def findings(self, diagnostic: str) -> list[str]:
+        """The sentences of a diagnostic."""
+        return [str(text) for text in self.manifest["diagnostics"][diagnostic]["findings"]]
+
+    def frame(self, diagnostic: str) -> pd.DataFrame:
+        """The tidy table of a diagnostic. Raises WorkbenchError where it is not as written."""
+        path = f"raw/{diagnostic}.parquet"
+        content = self.file(path)
+        try:
+            return pq.read_table(io.BytesIO(content)).to_pandas()
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise WorkbenchError(
+                f"{self.folder / path} is no readable table; run the report again."
+            ) from error
+
+    def figures(self, diagnostic: str) -> list[str]:
+        """Names of the figures of a diagnostic, in order."""
+        return [str(name) for name in self.manifest["diagnostics"][diagnostic].get("figures", [])]
+
+    def picture(self, diagnostic: str, figure: str, kind: str) -> bytes:
+        """A figure as it was drawn, kind "png" or "svg". Raises WorkbenchError as `frame` does."""
+        return self.file(f"figures/{slug(diagnostic, figure)}.{kind}")
+
+    def file(self, path: str) -> bytes:
+        """A file of the report. Raises WorkbenchError where it is gone or was changed."""
+        expected = self.manifest["files"].get(path)
+        try:
+            content = (self.folder / path).read_bytes()
+        except OSError as error:
+            raise WorkbenchError(
+                f"{self.folder / path} cannot be read ({error.strerror}); run the report again."
+            ) from error
+        if hashlib.sha256(content).hexdigest() != expected:
+            raise WorkbenchError(
+                f"{self.folder / path} is not what {MANIFEST} says (another checksum); run the "
+                "report again."
+            )
+        return content
+
+
+def open_run(folder: str | Path) -> StoredRun:
+    """Read a report's manifest. Raises WorkbenchError for a folder with none, or a damaged one."""
+    folder = Path(folder).expanduser()
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise WorkbenchError(
+            f"{folder}: no report here (no {MANIFEST}); give a folder that "
+            "`python -m analyses.run_all` wrote."
+        )
+    if path.stat().st_size > LARGEST_MANIFEST:
+        raise WorkbenchError(f"{path} is too large to be a manifest; run the report again.")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WorkbenchError(f"{path} cannot be read; run the report again.") from error
+    found = manifest if isinstance(manifest, dict) else {}
+    lacking = [key for key, kind in NEEDED.items() if not isinstance(found.get(key), kind)]
+    if not lacking:
+        told = found["diagnostics"].values()
+        sound = all(isinstance(d, dict) and isinstance(d.get("findings"), list) for d in told)
+        lacking = [] if sound else ["diagnostics"]
+    if lacking:
+        raise WorkbenchError(
+            f"{path} is no manifest of a report ({lacking[0]!r} is missing or malformed); give "
+            "another folder or run the report again."
+        )
+    return StoredRun(folder, found)
+
+
+def runs_in(folder: Path) -> list[Path]:
+    """Folders of reports in a folder, the latest first."""
+    found = [path for path in folder.glob("[!.]*") if (path / MANIFEST).is_file()]
+    return sorted(found, key=lambda path: (path / MANIFEST).stat().st_mtime, reverse=True)

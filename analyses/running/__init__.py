@@ -1,0 +1,1 @@
+"""From models and data to stored measurements."""

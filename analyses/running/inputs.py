@@ -1,0 +1,148 @@
+"""The data, the models and the users of a run: shipped, named, or trained on the spot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from analyses.report.wording import listing
+from analyses.running.store import ROOT, code_hash, digest
+from workbench import build_model, load_data, load_model, train
+from workbench.checkpoint import CARD, PRETRAINED
+from workbench.data.sequences import SequenceData
+from workbench.data.splits import cases
+from workbench.errors import WorkbenchError
+from workbench.evaluation import check_times
+from workbench.registry import NAMES
+
+DEFAULT_DATA = "ml-100k"
+SASREC = NAMES[:4]  # what a report is about unless told: one backbone, within two minutes
+SMALL: dict[str, Any] = {
+    "hidden_size": 32,
+    "inner_size": 64,
+    "hidden_dropout": 0.2,
+    "attention_dropout": 0.2,
+}
+QUICK: dict[str, Any] = {
+    "objective": "positions",
+    "epochs": 20,
+    "patience": 20,
+    "batch_size": 128,
+    "learning_rate": 3e-3,
+}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run stands on; `notices` must be read first, `exclusions` are counted.
+
+    `sources` says where each model was loaded from.
+    """
+
+    data: SequenceData
+    models: dict[str, Any]
+    sources: dict[str, str]
+    users: np.ndarray
+    notices: list[str]
+    exclusions: list[str]
+
+
+def read_inputs(
+    source: str, models: Sequence[str], n_users: int | None, seed: int, cache: Path
+) -> Inputs:
+    """Load the data and the models, and draw the users.
+
+    Raises WorkbenchError where a model was made for other data, or the options make no sense.
+    """
+    if n_users is not None and n_users < 1:
+        raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
+    if seed < 0:
+        raise WorkbenchError(f"--seed {seed} is negative; give 0 or more.")
+    data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
+    notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
+    if models or data.name != "planted":
+        found, sources = _load(models or shipped(), data, shipped=not models)
+        notices += _strangers(found, data)
+    else:
+        found, sources = _small(data, seed, cache)
+        notices.append(
+            "The models are small ones, trained within a minute on these data for this report; "
+            "the shipped models know ml-100k alone."
+        )
+    able = cases(data, "test", max(m.config.max_length for m in found.values())).users
+    users = np.sort(able)
+    exclusions = []
+    if len(users) < data.n_users:
+        exclusions.append(
+            f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, for want "
+            "of an item before the held-out one."
+        )
+    if n_users is not None and n_users < len(users):
+        users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
+        exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
+        notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
+    return Inputs(data, found, sources, users, notices, exclusions)
+
+
+def shipped() -> list[str]:
+    """Names of SASRec's models that come with the workbench, in the order of `NAMES`."""
+    return [name for name in SASREC if (PRETRAINED / name / CARD).exists()] or [NAMES[0]]
+
+
+def _load(
+    sources: Sequence[str], data: SequenceData, *, shipped: bool
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Models and where each is from, both by name."""
+    found: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for source in sources:
+        if source in origins.values():
+            raise WorkbenchError(f"{source} is named more than once by --models.")
+        model = load_model(source)
+        if model.config.n_items != data.n_items:
+            remedy = (
+                "train models on these data (python -m workbench train) and name them by --models"
+                if shipped
+                else "give the data it was trained on by --data"
+            )
+            raise WorkbenchError(
+                f"{source} knows {model.config.n_items:,} items and {data.name} has "
+                f"{data.n_items:,}; {remedy}."
+            )
+        check_times(model, data)
+        own = model.config.name
+        names = (own, f"{own} ({Path(source).name})", f"{own} ({source})")
+        name = next(name for name in names if name not in found)
+        found[name], origins[name] = model, source
+    return found, origins
+
+
+def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
+    """A notice about models that say they were trained on other data, if there are any."""
+    trained_on = {
+        name: model.card.get("data", {}).get("checksum") for name, model in models.items()
+    }
+    names = [name for name, checksum in trained_on.items() if checksum not in (None, data.checksum)]
+    if not names:
+        return []
+    return [
+        f"{listing(names)} learned from other data than these (the checksums differ): where items "
+        "are numbered otherwise, nothing below means anything."
+    ]
+
+
+def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:
+    """Small models of SASRec's kinds trained on `data`, kept for the next run; and folders."""
+    code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
+    folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
+    found = {}
+    for name in SASREC:
+        if not (folder / name / CARD).exists():
+            torch.manual_seed(seed)
+            model = build_model(name, data, **SMALL)
+            train(model, data, folder / name, seed=seed, **QUICK)
+        found[name] = load_model(folder / name)
+    return found, {name: str(folder / name) for name in found}

@@ -1,0 +1,138 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyses.diagnostics.max_attention_removal.removal_measures import DIAGNOSTIC, DRAWS, without
+from models import Batch
+from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
+
+SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
+HISTORY, TARGET = [1, 2, 3], 5
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    data = data_of([*HISTORY, TARGET], [2, 4], [3, 1, 2])
+    return DIAGNOSTIC.measure(
+        {"SASRec": Handmade(SALIENCE)},
+        data,
+        users=np.arange(3),
+        seed=0,
+        progress=lambda n: None,
+    )
+
+
+def condition(frame, operator, user=0, rows="prediction"):
+    own = frame[(frame["operator"] == operator) & (frame["user"] == user) & (frame["rows"] == rows)]
+    assert len(own) == 1
+    return own.iloc[0]
+
+
+@pytest.mark.parametrize(
+    ("operator", "left"),
+    [
+        ("largest", {2: 4.0, 3: 2.0}),
+        ("second largest", {1: 8.0, 3: 2.0}),
+        ("smallest", {1: 8.0, 2: 4.0}),
+        ("uniform", {1: 1.0, 2: 1.0, 3: 1.0}),
+    ],
+)
+def test_ranks_are_those_of_a_computation_by_hand(frame, operator, left):
+    found = condition(frame, operator)
+    before = rank_by_hand({1: 8.0, 2: 4.0, 3: 2.0}, TARGET)
+    after = rank_by_hand(left, TARGET)
+    assert (found["rank_before"], found["rank_after"]) == (before, after)
+    gain = 1 / np.log2(after + 1) - 1 / np.log2(before + 1)
+    assert found["d_ndcg"] == pytest.approx(gain)
+
+
+def test_divergence_is_that_of_the_scores_computed_by_hand(frame):
+    def chances(weights):
+        scores = sum(w * EFFECT[i] for i, w in weights.items())[1:] / sum(weights.values())
+        return np.exp(scores) / np.exp(scores).sum()
+
+    p, q = chances({1: 8.0, 2: 4.0, 3: 2.0}), chances({2: 4.0, 3: 2.0})
+    mean = (p + q) / 2
+    expected = (p * np.log(p / mean) + q * np.log(q / mean)).sum() / 2
+    assert condition(frame, "largest")["jsd"] == pytest.approx(expected)
+
+
+def test_removing_the_largest_changes_the_top_item_of_this_history(frame):
+    # item 4 leads while item 1 has most of the weight, item 5 once it is gone
+    assert condition(frame, "largest")["top1_changed"] == 1
+    assert condition(frame, "smallest")["top1_changed"] == 0
+
+
+def test_a_row_of_one_key_is_kept_and_counted(frame):
+    lone = frame[(frame["user"] == 1)]
+    assert lone["one_key"].all()
+    assert (lone["rank_after"] == lone["rank_before"]).all()
+    assert (lone["jsd"] == 0).all()
+    others = frame[(frame["user"] == 0) & (frame["operator"] == "largest")].set_index("rows")
+    assert others.loc["prediction", "one_key_rows"] == 0
+    assert others.loc["all", "one_key_rows"] == 1  # the oldest item sees itself alone
+
+
+def test_random_removals_average_over_draws_of_the_other_weights(frame):
+    possible = [rank_by_hand({1: 8.0, k: 1.0 * SALIENCE[k - 1]}, TARGET) for k in (2, 3)]
+    shares = (condition(frame, "random")["rank_after"] - possible[0]) * DRAWS
+    assert min(possible) <= condition(frame, "random")["rank_after"] <= max(possible)
+    assert shares == pytest.approx(round(shares))
+
+
+def test_deleting_the_most_attended_item_is_another_operator(frame):
+    found = condition(frame, "delete most attended item", rows="history")
+    assert found["rank_after"] == rank_by_hand({2: 4.0, 3: 2.0}, TARGET)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
+def test_without_deletes_one_item_and_nothing_else(history, draw):
+    place = draw.draw(st.integers(0, len(history) - 1))
+    padded = torch.tensor([[*history, 0, 0], [1, *[0] * (len(history) + 1)]])
+    times = torch.arange(padded.numel()).view_as(padded)
+    batch = Batch(padded, torch.tensor([len(history), 1]), times, torch.tensor([0, 1]))
+    left = without(batch, torch.tensor([place, 0]))
+    expected = history[:place] + history[place + 1 :] if len(history) > 1 else history
+    kept = int(left.lengths[0])
+    assert left.items[0, :kept].tolist() == expected
+    assert left.items[0, kept:].eq(0).all()
+    assert left.items[1].tolist() == padded[1].tolist()
+    where = [p for p in range(len(history)) if p != place or len(history) == 1]
+    assert left.times is not None
+    assert left.times[0, :kept].tolist() == where
+
+
+def effects(n=60, **shifts: float) -> pd.DataFrame:
+    """A frame in which removing the largest weight moves NDCG by `shifts` (model -> mean)."""
+    noise = np.random.default_rng(0).normal(0, 0.01, n)
+    rows = []
+    for model, shift in shifts.items():
+        for operator in ("largest", "random"):
+            effect = noise + shift if operator == "largest" else -noise
+            rows.append(
+                pd.DataFrame(
+                    {"model": model.replace("_", "-"), "operator": operator, "layer": "all"}
+                    | {"rows": "prediction", "user": np.arange(n), "length": 9, "one_key": False}
+                    | {"one_key_rows": 0, "rank_before": 3, "rank_after": 3.0, "d_hit": 0.0}
+                    | {"d_ndcg": effect, "top1_changed": 0.0, "jsd": 0.0}
+                )
+            )
+    return pd.concat(rows)
+
+
+@pytest.mark.parametrize(
+    ("shift", "claim", "effect"),
+    [
+        (-0.1, "As the paper reports, removing the largest weight hurts AC-SASRec", "lowers"),
+        (0.1, "Against the paper, removing the largest weight hurts AC-SASRec less", "raises"),
+        (0.0, "no difference was detected between AC-SASRec and SASRec", "does not detectably"),
+    ],
+)
+def test_sentences_follow_the_numbers(shift, claim, effect):
+    sentences = DIAGNOSTIC.conclude(effects(SASRec=0.0, AC_SASRec=shift))
+    assert claim in sentences[0]
+    assert f"weight of AC-SASRec (the prediction row, all layers) {effect}" in sentences[2]
+    assert all("n = 60 users" in s and "[" in s for s in sentences)

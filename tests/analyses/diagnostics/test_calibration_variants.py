@@ -1,0 +1,76 @@
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy.stats import kendalltau
+
+from analyses.diagnostics.calibration_variants import DIAGNOSTIC, attention
+from tests.analyses.handmade import Handmade, data_of
+from tests.workbench.tiny import data_of as tiny_data
+from workbench import build_model
+from workbench.data.batches import held_out
+
+SALIENCE = [8.0, 4, 2, 1, 16]
+
+
+def test_attention_is_described_as_computed_by_hand():
+    data = data_of([1, 2, 3, 5], [2, 5])
+    batch, targets = held_out(data, users=[0, 1])
+    found = attention(Handmade(SALIENCE), batch, targets)
+    weights = np.array([8, 4, 2]) / 14
+    assert found["evenness"][0] == pytest.approx(-(weights * np.log(weights)).sum() / np.log(3))
+    # one-hot embeddings: every item's saliency is its weight times the same length
+    assert found["tau"][0] == pytest.approx(kendalltau(weights, weights).statistic)
+    assert np.isnan(found["evenness"][1])
+    assert np.isnan(found["tau"][1])
+    even = attention(Handmade([1.0] * 5), batch, targets)
+    assert even["evenness"][0] == pytest.approx(1)
+    assert np.isnan(even["tau"][0])
+
+
+def test_variants_are_named_after_their_options_and_seeds_are_averaged():
+    data = tiny_data([1, 2, 3, 4], [5, 6, 7, 8])
+    sizes = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
+    torch.manual_seed(0)
+    models = {
+        "SASRec": build_model("SASRec", data, **sizes).eval(),
+        "one": build_model("AC-SASRec", data, order=False, **sizes).eval(),
+        "other": build_model("AC-SASRec", data, order=False, **sizes).eval(),
+    }
+    frame = DIAGNOSTIC.measure(
+        models, data, users=np.arange(2), seed=0, progress=lambda n: None
+    ).astype({"variant": str, "model": str})
+    assert set(frame["variant"]) == {"SASRec", "AC-SASRec order=False"}
+    tables = DIAGNOSTIC.tables(frame)
+    assert tables["variants"]["trained"].tolist() == [1, 2]
+    table = tables["differences"].set_index("variant")
+    mean = frame.groupby("model")["ndcg"].mean()
+    expected = (mean["one"] + mean["other"]) / 2 - mean["SASRec"]
+    assert table.loc["AC-SASRec order=False", "dNDCG@10"] == pytest.approx(expected, abs=1e-4)
+
+
+def frame_of(**ndcg: float) -> pd.DataFrame:
+    """A hundred users; the mean NDCG@10 of each variant as given."""
+    noise = np.random.default_rng(0).normal(0, 0.05, (len(ndcg), 100))
+    return pd.concat(
+        pd.DataFrame(
+            {"model": name, "variant": name, "user": np.arange(100), "length": 9, "rank": 3}
+            | {"hit": 0.5, "ndcg": level + noise[k], "evenness": 0.9 - k / 10, "tau": 0.1}
+        )
+        for k, (name, level) in enumerate(ndcg.items())
+    )
+
+
+def test_the_sentences_tell_what_was_found_and_what_was_not():
+    levels = {"SASRec": 0.2, "AC-SASRec": 0.4, "AC-SASRec-light": 0.1, "AC-SASRec order=False": 0.2}
+    quality, even = DIAGNOSTIC.conclude(frame_of(**levels))
+    assert "AC-SASRec (+0.19" in quality.split("a higher NDCG@10")[0]
+    assert "AC-SASRec-light (\N{MINUS SIGN}0.1" in quality.split("a lower NDCG@10")[0]
+    assert "no difference was detected for AC-SASRec order=False" in quality
+    assert "n = 100 users" in quality
+    assert "most concentrated in AC-SASRec order=False" in even
+    assert "most even in SASRec, with 0.900" in even
+
+
+def test_without_a_pair_it_says_so():
+    assert "not compared" in DIAGNOSTIC.conclude(frame_of(SASRec=0.2))[0]

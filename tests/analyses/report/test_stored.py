@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+
+from analyses.report.stored import open_run, runs_in
+from analyses.run_all import main
+from analyses.running.inputs import read_inputs
+from workbench import build_model, load_data, save_model
+from workbench.errors import WorkbenchError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("stored")
+    rows = [f"u{u},i{(u * 5 + t) % 11},{t}" for u in range(12) for t in range(8)]
+    (place / "small.csv").write_text("\n".join(["user,item,time", *rows, ""]))
+    data = load_data(place / "small.csv")
+    save_model(build_model("SASRec", data, hidden_size=8, max_length=10), place / "SASRec")
+    arguments = ["--data", str(place / "small.csv"), "--models", str(place / "SASRec")]
+    arguments += ["--only", "attention_worth", "--out", str(place / "runs" / "one")]
+    return main(arguments, cache=place / "cache")
+
+
+def test_what_was_written_is_read_back(folder, tmp_path):
+    run = open_run(folder)
+    data, models = folder.parents[1] / "small.csv", [str(folder.parents[1] / "SASRec")]
+    users = read_inputs(str(data), models, None, 0, tmp_path).users
+    np.testing.assert_array_equal(run.frame("attention_worth")["user"], users)
+    assert run.findings("attention_worth")[0].startswith("What attention is worth was not measured")
+    assert runs_in(folder.parent) == [folder]
+
+
+def test_a_changed_table_is_refused(folder):
+    path = folder / "raw" / "attention_worth.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-9])
+    try:
+        with pytest.raises(WorkbenchError, match="another checksum"):
+            open_run(folder).frame("attention_worth")
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "no report here"),
+        ("{", "cannot be read"),
+        ("[]", "is no manifest of a report"),
+        (json.dumps({"created": 1}), "'created' is missing or malformed"),
+        ("[" * 100_000, "cannot be read"),
+    ],
+)
+def test_a_damaged_or_foreign_folder_ends_in_one_sentence(tmp_path, content, told):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(WorkbenchError, match=told) as caught:
+        open_run(tmp_path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,99 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analyses.diagnostic import Diagnostic, discover
+from analyses.running.store import ROOT, Store, code_hash, piece_key, sources, weights_hash
+from tests.analyses.handmade import Handmade, data_of
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    return pd.DataFrame({"model": pd.Categorical(["a", "b"] * 500), "tau": np.arange(1000.0)})
+
+
+def test_a_piece_comes_back_as_it_was(tmp_path, frame):
+    store = Store(tmp_path)
+    assert store.get("k") is None
+    store.put("k", frame)
+    pd.testing.assert_frame_equal(store.get("k"), frame)
+    assert [p.name for p in tmp_path.iterdir()] == ["k.parquet"]
+    assert Store(tmp_path, force=True).get("k") is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_half_a_file_is_not_reused(tmp_path, frame, share):
+    store = Store(tmp_path)
+    store.put("k", frame)
+    path = store.path("k")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    assert store.get("k") is None
+
+
+def test_a_flipped_byte_of_the_data_is_noticed(tmp_path, frame):
+    store = Store(tmp_path)
+    store.put("k", frame)
+    content = bytearray(store.path("k").read_bytes())
+    content[len(content) // 4] ^= 0xFF
+    store.path("k").write_bytes(content)
+    assert store.get("k") is None
+
+
+def test_a_piece_under_another_name_is_not_reused(tmp_path, frame):
+    store = Store(tmp_path)
+    store.put("k", frame)
+    store.path("k").rename(store.path("other"))
+    assert store.get("other") is None
+
+
+def test_the_key_changes_with_everything_a_piece_depends_on():
+    diagnostic: Diagnostic = discover()["attention_worth"]
+    data, users = data_of([1, 2, 3]), np.array([0, 1])
+    weights = weights_hash(Handmade([1.0, 2, 3, 4, 5]))
+    given = {"weights": {"SASRec": weights}, "data": data, "users": users, "seed": 0, "code": "c"}
+    others = {
+        "weights": {"SASRec": weights_hash(Handmade([1.0, 2, 3, 4, 6]))},
+        "data": data_of([1, 2, 4]),
+        "users": np.array([0, 2]),
+        "seed": 1,
+        "code": "d",
+    }
+    keys = [piece_key(diagnostic, **given)]
+    keys += [piece_key(diagnostic, **{**given, name: other}) for name, other in others.items()]
+    keys.append(piece_key(replace(diagnostic, options={"draws": 9}), **given))
+    keys.append(piece_key(discover()["gradient_agreement"], **given))
+    assert len(set(keys)) == len(keys)
+    assert piece_key(diagnostic, **given) == keys[0]
+
+
+def test_weights_hash_sees_names_values_and_configuration():
+    model = Handmade([1.0, 2, 3, 4, 5])
+    before = weights_hash(model)
+    assert weights_hash(Handmade([1.0, 2, 3, 4, 5])) == before
+    assert weights_hash(Handmade([1.0, 2, 3, 4, 5], "AC-SASRec")) != before
+    with torch.no_grad():
+        model.effect[1, 1] += 1e-12
+    assert weights_hash(model) != before
+
+
+def test_code_hash_sees_every_change(tmp_path):
+    paths = [tmp_path / "a.py", tmp_path / "b.py"]
+    for path in paths:
+        path.write_text("x = 1\n")
+    before = code_hash(paths)
+    assert code_hash(reversed(paths)) == before
+    paths[1].write_text("x = 2\n")
+    assert code_hash(paths) != before
+
+
+def test_sources_are_the_engine_and_the_diagnostic_alone():
+    names = {str(p.relative_to(ROOT)) for p in sources(discover()["max_attention_removal"])}
+    assert {
+        "workbench/errors.py",
+        "analyses/diagnostics/max_attention_removal/removal_measures.py",
+    } <= names
+    assert "analyses/diagnostics/gradient_agreement/agreement_measures.py" not in names
+    assert not any(name.startswith("workbench/app") for name in names)

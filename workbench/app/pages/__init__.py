@@ -1,1 +1,0 @@
-"""The pages of the app, a function `page` in each."""
