@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models import Batch, TiSASRec
-from models.intervals import Intervals
+from models.time_intervals import Intervals
 from models.transformer import Encoded
 
 

@@ -1,12 +1,12 @@
 """What is studied: sequential recommenders in pure PyTorch."""
 
+from models.attention import AttentionTap
 from models.batch import Batch
 from models.bert4rec import BERT4Rec
 from models.config import CalibrationConfig, ModelConfig
 from models.recommender import Recommender
 from models.sasrec import SASRec
 from models.ssept import SSEPT
-from models.taps import AttentionTap
 from models.tisasrec import TiSASRec
 
 __all__ = [

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.dropout import Dropout
-from models.fused import Amplified, DistanceError, Gated, OrderError
-from models.masking import masked_softmax
+from models.attention import split_heads
+from models.kernels.calibration_terms import Amplified, DistanceError, Gated, OrderError
+from models.kernels.dropout import Dropout
+from models.kernels.softmax import masked_softmax
 
 
 class SpatialCalibrator(nn.Module):
@@ -126,9 +127,3 @@ class AnnealingCorrection(nn.Module):
         if self.training:
             self.step += 1
         return ratio * weights + (1 - ratio) * calibrated
-
-
-def split_heads(x: Tensor, n_heads: int) -> Tensor:
-    """[B, L, d] -> [B, H, L, d / H]."""
-    batch, length, size = x.shape
-    return x.view(batch, length, n_heads, size // n_heads).transpose(1, 2)

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.attention import AttentionTap
 from models.batch import Batch
 from models.config import ModelConfig
-from models.dropout import Dropout
-from models.fused import MaskPenalty
-from models.intervals import Intervals
-from models.loss import catalogue_cross_entropy
-from models.taps import AttentionTap
+from models.kernels.calibration_terms import MaskPenalty
+from models.kernels.cross_entropy import catalogue_cross_entropy
+from models.kernels.dropout import Dropout
+from models.time_intervals import Intervals
 from models.transformer import Encoded, Encoder, TransformerLayer
 
 

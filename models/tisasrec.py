@@ -4,8 +4,8 @@ import torch
 from torch import Tensor, nn
 
 from models.batch import Batch
-from models.intervals import Intervals, interval_index
 from models.recommender import Recommender
+from models.time_intervals import Intervals, interval_index
 
 
 class TiSASRec(Recommender):

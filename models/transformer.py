@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import CalibratedAttention, PlainAttention, Projected
-from models.calibration import split_heads
+from models.attention import PlainAttention, Projected, split_heads
+from models.calibrated_attention import CalibratedAttention
 from models.config import ModelConfig
-from models.dropout import Dropout
-from models.intervals import Intervals
+from models.kernels.dropout import Dropout
+from models.time_intervals import Intervals
 
 
 @dataclass

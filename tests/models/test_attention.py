@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from models.attention import Projected
-from models.calibration import GateCorrection, SpatialCalibrator, split_heads
+from models.attention import Projected, split_heads
+from models.calibration import GateCorrection, SpatialCalibrator
 from tests.models.concatenating import ConcatenatingCalibrator
 from tests.models.variants import CALIBRATIONS, LIGHT, MAX_LENGTH, batch_of, build
 

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 
+from models.attention import split_heads
 from models.calibration import (
     AdversarialCalibrator,
     AnnealingCorrection,
     FixedCorrection,
     GateCorrection,
     SpatialCalibrator,
-    split_heads,
 )
 from tests.models.concatenating import ConcatenatingCalibrator
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from models.dropout import Dropout
+from models.kernels.dropout import Dropout
 
 N = 400_000
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from models import Batch
-from models.intervals import interval_index
+from models.time_intervals import interval_index
 from tests.models.variants import build
 
 TIMES = torch.tensor(

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.masking import masked_softmax, renormalize, uniform
+from models.kernels.softmax import masked_softmax, renormalize, uniform
 
 ROWS = st.lists(
     st.tuples(st.floats(-50, 50), st.booleans()), min_size=1, max_size=8

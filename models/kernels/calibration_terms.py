@@ -14,26 +14,6 @@ from torch.nn import functional as F
 SOFTPLUS_LINEAR = 60.0  # beyond it log(1 + e^z) = z even in double precision
 
 
-class MaskedSoftmax(torch.autograd.Function):
-    """softmax(scale * scores) over the allowed keys, exactly 0 elsewhere."""
-
-    @staticmethod
-    def forward(ctx: Any, scores: Tensor, allowed: Tensor, scale: float) -> Tensor:
-        weights = scores * scale
-        weights.masked_fill_(~allowed, -torch.inf)
-        torch.softmax(weights, -1, out=weights)
-        ctx.save_for_backward(weights)
-        ctx.scale = scale
-        return weights
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
-        (weights,) = ctx.saved_tensors
-        found = torch._softmax_backward_data(grad, weights, -1, weights.dtype)
-        return found if ctx.scale == 1 else found.mul_(ctx.scale), None, None
-
-
 class OrderError(torch.autograd.Function):
     """-log(1 + e^z) with z_ij = row_i + column_j, and -z where the key comes later."""
 

@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.fused import Amplified, DistanceError, Gated, MaskedSoftmax, MaskPenalty, OrderError
+from models.kernels.calibration_terms import (
+    Amplified,
+    DistanceError,
+    Gated,
+    MaskPenalty,
+    OrderError,
+)
+from models.kernels.softmax import MaskedSoftmax
 
 B, H, Q, L = 2, 3, 4, 5
 ALLOWED = torch.tensor([[0, 1, 3, 4], [0, 2, 4, 4]])[:, None, :, None] >= torch.arange(L)

@@ -1,0 +1,1 @@
+"""Hand-written arithmetic: masked softmax, calibration terms, dropout, cross-entropy."""
