@@ -6,8 +6,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from models.config import ModelConfig
-from models.kernels.dropout import Dropout
-from models.kernels.softmax import masked_softmax, uniform
+from models.kernels import Dropout, masked_softmax, uniform_weights
 from models.time_intervals import Intervals
 
 
@@ -73,7 +72,7 @@ class PlainAttention(nn.Module):
             q, _, scores = p.scores(self.n_heads)
             weights = masked_softmax(scores, p.allowed, q.shape[-1] ** -0.5)
         else:
-            weights = uniform(p.allowed, p.query.dtype).expand(-1, self.n_heads, -1, -1)
+            weights = uniform_weights(p.allowed, p.query.dtype).expand(-1, self.n_heads, -1, -1)
         return Weights(self.taps["attention"](self.dropout(weights)))
 
 

@@ -12,8 +12,7 @@ from models.calibration import (
     SpatialCalibrator,
 )
 from models.config import CalibrationConfig, ModelConfig
-from models.kernels.dropout import Dropout
-from models.kernels.softmax import masked_softmax, renormalize
+from models.kernels import Dropout, masked_softmax, renormalize
 
 
 class CalibratedAttention(nn.Module):

@@ -5,9 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.attention import split_heads
-from models.kernels.calibration_terms import Amplified, DistanceError, Gated, OrderError
-from models.kernels.dropout import Dropout
-from models.kernels.softmax import masked_softmax
+from models.kernels import Dropout, amplify, distance_error, gate, masked_softmax, order_error
 
 
 class SpatialCalibrator(nn.Module):
@@ -34,14 +32,14 @@ class SpatialCalibrator(nn.Module):
         errors = []
         if self.order is not None:
             later = None if causal else rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
-            errors.append(OrderError.apply(*_parts(self.order, q, k), later))
+            errors.append(order_error(*_parts(self.order, q, k), later))
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
             row, column = _parts(self.distance, q, k)
             gap = gap.to(q.dtype) * self.theta
-            errors.append(DistanceError.apply(gap, row * self.theta, column * self.theta))
+            errors.append(distance_error(gap, row * self.theta, column * self.theta))
         return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
 
 
@@ -78,7 +76,7 @@ class AdversarialCalibrator(nn.Module):
     @staticmethod
     def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor | None) -> Tensor:
         """A_c: attention redistributed by exp(1 - M); without `allowed` it is not normalised."""
-        amplified = Amplified.apply(weights, mask)
+        amplified = amplify(weights, mask)
         return amplified if allowed is None else masked_softmax(amplified, allowed)
 
 
@@ -110,7 +108,7 @@ class GateCorrection(nn.Module):
     def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
         length = weights.shape[-1]
         logits = F.linear(query, self.gate.weight[:length], self.gate.bias[:length])  # [B, Q, L]
-        return Gated.apply(weights, calibrated, logits.sigmoid()[:, None])
+        return gate(weights, calibrated, logits.sigmoid()[:, None])
 
 
 class AnnealingCorrection(nn.Module):

@@ -10,9 +10,7 @@ from torch.nn import functional as F
 from models.attention import AttentionTap
 from models.batch import Batch
 from models.config import ModelConfig
-from models.kernels.calibration_terms import MaskPenalty
-from models.kernels.cross_entropy import catalogue_cross_entropy
-from models.kernels.dropout import Dropout
+from models.kernels import Dropout, catalogue_cross_entropy, mask_penalty
 from models.time_intervals import Intervals
 from models.transformer import Encoded, Encoder, TransformerLayer
 
@@ -211,6 +209,6 @@ class Recommender(nn.Module):
         if encoded.attacked is None:
             return Losses(recommendation)
         assert self.config.calibration is not None
-        penalty = torch.stack([MaskPenalty.apply(mask) for mask in encoded.masks]).mean()
+        penalty = torch.stack([mask_penalty(mask) for mask in encoded.masks]).mean()
         attacked = loss_of(encoded.attacked, table.detach())
         return Losses(recommendation, self.config.calibration.penalty * penalty - attacked)

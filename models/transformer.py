@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from models.attention import PlainAttention, Projected, split_heads
 from models.calibrated_attention import CalibratedAttention
 from models.config import ModelConfig
-from models.kernels.dropout import Dropout
+from models.kernels import Dropout
 from models.time_intervals import Intervals
 
 

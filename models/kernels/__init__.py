@@ -1,1 +1,30 @@
-"""Hand-written arithmetic: masked softmax, calibration terms, dropout, cross-entropy."""
+"""Hand-written arithmetic behind plain functions, with the gradients it needs.
+
+Nothing in here has to be read to follow a model: each function is the formula in its docstring,
+only faster than autograd's own operations would be. Hand-written gradients cannot be
+differentiated again.
+"""
+
+from models.kernels.calibration_terms import (
+    amplify,
+    distance_error,
+    gate,
+    mask_penalty,
+    order_error,
+)
+from models.kernels.cross_entropy import catalogue_cross_entropy
+from models.kernels.dropout import Dropout
+from models.kernels.softmax import masked_softmax, renormalize, uniform_weights
+
+__all__ = [
+    "Dropout",
+    "amplify",
+    "catalogue_cross_entropy",
+    "distance_error",
+    "gate",
+    "mask_penalty",
+    "masked_softmax",
+    "order_error",
+    "renormalize",
+    "uniform_weights",
+]

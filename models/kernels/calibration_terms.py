@@ -1,7 +1,7 @@
 """Chains of element-wise operations on [B, H, Q, L] with hand-written gradients.
 
 What autograd would keep and read again costs most of a step; here the steps between run in place.
-None can be differentiated twice.
+Formulas: AC-TSR (CIKM 2023), equations of its two calibrators.
 """
 
 from typing import Any
@@ -14,9 +14,68 @@ from torch.nn import functional as F
 SOFTPLUS_LINEAR = 60.0  # beyond it log(1 + e^z) = z even in double precision
 
 
-class OrderError(torch.autograd.Function):
-    """-log(1 + e^z) with z_ij = row_i + column_j, and -z where the key comes later."""
+def order_error(row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
+    """The order term of the spatial calibrator: ln p of later keys, ln(1 - p) of the others.
 
+    With z_ij = row_i + column_j and p = sigmoid(z): -log(1 + e^-z) and -log(1 + e^z).
+
+    Parameters
+    ----------
+    row : [B, H, Q, 1], what the query adds to z.
+    column : [B, H, 1, L], what the key adds to z.
+    later : bool, [B or 1, 1, Q, L], where the key comes later; None where none does.
+
+    Returns
+    -------
+    Tensor
+        [B, H, Q, L], to be added to scores.
+    """
+    return _OrderError.apply(row, column, later)
+
+
+def distance_error(gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """The distance term of the spatial calibrator: -(gap_ij - row_i - column_j)^2 / 2.
+
+    Parameters
+    ----------
+    gap : [B or 1, 1, Q, L], ln(1 + |i - j|) times theta.
+    row, column : [B, H, Q, 1] and [B, H, 1, L], the parts of the expected gap, times theta.
+
+    Returns
+    -------
+    Tensor
+        [B, H, Q, L], to be added to scores.
+    """
+    return _DistanceError.apply(gap, row, column)
+
+
+def amplify(weights: Tensor, mask: Tensor) -> Tensor:
+    """weights * exp(1 - mask), both [B, H, Q, L]: more for keys that the adversary leaves open."""
+    return _Amplify.apply(weights, mask)
+
+
+def gate(weights: Tensor, calibrated: Tensor, share: Tensor) -> Tensor:
+    """share * weights + (1 - share) * calibrated.
+
+    Parameters
+    ----------
+    weights, calibrated : [B, H, Q, L].
+    share : [B, 1, Q, L], the same for all heads.
+
+    Returns
+    -------
+    Tensor
+        [B, H, Q, L].
+    """
+    return _Gate.apply(weights, calibrated, share)
+
+
+def mask_penalty(mask: Tensor) -> Tensor:
+    """||1 - mask||_2 over the entire tensor, a scalar."""
+    return _MaskPenalty.apply(mask)
+
+
+class _OrderError(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
         logit = row + column  # [B, H, Q, L]
@@ -32,15 +91,13 @@ class OrderError(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
         (probability,) = ctx.saved_tensors
-        found = (grad * probability).neg_()
+        to_logit = (grad * probability).neg_()  # [B, H, Q, L]
         if ctx.later is not None:
-            found = torch.where(ctx.later, -found, found)
-        return found.sum(-1, keepdim=True), found.sum(-2, keepdim=True), None
+            to_logit = torch.where(ctx.later, -to_logit, to_logit)
+        return to_logit.sum(-1, keepdim=True), to_logit.sum(-2, keepdim=True), None
 
 
-class DistanceError(torch.autograd.Function):
-    """-(gap_ij - row_i - column_j)^2 / 2, all three multiplied by theta beforehand."""
-
+class _DistanceError(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
         miss = (gap - row).sub_(column)  # [B, H, Q, L]
@@ -52,14 +109,12 @@ class DistanceError(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         (miss,) = ctx.saved_tensors
-        found = grad * miss
-        gap = found.sum_to_size(ctx.gap_shape).neg()
-        return gap, found.sum(-1, keepdim=True), found.sum(-2, keepdim=True)
+        to_parts = grad * miss  # [B, H, Q, L]
+        to_gap = to_parts.sum_to_size(ctx.gap_shape).neg()
+        return to_gap, to_parts.sum(-1, keepdim=True), to_parts.sum(-2, keepdim=True)
 
 
-class Amplified(torch.autograd.Function):
-    """weights * exp(1 - mask)."""
-
+class _Amplify(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, weights: Tensor, mask: Tensor) -> Tensor:
         factor = (1 - mask).exp_()
@@ -77,29 +132,25 @@ class Amplified(torch.autograd.Function):
         )
 
 
-class Gated(torch.autograd.Function):
-    """gate * weights + (1 - gate) * calibrated, one gate [B, 1, Q, L] for all heads."""
-
+class _Gate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, calibrated: Tensor, gate: Tensor) -> Tensor:
+    def forward(ctx: Any, weights: Tensor, calibrated: Tensor, share: Tensor) -> Tensor:
         gap = weights - calibrated
-        ctx.save_for_backward(gap, gate)
-        return torch.addcmul(calibrated, gap, gate)
+        ctx.save_for_backward(gap, share)
+        return torch.addcmul(calibrated, gap, share)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        gap, gate = ctx.saved_tensors
-        to_weights = grad * gate
-        to_gate = None
+        gap, share = ctx.saved_tensors
+        to_weights = grad * share
+        to_share = None
         if ctx.needs_input_grad[2]:
-            to_gate = (grad * gap).sum(1, keepdim=True)
-        return to_weights, grad - to_weights, to_gate
+            to_share = (grad * gap).sum(1, keepdim=True)  # [B, 1, Q, L]
+        return to_weights, grad - to_weights, to_share
 
 
-class MaskPenalty(torch.autograd.Function):
-    """||1 - mask||_2 over the whole tensor."""
-
+class _MaskPenalty(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, mask: Tensor) -> Tensor:
         gap = 1 - mask

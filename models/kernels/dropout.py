@@ -13,6 +13,10 @@ class Dropout(nn.Module):
 
     On a CPU one 64-bit draw serves eight elements, where PyTorch's own draws once for each; p is
     therefore rounded to the nearest 1/256 there, and the scale with it.
+
+    Parameters
+    ----------
+    p : chance, from 0 to 1, that an element falls in training.
     """
 
     def __init__(self, p: float) -> None:

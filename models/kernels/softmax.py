@@ -7,9 +7,35 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
-class MaskedSoftmax(torch.autograd.Function):
-    """softmax(scale * scores) over the allowed keys, exactly 0 elsewhere."""
+def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tensor:
+    """Softmax of scale * scores over the allowed keys, exactly 0 elsewhere.
 
+    Parameters
+    ----------
+    scores : [..., L], left as they are.
+    allowed : bool, broadcast to the shape of `scores`; a row allows one key or more.
+    scale : what scores are multiplied by first.
+
+    Returns
+    -------
+    Tensor
+        Weights [..., L]; each row sums to one.
+    """
+    return _MaskedSoftmax.apply(scores, allowed, scale)
+
+
+def renormalize(weights: Tensor, allowed: Tensor) -> Tensor:
+    """Weights [..., L] over the allowed keys divided by their sum, 0 elsewhere."""
+    kept = weights.masked_fill(~allowed, 0.0)
+    return kept / kept.sum(-1, keepdim=True)
+
+
+def uniform_weights(allowed: Tensor, dtype: torch.dtype) -> Tensor:
+    """The same weight for every allowed key of a row; the shape of `allowed`."""
+    return allowed.to(dtype) / allowed.sum(-1, keepdim=True)
+
+
+class _MaskedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, allowed: Tensor, scale: float) -> Tensor:
         weights = scores * scale
@@ -23,21 +49,5 @@ class MaskedSoftmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (weights,) = ctx.saved_tensors
-        found = torch._softmax_backward_data(grad, weights, -1, weights.dtype)
-        return found if ctx.scale == 1 else found.mul_(ctx.scale), None, None
-
-
-def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tensor:
-    """Softmax of scale * scores over the allowed keys; 0 elsewhere. [..., L], bool [..., L]."""
-    return MaskedSoftmax.apply(scores, allowed, scale)
-
-
-def renormalize(weights: Tensor, allowed: Tensor) -> Tensor:
-    """Weights over the allowed keys divided by their sum."""
-    kept = weights.masked_fill(~allowed, 0.0)
-    return kept / kept.sum(-1, keepdim=True)
-
-
-def uniform(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """The same weight for every allowed key."""
-    return allowed.to(dtype) / allowed.sum(-1, keepdim=True)
+        to_scores = torch._softmax_backward_data(grad, weights, -1, weights.dtype)
+        return to_scores if ctx.scale == 1 else to_scores.mul_(ctx.scale), None, None

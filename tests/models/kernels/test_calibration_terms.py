@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.kernels.calibration_terms import (
-    Amplified,
-    DistanceError,
-    Gated,
-    MaskPenalty,
-    OrderError,
+from models.kernels import (
+    amplify,
+    distance_error,
+    gate,
+    mask_penalty,
+    masked_softmax,
+    order_error,
 )
-from models.kernels.softmax import MaskedSoftmax
 
 B, H, Q, L = 2, 3, 4, 5
 ALLOWED = torch.tensor([[0, 1, 3, 4], [0, 2, 4, 4]])[:, None, :, None] >= torch.arange(L)
@@ -41,49 +41,49 @@ class Case:
 CASES = [
     Case(
         "softmax",
-        lambda s: MaskedSoftmax.apply(s, ALLOWED, 0.7),
+        lambda s: masked_softmax(s, ALLOWED, 0.7),
         lambda s: (s * 0.7).masked_fill(~ALLOWED, -torch.inf).softmax(-1),
         (normal(B, H, Q, L),),
     ),
     Case(
         "unscaled softmax",
-        lambda s: MaskedSoftmax.apply(s, ALLOWED, 1.0),
+        lambda s: masked_softmax(s, ALLOWED, 1.0),
         lambda s: s.masked_fill(~ALLOWED, -torch.inf).softmax(-1),
         (normal(B, H, Q, L),),
     ),
     Case(
         "order, nothing later",
-        lambda r, c: OrderError.apply(r, c, None),
+        lambda r, c: order_error(r, c, None),
         lambda r, c: (1 - (r + c).sigmoid()).log(),
         (normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "order",
-        lambda r, c: OrderError.apply(r, c, LATER),
+        lambda r, c: order_error(r, c, LATER),
         lambda r, c: torch.where(LATER, (r + c).sigmoid(), 1 - (r + c).sigmoid()).log(),
         (normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "distance",
-        DistanceError.apply,
+        distance_error,
         lambda g, r, c: -((g - r - c) ** 2) / 2,
         (normal(1, 1, Q, L), normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "amplified",
-        Amplified.apply,
+        amplify,
         lambda w, m: w * (1 - m).exp(),
         (normal(B, H, Q, L), normal(B, H, Q, L).abs()),
     ),
     Case(
         "gated",
-        Gated.apply,
+        gate,
         lambda w, c, g: g * w + (1 - g) * c,
         (normal(B, H, Q, L), normal(B, H, Q, L).flip(-1), normal(B, 1, Q, L).sigmoid()),
     ),
     Case(
         "penalty",
-        MaskPenalty.apply,
+        mask_penalty,
         lambda m: (1 - m).pow(2).sum().sqrt(),
         (normal(B, H, Q, L),),
     ),
@@ -136,7 +136,7 @@ def test_order_error_survives_extreme_logits(dtype: torch.dtype, later: bool) ->
     z = np.array([-800.0, -80.0, -61.0, -59.0, 0.0, 16.0, 59.0, 61.0, 80.0, 800.0])
     row = torch.zeros(1, 1, 1, 1, dtype=dtype)
     column = torch.tensor(z, dtype=dtype).view(1, 1, 1, -1).requires_grad_()
-    error = OrderError.apply(row, column, torch.tensor([later]) if later else None)
+    error = order_error(row, column, torch.tensor([later]) if later else None)
     signed = -z if later else z
     wanted = -np.logaddexp(0, signed)
     with np.errstate(over="ignore"):
@@ -153,7 +153,7 @@ def test_softmax_survives_extreme_scores(dtype: torch.dtype) -> None:
     scores = torch.tensor([[1e4, 1e4, -1e4], [-1e4, -1e4, 1e4], [80, -80, 0]], dtype=dtype)
     scores.requires_grad_()
     allowed = torch.tensor([[True, True, True], [True, True, False], [True, True, True]])
-    weights = MaskedSoftmax.apply(scores, allowed, 1.0)
+    weights = masked_softmax(scores, allowed, 1.0)
     assert weights[:2].tolist() == [[0.5, 0.5, 0], [0.5, 0.5, 0]]
     assert weights[2].tolist() == pytest.approx([1, np.exp(-160), np.exp(-80)], rel=1e-4, abs=1e-45)
     (grad,) = torch.autograd.grad(weights[:, 0].sum(), scores)
@@ -163,7 +163,7 @@ def test_softmax_survives_extreme_scores(dtype: torch.dtype) -> None:
 
 def test_a_row_with_one_allowed_key_is_one_and_learns_nothing() -> None:
     scores = normal(1, 1, 3, 3).requires_grad_()
-    weights = MaskedSoftmax.apply(scores, torch.eye(3, dtype=torch.bool), 0.3)
+    weights = masked_softmax(scores, torch.eye(3, dtype=torch.bool), 0.3)
     assert torch.equal(weights[0, 0], torch.eye(3, dtype=torch.float64))
     (grad,) = torch.autograd.grad((weights * normal(1, 1, 3, 3)).sum(), scores)
     assert (grad == 0).all()

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models.kernels.cross_entropy import CHUNK, catalogue_cross_entropy
+from models.kernels import catalogue_cross_entropy
+from models.kernels.cross_entropy import CHUNK
 
 
 def sample(n: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:

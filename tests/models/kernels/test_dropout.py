@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from models.kernels.dropout import Dropout
+from models.kernels import Dropout
 
 N = 400_000
 

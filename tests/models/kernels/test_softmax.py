@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.kernels.softmax import masked_softmax, renormalize, uniform
+from models.kernels import masked_softmax, renormalize, uniform_weights
 
 ROWS = st.lists(
     st.tuples(st.floats(-50, 50), st.booleans()), min_size=1, max_size=8
@@ -38,7 +38,9 @@ def test_renormalized_and_uniform_rows(row):
     found = renormalize(weights, torch.tensor([allowed]))[0].tolist()
     assert found == pytest.approx(wanted, rel=1e-9, abs=1e-300)
     same = [1 / sum(allowed) if a else 0.0 for a in allowed]
-    assert uniform(torch.tensor([allowed]), torch.float64)[0].tolist() == pytest.approx(same)
+    assert uniform_weights(torch.tensor([allowed]), torch.float64)[0].tolist() == pytest.approx(
+        same
+    )
 
 
 @pytest.mark.parametrize("forbidden", [1e30, torch.inf, torch.nan])
@@ -56,7 +58,7 @@ def test_a_mask_without_heads_serves_all_heads():
     weights = masked_softmax(torch.zeros(2, 3, 1, 2), allowed)
     assert weights[0].tolist() == [[[1, 0]]] * 3
     assert weights[1].tolist() == [[[0.5, 0.5]]] * 3
-    assert uniform(allowed, torch.float32).tolist() == [[[[1, 0]]], [[[0.5, 0.5]]]]
+    assert uniform_weights(allowed, torch.float32).tolist() == [[[[1, 0]]], [[[0.5, 0.5]]]]
 
 
 def test_scores_are_left_as_they_were():
