@@ -11,7 +11,6 @@ from torch import Tensor
 
 from models import Batch, TiSASRec
 from models.time_intervals import Intervals
-from models.transformer import Encoded
 
 
 @dataclass(frozen=True)
@@ -50,28 +49,9 @@ class Materializing(TiSASRec):
         """A copy of a model, with the same weights."""
         slow = cls(model.config).to(model.item_embedding.weight.dtype)
         slow.load_state_dict(model.state_dict())
+        slow.taps()[-1].register_forward_hook(lambda *_: None)  # a tap that is read sees all rows
         return slow.train(model.training)
 
     def intervals(self, tokens: Batch) -> Intervals:
         """Intervals between all items, with their embeddings."""
         return MaterializedIntervals.of(super().intervals(tokens))
-
-    def encode(
-        self,
-        batch: Batch,
-        embeddings: Tensor | None = None,
-        *,
-        every_row: bool = False,
-        adversarial: bool = False,
-        noise: Tensor | None = None,
-    ) -> Encoded:
-        """As ours, but every row is computed before the prediction's is taken."""
-        found = super().encode(
-            batch, embeddings, every_row=True, adversarial=adversarial, noise=noise
-        )
-        if not every_row:
-            at = torch.arange(len(batch.items)), batch.rows
-            found.hidden = found.hidden[at][:, None]
-            if found.attacked is not None:
-                found.attacked = found.attacked[at][:, None]
-        return found

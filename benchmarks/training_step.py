@@ -18,6 +18,7 @@ from benchmarks.concatenating import Concatenating
 from benchmarks.materializing import Materializing
 from benchmarks.timing import add_threads, positive, prepare, print_table, seconds
 from models import Batch, CalibrationConfig, ModelConfig, Recommender, TiSASRec, make_model
+from models.adversary import adversarial_losses
 from models.recommender import Losses
 from workbench.training.memory import keep_pages
 
@@ -60,7 +61,7 @@ class Formulation:
                 [p for name, p in named.items() if taught[name]],
             )
             for losses, named in (
-                (model.losses, dict(model.named_parameters())),
+                (_losses(model), dict(model.named_parameters())),
                 _published(model),
             )
         )
@@ -92,11 +93,22 @@ class Formulation:
         return statistics.median(seconds(step) for _ in range(steps))
 
 
+def _losses(model: Recommender) -> Callable[..., Losses]:
+    """The model's losses, which may be given the adversary's noise as well."""
+
+    def losses(batch: Batch, targets: Tensor, noise: Tensor | None = None) -> Losses:
+        if not model.is_adversarial:
+            return model.losses(batch, targets)
+        return Losses(*adversarial_losses(model, batch, targets, noise))
+
+    return losses
+
+
 def _published(model: Recommender) -> tuple[Callable[..., Losses], dict[str, Tensor]]:
     """Losses as published, and the parameters they are made from, a copy of the model's."""
     if isinstance(model, TiSASRec):
         slow = Materializing.of(model)
-        return slow.losses, dict(slow.named_parameters())
+        return _losses(slow), dict(slow.named_parameters())
     concatenating = Concatenating(model)
     return concatenating.losses, concatenating.parameters
 

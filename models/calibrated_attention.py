@@ -1,9 +1,9 @@
-"""Attention with the calibrators of AC-TSR, with a tap for every stage."""
+"""Attention with the calibrators of AC-TSR (CIKM 2023), and a tap for every stage."""
 
 import torch
 from torch import Tensor, nn
 
-from models.attention import AttentionTap, Projected, Weights
+from models.attention import AttentionTap, Projected
 from models.calibration import (
     AdversarialCalibrator,
     AnnealingCorrection,
@@ -14,87 +14,127 @@ from models.calibration import (
 from models.config import CalibrationConfig, ModelConfig
 from models.kernels import Dropout, masked_softmax, renormalize
 
+NORMALIZATIONS = {"softmax": masked_softmax, "renormalize": renormalize, "none": None}
 
-class CalibratedAttention(nn.Module):
-    """Attention with the spatial calibrator, the adversarial one, or both (AC-TSR).
 
-    Stages: before_spatial, after_spatial, mask, calibrated (the correction module's output) and
-    attention (what multiplies the values; differs from calibrated in the one-level arrangement).
+class SpatialAttention(nn.Module):
+    """Attention with the spatial calibrator alone: the light variant.
+
+    Stages: before_spatial, the plain attention; and attention, what multiplies the values.
+
+    Parameters
+    ----------
+    config : sizes and dropout.
+    calibration : which terms the spatial calibrator has.
+    layer : number of the layer, from 0.
     """
+
+    stages: tuple[str, ...] = ("before_spatial", "attention")
 
     def __init__(self, config: ModelConfig, calibration: CalibrationConfig, layer: int) -> None:
         super().__init__()
         self.calibration = calibration
         self.n_heads = config.n_heads
-        spatial = calibration.order or calibration.distance
-        self.spatial = (
-            SpatialCalibrator(
+        self.spatial: SpatialCalibrator | None = None
+        if calibration.order or calibration.distance:
+            self.spatial = SpatialCalibrator(
                 config.hidden_size // config.n_heads, calibration.order, calibration.distance
             )
-            if spatial
-            else None
-        )
-        self.adversarial: AdversarialCalibrator | None = None
-        self.stages: tuple[str, ...] = ("before_spatial", "attention")
-        if calibration.adversarial:
-            self.adversarial = AdversarialCalibrator(
-                config.hidden_size, config.n_heads, config.attention_dropout
-            )
-            self.correction = _correction(config, calibration)
-            self.stages = ("before_spatial", "after_spatial", "mask", "calibrated", "attention")
-            if not calibration.two_level and calibration.mix == "learned":
-                self.ratio = nn.Parameter(torch.full((1,), 0.5))
         self.dropout = Dropout(config.attention_dropout)
         self.taps = nn.ModuleDict({stage: AttentionTap(layer, stage) for stage in self.stages})
 
-    def forward(
-        self, p: Projected, mask: Tensor | None = None, noise: Tensor | None = None
-    ) -> Weights:
-        """mask: M when it was computed for these rows already. noise: eps, to perturb as well."""
-        before, after = self._spatial(p)
-        if self.adversarial is None:
-            return Weights(self.taps["attention"](after))
-        after = self.taps["after_spatial"](after)
-        weights = after if self.calibration.two_level else before
-        mask = self.taps["mask"](self.mask(p) if mask is None else mask)
-        normalize = NORMALIZATIONS[self.calibration.normalization]
-        calibrated = self.adversarial.calibrated(weights, mask, p.allowed if normalize else None)
-        combined = self.correction(weights, calibrated, p.query)
-        final = self.taps["calibrated"](normalize(combined, p.allowed) if normalize else combined)
-        if not self.calibration.two_level:
-            ratio = self.ratio if self.calibration.mix == "learned" else 0.5
-            final = ratio * final + (1 - ratio) * after
-        perturbed = (
-            self.adversarial.perturbed(weights, mask, p.allowed, noise)
-            if noise is not None
-            else None
-        )
-        return Weights(self.taps["attention"](final), perturbed)
+    def forward(self, p: Projected) -> Tensor:
+        """What multiplies the values, [B, H, Q, L]."""
+        _, after = self.before_and_after(p)
+        return self.taps["attention"](after)
 
-    def mask(self, p: Projected) -> Tensor:
-        """M of the adversarial calibrator, [B, H, Q, L]."""
-        assert self.adversarial is not None
-        return self.adversarial.mask(p.query, p.key, p.allowed)
+    def before_and_after(self, p: Projected, *, both: bool = False) -> tuple[Tensor | None, Tensor]:
+        """Attention before and after the spatial calibrator, each [B, H, Q, L].
 
-    def _spatial(self, p: Projected) -> tuple[Tensor, Tensor]:
-        """Attention before and after the spatial calibrator; before only where it is asked for."""
+        The first is None where nobody needs it: unless `both`, or its tap is hooked.
+        """
         q, k, scores = p.scores(self.n_heads)
         scale = q.shape[-1] ** -0.5
         tap = self.taps["before_spatial"]
-        plain_used = self.spatial is None or tap.hooked
-        if self.adversarial is not None and not self.calibration.two_level:
-            plain_used = True
-        before = scores
-        if plain_used:
-            before = tap(self.dropout(masked_softmax(scores, p.allowed, scale)))
+
+        def plain() -> Tensor:
+            return tap(self.dropout(masked_softmax(scores, p.allowed, scale)))
+
         if self.spatial is None:
-            return before, before
-        spatial = self.spatial(q, k, p.rows, p.causal)
+            weights = plain()
+            return weights, weights
+        before = plain() if both or tap.hooked else None
+        spatial = self.spatial(q, k, p.rows, p.causal)  # [B, H, Q, L]
         after = masked_softmax(spatial.add_(scores), p.allowed, scale)
         return before, self.dropout(after)
 
 
-NORMALIZATIONS = {"softmax": masked_softmax, "renormalize": renormalize, "none": None}
+class AdversarialAttention(SpatialAttention):
+    """Attention with the adversarial calibrator, after the spatial one or beside it.
+
+    Stages: before_spatial, after_spatial, mask, calibrated (the correction's output) and attention
+    (what multiplies the values; differs from calibrated in the one-level arrangement).
+
+    Parameters
+    ----------
+    config : sizes and dropout.
+    calibration : how the calibrators are combined.
+    layer : number of the layer, from 0.
+    """
+
+    stages = ("before_spatial", "after_spatial", "mask", "calibrated", "attention")
+
+    def __init__(self, config: ModelConfig, calibration: CalibrationConfig, layer: int) -> None:
+        super().__init__(config, calibration, layer)
+        self.adversarial = AdversarialCalibrator(
+            config.hidden_size, config.n_heads, config.attention_dropout
+        )
+        self.correction = _correction(config, calibration)
+        if not calibration.two_level and calibration.mix == "learned":
+            self.ratio = nn.Parameter(torch.full((1,), 0.5))
+
+    def forward(self, p: Projected, mask: Tensor | None = None) -> Tensor:
+        """What multiplies the values, [B, H, Q, L]; mask: M, where it is computed already."""
+        attention, _, _ = self._calibrate(p, mask)
+        return attention
+
+    def under_attack(self, p: Projected, mask: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """What multiplies the values, and the same weights under attack.
+
+        Parameters
+        ----------
+        p : queries and keys.
+        mask : M of the adversarial calibrator, [B, H, Q, L].
+        noise : eps, [B, H, Q, L], what attention is exchanged for where M is low.
+
+        Returns
+        -------
+        tuple of Tensor
+            Attention and perturbed attention, each [B, H, Q, L].
+        """
+        attention, base, mask = self._calibrate(p, mask)
+        return attention, self.adversarial.perturbed(base, mask, p.allowed, noise)
+
+    def mask(self, p: Projected) -> Tensor:
+        """M of the adversarial calibrator, [B, H, Q, L]."""
+        return self.adversarial.mask(p.query, p.key, p.allowed)
+
+    def _calibrate(self, p: Projected, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Attention, the weights A it was made from, and M; each [B, H, Q, L]."""
+        calibration = self.calibration
+        before, after = self.before_and_after(p, both=not calibration.two_level)
+        after = self.taps["after_spatial"](after)
+        base = after if calibration.two_level else before
+        assert base is not None
+        mask = self.taps["mask"](self.mask(p) if mask is None else mask)
+        normalize = NORMALIZATIONS[calibration.normalization]
+        calibrated = self.adversarial.calibrated(base, mask, p.allowed if normalize else None)
+        combined = self.correction(base, calibrated, p.query)
+        final = self.taps["calibrated"](normalize(combined, p.allowed) if normalize else combined)
+        if not calibration.two_level:
+            ratio = self.ratio if calibration.mix == "learned" else 0.5
+            final = ratio * final + (1 - ratio) * after
+        return self.taps["attention"](final), base, mask
 
 
 def _correction(config: ModelConfig, calibration: CalibrationConfig) -> nn.Module:

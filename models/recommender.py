@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from models.adversary import adversarial_losses, adversarial_parameters
 from models.attention import AttentionTap
 from models.batch import Batch
 from models.config import ModelConfig
-from models.kernels import Dropout, catalogue_cross_entropy, mask_penalty
+from models.kernels import Dropout, catalogue_cross_entropy
 from models.time_intervals import Intervals
-from models.transformer import Encoded, Encoder, TransformerLayer
+from models.transformer import Context, Encoder
 
 
 @dataclass(frozen=True)
@@ -68,9 +69,7 @@ class Recommender(nn.Module):
     @property
     def stages(self) -> tuple[str, ...]:
         """The names of the taps of a layer, in the order the weights pass them."""
-        layer = self.encoder.layers[0]
-        assert isinstance(layer, TransformerLayer)
-        return layer.weights.stages
+        return self.encoder.layers[0].weights.stages
 
     def taps(self) -> list[AttentionTap]:
         """Every tap, by layer and then by stage."""
@@ -122,19 +121,10 @@ class Recommender(nn.Module):
         """What position and time add to keys and values."""
         return None
 
-    def encode(
-        self,
-        batch: Batch,
-        embeddings: Tensor | None = None,
-        *,
-        every_row: bool = False,
-        adversarial: bool = False,
-        noise: Tensor | None = None,
-    ) -> Encoded:
-        """The hidden states [B, 1, d] at the prediction rows.
-
-        every_row: at every row [B, L, d] of the batch as it is, without a mask token after it.
-        """
+    def prepare(
+        self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
+    ) -> tuple[Tensor, Context]:
+        """What the encoder takes: tokens [B, T, d], and where they may look; see `encode`."""
         tokens = batch if every_row else self.tokens(batch)
         if tokens.items.shape[1] > self.config.n_tokens:
             raise ValueError(
@@ -142,19 +132,36 @@ class Recommender(nn.Module):
                 f"{self.config.max_length}; keep the last {self.config.max_length}"
             )
         x = self.inputs(tokens, self.embed(batch) if embeddings is None else embeddings)
-        return self.encoder(
-            self.dropout(self.norm(x)),
-            self._allowed(tokens),
-            None if every_row else tokens.rows,
-            causal=self.causal,
-            intervals=self.intervals(tokens),
-            adversarial=adversarial,
-            noise=noise,
-        )
+        x = self.dropout(self.norm(x))
+        rows = None if every_row else tokens.rows
+        return x, Context(self._allowed(tokens), rows, self.causal, self.intervals(tokens))
+
+    def encode(
+        self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
+    ) -> Tensor:
+        """Hidden states.
+
+        Parameters
+        ----------
+        batch : histories.
+        embeddings : [B, L, d], in place of those of the items.
+        every_row : whether at every row of the batch as it is, without a mask token after it.
+
+        Returns
+        -------
+        Tensor
+            [B, 1, d] at the rows that predict, or [B, L, d] at every row.
+
+        Raises
+        ------
+        ValueError
+            For histories longer than `max_length`.
+        """
+        return self.encoder(*self.prepare(batch, embeddings, every_row=every_row))
 
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
         """Hidden states at the prediction rows, [B, d]."""
-        return self.encode(batch, embeddings).hidden[:, 0]
+        return self.encode(batch, embeddings)[:, 0]
 
     @property
     def table(self) -> Tensor:
@@ -184,31 +191,32 @@ class Recommender(nn.Module):
         return self.config.calibration is not None and self.config.calibration.adversarial
 
     def adversarial_parameters(self) -> list[nn.Parameter]:
-        """W_aq and W_ak of every layer: all that the adversarial loss teaches."""
-        names = ("adversarial.query.", "adversarial.key.")
-        return [p for name, p in self.named_parameters() if any(n in name for n in names)]
+        """All that the second loss teaches, and the first one does not."""
+        return adversarial_parameters(self)
 
-    def losses(self, batch: Batch, targets: Tensor, noise: Tensor | None = None) -> Losses:
-        """Cross-entropy over all items, and the adversary's loss where there is one (AC-TSR).
+    def losses(self, batch: Batch, targets: Tensor) -> Losses:
+        """Cross-entropy over all items, and the adversary's loss where there is one.
 
-        targets: [B], the item after each history; or [B, L], the item to be found at every row of
-        the batch as it is, 0 where there is none. noise: the last layer's eps, [B, H, T, T].
+        Parameters
+        ----------
+        batch : histories.
+        targets : [B], the item after each history; or [B, L], the item to be found at every row of
+            the batch as it is, 0 where there is none.
         """
-        every_row = targets.dim() == 2
-        encoded = self.encode(
-            batch, every_row=every_row, adversarial=self.is_adversarial, noise=noise
-        )
-        wanted = targets.flatten() > 0
-        target, table = targets.flatten()[wanted], self.table
+        if self.is_adversarial:
+            return Losses(*adversarial_losses(self, batch, targets))
+        hidden = self.encode(batch, every_row=targets.dim() == 2)
+        return Losses(self.cross_entropy(hidden, targets, self.table))
 
-        def loss_of(hidden: Tensor, table: Tensor) -> Tensor:
-            output = self.output(hidden.flatten(0, 1)[wanted])
-            return catalogue_cross_entropy(output, table, target)
+    def cross_entropy(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
+        """Mean cross-entropy over all items, a scalar.
 
-        recommendation = loss_of(encoded.hidden, table)
-        if encoded.attacked is None:
-            return Losses(recommendation)
-        assert self.config.calibration is not None
-        penalty = torch.stack([mask_penalty(mask) for mask in encoded.masks]).mean()
-        attacked = loss_of(encoded.attacked, table.detach())
-        return Losses(recommendation, self.config.calibration.penalty * penalty - attacked)
+        Parameters
+        ----------
+        hidden : [B, 1 or L, d], see `encode`.
+        targets : [B] or [B, L], see `losses`.
+        table : what hidden states are scored with, see `table`.
+        """
+        wanted = targets.flatten() > 0  # [B] or [B L]
+        output = self.output(hidden.flatten(0, 1)[wanted])  # [N, d]
+        return catalogue_cross_entropy(output, table, targets.flatten()[wanted])

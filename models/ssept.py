@@ -37,10 +37,10 @@ class SSEPT(Recommender):
         user = self.user_embedding(users)[:, None].expand(-1, x.shape[1], -1)
         return super().inputs(tokens, torch.cat([x, user], -1))
 
-    def losses(self, batch: Batch, targets: Tensor, noise: Tensor | None = None) -> Losses:
+    def losses(self, batch: Batch, targets: Tensor) -> Losses:
         """As for every backbone; in training some targets are exchanged as well."""
         targets = self._swapped(targets, self.config.swap_targets, self.config.n_items)
-        return super().losses(batch, targets, noise)
+        return super().losses(batch, targets)
 
     def _swapped(self, ids: Tensor, chance: float, count: int) -> Tensor:
         """In training, ids (0 stays) exchanged with this chance for one of 1 to `count`."""

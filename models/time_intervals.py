@@ -50,9 +50,10 @@ class Intervals:
         """[H, B Q, L], for as many heads as `like` [B, H, Q, ...] has."""
         return self.index.flatten(0, 2).expand(like.shape[1], -1, -1)
 
-    def at(self, cases: Tensor, rows: Tensor) -> "Intervals":
-        """The same for one query of each case: `rows` [B]."""
-        return replace(self, index=self.index[cases, :, rows][:, :, None])
+    def at(self, rows: Tensor) -> "Intervals":
+        """The same for one query of each history, at rows [B]."""
+        each = torch.arange(len(rows), device=rows.device)
+        return replace(self, index=self.index[each, :, rows][:, :, None])  # [B, 1, 1, L]
 
 
 def interval_index(times: Tensor, span: int, *, smallest: bool) -> Tensor:

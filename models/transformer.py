@@ -1,29 +1,34 @@
 """Post-norm transformer layers whose attention is composed (RecBole's variant: erf-GELU)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import PlainAttention, Projected, split_heads
-from models.calibrated_attention import CalibratedAttention
+from models.attention import PlainAttention, Projected, row_of_each
+from models.calibrated_attention import AdversarialAttention, SpatialAttention
 from models.config import ModelConfig
 from models.kernels import Dropout
 from models.time_intervals import Intervals
 
 
-@dataclass
-class Encoded:
-    """hidden: [B, d] at the prediction rows, or [B, L, d].
+class Context(NamedTuple):
+    """What a layer is given beside its input, the same for all layers.
 
-    attacked: the same through the last layer's perturbed weights, where asked for.
-    masks: M of every layer, [B, H, L, L], where asked for.
+    Attributes
+    ----------
+    allowed : bool, [B, 1, L, L], True where row i may attend to key j.
+    rows : [B], the row that predicts in each history; None where all rows do.
+    causal : whether `allowed` leaves out every later key.
+    intervals : what position and time add to keys and values, or None.
     """
 
-    hidden: Tensor
-    attacked: Tensor | None = None
-    masks: list[Tensor] = field(default_factory=list)
+    allowed: Tensor
+    rows: Tensor | None = None
+    causal: bool = True
+    intervals: Intervals | None = None
 
 
 class FeedForward(nn.Module):
@@ -37,119 +42,84 @@ class FeedForward(nn.Module):
         self.dropout = Dropout(config.hidden_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
+        """[..., d] -> [..., d]."""
         return self.norm(x + self.dropout(self.dense_2(F.gelu(self.dense_1(x)))))
 
 
 class TransformerLayer(nn.Module):
-    """Attention over values, residual and LayerNorm; then the feed-forward block."""
+    """Attention, residual and LayerNorm; then the feed-forward block.
+
+    Parameters
+    ----------
+    config : sizes, dropout, and which attention.
+    layer : number of the layer, from 0.
+    """
 
     def __init__(self, config: ModelConfig, layer: int) -> None:
         super().__init__()
         size = config.hidden_size
-        self.n_heads = config.n_heads
         self.query = nn.Linear(size, size)
         self.key = nn.Linear(size, size)
         self.value = nn.Linear(size, size)
-        self.weights: PlainAttention | CalibratedAttention = (
-            PlainAttention(config, layer)
-            if config.calibration is None
-            else CalibratedAttention(config, config.calibration, layer)
-        )
+        self.weights = _attention(config, layer)
         self.dense = nn.Linear(size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
         self.feed_forward = FeedForward(config)
 
-    def project(
-        self, x: Tensor, allowed: Tensor, causal: bool, intervals: Intervals | None
-    ) -> Projected:
-        """Queries and keys of every row. x: [B, L, d]; allowed: [B, 1, L, L]."""
-        rows = torch.arange(x.shape[1], device=x.device)[None]
-        return Projected(self.query(x), self.key(x), rows, allowed, causal, intervals)
+    def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
+        """[B, L, d] -> [B, L, d]; or -> [B, 1, d], at rows [B] alone."""
+        p = self.project(x, context)
+        if rows is not None and not self.hooked:  # nobody reads the other rows: not computed
+            p, x, rows = p.at(rows), row_of_each(x, rows), None
+        x = self.attend(self.weights(p), p, x)
+        x = self.feed_forward(x)
+        return x if rows is None else row_of_each(x, rows)
 
-    def mix(self, weights: Tensor, value: Tensor, x: Tensor, intervals: Intervals | None) -> Tensor:
-        """Values weighted, and everything after them. [B, H, Q, L], [B, L, d], [B, Q, d]."""
-        v = split_heads(value, self.n_heads)
-        mixed = weights @ v if intervals is None else intervals.mix(weights, v)  # [B, H, Q, dh]
-        mixed = mixed.transpose(1, 2).flatten(2)  # [B, Q, d]
-        return self.feed_forward(self.norm(x + self.dropout(self.dense(mixed))))
+    def project(self, x: Tensor, context: Context) -> Projected:
+        """Queries, keys and values of all rows of x [B, L, d]."""
+        rows = torch.arange(x.shape[1], device=x.device)[None]  # [1, L]
+        return Projected(
+            self.query(x),
+            self.key(x),
+            self.value(x),
+            rows,
+            context.allowed,
+            context.causal,
+            context.intervals,
+        )
+
+    def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
+        """Values mixed by weights [B, H, Q, L] and added to x [B, Q, d]; [B, Q, d]."""
+        return self.norm(x + self.dropout(self.dense(p.mix(weights))))
+
+    @property
+    def hooked(self) -> bool:
+        """Whether somebody is reading or changing the weights."""
+        return any(tap.hooked for tap in self.weights.taps.values())
 
 
 class Encoder(nn.Module):
-    """A stack of layers. The last one is computed at the prediction rows alone where it may be."""
+    """A stack of layers."""
+
+    layers: Sequence[TransformerLayer]
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
+        self.layers = nn.ModuleList(  # type: ignore[assignment]
             TransformerLayer(config, layer) for layer in range(config.n_layers)
         )
 
-    def forward(
-        self,
-        x: Tensor,
-        allowed: Tensor,
-        rows: Tensor | None,
-        *,
-        causal: bool = True,
-        intervals: Intervals | None = None,
-        adversarial: bool = False,
-        noise: Tensor | None = None,
-    ) -> Encoded:
-        """x: [B, L, d]. rows: [B] prediction rows, or None for all of them. causal: whether
-        `allowed` [B, 1, L, L] leaves out every later key. intervals: as in `Projected`.
-
-        adversarial: also return masks and the attacked branch; `noise` [B, H, L, L] replaces the
-        standard normal draw of the last layer.
-        """
-        encoded = Encoded(x)
-        last = len(self.layers) - 1
-        for index, layer in enumerate(self.layers):
-            assert isinstance(layer, TransformerLayer)
-            projected = layer.project(x, allowed, causal, intervals)
-            value = layer.value(x)
-            mask = None
-            if adversarial:
-                assert isinstance(layer.weights, CalibratedAttention)
-                mask = layer.weights.mask(projected)
-                encoded.masks.append(mask)
-            if index == last and rows is not None and not _hooked(layer):
-                at = torch.arange(len(x), device=x.device)
-                intervals = None if intervals is None else intervals.at(at, rows)
-                projected = Projected(
-                    projected.query[at, rows][:, None],
-                    projected.key,
-                    rows[:, None],
-                    allowed[at, :, rows][:, :, None],
-                    causal,
-                    intervals,
-                )
-                x = x[at, rows][:, None]
-                mask = None if mask is None else mask[at, :, rows][:, :, None]
-                noise = None if noise is None else noise[at, :, rows][:, :, None]
-                rows = None
-            if index == last and adversarial:
-                assert mask is not None
-                eps = torch.randn_like(mask) if noise is None else noise
-                weights = layer.weights(projected, mask, eps)
-                assert weights.perturbed is not None
-                encoded.attacked = layer.mix(weights.perturbed, value, x, intervals)
-            elif mask is not None:
-                weights = layer.weights(projected, mask)
-            else:
-                weights = layer.weights(projected)
-            x = layer.mix(weights.attention, value, x, intervals)
-        encoded.hidden = _at(x, rows)
-        if encoded.attacked is not None:
-            encoded.attacked = _at(encoded.attacked, rows)
-        return encoded
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """[B, L, d] -> [B, 1, d] at the rows of the context, or [B, L, d] at all."""
+        *earlier, last = self.layers
+        for layer in earlier:
+            x = layer(x, context)
+        return last(x, context, context.rows)
 
 
-def _at(x: Tensor, rows: Tensor | None) -> Tensor:
-    """[B, L, d] at rows [B]; [B, 1, d], a single row already, or all rows, stay."""
-    if rows is None:
-        return x
-    return x[torch.arange(len(x), device=x.device), rows][:, None]
-
-
-def _hooked(layer: TransformerLayer) -> bool:
-    return any(tap.hooked for tap in layer.weights.taps.values())
+def _attention(config: ModelConfig, layer: int) -> PlainAttention | SpatialAttention:
+    if config.calibration is None:
+        return PlainAttention(config, layer)
+    kind = AdversarialAttention if config.calibration.adversarial else SpatialAttention
+    return kind(config, config.calibration, layer)

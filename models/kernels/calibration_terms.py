@@ -50,7 +50,7 @@ def distance_error(gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 def amplify(weights: Tensor, mask: Tensor) -> Tensor:
-    """weights * exp(1 - mask), both [B, H, Q, L]: more for keys that the adversary leaves open."""
+    """weights * exp(1 - mask), both [B, H, Q, L]: more for keys that the adversary attacks."""
     return _Amplify.apply(weights, mask)
 
 

@@ -7,7 +7,7 @@ from benchmarks.materializing import MaterializedIntervals, Materializing
 from benchmarks.training_step import TOLERANCE, largest_difference
 from models import ModelConfig, TiSASRec
 from tests.models.test_golden import Golden
-from tests.models.variants import build, stamped
+from tests.models.variants import build, losses_of, stamped
 
 TINY = ModelConfig(
     name="TiSASRec",
@@ -42,7 +42,7 @@ def test_ours_agrees_with_the_slow_one(variant: str, targets: list) -> None:
     assert isinstance(model, TiSASRec)
     slow, batch = Materializing.of(model), stamped(*HISTORIES)
     noise = torch.randn(3, 2, 5, 5, dtype=torch.float64)
-    ours, theirs = (m.losses(batch, torch.tensor(targets), noise) for m in (model, slow))
+    ours, theirs = (losses_of(m, batch, torch.tensor(targets), noise) for m in (model, slow))
     near(ours.recommendation, theirs.recommendation)
     grads = [
         torch.autograd.grad(

@@ -22,7 +22,7 @@ def near(found: Tensor, wanted: Tensor) -> None:
 
 def rows(model: Recommender, history: list[int]) -> Tensor:
     """Hidden states of one history as it is, [L, d]."""
-    return model.encode(stamped(history), every_row=True).hidden[0]
+    return model.encode(stamped(history), every_row=True)[0]
 
 
 @pytest.mark.parametrize(("backbone", "variant"), OTHERS)

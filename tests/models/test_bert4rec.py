@@ -64,7 +64,7 @@ def test_the_loss_through_the_output_head(variant):
     model = bert4rec(True, variant)
     batch = batch_of([3, MASK, 4, 1, 5], [9, 2, MASK])
     targets = torch.tensor([[0, 1, 0, 0, 0], [0, 0, 6, 0, 0]])
-    hidden = model.encode(batch, every_row=True).hidden[targets > 0]
+    hidden = model.encode(batch, every_row=True)[targets > 0]
     wanted = F.cross_entropy(logits_by_hand(model, hidden), torch.tensor([1, 6]))
     losses = model.losses(batch, targets)
     near(losses.recommendation, wanted)

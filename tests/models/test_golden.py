@@ -12,6 +12,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from models import Batch, CalibrationConfig, ModelConfig, Recommender, make_model
+from tests.models.variants import attack_on, losses_of
 
 FOLDER = Path(__file__).parents[1] / "golden"
 STAGES = {
@@ -178,16 +179,13 @@ def test_hidden_states_and_scores(golden: Golden) -> None:
     hidden = golden.t[golden.of("output.hidden", "output.calibrated")]
     if hidden.dim() == 3:  # BERT4Rec, at every position
         assert "scores" not in golden.t
-        encoded = golden.model.encode(
-            golden.batch,
-            every_row=True,
-            adversarial=golden.model.is_adversarial,
-            noise=golden.noise(),
-        )
         valid = golden.batch.valid
-        assert_near(encoded.hidden[valid], hidden[valid])
-        if encoded.attacked is not None:
-            assert_near(encoded.attacked[valid], golden.t["output.attacked"][valid])
+        assert_near(golden.model.encode(golden.batch, every_row=True)[valid], hidden[valid])
+        if golden.model.is_adversarial:
+            attacked = attack_on(
+                golden.model, golden.batch, golden.noise(), every_row=True
+            ).attacked
+            assert_near(attacked[valid], golden.t["output.attacked"][valid])
         return
     assert_near(golden.model(golden.batch), hidden)
     assert_near(golden.model.scores(golden.batch)[:, 1:], golden.t["scores"][:, 1:])
@@ -203,7 +201,7 @@ def test_losses_and_gradients(golden: Golden, every_row: bool) -> None:
         at = torch.zeros_like(golden.batch.items)
         at[torch.arange(len(at)), golden.batch.rows] = target
         target = at
-    losses = golden.model.losses(golden.batch, target, noise=golden.noise())
+    losses = losses_of(golden.model, golden.batch, target, golden.noise())
     assert_near(losses.recommendation, golden.t[golden.of("loss", "loss.calibrated")])
     adversarial = set(map(id, golden.model.adversarial_parameters()))
     names = dict(golden.model.named_parameters())
@@ -216,7 +214,7 @@ def test_losses_and_gradients(golden: Golden, every_row: bool) -> None:
         )
     )
     if "loss.mask_penalty" in golden.t:
-        masks = golden.model.encode(golden.batch, adversarial=True).masks
+        masks = attack_on(golden.model, golden.batch, golden.noise()).masks
         norms = torch.stack([(1 - mask).norm() for mask in masks])
         assert_near(norms.mean(), golden.t["loss.mask_penalty"])
     if "loss.attacked" in golden.t:

@@ -1,5 +1,7 @@
 """What holds for every variant: nothing from later, from padding, or from other users."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,7 +9,15 @@ from torch.nn import functional as F
 
 from models import Batch, SASRec
 from models.calibration import AdversarialCalibrator
-from tests.models.variants import MAX_LENGTH, N_ITEMS, VARIANTS, batch_of, build
+from tests.models.variants import (
+    MAX_LENGTH,
+    N_ITEMS,
+    VARIANTS,
+    attack_on,
+    batch_of,
+    build,
+    losses_of,
+)
 from workbench.attention.recording import record_attention
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
@@ -29,14 +39,19 @@ def noise_of(batch: Batch) -> Tensor:
     return noise[:, :width, :width].expand(len(batch.items), -1, -1, -1)
 
 
+def hidden_states(model: SASRec, batch: Batch, **how: Any) -> dict[str, Tensor]:
+    """Hidden states as they are, and under attack where there is an adversary."""
+    found = {"hidden": model.encode(batch, **how)}
+    if model.is_adversarial:
+        passed = attack_on(model, batch, noise_of(batch), **how)
+        near(passed.hidden, found["hidden"])
+        found["attacked"] = passed.attacked
+    return found
+
+
 def every_row(model: SASRec, batch: Batch) -> dict[str, Tensor]:
     """All that is computed: hidden states [B, L, d], weights [B, L, layers x heads, key]."""
-    encoded = model.encode(
-        batch, every_row=True, adversarial=model.is_adversarial, noise=noise_of(batch)
-    )
-    found = {"hidden": encoded.hidden}
-    if encoded.attacked is not None:
-        found["attacked"] = encoded.attacked
+    found = hidden_states(model, batch, every_row=True)
     stages = record_attention(model, batch, stages=model.stages, rows="all")
     return found | {name: w.flatten(1, 2).transpose(1, 2) for name, w in stages.items()}
 
@@ -56,13 +71,9 @@ def test_later_items_never_reach_an_earlier_row(model):
 def test_no_gradient_from_later_items_or_padding(model):
     batch = batch_of([3, 1, 4, 1, 5], [9, 2, 6])
     embeddings = model.embed(batch).detach().requires_grad_()
-    encoded = model.encode(
-        batch, embeddings, every_row=True, adversarial=model.is_adversarial, noise=noise_of(batch)
-    )
+    states = hidden_states(model, batch, embeddings=embeddings, every_row=True)
     cotangent = torch.randn(8, generator=torch.Generator().manual_seed(2)).double()
-    for hidden in (encoded.hidden, encoded.attacked):
-        if hidden is None:
-            continue
+    for hidden in states.values():
         for user, row in batch.valid.nonzero().tolist():
             (grad,) = torch.autograd.grad(
                 hidden[user, row] @ cotangent, embeddings, retain_graph=True
@@ -97,13 +108,11 @@ def test_weights_sum_to_one_over_what_is_allowed(model):
 def test_the_prediction_row_alone_is_the_full_computation(model):
     batch = batch_of(*HISTORIES)
     full = every_row(model, batch)
-    encoded = model.encode(batch, adversarial=model.is_adversarial, noise=noise_of(batch))
+    found = hidden_states(model, batch)
     at = torch.arange(len(HISTORIES)), torch.tensor([len(h) - 1 for h in HISTORIES])
-    near(encoded.hidden[:, 0], full["hidden"][at])
     near(model(batch), full["hidden"][at])
-    assert (encoded.attacked is not None) == model.is_adversarial
-    if encoded.attacked is not None:
-        near(encoded.attacked[:, 0], full["attacked"][at])
+    for name, hidden in found.items():
+        near(hidden[:, 0], full[name][at])
 
 
 @torch.no_grad()
@@ -111,7 +120,7 @@ def test_losses_are_cross_entropies_of_rows_that_have_not_seen_their_target(mode
     batch = batch_of([3, 1, 4, 1, 5], [9, 2, 6])
     unseen = batch_of([3, 1, 7, 7, 7], [9, 2, 6])  # the target 4 and what follows are replaced
     targets = torch.tensor([[0, 4, 0, 0, 0], [2, 0, 8, 0, 0]])
-    found = model.losses(batch, targets, noise_of(batch))
+    found = losses_of(model, batch, targets, noise_of(batch))
     rows = every_row(model, unseen)
     rec, att = (
         F.cross_entropy(
@@ -132,7 +141,7 @@ def test_losses_are_cross_entropies_of_rows_that_have_not_seen_their_target(mode
 
 def test_each_parameter_learns_from_its_own_loss(model):
     batch = batch_of(*HISTORIES)
-    losses = model.losses(batch, torch.tensor([2, 8, 4]), noise_of(batch))
+    losses = losses_of(model, batch, torch.tensor([2, 8, 4]), noise_of(batch))
     theirs = {
         parameter
         for module in model.modules()

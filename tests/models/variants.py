@@ -4,9 +4,12 @@ from itertools import product
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from models import Batch, CalibrationConfig, ModelConfig, Recommender, make_model
+from models.adversary import Attack, adversarial_losses, attack
 from models.calibration import AnnealingCorrection
+from models.recommender import Losses
 
 N_ITEMS, MAX_LENGTH = 12, 8
 
@@ -74,6 +77,18 @@ def build(variant: str, seed: int = 0, backbone: str = "SASRec", **options: Any)
     sizes = {"max_length": MAX_LENGTH, "hidden_size": 8, "inner_size": 12, **SIZES[backbone]}
     about = {"backbone": backbone, **sizes, **VARIANTS[variant], **options}
     return lively(make_model(ModelConfig(variant, N_ITEMS, **about)), seed)
+
+
+def losses_of(model: Recommender, batch: Batch, targets: Tensor, noise: Tensor | None) -> Losses:
+    """`model.losses`, with the adversary's noise [B, H, T, T] given."""
+    if not model.is_adversarial:
+        return model.losses(batch, targets)
+    return Losses(*adversarial_losses(model, batch, targets, noise))
+
+
+def attack_on(model: Recommender, batch: Batch, noise: Tensor | None, **how: Any) -> Attack:
+    """`model.encode`, under attack too; `how` as there."""
+    return attack(model.encoder, *model.prepare(batch, **how), noise)
 
 
 def batch_of(*histories: list[int], width: int | None = None) -> Batch:

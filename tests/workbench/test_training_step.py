@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from models import Batch, SASRec
+from models.adversary import attack
 from workbench import build_model, train
 from workbench.data import planted
 from workbench.data.sequences import SequenceData
@@ -35,13 +36,12 @@ def losses(model: SASRec, data: SequenceData, objective: str) -> tuple[Tensor, T
         for rows in zip(*pairs, strict=True)
     )
     batch = Batch(items, torch.tensor([len(inputs) for inputs, _ in pairs]))
-    encoded = model.encode(batch, every_row=True, adversarial=True)
-    assert encoded.attacked is not None
+    passed = attack(model.encoder, *model.prepare(batch, every_row=True))
     table = model.item_embedding.weight
     wanted = targets > 0
-    recommendation = F.cross_entropy(encoded.hidden[wanted] @ table.T, targets[wanted])
-    attacked = F.cross_entropy(encoded.attacked[wanted] @ table.T, targets[wanted])
-    norms = torch.stack([(1 - mask).square().sum().sqrt() for mask in encoded.masks])
+    recommendation = F.cross_entropy(passed.hidden[wanted] @ table.T, targets[wanted])
+    attacked = F.cross_entropy(passed.attacked[wanted] @ table.T, targets[wanted])
+    norms = torch.stack([(1 - mask).square().sum().sqrt() for mask in passed.masks])
     return recommendation, 0.03 * norms.mean() - attacked
 
 

@@ -226,7 +226,7 @@ def test_the_other_backbones_compute_what_the_reference_does(name, file):
     batch = Batch(items, lengths, rest.get("input.time"), users)
     model = import_checkpoint(file)
     wanted = rest.get("output.hidden", rest.get("output.calibrated")).float()
-    hidden = model.encode(batch, every_row=wanted.dim() == 3).hidden
+    hidden = model.encode(batch, every_row=wanted.dim() == 3)
     if wanted.dim() == 3:
         hidden, wanted = hidden[batch.valid], wanted[batch.valid]
     else:
