@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analyses import diagnostics
 from analyses.report.summaries import Summary
-from models.config import BACKBONES
+from models import BACKBONES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 

@@ -11,18 +11,16 @@ import torch
 
 from benchmarks.timing import add_threads, medians, positive, prepare, print_table, seconds
 from benchmarks.training_step import LEARNING_RATE, draw
-from models import Batch, CalibrationConfig, ModelConfig, Recommender, make_model
-from models.config import BACKBONES, Backbone
+from models import BACKBONES, Batch, CalibrationConfig, ModelConfig, Recommender, make_model
 from workbench.training.memory import keep_pages
 
 TARGETS = {"inference": 1.15, "training": 1.3}
 N_ITEMS, N_USERS = 12_101, 22_363
 
 
-def pair(backbone: Backbone) -> dict[str, Recommender]:
+def pair(backbone: str) -> dict[str, Recommender]:
     """The plain model and its light variant, as `build_model` makes them."""
-    users = N_USERS if backbone == "SSE-PT" else 0
-    own = backbone == "TiSASRec"  # whose positions stay beside the calibrator
+    users = N_USERS if BACKBONES[backbone].needs_users else 0
     light = CalibrationConfig(adversarial=False)
     configs = (
         ModelConfig(backbone, N_ITEMS, backbone=backbone, n_users=users),
@@ -32,7 +30,7 @@ def pair(backbone: Backbone) -> dict[str, Recommender]:
             backbone=backbone,
             n_users=users,
             calibration=light,
-            position_embedding=own,
+            position_embedding=BACKBONES[backbone].keeps_positions,
         ),
     )
     return {config.name: make_model(config) for config in configs}

@@ -1,4 +1,8 @@
-"""What is studied: sequential recommenders in pure PyTorch."""
+"""What is studied: sequential recommenders in pure PyTorch.
+
+To read one from the top: sasrec.py, recommender.py, transformer.py, attention.py. What AC-TSR adds
+stands beside them: calibrated_attention.py, calibration.py, adversary.py.
+"""
 
 from models.attention import AttentionTap
 from models.batch import Batch
@@ -10,6 +14,7 @@ from models.ssept import SSEPT
 from models.tisasrec import TiSASRec
 
 __all__ = [
+    "BACKBONES",
     "SSEPT",
     "AttentionTap",
     "BERT4Rec",
@@ -19,12 +24,36 @@ __all__ = [
     "Recommender",
     "SASRec",
     "TiSASRec",
+    "backbone_of",
     "make_model",
 ]
 
-_CLASSES = {"SASRec": SASRec, "BERT4Rec": BERT4Rec, "SSE-PT": SSEPT, "TiSASRec": TiSASRec}
+BACKBONES: dict[str, type[Recommender]] = {
+    backbone.name: backbone
+    for backbone in (
+        SASRec,
+        BERT4Rec,
+        SSEPT,
+        TiSASRec,
+    )
+}  # by name; what is added here can be built, saved, loaded and diagnosed
+
+
+def backbone_of(config: ModelConfig) -> type[Recommender]:
+    """The class a configuration names.
+
+    Raises
+    ------
+    ValueError
+        Where it is not in `BACKBONES`.
+    """
+    if config.backbone not in BACKBONES:
+        raise ValueError(
+            f"no backbone {config.backbone!r} in models.BACKBONES, which has {', '.join(BACKBONES)}"
+        )
+    return BACKBONES[config.backbone]
 
 
 def make_model(config: ModelConfig) -> Recommender:
-    """The backbone a configuration names, with random weights."""
-    return _CLASSES[config.backbone](config)
+    """The model a configuration describes, with random weights; raises as `backbone_of` does."""
+    return backbone_of(config)(config)

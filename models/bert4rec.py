@@ -13,6 +13,10 @@ class OutputHead(nn.Module):
     """LayerNorm(GELU(W h + b)), and a bias for every item (equation 7, as in RecBole since 1.2).
 
     The bias is a last column of the item table, which meets a last 1 in every hidden state.
+
+    Parameters
+    ----------
+    config : sizes.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -37,17 +41,16 @@ class BERT4Rec(Recommender):
     targets [B, L], appends none.
     """
 
+    name = "BERT4Rec"
     causal = False
+    extra_tokens = 1
+    objectives = ("masking", "prefixes")
+    options = ("output_head",)
 
     def add_embeddings(self) -> None:
         """Positions, and the output head where there is one."""
         super().add_embeddings()
         self.head = OutputHead(self.config) if self.config.output_head else None
-
-    @property
-    def n_embeddings(self) -> int:
-        """Rows of the item table: padding, every item, and the mask token."""
-        return self.config.n_items + 2
 
     @property
     def mask_token(self) -> int:
@@ -62,8 +65,9 @@ class BERT4Rec(Recommender):
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
         """From item embeddings [B, L, d] to tokens [B, T, d], with positions."""
         if x.shape[1] < tokens.items.shape[1]:
-            masked = (tokens.items == self.mask_token)[:, :, None]
-            x = torch.where(masked, self.item_embedding.weight[-1], F.pad(x, (0, 0, 0, 1)))
+            masked = (tokens.items == self.mask_token)[:, :, None]  # [B, L + 1, 1]
+            x = F.pad(x, (0, 0, 0, 1))  # [B, L + 1, d]
+            x = torch.where(masked, self.item_embedding.weight[-1], x)
         return super().inputs(tokens, x)
 
     @property
@@ -73,5 +77,5 @@ class BERT4Rec(Recommender):
         return table if self.head is None else self.head.table(table)
 
     def output(self, hidden: Tensor) -> Tensor:
-        """Hidden states as they are, or through the output head."""
+        """Hidden states [..., d] as they are, or through the output head, [..., d + 1]."""
         return hidden if self.head is None else self.head(hidden)

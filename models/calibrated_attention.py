@@ -80,16 +80,19 @@ class AdversarialAttention(SpatialAttention):
     config : sizes and dropout.
     calibration : how the calibrators are combined.
     layer : number of the layer, from 0.
+    n_tokens : what attention runs over at most.
     """
 
     stages = ("before_spatial", "after_spatial", "mask", "calibrated", "attention")
 
-    def __init__(self, config: ModelConfig, calibration: CalibrationConfig, layer: int) -> None:
+    def __init__(
+        self, config: ModelConfig, calibration: CalibrationConfig, layer: int, n_tokens: int
+    ) -> None:
         super().__init__(config, calibration, layer)
         self.adversarial = AdversarialCalibrator(
             config.hidden_size, config.n_heads, config.attention_dropout
         )
-        self.correction = _correction(config, calibration)
+        self.correction = _correction(config, calibration, n_tokens)
         if not calibration.two_level and calibration.mix == "learned":
             self.ratio = nn.Parameter(torch.full((1,), 0.5))
 
@@ -137,9 +140,18 @@ class AdversarialAttention(SpatialAttention):
         return self.taps["attention"](final), base, mask
 
 
-def _correction(config: ModelConfig, calibration: CalibrationConfig) -> nn.Module:
+def with_calibrators(
+    config: ModelConfig, calibration: CalibrationConfig, layer: int, n_tokens: int
+) -> SpatialAttention:
+    """The attention of a calibrated layer, with the adversarial calibrator or without."""
+    if calibration.adversarial:
+        return AdversarialAttention(config, calibration, layer, n_tokens)
+    return SpatialAttention(config, calibration, layer)
+
+
+def _correction(config: ModelConfig, calibration: CalibrationConfig, n_tokens: int) -> nn.Module:
     if calibration.correction == "fixed":
-        return FixedCorrection(calibration.alpha, config.n_tokens)
+        return FixedCorrection(calibration.alpha, n_tokens)
     if calibration.correction == "gate":
-        return GateCorrection(config.hidden_size, config.n_tokens)
+        return GateCorrection(config.hidden_size, n_tokens)
     return AnnealingCorrection()

@@ -3,27 +3,30 @@
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-Backbone = Literal["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"]
-BACKBONES: tuple[Backbone, ...] = ("SASRec", "BERT4Rec", "SSE-PT", "TiSASRec")
-OPTIONS: dict[Backbone, tuple[str, ...]] = {
-    "SASRec": (),
-    "BERT4Rec": ("output_head",),
-    "SSE-PT": ("n_users", "user_size", "swap_users", "swap_items", "swap_targets"),
-    "TiSASRec": ("time_span", "time_unit"),
-}  # what only one of them knows
+Backbone = str  # the name of one, see `models.BACKBONES`
 
 
 @dataclass(frozen=True)
 class CalibrationConfig:
     """Which calibrators are plugged into the attention, and how they are combined (AC-TSR).
 
-    order, distance: the two terms of the spatial calibrator. adversarial: False is the lightweight
-    variant. correction: how attention A and calibrated attention A_c are combined. alpha: weight of
-    A_c in "fixed". two_level: the adversarial calibrator acts on the output of the spatial one;
-    otherwise on the plain attention, and `mix` says how the two results are joined.
-    normalization: "softmax" as in the reference, or "renormalize", dividing by the row sum; "none"
-    is what the reference does in SSE-PT and TiSASRec, where rows sum to as much as e. penalty:
-    lambda, the weight of ||1 - M||_2.
+    Parameters
+    ----------
+    order, distance : the two terms of the spatial calibrator.
+    adversarial : False is the lightweight variant.
+    correction : how attention A and calibrated attention A_c are combined.
+    alpha : weight of A_c in "fixed".
+    two_level : the adversarial calibrator acts on the output of the spatial one; otherwise on the
+        plain attention, and `mix` says how the two results are joined.
+    mix : half and half, or a learned ratio.
+    normalization : "softmax" as in the reference, or "renormalize", dividing by the row sum; "none"
+        is what the reference does in SSE-PT and TiSASRec, where rows sum to as much as e.
+    penalty : lambda, the weight of ||1 - M||_2.
+
+    Raises
+    ------
+    ValueError
+        For an unknown word, or options that contradict each other.
     """
 
     order: bool = True
@@ -48,15 +51,39 @@ class CalibrationConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Sizes and options of a backbone. Item ids run from 1 to n_items; 0 is padding.
+    """Sizes and options of a model. Item ids run from 1 to n_items; 0 is padding.
 
-    position_from: the end of a history from which positions count; "end" gives the last item the
-    last of `max_length` positions, as models trained on left-padded histories have it.
-    BERT4Rec: output_head, whether what scores items passes another layer, see `OutputHead`.
-    SSE-PT: n_users; user_size, the part of hidden_size that stands for the user (half, where
-    None); swap_*, the chance that a user, an item read or an item to be predicted is exchanged for
-    a random one in training. TiSASRec: time_span, at which intervals are clipped; time_unit, what
-    they are counted in: a user's smallest interval ("smallest", as in the paper), or "second".
+    What only one backbone knows stands here too, since a model's card is this configuration, flat;
+    each class says in `options` which of the fields are its own.
+
+    Parameters
+    ----------
+    name : what the model is called, `AC-SASRec` for example.
+    n_items : items of the catalogue.
+    max_length : items of a history that are read.
+    n_layers, n_heads, hidden_size, inner_size : sizes of the transformer.
+    hidden_dropout, attention_dropout : chances of dropout.
+    position_embedding : whether positions are embedded.
+    position_from : the end of a history from which positions count; "end" gives the last item the
+        last of `max_length` positions, as models trained on left-padded histories have it.
+    attention : "uniform" gives every key of a row the same weight.
+    calibration : the calibrators of AC-TSR, or None.
+    layer_norm_eps : epsilon of every LayerNorm.
+    initializer_range : standard deviation of new weights.
+    backbone : the `name` of the class; a model writes its own here.
+    output_head : BERT4Rec: whether what scores items passes another layer, see `OutputHead`.
+    n_users : SSE-PT: users of the data.
+    user_size : SSE-PT: the part of hidden_size that stands for the user; None for half.
+    swap_users, swap_items, swap_targets : SSE-PT: the chance that a user, an item that is read or
+        an item to be predicted is exchanged for a random one in training.
+    time_span : TiSASRec: the number of units at which intervals are clipped.
+    time_unit : TiSASRec: what intervals are counted in, a user's smallest interval ("smallest", as
+        in the paper) or "second".
+
+    Raises
+    ------
+    ValueError
+        For an unknown word, or a size that is out of range or does not go with another.
     """
 
     name: str
@@ -85,7 +112,6 @@ class ModelConfig:
     time_unit: Literal["smallest", "second"] = "smallest"
 
     def __post_init__(self) -> None:
-        _one_of("backbone", self.backbone, BACKBONES)
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
@@ -107,24 +133,10 @@ class ModelConfig:
         for name in ("swap_users", "swap_items", "swap_targets"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
-        if not 0 < self.item_size <= self.hidden_size:
+        if self.user_size is not None and not 0 <= self.user_size < self.hidden_size:
             raise ValueError(f"user_size {self.user_size} leaves no room in {self.hidden_size}")
         if self.attention == "uniform" and self.calibration is not None:
             raise ValueError("uniform attention leaves nothing to calibrate")
-
-    @property
-    def n_tokens(self) -> int:
-        """What attention runs over at most: BERT4Rec's mask token comes after the history."""
-        return self.max_length + (self.backbone == "BERT4Rec")
-
-    @property
-    def item_size(self) -> int:
-        """The part of hidden_size that stands for items."""
-        if self.backbone != "SSE-PT":
-            return self.hidden_size
-        return self.hidden_size - (
-            self.hidden_size // 2 if self.user_size is None else self.user_size
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able copy."""
@@ -132,7 +144,13 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
-        """The config that `to_dict` wrote. Raises ValueError for an unknown field."""
+        """The config that `to_dict` wrote.
+
+        Raises
+        ------
+        ValueError
+            For a field that there is not, and as for a new config.
+        """
         values = dict(values)
         known = {f.name for f in fields(cls)}
         if unknown := sorted(set(values) - known):

@@ -1,7 +1,7 @@
 """What all backbones share: scores, losses, taps, and the way from a history to hidden states."""
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,13 @@ from models.transformer import Context, Encoder
 
 @dataclass(frozen=True)
 class Losses:
-    """recommendation: for all parameters but the adversarial ones. adversarial: for those only."""
+    """What a step of training minimises.
+
+    Attributes
+    ----------
+    recommendation : a scalar, for all parameters but the adversarial ones.
+    adversarial : a scalar, for those alone; None where there are none.
+    """
 
     recommendation: Tensor
     adversarial: Tensor | None = None
@@ -27,35 +33,56 @@ class Losses:
 class Recommender(nn.Module):
     """A transformer over the items of a history; a backbone says only what is particular to it.
 
-    Attention runs over T tokens: the L items of a history and, in BERT4Rec, a mask token after
-    them. `rows` and `history` say which token predicts and which are items.
+    A history is embedded (`embed`, `inputs`), passes the layers (`encoder`), and what comes out at
+    its last token is multiplied by every item's embedding (`score`). Attention runs over T tokens:
+    the L items of a history and, in BERT4Rec, a mask token after them. `rows` and `history` say
+    which token predicts and which are items.
+
+    Parameters
+    ----------
+    config : sizes and options; `config.backbone` becomes the name of the class.
+
+    Attributes
+    ----------
+    name : of the backbone.
+    causal : whether a row sees no later one.
+    needs_times, needs_users : whether it is nothing without the times or the users of a batch.
+    extra_tokens : tokens that are added to a history, with embeddings after the last item's.
+    objectives : what it may learn from, by default the first: "positions" (for a causal model
+        alone), "prefixes", "masking" (with a mask token).
+    options : fields of `ModelConfig` that mean something to this backbone and not to all.
+    keeps_positions : whether positions are embedded beside the calibrators, too, as published.
+    card : what is known of trained weights; empty for new ones.
     """
 
-    causal = True
+    name: ClassVar[str]
+    causal: ClassVar[bool] = True
+    needs_times: ClassVar[bool] = False
+    needs_users: ClassVar[bool] = False
+    extra_tokens: ClassVar[int] = 0
+    objectives: ClassVar[tuple[str, ...]] = ("positions", "prefixes")
+    options: ClassVar[tuple[str, ...]] = ()
+    keeps_positions: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config = config = replace(config, backbone=self.name)
         self.card: dict[str, Any] = {}
-        self.item_embedding = nn.Embedding(self.n_embeddings, config.item_size, padding_idx=0)
+        n_embeddings = 1 + config.n_items + self.extra_tokens  # padding comes first
+        self.item_embedding = nn.Embedding(n_embeddings, self.item_size, padding_idx=0)
         self.add_embeddings()
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
-        self.encoder = Encoder(config)
+        self.encoder = Encoder(config, self.n_tokens)
         self.apply(self._initialize)
 
     def add_embeddings(self) -> None:
         """What is embedded beside items: positions."""
         self.position_embedding = (
-            nn.Embedding(self.config.n_tokens, self.config.hidden_size)
+            nn.Embedding(self.n_tokens, self.config.hidden_size)
             if self.config.position_embedding
             else None
         )
-
-    @property
-    def n_embeddings(self) -> int:
-        """Rows of the item table: padding, and every item."""
-        return self.config.n_items + 1
 
     def _initialize(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
@@ -65,6 +92,21 @@ class Recommender(nn.Module):
         if isinstance(module, nn.Embedding) and module.padding_idx is not None:
             with torch.no_grad():
                 module.weight[module.padding_idx].zero_()
+
+    @property
+    def n_tokens(self) -> int:
+        """The largest T: what attention runs over at most."""
+        return self.config.max_length + self.extra_tokens
+
+    @property
+    def item_size(self) -> int:
+        """Width of an item embedding."""
+        return self.config.hidden_size
+
+    @property
+    def mask_token(self) -> int | None:
+        """The id that stands for a masked item; None in a model without one."""
+        return None
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -97,10 +139,10 @@ class Recommender(nn.Module):
         seen = torch.ones(length, length, dtype=torch.bool, device=tokens.items.device)
         if self.causal:
             seen = seen.tril()
-        return (seen & tokens.valid[:, None, :])[:, None]
+        return (seen & tokens.valid[:, None, :])[:, None]  # [B, 1, T, T]
 
     def embed(self, batch: Batch) -> Tensor:
-        """Item embeddings [B, L, d], or as wide as the item half: where attributions start."""
+        """Item embeddings [B, L, item_size]: where attributions start."""
         return self.item_embedding(batch.items)
 
     def positions(self, tokens: Batch) -> Tensor:
@@ -108,11 +150,11 @@ class Recommender(nn.Module):
         at = torch.arange(tokens.items.shape[1], device=tokens.items.device)
         if self.config.position_from == "start":
             return at
-        last = self.config.n_tokens - 1
+        last = self.n_tokens - 1
         return (at + last + 1 - tokens.lengths[:, None]).clamp(max=last)  # padding
 
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
-        """From item embeddings [B, L, d] to tokens [B, T, d], with positions."""
+        """From item embeddings [B, L, item_size] to tokens [B, T, d], with positions."""
         if self.position_embedding is None:
             return x
         return x + self.position_embedding(self.positions(tokens))
@@ -125,14 +167,16 @@ class Recommender(nn.Module):
         self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
     ) -> tuple[Tensor, Context]:
         """What the encoder takes: tokens [B, T, d], and where they may look; see `encode`."""
+        if self.needs_times and batch.times is None:
+            raise ValueError(f"{self.name} needs the time of every item, and the batch has none")
         tokens = batch if every_row else self.tokens(batch)
-        if tokens.items.shape[1] > self.config.n_tokens:
+        if tokens.items.shape[1] > self.n_tokens:
             raise ValueError(
                 f"a history of {batch.items.shape[1]} items is longer than max_length "
                 f"{self.config.max_length}; keep the last {self.config.max_length}"
             )
         x = self.inputs(tokens, self.embed(batch) if embeddings is None else embeddings)
-        x = self.dropout(self.norm(x))
+        x = self.dropout(self.norm(x))  # [B, T, d]
         rows = None if every_row else tokens.rows
         return x, Context(self._allowed(tokens), rows, self.causal, self.intervals(tokens))
 
@@ -144,7 +188,7 @@ class Recommender(nn.Module):
         Parameters
         ----------
         batch : histories.
-        embeddings : [B, L, d], in place of those of the items.
+        embeddings : [B, L, item_size], in place of `embed(batch)`.
         every_row : whether at every row of the batch as it is, without a mask token after it.
 
         Returns
@@ -155,34 +199,45 @@ class Recommender(nn.Module):
         Raises
         ------
         ValueError
-            For histories longer than `max_length`.
+            For histories longer than `max_length`, or without the times the model needs.
         """
         return self.encoder(*self.prepare(batch, embeddings, every_row=every_row))
 
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Hidden states at the prediction rows, [B, d]."""
+        """Hidden states at the prediction rows, [B, d]; see `encode`."""
         return self.encode(batch, embeddings)[:, 0]
 
     @property
     def table(self) -> Tensor:
-        """What `output` is scored with, [n_items + 1, d or item half]; row 0 is padding."""
+        """What `output` is multiplied by, [n_items + 1, item_size]; row 0 is padding."""
         return self.item_embedding.weight[: self.config.n_items + 1]
 
     def output(self, hidden: Tensor) -> Tensor:
-        """What of hidden states [..., d] scores items: all of them, or their item half."""
-        return hidden[..., : self.config.item_size]
+        """What of hidden states [..., d] is multiplied by `table`: all of it."""
+        return hidden
 
     def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
-        """Scores of all items, [B, n_items + 1] with -inf for padding, or of items [B, K]."""
+        """Scores from hidden states.
+
+        Parameters
+        ----------
+        hidden : [B, d], what `forward` gave.
+        items : [B, K] ids; None for all items.
+
+        Returns
+        -------
+        Tensor
+            [B, K], or [B, n_items + 1] with -inf for padding.
+        """
         output = self.output(hidden)
         if items is not None:
-            return (F.embedding(items, self.table) @ output[:, :, None])[:, :, 0]
-        scores = output @ self.table.T
+            return (F.embedding(items, self.table) @ output[:, :, None])[:, :, 0]  # [B, K]
+        scores = output @ self.table.T  # [B, n_items + 1]
         scores[:, 0] = -torch.inf
         return scores
 
     def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores of all items for each history, [B, n_items + 1]."""
+        """Scores of all items for each history, [B, n_items + 1]; see `encode`."""
         return self.score(self(batch, embeddings))
 
     @property
@@ -215,8 +270,8 @@ class Recommender(nn.Module):
         ----------
         hidden : [B, 1 or L, d], see `encode`.
         targets : [B] or [B, L], see `losses`.
-        table : what hidden states are scored with, see `table`.
+        table : what outputs are multiplied by, see `table`.
         """
         wanted = targets.flatten() > 0  # [B] or [B L]
-        output = self.output(hidden.flatten(0, 1)[wanted])  # [N, d]
+        output = self.output(hidden.flatten(0, 1)[wanted])  # [N, item_size]
         return catalogue_cross_entropy(output, table, targets.flatten()[wanted])

@@ -4,4 +4,6 @@ from models.recommender import Recommender
 
 
 class SASRec(Recommender):
-    """A causal transformer over items and their positions."""
+    """A causal transformer over items and their positions: all that `Recommender` is by itself."""
+
+    name = "SASRec"

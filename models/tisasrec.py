@@ -15,6 +15,11 @@ class TiSASRec(Recommender):
     the scores with those of position and time.
     """
 
+    name = "TiSASRec"
+    needs_times = True
+    keeps_positions = True
+    options = ("time_span", "time_unit")
+
     def add_embeddings(self) -> None:
         """Positions, where there are any, and intervals; of keys and of values, for all layers."""
         config = self.config
@@ -30,9 +35,8 @@ class TiSASRec(Recommender):
         self.value_intervals = nn.Embedding(bins, config.hidden_size, padding_idx=0)
 
     def intervals(self, tokens: Batch) -> Intervals:
-        """Intervals between all items. Raises ValueError where the batch has no times."""
-        if tokens.times is None:
-            raise ValueError("TiSASRec needs the time of every item, and the batch has none")
+        """Intervals between all items, and what positions and intervals add."""
+        assert tokens.times is not None
         smallest = self.config.time_unit == "smallest"
         return Intervals(
             interval_index(tokens.times, self.config.time_span, smallest=smallest),

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.attention import PlainAttention, Projected, row_of_each
-from models.calibrated_attention import AdversarialAttention, SpatialAttention
+from models.calibrated_attention import SpatialAttention, with_calibrators
 from models.config import ModelConfig
 from models.kernels import Dropout
 from models.time_intervals import Intervals
@@ -32,7 +32,12 @@ class Context(NamedTuple):
 
 
 class FeedForward(nn.Module):
-    """Two affine maps with a GELU between, a residual and a LayerNorm."""
+    """Two affine maps with a GELU between, a residual and a LayerNorm.
+
+    Parameters
+    ----------
+    config : sizes and dropout.
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -53,15 +58,20 @@ class TransformerLayer(nn.Module):
     ----------
     config : sizes, dropout, and which attention.
     layer : number of the layer, from 0.
+    n_tokens : what attention runs over at most.
     """
 
-    def __init__(self, config: ModelConfig, layer: int) -> None:
+    def __init__(self, config: ModelConfig, layer: int, n_tokens: int) -> None:
         super().__init__()
         size = config.hidden_size
         self.query = nn.Linear(size, size)
         self.key = nn.Linear(size, size)
         self.value = nn.Linear(size, size)
-        self.weights = _attention(config, layer)
+        self.weights: PlainAttention | SpatialAttention = (
+            PlainAttention(config, layer)
+            if config.calibration is None
+            else with_calibrators(config, config.calibration, layer, n_tokens)
+        )
         self.dense = nn.Linear(size, size)
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
@@ -100,14 +110,20 @@ class TransformerLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of layers."""
+    """A stack of layers.
+
+    Parameters
+    ----------
+    config : sizes, dropout, and which attention.
+    n_tokens : what attention runs over at most.
+    """
 
     layers: Sequence[TransformerLayer]
 
-    def __init__(self, config: ModelConfig) -> None:
+    def __init__(self, config: ModelConfig, n_tokens: int) -> None:
         super().__init__()
         self.layers = nn.ModuleList(  # type: ignore[assignment]
-            TransformerLayer(config, layer) for layer in range(config.n_layers)
+            TransformerLayer(config, layer, n_tokens) for layer in range(config.n_layers)
         )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
@@ -116,10 +132,3 @@ class Encoder(nn.Module):
         for layer in earlier:
             x = layer(x, context)
         return last(x, context, context.rows)
-
-
-def _attention(config: ModelConfig, layer: int) -> PlainAttention | SpatialAttention:
-    if config.calibration is None:
-        return PlainAttention(config, layer)
-    kind = AdversarialAttention if config.calibration.adversarial else SpatialAttention
-    return kind(config, config.calibration, layer)

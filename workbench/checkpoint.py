@@ -10,7 +10,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from models import ModelConfig, Recommender
+from models import ModelConfig, Recommender, backbone_of
 from workbench.building import build, check_shapes
 from workbench.errors import WorkbenchError
 
@@ -79,6 +79,7 @@ def load_model(source: str | Path) -> Recommender:
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         config = ModelConfig.from_dict(card["config"])
+        backbone_of(config)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from models import CalibrationConfig, ModelConfig, Recommender, make_model
-from models.config import BACKBONES, OPTIONS
+from models import BACKBONES, CalibrationConfig, ModelConfig, Recommender, make_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
@@ -32,12 +31,12 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
 
     options: fields of ModelConfig (hidden_size, n_layers, ...) and of CalibrationConfig
     (correction, two_level, order, ...). Raises WorkbenchError for an unknown name or option, and
-    for TiSASRec where the data have no times.
+    for data without the times that it needs.
     """
     if name not in NAMES:
         raise WorkbenchError(f"no model {name!r}; {_choices(name, NAMES)}.")
     bare = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
-    backbone = next(b for b in BACKBONES if b == bare)
+    backbone = BACKBONES[bare]
     calibration = None
     if name.startswith("AC-"):
         calibration = CalibrationConfig(adversarial=not name.endswith("-light"))
@@ -45,13 +44,13 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         name=name,
         n_items=data.n_items,
         attention="uniform" if name.endswith("-uniform") else "learned",
-        # as published, the calibrators take the place of positions, but for TiSASRec's own
-        position_embedding=calibration is None or backbone == "TiSASRec",
+        # as published, the calibrators take the place of positions
+        position_embedding=calibration is None or backbone.keeps_positions,
         calibration=calibration,
-        backbone=backbone,
-        n_users=data.n_users if backbone == "SSE-PT" else 0,
+        backbone=backbone.name,
+        n_users=data.n_users if backbone.needs_users else 0,
     )
-    if backbone == "TiSASRec" and data.times is None:
+    if backbone.needs_times and data.times is None:
         raise WorkbenchError(
             f"{name} lives by the time between items, and {data.name} has no times; give data with "
             "a time column, or choose another model."
@@ -78,23 +77,24 @@ def variant(config: Any) -> str:
         for f in fields(default)
         if getattr(calibration, f.name) != getattr(default, f.name)
     }
-    if config.position_embedding != (config.backbone == "TiSASRec"):
+    backbone = BACKBONES.get(config.backbone, Recommender)  # one may be used without a name here
+    if config.position_embedding != backbone.keeps_positions:
         told["position_embedding"] = config.position_embedding
     return " ".join([config.name, *(f"{name}={value}" for name, value in told.items())])
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
     """Raise ValueError for what is no option, would mean nothing here, or is of another type."""
-    owners = {option: owner for owner, owned in OPTIONS.items() for option in owned}
     for option, value in options.items():
         if option not in TYPES:
             raise ValueError(f"there is no option {option!r}; {_choices(option, TYPES)}")
         if option in CALIBRATION and config.calibration is None:
             raise ValueError(f"{config.name} has no calibration, so {option!r} means nothing")
-        owner = owners.get(option, config.backbone)
-        if owner != config.backbone:
+        owners = [b.name for b in BACKBONES.values() if option in b.options]
+        if owners and config.backbone not in owners:
             raise ValueError(
-                f"{option!r} is an option of {owner} and means nothing to {config.name}"
+                f"{option!r} is an option of {' and '.join(owners)} and means nothing to "
+                f"{config.name}"
             )
         if TYPES[option] in KINDS:
             kind, told = KINDS[TYPES[option]]

@@ -5,16 +5,13 @@ import torch
 
 from benchmarks import light
 from benchmarks.training_step import draw
-from models import Batch
-from models.config import BACKBONES, Backbone
+from models import BACKBONES, Batch
 from workbench import build_model
 from workbench.data import from_interactions
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
-def test_pairs_are_those_of_the_registry(
-    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pairs_are_those_of_the_registry(backbone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     users, items = [0, 0, 1, 1, 2, 2], [1, 2, 3, 4, 5, 1]
     data = from_interactions(users, items, items, name="tiny")
     monkeypatch.setattr(light, "N_ITEMS", data.n_items)

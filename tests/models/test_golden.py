@@ -80,7 +80,7 @@ class Golden:
         self.model = make_model(
             ModelConfig(
                 name=c["model"],
-                backbone=backbone.get(kind, "SASRec"),  # type: ignore[arg-type]
+                backbone=backbone.get(kind, "SASRec"),
                 n_items=c["n_items"] - 1,
                 max_length=length - (kind == "BERT4REC" and not positions),
                 n_layers=c["n_layers"],

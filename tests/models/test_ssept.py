@@ -39,7 +39,7 @@ def test_items_by_hand(drawn):
 def test_users_by_hand(drawn):
     model = ssept(swap_users=0.5).train()
     batch = Batch(torch.tensor([[3]] * 4), torch.ones(4).long(), users=torch.tensor([1, 2, 9, 3]))
-    x = torch.zeros(4, 1, model.config.item_size).double()
+    x = torch.zeros(4, 1, model.item_size).double()
     positions = model.position_embedding.weight[0]
     for training, rows in ((True, [5, 3, 0, 4]), (False, [2, 3, 0, 4])):  # unknown ones stay
         user = model.user_embedding.weight[torch.tensor(rows)]

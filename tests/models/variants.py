@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from models import Batch, CalibrationConfig, ModelConfig, Recommender, make_model
+from models import BACKBONES, Batch, CalibrationConfig, ModelConfig, Recommender, make_model
 from models.adversary import Attack, adversarial_losses, attack
 from models.calibration import AnnealingCorrection
 from models.recommender import Losses
@@ -50,12 +50,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
 }
 
 
-SIZES: dict[str, dict[str, Any]] = {
-    "SASRec": {},
-    "BERT4Rec": {},
+PARTICULAR: dict[str, dict[str, Any]] = {
     "SSE-PT": {"n_users": 5, "user_size": 2},
     "TiSASRec": {"time_span": 6},
-}
+}  # options without which a backbone of toy size would not show what is its own
+SIZES = {backbone: PARTICULAR.get(backbone, {}) for backbone in BACKBONES}
 
 
 def lively(model: Recommender, seed: int = 0) -> Recommender:

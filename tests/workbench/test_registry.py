@@ -49,6 +49,10 @@ def test_each_backbone_has_the_same_kinds(backbone):
     assert [c.attention for c in configs] == ["learned", "uniform", "learned", "learned"]
     adversarial = [c.calibration and c.calibration.adversarial for c in configs]
     assert adversarial == [None, None, True, False]
+    # as published, calibrators take the place of positions, but for TiSASRec's own
+    kept = backbone == "TiSASRec"
+    assert [c.position_embedding for c in configs] == [True, True, kept, kept]
+    assert [c.n_users for c in configs] == [DATA.n_users if backbone == "SSE-PT" else 0] * 4
 
 
 def test_tisasrec_without_times_is_told():

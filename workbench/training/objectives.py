@@ -1,13 +1,13 @@
 """What an epoch goes through: samples, and the targets each of them holds."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models import Batch, BERT4Rec, Recommender
+from models import Batch, Recommender
 from workbench.data.batches import make_batch, shifted_targets
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases, windows
@@ -31,22 +31,21 @@ class Samples(NamedTuple):
 def check_objective(model: Recommender, objective: Objective | None) -> Objective:
     """The objective, or what the model is made for where it is None.
 
-    Raises WorkbenchError for one under which this model would see its answers, or has no mask, or
-    which is not known.
+    Raises WorkbenchError for one that is not known, or not among those of the model's class.
     """
     if objective is not None and objective not in get_args(Objective):
         choices = ", ".join(get_args(Objective))
         raise WorkbenchError(f"objective={objective!r} is not known; choose from {choices}.")
-    masks = isinstance(model, BERT4Rec)
-    objective = objective or ("masking" if masks else "positions")
-    if objective == "positions" and masks:
+    if objective is None:
+        return cast(Objective, model.objectives[0])
+    if objective not in model.objectives:
+        reason = f"does not learn from {objective}"
+        if objective == "positions" and not model.causal:
+            reason = "looks both ways, so that at all positions it would be shown the answers"
+        if objective == "masking" and model.mask_token is None:
+            reason = "has no mask token"
         raise WorkbenchError(
-            f"{model.config.name} looks both ways, so that at all positions it would be shown the "
-            "answers; choose the objective masking or prefixes."
-        )
-    if objective == "masking" and not masks:
-        raise WorkbenchError(
-            f"{model.config.name} has no mask token; choose the objective prefixes or positions."
+            f"{model.config.name} {reason}; choose the objective {' or '.join(model.objectives)}."
         )
     return objective
 
@@ -83,8 +82,8 @@ def samples(
             return batch, shifted_targets(data, some, batch.items.shape[1])
 
         return Samples(every, every.ends - every.starts, positions)
-    assert isinstance(model, BERT4Rec)
     mask_token = model.mask_token
+    assert mask_token is not None
 
     def masked(some: Cases) -> tuple[Batch, Tensor]:
         return mask_items(make_batch(data, some), mask_token, rng, mask_ratio, mask_last)

@@ -6,10 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models import Batch
+from models import BACKBONES, Batch
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
-from workbench.training.objectives import mask_items, samples, shifted_windows
+from workbench.errors import WorkbenchError
+from workbench.training.objectives import check_objective, mask_items, samples, shifted_windows
 
 MASK = 13
 HISTORIES = st.lists(
@@ -105,4 +106,33 @@ def test_an_epoch_masks_as_many_items_as_the_other_objectives_have_targets():
     assert int((targets > 0).sum()) == pytest.approx(wanted, rel=0.25)
     assert epoch.targets.sum() == pytest.approx(wanted, rel=0.25)
     assert batch.items.max() == model.mask_token
-    assert batch.items.shape[1] <= model.config.n_tokens
+    assert batch.items.shape[1] <= model.n_tokens
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_first_objective_of_a_class_is_its_default(backbone):
+    model = build("SASRec", backbone=backbone)
+    wanted = "masking" if backbone == "BERT4Rec" else "positions"
+    assert check_objective(model, None) == wanted
+    assert check_objective(model, "prefixes") == "prefixes"
+
+
+@pytest.mark.parametrize(
+    ("backbone", "objective", "told"),
+    [
+        ("BERT4Rec", "positions", "looks both ways, .* answers; choose the objective masking or"),
+        ("TiSASRec", "masking", "has no mask token; choose the objective positions or prefixes."),
+        ("SASRec", "pairs", "objective='pairs' is not known; choose from prefixes, positions, "),
+    ],
+)
+def test_an_objective_that_does_not_go_with_a_model_is_refused(backbone, objective, told):
+    with pytest.raises(WorkbenchError, match=told):
+        check_objective(build("SASRec", backbone=backbone), objective)
+
+
+def test_a_class_says_what_it_learns_from():
+    model = build("SASRec")
+    model.objectives = ("prefixes",)
+    assert check_objective(model, None) == "prefixes"
+    with pytest.raises(WorkbenchError, match="does not learn from positions; choose the objective"):
+        check_objective(model, "positions")

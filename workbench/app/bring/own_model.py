@@ -9,8 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from models import ModelConfig
-from models.config import OPTIONS
+from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
 from workbench.app import resources, uploads, words
 from workbench.app.table import Cell, Head, show_table
@@ -146,8 +145,9 @@ def facts(config: ModelConfig) -> list[tuple[str, str]]:
     calibration = values.pop("calibration") or {}
     if calibration.get("correction") != "fixed":
         calibration.pop("alpha", None)
-    others = {name for owner, names in OPTIONS.items() for name in names}
-    left_out = {"name", "backbone", *TRAINING, *(others - set(OPTIONS[config.backbone]))}
+    particular = {name for backbone in BACKBONES.values() for name in backbone.options}
+    foreign = particular - set(backbone_of(config).options)
+    left_out = {"name", "backbone", *TRAINING, *foreign}
     return [
         (name, _value(value))
         for name, value in (values | calibration).items()
