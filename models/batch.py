@@ -10,8 +10,12 @@ from torch import Tensor
 class Batch:
     """Right-padded histories; item id 0 is padding and every history holds at least one item.
 
-    items: [B, L] item ids, oldest first. lengths: [B]. times: [B, L] seconds, or None.
-    users: [B] user indices, or None.
+    Parameters
+    ----------
+    items : [B, L], item ids, oldest first.
+    lengths : [B], items of each history.
+    times : [B, L], seconds; None for data without times.
+    users : [B], user indices from 0; None where nobody needs them.
     """
 
     items: Tensor

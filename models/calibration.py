@@ -13,6 +13,11 @@ class SpatialCalibrator(nn.Module):
 
     w . [q_i ; k_j] is the outer sum of w_q . q_i and w_k . k_j, so memory stays O(L^2). The
     parameters are shared by the heads of a layer.
+
+    Parameters
+    ----------
+    head_size : dh, width of a query or key of one head.
+    order, distance : which of the two terms there are.
     """
 
     def __init__(self, head_size: int, order: bool, distance: bool) -> None:
@@ -24,9 +29,17 @@ class SpatialCalibrator(nn.Module):
     def forward(self, q: Tensor, k: Tensor, rows: Tensor, causal: bool) -> Tensor:
         """What to add to the scores.
 
-        q: [B, H, Q, dh]. k: [B, H, L, dh]. rows: [B or 1, Q], the position of each query.
-        causal: whether no later key is ever attended to, so that all have o_ij = 0.
-        Returns [B, H, Q, L].
+        Parameters
+        ----------
+        q : [B, H, Q, dh].
+        k : [B, H, L, dh].
+        rows : [B or 1, Q], the position of each query.
+        causal : whether no later key is ever attended to, so that all have o_ij = 0.
+
+        Returns
+        -------
+        Tensor
+            [B, H, Q, L].
         """
         columns = torch.arange(k.shape[2], device=k.device)  # [L]
         errors = []
@@ -38,7 +51,7 @@ class SpatialCalibrator(nn.Module):
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
             row, column = _parts(self.distance, q, k)
-            gap = gap.to(q.dtype) * self.theta
+            gap = gap.to(q.dtype) * self.theta  # [B or 1, 1, Q, L]
             errors.append(distance_error(gap, row * self.theta, column * self.theta))
         return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
 
@@ -47,13 +60,20 @@ def _parts(affine: nn.Linear, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
     """Two parts whose outer sum is affine([q_i ; k_j]): [B, H, Q, 1] and [B, H, 1, L]."""
     size = q.shape[-1]
     # heads lie behind positions in memory: in that order only the small results are copied
-    by_row = F.linear(q.transpose(1, 2), affine.weight[:, :size], affine.bias)
-    by_column = F.linear(k.transpose(1, 2), affine.weight[:, size:])
+    by_row = F.linear(q.transpose(1, 2), affine.weight[:, :size], affine.bias)  # [B, Q, H, 1]
+    by_column = F.linear(k.transpose(1, 2), affine.weight[:, size:])  # [B, L, H, 1]
     return by_row.transpose(1, 2).contiguous(), by_column.permute(0, 2, 3, 1).contiguous()
 
 
 class AdversarialCalibrator(nn.Module):
-    """Finds the keys a prediction depends on by trying to break it (after Lu et al., ACL 2021)."""
+    """Finds the keys a prediction depends on by trying to break it (after Lu et al., ACL 2021).
+
+    Parameters
+    ----------
+    hidden_size : d.
+    n_heads : H.
+    dropout : chance that an element of the mask falls in training.
+    """
 
     def __init__(self, hidden_size: int, n_heads: int, dropout: float) -> None:
         super().__init__()
@@ -63,19 +83,30 @@ class AdversarialCalibrator(nn.Module):
         self.dropout = Dropout(dropout)
 
     def mask(self, q: Tensor, k: Tensor, allowed: Tensor) -> Tensor:
-        """M: where the noise is kept out. q, k: [B, Q or L, d], heads concatenated."""
+        """M, near one where noise is kept out: softmax*((q W_q)(k W_k)^T / sqrt(dh)).
+
+        Parameters
+        ----------
+        q, k : [B, Q, d] and [B, L, d], heads concatenated.
+        allowed : bool, [B, 1, Q, L].
+
+        Returns
+        -------
+        Tensor
+            [B, H, Q, L].
+        """
         q, k = split_heads(self.query(q), self.n_heads), split_heads(self.key(k), self.n_heads)
-        scores = q @ k.transpose(-1, -2)
-        return self.dropout(masked_softmax(scores, allowed, q.shape[-1] ** -0.5))  # [B, H, Q, L]
+        scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
+        return self.dropout(masked_softmax(scores, allowed, q.shape[-1] ** -0.5))
 
     @staticmethod
     def perturbed(weights: Tensor, mask: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:
-        """A_p: attention with noise wherever the mask is low."""
+        """A_p = softmax*(M A + (1 - M) noise): noise wherever M is low; all [B, H, Q, L]."""
         return masked_softmax(torch.lerp(noise, weights, mask), allowed)
 
     @staticmethod
     def calibrated(weights: Tensor, mask: Tensor, allowed: Tensor | None) -> Tensor:
-        """A_c: attention redistributed by exp(1 - M); without `allowed` it is not normalised."""
+        """A_c = softmax*(A exp(1 - M)), all [B, H, Q, L]; without `allowed` no softmax."""
         amplified = amplify(weights, mask)
         return amplified if allowed is None else masked_softmax(amplified, allowed)
 
@@ -85,6 +116,11 @@ class FixedCorrection(nn.Module):
 
     The reference takes this softmax over all `width` positions of its padded tensor, masked ones
     included; counting those that trimming left away keeps the result independent of the padding.
+
+    Parameters
+    ----------
+    alpha : weight of A_c.
+    width : what attention runs over at most.
     """
 
     def __init__(self, alpha: float, width: int) -> None:
@@ -93,19 +129,27 @@ class FixedCorrection(nn.Module):
         self.width = width
 
     def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        """From A and A_c, [B, H, Q, L], to [B, H, Q, L]; queries play no part."""
         raised = (weights + self.alpha * calibrated).exp()  # masked keys: exp(0) = 1
         absent = self.width - weights.shape[-1]
         return raised / (raised.sum(-1, keepdim=True) + absent)
 
 
 class GateCorrection(nn.Module):
-    """g A + (1 - g) A_c, with g = sigmoid(W_g q): one value per key position."""
+    """g A + (1 - g) A_c, with g = sigmoid(W_g q): one value per key position.
+
+    Parameters
+    ----------
+    hidden_size : d.
+    width : what attention runs over at most.
+    """
 
     def __init__(self, hidden_size: int, width: int) -> None:
         super().__init__()
         self.gate = nn.Linear(hidden_size, width)
 
     def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        """From A and A_c, [B, H, Q, L], and queries [B, Q, d] to [B, H, Q, L]."""
         length = weights.shape[-1]
         logits = F.linear(query, self.gate.weight[:length], self.gate.bias[:length])  # [B, Q, L]
         return gate(weights, calibrated, logits.sigmoid()[:, None])
@@ -121,6 +165,7 @@ class AnnealingCorrection(nn.Module):
         self.register_buffer("step", torch.zeros((), dtype=torch.long))
 
     def forward(self, weights: Tensor, calibrated: Tensor, query: Tensor) -> Tensor:
+        """From A and A_c, [B, H, Q, L], to [B, H, Q, L]; queries play no part."""
         ratio = torch.exp(-self.step.to(weights.dtype) / 1e5)
         if self.training:
             self.step += 1

@@ -272,6 +272,6 @@ class Recommender(nn.Module):
         targets : [B] or [B, L], see `losses`.
         table : what outputs are multiplied by, see `table`.
         """
-        wanted = targets.flatten() > 0  # [B] or [B L]
-        output = self.output(hidden.flatten(0, 1)[wanted])  # [N, item_size]
-        return catalogue_cross_entropy(output, table, targets.flatten()[wanted])
+        has_target = targets.flatten() > 0  # [B] or [B L]
+        output = self.output(hidden.flatten(0, 1)[has_target])  # [N, item_size]
+        return catalogue_cross_entropy(output, table, targets.flatten()[has_target])

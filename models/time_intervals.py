@@ -10,12 +10,15 @@ from torch import Tensor
 class Intervals:
     """Which interval lies between each query and key, and what each position and interval adds.
 
-    index: [B, 1, Q, L] intervals, 0 to T. The tables are split by heads: positions [H, L, dh],
-    intervals [H, T + 1, dh]; without positions their tables are None.
-
     Written out, both sides need an embedding for every pair, B x L x L x d. But a query meets no
     more than T + 1 different intervals: its products with all of them are taken once and picked
     from, and weights are summed by interval before they meet the values.
+
+    Attributes
+    ----------
+    index : [B, 1, Q, L], intervals from 0 to T.
+    key_intervals, value_intervals : [H, T + 1, dh], tables split by heads.
+    key_positions, value_positions : [H, L, dh]; None in a model without positions.
     """
 
     index: Tensor
@@ -27,22 +30,25 @@ class Intervals:
     def scores(self, q: Tensor, k: Tensor) -> Tensor:
         """q_i . (k_j + position_j + interval_ij). [B, H, Q, dh], [B, H, L, dh] -> [B, H, Q, L]."""
         k = k if self.key_positions is None else k + self.key_positions
-        scores = q @ k.transpose(-1, -2)
+        scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
         # heads first: broadcast over cases, a table and its gradient would be copied for each
         rows = q.transpose(0, 1).flatten(1, 2)  # [H, B Q, dh]
         of_each = rows @ self.key_intervals.transpose(-1, -2)  # [H, B Q, T + 1]
-        picked = of_each.gather(-1, self._index_by_head(q))
+        picked = of_each.gather(-1, self._index_by_head(q))  # [H, B Q, L]
         return scores + picked.unflatten(1, (len(q), -1)).transpose(0, 1)
 
     def mix(self, weights: Tensor, value: Tensor) -> Tensor:
         """sum_j w_ij (v_j + position_j + interval_ij), [B, H, Q, dh].
 
-        weights: [B, H, Q, L]. value: [B, H, L, dh].
+        Parameters
+        ----------
+        weights : [B, H, Q, L].
+        value : [B, H, L, dh].
         """
         rows = weights.transpose(0, 1).flatten(1, 2)  # [H, B Q, L]
         sums = rows.new_zeros(*rows.shape[:2], self.value_intervals.shape[1])
         sums = sums.scatter_add(-1, self._index_by_head(weights), rows)  # [H, B Q, T + 1]
-        mixed = (sums @ self.value_intervals).unflatten(1, (len(weights), -1))
+        mixed = (sums @ self.value_intervals).unflatten(1, (len(weights), -1))  # [H, B, Q, dh]
         value = value if self.value_positions is None else value + self.value_positions
         return weights @ value + mixed.transpose(0, 1)
 
@@ -57,11 +63,20 @@ class Intervals:
 
 
 def interval_index(times: Tensor, span: int, *, smallest: bool) -> Tensor:
-    """Intervals between all items of a history, [B, 1, L, L], clipped at `span`.
+    """Intervals between all items of a history, clipped.
 
-    times: [B, L] seconds. smallest: counted in the user's smallest interval, rounded down, where
-    the paper takes the smallest of the whole sequence. Here a row knows those up to itself, so that
-    nothing later reaches it; at the last row it is the same. Otherwise counted in seconds.
+    Parameters
+    ----------
+    times : [B, L], seconds.
+    span : the largest interval.
+    smallest : counted in the user's smallest interval, rounded down, where the paper takes the
+        smallest of the full sequence. Here a row knows those up to itself, so that nothing later
+        reaches it; at the last row it is the same. Otherwise counted in seconds.
+
+    Returns
+    -------
+    Tensor
+        Whole numbers from 0 to `span`, [B, 1, L, L].
     """
     gaps = (times[:, :, None] - times[:, None, :]).abs()  # [B, L, L]
     if smallest:
