@@ -2,26 +2,29 @@
 
 import ast
 import re
+import shutil
+import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-import models
 import workbench
 from analyses import diagnostics
 from analyses.diagnostic import discover
 from analyses.run_all import main
-from models import CalibrationConfig, ModelConfig, config
-from workbench import build_model, load_model, save_model
+from models import CalibrationConfig, ModelConfig
+from workbench import WorkbenchError, build_model, load_model, save_model
 from workbench.data import planted
 from workbench.training.trainer import Training
 
-TEXT = (Path(__file__).parents[1] / "docs" / "extending.md").read_text(encoding="utf-8")
-BACKBONE, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+BACKBONE, NOTEBOOK, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+(REGISTRY,) = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 12}
 
 
@@ -30,46 +33,86 @@ def data():
     return planted(n_users=40, n_items=30, length=10, n_causes=4).data
 
 
-@pytest.fixture
-def backbone(monkeypatch, data):
+@pytest.fixture(params=["with times", "without times"])
+def backbone(request, monkeypatch, data):
     """The names of the example, on small data."""
+    if request.param == "without times":
+        data = replace(data, times=None)
     train = workbench.train
     quick = {"progress": False, "epochs": 1}
     monkeypatch.setattr(workbench, "train", lambda *given, **how: train(*given, **how | quick))
     monkeypatch.setattr(workbench, "load_data", lambda name: data)
     names: dict = {}
-    exec(compile(BACKBONE, "extending.md", "exec"), names)
+    for code in (BACKBONE, NOTEBOOK):
+        exec(compile(code, "extending.md", "exec"), names)
     return names
 
 
-def test_the_backbone_reads_the_time_between_items(backbone):
-    batch = backbone["batch"]
+def test_the_backbone_reads_the_time_between_items_where_there_is_one(backbone):
+    batch, data = backbone["batch"], backbone["data"]
     for model in (backbone["plain"], backbone["calibrated"]):
         with torch.no_grad():
             scores = model.scores(batch)[:, 1:]
             model.gap_embedding.weight += torch.randn_like(model.gap_embedding.weight)
-            assert not torch.allclose(model.scores(batch)[:, 1:], scores)
+            same = torch.allclose(model.scores(batch)[:, 1:], scores)
+        assert same == (data.times is None)
     assert list(backbone["stages"]) == list(backbone["calibrated"].stages)
     assert backbone["calibrated"].is_adversarial
 
 
-def test_the_backbone_goes_through_every_diagnostic(backbone, data):
+def test_the_backbone_goes_through_every_diagnostic(backbone):
     found = {backbone[name].config.name: backbone[name] for name in ("plain", "calibrated")}
     assert list(found) == ["GapSASRec", "AC-GapSASRec"]
-    users = backbone["batch"].users.numpy()
+    users, data = backbone["batch"].users.numpy(), backbone["data"]
     for diagnostic in discover().values():
         frame = diagnostic.measure(found, data, users=users, seed=0, progress=lambda n: None)
         assert set(frame["model"]) == set(found)
         assert diagnostic.conclude(frame)
 
 
-def test_the_backbone_is_saved_and_loaded_once_it_has_a_name(backbone, monkeypatch, tmp_path):
-    monkeypatch.setattr(config, "BACKBONES", (*config.BACKBONES, "GapSASRec"))
-    monkeypatch.setitem(models._CLASSES, "GapSASRec", backbone["GapSASRec"])
-    made = models.make_model(ModelConfig("Mine", 30, backbone="GapSASRec", **SIZES))
-    found = load_model(save_model(made, tmp_path / "mine"))
-    assert type(found) is backbone["GapSASRec"]
-    assert found.config == made.config
+def test_a_backbone_without_a_name_in_the_registry_is_not_loaded_as_another(backbone, tmp_path):
+    folder = save_model(backbone["plain"], tmp_path / "mine")
+    with pytest.raises(WorkbenchError, match=r"no backbone 'GapSASRec' in models\.BACKBONES"):
+        load_model(folder)
+
+
+REGISTERED = """
+from workbench import build_model, evaluate, held_out, load_data, load_model
+from workbench import record_attention, train
+from workbench.app.bring.own_model import facts
+
+data = load_data("timeless.csv")
+assert data.times is None
+for name in ("GapSASRec", "GapSASRec-uniform", "AC-GapSASRec", "AC-GapSASRec-light"):
+    train(build_model(name, data, hidden_size=8, n_layers=1), data, name, epochs=1, progress=False)
+    model = load_model(name)
+    weights = record_attention(model, held_out(data, [0, 1])[0])["attention"]
+    users, shown = evaluate(model, data).users, dict(facts(model.config))
+    print(type(model).__name__, len(users), *weights.shape, "n_users" in shown)
+"""
+
+
+def test_a_file_and_its_registration_make_a_backbone_known_by_name(data, tmp_path):
+    """In a copy of the packages, as docs/extending.md has it; on data without times."""
+    for package in ("models", "workbench", "analyses"):
+        left_out = shutil.ignore_patterns("pretrained", "__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=left_out)
+    (tmp_path / "models" / "gapsasrec.py").write_text(BACKBONE, encoding="utf-8")
+    registry = tmp_path / "models" / "__init__.py"
+    text = registry.read_text(encoding="utf-8")
+    for hunk in REGISTRY.split("...\n"):
+        lines = hunk.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line.startswith(" "))
+        assert text.count(before) == 1
+        text = text.replace(before, "".join(line[1:] for line in lines))
+    registry.write_text(text, encoding="utf-8")
+    rows = [f"{user},{item}" for user in range(data.n_users) for item in data.history(user)]
+    (tmp_path / "timeless.csv").write_text("\n".join(["user,item", *rows]) + "\n")
+    done = subprocess.run(
+        [sys.executable, "-c", REGISTERED], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"GapSASRec {data.n_users} 2 1 2 9 False"] * 4
 
 
 def test_the_diagnostic_is_in_the_report(data, monkeypatch, tmp_path):
