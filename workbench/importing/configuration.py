@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models import CalibrationConfig, ModelConfig
 from models.config import Backbone
-from workbench.importing.formats import Format
+from workbench.importing.formats import PENALTY, Format
 
 # what no shape tells, and what is taken where no setting tells it either
 DEFAULTS: dict[str, Any] = {
@@ -46,8 +46,8 @@ class Told:
 def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> ModelConfig:
     """The configuration of a state under our names.
 
-    An annealing correction's count of steps is added to the state. Raises LookupError or ValueError
-    where they belong to no model of ours.
+    An annealing correction's count of steps is added to the state, and a penalty that was trained
+    is taken out of it. Raises LookupError or ValueError where they belong to no model of ours.
     """
     if (activation := told.settings.get("hidden_act", "gelu")) != "gelu":
         raise ValueError(f"its feed-forward blocks use {activation}, and those here use gelu")
@@ -137,5 +137,15 @@ def _calibration(
         mix="learned" if learned else "half",
         # the reference does not normalise again in these two
         normalization="none" if backbone in ("SSE-PT", "TiSASRec") else "softmax",
-        penalty=told.value("penalty", 0.03),
+        penalty=_penalty(told, state),
     )
+
+
+def _penalty(told: Told, state: dict[str, Tensor]) -> float:
+    """Lambda: a parameter where it was trained, whatever the settings say, else a setting."""
+    trained = state.pop(PENALTY, None)
+    if trained is None:
+        return told.value("penalty", 0.03)
+    if trained.numel() != 1:
+        raise ValueError(f"its mask_loss_weight is {list(trained.shape)}, where one is expected")
+    return trained.item()

@@ -8,6 +8,7 @@ from typing import Literal
 from models.config import Backbone
 
 Numbering = Literal["appearance", "ids"]
+PENALTY = "penalty"  # lambda, where it was trained: a parameter there, an option here
 Renames = tuple[tuple[str, str], ...]
 
 
@@ -74,6 +75,7 @@ _CALIBRATION: Renames = (
     ),
     (rf"{_LAYER}\.gate\.{_KIND}", r"encoder.layers.\1.weights.correction.gate.\2"),
     (rf"{_LAYER}\.rich_calibrated_combine_ratio", r"encoder.layers.\1.weights.ratio"),
+    (r"mask_loss_weight", PENALTY),
 )
 _S3_LAYER = r"item_encoder\.layer\.(\d+)"
 _S3: Renames = (

@@ -135,6 +135,43 @@ def test_annealing_asks_for_its_steps(file):
     assert model.encoder.layers[1].weights.correction.step == 700
 
 
+def test_an_annealing_correction_scores_as_the_reference_does(file):
+    parameters, rest, settings = golden("acsasrec-annealing")
+    with recbole_config(settings) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    step = int(rest["buffer.trm_encoder.layer.0.anneal_step"])
+    model = import_checkpoint(file, annealing_step=step)
+    scores = model.scores(Batch(rest["input.item_seq"], rest["input.item_seq_len"]))[:, 1:]
+    torch.testing.assert_close(scores, rest["scores"][:, 1:].float(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize(
+    "name", ["acsasrec-gate", "acbert4rec-fixed", "acssept-gate", "actisasrec-gate"]
+)
+def test_a_penalty_that_was_trained_is_the_parameter_not_the_setting(name, bare, file):
+    """As in the configurations published for Sports, Toys and Yelp, whose setting is 0.03."""
+    parameters, _, settings = golden(name)
+    saved = parameters | {"mask_loss_weight": torch.tensor([0.3])}
+    with recbole_config(settings | {"trainable_mask_loss_weight": True}) as config:
+        torch.save(saved if bare else {"config": config, "state_dict": saved}, file)
+    found = recognize(file)
+    assert found.config.calibration.penalty == pytest.approx(0.3)
+    assert "penalty" not in found.assumed
+    assert "penalty is no option here or is told by" in told(file, penalty=0.1)
+    model = import_checkpoint(file)
+    torch.save(parameters, file)
+    without = import_checkpoint(file).state_dict()
+    assert without.keys() == model.state_dict().keys()
+    assert all(torch.equal(tensor, without[n]) for n, tensor in model.state_dict().items())
+
+
+def test_a_penalty_of_two_numbers_is_told(file):
+    parameters = golden("acsasrec-gate")[0]
+    torch.save(parameters | {"mask_loss_weight": torch.tensor([0.3, 0.1])}, file)
+    assert "its mask_loss_weight is [2], where one is expected" in told(file)
+
+
 def test_other_models_of_recbole_by_name_and_activations_are_told(file):
     parameters, _, settings = golden("sasrec")
     for change, reason in (
