@@ -12,6 +12,7 @@ from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError
+from workbench.mode import evaluation_mode
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
 
@@ -55,16 +56,11 @@ def evaluate(
         )
     device = next(model.parameters()).device
     ranks = np.empty(len(every), dtype=np.int64)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            for index, batch, targets in iterate(data, every, batch_size, order="length"):
-                batch, targets = batch.to(device), targets.to(device)
-                scores = model.scores(batch)  # [B, V]
-                ranks[index] = target_ranks(scores, batch, targets, remove_seen).cpu().numpy()
-    finally:
-        model.train(was_training)
+    with torch.no_grad(), evaluation_mode(model):
+        for index, batch, targets in iterate(data, every, batch_size, order="length"):
+            batch, targets = batch.to(device), targets.to(device)
+            scores = model.scores(batch)  # [B, V]
+            ranks[index] = target_ranks(scores, batch, targets, remove_seen).cpu().numpy()
     return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
 
 

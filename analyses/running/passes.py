@@ -15,6 +15,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
+from workbench.mode import evaluation_mode
 
 BATCH_SIZE = 128
 CUTOFF = 10
@@ -36,11 +37,15 @@ def held_out_cases(data: SequenceData, users: np.ndarray, max_length: int) -> Ca
 def held_out_batches(
     model: Any, data: SequenceData, users: np.ndarray, batch_size: int = BATCH_SIZE
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
-    """Yield (user indices [B], batch, held-out items [B]) on the device of the model."""
+    """Yield (user indices [B], batch, held-out items [B]) on the device of the model.
+
+    Until the last of them is done with, the model is in evaluation mode.
+    """
     chosen = held_out_cases(data, users, model.config.max_length)
     device = next(model.parameters()).device
-    for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
-        yield chosen.users[index], batch.to(device), targets.to(device)
+    with evaluation_mode(model):
+        for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
+            yield chosen.users[index], batch.to(device), targets.to(device)
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ class Outcome:
 
     @classmethod
     def of(cls, model: Any, batch: Batch, targets: Tensor) -> "Outcome":
-        scores = model.scores(batch)  # [B, V]
+        with evaluation_mode(model):
+            scores = model.scores(batch)  # [B, V]
         rank = target_ranks(scores, batch, targets, remove_seen=False)
         return cls(scores, rank, scores.argmax(-1))
 

@@ -12,6 +12,7 @@ from models import AttentionTap, Batch
 from workbench.attention.edits import Edit
 from workbench.attention.recording import Rows, check_stages
 from workbench.errors import WorkbenchError
+from workbench.mode import evaluation_mode
 
 
 @contextmanager
@@ -27,7 +28,8 @@ def edit_attention(
     """While it lasts, every pass of the model runs with edited weights.
 
     Items of the history are edited among themselves: what a row gives to a mask token stays.
-    layers, heads: which ones (from 0); all by default. rows: the prediction row alone, or all.
+    The model is in evaluation mode meanwhile. layers, heads: which ones (from 0); all by default.
+    rows: the prediction row alone, or all.
     Raises WorkbenchError for a stage, layer or head the model does not have.
     """
     check_stages(model, [stage])
@@ -71,7 +73,8 @@ def edit_attention(
             assert isinstance(tap, AttentionTap)
             if tap.stage == stage and (layers is None or tap.layer in layers):
                 handles.append(tap.register_forward_hook(change))
-        yield
+        with evaluation_mode(model):
+            yield
     finally:
         for handle in handles:
             handle.remove()

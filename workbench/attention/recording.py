@@ -9,6 +9,7 @@ from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
 from workbench.errors import WorkbenchError
+from workbench.mode import evaluation_mode
 
 Rows = Literal["prediction", "all"]
 
@@ -21,7 +22,8 @@ def record_attention(
 
     Returns stage -> [B, n_layers, H, L], what the prediction row gives to each item of the history
     (a mask token of BERT4Rec has a share of its own, which is left out), or all of
-    [B, n_layers, H, T, T]. Raises WorkbenchError for a stage the model does not have.
+    [B, n_layers, H, T, T]. The model is in evaluation mode meanwhile. Raises WorkbenchError for a
+    stage the model does not have.
     """
     check_stages(model, stages)
     found: dict[str, list[Tensor]] = {stage: [] for stage in stages}
@@ -40,7 +42,8 @@ def record_attention(
         for tap in model.taps():
             if tap.stage in found:
                 handles.append(tap.register_forward_hook(keep))
-        model(batch)
+        with evaluation_mode(model):
+            model(batch)
     finally:
         for handle in handles:
             handle.remove()

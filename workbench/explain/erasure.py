@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.mode import evaluation_mode
 
 
 @torch.no_grad()
@@ -16,14 +17,16 @@ def leave_one_out(model: Any, batch: Batch, targets: Tensor, *, chunk: int = 512
     arXiv 1612.08220): later items move up by one position, and without the last item the prediction
     is made from the one before. Positive: the item raises the score. Zero at padding; NaN for the
     only item of a history, since nothing is left to predict from. `chunk` shortened histories run
-    at a time.
+    at a time. The model is in evaluation mode meanwhile.
     """
-    whole = _scores(model, batch, targets)  # [B]
-    effects = torch.zeros(batch.items.shape, dtype=whole.dtype, device=whole.device)
-    effects[batch.lengths == 1, 0] = torch.nan
-    case, removed = (batch.valid & (batch.lengths > 1)[:, None]).nonzero(as_tuple=True)
-    for some, at in zip(case.split(chunk), removed.split(chunk), strict=True):
-        effects[some, at] = whole[some] - _scores(model, _without(batch, some, at), targets[some])
+    with evaluation_mode(model):
+        whole = _scores(model, batch, targets)  # [B]
+        effects = torch.zeros(batch.items.shape, dtype=whole.dtype, device=whole.device)
+        effects[batch.lengths == 1, 0] = torch.nan
+        case, removed = (batch.valid & (batch.lengths > 1)[:, None]).nonzero(as_tuple=True)
+        for some, at in zip(case.split(chunk), removed.split(chunk), strict=True):
+            without = _scores(model, _without(batch, some, at), targets[some])
+            effects[some, at] = whole[some] - without
     return effects
 
 

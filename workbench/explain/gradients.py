@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models import Batch
 from workbench.errors import WorkbenchError
+from workbench.mode import evaluation_mode
 
 Method = Literal["input_x_gradient", "saliency", "integrated_gradients"]
 ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
@@ -42,7 +43,8 @@ def attribute(
     input_x_gradient: sum_d gradient . embedding; with `detach_attention` the weights are constants
     (Jain & Wallace, NAACL 2019). saliency: L2 norm of the gradient. integrated_gradients: from the
     zero embedding in `steps` steps (Sundararajan et al., ICML 2017); mask, positions and times come
-    from the batch, never from the embeddings. Raises WorkbenchError for an unknown method.
+    from the batch, never from the embeddings. The model is in evaluation mode meanwhile. Raises
+    WorkbenchError for an unknown method.
 
     A model that normalises the bare item embedding first (a LayerNorm, no position embedding: AC's
     published configuration) undoes its length, so that gradient . embedding is 0 at every position
@@ -59,10 +61,10 @@ def attribute(
         )
         return model.score(model(some, embeddings), targets[index][:, None])[:, 0]
 
-    embeddings = model.embed(batch).detach().requires_grad_()  # [B, L, d]
-    index = torch.arange(len(targets), device=embeddings.device)
     delta = None
-    with _constant_attention(model) if detach_attention else _as_it_is():
+    with evaluation_mode(model), _constant_attention(model) if detach_attention else _as_it_is():
+        embeddings = model.embed(batch).detach().requires_grad_()  # [B, L, d]
+        index = torch.arange(len(targets), device=embeddings.device)
         if method == "input_x_gradient":
             found = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
             values = _summed(found)

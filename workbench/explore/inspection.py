@@ -13,6 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import check_times, rank_of
 from workbench.explain.erasure import leave_one_out
 from workbench.explain.gradients import Method, attribute
+from workbench.mode import evaluation_mode
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing
@@ -86,11 +87,12 @@ class Inspection:
 def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Inspection:
     """Look at one history (a batch of one): its target is an item, or the model's top one.
 
-    Raises WorkbenchError for more than one history, or an item the model does not know.
+    The model is in evaluation mode meanwhile. Raises WorkbenchError for more than one history, or
+    an item the model does not know.
     """
     if len(batch.items) != 1:
         raise WorkbenchError(f"inspect_case takes one history, and was given {len(batch.items)}.")
-    with torch.no_grad():
+    with torch.no_grad(), evaluation_mode(model):
         scores = model.scores(batch)  # [1, V]
     item = int(scores.argmax()) if target == "top" else int(target)
     if not 1 <= item < scores.shape[1]:

@@ -16,6 +16,7 @@ from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
 from workbench.explore.scenario import Scenario
+from workbench.mode import evaluation_mode
 from workbench.statistics import jensen_shannon
 
 
@@ -50,7 +51,7 @@ def predict(
 
     Attention is edited at the prediction row, in the layers and heads given (from 0), by default
     all; in each of them the largest weight is its own. Weights are renormalised after each removal,
-    and a row that would lose its last item keeps it.
+    and a row that would lose its last item keeps it. The model is in evaluation mode meanwhile.
 
     Raises WorkbenchError for an item, a layer or a head that the model does not have.
     """
@@ -74,7 +75,7 @@ def predict(
     edits += [remove_keys(muted)] * bool(muted.any())
     # one key is left at the least
     edits += [remove_largest] * min(scenario.largest, int((~muted).sum()) - 1)
-    with torch.no_grad(), ExitStack() as stack:
+    with torch.no_grad(), evaluation_mode(model), ExitStack() as stack:
         for edit in edits:
             stack.enter_context(edit_attention(model, edit, layers=layers, heads=heads))
         weights = record_attention(model, batch)["attention"][0]

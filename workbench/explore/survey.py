@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
 from workbench.explore.inspection import SHORTEST
+from workbench.mode import evaluation_mode
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
@@ -49,7 +50,8 @@ def survey(
     heads, and the saliency of the same positions with attention held constant (NaN below three
     items or where one side is constant); flips, whether another item comes first once the largest
     weight of the prediction row is removed in every layer and head; divergence, Jensen-Shannon, of
-    the scores from those after that removal. `progress` is told the users done with each batch.
+    the scores from those after that removal. `progress` is told the users done with each batch. The
+    model is in evaluation mode meanwhile.
 
     Raises WorkbenchError for a model of another catalogue.
     """
@@ -64,7 +66,7 @@ def survey(
     )
     frames = []
     for index, batch, targets in iterate(data, every, batch_size, order="length"):
-        with torch.no_grad():
+        with torch.no_grad(), evaluation_mode(model):
             before = model.scores(batch)  # [B, V]
             with edit_attention(model, remove_largest):
                 after = model.scores(batch)
