@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import Batch
-from workbench.data.batches import iterate
+from workbench.data.batches import iterate, make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError
@@ -38,8 +37,9 @@ def evaluate(
 ) -> Evaluation:
     """Rank every item for each user's held-out one.
 
-    remove_seen: items of the history never count as competitors (the target always stays). Ties
-    count against the model by half. Raises WorkbenchError where nobody can be evaluated, the model
+    remove_seen: no item of the user before the held-out one counts as a competitor, however long
+    ago it was (the target always stays). Ties count against the model by half. Raises
+    WorkbenchError where nobody can be evaluated, the model
     was made for another catalogue, or it needs times that the data have not.
     """
     if model.config.n_items != data.n_items:
@@ -54,13 +54,14 @@ def evaluate(
             f"{data.name}: no user has enough interactions for a {split} case; "
             "two are needed for test, three for valid."
         )
+    uncut = cases(data, split, int(data.lengths.max()))  # the same, with whole histories
     device = next(model.parameters()).device
     ranks = np.empty(len(every), dtype=np.int64)
     with torch.no_grad(), evaluation_mode(model):
         for index, batch, targets in iterate(data, every, batch_size, order="length"):
             batch, targets = batch.to(device), targets.to(device)
-            scores = model.scores(batch)  # [B, V]
-            ranks[index] = target_ranks(scores, batch, targets, remove_seen).cpu().numpy()
+            seen = make_batch(data, uncut.take(index)).items.to(device) if remove_seen else None
+            ranks[index] = target_ranks(model.scores(batch), targets, seen).cpu().numpy()
     return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
 
 
@@ -73,14 +74,15 @@ def check_times(model: Any, data: SequenceData) -> None:
         )
 
 
-def target_ranks(scores: Tensor, batch: Batch, targets: Tensor, remove_seen: bool) -> Tensor:
+def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) -> Tensor:
     """1 + how many items score higher, and half of those that score the same: [B], rounded up.
 
-    A score that is not a number loses against all others.
+    scores: [B, V]. targets: [B]. seen: [B, S] items that are no competitors, filled up with 0. A
+    score that is not a number loses against all others.
     """
     own = scores.gather(1, targets[:, None])  # [B, 1]
-    if remove_seen:
-        scores = scores.scatter(1, batch.items, -torch.inf).scatter(1, targets[:, None], own)
+    if seen is not None:
+        scores = scores.scatter(1, seen, -torch.inf).scatter(1, targets[:, None], own)
     higher = (~(scores <= own)).sum(1)
     ties = (scores == own).sum(1) - 1
     return 1 + higher + (ties + 1) // 2

@@ -60,7 +60,7 @@ class Outcome:
     def of(cls, model: Any, batch: Batch, targets: Tensor) -> "Outcome":
         with evaluation_mode(model):
             scores = model.scores(batch)  # [B, V]
-        rank = target_ranks(scores, batch, targets, remove_seen=False)
+        rank = target_ranks(scores, targets)
         return cls(scores, rank, scores.argmax(-1))
 
 

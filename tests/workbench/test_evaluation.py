@@ -8,21 +8,18 @@ import pytest
 import torch
 from torch import nn
 
-from models import Batch
-from tests.models.variants import build
+from tests.models.variants import MAX_LENGTH, batch_of, build
 from tests.workbench.tiny import data_of
 from workbench.errors import WorkbenchError
 from workbench.evaluation import CUTOFFS, evaluate, metrics_of, rank_of, target_ranks
-
-CASE = Batch(torch.tensor([[2, 4, 0]]), torch.tensor([2]))
 
 
 class Table(nn.Module):
     """Scores of a user are read from a table; padding scores -inf."""
 
-    def __init__(self, *rows, n_items=5):
+    def __init__(self, *rows, n_items=5, max_length=50):
         super().__init__()
-        self.config = SimpleNamespace(n_items=n_items, max_length=50)
+        self.config = SimpleNamespace(n_items=n_items, max_length=max_length)
         self.table = nn.Parameter(torch.tensor([[-math.inf, *row] for row in rows]))
         self.modes = []
 
@@ -46,17 +43,17 @@ class Table(nn.Module):
 )
 def test_ranks_by_hand(scores, rank, without_seen):
     table = torch.tensor([[-math.inf, *scores]])
-    before = table.clone()
-    assert target_ranks(table, CASE, torch.tensor([3]), False).tolist() == [rank]
+    before, target, seen = table.clone(), torch.tensor([3]), torch.tensor([[2, 4, 0]])
+    assert target_ranks(table, target).tolist() == [rank]
     if scores[2] != -math.inf:
-        assert target_ranks(table, CASE, torch.tensor([3]), True).tolist() == [without_seen]
+        assert target_ranks(table, target, seen).tolist() == [without_seen]
     assert torch.equal(table, before)
 
 
 def test_a_target_that_was_seen_stays():
     table = torch.tensor([[-math.inf, 5.0, 9, 4, 8, 1]])
-    assert target_ranks(table, CASE, torch.tensor([4]), True).tolist() == [1]
-    assert target_ranks(table, CASE, torch.tensor([4]), False).tolist() == [2]
+    assert target_ranks(table, torch.tensor([4]), torch.tensor([[2, 4, 0]])).tolist() == [1]
+    assert target_ranks(table, torch.tensor([4])).tolist() == [2]
 
 
 def test_metrics_by_hand():
@@ -97,8 +94,24 @@ def test_an_evaluation_by_hand():
 
 
 def sequences(n_users=23):
+    """Some longer than what the model reads."""
     rng = np.random.default_rng(0)
-    return [rng.integers(1, 13, rng.integers(2, 9)).tolist() for _ in range(n_users)]
+    return [rng.integers(1, 13, rng.integers(2, 19)).tolist() for _ in range(n_users)]
+
+
+def test_all_that_was_seen_is_removed_however_long_ago():
+    """The model reads one item, and was shown up to four."""
+    data = data_of([1, 2, 5, 3, 4], [4, 5], [2, 5, 1], n_items=5)
+    model = Table([5, 4, 3, 2, 1], [1, 2, 3, 4, 5], [5, 4, 3, 2, 1], max_length=1)
+    assert evaluate(model, data).ranks.tolist() == [4, 1, 1]
+    found = evaluate(model, data, remove_seen=True)
+    assert found.ranks.tolist() == [1, 1, 1]  # before item 4 came 1, 2, 5 and 3
+    valid = evaluate(model, data, "valid", remove_seen=True)
+    assert valid.users.tolist() == [0, 2]
+    assert valid.ranks.tolist() == [1, 4]  # 3 after 1, 2 and 5; 5 after 2 alone
+    for batch_size in (1, 2):
+        again = evaluate(model, data, remove_seen=True, batch_size=batch_size)
+        assert again.ranks.tolist() == found.ranks.tolist()
 
 
 @torch.no_grad()
@@ -107,7 +120,7 @@ def sequences(n_users=23):
 def test_ranks_are_those_of_sorting_every_item(variant, remove_seen):
     model, wanted = build(variant), []
     for *history, target in sequences():
-        batch = Batch(torch.tensor([history]), torch.tensor([len(history)]))
+        batch = batch_of(history[-MAX_LENGTH:])
         scores = (model(batch)[0] @ model.item_embedding.weight.T).tolist()
         rivals = set(range(1, 13)) - (set(history) if remove_seen else set()) | {target}
         ranked = sorted(rivals, key=lambda item: -scores[item])
@@ -137,8 +150,7 @@ def test_what_cannot_be_evaluated_is_told():
 
 def test_a_score_that_is_no_number_loses_against_all_others():
     scores = torch.tensor([[-torch.inf, torch.nan, 2.0, 1.0], [-torch.inf, 3.0, torch.nan, 1.0]])
-    batch = Batch(torch.tensor([[2], [1]]), torch.tensor([1, 1]))
-    ranks = target_ranks(scores, batch, torch.tensor([1, 1]), remove_seen=False)
+    ranks = target_ranks(scores, torch.tensor([1, 1]))
     assert ranks[0] > 3  # below every number
     assert ranks[1] == 2  # one that is none may be anything
     assert rank_of(scores[0], 1) > 3

@@ -79,7 +79,7 @@ def survey(
                 {
                     "user": who,
                     "length": data.lengths[who] - 1,
-                    "rank": target_ranks(before, batch, targets, remove_seen=False).numpy(),
+                    "rank": target_ranks(before, targets).numpy(),
                     "tau": kendall_tau_b(attention.float(), importance.float(), ranked).numpy(),
                     "flips": (before.argmax(-1) != after.argmax(-1)).numpy(),
                     "divergence": jensen_shannon(before, after).double().numpy(),

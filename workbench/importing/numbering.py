@@ -110,9 +110,9 @@ def check_belonging(origin: str, model: Any, data: SequenceData) -> str | None:
     for _, batch, targets in iterate(data, some, 256, order="length"):
         scores = model.scores(batch)
         for k, mapped in enumerate(maps):
-            reached[k] += target_ranks(scores, batch, mapped[targets], False).reciprocal().sum()
+            reached[k] += target_ranks(scores, mapped[targets]).reciprocal().sum()
         popularity = counts.repeat(len(targets), 1)
-        popular += target_ranks(popularity, batch, targets, False).reciprocal().sum()
+        popular += target_ranks(popularity, targets).reciprocal().sum()
     reached, popular = reached / len(some), popular / len(some)
     own, chance = reached[0], reached[1:].mean()
     figures = f"MRR {own:.4f}; by popularity alone {popular:.4f}, by random ids {chance:.4f}"
