@@ -6,7 +6,7 @@ from workbench.attention.recording import record_attention
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.data.batches import held_out
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import Evaluation, evaluate
 from workbench.explain.gradients import Attribution, attribute
 from workbench.importing import import_checkpoint
@@ -21,6 +21,7 @@ __all__ = [
     "Training",
     "Variant",
     "WorkbenchError",
+    "WorkbenchWarning",
     "adapt",
     "attribute",
     "build_model",

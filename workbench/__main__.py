@@ -7,7 +7,7 @@ from workbench.commands.evaluate import evaluate_command
 from workbench.commands.importing import import_command
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
-from workbench.errors import WorkbenchError, sentence
+from workbench.errors import WorkbenchError, printed_warnings, sentence
 
 app = typer.Typer(
     help="Train and evaluate sequential recommenders whose attention is to be studied.",
@@ -16,6 +16,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain text has room for explanations, and errors stay one line
 )
+
+
+@app.callback()
+def common(context: typer.Context) -> None:
+    """What every command has: warnings, as errors, are one line on standard error."""
+    context.with_resource(printed_warnings(lambda line: typer.echo(line, err=True)))
+
+
 app.command("train")(train_command)
 app.command("sweep")(sweep_command)
 app.command("evaluate")(evaluate_command)

@@ -1,8 +1,34 @@
-"""The one error a user is meant to read, and how it is printed."""
+"""The one error and the one warning a user is meant to read, and how they are printed."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 class WorkbenchError(ValueError):
     """Bad input, told in one sentence: which file, where in it, and what to do about it."""
+
+
+class WorkbenchWarning(UserWarning):
+    """What to know before a result is believed, in one sentence."""
+
+
+@contextmanager
+def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
+    """While it lasts, each of our warnings is a line given to `echo`, as errors are on commands."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", WorkbenchWarning)
+        others = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+            if issubclass(category, WorkbenchWarning):
+                echo(f"warning: {message}")
+            else:
+                others(message, category, *rest)
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
 
 
 def sentence(error: WorkbenchError | OSError) -> str:

@@ -1,5 +1,6 @@
 """Hit, NDCG and MRR by full ranking over every item."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,9 +9,10 @@ import torch
 from torch import Tensor
 
 from workbench.data.batches import iterate, make_batch
+from workbench.data.fit import check_fit
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.mode import evaluation_mode
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
@@ -38,16 +40,13 @@ def evaluate(
     """Rank every item for each user's held-out one.
 
     remove_seen: no item of the user before the held-out one counts as a competitor, however long
-    ago it was (the target always stays). Ties count against the model by half. Raises
-    WorkbenchError where nobody can be evaluated, the model
-    was made for another catalogue, or it needs times that the data have not.
+    ago it was (the target always stays). Ties count against the model by half. Warns
+    (WorkbenchWarning) of a model that may not have learned from these data, see `check_fit`. Raises
+    WorkbenchError where nobody can be evaluated, the model was made for another catalogue, or it
+    needs times that the data have not.
     """
-    if model.config.n_items != data.n_items:
-        raise WorkbenchError(
-            f"the model knows {model.config.n_items:,} items and {data.name} has "
-            f"{data.n_items:,}; give the data it was trained on."
-        )
-    check_times(model, data)
+    if warning := check_fit(model, data):
+        warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     every = cases(data, split, model.config.max_length)
     if not len(every):
         raise WorkbenchError(
@@ -63,15 +62,6 @@ def evaluate(
             seen = make_batch(data, uncut.take(index)).items.to(device) if remove_seen else None
             ranks[index] = target_ranks(model.scores(batch), targets, seen).cpu().numpy()
     return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
-
-
-def check_times(model: Any, data: SequenceData) -> None:
-    """Raise WorkbenchError where the model needs times and the data have none."""
-    if data.times is None and getattr(model.config, "backbone", None) == "TiSASRec":
-        raise WorkbenchError(
-            f"{model.config.name} needs the time of every item, and {data.name} has no times; give "
-            "data with a time column, or choose another model."
-        )
 
 
 def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) -> Tensor:

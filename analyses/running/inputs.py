@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from analyses.report.wording import listing
 from analyses.running.store import ROOT, code_hash, digest
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
+from workbench.data.fit import check_fit
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
-from workbench.evaluation import check_times
 from workbench.registry import NAMES
 
 DEFAULT_DATA = "ml-100k"
@@ -64,8 +63,8 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":
-        found, sources = _load(models or shipped(), data, shipped=not models)
-        notices += _strangers(found, data)
+        found, sources, warnings = _load(models or shipped(), data)
+        notices += warnings
     else:
         found, sources = _small(data, seed, cache)
         notices.append(
@@ -93,45 +92,23 @@ def shipped() -> list[str]:
 
 
 def _load(
-    sources: Sequence[str], data: SequenceData, *, shipped: bool
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Models and where each is from, both by name."""
+    sources: Sequence[str], data: SequenceData
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """Models and where each is from, both by name; and warnings of those that may not fit."""
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
+    warnings: list[str] = []
     for source in sources:
         if source in origins.values():
             raise WorkbenchError(f"{source} is named more than once by --models.")
         model = load_model(source)
-        if model.config.n_items != data.n_items:
-            remedy = (
-                "train models on these data (python -m workbench train) and name them by --models"
-                if shipped
-                else "give the data it was trained on by --data"
-            )
-            raise WorkbenchError(
-                f"{source} knows {model.config.n_items:,} items and {data.name} has "
-                f"{data.n_items:,}; {remedy}."
-            )
-        check_times(model, data)
         own = model.config.name
         names = (own, f"{own} ({Path(source).name})", f"{own} ({source})")
         name = next(name for name in names if name not in found)
         found[name], origins[name] = model, source
-    return found, origins
-
-
-def _strangers(models: dict[str, Any], data: SequenceData) -> list[str]:
-    """A notice about models that say they were trained on other data, if there are any."""
-    trained_on = {
-        name: model.card.get("data", {}).get("checksum") for name, model in models.items()
-    }
-    names = [name for name, checksum in trained_on.items() if checksum not in (None, data.checksum)]
-    if not names:
-        return []
-    return [
-        f"{listing(names)} learned from other data than these (the checksums differ): where items "
-        "are numbered otherwise, nothing below means anything."
-    ]
+        if warning := check_fit(model, data, own if source == own else f"{own} ({source})"):
+            warnings.append(warning)
+    return found, origins, warnings
 
 
 def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -11,8 +11,9 @@ from workbench.app.failures import told
 from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
 from workbench.data.catalogue import BUILT_IN
+from workbench.data.fit import check_fit
 from workbench.explain.gradients import Method
-from workbench.explore.inspection import METHODS, check_fit
+from workbench.explore.inspection import METHODS
 
 METHOD_NAMES: dict[str, Method] = {
     method.replace("_", " ").capitalize(): method for method in METHODS

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from models import Batch
 from workbench.attention.recording import record_attention
-from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.evaluation import check_times, rank_of
+from workbench.evaluation import rank_of
 from workbench.explain.erasure import leave_one_out
 from workbench.explain.gradients import Method, attribute
 from workbench.mode import evaluation_mode
@@ -119,24 +118,4 @@ def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Insp
         },
         effects=leave_one_out(model, batch, targets)[0].cpu(),
         scores=scores[0].cpu(),
-    )
-
-
-def check_fit(model: Any, data: SequenceData) -> str | None:
-    """A warning where a model says it learned from other data, else None.
-
-    Raises WorkbenchError where its catalogue is of another size, or it needs times the data lack.
-    """
-    name = model.config.name
-    if model.config.n_items != data.n_items:
-        raise WorkbenchError(
-            f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
-            "choose the data it was trained on, or another model."
-        )
-    check_times(model, data)
-    if model.card.get("data", {}).get("checksum") in (None, data.checksum):
-        return None
-    return (
-        f"{name} learned from other data than these (the checksums differ): where items are "
-        "numbered otherwise, nothing below means anything."
     )

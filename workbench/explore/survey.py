@@ -1,5 +1,6 @@
 """Every user measured in one vectorised pass, so that the telling ones can be listed."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -11,10 +12,11 @@ from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import record_attention
 from workbench.data.batches import iterate
+from workbench.data.fit import check_fit
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
 from workbench.explore.inspection import SHORTEST
@@ -53,13 +55,10 @@ def survey(
     the scores from those after that removal. `progress` is told the users done with each batch. The
     model is in evaluation mode meanwhile.
 
-    Raises WorkbenchError for a model of another catalogue.
+    Warns and raises WorkbenchError as `evaluate` does of a model that does not fit the data.
     """
-    if model.config.n_items != data.n_items:
-        raise WorkbenchError(
-            f"{model.config.name} knows {model.config.n_items:,} items and {data.name} has "
-            f"{data.n_items:,}; give the data it was trained on."
-        )
+    if warning := check_fit(model, data):
+        warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     every = cases(data, "test", model.config.max_length)
     every = every.take(
         np.flatnonzero(np.isin(every.users, drawn_users(data) if users is None else users))

@@ -14,7 +14,7 @@ from workbench.data.batches import make_batch
 from workbench.data.lookup import held_out_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.explore.inspection import check_fit, inspect_case
+from workbench.explore.inspection import inspect_case
 
 USERS = 6
 
@@ -162,14 +162,3 @@ def test_what_cannot_be_inspected(data):
     two = Batch(torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2]))
     with pytest.raises(WorkbenchError, match="takes one history, and was given 2"):
         inspect_case(model, two, "top")
-
-
-def test_models_of_other_data_are_told(data):
-    model = tiny("SASRec", data)
-    assert check_fit(model, data) is None
-    model.card = {"data": {"checksum": data.checksum}}
-    assert check_fit(model, data) is None
-    model.card = {"data": {"checksum": "another"}}
-    assert "learned from other data" in str(check_fit(model, data))
-    with pytest.raises(WorkbenchError, match="SASRec knows 40 items and hand has 5"):
-        check_fit(model, data_of([1, 2, 3]))

@@ -11,7 +11,7 @@ from workbench.app.bring.own_model import Own
 from workbench.app.failures import told
 from workbench.app.links import INSPECT
 from workbench.app.table import Cell, Head, show_table
-from workbench.explore.inspection import check_fit
+from workbench.data.fit import check_fit
 
 LIMITS = f"""Files are read and never executed: in a pickle, a class or a call is only a name here.
 An upload may have {uploads.UPLOAD_MB["interactions"]} MB of interactions or

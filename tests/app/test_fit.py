@@ -1,0 +1,24 @@
+"""A page says what `check_fit` says of a model and data."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from workbench import load_data, load_model, save_model
+from workbench.app import choices
+from workbench.data.fit import check_fit
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypatch):
+    folder = str(save_model(load_model(models[0]), tmp_path / "unknown", {"origin": {}}))
+    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
+    page = AppTest.from_file(str(APP), default_timeout=60)
+    page.query_params["data"] = str(films)
+    page.query_params["models"] = [folder, models[1]]
+    page.run()
+    assert not page.exception
+    sentence = check_fit(load_model(folder), load_data(films))
+    assert sentence is not None
+    assert [warning.value for warning in page.warning] == [sentence]
