@@ -2,23 +2,27 @@
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 
 
 def convert(data: SequenceData, path: str | Path) -> list[Path]:
     """Write `path.parquet` as one table, a path without ending as a folder of RecBole's files.
 
-    Returns the files written. Rows come user after user, in the order of time; a reader numbers
-    users and items anew by first appearance. Each file appears whole or not at all.
+    Returns the files written. Rows come in the order of the source, so that users and items have
+    the same numbers when they are read again; data without a source are written user after user.
+    Times are whole seconds, with a fraction where the order within a second would else be lost.
+    Each file appears whole or not at all. Warns (WorkbenchWarning) of what will be read otherwise.
     Raises WorkbenchError when the path cannot be written, or ends like a file of another kind, or
     a token cannot stand in a text file.
     """
@@ -28,17 +32,21 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
             f"{path}: data are written as a .parquet file, or as a folder of RecBole files whose "
             f"name has no ending; choose one of them instead of {path.suffix}."
         )
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    order = np.arange(data.n_interactions) if data.rows is None else np.argsort(data.rows)
+    owners = np.repeat(np.arange(data.n_users), data.lengths)[order]
+    items, times = data.items[order], _times(data, owners, order)
     columns = {
         "user_id": _take(data.user_ids, owners),
-        "item_id": _take(data.item_ids, data.items),
-        "timestamp": None if data.times is None else pa.array(data.times),
+        "item_id": _take(data.item_ids, items),
+        "timestamp": None if times is None else pa.array(times),
     }
     table = pa.table({name: column for name, column in columns.items() if column is not None})
+    for warning in _differences(data, owners, items, times, order):
+        warnings.warn(f"{path}: {warning}", WorkbenchWarning, stacklevel=2)
     try:
         if path.suffix == ".parquet":
             if data.titles is not None:
-                titles = _take(np.array(data.titles, dtype=object), data.items)
+                titles = _take(np.array(data.titles, dtype=object), items)
                 table = table.append_column("title", titles)
             return [_write(path, lambda file: pq.write_table(table, file))]
         for token in (*data.user_ids, *data.item_ids):
@@ -51,12 +59,61 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
         written = [_write_atomic(path / f"{path.name}.inter", table, types)]
         if data.titles is not None:
             titles = [" ".join(title.split()) for title in data.titles[1:]]
-            items = pa.table({"item_id": data.item_ids[1:].tolist(), "title": titles})
+            listed = pa.table({"item_id": data.item_ids[1:].tolist(), "title": titles})
             types = {"item_id": "token", "title": "token_seq"}
-            written.append(_write_atomic(path / f"{path.name}.item", items, types))
+            written.append(_write_atomic(path / f"{path.name}.item", listed, types))
         return written
     except OSError as error:
         raise WorkbenchError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _times(data: SequenceData, owners: np.ndarray, order: np.ndarray) -> np.ndarray | None:
+    """The times of rows in `order`, [n]: whole seconds where these tell the order of each user.
+
+    Rows of one user and second are read in the order of the file. Where that is another, they get
+    fractions that rise in the order they have here.
+    """
+    if data.times is None:
+        return None
+    times = data.times[order]
+    if np.array_equal(order[np.lexsort((times, owners))], np.arange(len(order))):
+        return times
+    users = np.repeat(np.arange(data.n_users), data.lengths)
+    first = np.ones(len(users), bool)
+    first[1:] = (users[1:] != users[:-1]) | (data.times[1:] != data.times[:-1])
+    starts = np.append(np.flatnonzero(first), len(users))
+    sizes = np.diff(starts)
+    within = np.arange(len(users)) - np.repeat(starts[:-1], sizes)
+    return (data.times + within / np.repeat(sizes, sizes))[order]
+
+
+def _differences(
+    data: SequenceData,
+    owners: np.ndarray,
+    items: np.ndarray,
+    times: np.ndarray | None,
+    order: np.ndarray,
+) -> list[str]:
+    """What a reader of these rows, each column [n], will have otherwise than `data`."""
+    found = []
+    read = np.argsort(owners, kind="stable") if times is None else np.lexsort((times, owners))
+    same = [
+        np.array_equal(pd.unique(owners), np.arange(data.n_users)),
+        np.array_equal(pd.unique(items), np.arange(1, data.n_items + 1)),
+        np.array_equal(order[read], np.arange(len(order))),
+        data.times is None or times is None or np.array_equal(times[read] // 1, data.times),
+    ]
+    if not all(same):
+        found.append(
+            "users and items will be numbered by first appearance when it is read, and so "
+            f"otherwise than in {data.name}, whose models will not fit; train on what was written."
+        )
+    if lone := int((data.lengths < 2).sum()):
+        found.append(
+            f"users of a single interaction ({lone:,}) will be left out when it is read, unless "
+            "with min_user=1 (?min_user=1 behind the path, min_user=1 in Python)."
+        )
+    return found
 
 
 def _take(tokens: np.ndarray, rows: np.ndarray) -> pa.DictionaryArray:

@@ -26,7 +26,9 @@ class SequenceData:
     Shapes: `items` int32 [n]; `times` int64 [n], seconds, or None where the source has none;
     `offsets` int64 [n_users+1]; `item_ids` raw tokens [n_items+1], the first being "[pad]";
     `user_ids` raw tokens [n_users]; `titles` [n_items+1] or None. `provenance` is JSON-able and
-    tells where the data came from and what was dropped on the way.
+    tells where the data came from and what was dropped on the way. `rows` int64 [n], which row of
+    the source each interaction is, or None where there is no source: in that order users and items
+    appear as they are numbered.
     """
 
     name: str
@@ -37,6 +39,7 @@ class SequenceData:
     user_ids: np.ndarray
     titles: list[str] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
+    rows: np.ndarray | None = None
 
     @property
     def n_users(self) -> int:
@@ -148,6 +151,7 @@ def from_interactions(
             "duplicates": duplicates,
             "tie_share": None if clock is None else _tie_share(clock[rows], owners),
         },
+        rows=rows.astype(np.int64),
     )
 
 
