@@ -23,7 +23,8 @@ def import_command(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="What the file cannot tell, as often as wanted, such as n_heads=2; and with "
+            help="What the file cannot tell, as often as wanted, such as n_heads=2, or "
+            "extra_rows=1, rows at the end of the item table that stand for no item; and with "
             "--data numbering=appearance|ids, how its items got their ids, where not as usual.",
         ),
     ] = None,

@@ -30,6 +30,16 @@ class Told:
     options: dict[str, Any]
     assumed: dict[str, object] = field(default_factory=dict)
 
+    def extra_rows(self, masks: bool) -> int:
+        """Rows of the item table after the last item, without the mask token of one that `masks`.
+
+        The option's number (which is used up), else the one usual for the format.
+        """
+        rows = self.options.pop("extra_rows", max(self.format.extra_rows - masks, 0))
+        if type(rows) is not int or rows < 0:
+            raise ValueError(f"extra_rows is {rows!r}, where a number of rows is expected")
+        return rows
+
     def value(self, name: str, default: Any) -> Any:
         """The file's own value, else the option's (which is used up), else the default."""
         setting = self.format.settings.get(name, "")
@@ -43,11 +53,12 @@ class Told:
         return value
 
 
-def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> ModelConfig:
-    """The configuration of a state under our names.
+def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> tuple[ModelConfig, int]:
+    """The configuration of a state under our names, and how many rows stand for no item.
 
-    An annealing correction's count of steps is added to the state, and a penalty that was trained
-    is taken out of it. Raises LookupError or ValueError where they belong to no model of ours.
+    These rows of the item table and a penalty that was trained are taken out of the state, and an
+    annealing correction's count of steps is added to it. Raises LookupError or ValueError where
+    they belong to no model of ours.
     """
     if (activation := told.settings.get("hidden_act", "gelu")) != "gelu":
         raise ValueError(f"its feed-forward blocks use {activation}, and those here use gelu")
@@ -57,10 +68,11 @@ def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> Model
     calibrated = told.format.name == "AC-TSR"
     calibration = _calibration(told, state, backbone, len(layers)) if calibrated else None
     masks = backbone == "BERT4Rec"
-    return ModelConfig(
+    extra_rows, table = told.extra_rows(masks), state["item_embedding.weight"]
+    config = ModelConfig(
         name=f"AC-{backbone}" if calibration else backbone,
         backbone=backbone,
-        n_items=len(state["item_embedding.weight"]) - 1 - max(told.format.extra_rows, masks),
+        n_items=len(table) - 1 - masks - extra_rows,
         n_layers=len(layers),
         hidden_size=len(state["norm.weight"]),
         inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
@@ -72,6 +84,12 @@ def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> Model
         **_particular(backbone, state),
         **{name: told.value(name, default) for name, default in DEFAULTS.items()},
     )
+    if extra_rows:
+        known = config.n_items + 1
+        state["item_embedding.weight"] = torch.cat([table[:known], table[len(table) - masks :]])
+        if "head.bias" in state:
+            state["head.bias"] = state["head.bias"][:known]
+    return config, extra_rows
 
 
 def _n_heads(told: Told, state: Mapping[str, Tensor]) -> int:

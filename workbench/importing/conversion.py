@@ -32,7 +32,9 @@ def import_checkpoint(
     out: a folder for weights and card, written wholly or not at all. data: what it was trained on;
     its item table is then put in the order of these data, and its quality measured. numbering: how
     its items got their ids ("appearance" in the interactions file, or "ids" as they are there),
-    where not as is usual for its software. options: what the file cannot tell, see `recognize`.
+    where not as is usual for its software. options: what the file cannot tell, see `recognize`, and
+    extra_rows, how many rows at the end of the item table stand for no item of the data (a mask
+    token, or items that nobody chose).
 
     The card's `origin` tells the file, its SHA-256, what was assumed, and what should be known.
     Raises WorkbenchError as `recognize` does, for data whose items cannot be those of the model,
@@ -51,7 +53,7 @@ def import_checkpoint(
             state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
             config = replace(config, n_users=ours.n_users)
             model = build(config, state)
-        rows = item_rows(name, config.n_items, numbering, ours, data)
+        rows = item_rows(name, config.n_items, numbering, ours, data, extra_rows=found.extra_rows)
         theirs = ours
         if not np.array_equal(rows, np.arange(config.n_items + 1)):
             theirs = relabelled(ours, rows, config.n_items)

@@ -19,8 +19,9 @@ class Format:
     mark: a pattern some name must match for a file to be of this family. renames: patterns of
     whole names, with what they are called here. ignored: patterns of names that take no part in
     scoring. settings: our options by the name of the setting saved beside the weights. extra_rows:
-    rows of the item table after the last item. numbering: how items get their ids, by first
-    appearance in the interactions file, or as the file has them. notes: what a reader should know.
+    rows that the item table usually has after the last item. numbering: how items get their ids, by
+    first appearance in the interactions file, or as the file has them. notes: what a reader should
+    know.
     """
 
     name: str
@@ -125,10 +126,7 @@ FORMATS = (
         extra_rows=1,
         left_padded=True,
         numbering="ids",
-        notes=(
-            "Trained on left-padded histories: position embeddings count from the last item.",
-            "The last row of the item table is a mask token of pretraining, and was left out.",
-        ),
+        notes=("Trained on left-padded histories: position embeddings count from the last item.",),
     ),
 )
 

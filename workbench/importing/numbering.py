@@ -21,13 +21,20 @@ USERS = 2048  # at most, whose last training item is ranked
 
 
 def item_rows(
-    origin: str, n_items: int, numbering: Numbering, data: SequenceData, source: object
+    origin: str,
+    n_items: int,
+    numbering: Numbering,
+    data: SequenceData,
+    source: object,
+    *,
+    extra_rows: int = 0,
 ) -> np.ndarray:
     """Their id of each of our items, int64 [data.n_items + 1]; 0 stays 0.
 
     "appearance": theirs run by first appearance in the interactions file, where nothing was dropped
     or the same as here. "ids": theirs are the ids in the file. origin: what to call the model.
-    source: what `data` was loaded from, if known. Raises WorkbenchError where the counts differ.
+    source: what `data` was loaded from, if known. extra_rows: how many rows after the last item
+    `n_items` leaves out. Raises WorkbenchError where the counts differ.
     """
     if numbering not in get_args(Numbering):
         raise WorkbenchError(
@@ -46,20 +53,35 @@ def item_rows(
             raise WorkbenchError(
                 f"{origin} knows items 1 to {n_items:,}, and {data.name} has the item "
                 f"{rows[1:].max() if rows.max() > n_items else rows[1:].min()}; give the data it "
-                "was trained on."
+                f"was trained on{_other_rows(n_items, int(rows.max()), extra_rows)}."
             )
         return rows
     if data.n_items == n_items:
         return np.arange(n_items + 1)
+    known = data.n_items
     if isinstance(source, str | Path) and source != "planted":
         whole = load_data(source, min_user=1)  # before anybody was dropped
         if whole.n_items == n_items:
             theirs = {token: row for row, token in enumerate(whole.item_ids)}
             return np.array([0, *(theirs[token] for token in tokens)], dtype=np.int64)
+        if whole.n_items < n_items:
+            known = whole.n_items
     raise WorkbenchError(
         f"{origin} knows {n_items:,} items and {data.name} has {data.n_items:,}; give the data it "
-        "was trained on, filtered as it was then."
+        f"was trained on, filtered as it was then{_other_rows(n_items, known, extra_rows)}."
     )
+
+
+def _other_rows(n_items: int, known: int, extra_rows: int) -> str:
+    """What else to do where a few other rows at the end of the table would explain the counts."""
+    wanted = extra_rows + n_items - known
+    if n_items == known or wanted < 0 or wanted > max(1, known // 10):
+        return ""
+    rows = {
+        0: "all rows of its item table stand for items",
+        1: "the last row of its item table stands for no item, such as a mask token",
+    }.get(wanted, f"the last {wanted:,} rows of its item table stand for items that nobody chose")
+    return f"; or, where {rows}, give the option extra_rows={wanted}"
 
 
 def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> np.ndarray:

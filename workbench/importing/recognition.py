@@ -35,12 +35,13 @@ class Recognized:
 
 @dataclass(frozen=True)
 class Understood:
-    """Recognized, and the weights under our names."""
+    """Recognized, and the weights under our names; extra_rows of the item table were left out."""
 
     recognized: Recognized
     format: Format
     weights: Weights
     state: dict[str, Tensor]
+    extra_rows: int
 
 
 def recognize(path: str | Path, **options: Any) -> Recognized:
@@ -61,10 +62,7 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
     state = _renamed(weights, format)
     told = Told(weights.settings, format, dict(options))
     try:
-        config = configure(told, state, backbone)
-        if backbone != "BERT4Rec":  # which needs its mask token
-            table = state["item_embedding.weight"]
-            state["item_embedding.weight"] = table[: config.n_items + 1]
+        config, extra_rows = configure(told, state, backbone)
         check_shapes(config, {name: tensor.shape for name, tensor in state.items()})
     except (LookupError, TypeError, ValueError, ArithmeticError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
@@ -81,6 +79,12 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
             f"{untold}."
         )
     notes = list(format.notes)
+    if extra_rows:
+        rows, were = ("row", "was") if extra_rows == 1 else (f"{extra_rows:,} rows", "were")
+        notes.append(
+            f"The last {rows} of the item table, taken for no item of the data (such as a mask "
+            f"token of pretraining), {were} left out."
+        )
     if config.output_head:
         notes.append(
             "RecBole leaves out the oldest item of every history when this model predicts; here it "
@@ -96,7 +100,7 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
     if data := weights.settings.get("dataset"):
         notes.append(f"According to its settings it was trained on {data}.")
     recognized = Recognized(format.name, config.name, config, told.assumed, notes)
-    return Understood(recognized, format, weights, state)
+    return Understood(recognized, format, weights, state, extra_rows)
 
 
 def _format(weights: Weights) -> Format:

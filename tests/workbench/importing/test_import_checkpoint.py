@@ -112,6 +112,62 @@ def test_data_of_another_size_is_refused(place):
         import_checkpoint(place / "walks-s3.pt", data=words)
 
 
+def with_rows(state, name, more):
+    """The state with so many rows more, or fewer, at the end of its item table."""
+    table = state[name]
+    rows = torch.cat([table, torch.ones(max(more, 0), HIDDEN)])[: len(table) + more]
+    return state | {name: rows}
+
+
+@pytest.mark.parametrize(
+    ("file", "more", "wanted", "reason"),
+    [
+        ("walks.pth", 1, 1, "the last row of its item table stands for no item, such as a mask"),
+        ("walks.pth", 3, 3, "the last 3 rows of its item table stand for items that nobody chose"),
+        ("walks-s3.pt", -1, 0, "all rows of its item table stand for items"),
+    ],
+)
+def test_rows_that_stand_for_no_item_are_left_out_as_the_refusal_says(
+    place, file, more, wanted, reason
+):
+    """A lone user is dropped here, so that the data have one item fewer than the file."""
+    bare = torch.load(place / file, weights_only=True)
+    state = bare.get("state_dict", bare)
+    name = next(name for name in state if name.startswith("item_embedding"))
+    torch.save(with_rows(state, name, more), place / "other.pth")
+    data = str(place / "walks.inter")
+    if file.endswith(".pt"):  # numbered by ids, of which the lone user has the last
+        data += "?min_user=1"
+    with pytest.raises(WorkbenchError) as caught:
+        import_checkpoint(place / "other.pth", data=data)
+    refusal = str(caught.value)
+    assert f"; or, where {reason}" in refusal
+    option = refusal.rpartition("give the option ")[2].removesuffix(".")
+    assert option == f"extra_rows={wanted}"
+    out = str(place / "model")
+    command = ["import", str(place / "other.pth"), "--data", data, "--out", out]
+    assert CliRunner().invoke(app, command).exit_code != 0
+    done = CliRunner().invoke(app, [*command, "--option", option])
+    assert done.exit_code == 0, done.output
+    loaded, read = load_model(out), load_data(data)
+    assert loaded.config.n_items == read.n_items
+    assert evaluate(loaded, read).metrics["hit@1"] == 1
+    noted = [note for note in loaded.card["origin"]["notes"] if "left out" in note]
+    assert any(note.startswith("The last ") for note in noted) == bool(wanted)
+
+
+def test_wrong_numbers_of_rows_are_refused(place):
+    data = load_data(place / "walks.inter", min_user=1)
+    for rows, reason in (
+        (-1, "extra_rows is -1, where a number of rows is expected"),
+        (True, "extra_rows is True"),
+        (99, "n_items is -69"),
+        (2, r"knows 28 items and walks has 30; .*; or, where all rows .* extra_rows=0\.$"),
+    ):
+        with pytest.raises(WorkbenchError, match=reason):
+            import_checkpoint(place / "walks.pth", data=data, extra_rows=rows)
+
+
 def test_ids_that_do_not_belong_together_are_refused_and_nothing_is_written(place):
     data = load_data(place / "walks.inter", min_user=1)
     other = replace(

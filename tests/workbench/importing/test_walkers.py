@@ -79,12 +79,12 @@ def saved(place, state, **settings):
     return place / "walks.pth"
 
 
-def imported(place, file):
+def imported(place, file, **options):
     """The model with its data, and the data; the loaded one must do as the imported."""
     path = place / "walks.inter"
     data = load_data(path)
     assert (data.n_items, data.n_users) == (N_ITEMS - 1, N_USERS)
-    model = import_checkpoint(file, place / "model", data=path)
+    model = import_checkpoint(file, place / "model", data=path, **options)
     kept = load_model(place / "model")
     assert evaluate(kept, data).metrics == evaluate(model, data).metrics
     assert kept.card["metrics"]["test"]["hit@1"] == evaluate(kept, data).metrics["hit@1"]
@@ -123,12 +123,20 @@ def test_tisasrec(place, successors):
 
 
 @pytest.mark.parametrize("output_head", [False, True])
-def test_bert4rec(place, numbers, successors, output_head):
+@pytest.mark.parametrize("extra_rows", [0, 2])
+def test_bert4rec(place, numbers, successors, output_head, extra_rows):
+    """Items that nobody chose have rows before that of the mask token."""
     items, _ = numbers
     forward = successors[0]
     state = walkers.bert4rec(forward, output_head=output_head)
-    file = saved(place, state, model="BERT4Rec")
-    model, data = imported(place, file)
+    table = state["item_embedding.weight"]
+    unknown = torch.ones(extra_rows, table.shape[1])
+    longer = {"item_embedding.weight": torch.cat([table[:-1], unknown, table[-1:]])}
+    if output_head:
+        longer["output_bias"] = torch.cat([state["output_bias"], torch.full((extra_rows,), 9.0)])
+    file = saved(place, state | longer, model="BERT4Rec")
+    model, data = imported(place, file, **({"extra_rows": extra_rows} if extra_rows else {}))
+    assert model.item_embedding.weight[-1].tolist() == table[-1].tolist()
     assert model.config.backbone == "BERT4Rec"
     assert model.config.output_head == output_head
     assert model.config.max_length == walkers.MAX_LENGTH - output_head
