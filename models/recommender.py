@@ -109,6 +109,11 @@ class Recommender(nn.Module):
         return None
 
     @property
+    def device(self) -> torch.device:
+        """Where the parameters are, and batches have to be."""
+        return self.item_embedding.weight.device
+
+    @property
     def stages(self) -> tuple[str, ...]:
         """The names of the taps of a layer, in the order the weights pass them."""
         return self.encoder.layers[0].weights.stages
@@ -236,9 +241,14 @@ class Recommender(nn.Module):
         scores[:, 0] = -torch.inf
         return scores
 
-    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores of all items for each history, [B, n_items + 1]; see `encode`."""
-        return self.score(self(batch, embeddings))
+    def scores(
+        self, batch: Batch, items: Tensor | None = None, embeddings: Tensor | None = None
+    ) -> Tensor:
+        """Scores of all items for each history, [B, n_items + 1], or of `items` [B, K].
+
+        `embeddings` as in `encode`; -inf for padding.
+        """
+        return self.score(self(batch, embeddings), items)
 
     @property
     def is_adversarial(self) -> bool:

@@ -2,7 +2,6 @@
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.mode import evaluation_mode
+from workbench.model import Model
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
 
@@ -30,7 +30,7 @@ class Evaluation:
 
 
 def evaluate(
-    model: Any,
+    model: Model,
     data: SequenceData,
     split: Split = "test",
     *,
@@ -54,7 +54,7 @@ def evaluate(
             "two are needed for test, three for valid."
         )
     uncut = cases(data, split, int(data.lengths.max()))  # the same, with whole histories
-    device = next(model.parameters()).device
+    device = model.device
     ranks = np.empty(len(every), dtype=np.int64)
     with torch.no_grad(), evaluation_mode(model):
         for index, batch, targets in iterate(data, every, batch_size, order="length"):

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from torch import nn
+from workbench.model import Model
 
 
 @contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: Model) -> Iterator[None]:
     """While it lasts, all modules of a model are in evaluation mode; then each is as it was."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -42,7 +42,7 @@ def held_out_batches(
     Until the last of them is done with, the model is in evaluation mode.
     """
     chosen = held_out_cases(data, users, model.config.max_length)
-    device = next(model.parameters()).device
+    device = model.device
     with evaluation_mode(model):
         for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
             yield chosen.users[index], batch.to(device), targets.to(device)

@@ -41,6 +41,7 @@ class Handmade(nn.Module):
     """One layer, one head; attention by salience alone."""
 
     stages = ("attention",)
+    needs_times = needs_users = False
 
     def __init__(self, salience: list[float], name: str = "SASRec") -> None:
         super().__init__()
@@ -50,6 +51,10 @@ class Handmade(nn.Module):
         self.effect = nn.Parameter(torch.from_numpy(EFFECT))
         self.tap = AttentionTap(0, "attention")
         self.eval()
+
+    @property
+    def device(self) -> torch.device:
+        return self.effect.device
 
     def taps(self) -> list[AttentionTap]:
         return [self.tap]
@@ -80,8 +85,10 @@ class Handmade(nn.Module):
         scores = torch.cat([torch.full_like(scores[:, :1], -torch.inf), scores[:, 1:]], 1)
         return scores if items is None else scores.gather(1, items)
 
-    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        return self.score(self(batch, embeddings))
+    def scores(
+        self, batch: Batch, items: Tensor | None = None, embeddings: Tensor | None = None
+    ) -> Tensor:
+        return self.score(self(batch, embeddings), items)
 
 
 def data_of(*sequences: list[int], n_items: int = 5) -> SequenceData:

@@ -1,7 +1,7 @@
-"""A module of your own, made a model that every diagnostic accepts."""
+"""Anything that scores items, made a model of the workbench: a function or a module."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,70 +15,175 @@ from workbench.errors import WorkbenchError
 
 @dataclass(frozen=True)
 class AdaptedConfig:
-    """What the workbench asks of any model's configuration."""
+    """The sizes of an adapted model, see `workbench.model.Sizes`."""
 
     name: str
     n_items: int
     max_length: int
-    n_layers: int
-    n_heads: int
+    n_layers: int = 0
+    n_heads: int = 0
 
 
 def adapt(
-    module: nn.Module,
+    scorer: nn.Module | Callable[[Batch], Tensor],
     *,
-    embed: Callable[[Batch], Tensor],
-    score: Callable[[Batch, Tensor], Tensor],
-    attention: Sequence[str],
     n_items: int,
     max_length: int,
+    embed: Callable[[Batch], Tensor] | None = None,
+    score: Callable[[Batch, Tensor], Tensor] | None = None,
+    attention: Sequence[str] = (),
     causal: bool = True,
+    needs_times: bool = False,
+    needs_users: bool = False,
     name: str = "Adapted",
-) -> "Adapted":
-    """Make `module` a model that can be recorded, edited, attributed and diagnosed.
+) -> "Scorer":
+    """Make a model of a function from histories to scores, or of a module.
 
-    embed: item embeddings [B, L, d] of a batch. score: scores [B, n_items + 1] of all items from
-    the batch and those embeddings, predicted at the last item; histories are right-padded, column
-    0 is padding. attention: from the input up, the dotted name of the submodule whose output are a
-    layer's weights [B, H, L, L] (a softmax, or the dropout after it), or of a
-    `nn.MultiheadAttention`, which is made to compute them openly. causal: whether rows look at no
-    later item.
+    Parameters
+    ----------
+    scorer
+        A module, or any function. Without `embed` and `score` it is called with a batch and gives
+        scores of all items [B, n_items + 1]; such a model is evaluated and explained by taking
+        items away. Histories are right-padded, and column 0 is padding.
+    embed, score
+        Item embeddings [B, L, d] of a batch, and scores [B, n_items + 1] from the batch and those
+        embeddings: gradients then reach the items.
+    attention
+        From the input up, the dotted name of the submodule of `scorer` whose output are a layer's
+        weights [B, H, L, L] (a softmax, or the dropout after it), or of a
+        `nn.MultiheadAttention`, which is made to compute them openly. They are then recorded and
+        edited. The prediction is made at the last item.
+    causal
+        Whether rows of attention see no later item.
+    needs_times, needs_users
+        Whether the scorer reads `batch.times` or `batch.users`.
+    name
+        What to call the model.
 
-    The module is left in eval mode, with its parameters. One pass of two histories checks the rest:
-    raises WorkbenchError for a name that is none, weights that do not pass or are no weights, and
-    scores of another shape.
+    Returns
+    -------
+    Scorer
+        A `workbench.model.Model`; an `Adapted`, which is an `AttentionModel`, where `embed` and
+        `score` are given. It is in evaluation mode. A module keeps its parameters.
+
+    Raises
+    ------
+    WorkbenchError
+        If a name is none of the module's, what passes there are no weights, the scores have
+        another shape, or `embed`, `score` and `attention` are not given together as they must be.
+        One pass of two short histories checks it.
     """
-    sources = [weights_module(module, path) for path in attention]
-    if not sources:
-        raise WorkbenchError("attention names no submodule; name one per layer.")
-    model = Adapted(module, sources, embed, score, causal, (name, n_items, max_length))
-    model.check(attention)
-    return model
+    config = AdaptedConfig(name, n_items, max_length)
+    needs = (needs_times, needs_users)
+    if (embed is None) != (score is None):
+        raise WorkbenchError("embed and score go together; give both, or none of them.")
+    if embed is None or score is None:
+        if attention:
+            raise WorkbenchError(
+                "attention is read while scores are made from embeddings; give embed and score too."
+            )
+        model = Scorer(scorer, config, *needs)
+        model.check()
+        return model
+    if attention and not isinstance(scorer, nn.Module):
+        raise WorkbenchError("attention names submodules; give the module that has them.")
+    sources = [weights_module(scorer, path) for path in attention]  # type: ignore[arg-type]
+    adapted = Adapted(scorer, config, *needs, embed=embed, score=score, causal=causal)
+    adapted.open_taps(sources)
+    adapted.check(attention)
+    return adapted
 
 
-class Adapted(nn.Module):
-    """A foreign module with taps where its attention weights pass, see `adapt`."""
-
-    stages = ("attention",)
+class Scorer(nn.Module):
+    """A `Model` around a function from histories to scores, see `adapt`."""
 
     def __init__(
         self,
-        module: nn.Module,
-        sources: list[nn.Module],
+        scorer: nn.Module | Callable[[Batch], Tensor],
+        config: AdaptedConfig,
+        needs_times: bool,
+        needs_users: bool,
+    ) -> None:
+        super().__init__()
+        self.module = scorer  # its parameters are this model's, where it is a module
+        self.config = config
+        self.card: dict[str, Any] = {}
+        self.needs_times, self.needs_users = needs_times, needs_users
+        self.eval()
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The points where attention weights pass: none."""
+        return ()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are; the CPU where there are none."""
+        return next((p.device for p in self.parameters()), torch.device("cpu"))
+
+    def raw_scores(self, batch: Batch) -> Tensor:
+        """Scores as the scorer gives them, [B, n_items + 1]."""
+        return self.module(batch)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Scores of all items, [B, n_items + 1], -inf for padding."""
+        return F.pad(self.raw_scores(batch)[:, 1:], (1, 0), value=-torch.inf)
+
+    def scores(self, batch: Batch, items: Tensor | None = None) -> Tensor:
+        """Scores of all items for each history, [B, n_items + 1], or of items [B, K]."""
+        scores = self(batch)
+        return scores if items is None else scores.gather(1, items)
+
+    @torch.no_grad()
+    def check(self, names: Sequence[str] = ()) -> None:
+        """Run two short histories; raise WorkbenchError if something is not as promised."""
+        self._check_scores(self.raw_scores(self._probe()))
+
+    def _probe(self) -> Batch:
+        items = torch.tensor([[1, 1, 1], [1, 1, 0]])
+        times = torch.zeros_like(items) if self.needs_times else None
+        users = torch.zeros(2, dtype=torch.long) if self.needs_users else None
+        return Batch(items, torch.tensor([3, 2]), times, users).to(self.device)
+
+    def _check_scores(self, scores: Tensor) -> None:
+        expected = (2, self.config.n_items + 1)
+        if tuple(scores.shape) != expected:
+            raise WorkbenchError(
+                f"score gives {list(scores.shape)} for two histories, where {list(expected)} is "
+                "expected: a column per item, and column 0 for padding."
+            )
+
+
+class Adapted(Scorer):
+    """A foreign module that scores from embeddings, with taps where attention passes."""
+
+    def __init__(
+        self,
+        scorer: nn.Module | Callable[[Batch], Tensor],
+        config: AdaptedConfig,
+        needs_times: bool,
+        needs_users: bool,
+        *,
         embed: Callable[[Batch], Tensor],
         score: Callable[[Batch, Tensor], Tensor],
         causal: bool,
-        about: tuple[str, int, int],
     ) -> None:
-        super().__init__()
-        self.module = module
-        self.card: dict[str, Any] = {}
-        self.config = AdaptedConfig(*about, n_layers=len(sources), n_heads=1)
+        super().__init__(scorer, config, needs_times, needs_users)
         self._embed, self._score, self._causal = embed, score, causal
-        self._taps = nn.ModuleList(AttentionTap(n, "attention") for n in range(len(sources)))
-        for source, tap in zip(sources, self._taps, strict=True):
+        self._taps = nn.ModuleList()
+
+    def open_taps(self, sources: Sequence[nn.Module]) -> None:
+        """Let the output of each module pass a tap."""
+        for layer, source in enumerate(sources):
+            tap = AttentionTap(layer, "attention")
+            self._taps.append(tap)
             source.register_forward_hook(lambda _, __, weights, tap=tap: tap(weights))
-        self.eval()
+        self.config = replace(self.config, n_layers=len(sources))
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The points where attention weights pass."""
+        return ("attention",) if len(self._taps) else ()
 
     def taps(self) -> list[AttentionTap]:
         """A tap per layer."""
@@ -102,42 +207,35 @@ class Adapted(nn.Module):
         """Item embeddings [B, L, d]: where attributions start."""
         return self._embed(batch)
 
+    def raw_scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
+        """Scores as the module gives them, [B, n_items + 1]."""
+        return self._score(batch, self.embed(batch) if embeddings is None else embeddings)
+
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores of all items [B, n_items + 1], which stand for the hidden states of our models."""
-        scores = self._score(batch, self.embed(batch) if embeddings is None else embeddings)
-        return F.pad(scores[:, 1:], (1, 0), value=-torch.inf)
+        """Scores of all items, [B, n_items + 1], -inf for padding."""
+        return F.pad(self.raw_scores(batch, embeddings)[:, 1:], (1, 0), value=-torch.inf)
 
-    def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
-        """What `forward` gave, for all items or for items [B, K]."""
-        return hidden if items is None else hidden.gather(1, items)
-
-    def scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores of all items for each history, [B, n_items + 1]."""
-        return self(batch, embeddings)
+    def scores(
+        self, batch: Batch, items: Tensor | None = None, embeddings: Tensor | None = None
+    ) -> Tensor:
+        """Scores of all items for each history, [B, n_items + 1], or of items [B, K]."""
+        scores = self(batch, embeddings)
+        return scores if items is None else scores.gather(1, items)
 
     @torch.no_grad()
-    def check(self, names: Sequence[str]) -> None:
-        """Run two short histories; raise WorkbenchError where something is not as promised."""
-        device = next(self.parameters()).device
-        items = torch.tensor([[1, 1, 1], [1, 1, 0]], device=device)
-        batch = Batch(items, torch.tensor([3, 2], device=device))
+    def check(self, names: Sequence[str] = ()) -> None:
+        """As in `Scorer`; and what passes the taps must be attention weights."""
+        batch = self._probe()
         passed: dict[int, Any] = {}
         handles = [
             tap.register_forward_hook(lambda tap, _, weights: passed.update({tap.layer: weights}))
             for tap in self.taps()
         ]
         try:
-            scores = self._score(batch, self.embed(batch))
+            self._check_scores(self.raw_scores(batch))
         finally:
             for handle in handles:
                 handle.remove()
-        wanted = (2, self.config.n_items + 1)
-        if tuple(scores.shape) != wanted:
-            raise WorkbenchError(
-                f"score gives {list(scores.shape)} for two histories, where {list(wanted)} is "
-                "expected: a column per item, and column 0 for padding."
-            )
-        allowed = self.allowed(batch)
         for layer, name in enumerate(names):
             weights = passed.get(layer)
             if not isinstance(weights, Tensor) or weights.dim() != 4:
@@ -146,18 +244,15 @@ class Adapted(nn.Module):
                     f"{name} is not where attention weights [B, H, L, L] pass (what passes is "
                     f"{shape}); name the softmax or the dropout after it."
                 )
-            real = batch.valid[:, None, :, None]
-            outside = weights.masked_fill(allowed | ~real, 0).abs().max()
-            sums = weights.sum(-1, keepdim=True)[real.expand(-1, weights.shape[1], -1, -1)]
-            if outside > 1e-4 or (sums - 1).abs().max() > 1e-3:
-                raise WorkbenchError(
-                    f"what passes {name} are no attention weights: rows must sum to one, and give "
-                    f"nothing to padding{' or later items' * self._causal}."
-                )
-            self.config = AdaptedConfig(
-                self.config.name,
-                self.config.n_items,
-                self.config.max_length,
-                self.config.n_layers,
-                weights.shape[1],
+            self._check_weights(batch, weights, name)
+            self.config = replace(self.config, n_heads=weights.shape[1])
+
+    def _check_weights(self, batch: Batch, weights: Tensor, name: str) -> None:
+        real = batch.valid[:, None, :, None]
+        outside = weights.masked_fill(self.allowed(batch) | ~real, 0).abs().max()
+        sums = weights.sum(-1, keepdim=True)[real.expand(-1, weights.shape[1], -1, -1)]
+        if outside > 1e-4 or (sums - 1).abs().max() > 1e-3:
+            raise WorkbenchError(
+                f"what passes {name} are no attention weights: rows must sum to one, and give "
+                f"nothing to padding{' or later items' * self._causal}."
             )

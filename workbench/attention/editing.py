@@ -10,14 +10,15 @@ from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
 from workbench.attention.edits import Edit
-from workbench.attention.recording import Rows, check_stages
+from workbench.attention.recording import Rows, with_stages
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
+from workbench.model import Model
 
 
 @contextmanager
 def edit_attention(
-    model: Any,
+    model: Model,
     edit: Edit,
     *,
     layers: Sequence[int] | None = None,
@@ -25,14 +26,27 @@ def edit_attention(
     rows: Rows = "prediction",
     stage: str = "attention",
 ) -> Iterator[None]:
-    """While it lasts, every pass of the model runs with edited weights.
+    """While it lasts, every pass of the model runs with edited weights, in evaluation mode.
 
     Items of the history are edited among themselves: what a row gives to a mask token stays.
-    The model is in evaluation mode meanwhile. layers, heads: which ones (from 0); all by default.
-    rows: the prediction row alone, or all.
-    Raises WorkbenchError for a stage, layer or head the model does not have.
+
+    Parameters
+    ----------
+    edit
+        What becomes of the weights, see `workbench.attention.edits`.
+    layers, heads
+        Which ones, from 0; all where None.
+    rows
+        The prediction row alone, or all rows.
+    stage
+        Where the weights are changed; `model.stages` names the points.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model has no such stage, layer or head.
     """
-    check_stages(model, [stage])
+    model = with_stages(model, [stage])
     _within("layer", layers, model.config.n_layers, model)
     _within("head", heads, model.config.n_heads, model)
     seen: dict[str, Any] = {}
@@ -47,9 +61,9 @@ def edit_attention(
         if not seen["masked"]:
             return edit(weights, allowed)
         kept = weights.masked_fill(items, 0.0)
-        own = weights.masked_fill(~items, 0.0)
-        share = own.sum(-1, keepdim=True).clamp(min=torch.finfo(own.dtype).tiny)
-        return edit(own / share, allowed) * share + kept  # an edit is of a distribution
+        given = weights.masked_fill(~items, 0.0)
+        share = given.sum(-1, keepdim=True).clamp(min=torch.finfo(given.dtype).tiny)
+        return edit(given / share, allowed) * share + kept  # an edit is of a distribution
 
     def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
         allowed, items, row = seen["allowed"], seen["items"], seen["rows"]
@@ -80,7 +94,7 @@ def edit_attention(
             handle.remove()
 
 
-def _within(what: str, chosen: Sequence[int] | None, count: int, model: Any) -> None:
+def _within(what: str, chosen: Sequence[int] | None, count: int, model: Model) -> None:
     for one in chosen or ():
         if not 0 <= one < count:
             raise WorkbenchError(

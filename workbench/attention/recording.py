@@ -1,7 +1,7 @@
 """Reading attention weights as they pass, without changing them."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -10,23 +10,39 @@ from torch.utils.hooks import RemovableHandle
 from models import AttentionTap, Batch
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
+from workbench.model import AttentionModel, Model, with_attention
 
 Rows = Literal["prediction", "all"]
 
 
 @torch.no_grad()
 def record_attention(
-    model: Any, batch: Batch, *, stages: Sequence[str] = ("attention",), rows: Rows = "prediction"
+    model: Model, batch: Batch, *, stages: Sequence[str] = ("attention",), rows: Rows = "prediction"
 ) -> dict[str, Tensor]:
-    """Attention weights of every layer, from one pass.
+    """Attention weights of every layer, from one pass in evaluation mode.
 
-    Returns stage -> [B, n_layers, H, L], what the prediction row gives to each item of the history
-    (a mask token of BERT4Rec has a share of its own, which is left out), or all of
-    [B, n_layers, H, T, T]. The model is in evaluation mode meanwhile. Raises WorkbenchError for a
-    stage the model does not have.
+    Parameters
+    ----------
+    model, batch
+        T tokens pass through the model: the L items of the longest history and, in BERT4Rec, a mask
+        token.
+    stages
+        Where the weights are read; `model.stages` names the points.
+    rows
+        What the prediction row gives to each item, or all rows and tokens.
+
+    Returns
+    -------
+    dict
+        Stage -> [B, n_layers, H, L], without the share of a mask token; or [B, n_layers, H, T, T].
+
+    Raises
+    ------
+    WorkbenchError
+        If the model has no attention, or no such stage.
     """
-    check_stages(model, stages)
-    found: dict[str, list[Tensor]] = {stage: [] for stage in stages}
+    model = with_stages(model, stages)
+    recorded: dict[str, list[Tensor]] = {stage: [] for stage in stages}
     at, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
     width = batch.items.shape[1]
     outside = ~model.history(batch)[:, None, :width]  # [B, 1, L]
@@ -35,26 +51,42 @@ def record_attention(
         assert isinstance(tap, AttentionTap)
         if rows == "prediction":
             weights = weights[at, :, row, :width].masked_fill(outside, 0.0)
-        found[tap.stage].append(weights)
+        recorded[tap.stage].append(weights)
 
     handles: list[RemovableHandle] = []
     try:
         for tap in model.taps():
-            if tap.stage in found:
+            if tap.stage in recorded:
                 handles.append(tap.register_forward_hook(keep))
         with evaluation_mode(model):
             model(batch)
     finally:
         for handle in handles:
             handle.remove()
-    return {stage: torch.stack(layers, 1) for stage, layers in found.items()}
+    return {stage: torch.stack(layers, 1) for stage, layers in recorded.items()}
 
 
-def check_stages(model: Any, stages: Sequence[str]) -> None:
-    """Raise WorkbenchError for a stage the model does not have."""
+def mean_attention(model: Model, batch: Batch) -> Tensor:
+    """What the prediction row gives to each item, [B, L]: the mean over layers and heads.
+
+    Raises as `record_attention` does.
+    """
+    return record_attention(model, batch)["attention"].mean((1, 2))
+
+
+def with_stages(model: Model, stages: Sequence[str]) -> AttentionModel:
+    """The same model, known to have attention at these stages.
+
+    Raises
+    ------
+    WorkbenchError
+        If it does not.
+    """
+    attentive = with_attention(model)
     for stage in stages:
         if stage not in model.stages:
             raise WorkbenchError(
                 f"{model.config.name} has no attention stage {stage!r}; "
                 f"it has {', '.join(model.stages)}."
             )
+    return attentive

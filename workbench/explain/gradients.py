@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from captum.attr import InputXGradient, IntegratedGradients, Saliency
@@ -12,6 +12,7 @@ from torch import Tensor
 from models import Batch
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
+from workbench.model import Model, with_attention, with_gradients
 
 Method = Literal["input_x_gradient", "saliency", "integrated_gradients"]
 ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
@@ -29,7 +30,7 @@ class Attribution:
 
 
 def attribute(
-    model: Any,
+    model: Model,
     batch: Batch,
     targets: Tensor,
     method: Method = "input_x_gradient",
@@ -53,17 +54,13 @@ def attribute(
     """
 
     def score(embeddings: Tensor, index: Tensor) -> Tensor:
-        some = Batch(
-            batch.items[index],
-            batch.lengths[index],
-            None if batch.times is None else batch.times[index],
-            None if batch.users is None else batch.users[index],
-        )
-        return model.score(model(some, embeddings), targets[index][:, None])[:, 0]
+        scores = differentiable.scores(batch.take(index), targets[index][:, None], embeddings)
+        return scores[:, 0]
 
     delta = None
+    differentiable = with_gradients(model)
     with evaluation_mode(model), _constant_attention(model) if detach_attention else _as_it_is():
-        embeddings = model.embed(batch).detach().requires_grad_()  # [B, L, d]
+        embeddings = differentiable.embed(batch).detach().requires_grad_()  # [B, L, d]
         index = torch.arange(len(targets), device=embeddings.device)
         if method == "input_x_gradient":
             found = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
@@ -96,11 +93,11 @@ def _summed(products: Tensor) -> Tensor:
 
 
 @contextmanager
-def _constant_attention(model: Any) -> Iterator[None]:
+def _constant_attention(model: Model) -> Iterator[None]:
     """While it lasts, no gradient flows through the attention weights."""
     handles = []
     try:
-        for tap in model.taps():
+        for tap in with_attention(model).taps():
             if tap.stage == "attention":
                 handles.append(tap.register_forward_hook(lambda _, __, weights: weights.detach()))
         yield

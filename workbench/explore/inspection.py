@@ -1,7 +1,7 @@
 """Everything about one history and one target: weights, importances, scores, and agreement."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from workbench.evaluation import rank_of
 from workbench.explain.erasure import leave_one_out
 from workbench.explain.gradients import Method, attribute
 from workbench.mode import evaluation_mode
+from workbench.model import Model, with_attention
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing
@@ -83,12 +84,13 @@ class Inspection:
         return self.scores.topk(min(k, len(self.scores) - 1)).indices.tolist()
 
 
-def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Inspection:
+def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> Inspection:
     """Look at one history (a batch of one): its target is an item, or the model's top one.
 
-    The model is in evaluation mode meanwhile. Raises WorkbenchError for more than one history, or
-    an item the model does not know.
+    The model is in evaluation mode meanwhile. Raises WorkbenchError for more than one history, an
+    item the model does not know, or a model without attention or gradients.
     """
+    attentive = with_attention(model)
     if len(batch.items) != 1:
         raise WorkbenchError(f"inspect_case takes one history, and was given {len(batch.items)}.")
     with torch.no_grad(), evaluation_mode(model):
@@ -100,7 +102,7 @@ def inspect_case(model: Any, batch: Batch, target: int | Literal["top"]) -> Insp
         )
     targets = torch.tensor([item], device=scores.device)
     weights = record_attention(model, batch, stages=model.stages, rows="all")
-    forbidden = ~model.allowed(batch)[:, None]  # [1, 1, 1, T, T]
+    forbidden = ~attentive.allowed(batch)[:, None]  # [1, 1, 1, T, T]
     return Inspection(
         items=batch.items[0].cpu(),
         times=None if batch.times is None else batch.times[0].cpu(),

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 import torch
@@ -17,6 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
 from workbench.explore.scenario import Scenario
 from workbench.mode import evaluation_mode
+from workbench.model import Model
 from workbench.statistics import jensen_shannon
 
 
@@ -41,7 +41,7 @@ class Prediction:
 
 
 def predict(
-    model: Any,
+    model: Model,
     scenario: Scenario,
     *,
     layers: Sequence[int] | None = None,
@@ -63,7 +63,7 @@ def predict(
             raise WorkbenchError(
                 f"{model.config.name} knows no item {entry.item}; choose from 1 to {known}."
             )
-    device = next(model.parameters()).device
+    device = model.device
     batch = Batch(
         items=torch.tensor([[entry.item for entry in entries]]),
         lengths=torch.tensor([len(entries)]),

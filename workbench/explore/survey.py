@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
 from workbench.explore.inspection import SHORTEST
 from workbench.mode import evaluation_mode
+from workbench.model import Model
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
@@ -38,7 +39,7 @@ def drawn_users(data: SequenceData, most: int = MOST_USERS, seed: int = 0) -> np
 
 
 def survey(
-    model: Any,
+    model: Model,
     data: SequenceData,
     users: np.ndarray | None = None,
     *,

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
 from workbench.importing.formats import Numbering
+from workbench.model import Model
 
 DRAWS = 20  # random relabellings that stand for ids that do not belong together
 DEVIATIONS = 4
@@ -109,7 +110,7 @@ def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceDa
 
 
 @torch.no_grad()
-def check_belonging(origin: str, model: Any, data: SequenceData) -> str | None:
+def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None:
     """Raise WorkbenchError where a model is at chance level on its own training data.
 
     The last training item of each user is ranked (mean reciprocal rank). Ids that do not belong

@@ -144,7 +144,6 @@ def test_weights_that_pass_a_dropout():
     [
         ({"attention": ("softmax",)}, "Softmaxed has no submodule 'softmax'; it has items"),
         ({"attention": ("norm",)}, "norm is not where attention weights"),
-        ({"attention": ()}, "names no submodule"),
         ({"n_items": 11}, r"score gives \[2, 13\] for two histories, where \[2, 12\]"),
         ({"module": Softmaxed(mask=False)}, "what passes dropout are no attention weights"),
     ],
@@ -152,6 +151,18 @@ def test_weights_that_pass_a_dropout():
 def test_what_is_not_as_promised_is_told(arguments, told):
     with pytest.raises(WorkbenchError, match=told):
         taken(**{"module": Softmaxed(), **arguments})
+
+
+def test_a_module_without_attention_has_gradients():
+    model = taken(Softmaxed(), attention=())
+    assert model.stages == ()
+    targets = torch.tensor([8, 8, 8])
+    with torch.no_grad():
+        scores = model.scores(BATCH, targets[:, None])
+    torch.testing.assert_close(scores, model.scores(BATCH)[:, 8:9])
+    assert attribute(model, BATCH, targets, "saliency").values[0].all()
+    with pytest.raises(WorkbenchError, match="Adapted has no attention"):
+        record_attention(model, BATCH)
 
 
 def test_attention_to_what_is_no_item_is_told():
