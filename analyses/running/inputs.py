@@ -12,8 +12,8 @@ from analyses.running.store import ROOT, code_hash, digest
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
 from workbench.data.fit import check_fit
+from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES
 
@@ -71,7 +71,7 @@ def read_inputs(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
         )
-    able = cases(data, "test", max(m.config.max_length for m in found.values())).users
+    able = users_with_case(data)
     users = np.sort(able)
     exclusions = []
     if len(users) < data.n_users:

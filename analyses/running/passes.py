@@ -12,26 +12,13 @@ from torch import Tensor
 from models import Batch
 from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases, cases
-from workbench.errors import WorkbenchError
+from workbench.data.splits import held_out_cases
 from workbench.evaluation import target_ranks
 from workbench.mode import evaluation_mode
 
 BATCH_SIZE = 128
 CUTOFF = 10
 METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}  # columns of `quality`, and what they are called
-
-
-def held_out_cases(data: SequenceData, users: np.ndarray, max_length: int) -> Cases:
-    """The leave-one-out test cases of `users` (indices), in ascending order of user."""
-    every = cases(data, "test", max_length)
-    keep = np.isin(every.users, users)
-    if not keep.any():
-        raise WorkbenchError(
-            f"none of the {len(users)} chosen users of {data.name} has a test case; "
-            "a user needs at least two interactions."
-        )
-    return every.take(np.flatnonzero(keep))
 
 
 def held_out_batches(
@@ -41,7 +28,7 @@ def held_out_batches(
 
     Until the last of them is done with, the model is in evaluation mode.
     """
-    chosen = held_out_cases(data, users, model.config.max_length)
+    chosen = held_out_cases(data, model.config.max_length, np.unique(users))
     device = model.device
     with evaluation_mode(model):
         for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
@@ -87,9 +74,3 @@ def compact(frames: list[pd.DataFrame]) -> pd.DataFrame:
     frame = pd.concat(frames, ignore_index=True)
     words = frame.select_dtypes(include=["object", "string"]).columns
     return frame.astype(dict.fromkeys(words, "category"))
-
-
-def take(batch: Batch, rows: Tensor) -> Batch:
-    """The cases of a batch at `rows` (indices), in that order."""
-    times, users = (None if t is None else t[rows] for t in (batch.times, batch.users))
-    return Batch(batch.items[rows], batch.lengths[rows], times, users)

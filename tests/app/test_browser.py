@@ -10,7 +10,8 @@ import pytest
 from tests.app.browser import query_of, saved, settled
 from workbench import load_data, load_model
 from workbench.data.batches import make_batch
-from workbench.data.lookup import find_user, held_out_case
+from workbench.data.lookup import find_user
+from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import moves, predict
 from workbench.explore.scenario import Scenario, apply_all, read_changes
@@ -52,7 +53,7 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
     user = find_user(data, "u5")
     assert table["title"].tolist() == [data.title(int(i)) for i in data.history(user)[-2::-1]]
     for name, path in zip(("SASRec", "AC-SASRec"), models, strict=True):
-        batch = make_batch(data, held_out_case(data, user, 24))
+        batch = make_batch(data, held_out_cases(data, 24, [user]))
         found = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
         for column, values in (
             ("attention", found.matrix("attention")[-1]),

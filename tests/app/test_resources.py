@@ -9,7 +9,7 @@ import torch
 from workbench import load_data, load_model, save_model
 from workbench.app import resources
 from workbench.data.batches import make_batch
-from workbench.data.lookup import held_out_case
+from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import inspect_case
 
 
@@ -32,7 +32,7 @@ def test_sessions_at_once_do_not_mix_their_passes(films, models):
             sessions.map(lambda u: resources.inspection(shared, str(films), u, "top"), users)
         )
     for user, one in zip(users, found, strict=True):
-        expected = inspect_case(alone, make_batch(data, held_out_case(data, user, 24)), "top")
+        expected = inspect_case(alone, make_batch(data, held_out_cases(data, 24, [user])), "top")
         assert one.target == expected.target
         for stage, weights in expected.weights.items():
             torch.testing.assert_close(one.weights[stage], weights, equal_nan=True)

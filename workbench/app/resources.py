@@ -14,7 +14,7 @@ from models import Recommender
 from workbench import SequenceData, load_data, load_model
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.batches import make_batch
-from workbench.data.lookup import held_out_case
+from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
@@ -76,7 +76,7 @@ def _inspection(
     _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
 ) -> Inspection:
     found = data(source)
-    case = held_out_case(found, user, _shared.model.config.max_length)
+    case = held_out_cases(found, _shared.model.config.max_length, [user])
     with _shared.lock:
         return inspect_case(_shared.model, make_batch(found, case), target)
 

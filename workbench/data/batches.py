@@ -9,8 +9,7 @@ from torch import Tensor
 
 from models import Batch
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases, cases
-from workbench.errors import WorkbenchError
+from workbench.data.splits import Cases, held_out_cases
 
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 
@@ -37,19 +36,11 @@ def held_out(
 ) -> tuple[Batch, Tensor]:
     """The test histories of some users (indices), in that order, and their held-out items [B].
 
-    max_length: as in the config of the model that is to read them. Raises WorkbenchError for a user
-    who does not exist or has no item before the held-out one.
+    max_length: as in the config of the model that is to read them. Raises WorkbenchError if a user
+    does not exist or has no item before the held-out one.
     """
-    every = cases(data, "test", max_length)
-    at = np.searchsorted(every.users, users)
-    for user, place in zip(users, at, strict=True):
-        if place == len(every) or every.users[place] != user:
-            raise WorkbenchError(
-                f"{data.name}: user index {user} has no test case; choose one from 0 to "
-                f"{data.n_users - 1} with at least two interactions."
-            )
-    some = every.take(at)
-    return make_batch(data, some), torch.from_numpy(some.targets)
+    chosen = held_out_cases(data, max_length, users)
+    return make_batch(data, chosen), torch.from_numpy(chosen.targets)
 
 
 def iterate(

@@ -3,7 +3,6 @@
 import numpy as np
 
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
 
 
@@ -33,21 +32,6 @@ def find_user(data: SequenceData, user_id: str) -> int:
         f"{data.name} has no user {wanted[:80]!r}; its {data.n_users:,} users have ids such as "
         f"{', '.join(such)}."
     )
-
-
-def held_out_case(data: SequenceData, user: int, max_length: int) -> Cases:
-    """The leave-one-out test case of one user index, as `Cases` of length one.
-
-    Raises WorkbenchError where the user has no item before the held-out one.
-    """
-    every = cases(data, "test", max_length)
-    found = np.flatnonzero(every.users == user)
-    if not len(found):
-        raise WorkbenchError(
-            f"user {data.user_ids[user]} of {data.name} has a single item, so nothing to predict "
-            "from; choose another user."
-        )
-    return every.take(found)
 
 
 def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:

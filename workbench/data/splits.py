@@ -1,5 +1,6 @@
 """Leave-one-out: which item is to be predicted from which part of a user's sequence."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -56,6 +57,30 @@ def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
     users, at = users[keep], at[keep]
     starts = np.maximum(first[users], at - max_length)
     return Cases(users, starts, at, data.items[at].astype(np.int64))
+
+
+def held_out_cases(
+    data: SequenceData, max_length: int, users: Sequence[int] | np.ndarray | None = None
+) -> Cases:
+    """The test cases of users (indices), in the order given; of all who have one if None.
+
+    Raises
+    ------
+    WorkbenchError
+        If a user has no item before the held-out one, or there is no such user.
+    """
+    all_cases = cases(data, "test", max_length)
+    if users is None:
+        return all_cases
+    places = np.searchsorted(all_cases.users, users)
+    for user, place in zip(users, places, strict=True):
+        if place == len(all_cases) or all_cases.users[place] != user:
+            name = data.user_ids[user] if 0 <= user < data.n_users else f"with the index {user}"
+            raise WorkbenchError(
+                f"user {name} of {data.name} has no item before the held-out one, so nothing to "
+                "predict from; choose another user."
+            )
+    return all_cases.take(places)
 
 
 def windows(data: SequenceData, max_length: int, shift: np.ndarray | None = None) -> Cases:

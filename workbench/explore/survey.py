@@ -15,7 +15,7 @@ from workbench.data.batches import iterate
 from workbench.data.fit import check_fit
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import cases
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
@@ -60,10 +60,8 @@ def survey(
     """
     if warning := check_fit(model, data):
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    every = cases(data, "test", model.config.max_length)
-    every = every.take(
-        np.flatnonzero(np.isin(every.users, drawn_users(data) if users is None else users))
-    )
+    users = drawn_users(data) if users is None else np.unique(users)
+    every = held_out_cases(data, model.config.max_length, users)
     frames = []
     for index, batch, targets in iterate(data, every, batch_size, order="length"):
         with torch.no_grad(), evaluation_mode(model):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic, roles
 from analyses.diagnostics.attention_maps import map_findings as view
-from analyses.running.passes import compact, held_out_batches, take
+from analyses.running.passes import compact, held_out_batches
 from models import Batch
 from workbench import attribute, record_attention
 from workbench.data.sequences import SequenceData
@@ -125,7 +125,7 @@ def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
     A mask token has the position after the last item.
     """
     _, batch, _ = next(held_out_batches(model, data, np.array([user])))
-    case = take(batch, torch.tensor([0], device=batch.items.device))
+    case = batch.take(torch.tensor([0], device=batch.items.device))
     allowed = model.allowed(case)[0, 0]  # [T, T], one history, so that nothing is padding
     query, key = (t.cpu().numpy() for t in allowed.nonzero(as_tuple=True))
     items = case.items[0].cpu().numpy()

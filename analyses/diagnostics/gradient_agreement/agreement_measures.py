@@ -17,7 +17,7 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
-from analyses.running.passes import compact, held_out_batches, take
+from analyses.running.passes import compact, held_out_batches
 from models import Batch
 from workbench import attribute, record_attention
 from workbench.data.sequences import SequenceData
@@ -70,7 +70,7 @@ def measure_batch(
                 rows = rows[torch.from_numpy(np.isin(who, drawn)).to(rows.device)]
             if not len(rows):
                 continue
-            some = batch if len(rows) == len(who) else take(batch, rows)
+            some = batch if len(rows) == len(who) else batch.take(rows)
             found = attribute(
                 model, some, items[rows], method, detach_attention=detach, steps=STEPS
             )

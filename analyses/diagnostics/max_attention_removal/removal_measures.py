@@ -118,7 +118,7 @@ class Trial:
         }
         parts = []
         for operator, scores in keys.items():
-            draws = [self._effect(without(self.batch, key.argmax(-1))) for key in scores]
+            draws = [self._effect(self.batch.without(key.argmax(-1))) for key in scores]
             parts.append(self._row(operator, "history", "history", draws))
         return parts
 
@@ -155,19 +155,6 @@ class Trial:
                 **{c: np.mean([d[c] for d in draws], axis=0) for c in draws[0]},
             }
         )
-
-
-def without(batch: Batch, positions: Tensor) -> Batch:
-    """The batch with the item at `positions` [B] deleted; a history of one item keeps it."""
-    n_rows, width = batch.items.shape
-    keep_all = batch.lengths == 1  # [B]
-    steps = torch.arange(width, device=batch.items.device).expand(n_rows, width)
-    gone = (steps >= positions[:, None]) & ~keep_all[:, None]  # [B, L] filled from the right
-    source = (steps + gone.long()).clamp(max=width - 1)  # [B, L]
-    lengths = batch.lengths - (~keep_all).long()
-    items = batch.items.gather(1, source) * (steps < lengths[:, None])
-    times = None if batch.times is None else batch.times.gather(1, source)
-    return Batch(items, lengths, times, batch.users)
 
 
 DIAGNOSTIC = Diagnostic(

@@ -14,7 +14,7 @@ from workbench.app import choices, resources
 from workbench.app.inspect.history import MARK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
-from workbench.data.lookup import held_out_case
+from workbench.data.splits import held_out_cases
 from workbench.explore.survey import listed, survey
 
 APP = Path(__file__).resolve().parents[3] / "app.py"
@@ -56,7 +56,7 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
     assert table.column(2)[:3] == ["1 d", "2 d", "3 d"]
     for name, path, start in zip(("SASRec", "AC-SASRec"), models, (3, 6), strict=True):
         model = load_model(path)
-        batch = make_batch(data, held_out_case(data, 0, 24))
+        batch = make_batch(data, held_out_cases(data, 24, [0]))
         if name == "SASRec":
             row = record_attention(model, batch)["attention"].mean((1, 2))[0]
         else:
@@ -85,7 +85,7 @@ def test_ten_best_items_and_the_held_out_one(open_page, films, models):
     page = open_page(user="u5")
     data, model = load_data(films), load_model(models[0])
     user = int(np.flatnonzero(data.user_ids == "u5")[0])
-    scores = model.scores(make_batch(data, held_out_case(data, user, 24)))[0].detach()
+    scores = model.scores(make_batch(data, held_out_cases(data, 24, [user])))[0].detach()
     table = tables(page)[1]
     best = scores.argsort(descending=True)[:10].tolist()
     assert table.column(1)[:10] == [data.title(item) for item in best]

@@ -140,5 +140,7 @@ def test_held_out_gives_the_histories_of_the_users_asked_for_in_that_order():
 
 @pytest.mark.parametrize("user", [1, 3, -1])
 def test_a_user_without_a_test_case_is_told(user):
-    with pytest.raises(WorkbenchError, match=f"user index {user} has no test case; choose one"):
-        held_out(data_of([1, 2, 3], [4], [5, 6]), [0, user])
+    data = data_of([1, 2, 3], [4], [5, 6])
+    name = data.user_ids[user] if user == 1 else f"with the index {user}"
+    with pytest.raises(WorkbenchError, match=f"user {name} of .* has no item before the held-out"):
+        held_out(data, [0, user])

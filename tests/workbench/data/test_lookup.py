@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from workbench.data.lookup import find_user, held_out_case, search_items, users_with_case
+from workbench.data.lookup import find_user, search_items, users_with_case
 from workbench.data.sequences import SequenceData, from_interactions
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 
 TITLES = {"a": "Star Wars", "b": "The Star", "c": "Wars of the Star", "d": "Dune", "e": "star wars"}
@@ -25,11 +26,11 @@ def test_users_are_found_by_their_raw_id(data):
 
 
 def test_a_case_is_the_last_item_after_the_others(data):
-    case = held_out_case(data, 0, max_length=2)
+    case = held_out_cases(data, 2, [0])
     assert (case.starts.tolist(), case.ends.tolist()) == ([1], [3])
     assert data.title(int(case.targets[0])) == "Dune"
-    with pytest.raises(WorkbenchError, match="user 9 of films has a single item"):
-        held_out_case(data, 2, max_length=2)
+    with pytest.raises(WorkbenchError, match="user 9 of films has no item before the held-out"):
+        held_out_cases(data, 2, [2])
 
 
 def test_users_without_a_case_are_left_out(data):

@@ -7,6 +7,7 @@ import torch
 
 from models import Batch, CalibrationConfig, ModelConfig, SASRec
 from tests.analyses.handmade import EFFECT, Handmade
+from workbench import adapt
 from workbench.explain.erasure import leave_one_out
 
 HISTORIES = ([3, 1, 4, 1, 5], [2, 7], [6], [8, 2, 8])
@@ -63,16 +64,13 @@ def test_effects_known_by_hand():
 def test_times_leave_with_their_items():
     """A model that scores by the sum of the times it is given."""
 
-    class Clock(torch.nn.Module):
-        def forward(self, batch):
-            return (batch.times * batch.valid).sum(1, keepdim=True).double()
+    def clock(batch):
+        return (batch.times * batch.valid).sum(1, keepdim=True).double().expand(-1, 6)
 
-        def score(self, hidden, items):
-            return hidden.expand_as(items)
-
+    model = adapt(clock, n_items=5, max_length=3, needs_times=True)
     times = torch.tensor([[1, 10, 100], [7, 70, 0]])
     batch = padded([[1, 2, 3], [4, 5]], times)
-    effects = leave_one_out(Clock(), batch, torch.tensor([1, 1]))
+    effects = leave_one_out(model, batch, torch.tensor([1, 1]))
     assert effects.tolist() == [[1, 10, 100], [7, 70, 0]]
 
 

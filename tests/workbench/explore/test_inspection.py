@@ -11,8 +11,8 @@ from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model, evaluate
 from workbench.data import planted
 from workbench.data.batches import make_batch
-from workbench.data.lookup import held_out_case
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 from workbench.explore.inspection import inspect_case
 
@@ -34,7 +34,7 @@ def tiny(name: str, data: SequenceData, **options) -> Recommender:
 
 
 def case_of(model, data, user) -> Batch:
-    return make_batch(data, held_out_case(data, user, model.config.max_length))
+    return make_batch(data, held_out_cases(data, model.config.max_length, [user]))
 
 
 @pytest.mark.parametrize("name", ["SASRec", "AC-SASRec", "AC-SASRec-light"])
@@ -114,7 +114,7 @@ def test_numbers_known_by_hand():
     """Salience 1, 2, 1 over items 1, 2, 3: weights by hand, saliency = weight x |effect column|."""
     data = data_of([1, 2, 3, 4])
     model = Handmade([1.0, 2.0, 1.0, 1.0, 1.0])
-    batch = make_batch(data, held_out_case(data, 0, 50))
+    batch = make_batch(data, held_out_cases(data, 50, [0]))
     found = inspect_case(model, batch, 4)
     assert found.matrix("attention")[-1].tolist() == [0.25, 0.5, 0.25]
     length = np.linalg.norm([9, 2, 1])  # the column of item 4

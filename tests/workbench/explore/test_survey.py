@@ -9,7 +9,7 @@ from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model
 from workbench.data import planted
 from workbench.data.batches import make_batch
-from workbench.data.lookup import held_out_case
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import divergence, predict
@@ -30,7 +30,7 @@ def test_a_row_says_what_inspecting_the_user_says(name):
     assert done == [3, 3, 1]
     assert table["user"].tolist() == list(range(7))
     for row in table.itertuples():
-        case = make_batch(data, held_out_case(data, row.user, 9))
+        case = make_batch(data, held_out_cases(data, 9, [row.user]))
         held_out = int(data.history(row.user)[-1])
         found = inspect_case(model, case, held_out)
         assert row.length == len(data.history(row.user)) - 1

@@ -1,12 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from analyses.diagnostics.max_attention_removal.removal_measures import DIAGNOSTIC, DRAWS, without
-from models import Batch
+from analyses.diagnostics.max_attention_removal.removal_measures import DIAGNOSTIC, DRAWS
 from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
@@ -86,23 +82,6 @@ def test_random_removals_average_over_draws_of_the_other_weights(frame):
 def test_deleting_the_most_attended_item_is_another_operator(frame):
     found = condition(frame, "delete most attended item", rows="history")
     assert found["rank_after"] == rank_by_hand({2: 4.0, 3: 2.0}, TARGET)
-
-
-@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.data())
-def test_without_deletes_one_item_and_nothing_else(history, draw):
-    place = draw.draw(st.integers(0, len(history) - 1))
-    padded = torch.tensor([[*history, 0, 0], [1, *[0] * (len(history) + 1)]])
-    times = torch.arange(padded.numel()).view_as(padded)
-    batch = Batch(padded, torch.tensor([len(history), 1]), times, torch.tensor([0, 1]))
-    left = without(batch, torch.tensor([place, 0]))
-    expected = history[:place] + history[place + 1 :] if len(history) > 1 else history
-    kept = int(left.lengths[0])
-    assert left.items[0, :kept].tolist() == expected
-    assert left.items[0, kept:].eq(0).all()
-    assert left.items[1].tolist() == padded[1].tolist()
-    where = [p for p in range(len(history)) if p != place or len(history) == 1]
-    assert left.times is not None
-    assert left.times[0, :kept].tolist() == where
 
 
 def effects(n=60, **shifts: float) -> pd.DataFrame:
