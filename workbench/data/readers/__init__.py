@@ -1,7 +1,7 @@
 """Readers of interaction files, one module per format, and the choice among them.
 
-A reader has `detect(path) -> bool` and `read(path, options) -> Interactions`. Every fault of a
-file is told as a WorkbenchError of one sentence; nothing in a file is ever executed.
+A reader has `detect(path, encoding) -> bool` and `read(path, options) -> Interactions`. Every fault
+of a file ends in a WorkbenchError of one sentence; nothing in a file is ever executed.
 """
 
 from pathlib import Path
@@ -16,6 +16,7 @@ from workbench.data.readers.base import (
     data_suffix,
     ways,
 )
+from workbench.data.readers.shape import doubt, refusal, shape
 from workbench.errors import WorkbenchError
 
 # the order in which they are tried: the more particular first
@@ -48,20 +49,24 @@ def read(path: Path, format: str | None, options: Options) -> tuple[Interactions
         raise WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
 
 
-def detect(path: Path) -> str | None:
+def detect(path: Path, encoding: str = "latin-1") -> str | None:
     """The format a file or folder is told to be of, or None where it cannot be told.
 
     Raises WorkbenchError where the file cannot be read at all.
     """
-    return next((name for name, reader in FORMATS.items() if reader.detect(path)), None)
+    return next((name for name, reader in FORMATS.items() if reader.detect(path, encoding)), None)
 
 
 def _detect(path: Path, options: Options) -> str:
     if options.columns and path.is_file() and path.suffix != ".inter":
         return "table"
-    name = detect(path)
+    name = detect(path, options.encoding)
     if name is None and path.is_file() and data_suffix(path) in table.SUFFIXES:
         return "table"  # whose reader says which column is missing
+    if name is None and path.is_file() and data_suffix(path) in plain.SUFFIXES:
+        look = shape(path, options.encoding)
+        if look is not None and doubt(look) is not None:
+            raise WorkbenchError(refusal(path, look))
     if name is None:
         raise WorkbenchError(
             f"{path}: the format cannot be told from the file; name it, one of "

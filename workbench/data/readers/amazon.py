@@ -15,7 +15,7 @@ ASIN = re.compile(r"B[0-9A-Z]{9}|[0-9]{9}[0-9X]")
 USER = re.compile(r"A[0-9A-Z]{9,30}")
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path, encoding: str) -> bool:
     if not path.is_file() or data_suffix(path) not in (".json", ".jsonl", ".csv"):
         return False
     if data_suffix(path) == ".csv":

@@ -11,11 +11,13 @@ RATINGS = ("u.data", "ratings.dat", "ratings.csv")
 FIELDS = ("user", "item", "rating", "timestamp")  # of the two that have no header
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path, encoding: str) -> bool:
     if path.is_dir():
         return any((path / name).exists() for name in RATINGS)
     if path.name == "ratings.csv":
-        return first_line(path, "latin-1").replace('"', "").startswith("userId,movieId")
+        return first_line(path, encoding).replace('"', "").startswith("userId,movieId")
+    if path.name == "ratings.dat":
+        return "::" in first_line(path, encoding)
     return path.name in RATINGS
 
 

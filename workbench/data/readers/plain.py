@@ -1,5 +1,10 @@
-"""Plain sequences: a line per user, `user item item ...`, oldest first, no times."""
+"""Plain sequences: a line per user, `user item item ...`, oldest first, no times.
 
+Blanks separate, or commas, semicolons and bars (`u, i, i`, `u i,i`, `u: i, i`, `u ['i', 'i']`), in
+all lines alike.
+"""
+
+import re
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +21,23 @@ from workbench.data.readers.base import (
     decoded_lines,
     first_line,
 )
+from workbench.data.readers.shape import is_sequences, shape
 from workbench.data.readers.text import BLOCK
 from workbench.errors import WorkbenchError
 
+SUFFIXES = (".txt", ".dat", ".seq")
+# a line with more than blanks between its items; the same in the syntax of Arrow and of Python
+PUNCTUATED = r"[,;](\s|$)|[\s,][\[(]|[\])]\s*$|^\s*\S+\s+[^\s,;|]+[,;|]\S*\s*$|^[^\s,;|]+[,;|]\S*$"
+PAIR = r"^\s*\S+\s+\S+\s*$"  # a user with one item looks the same either way
+SEPARATORS = r"""['"]?[\s,;|\[\]()]+['"]?"""
 
-def detect(path: Path) -> bool:
-    if not path.is_file() or data_suffix(path) not in (".txt", ".dat", ".seq"):
+
+def detect(path: Path, encoding: str) -> bool:
+    """Whether lines are surely sequences; a file that may be a table is left undecided."""
+    if not path.is_file() or data_suffix(path) not in SUFFIXES:
         return False
-    return len(first_line(path, "latin-1").split()) > 1
+    look = shape(path, encoding)
+    return look is not None and is_sequences(look)
 
 
 def read(path: Path, options: Options) -> Interactions:
@@ -43,7 +57,7 @@ def read(path: Path, options: Options) -> Interactions:
             parse_options=pa_csv.ParseOptions(delimiter="\x01", quote_char=False),
             convert_options=pa_csv.ConvertOptions(column_types={"line": pa.string()}),
         )["line"]
-        words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+        words = _words(lines)
         lengths = pc.list_value_length(words).to_numpy()
         if not len(lengths):
             raise WorkbenchError(f"{path} has no interactions.")
@@ -66,11 +80,42 @@ def read(path: Path, options: Options) -> Interactions:
     return Interactions(next(columns), next(columns), None)
 
 
+def _words(lines: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The user and the items of each line. Raises ValueError where lines are not alike."""
+    punctuated = pc.match_substring_regex(lines, PUNCTUATED)
+    if pc.any(punctuated).as_py():
+        pairs = pc.match_substring_regex(lines, PAIR)
+        if not pc.all(pc.or_(punctuated, pairs)).as_py():
+            raise ValueError("lines are not alike")
+        lines = pc.replace_substring_regex(lines, SEPARATORS, " ")
+    words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
+    users = pc.list_element(words, 0)
+    if pc.all(pc.ends_with(users, ":")).as_py():
+        colon = pc.replace_substring_regex(pc.utf8_trim_whitespace(lines), r"^(\S+):", r"\1")
+        words = pc.utf8_split_whitespace(colon)
+    return words
+
+
 def _find_fault(path: Path, encoding: str) -> WorkbenchError | None:
+    punctuated = None
     try:
         for number, line in enumerate(decoded_lines(path, encoding), 1):
-            if len(line.split()) == 1:
-                return WorkbenchError(f"{path}, line {number}: a user without items.")
+            if not line.strip():
+                continue
+            line = line.rstrip("\r\n")
+            before = punctuated
+            if re.search(PUNCTUATED, line) or not re.search(PAIR, line):
+                punctuated = bool(re.search(PUNCTUATED, line))
+            if before not in (None, punctuated):
+                return WorkbenchError(
+                    f"{path}, line {number}: items are separated otherwise than in the lines "
+                    "before; write all lines alike, with blanks or with commas."
+                )
+            separated = re.sub(SEPARATORS, " ", line) if punctuated else line
+            if len(separated.split()) < 2:
+                return WorkbenchError(
+                    f"{path}, line {number}: a user without items; remove the line."
+                )
     except WorkbenchError as error:
         return error
     return None

@@ -11,7 +11,7 @@ TITLE_NAMES = ("title", "name", "movie_title", "item_name")
 TYPES = ("token", "float", "token_seq", "float_seq")
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path, encoding: str) -> bool:
     return path.suffix == ".inter" or (path.is_dir() and any(path.glob("*.inter")))
 
 

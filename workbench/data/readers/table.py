@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from workbench.data.readers import plain
 from workbench.data.readers.base import (
     PARSE_ERRORS,
     Interactions,
@@ -18,6 +19,7 @@ from workbench.data.readers.base import (
     titles_by_item,
     ways,
 )
+from workbench.data.readers.shape import guess_delimiter, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
 
@@ -32,15 +34,16 @@ REQUIRED = ("user", "item")
 SUFFIXES = (".csv", ".tsv", ".tab")  # of text that is nothing but a table
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path, encoding: str) -> bool:
     if not path.is_file():
         return False
     if data_suffix(path) == ".parquet":
         return True
-    if data_suffix(path) not in (*SUFFIXES, ".txt"):
+    if data_suffix(path) not in (*SUFFIXES, *plain.SUFFIXES):
         return False
-    line = first_line(path, "latin-1")
-    names = {name.strip().strip('"').lower() for name in line.split(guess_delimiter(path, line))}
+    line = first_line(path, encoding)
+    (fields,) = split([line], guess_delimiter(path, line))
+    names = {name.strip().lower() for name in fields}
     return all(names & set(USUAL[role]) for role in REQUIRED)
 
 
@@ -61,7 +64,7 @@ def read(path: Path, options: Options) -> Interactions:
     if positions and len(positions) < len(chosen):
         raise WorkbenchError(f"columns={dict(chosen)} mixes names and positions; use one of them.")
     if positions:
-        names = tuple(str(number) for number in range(line.count(delimiter) + 1))
+        names = tuple(str(number) for number in range(len(split([line], delimiter)[0])))
         roles = {role: str(position) for role, position in chosen.items()}
         _check(path, roles, names)
     else:
@@ -75,7 +78,7 @@ def read(path: Path, options: Options) -> Interactions:
         time=roles.get("time"),
         title=roles.get("title"),
         delimiter=delimiter,
-        quoted=True,
+        quoted=delimiter not in (" ", "::"),
         header=not positions,
         encoding=options.encoding,
     )
@@ -91,13 +94,6 @@ def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
             raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
     delimiter = guess_delimiter(path, first_line(path, encoding))
     return header_names(path, delimiter, quoted=True, encoding=encoding)
-
-
-def guess_delimiter(path: Path, line: str) -> str:
-    """A tab in .tsv files; elsewhere whichever of comma, tab, semicolon and bar comes most."""
-    if data_suffix(path) in (".tsv", ".tab"):
-        return "\t"
-    return max((",", "\t", ";", "|"), key=line.count)
 
 
 def choose(path: Path, names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:

@@ -6,10 +6,11 @@ told by the second with its line number.
 
 import csv
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,6 +25,7 @@ from workbench.data.readers.base import (
     first_line,
     titles_by_item,
 )
+from workbench.data.readers.shape import split
 from workbench.errors import WorkbenchError
 
 TOKEN = pa.dictionary(pa.int32(), pa.string())
@@ -34,7 +36,7 @@ BLOCK = 8 << 20  # bytes Arrow parses at a time
 class Layout:
     """How a text file is laid out: its column names in order and which of them matter.
 
-    delimiter: one character, or `::`.
+    delimiter: one character, `::`, or a blank, which stands for any run of blanks.
     """
 
     path: Path
@@ -56,21 +58,44 @@ class Layout:
         return pa_csv.ReadOptions(
             column_names=names,
             skip_rows=int(self.header),
-            encoding=self.encoding,
+            encoding="utf-8" if self.delimiter == " " else self.encoding,
             block_size=BLOCK,
         )
 
     def parse_options(self) -> pa_csv.ParseOptions:
         return pa_csv.ParseOptions(
-            delimiter=self.delimiter[0],
+            delimiter="\t" if self.delimiter == " " else self.delimiter[0],
             quote_char='"' if self.quoted else False,
             newlines_in_values=self.quoted,
         )
+
+    def source(self) -> Path | pa.BufferReader:
+        """What Arrow parses: the file, or its lines with a tab for every run of blanks."""
+        if self.delimiter != " ":
+            return self.path
+        lines = ("\t".join(line.split()) for line in decoded_lines(self.path, self.encoding))
+        return pa.BufferReader("\n".join(lines).encode())
+
+    def lines(self) -> Iterator[str]:
+        """The lines of the file in a form the csv module takes, whose separator is a character."""
+        lines = decoded_lines(self.path, self.encoding)
+        if self.delimiter == " ":
+            return ("\t".join(line.split()) + "\n" for line in lines)
+        if self.delimiter == "::":
+            return (line.replace("::", "\t") for line in lines)
+        return lines
+
+    def rows(self) -> Any:
+        """A reader of the csv module over `lines`."""
+        delimiter = "\t" if self.delimiter in (" ", "::") else self.delimiter
+        return csv.reader(self.lines(), delimiter=delimiter, quoting=_quoting(self.quoted))
 
 
 def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> tuple[str, ...]:
     """Column names on the first line. Raises WorkbenchError when one is missing or repeated."""
     line = first_line(path, encoding)
+    if delimiter in (" ", "::"):
+        line, delimiter = "\t".join(split([line], delimiter)[0]), "\t"
     try:
         rows = csv.reader([line], delimiter=delimiter, quoting=_quoting(quoted))
         names = tuple(name.strip() for name in next(rows))
@@ -105,7 +130,7 @@ def _read_fast(layout: Layout, titles: dict[str, str] | None) -> Interactions:
         types[layout.title] = TOKEN
     wanted = (layout.user, layout.item, layout.time, layout.title)
     table = pa_csv.read_csv(
-        layout.path,
+        layout.source(),
         read_options=layout.read_options(),
         parse_options=layout.parse_options(),
         convert_options=pa_csv.ConvertOptions(
@@ -142,11 +167,7 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
     path, width = layout.path, len(layout.names)
     user, item = layout.names.index(layout.user), layout.names.index(layout.item)
     time = None if layout.time is None else layout.names.index(layout.time)
-    lines, delimiter = decoded_lines(path, layout.encoding), layout.delimiter
-    if delimiter == "::":  # the csv module takes one character
-        delimiter = "\t"
-        lines = (line.replace("::", delimiter) for line in lines)
-    rows = csv.reader(lines, delimiter=delimiter, quoting=_quoting(layout.quoted))
+    rows = layout.rows()
     try:
         if layout.header:
             next(rows, None)

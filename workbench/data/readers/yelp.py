@@ -10,7 +10,7 @@ REVIEWS = "yelp_academic_dataset_review.json"
 FIELDS = ("user_id", "business_id", "date")
 
 
-def detect(path: Path) -> bool:
+def detect(path: Path, encoding: str) -> bool:
     if path.is_dir():
         return (path / REVIEWS).exists()
     return (

@@ -1,0 +1,146 @@
+"""Whether a text file is a table or sequences, and which columns look like times, by its lines."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from workbench.data.readers.base import data_suffix, decoded_lines, ways
+
+SAMPLE = 20_000  # lines looked at
+ALIKE = 0.9  # share of lines with as many fields as most, from which on a file may be a table
+NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
+DATE = re.compile(r"(19|20)\d\d-[01]\d(-[0-3]\d)?([T ].*)?")
+# 1973 to 2099 in seconds, milliseconds, microseconds and nanoseconds
+CLOCKS = tuple((1e8 * scale, 4.1e9 * scale) for scale in (1, 1e3, 1e6, 1e9))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The first lines of a text file, split into fields; blank lines are left out.
+
+    delimiter: one character, `::`, or a blank for any run of blanks. width: fields of most lines.
+    """
+
+    delimiter: str
+    rows: list[list[str]]
+    width: int
+    alike: bool
+
+    @property
+    def header(self) -> bool:
+        """Whether the first line names columns: words above a column of numbers or times."""
+        first, *others = self.rows
+        return len(first) == self.width and any(
+            not (NUMBER.fullmatch(first[column]) or looks_like_time([first[column]]))
+            and (looks_like_time(values) or all(map(NUMBER.fullmatch, values)))
+            for column in range(self.width)
+            if (values := [row[column] for row in others if len(row) == self.width])
+        )
+
+    @property
+    def times(self) -> list[int]:
+        """Columns that look like times, a header set aside."""
+        rows = self.rows[int(self.header) :]
+        return [
+            column
+            for column in range(self.width)
+            if looks_like_time([row[column] for row in rows if len(row) == self.width])
+        ]
+
+    @property
+    def recurring(self) -> bool:
+        """Whether a first field comes in several lines, as users of a table do."""
+        return len({row[0] for row in self.rows}) < len(self.rows)
+
+    @property
+    def by_position(self) -> str:
+        """How columns of a table without header are named, by the look of these."""
+        time = next(iter(self.times), None)
+        user = 1 if time == 0 else 0
+        others = [column for column in range(self.width) if column not in (time, user)]
+        ids = [k for k in others if not all("." in row[k] for row in self.rows if len(row) > k)]
+        item = next(iter(ids or others), 1)
+        chosen = {"user": user, "item": item} | ({} if time is None else {"time": time})
+        query = "&".join(f"{role}=#{column}" for role, column in chosen.items())
+        return ways(f"?{query}", f"columns={chosen}")
+
+
+def shape(path: Path, encoding: str, *, sample: int = SAMPLE) -> Shape | None:
+    """The look of a text file; None where it has no line. Raises WorkbenchError."""
+    with closing(decoded_lines(path, encoding)) as lines:
+        texts = list(islice((line.rstrip("\r\n") for line in lines if line.strip()), sample))
+    if not texts:
+        return None
+    delimiter = guess_delimiter(path, texts[0])
+    rows = split(texts, delimiter)
+    width, common = Counter(map(len, rows)).most_common(1)[0]
+    return Shape(delimiter, rows, width, common >= ALIKE * len(rows))
+
+
+def guess_delimiter(path: Path, line: str) -> str:
+    """A tab in .tsv files; else what comes most of comma, tab, semicolon and bar; else blanks."""
+    if data_suffix(path) in (".tsv", ".tab"):
+        return "\t"
+    delimiter = max((",", "\t", ";", "|"), key=line.count)
+    if delimiter in line:
+        return delimiter
+    return "::" if "::" in line else " " if len(line.split()) > 1 else ","
+
+
+def split(lines: Iterable[str], delimiter: str) -> list[list[str]]:
+    """Fields of each line; quotes are heeded, except between blanks."""
+    if delimiter == " ":
+        return [line.split() for line in lines]
+    if delimiter == "::":
+        return [line.split("::") for line in lines]
+    try:
+        return [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
+    except csv.Error:
+        return [line.split(delimiter) for line in lines]
+
+
+def looks_like_time(values: list[str]) -> bool:
+    """Whether all values are dates, or numbers of a clock's size in one unit."""
+    if not values:
+        return False
+    if all(map(DATE.fullmatch, values)):
+        return True
+    if not all(map(NUMBER.fullmatch, values)):
+        return False
+    numbers = [float(value) for value in values]
+    return any(all(low <= number < high for number in numbers) for low, high in CLOCKS)
+
+
+def is_sequences(look: Shape) -> bool:
+    """Whether lines are surely one user's sequence each: `user item item ...`."""
+    marked = look.rows[0][0].lstrip().startswith(("{", "[{", "<")) if look.rows[0] else True
+    return look.width > 1 and not marked and doubt(look) is None
+
+
+def doubt(look: Shape) -> str | None:
+    """What speaks against sequences, or None. A pair a line is the same data read either way."""
+    if not look.alike or look.width < 2:
+        return None
+    if look.header:
+        return "below a header"
+    if look.times:
+        return f"with times in column #{look.times[0]}"
+    if look.width > 2 and look.recurring:
+        return "that begin alike"
+    return None
+
+
+def refusal(path: Path, look: Shape) -> str:
+    """One sentence on lines that may be a table, with both ways to read them."""
+    reading = ways("?user=...&item=...", "columns=...") if look.header else look.by_position
+    plainly = ways("?format=sequences", "format='sequences'")
+    return (
+        f"{path}: lines of {look.width} fields {doubt(look)} look like a table and not like "
+        f"sequences; say which columns hold what {reading}, or that every line is a user's "
+        f"sequence {plainly}."
+    )
