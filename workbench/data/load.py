@@ -1,5 +1,6 @@
 """`load_data`: from a known name or a path to `SequenceData`."""
 
+import html
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -66,10 +67,17 @@ def load_data(
         found.items,
         found.times,
         name=path.resolve().name.split(".")[0],
-        titles=found.titles,
+        titles=_unescaped(found.titles),
         min_user=min_user,
         min_item=min_item,
         duplicates=duplicates,
         provenance={"source": name, "reader": reader, "time_unit": found.time_unit}
         | {"columns": dict(found.columns)},
+    )
+
+
+def _unescaped(titles: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Titles as they are meant to be read: `&amp;` and `&#39;` of files taken from web pages."""
+    return (
+        None if titles is None else {item: html.unescape(title) for item, title in titles.items()}
     )

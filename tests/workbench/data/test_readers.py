@@ -84,6 +84,17 @@ def test_amazon_reviews_2014(tmp_path, name):
     assert data.titles == ["[pad]", "Ball", "B2"]
 
 
+def test_entities_in_titles_are_characters(tmp_path):
+    second = REVIEW_2014 | {"asin": "B2"}
+    file = write(tmp_path / "Toys.json", lines(REVIEW_2014, second))
+    names = ("Tom &amp; Jerry&#39;s &quot;Best&quot; R&D", "猫 &lt;3")
+    metas = ({"asin": f"B{n}", "title": name} for n, name in enumerate(names, 1))
+    write(tmp_path / "meta_Toys.json", lines(*metas))
+    assert load_data(file).titles == ["[pad]", 'Tom & Jerry\'s "Best" R&D', "猫 <3"]
+    table = "user,item,title\nu,a,Q&amp;A\nu,b,\n"
+    assert load_data(write(tmp_path / "x.csv", table)).titles == ["[pad]", "Q&A", "b"]
+
+
 def test_amazon_reviews_2023_count_milliseconds(tmp_path):
     earlier = REVIEW_2023 | {"parent_asin": "B2", "timestamp": 1500000000456}
     data = load_data(write(tmp_path / "Toys.jsonl.gz", lines(REVIEW_2023, earlier)))
