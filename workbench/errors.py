@@ -31,6 +31,11 @@ def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
+def ways(query: str, python: str) -> str:
+    """How an option of `load_data` is given, in brackets: behind a path, or in Python."""
+    return f"({query} behind the path, {python} in Python)"
+
+
 def sentence(error: WorkbenchError | OSError) -> str:
     """What to print: of a full disk, or a folder that must not be written to, the path as well."""
     if isinstance(error, OSError):

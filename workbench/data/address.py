@@ -1,39 +1,60 @@
 """Options of `load_data` written behind a path, as in an address: `x.csv?user=who&item=what`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import cast, get_args
+from typing import Any, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from workbench.data.sequences import Duplicates
+from workbench.data.times import Dates, Unit
+from workbench.data.tokens import Missing
 from workbench.errors import WorkbenchError
 
 ROLES = ("user", "item", "time", "title")
 COUNTS = ("min_user", "min_item")
-TEXTS = ("format", "encoding", "duplicates")
+# option -> what may stand there; anything where this is empty
+TEXTS: Mapping[str, tuple[str, ...]] = {
+    "format": (),
+    "encoding": (),
+    "missing": get_args(Missing),
+    "unit": get_args(Unit),
+    "dates": get_args(Dates),
+    "duplicates": get_args(Duplicates),
+}
+LISTS = ("where",)
+KNOWN = (*ROLES, *TEXTS, *LISTS, *COUNTS)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What an address asks for; None where it says nothing."""
+    """What an address asks for, under the names `load_data` has for it; None for nothing."""
 
     columns: Mapping[str, str | int] | None = None
     format: str | None = None
     encoding: str | None = None
+    missing: Missing | None = None
+    unit: Unit | None = None
+    dates: Dates | None = None
+    where: Sequence[str] | None = None
     min_user: int | None = None
     min_item: int | None = None
     duplicates: Duplicates | None = None
 
+    def given(self) -> dict[str, Any]:
+        """The options that the address names."""
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if value is not None}
 
-def join(path: str | Path, **options: str | int | None) -> str:
+
+def join(path: str | Path, **options: str | int | Sequence[str] | None) -> str:
     """The address of a path with options: roles to columns (a number: a position), and the rest."""
-    told = {
-        name: f"#{value}" if name in ROLES and isinstance(value, int) else str(value)
+    written = {
+        name: f"#{value}" if name in ROLES and isinstance(value, int) else value
         for name, value in options.items()
         if value is not None
     }
-    return f"{path}?{urlencode(told)}" if told else str(path)
+    return f"{path}?{urlencode(written, doseq=True)}" if written else str(path)
 
 
 def split(source: str) -> tuple[str, Asked]:
@@ -42,24 +63,20 @@ def split(source: str) -> tuple[str, Asked]:
     if not mark or Path(source).expanduser().exists():
         return source, Asked()
     columns: dict[str, str | int] = {}
-    counts: dict[str, int] = {}
-    texts: dict[str, str] = {}
+    asked: dict[str, Any] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name in ROLES:
             position = value[1:] if value.startswith("#") else ""
             columns[name] = int(position) if position.isdecimal() else value
         elif name in COUNTS and value.isdecimal():
-            counts[name] = int(value)
-        elif name in TEXTS and (name != "duplicates" or value in get_args(Duplicates)):
-            texts[name] = value
+            asked[name] = int(value)
+        elif name in LISTS:
+            asked[name] = (*asked.get(name, ()), value)
+        elif name in TEXTS and (not TEXTS[name] or value in TEXTS[name]):
+            asked[name] = value
         else:
-            known = ", ".join((*ROLES, *COUNTS, *TEXTS))
+            known = ", ".join(KNOWN)
+            if name in TEXTS:
+                known += f", where {name} is one of {', '.join(TEXTS[name])}"
             raise WorkbenchError(f"{source}: {name}={value} is no option; known are {known}.")
-    return path, Asked(
-        columns or None,
-        format=texts.get("format"),
-        encoding=texts.get("encoding"),
-        min_user=counts.get("min_user"),
-        min_item=counts.get("min_item"),
-        duplicates=cast(Duplicates | None, texts.get("duplicates")),
-    )
+    return path, Asked(columns or None, **asked)

@@ -1,8 +1,10 @@
 """`load_data`: from a known name or a path to `SequenceData`."""
 
 import html
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import get_args
 
 from workbench.data import address, catalogue
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
@@ -10,7 +12,9 @@ from workbench.data.planted import planted
 from workbench.data.readers import read
 from workbench.data.readers.base import Options
 from workbench.data.sequences import Duplicates, SequenceData, from_interactions
-from workbench.errors import WorkbenchError
+from workbench.data.times import Dates, Unit
+from workbench.data.tokens import Missing
+from workbench.errors import WorkbenchError, WorkbenchWarning
 
 
 def load_data(
@@ -19,6 +23,10 @@ def load_data(
     format: str | None = None,
     columns: Mapping[str, str | int] | None = None,
     encoding: str = "utf-8",
+    missing: Missing = "refuse",
+    unit: Unit | None = None,
+    dates: Dates | None = None,
+    where: Sequence[str] = (),
     min_user: int = 2,
     min_item: int = 1,
     duplicates: Duplicates = "keep",
@@ -28,11 +36,19 @@ def load_data(
 
     `format` is one of `workbench.data.readers.FORMATS`, told by the file when None. `columns` maps
     user, item, time and title to columns of the file; positions counted from 0 stand for columns
-    of a file without header. `min_user`, `min_item` and `duplicates` are explained at
+    of a file without header, and an empty time leaves times out. `missing` says what becomes of
+    rows without user, item or time ("refuse", "drop", or "keep", which takes words such as NA for
+    names). `unit` is that of times written as numbers ("s", "ms", "us", "ns", "date" as in
+    20190812, "each" by its own size), and `dates` says whether 3/4/2015 is "day-first" or
+    "month-first"; None: as the file shows. `where` keeps rows for which all conditions hold, such
+    as "rating>=4" and "event=view". `min_user`, `min_item` and `duplicates` are explained at
     `from_interactions`. Planted data come as they are made, unfiltered.
 
     A path may carry these options as an address does, `ratings.csv?user=who&item=what&min_item=5`,
     so that a link or a command line can name them too; they go before the arguments.
+
+    What was assumed where a file does not say it is warned of (WorkbenchWarning), and stands in
+    `provenance["warnings"]`.
 
     ml-100k is fetched at first use. Where it cannot be, `fallback="planted"` gives planted data,
     and `provenance["fallback"]` says why in a sentence.
@@ -47,7 +63,7 @@ def load_data(
         return planted().data
     if name == "ml-100k":
         try:
-            path = fetch_ml_100k()
+            path, asked = fetch_ml_100k(), address.Asked()
         except DataUnavailable as error:
             if fallback is None:
                 raise
@@ -57,27 +73,46 @@ def load_data(
     else:
         plain, asked = address.split(name)
         path = catalogue.locate(plain)
-        columns = asked.columns or columns
-        format, encoding = asked.format or format, asked.encoding or encoding
-        min_user, min_item = asked.min_user or min_user, asked.min_item or min_item
-        duplicates = asked.duplicates or duplicates
-    found, reader = read(path, format, Options(columns, encoding))
-    return from_interactions(
+    columns = dict(asked.columns or columns or {})
+    options = Options(
+        {role: column for role, column in columns.items() if (role, column) != ("time", "")},
+        asked.encoding or encoding,
+        missing=asked.missing or missing,
+        unit=asked.unit or unit,
+        dates=asked.dates or dates,
+        where=asked.where or ([where] if isinstance(where, str) else where),
+        without_times=columns.get("time") == "",
+    )
+    for option, value, choices in (
+        ("missing", options.missing, get_args(Missing)),
+        ("unit", options.unit, (None, *get_args(Unit))),
+        ("dates", options.dates, (None, *get_args(Dates))),
+    ):
+        if value not in choices:
+            known = ", ".join(filter(None, choices))
+            raise WorkbenchError(f"{option}={value!r} is not known; choose one of {known}.")
+    found, reader = read(path, asked.format or format, options)
+    data = from_interactions(
         found.users,
         found.items,
         found.times,
         name=path.resolve().name.split(".")[0],
         titles=_unescaped(found.titles),
-        min_user=min_user,
-        min_item=min_item,
-        duplicates=duplicates,
+        min_user=asked.min_user or min_user,
+        min_item=asked.min_item or min_item,
+        duplicates=asked.duplicates or duplicates,
+        missing=options.missing,
         provenance={"source": name, "reader": reader, "time_unit": found.time_unit}
-        | {"columns": dict(found.columns)},
+        | {"columns": dict(found.columns), "rows_dropped": dict(found.dropped)}
+        | {"warnings": found.doubts},
     )
+    for doubt in found.doubts:
+        warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
+    return data
 
 
 def _unescaped(titles: Mapping[str, str] | None) -> dict[str, str] | None:
     """Titles as they are meant to be read: `&amp;` and `&#39;` of files taken from web pages."""
-    return (
-        None if titles is None else {item: html.unescape(title) for item, title in titles.items()}
-    )
+    if titles is None:
+        return None
+    return {item.strip(): html.unescape(title) for item, title in titles.items()}

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from workbench.data.tokens import Missing, absent, encode
 from workbench.errors import WorkbenchError
 
 PAD = "[pad]"
@@ -88,6 +88,7 @@ def from_interactions(
     min_user: int = 2,
     min_item: int = 1,
     duplicates: Duplicates = "keep",
+    missing: Missing = "refuse",
     provenance: Mapping[str, Any] | None = None,
 ) -> SequenceData:
     """Build `SequenceData` from three parallel columns, one row per interaction.
@@ -100,25 +101,39 @@ def from_interactions(
     predict from, hence the default of 2. What remains is numbered by first appearance in the
     rows, which is RecBole's numbering.
 
-    `users` and `items` may be arrays, pandas or Arrow columns; `times` numbers, in seconds.
-    Raises WorkbenchError for missing or negative values, or when nothing is left.
+    `users` and `items` may be arrays, pandas or Arrow columns, of text or of numbers; `times`
+    numbers, in seconds since 1970, or NumPy's dates. `missing` says what becomes of rows without
+    user, item or time, to which "nan", "NULL" and the like (`workbench.data.tokens.WORDS`) belong:
+    they are refused or dropped, or these words are kept as ids. `rows_dropped` of a provenance
+    given counts rows that were left out before.
+    Raises WorkbenchError for missing values, or when nothing is left.
     """
     if duplicates not in get_args(Duplicates):
         choices = ", ".join(get_args(Duplicates))
         raise WorkbenchError(f"duplicates={duplicates!r} is not known; choose one of {choices}.")
+    if missing not in get_args(Missing):
+        choices = ", ".join(get_args(Missing))
+        raise WorkbenchError(f"missing={missing!r} is not known; choose one of {choices}.")
     if min_user < 1 or min_item < 1:
         raise WorkbenchError(f"min_user={min_user} and min_item={min_item} must be 1 or more.")
-    user_codes, user_tokens = _encode(users, "user")
-    item_codes, item_tokens = _encode(items, "item")
+    user_codes, user_tokens = _ids(users, "user", missing)
+    item_codes, item_tokens = _ids(items, "item", missing)
     n_rows = len(user_codes)
-    clock = None if times is None else _clock(times)
+    clock = None if times is None else _clock(times, missing)
     if len(item_codes) != n_rows or (clock is not None and len(clock) != n_rows):
         raise WorkbenchError("users, items and times differ in length; give one of each per row.")
+
+    before = (provenance or {}).get("rows_dropped", {})
 
     # both sorts are stable, so that ties keep the order of the rows
     order = (
         np.argsort(user_codes, kind="stable") if clock is None else np.lexsort((clock, user_codes))
     )
+    present = (user_codes >= 0) & (item_codes >= 0)
+    if clock is not None:
+        present &= ~np.isnan(clock)
+    order = order[present[order]]
+    lacking = {"missing": n_rows - len(order)} if len(order) < n_rows else {}
     rows, dropped = _core(order, user_codes, item_codes, duplicates, min_user, min_item)
     if not len(rows):
         raise WorkbenchError(
@@ -145,8 +160,8 @@ def from_interactions(
         titles=None if titles is None else [PAD, *(titles.get(t, t) for t in item_ids[1:])],
         provenance={
             **(provenance or {}),
-            "rows_read": n_rows,
-            "rows_dropped": dropped,
+            "rows_read": n_rows + sum(before.values()),
+            "rows_dropped": {**before, **lacking, **dropped},
             "filters": {"min_user": min_user, "min_item": min_item},
             "duplicates": duplicates,
             "tie_share": None if clock is None else _tie_share(clock[rows], owners),
@@ -155,31 +170,40 @@ def from_interactions(
     )
 
 
-def _encode(values: Any, what: str) -> tuple[np.ndarray, np.ndarray]:
-    """Codes int32 [n] and the tokens they stand for (str objects)."""
-    if isinstance(values, pa.Array | pa.ChunkedArray):
-        column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
-        if not pa.types.is_dictionary(column.type):
-            column = column.dictionary_encode()
-        column = column.unify_dictionaries().combine_chunks()
-        if column.null_count:
-            raise WorkbenchError(f"a row has no {what}; drop it or fill it in.")
-        if isinstance(column, pa.ChunkedArray):  # no chunk at all
-            return np.empty(0, np.int32), np.empty(0, object)
-        names = column.dictionary.cast(pa.string()).to_numpy(zero_copy_only=False)
-        return column.indices.to_numpy().astype(np.int32, copy=False), names.astype(object)
-    codes, uniques = pd.factorize(values if isinstance(values, pd.Series) else np.asarray(values))
-    if len(codes) and codes.min() < 0:
-        raise WorkbenchError(f"a row has no {what}; drop it or fill it in.")
-    return codes.astype(np.int32), np.array([str(token) for token in uniques], dtype=object)
+def _ids(values: Any, role: str, missing: Missing) -> tuple[np.ndarray, np.ndarray]:
+    """Codes int32 [n], -1 where there is no id, and the tokens they stand for (str objects)."""
+    try:
+        codes, tokens = encode(values)
+    except ValueError as error:
+        raise WorkbenchError(f"{role}s: {error}.") from error
+    gone = absent(codes, tokens, missing)
+    if gone.any() and missing != "drop":
+        row = int(gone.argmax())
+        word = "" if codes[row] < 0 else f" but {tokens[codes[row]]!r}"
+        raise WorkbenchError(
+            f"row {row + 1} has no {role}{word}, as in {int(gone.sum()):,} of {len(gone):,} rows; "
+            "leave such rows out (missing='drop')"
+            + (", or take the word as an id (missing='keep')." if word else ".")
+        )
+    return np.where(gone, -1, codes), tokens
 
 
-def _clock(times: Any) -> np.ndarray:
+def _clock(times: Any, missing: Missing) -> np.ndarray:
+    """Seconds [n]; NaN, where there is none, if such rows are to be dropped."""
     clock = np.asarray(times)
+    if clock.dtype.kind == "M":
+        clock = np.where(np.isnat(clock), np.nan, clock.astype("datetime64[us]").astype(int) / 1e6)
     if clock.dtype.kind not in "iuf":
-        raise WorkbenchError(f"times are {clock.dtype}, not numbers; give seconds.")
-    if not np.isfinite(clock).all() or (clock < 0).any() or (clock >= 2.0**63).any():
-        raise WorkbenchError("a time is missing, negative or not finite; give seconds since 1970.")
+        raise WorkbenchError(f"times are {clock.dtype}, not numbers; give seconds since 1970.")
+    wrong = ~(np.abs(clock.astype(np.float64)) < 2.0**62)
+    if missing == "drop":
+        wrong &= ~np.isnan(clock)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise WorkbenchError(
+            f"the time of row {row + 1} is {clock[row]}; give seconds since 1970, or leave "
+            "out rows without (missing='drop')."
+        )
     return clock
 
 

@@ -152,7 +152,7 @@ def test_titles_fall_back_to_tokens():
     ("times", "options"),
     [
         ([1.0, np.nan], {}),
-        ([1, -1], {}),
+        ([1.0, 1e30], {}),
         ([1.0, np.inf], {}),
         (["a", "b"], {}),
         ([1], {}),

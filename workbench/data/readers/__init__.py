@@ -14,10 +14,9 @@ from workbench.data.readers.base import (
     brief,
     check_encoding,
     data_suffix,
-    ways,
 )
 from workbench.data.readers.shape import doubt, refusal, shape
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, ways
 
 # the order in which they are tried: the more particular first
 FORMATS = {

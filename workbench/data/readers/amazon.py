@@ -2,12 +2,13 @@
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from workbench.data.readers import jsonl, table
-from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines, ways
-from workbench.errors import WorkbenchError
+from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines
+from workbench.errors import WorkbenchError, ways
 
 # user, item and time as the releases of 2014/2018 and of 2023 call them
 FIELDS = (("reviewerID", "asin", "unixReviewTime"), ("user_id", "parent_asin", "timestamp"))
@@ -43,7 +44,7 @@ def read(path: Path, options: Options) -> Interactions:
                 f"{path}: cannot tell users from items by their ids; say which column is which, "
                 f"counted from 0 {by_position}."
             )
-        return table.read(path, Options(columns, options.encoding))
+        return table.read(path, replace(options, columns=columns))
     if options.columns:
         raise WorkbenchError("Amazon reviews have fixed fields; leave columns out.")
     first = jsonl.first_object(path)
@@ -52,10 +53,10 @@ def read(path: Path, options: Options) -> Interactions:
         raise WorkbenchError(
             f"{path}, line 1: neither {', '.join(FIELDS[0])} nor {', '.join(FIELDS[1])} are there."
         )
-    user, item, time = fields
+    roles = dict(zip(("user", "item", "time"), fields, strict=True))
     meta = _meta_file(path)
-    titles = None if meta is None else jsonl.read_titles(meta, item, "title")
-    return jsonl.read_interactions(path, user, item, time, number=True, titles=titles)
+    titles = None if meta is None else jsonl.read_titles(meta, roles["item"], "title")
+    return jsonl.read_interactions(path, roles, options, titles)
 
 
 def _meta_file(path: Path) -> Path | None:

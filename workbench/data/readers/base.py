@@ -4,7 +4,7 @@ import codecs
 import csv
 import gzip
 import zlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,28 +12,35 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from workbench.errors import WorkbenchError
+from workbench.data.times import Dates, Unit
+from workbench.data.tokens import Missing
+from workbench.errors import WorkbenchError, ways
 
 BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the user may say about a file: which column is which, and its encoding."""
+    """What the user may say about a file; `load_data` explains it."""
 
     columns: Mapping[str, str | int] | None = None
     encoding: str = "utf-8"
+    missing: Missing = "refuse"
+    unit: Unit | None = None
+    dates: Dates | None = None
+    where: Sequence[str] = ()
+    without_times: bool = False
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """Columns as they stand in the file, one row per interaction; titles by raw item token.
+    """Columns of a file, one row per interaction; titles by item token.
 
-    `columns` says which column of the file was read as user, item, time and title.
+    users, items: null where there is none. times: seconds, NaN where there is none. columns: which
+    column of the file was read as user, item, time and title. dropped: rows left out, by reason.
+    doubts: a sentence for what was assumed where the file does not say it.
     """
 
     users: Any
@@ -42,11 +49,8 @@ class Interactions:
     titles: dict[str, str] | None = None
     time_unit: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
-
-
-def ways(query: str, python: str) -> str:
-    """How an option of `load_data` is given, in brackets: behind a path, or in Python."""
-    return f"({query} behind the path, {python} in Python)"
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
 
 PARSE_ERRORS = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error, csv.Error)
@@ -113,44 +117,6 @@ def first_line(path: Path, encoding: str = "utf-8") -> str:
     if line is None:
         raise WorkbenchError(f"{path} is empty.")
     return line.rstrip("\r\n")
-
-
-def epoch(column: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, str]:
-    """Times in seconds (int64 or float64, [n]) and the unit they were written in.
-
-    Dates count from 1970 in UTC. The unit of numbers is told by their size: seconds stay below
-    1e11 until the year 5138, and milliseconds are above it since 1973.
-    Raises ValueError when a value is missing, negative or no time at all.
-    """
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        column, kind = column.cast(kind.value_type), kind.value_type
-    if column.null_count:
-        raise ValueError("missing time")
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        column, kind = pc.cast(column, pa.timestamp("us")), pa.timestamp("us")
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        micros = pc.cast(pc.cast(column, pa.timestamp("us")), pa.int64()).to_numpy()
-        values, unit = micros / 1e6, "date"
-    elif pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        values, unit = column.to_numpy(), "s"
-        size = float(np.median(values)) if len(values) else 0.0
-        for name, above, scale in (("ns", 1e17, 1e9), ("us", 1e14, 1e6), ("ms", 1e11, 1e3)):
-            if size > above:
-                values, unit = values / scale, name
-                break
-    else:
-        raise ValueError(f"{kind} is no time")
-    if not (np.isfinite(values).all() and (values >= 0).all() and (values < 2.0**62).all()):
-        raise ValueError("time out of range")
-    return values, unit
-
-
-def titles_by_item(items: pa.ChunkedArray, titles: pa.ChunkedArray) -> dict[str, str]:
-    """Item token -> its first title, from two parallel columns; items without one are left out."""
-    frame = pd.DataFrame({"item": items.to_pandas(), "title": titles.to_pandas()})
-    frame = frame[frame["title"].notna() & (frame["title"] != "")].drop_duplicates("item")
-    return dict(zip(frame["item"].astype(str), frame["title"].astype(str), strict=True))
 
 
 def brief(error: BaseException) -> str:

@@ -1,111 +1,164 @@
-"""JSON lines: one object a line, parsed by Arrow; a fault is then looked for line by line."""
+"""JSON: an object a line, parsed by Arrow, or else line by line; or one array of objects.
 
+Lines may also be Python literals, `{'asin': 'B1'}`, as in Amazon's metadata of 2014; they are
+parsed as data and never run.
+"""
+
+import ast
 import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from workbench.data.readers.base import (
     PARSE_ERRORS,
     Interactions,
+    Options,
     brief,
     decoded_lines,
-    epoch,
-    first_line,
     open_binary,
 )
-from workbench.data.readers.text import is_time
+from workbench.data.readers.rows import Columns, filtered, interactions
 from workbench.errors import WorkbenchError
 
 BLOCK = 16 << 20  # bytes parsed at a time; a line has to fit
+LONGEST = 1 << 20  # characters of a line that is parsed as a Python literal
+KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}  # whose columns Arrow parses
 
 
-def first_object(path: Path) -> dict[str, Any]:
-    """The object on the first line. Raises WorkbenchError when there is none."""
-    return _object(path, 1, first_line(path))
+def first_object(path: Path, encoding: str = "utf-8") -> dict[str, Any]:
+    """The first object of a file. Raises WorkbenchError when there is none."""
+    if not _is_array(path, encoding):
+        return next(objects(path, encoding))
+    with closing(decoded_lines(path, encoding)) as lines:
+        text = "".join(islice(lines, 10_000)).lstrip().removeprefix("[").lstrip()
+    try:
+        first, _ = json.JSONDecoder().raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise _no_object(path, 1, error) from error
+    if not isinstance(first, dict):
+        raise _no_object(path, 1)
+    return first
+
+
+def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
+    """The objects of a file, one after another. Raises WorkbenchError with the line of a fault."""
+    if _is_array(path, encoding):
+        try:
+            rows = json.loads("".join(decoded_lines(path, encoding)))
+        except (ValueError, RecursionError) as error:
+            if isinstance(error, WorkbenchError):
+                raise
+            raise _no_object(path, getattr(error, "lineno", 1), error) from error
+        if not all(isinstance(row, dict) for row in rows):
+            raise _no_object(path, 1)
+        yield from rows
+        return
+    parse: Callable[[str], Any] | None = None
+    for number, line in enumerate(decoded_lines(path, encoding), 1):
+        if not line.strip():
+            continue
+        try:
+            parse = parse or (json.loads if _is_json(line) else _literal)
+            row = parse(line)
+        except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
+            raise _no_object(path, number, error) from error
+        if not isinstance(row, dict):
+            raise _no_object(path, number)
+        yield row
+    if parse is None:
+        raise WorkbenchError(f"{path} is empty.")
 
 
 def read_interactions(
-    path: Path, user: str, item: str, time: str, *, number: bool, titles: dict[str, str] | None
+    path: Path, roles: Mapping[str, str], options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
-    """Read three fields of every line; `number` says that times are numbers, else dates.
+    """Read the fields that `roles` names of every object. Raises WorkbenchError with the place."""
+    names = list(first_object(path, options.encoding))
+    wanted = list(dict.fromkeys([*roles.values(), *filtered(options, names, path)]))
 
-    Raises WorkbenchError with the line of the first fault.
-    """
-    first_object(path)
-    schema = {user: pa.string(), item: pa.string(), time: pa.float64() if number else pa.string()}
+    def place(row: int) -> tuple[str, dict[str, str]]:
+        if _is_array(path, options.encoding):
+            return f"entry {row + 1}", {}
+        lines = enumerate(decoded_lines(path, options.encoding), 1)
+        return f"line {next(islice((n for n, line in lines if line.strip()), row, None))}", {}
+
     try:
-        table = read_fields(path, schema)
-        users, items = table[user], table[item]
-        for column in (users, items):
-            if column.null_count or pc.any(pc.equal(pc.utf8_trim_whitespace(column), "")).as_py():
-                raise ValueError("empty token")
-        times, unit = epoch(table[time])
+        values = _fields(path, wanted, options.encoding)
+        return interactions(Columns(path, values, roles, place), options, titles)
+    except WorkbenchError:
+        raise
     except PARSE_ERRORS as error:
-        fault = _find_fault(path, (user, item), time, number)
-        raise fault or WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
-    return Interactions(
-        users, items, times, titles, unit, {"user": user, "item": item, "time": time}
-    )
-
-
-def read_fields(path: Path, schema: dict[str, pa.DataType]) -> pa.Table:
-    """The named fields of every line, as a table; fields not named are skipped."""
-    with open_binary(path) as file:
-        return pa_json.read_json(
-            file,
-            read_options=pa_json.ReadOptions(block_size=BLOCK),
-            parse_options=pa_json.ParseOptions(
-                explicit_schema=pa.schema(list(schema.items())),
-                unexpected_field_behavior="ignore",
-            ),
-        )
+        raise WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
 
 
 def read_titles(path: Path, item: str, title: str) -> dict[str, str]:
     """Item token -> title from a file with one item a line."""
-    try:
-        table = read_fields(path, {item: pa.string(), title: pa.string()})
-    except PARSE_ERRORS as error:
-        fault = _find_fault(path, (item,), None, False)
-        raise fault or WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
+    table = _fields(path, (item, title), "utf-8")
     pairs = zip(table[item].to_pylist(), table[title].to_pylist(), strict=True)
-    return {token: text for token, text in pairs if token and text}
+    return {str(token): str(text) for token, text in pairs if token and text}
 
 
-def _find_fault(
-    path: Path, tokens: tuple[str, ...], time: str | None, number: bool
-) -> WorkbenchError | None:
+def _fields(path: Path, names: Sequence[str], encoding: str) -> dict[str, pa.ChunkedArray]:
+    """The named fields of every object; where their types differ, as text."""
+    first = first_object(path, encoding)
+    kinds = {name: KINDS.get(type(first.get(name))) for name in names}
+    if all(kinds.values()) and encoding == "utf-8" and not _is_array(path, encoding):
+        try:
+            with open_binary(path) as file:
+                table = pa_json.read_json(
+                    file,
+                    read_options=pa_json.ReadOptions(block_size=BLOCK),
+                    parse_options=pa_json.ParseOptions(
+                        explicit_schema=pa.schema(list(kinds.items())),
+                        unexpected_field_behavior="ignore",
+                    ),
+                )
+            return dict(zip(table.column_names, table.columns, strict=True))
+        except PARSE_ERRORS:
+            pass  # read by line, which is slower, takes any type, and names the line of a fault
+    rows: list[list[Any]] = [[] for _ in names]
+    for row in objects(path, encoding):
+        for values, name in zip(rows, names, strict=True):
+            values.append(row.get(name))
+    return {name: _column(values) for name, values in zip(names, rows, strict=True)}
+
+
+def _column(values: list[Any]) -> pa.ChunkedArray:
+    kinds = {type(value) for value in values} - {type(None)}
+    if len(kinds) > 1 or kinds & {bool, dict}:
+        values = [value if isinstance(value, str | None) else json.dumps(value) for value in values]
+    return pa.chunked_array([pa.array(values)])
+
+
+def _is_array(path: Path, encoding: str) -> bool:
+    with closing(decoded_lines(path, encoding)) as lines:
+        first = next((line for line in lines if line.strip()), "")
+    return first.lstrip().startswith("[")
+
+
+def _is_json(line: str) -> bool:
     try:
-        for line_number, line in enumerate(decoded_lines(path, "utf-8"), 1):
-            if not line.strip():
-                continue
-            row = _object(path, line_number, line)
-            where = f"{path}, line {line_number}"
-            for name in tokens:
-                if not isinstance(row.get(name), str) or not row[name].strip():
-                    return WorkbenchError(f"{where}: {name} is missing, or is no text.")
-            if time is None:
-                continue
-            value = row.get(time)
-            if isinstance(value, bool | list | dict | type(None)) or (
-                isinstance(value, str) is number or not is_time(str(value), number)
-            ):
-                return WorkbenchError(f"{where}: {time} {value!r} is no time.")
-    except WorkbenchError as error:
-        return error
-    return None
+        json.loads(line)
+    except ValueError:
+        return not line.lstrip().startswith("{'")
+    return True
 
 
-def _object(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        reason = getattr(error, "msg", brief(error))
-        raise WorkbenchError(f"{path}, line {number}: not a JSON object: {reason}.") from error
-    if not isinstance(row, dict):
-        raise WorkbenchError(f"{path}, line {number}: not a JSON object; one is expected per line.")
-    return row
+def _literal(line: str) -> Any:
+    if len(line) > LONGEST:
+        raise ValueError("the line is too long")
+    return ast.literal_eval(line.strip())
+
+
+def _no_object(path: Path, number: int, error: BaseException | None = None) -> WorkbenchError:
+    reason = "" if error is None else f": {getattr(error, 'msg', brief(error))}"
+    return WorkbenchError(
+        f"{path}, line {number}: not a JSON object{reason}; one is expected per line, or an array "
+        "of them."
+    )

@@ -32,14 +32,17 @@ def read(path: Path, options: Options) -> Interactions:
         path = found[0]
     if path.name == "ratings.dat":
         layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
-        return text.read_interactions(layout, _bar_titles(path.with_name("movies.dat"), "::"))
+        return text.read_interactions(
+            layout, options, _bar_titles(path.with_name("movies.dat"), "::")
+        )
     if path.name == "ratings.csv":
         return text.read_interactions(
             _csv(path, options, "userId", "movieId", "timestamp"),
+            options,
             _csv_titles(path.with_name("movies.csv"), options),
         )
     layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
-    return text.read_interactions(layout, _bar_titles(path.with_name("u.item"), "|"))
+    return text.read_interactions(layout, options, _bar_titles(path.with_name("u.item"), "|"))
 
 
 def _csv(path: Path, options: Options, user: str, item: str, time: str | None) -> Layout:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from workbench.data.readers import rows
 from workbench.data.readers.base import (
     PARSE_ERRORS,
     Interactions,
@@ -28,6 +29,7 @@ from workbench.errors import WorkbenchError
 SUFFIXES = (".txt", ".dat", ".seq")
 # a line with more than blanks between its items; the same in the syntax of Arrow and of Python
 PUNCTUATED = r"[,;](\s|$)|[\s,][\[(]|[\])]\s*$|^\s*\S+\s+[^\s,;|]+[,;|]\S*\s*$|^[^\s,;|]+[,;|]\S*$"
+ROLES = {"user": "user", "item": "item"}
 PAIR = r"^\s*\S+\s+\S+\s*$"  # a user with one item looks the same either way
 SEPARATORS = r"""['"]?[\s,;|\[\]()]+['"]?"""
 
@@ -74,10 +76,16 @@ def read(path: Path, options: Options) -> Interactions:
     is_user[np.concatenate([[0], np.cumsum(lengths)[:-1]])] = True
     users = np.repeat(codes[is_user], lengths - 1)
     columns = (
-        pa.DictionaryArray.from_arrays(pa.array(indices), tokens.dictionary)
+        pa.chunked_array([pa.DictionaryArray.from_arrays(pa.array(indices), tokens.dictionary)])
         for indices in (users, codes[~is_user])
     )
-    return Interactions(next(columns), next(columns), None)
+    values = dict(zip(ROLES, columns, strict=True))
+
+    def place(row: int) -> tuple[str, dict[str, str]]:
+        line = int(np.searchsorted(np.cumsum(lengths - 1), row, side="right"))
+        return f"sequence {line + 1}", {}
+
+    return rows.interactions(rows.Columns(path, values, ROLES, place), options)
 
 
 def _words(lines: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from workbench.data.readers.base import Interactions, Options, ways
+from workbench.data.readers.base import Interactions, Options
 from workbench.data.readers.text import Layout, header_names, read_interactions, read_titles
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, ways
 
 DEFAULTS = {"user": "user_id", "item": "item_id", "time": "timestamp"}
 TITLE_NAMES = ("title", "name", "movie_title", "item_name")
@@ -41,10 +41,9 @@ def read(path: Path, options: Options) -> Interactions:
         user=fields[str(chosen["user"])],
         item=fields[str(chosen["item"])],
         time=time,
-        time_is_number=True,
         encoding=options.encoding,
     )
-    return read_interactions(layout, _titles(file.with_suffix(".item"), options))
+    return read_interactions(layout, options, _titles(file.with_suffix(".item"), options))
 
 
 def _inter_file(path: Path) -> Path:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from workbench.data.readers.base import data_suffix, decoded_lines, ways
+from workbench.data.readers.base import data_suffix, decoded_lines
+from workbench.errors import ways
 
 SAMPLE = 20_000  # lines looked at
 ALIKE = 0.9  # share of lines with as many fields as most, from which on a file may be a table

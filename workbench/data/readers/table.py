@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from workbench.data.readers import plain
@@ -14,14 +12,12 @@ from workbench.data.readers.base import (
     Options,
     brief,
     data_suffix,
-    epoch,
     first_line,
-    titles_by_item,
-    ways,
 )
+from workbench.data.readers.rows import Columns, filtered, interactions
 from workbench.data.readers.shape import guess_delimiter, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, ways
 
 USUAL = {
     "user": ("user", "user_id", "userid", "uid", "reviewerid", "customer_id", "session_id"),
@@ -82,7 +78,7 @@ def read(path: Path, options: Options) -> Interactions:
         header=not positions,
         encoding=options.encoding,
     )
-    return read_interactions(layout)
+    return read_interactions(layout, options)
 
 
 def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
@@ -135,30 +131,12 @@ def _read_parquet(path: Path, options: Options) -> Interactions:
         if repeated:
             raise WorkbenchError(f"{path}: two columns are called {repeated[0]!r}; rename one.")
         roles = choose(path, schema.names, options.columns or {})
-        table = pq.read_table(path, columns=list(dict.fromkeys(roles.values())))
-        if not table.num_rows:
-            raise WorkbenchError(f"{path} has no interactions.")
-        users, items = (_tokens(table[roles[role]], path, roles[role]) for role in REQUIRED)
-        titles = None
-        if "title" in roles:
-            titles = titles_by_item(items, table[roles["title"]].cast(pa.string()))
-        if "time" not in roles:
-            return Interactions(users, items, None, titles, columns=roles)
-        try:
-            times, unit = epoch(table[roles["time"]])
-        except ValueError as error:
-            raise WorkbenchError(f"{path}: column {roles['time']}: {error}.") from error
-        return Interactions(users, items, times, titles, unit, roles)
+        wanted = [*roles.values(), *filtered(options, schema.names, path)]
+        table = pq.read_table(path, columns=list(dict.fromkeys(wanted)))
+        values = dict(zip(table.column_names, table.columns, strict=True))
+        columns = Columns(path, values, roles, lambda row: (f"row {row + 1}", {}))
+        return interactions(columns, options)
     except WorkbenchError:
         raise
     except PARSE_ERRORS as error:
         raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
-
-
-def _tokens(column: pa.ChunkedArray, path: Path, name: str) -> pa.ChunkedArray:
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    tokens = column.cast(kind).cast(pa.string())
-    row = pc.index(pc.fill_null(pc.equal(pc.utf8_trim_whitespace(tokens), ""), True), True).as_py()
-    if row >= 0:
-        raise WorkbenchError(f"{path}, row {row + 1}: {name} is missing.")
-    return tokens

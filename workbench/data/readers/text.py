@@ -8,7 +8,7 @@ import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,13 +19,14 @@ import pyarrow.csv as pa_csv
 from workbench.data.readers.base import (
     PARSE_ERRORS,
     Interactions,
+    Options,
     brief,
     decoded_lines,
-    epoch,
     first_line,
-    titles_by_item,
 )
+from workbench.data.readers.rows import Columns, filtered, interactions
 from workbench.data.readers.shape import split
+from workbench.data.tokens import WORDS
 from workbench.errors import WorkbenchError
 
 TOKEN = pa.dictionary(pa.int32(), pa.string())
@@ -45,7 +46,6 @@ class Layout:
     item: str
     time: str | None = None
     title: str | None = None
-    time_is_number: bool = False
     delimiter: str = "\t"
     quoted: bool = False
     header: bool = True
@@ -85,6 +85,14 @@ class Layout:
             return (line.replace("::", "\t") for line in lines)
         return lines
 
+    def place(self, row: int) -> tuple[str, dict[str, str]]:
+        """The line of a row, counted from 0, and its fields."""
+        rows = self.rows()
+        if self.header:
+            next(rows, None)
+        fields: list[str] = next(islice(filter(None, rows), row, None), [])
+        return f"line {rows.line_num}", dict(zip(self.names, fields, strict=False))
+
     def rows(self) -> Any:
         """A reader of the csv module over `lines`."""
         delimiter = "\t" if self.delimiter in (" ", "::") else self.delimiter
@@ -109,65 +117,53 @@ def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> 
     return names
 
 
-def read_interactions(layout: Layout, titles: dict[str, str] | None = None) -> Interactions:
+def read_interactions(
+    layout: Layout, options: Options, titles: dict[str, str] | None = None
+) -> Interactions:
     """Read users, items and times. Raises WorkbenchError with the line of the first fault."""
     try:
-        return _read_fast(layout, titles)
+        return interactions(_columns(layout, options), options, titles)
     except WorkbenchError:
         raise
     except PARSE_ERRORS as error:
-        fault = find_fault(layout)
-        if fault is None:
-            fault = WorkbenchError(f"{layout.path} cannot be read: {brief(error)}.")
-        raise fault from error
+        raise find_fault(layout) or WorkbenchError(
+            f"{layout.path} cannot be read: {brief(error)}; look whether the file is whole."
+        ) from error
 
 
-def _read_fast(layout: Layout, titles: dict[str, str] | None) -> Interactions:
-    types: dict[str, pa.DataType] = {layout.user: TOKEN, layout.item: TOKEN}
-    if layout.time is not None and layout.time_is_number:
-        types[layout.time] = pa.float64()
-    if layout.title is not None:
-        types[layout.title] = TOKEN
-    wanted = (layout.user, layout.item, layout.time, layout.title)
+def _columns(layout: Layout, options: Options) -> Columns:
+    named = {"user": layout.user, "item": layout.item, "time": layout.time, "title": layout.title}
+    roles = {role: name for role, name in named.items() if name is not None}
+    types = {name: TOKEN for role, name in roles.items() if role != "time"}
+    wanted = [*roles.values(), *filtered(options, layout.names, layout.path)]
     table = pa_csv.read_csv(
         layout.source(),
         read_options=layout.read_options(),
         parse_options=layout.parse_options(),
         convert_options=pa_csv.ConvertOptions(
             column_types=types,
-            include_columns=[name for name in wanted if name is not None],
+            include_columns=list(dict.fromkeys(wanted)),
             strings_can_be_null=False,
+            null_values=["", *WORDS],
         ),
-    )
-    if not table.num_rows:
-        raise WorkbenchError(f"{layout.path} has no interactions.")
-    table = table.unify_dictionaries()
-    users, items = (table[name].combine_chunks() for name in (layout.user, layout.item))
-    for column in (users, items):
-        blank = pc.equal(pc.utf8_trim_whitespace(column.dictionary), "")
-        if column.null_count or pc.any(blank).as_py():
-            raise ValueError("empty token")
-    if layout.header and all(
-        pc.index(column.dictionary, name).as_py() >= 0
-        for column, name in ((users, layout.user), (items, layout.item))
-    ):
+    ).unify_dictionaries()
+    if table.num_rows and layout.header and _header_again(layout, table):
         raise ValueError("the header comes twice")
-    if layout.title is not None:
-        titles = titles_by_item(table[layout.item], table[layout.title])
-    roles = {"user": layout.user, "item": layout.item, "time": layout.time, "title": layout.title}
-    columns = {role: name for role, name in roles.items() if name is not None}
-    if layout.time is None:
-        return Interactions(users, items, None, titles, columns=columns)
-    times, unit = epoch(table[layout.time])
-    return Interactions(users, items, times, titles, unit, columns)
+    values = dict(zip(table.column_names, table.columns, strict=True))
+    return Columns(layout.path, values, roles, layout.place)
+
+
+def _header_again(layout: Layout, table: pa.Table) -> bool:
+    return all(
+        pc.index(table[name].chunk(0).dictionary, name).as_py() >= 0
+        for name in (layout.user, layout.item)
+    )
 
 
 def find_fault(layout: Layout) -> WorkbenchError | None:
-    """The first fault of a file, read line by line; None when every line is as it should be."""
-    path, width = layout.path, len(layout.names)
+    """The first line that is laid out otherwise than the file, None when there is none."""
+    path, width, rows = layout.path, len(layout.names), layout.rows()
     user, item = layout.names.index(layout.user), layout.names.index(layout.item)
-    time = None if layout.time is None else layout.names.index(layout.time)
-    rows = layout.rows()
     try:
         if layout.header:
             next(rows, None)
@@ -176,19 +172,16 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
             if not row:
                 continue
             if len(row) != width:
-                return WorkbenchError(f"{where}: {len(row)} columns where {width} are expected.")
+                return WorkbenchError(
+                    f"{where}: {len(row)} columns where {width} are expected; mend the line, or "
+                    "put a field that holds the separator in quotes."
+                )
             if layout.header and row[user] == layout.user and row[item] == layout.item:
                 return WorkbenchError(f"{where}: the header comes a second time; remove it.")
-            for column, name in ((user, layout.user), (item, layout.item)):
-                if not row[column].strip():
-                    return WorkbenchError(f"{where}: {name} is empty.")
-            if time is not None and not is_time(row[time], layout.time_is_number):
-                kind = "number of seconds from 1970 on" if layout.time_is_number else "time"
-                return WorkbenchError(f"{where}: {layout.time} {row[time]!r} is no {kind}.")
     except WorkbenchError as error:
         return error
     except csv.Error as error:
-        return WorkbenchError(f"{path}, line {rows.line_num}: {error}.")
+        return WorkbenchError(f"{path}, line {rows.line_num}: {error}; mend the line.")
     return None
 
 
@@ -221,19 +214,6 @@ def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str
 def with_year(title: str, year: str) -> str:
     """MovieLens' way, "Toy Story (1995)"; what is no year (nor a "V", for video) is left out."""
     return f"{title} ({year})" if re.fullmatch(r"\d{4}|V", year) else title
-
-
-def is_time(text: str, number: bool) -> bool:
-    try:
-        return 0 <= float(text) < 2.0**62
-    except ValueError:
-        if number:
-            return False
-    try:
-        datetime.fromisoformat(text.strip())
-    except ValueError:
-        return False
-    return True
 
 
 def _quoting(quoted: bool) -> Literal[0, 3]:

@@ -7,7 +7,7 @@ from workbench.data.readers.base import Interactions, Options, data_suffix
 from workbench.errors import WorkbenchError
 
 REVIEWS = "yelp_academic_dataset_review.json"
-FIELDS = ("user_id", "business_id", "date")
+ROLES = {"user": "user_id", "item": "business_id", "time": "date"}
 
 
 def detect(path: Path, encoding: str) -> bool:
@@ -16,7 +16,7 @@ def detect(path: Path, encoding: str) -> bool:
     return (
         path.is_file()
         and data_suffix(path) in (".json", ".jsonl")
-        and set(FIELDS) <= set(jsonl.first_object(path))
+        and set(ROLES.values()) <= set(jsonl.first_object(path))
     )
 
 
@@ -31,4 +31,4 @@ def read(path: Path, options: Options) -> Interactions:
     titles = None
     if businesses != file and businesses.exists():
         titles = jsonl.read_titles(businesses, "business_id", "name")
-    return jsonl.read_interactions(file, *FIELDS, number=False, titles=titles)
+    return jsonl.read_interactions(file, ROLES, options, titles)

@@ -1,0 +1,192 @@
+"""From columns as they stand in a file to interactions: filters, ids, times, what is missing."""
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from workbench.data.readers.base import Interactions, Options
+from workbench.data.times import WITHOUT_TIMES, TimeFault, read_times
+from workbench.data.tokens import absent, encode
+from workbench.errors import WorkbenchError, ways
+
+CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
+COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    **{">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
+}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a file by the names they have there, and which of them is what.
+
+    place: for a row, counted from 0, where it stands ("line 3") and its fields as written, where
+    these are known.
+    """
+
+    path: Path
+    values: Mapping[str, pa.ChunkedArray]
+    roles: Mapping[str, str]
+    place: Callable[[int], tuple[str, Mapping[str, str]]]
+
+    def fault(self, row: int, role: str, reason: str) -> WorkbenchError:
+        where, fields = self.place(row)
+        name = self.roles[role]
+        value = fields.get(name, self.values[name][row].as_py())
+        shown = "" if value is None or not str(value).strip() else f" {str(value)[:80]!r}"
+        return WorkbenchError(f"{self.path}, {where}: {name}{shown} {reason}.")
+
+
+def interactions(
+    columns: Columns, options: Options, titles: dict[str, str] | None = None
+) -> Interactions:
+    """Filter the rows, and read their ids and times. Raises WorkbenchError with the first fault."""
+    path, roles = columns.path, dict(columns.roles)
+    if options.without_times:
+        roles.pop("time", None)
+    n_rows = len(columns.values[roles["user"]])
+    if not n_rows:
+        raise WorkbenchError(f"{path} has no interactions.")
+    keep = np.ones(n_rows, bool)
+    for text in options.where:
+        keep &= _holds(text, columns)
+    if not keep.any():
+        raise WorkbenchError(
+            f"{path}: where={' and '.join(options.where)} leaves no row of {n_rows:,}."
+        )
+    missing = {}
+    ids = {}
+    for role in ("user", "item"):
+        try:
+            codes, tokens = encode(columns.values[roles[role]])
+        except ValueError as error:
+            raise WorkbenchError(f"{path}: {roles[role]}: {error}.") from error
+        ids[role] = codes, tokens
+        missing[role] = absent(codes, tokens, options.missing)
+    clock, unit, doubts = None, None, []
+    if "time" in roles:
+        try:
+            times = read_times(columns.values[roles["time"]], options.unit, options.dates)
+        except TimeFault as fault:
+            raise columns.fault(fault.row, "time", str(fault)) from fault
+        clock, unit = times.seconds, times.unit
+        doubts = [f"{path}: the times in {roles['time']} {doubt}." for doubt in times.doubts]
+        if clock.dtype.kind == "f":
+            missing["time"] = np.isnan(clock)
+    _check_missing(columns, missing, keep, options)
+    if "title" in roles:
+        titles = _titles(*ids["item"], columns.values[roles["title"]])
+    if not keep.all():
+        ids = {role: (codes[keep], tokens) for role, (codes, tokens) in ids.items()}
+        clock = None if clock is None else clock[keep]
+    users, items = (
+        pa.DictionaryArray.from_arrays(
+            pa.array(codes, mask=codes < 0), pa.array(tokens, pa.string())
+        )
+        for codes, tokens in ids.values()
+    )
+    return Interactions(
+        *(users, items, clock, titles, unit, roles),
+        dropped={"where": int(n_rows - keep.sum())} if options.where else {},
+        doubts=doubts,
+    )
+
+
+def _check_missing(
+    columns: Columns, missing: Mapping[str, np.ndarray], keep: np.ndarray, options: Options
+) -> None:
+    """Raise WorkbenchError for the first row without user, item or time, unless it is dropped."""
+    gone = keep & np.logical_or.reduce(list(missing.values()))
+    if options.missing == "drop" or not gone.any():
+        return
+    row = int(gone.argmax())
+    role = next(role for role, rows in missing.items() if rows[row])
+    _, fields = columns.place(row)
+    name = columns.roles[role]
+    value = fields.get(name, columns.values[name][row].as_py())
+    word = "" if value is None else str(value).strip()
+    count = int(gone.sum())
+    reason = "stands for a missing value" if word else "is missing" if value is None else "is empty"
+    reason += f", as in {count:,} of {len(gone):,} rows; " if count > 1 else "; "
+    reason += f"leave such rows out {ways('?missing=drop', DROP)}"
+    if role == "time":
+        reason += f", or the times {WITHOUT_TIMES}"
+    elif word:
+        reason += f", or take it as the {role}'s name {ways('?missing=keep', KEEP)}"
+    raise columns.fault(row, role, reason)
+
+
+DROP, KEEP = "missing='drop'", "missing='keep'"
+
+
+def column_of(name: str, names: Sequence[str], path: Path, option: str) -> str:
+    """The column meant by a name, by `#` and a position, or by RecBole's name without its type."""
+    bare = {known.rpartition(":")[0] or known: known for known in reversed(names)}
+    if name in names:
+        return name
+    if name in bare:
+        return bare[name]
+    if name.startswith("#") and name[1:].isdecimal() and int(name[1:]) < len(names):
+        return names[int(name[1:])]
+    raise WorkbenchError(
+        f"{path}: {option} names the column {name!r}, and there are {', '.join(names)[:200]}; "
+        "name one of these."
+    )
+
+
+def filtered(options: Options, names: Sequence[str], path: Path) -> list[str]:
+    """Columns that the conditions need. Raises WorkbenchError for one that is not there."""
+    return [column_of(_condition(text)[0], names, path, f"where={text}") for text in options.where]
+
+
+def _condition(text: str) -> tuple[str, str, str]:
+    parts = CONDITION.fullmatch(text.strip())
+    if parts is None:
+        raise WorkbenchError(
+            f"where={text} is no condition; write one such as rating>=4 or event=view "
+            f"{ways('?where=rating>=4', WHERE)}."
+        )
+    return parts[1], parts[2], parts[3]
+
+
+WHERE = "where=['rating>=4']"
+
+
+def _holds(text: str, columns: Columns) -> np.ndarray:
+    """Rows a condition holds for; numbers compare as such, and text, such as a date, as text."""
+    name, sign, value = _condition(text)
+    name = column_of(name, list(columns.values), columns.path, f"where={text}")
+    column = columns.values[name]
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    texts = pd.Series(column.cast(pa.string()).to_numpy(), dtype=object).fillna("").str.strip()
+    numbers, number = pd.to_numeric(texts, errors="coerce"), pd.to_numeric(value, errors="coerce")
+    if sign in ("=", "==", "!="):
+        equal = (texts == value) | (numbers == number)
+        return (~equal if sign == "!=" else equal).to_numpy()
+    if not np.isnan(number):
+        if numbers.isna().all():
+            raise WorkbenchError(
+                f"{columns.path}: where={text} asks for numbers, and {name} has none, such as "
+                f"{texts.iloc[0]!r}; compare it with = or !=."
+            )
+        return COMPARISONS[sign](numbers, number).to_numpy()
+    return COMPARISONS[sign](texts, value).to_numpy()
+
+
+def _titles(codes: np.ndarray, tokens: np.ndarray, column: Any) -> dict[str, str]:
+    """Item token -> its first title; items without one are left out."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    titles = pc.utf8_trim_whitespace(column.cast(pa.string())).to_numpy()
+    frame = pd.DataFrame({"item": codes, "title": titles})
+    frame = frame[(codes >= 0) & frame["title"].notna() & (frame["title"] != "")]
+    frame = frame.drop_duplicates("item")
+    return dict(zip(tokens[frame["item"]], frame["title"], strict=True))

@@ -1,0 +1,252 @@
+"""Times of whatever kind, in seconds since 1970: numbers in a unit, dates, or either as text."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from workbench.data.tokens import WORDS
+from workbench.errors import ways
+
+Unit = Literal["s", "ms", "us", "ns", "each", "date"]
+Dates = Literal["day-first", "month-first"]
+
+# unit -> how many make a second, and from which size on a number is taken for it: seconds stay
+# below 1e11 until the year 5138, and milliseconds are above it since 1973
+UNITS = {"s": (1.0, 0.0), "ms": (1e3, 1e11), "us": (1e6, 1e14), "ns": (1e9, 1e17)}
+LARGEST = 2.0**62
+YEAR, YEAR_2100 = 31_536_000, 4_102_444_800  # in seconds
+# dates written as numbers: 20190812, or with hours, minutes and seconds 20190812103000
+COMPACT = ((8, "%Y%m%d"), (14, "%Y%m%d%H%M%S"))
+WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")
+SLASHED = (
+    r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
+    r"(?:[\sT,]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*([AaPp])?\.?(?:[Mm]\.?)?)?$"
+)
+WITH_NAMES = (  # of months
+    *("%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z"),
+    *("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d %b %Y %H:%M:%S"),
+    *("%d %b %Y, %H:%M", "%b %d, %Y %H:%M:%S", "%b %d, %Y, %H:%M", "%m %d, %Y"),
+)
+
+
+class TimeFault(ValueError):
+    """A value that is no time: its row, and what is wrong with it."""
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row = row
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds since 1970 [n], int64, or float64 with NaN where there is none; what they were.
+
+    unit: the unit of the numbers, or "date". doubts: what speaks against the reading.
+    """
+
+    seconds: np.ndarray
+    unit: str
+    doubts: list[str] = field(default_factory=list)
+
+
+def read_times(
+    column: pa.ChunkedArray | pa.Array, unit: Unit | None = None, dates: Dates | None = None
+) -> Times:
+    """Times of a column of numbers, dates, or text of either; a date counts from 1970 in UTC.
+
+    The unit of numbers shows in their size, unless `unit` names it: "each" decides value by value,
+    "date" reads 20190812 as a date. Raises TimeFault for a value that is no time.
+    """
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_null(kind):
+        return Times(np.full(len(column), np.nan), "s")
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        zone = kind.tz if pa.types.is_timestamp(kind) else None
+        micros = column.cast(pa.timestamp("us", tz=zone), safe=False).cast(pa.int64()).to_numpy()
+        return Times(micros / 1e6, "date")
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
+        return read_numbers(column.to_numpy(), unit)
+    if pa.types.is_decimal(kind):
+        return read_numbers(column.cast(pa.float64()).to_numpy(), unit)
+    if pa.types.is_binary(kind):
+        column, kind = column.cast(pa.string()), pa.string()
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _read_text(column, unit, dates)
+    raise TimeFault(0, f"is {kind}, which is no kind of time; leave it out {WITHOUT_TIMES}")
+
+
+def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
+    """Times written as numbers [n], NaN where there is none. Raises TimeFault."""
+    sizes = np.abs(numbers.astype(np.float64))
+    present = ~np.isnan(sizes)
+    if (wrong := present & ~(sizes < LARGEST)).any():
+        raise TimeFault(int(wrong.argmax()), "is no time that can be")
+    dates = _compact(numbers, present) if unit in (None, "date") else None
+    if dates is not None:
+        example, day = int(numbers[present][0]), _day(dates[present][0])
+        doubt = (
+            f"were read as dates written as numbers, {example} as {day}; if they are seconds, say"
+        )
+        return Times(dates, "date", [] if unit else [f"{doubt} so {_unit_is('s')}"])
+    if unit == "date":
+        raise TimeFault(int(present.argmax()), f"is no date such as 20190812 {_unit_is('s')}")
+    names = list(UNITS)
+    kinds = np.searchsorted([above for _, above in UNITS.values()][1:], sizes)
+    scales = np.array([scale for scale, _ in UNITS.values()])
+    if unit == "each":
+        return Times(numbers / scales[kinds], "each")
+    if unit is not None:
+        return Times(numbers if unit == "s" else numbers / UNITS[unit][0], unit)
+    usual = int(np.median(kinds[present])) if present.any() else 0
+    # what is of a second's size among milliseconds would be a day of 1970; zero may stand for none
+    other = present & (kinds != usual) & (sizes > YEAR)
+    if other.any():
+        row = int(other.argmax())
+        raise TimeFault(
+            row,
+            f"has the size of {names[kinds[row]]} since 1970 where most have that of "
+            f"{names[usual]}; say that each shows its unit {_unit_is('each')}, or name the unit of "
+            f"all {_unit_is(names[usual])}",
+        )
+    seconds = numbers if usual == 0 else numbers / scales[usual]
+    return Times(seconds, names[usual], _doubts(seconds[present], names[usual]))
+
+
+def _unit_is(unit: str) -> str:
+    return ways(f"?unit={unit}", f"unit={unit!r}")
+
+
+def looks_like_time(column: pa.ChunkedArray | pa.Array) -> bool:
+    """Whether all values are dates, or numbers of the size of a clock between 1973 and 2100."""
+    if not len(column) or pa.types.is_boolean(column.type):
+        return False
+    try:
+        times = read_times(column)
+    except (ValueError, pa.ArrowException):
+        return False
+    seconds = times.seconds[~np.isnan(times.seconds)]
+    if 2 * len(seconds) <= len(column):
+        return False
+    return times.unit == "date" or bool(((seconds > 1e8) & (seconds < YEAR_2100)).all())
+
+
+def _doubts(seconds: np.ndarray, unit: str) -> list[str]:
+    """What speaks against a unit guessed: that nothing happens after 1970, or before 2100."""
+    if not len(seconds) or (abs(seconds.max()) > YEAR and seconds.max() < YEAR_2100):
+        return []
+    first, last = _day(seconds.min()), _day(seconds.max())
+    return [
+        f"would run from {first} to {last} if they are {unit} since 1970, as was assumed; name "
+        f"their unit {_unit_is(unit)}, or leave them out {WITHOUT_TIMES}"
+    ]
+
+
+def _day(seconds: float) -> str:
+    return str(np.datetime64(int(np.clip(seconds, -6e10, 2.5e11)), "s"))[:10]
+
+
+def _compact(numbers: np.ndarray, present: np.ndarray) -> np.ndarray | None:
+    """Seconds of dates written as numbers; None where they are not all such."""
+    found = numbers[present]
+    if not len(found) or (found != np.floor(found)).any():
+        return None
+    digits = next((pair for pair in COMPACT if (found >= 1.9 * 10 ** (pair[0] - 1)).all()
+                   and (found < 2.1 * 10 ** (pair[0] - 1)).all()), None)  # fmt: skip
+    if digits is None:
+        return None
+    texts, codes = np.unique(found.astype(np.int64), return_inverse=True)
+    dates = pd.to_datetime(pd.Series(texts.astype(str)), format=digits[1], errors="coerce")
+    if dates.isna().any():
+        return None
+    seconds = np.full(len(numbers), np.nan)
+    seconds[present] = dates.to_numpy().astype("datetime64[s]").astype(np.int64)[codes]
+    return seconds
+
+
+def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:
+    joined = column.dictionary_encode()
+    if isinstance(joined, pa.ChunkedArray):
+        joined = joined.unify_dictionaries().combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):
+        return Times(np.empty(0), "s")
+    codes = joined.indices.fill_null(len(joined.dictionary)).to_numpy(zero_copy_only=False)
+    texts = pd.Series([*joined.dictionary.to_pylist(), ""], dtype=object).str.strip()
+    given = (texts != "") & ~texts.isin(WORDS)
+    numbers = pd.to_numeric(texts.where(given), errors="coerce").astype(np.float64)
+    seconds = numbers
+    written = "s"
+    bad = given & numbers.isna()
+    if not given.any() or 2 * bad.sum() <= given.sum():  # numbers
+        if not bad.any():
+            return read_numbers(numbers.to_numpy()[codes], unit)
+    else:
+        written = "date"
+        seconds = pd.Series(np.full(len(texts), np.nan))
+        seconds[given] = _dates(texts[given], dates, codes)
+        bad = given & seconds.isna()
+    if bad.any():
+        row = int(np.isin(codes, np.flatnonzero(bad)).argmax())
+        raise TimeFault(
+            row,
+            "is no time; write numbers, or dates such as 2019-08-12 10:30:00, or leave the times "
+            f"out {WITHOUT_TIMES}",
+        )
+    return Times(seconds.to_numpy(np.float64)[codes], written)
+
+
+def _dates(texts: pd.Series, order: Dates | None, codes: np.ndarray) -> np.ndarray:
+    """Seconds of distinct texts, NaN where one is no date. Raises TimeFault for one of two."""
+    plain = texts.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
+    plain = plain.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
+    found = _parsed(plain, "ISO8601")
+    left = found.isna()
+    if left.any():
+        parts = plain[left].str.extract(SLASHED)
+        if parts[0].notna().any():
+            found[left] = _slashed(parts, order, codes)
+    for pattern in WITH_NAMES:
+        left = found.isna()
+        if not left.any():
+            break
+        found[left] = _parsed(texts[left], pattern)
+    return found.to_numpy(np.float64)
+
+
+def _parsed(texts: pd.Series, pattern: str) -> pd.Series:
+    parsed = pd.to_datetime(texts, format=pattern, utc=True, errors="coerce")
+    micros = parsed.dt.as_unit("us").dt.tz_localize(None).astype("datetime64[us]")
+    seconds = micros.to_numpy().astype(np.int64) / 1e6
+    return pd.Series(np.where(parsed.isna(), np.nan, seconds), index=texts.index)
+
+
+def _dates_are(order: str) -> str:
+    return ways(f"?dates={order}", f"dates={order!r}")
+
+
+def _slashed(parts: pd.DataFrame, order: Dates | None, codes: np.ndarray) -> pd.Series:
+    """Seconds of 31.01.2015 and 1/31/2015; a number above 12 says which of the two is the day."""
+    first, second = parts[0].astype(float), parts[1].astype(float)
+    if order is None:
+        day_first, month_first = (first > 12).any(), (second > 12).any()
+        if day_first == month_first:
+            row = int(np.isin(codes, parts.index[parts[0].notna()]).argmax())
+            raise TimeFault(
+                row,
+                "may begin with its day or with its month; say with which "
+                f"{_dates_are('day-first')} {_dates_are('month-first')}",
+            )
+        order = "day-first" if day_first else "month-first"
+    day, month = (parts[0], parts[1]) if order == "day-first" else (parts[1], parts[0])
+    hour = parts[3].fillna("0").astype(int)
+    half = parts[6].str.lower()
+    hour = hour.where(half.isna(), hour % 12) + 12 * (half == "p")
+    clock = hour.astype(str).str.zfill(2) + ":" + parts[4].fillna("00") + ":"
+    text = parts[2] + "-" + month.str.zfill(2) + "-" + day.str.zfill(2) + "T" + clock
+    return _parsed(text + parts[5].fillna("00"), "ISO8601")

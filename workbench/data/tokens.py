@@ -1,0 +1,81 @@
+"""Ids of users and items: one token for one id, whatever the type of its column.
+
+Text is stripped of blanks around it. Numbers become whole numbers where they are whole, so that 1,
+1.0 and "1" in one column are one id. What stands for a missing value is none.
+"""
+
+from decimal import Decimal
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Missing = Literal["refuse", "drop", "keep"]
+
+# what files write where there is no value; a name such as "Nan" or "Null" is not among them
+WORDS = ("NA", "N/A", "n/a", "#N/A", "nan", "NaN", "NAN", "null", "NULL", "None", "NONE", "none",
+         "<NA>", "NaT", "(null)", "undefined", r"\N")  # fmt: skip
+EXACT = 2.0**53  # from here on a float stands for several whole numbers
+
+
+def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Codes int32 [n], -1 where there is no value, and the tokens they stand for (str objects).
+
+    values: an array, or a pandas or Arrow column. Raises ValueError for ids that floats do not
+    hold exactly, and for types that are no ids.
+    """
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        joined = column.unify_dictionaries().combine_chunks()
+        if isinstance(joined, pa.ChunkedArray):  # no chunk at all
+            return np.empty(0, np.int32), np.empty(0, object)
+        codes = joined.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+        uniques, kind = joined.dictionary, joined.dictionary.type
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            names = pc.utf8_trim_whitespace(uniques).to_numpy(zero_copy_only=False)
+        else:
+            names = np.array([_token(value) for value in uniques.to_pylist()], dtype=object)
+    else:
+        column = values if isinstance(values, pd.Series) else np.asarray(values)
+        codes, uniques = pd.factorize(column)
+        names = np.array([_token(value) for value in uniques], dtype=object)
+    # what is written in several ways is one token
+    again, tokens = pd.factorize(pd.Series(names, dtype=object).replace("", None))
+    if len(tokens) < len(names):
+        codes = np.append(again, -1)[codes]
+    return codes.astype(np.int32), np.asarray(tokens, dtype=object)
+
+
+def stands_for_none(tokens: np.ndarray) -> np.ndarray:
+    """Which tokens are words for a missing value, bool."""
+    return np.isin(tokens.astype(str), WORDS) if len(tokens) else np.zeros(0, bool)
+
+
+def absent(codes: np.ndarray, tokens: np.ndarray, missing: Missing) -> np.ndarray:
+    """Which rows have no id, bool [n]; words for a missing value are ids where they are kept."""
+    gone = np.append(stands_for_none(tokens) & (missing != "keep"), True)
+    return gone[codes]
+
+
+def _token(value: Any) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, bytes):
+        return value.decode().strip()
+    if isinstance(value, float | np.floating | Decimal):
+        if value != value:
+            return ""
+        if not isinstance(value, Decimal) and abs(float(value)) >= EXACT:
+            raise ValueError(
+                f"{value:g} is a float too large to be an exact id; write ids as text or integers"
+            )
+        return str(int(value)) if value == int(value) else str(value)
+    if value is None or value is pd.NA or value is pd.NaT:
+        return ""
+    if isinstance(value, list | dict | tuple | np.ndarray):
+        raise ValueError(f"{str(value)[:40]} is no id; give one id a row")
+    return str(value).strip()
