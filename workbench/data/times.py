@@ -1,5 +1,6 @@
 """Times of whatever kind, in seconds since 1970: numbers in a unit, dates, or either as text."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -24,6 +25,11 @@ WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")
 SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
     r"(?:[\sT,]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*([AaPp])?\.?(?:[Mm]\.?)?)?$"
+)
+# how a text begins that may be a time
+PLAUSIBLE = (
+    r"[-+.]?\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+    r"|Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[ ,]"
 )
 WITH_NAMES = (  # of months
     *("%a %b %d %H:%M:%S %z %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z"),
@@ -127,8 +133,12 @@ def looks_like_time(column: pa.ChunkedArray | pa.Array) -> bool:
     """Whether all values are dates, or numbers of the size of a clock between 1973 and 2100."""
     if not len(column) or pa.types.is_boolean(column.type):
         return False
+    first = next((text for value in column if (text := str(value.as_py()).strip())), "")
+    if not re.match(PLAUSIBLE, first):
+        return False
     try:
-        times = read_times(column)
+        # which of the two is the day does not matter here
+        times = read_times(column, dates="day-first" if re.match(SLASHED, first) else None)
     except (ValueError, pa.ArrowException):
         return False
     seconds = times.seconds[~np.isnan(times.seconds)]
@@ -211,6 +221,8 @@ def _dates(texts: pd.Series, order: Dates | None, codes: np.ndarray) -> np.ndarr
         parts = plain[left].str.extract(SLASHED)
         if parts[0].notna().any():
             found[left] = _slashed(parts, order, codes)
+    if not texts[found.isna()].str.match(PLAUSIBLE).any():
+        return found.to_numpy(np.float64)
     for pattern in WITH_NAMES:
         left = found.isna()
         if not left.any():

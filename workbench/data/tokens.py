@@ -38,11 +38,11 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
         if pa.types.is_string(kind) or pa.types.is_large_string(kind):
             names = pc.utf8_trim_whitespace(uniques).to_numpy(zero_copy_only=False)
         else:
-            names = np.array([_token(value) for value in uniques.to_pylist()], dtype=object)
+            names = np.array([token(value) for value in uniques.to_pylist()], dtype=object)
     else:
         column = values if isinstance(values, pd.Series) else np.asarray(values)
         codes, uniques = pd.factorize(column)
-        names = np.array([_token(value) for value in uniques], dtype=object)
+        names = np.array([token(value) for value in uniques], dtype=object)
     # what is written in several ways is one token
     again, tokens = pd.factorize(pd.Series(names, dtype=object).replace("", None))
     if len(tokens) < len(names):
@@ -61,7 +61,7 @@ def absent(codes: np.ndarray, tokens: np.ndarray, missing: Missing) -> np.ndarra
     return gone[codes]
 
 
-def _token(value: Any) -> str:
+def token(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bytes):
@@ -71,7 +71,8 @@ def _token(value: Any) -> str:
             return ""
         if not isinstance(value, Decimal) and abs(float(value)) >= EXACT:
             raise ValueError(
-                f"{value:g} is a float too large to be an exact id; write ids as text or integers"
+                f"{float(value)!r} is a float too large to be an exact id; "
+                "write ids as text or integers"
             )
         return str(int(value)) if value == int(value) else str(value)
     if value is None or value is pd.NA or value is pd.NaT:

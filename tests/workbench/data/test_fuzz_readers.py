@@ -40,6 +40,13 @@ SEEDS = {
     "x.csv.gz": gzip.compress(b"user,item,time\nu,a,1\nu,b,2\n"),
     "x.parquet": parquet_bytes(),
     "x.txt": b"u a b c\nv b c\n",
+    "commas.txt": b"u, a, b, c\nv, b, c\n",
+    "table.txt": b"user item time\nu a 1600000000\nu b 1600000001\n",
+    "quotes.tsv": b'user\titem\ttime\ttitle\nu\ta\t5\t"A\nu\tb\t6\t"B, "b"\n',
+    "own.jsonl": b'{"user": 1, "item": "a", "time": 5}\n{"user": 1, "item": "b", "time": 6}\n',
+    "array.json": b'[{"user": 1, "item": "a"}, {"user": 1, "item": "b", "x": 6}]',
+    "literal.json": b"{'user': 1, 'item': 'a'}\n{'user': 1, 'item': 'b', 'x': None}\n",
+    "x.train.inter": b"user_id:token\titem_id_list:token_seq\titem_id:token\nu\ta b\tc\nu\ta\tb\n",
 }
 SCRAPS = st.sampled_from(
     [b"\n", b"\r", b"\t", b",", b'"', b"\x00", b"\xff", b"nan", b"-1", b"1e400", b"{", b"[", b" "]
@@ -96,13 +103,14 @@ def test_any_bytes(tmp_path, name, data, format):
     path.write_bytes(data)
     check(path, format=format)
     check(path, columns={"user": 0, "item": 1, "time": 2}, encoding="latin-1")
+    check(path, missing="drop", where=["#1!=a"], unit="each", dates="day-first")
 
 
 @pytest.mark.parametrize("name", SEEDS)
 def test_the_undamaged_files_are_read(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(SEEDS[name])
-    assert load_data(path).n_interactions >= 2
+    assert load_data(path, missing="drop").n_interactions >= 2
 
 
 @settings(FUZZ, max_examples=60)

@@ -6,7 +6,7 @@ of a file ends in a WorkbenchError of one sentence; nothing in a file is ever ex
 
 from pathlib import Path
 
-from workbench.data.readers import amazon, movielens, plain, recbole, table, yelp
+from workbench.data.readers import amazon, movielens, plain, recbole, records, table, yelp
 from workbench.data.readers.base import (
     PARSE_ERRORS,
     Interactions,
@@ -18,12 +18,15 @@ from workbench.data.readers.base import (
 from workbench.data.readers.shape import doubt, refusal, shape
 from workbench.errors import WorkbenchError, ways
 
+PACKED = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
+
 # the order in which they are tried: the more particular first
 FORMATS = {
     "recbole": recbole,
     "movielens": movielens,
     "yelp": yelp,
     "amazon": amazon,
+    "json": records,
     "table": table,
     "sequences": plain,
 }
@@ -57,12 +60,17 @@ def detect(path: Path, encoding: str = "latin-1") -> str | None:
 
 
 def _detect(path: Path, options: Options) -> str:
-    if options.columns and path.is_file() and path.suffix != ".inter":
-        return "table"
+    is_file = path.is_file()
+    if is_file and path.suffix.lower() in PACKED:
+        raise WorkbenchError(f"{path} is packed; unpack it first, and name the file or the folder.")
+    if options.columns and is_file and path.suffix.lower() != ".inter":
+        return "json" if records.looks_like(path, options.encoding) else "table"
     name = detect(path, options.encoding)
-    if name is None and path.is_file() and data_suffix(path) in table.SUFFIXES:
+    if name is None and is_file and data_suffix(path) in table.SUFFIXES:
         return "table"  # whose reader says which column is missing
-    if name is None and path.is_file() and data_suffix(path) in plain.SUFFIXES:
+    if name is None and is_file and data_suffix(path) in records.SUFFIXES:
+        return "json"
+    if name is None and is_file and data_suffix(path) in plain.SUFFIXES:
         look = shape(path, options.encoding)
         if look is not None and doubt(look) is not None:
             raise WorkbenchError(refusal(path, look))

@@ -7,7 +7,13 @@ from itertools import islice
 from pathlib import Path
 
 from workbench.data.readers import jsonl, table
-from workbench.data.readers.base import Interactions, Options, data_suffix, decoded_lines
+from workbench.data.readers.base import (
+    Interactions,
+    Options,
+    data_suffix,
+    decoded_lines,
+    optional,
+)
 from workbench.errors import WorkbenchError, ways
 
 # user, item and time as the releases of 2014/2018 and of 2023 call them
@@ -22,7 +28,7 @@ def detect(path: Path, encoding: str) -> bool:
     if data_suffix(path) == ".csv":
         rows = _sample(path)
         return bool(rows) and len(rows[0]) == 4 and _order(rows) is not None
-    return any(set(fields) <= set(jsonl.first_object(path)) for fields in FIELDS)
+    return any(set(fields) <= set(jsonl.names(path)) for fields in FIELDS)
 
 
 def read(path: Path, options: Options) -> Interactions:
@@ -47,7 +53,7 @@ def read(path: Path, options: Options) -> Interactions:
         return table.read(path, replace(options, columns=columns))
     if options.columns:
         raise WorkbenchError("Amazon reviews have fixed fields; leave columns out.")
-    first = jsonl.first_object(path)
+    first = jsonl.names(path, options.encoding)
     fields = next((names for names in FIELDS if set(names) <= set(first)), None)
     if fields is None:
         raise WorkbenchError(
@@ -55,8 +61,10 @@ def read(path: Path, options: Options) -> Interactions:
         )
     roles = dict(zip(("user", "item", "time"), fields, strict=True))
     meta = _meta_file(path)
-    titles = None if meta is None else jsonl.read_titles(meta, roles["item"], "title")
-    return jsonl.read_interactions(path, roles, options, titles)
+    titles, doubts = optional(
+        lambda: jsonl.read_titles(meta, roles["item"], "title") if meta else None
+    )
+    return jsonl.read_interactions(path, roles, options, titles).doubted(doubts)
 
 
 def _meta_file(path: Path) -> Path | None:

@@ -4,10 +4,10 @@ import codecs
 import csv
 import gzip
 import zlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from itertools import count
+from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -33,6 +33,9 @@ class Options:
     where: Sequence[str] = ()
     without_times: bool = False
 
+    def with_columns(self, columns: Mapping[str, str | int]) -> "Options":
+        return replace(self, columns=columns)
+
 
 @dataclass(frozen=True)
 class Interactions:
@@ -51,6 +54,10 @@ class Interactions:
     columns: Mapping[str, str] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+
+    def doubted(self, doubts: Sequence[str]) -> "Interactions":
+        """The same with more that was assumed."""
+        return replace(self, doubts=[*self.doubts, *doubts])
 
 
 PARSE_ERRORS = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error, csv.Error)
@@ -111,12 +118,22 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
 
 
 def first_line(path: Path, encoding: str = "utf-8") -> str:
-    """The first line of a text file without its line end. Raises WorkbenchError when empty."""
+    """The first line that is not blank, without its line end. Raises WorkbenchError when empty."""
     with closing(decoded_lines(path, encoding)) as lines:
-        line = next(lines, None)
-    if line is None:
-        raise WorkbenchError(f"{path} is empty.")
-    return line.rstrip("\r\n")
+        first = next(lines, None)
+        if first is None:
+            raise WorkbenchError(f"{path} is empty.")
+        return next((line for line in chain([first], lines) if line.strip()), "").rstrip("\r\n")
+
+
+def optional(
+    titles: Callable[[], dict[str, str] | None],
+) -> tuple[dict[str, str] | None, list[str]]:
+    """Titles, and a sentence where they cannot be read, for interactions do without."""
+    try:
+        return titles(), []
+    except PARSE_ERRORS as error:
+        return None, [f"Titles are left out: {brief(error)}."]
 
 
 def brief(error: BaseException) -> str:

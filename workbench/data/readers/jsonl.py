@@ -24,26 +24,39 @@ from workbench.data.readers.base import (
     open_binary,
 )
 from workbench.data.readers.rows import Columns, filtered, interactions
+from workbench.data.tokens import token
 from workbench.errors import WorkbenchError
 
 BLOCK = 16 << 20  # bytes parsed at a time; a line has to fit
+HEAD = 100  # objects by which a file is judged
 LONGEST = 1 << 20  # characters of a line that is parsed as a Python literal
 KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}  # whose columns Arrow parses
 
 
-def first_object(path: Path, encoding: str = "utf-8") -> dict[str, Any]:
-    """The first object of a file. Raises WorkbenchError when there is none."""
+def head(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
+    """The first objects of a file, one at least. Raises WorkbenchError when there is none."""
     if not _is_array(path, encoding):
-        return next(objects(path, encoding))
+        return list(islice(objects(path, encoding), HEAD))
     with closing(decoded_lines(path, encoding)) as lines:
         text = "".join(islice(lines, 10_000)).lstrip().removeprefix("[").lstrip()
+    decoder = json.JSONDecoder()
+    found: list[dict[str, Any]] = []
     try:
-        first, _ = json.JSONDecoder().raw_decode(text)
+        while len(found) < HEAD and text.startswith("{"):
+            row, end = decoder.raw_decode(text)
+            found.append(row)
+            text = text[end:].lstrip().removeprefix(",").lstrip()
     except (ValueError, RecursionError) as error:
-        raise _no_object(path, 1, error) from error
-    if not isinstance(first, dict):
+        if not found:
+            raise _no_object(path, 1, error) from error
+    if not found:
         raise _no_object(path, 1)
-    return first
+    return found
+
+
+def names(path: Path, encoding: str = "utf-8") -> list[str]:
+    """Fields of the first objects, in the order in which they come."""
+    return list(dict.fromkeys(name for row in head(path, encoding) for name in row))
 
 
 def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
@@ -79,8 +92,8 @@ def read_interactions(
     path: Path, roles: Mapping[str, str], options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
     """Read the fields that `roles` names of every object. Raises WorkbenchError with the place."""
-    names = list(first_object(path, options.encoding))
-    wanted = list(dict.fromkeys([*roles.values(), *filtered(options, names, path)]))
+    known = names(path, options.encoding)
+    wanted = list(dict.fromkeys([*roles.values(), *filtered(options, known, path)]))
 
     def place(row: int) -> tuple[str, dict[str, str]]:
         if _is_array(path, options.encoding):
@@ -104,10 +117,10 @@ def read_titles(path: Path, item: str, title: str) -> dict[str, str]:
     return {str(token): str(text) for token, text in pairs if token and text}
 
 
-def _fields(path: Path, names: Sequence[str], encoding: str) -> dict[str, pa.ChunkedArray]:
-    """The named fields of every object; where their types differ, as text."""
-    first = first_object(path, encoding)
-    kinds = {name: KINDS.get(type(first.get(name))) for name in names}
+def _fields(path: Path, wanted: Sequence[str], encoding: str) -> dict[str, pa.ChunkedArray]:
+    """The wanted fields of every object; where their types differ, as text."""
+    first = head(path, encoding)[0]
+    kinds = {name: KINDS.get(type(first.get(name))) for name in wanted}
     if all(kinds.values()) and encoding == "utf-8" and not _is_array(path, encoding):
         try:
             with open_binary(path) as file:
@@ -122,18 +135,22 @@ def _fields(path: Path, names: Sequence[str], encoding: str) -> dict[str, pa.Chu
             return dict(zip(table.column_names, table.columns, strict=True))
         except PARSE_ERRORS:
             pass  # read by line, which is slower, takes any type, and names the line of a fault
-    rows: list[list[Any]] = [[] for _ in names]
+    rows: dict[str, list[Any]] = {name: [] for name in wanted}
     for row in objects(path, encoding):
-        for values, name in zip(rows, names, strict=True):
+        for name, values in rows.items():
             values.append(row.get(name))
-    return {name: _column(values) for name, values in zip(names, rows, strict=True)}
+    return {name: _column(values) for name, values in rows.items()}
 
 
 def _column(values: list[Any]) -> pa.ChunkedArray:
     kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) > 1 or kinds & {bool, dict}:
-        values = [value if isinstance(value, str | None) else json.dumps(value) for value in values]
+        values = [value if value is None else _text(value) for value in values]
     return pa.chunked_array([pa.array(values)])
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value) if isinstance(value, bool | list | dict) else token(value)
 
 
 def _is_array(path: Path, encoding: str) -> bool:

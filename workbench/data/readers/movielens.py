@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workbench.data.readers import text
-from workbench.data.readers.base import Interactions, Options, decoded_lines, first_line
+from workbench.data.readers.base import Interactions, Options, decoded_lines, first_line, optional
 from workbench.data.readers.text import Layout
 from workbench.errors import WorkbenchError
 
@@ -32,17 +32,14 @@ def read(path: Path, options: Options) -> Interactions:
         path = found[0]
     if path.name == "ratings.dat":
         layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
-        return text.read_interactions(
-            layout, options, _bar_titles(path.with_name("movies.dat"), "::")
-        )
-    if path.name == "ratings.csv":
-        return text.read_interactions(
-            _csv(path, options, "userId", "movieId", "timestamp"),
-            options,
-            _csv_titles(path.with_name("movies.csv"), options),
-        )
-    layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
-    return text.read_interactions(layout, options, _bar_titles(path.with_name("u.item"), "|"))
+        titles, doubts = optional(lambda: _bar_titles(path.with_name("movies.dat"), "::"))
+    elif path.name == "ratings.csv":
+        layout = _csv(path, options, "userId", "movieId", "timestamp")
+        titles, doubts = optional(lambda: _csv_titles(path.with_name("movies.csv"), options))
+    else:
+        layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
+        titles, doubts = optional(lambda: _bar_titles(path.with_name("u.item"), "|"))
+    return text.read_interactions(layout, options, titles).doubted(doubts)
 
 
 def _csv(path: Path, options: Options, user: str, item: str, time: str | None) -> Layout:

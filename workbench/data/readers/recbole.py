@@ -1,73 +1,121 @@
-"""RecBole's atomic files: tab-separated, each column headed `name:type`."""
+"""RecBole's atomic files: tab-separated, each column headed `name:type`; whole, or already split.
 
+Splits are `x.train.inter`, `x.valid.inter` and `x.test.inter`. Where their rows hold the items
+before (`item_id_list`), these are put together to each user's history.
+"""
+
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from workbench.data.readers.base import Interactions, Options
-from workbench.data.readers.text import Layout, header_names, read_interactions, read_titles
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from workbench.data.readers import presplit
+from workbench.data.readers.base import Interactions, Options, optional
+from workbench.data.readers.roles import TYPES, choose
+from workbench.data.readers.rows import Columns, interactions
+from workbench.data.readers.shape import shape
+from workbench.data.readers.text import (
+    Layout,
+    columns_of,
+    header_names,
+    read_interactions,
+    read_titles,
+)
 from workbench.errors import WorkbenchError, ways
 
-DEFAULTS = {"user": "user_id", "item": "item_id", "time": "timestamp"}
 TITLE_NAMES = ("title", "name", "movie_title", "item_name")
-TYPES = ("token", "float", "token_seq", "float_seq")
+PARTS = ("train", "valid", "test")
+SAMPLE = 1000  # rows by which columns are judged
 
 
 def detect(path: Path, encoding: str) -> bool:
-    return path.suffix == ".inter" or (path.is_dir() and any(path.glob("*.inter")))
+    return path.suffix.lower() == ".inter" or (path.is_dir() and any(path.glob("*.inter")))
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read a `.inter` file, or the one in a folder, with titles from the `.item` file beside it.
+    """Read a `.inter` file, or those of a folder, with titles from the `.item` file beside.
 
-    Columns are `user_id`, `item_id` and, when there, `timestamp`, unless `options.columns` names
-    others.
+    Columns are `user_id`, `item_id` and, when there, `timestamp`, or of other usual names, unless
+    `options.columns` names others.
     """
-    file = _inter_file(path)
-    fields = _fields(file, options)
-    chosen = {**DEFAULTS, **(options.columns or {})}
-    for role in ("user", "item"):
-        if chosen[role] not in fields:
-            raise WorkbenchError(
-                f"{file}, line 1: no column {chosen[role]!r} among {', '.join(fields)}; "
-                f"name it {ways(f'?{role}=...', f'columns={{{role!r}: ...}}')}."
-            )
-    time = fields.get(str(chosen["time"]))
-    if time is None and "time" in (options.columns or {}):
-        raise WorkbenchError(
-            f"{file}, line 1: no column {chosen['time']!r} among {', '.join(fields)}."
+    files = _inter_files(path)
+    layout, doubts = _layout(files[0], options)
+    listed = layout.item.rpartition(":")[0] + "_list:token_seq"
+    if len(files) > 1:
+        names = ", ".join(file.name for file in files)
+        joined = f"{path}: {names} were read as one, and the last items of a history are held out"
+        doubts = [*doubts, f"{joined} anew, wherever it was split."]
+    stem = re.sub(rf"\.({'|'.join(PARTS)})$", "", files[0].with_suffix("").name)
+    items = files[0].with_name(f"{stem}.item")
+    if "title" in (options.columns or {}):
+        titles = _titles(items, layout, options)
+    else:
+        titles, more = optional(lambda: _titles(items, layout, options))
+        doubts = [*doubts, *more]
+    if listed in layout.names:
+        return _read_lists(path, files, listed, options, titles).doubted(
+            [doubt for doubt in doubts if "no column holds times" not in doubt]
         )
+    if len(files) == 1:
+        return read_interactions(layout, options, titles).doubted(doubts)
+    parts = [columns_of(_layout(file, options)[0], options) for file in files]
+    return interactions(_stacked(path, files, parts), options, titles).doubted(doubts)
+
+
+def _layout(file: Path, options: Options) -> tuple[Layout, list[str]]:
+    fields = _fields(file, options)
+    headings = list(fields.values())
+    look = shape(file, options.encoding, sample=SAMPLE)
+    rows = [row for row in (look.rows[1:] if look else ()) if len(row) == len(headings)]
+    chosen = {role: name for role, name in (options.columns or {}).items() if role != "title"}
+    roles, doubts = choose(
+        file,
+        headings,
+        options.with_columns(chosen),
+        lambda heading: [row[headings.index(heading)] for row in rows],
+        where=", line 1",
+    )
     layout = Layout(
         path=file,
-        names=tuple(fields.values()),
-        user=fields[str(chosen["user"])],
-        item=fields[str(chosen["item"])],
-        time=time,
+        names=tuple(headings),
+        user=roles["user"],
+        item=roles["item"],
+        time=roles.get("time"),
         encoding=options.encoding,
     )
-    return read_interactions(layout, options, _titles(file.with_suffix(".item"), options))
+    return layout, doubts
 
 
-def _inter_file(path: Path) -> Path:
+def _inter_files(path: Path) -> list[Path]:
+    """The file to read, or the parts of a split in their order."""
     if not path.is_dir():
-        return path
+        return [path]
     same_name = path / f"{path.resolve().name}.inter"
     found = [same_name] if same_name.exists() else sorted(path.glob("*.inter"))
+    parts = {file.with_suffix("").suffix.removeprefix("."): file for file in found}
+    if len(found) > 1 and len(parts) == len(found) and set(parts) <= set(PARTS):
+        return [parts[part] for part in PARTS if part in parts]
     if len(found) != 1:
         raise WorkbenchError(
             f"{path} holds {len(found)} .inter files; name the one to read"
             + (f", for instance {found[0]}." if found else ".")
         )
-    return found[0]
+    return found
 
 
 def _fields(file: Path, options: Options) -> dict[str, str]:
     """Field name -> the column's whole heading, `name:type`."""
     fields: dict[str, str] = {}
     for heading in header_names(file, "\t", quoted=False, encoding=options.encoding):
-        name, colon, kind = heading.rpartition(":")
-        if not colon or kind not in TYPES:
+        first = re.sub(r"#\d+$", "", heading)  # which says that the name is taken
+        name, colon, kind = first.rpartition(":")
+        if not colon or kind not in TYPES or set(name) & set(",; "):
             raise WorkbenchError(
                 f"{file}, line 1: heading {heading!r} is not name:type with a type among "
-                f"{', '.join(TYPES)}."
+                f"{', '.join(TYPES)}, tabs between; write it so, or read the file as a table "
+                f"{ways('?format=table', TABLE)}."
             )
         if name in fields:
             raise WorkbenchError(f"{file}, line 1: two columns are called {name!r}; rename one.")
@@ -75,7 +123,74 @@ def _fields(file: Path, options: Options) -> dict[str, str]:
     return fields
 
 
-def _titles(file: Path, options: Options) -> dict[str, str] | None:
+TABLE = "format='table'"
+
+
+def _stacked(path: Path, files: Sequence[Path], parts: Sequence[Columns]) -> Columns:
+    """Files one after another as if they were one."""
+    sizes = [len(part.values[part.roles["user"]]) for part in parts]
+
+    def place(row: int) -> tuple[str, dict[str, str]]:
+        for file, part, size in zip(files, parts, sizes, strict=True):
+            if row < size:
+                where, fields = part.place(row)
+                return f"{file.name}, {where}", dict(fields)
+            row -= size
+        raise IndexError(row)
+
+    values = {
+        name: pa.chunked_array(
+            [
+                chunk.cast(chunk.type.value_type) if pa.types.is_dictionary(chunk.type) else chunk
+                for part in parts
+                for chunk in part.values[name].chunks
+            ]
+        )
+        for name in parts[0].values
+    }
+    return Columns(path, values, parts[0].roles, place)
+
+
+def _read_lists(
+    path: Path,
+    files: Sequence[Path],
+    listed: str,
+    options: Options,
+    titles: dict[str, str] | None,
+) -> Interactions:
+    """Histories out of rows that hold the items before and the item after them."""
+    rows: list[tuple[str, list[str], str]] = []
+    for file in files:
+        layout, _ = _layout(file, options)
+        names = (layout.user, listed, layout.item)
+        table = pa_csv.read_csv(
+            file,
+            read_options=layout.read_options(),
+            parse_options=layout.parse_options(),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()), include_columns=list(names)
+            ),
+        )
+        users, lists, items = (table[name].to_pylist() for name in names)
+        rows += zip(users, (text.split() for text in lists), items, strict=True)
+    histories = presplit.joined(path, rows)
+    roles = {"user": layout.user, "item": layout.item}
+    values = {
+        layout.user: pa.array([user for user, items in histories.items() for _ in items]),
+        layout.item: pa.array([item for items in histories.values() for item in items]),
+    }
+    columns = {name: pa.chunked_array([column]) for name, column in values.items()}
+    found = interactions(
+        Columns(path, columns, roles, lambda row: (f"item {row + 1} of the histories", {})),
+        options,
+        titles,
+    )
+    return found.doubted(
+        [f"{path}: {listed} was read as the items before {layout.item}, oldest first."]
+    )
+
+
+def _titles(file: Path, layout: Layout, options: Options) -> dict[str, str] | None:
     chosen = options.columns or {}
     if not file.exists():
         if "title" in chosen:
@@ -84,12 +199,12 @@ def _titles(file: Path, options: Options) -> dict[str, str] | None:
     fields = _fields(file, options)
     wanted = [str(chosen["title"])] if "title" in chosen else list(TITLE_NAMES)
     title = next((name for name in wanted if name in fields), None)
-    item = str(chosen.get("item", DEFAULTS["item"]))
+    item = layout.item.rpartition(":")[0]
     if "title" in chosen and title is None:
         raise WorkbenchError(f"{file}, line 1: no column {wanted[0]!r} among {', '.join(fields)}.")
     if title is None or item not in fields:
         return None
-    layout = Layout(
+    table = Layout(
         path=file,
         names=tuple(fields.values()),
         user=fields[item],
@@ -97,4 +212,4 @@ def _titles(file: Path, options: Options) -> dict[str, str] | None:
         encoding=options.encoding,
     )
     # RecBole's ml-100k keeps the year of "Toy Story (1995)" in a column of its own
-    return read_titles(layout, fields[title], fields.get("release_year"))
+    return read_titles(table, fields[title], fields.get("release_year"))

@@ -48,6 +48,7 @@ def interactions(
     columns: Columns, options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
     """Filter the rows, and read their ids and times. Raises WorkbenchError with the first fault."""
+    columns = _unlisted(columns)
     path, roles = columns.path, dict(columns.roles)
     if options.without_times:
         roles.pop("time", None)
@@ -80,6 +81,11 @@ def interactions(
         doubts = [f"{path}: the times in {roles['time']} {doubt}." for doubt in times.doubts]
         if clock.dtype.kind == "f":
             missing["time"] = np.isnan(clock)
+        if n_rows > 1 and clock.min() == clock.max():
+            doubts = [
+                f"{path}: all times in {roles['time']} are equal, so histories are in the order of "
+                f"the file; leave them out {WITHOUT_TIMES}, or name another column."
+            ]
     _check_missing(columns, missing, keep, options)
     if "title" in roles:
         titles = _titles(*ids["item"], columns.values[roles["title"]])
@@ -96,6 +102,37 @@ def interactions(
         *(users, items, clock, titles, unit, roles),
         dropped={"where": int(n_rows - keep.sum())} if options.where else {},
         doubts=doubts,
+    )
+
+
+def _unlisted(columns: Columns) -> Columns:
+    """A row per item, where a row of the file holds the list of a user's items."""
+    item = columns.values[columns.roles["item"]]
+    if not _is_list(item.type):
+        return columns
+    lengths = pc.fill_null(pc.list_value_length(item), 0).to_numpy()
+    owners = np.repeat(np.arange(len(item)), lengths)
+    values = {}
+    for name, column in columns.values.items():
+        if not _is_list(column.type):
+            values[name] = column.take(pa.array(owners))
+            continue
+        wrong = pc.fill_null(pc.list_value_length(column), 0).to_numpy() != lengths
+        if wrong.any():
+            where, _ = columns.place(int(wrong.argmax()))
+            raise WorkbenchError(
+                f"{columns.path}, {where}: {name} has another length than {columns.roles['item']}; "
+                "write as many of one as of the other."
+            )
+        values[name] = pa.chunked_array([pc.list_flatten(column.combine_chunks())])
+    return Columns(
+        columns.path, values, columns.roles, lambda row: (columns.place(int(owners[row]))[0], {})
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
     )
 
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
+
 from workbench.data.readers.base import data_suffix, decoded_lines
+from workbench.data.times import looks_like_time
 from workbench.errors import ways
 
 SAMPLE = 20_000  # lines looked at
+JUDGED = 1_000  # values of a column looked at
 ALIKE = 0.9  # share of lines with as many fields as most, from which on a file may be a table
-NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
-DATE = re.compile(r"(19|20)\d\d-[01]\d(-[0-3]\d)?([T ].*)?")
-# 1973 to 2099 in seconds, milliseconds, microseconds and nanoseconds
-CLOCKS = tuple((1e8 * scale, 4.1e9 * scale) for scale in (1, 1e3, 1e6, 1e9))
+NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*")
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Shape:
         """Whether the first line names columns: words above a column of numbers or times."""
         first, *others = self.rows
         return len(first) == self.width and any(
-            not (NUMBER.fullmatch(first[column]) or looks_like_time([first[column]]))
-            and (looks_like_time(values) or all(map(NUMBER.fullmatch, values)))
+            not (NUMBER.fullmatch(first[column]) or _times([first[column]]))
+            and (_times(values) or all(map(NUMBER.fullmatch, values)))
             for column in range(self.width)
             if (values := [row[column] for row in others if len(row) == self.width])
         )
@@ -50,7 +51,7 @@ class Shape:
         return [
             column
             for column in range(self.width)
-            if looks_like_time([row[column] for row in rows if len(row) == self.width])
+            if _times([row[column] for row in rows if len(row) == self.width])
         ]
 
     @property
@@ -105,16 +106,8 @@ def split(lines: Iterable[str], delimiter: str) -> list[list[str]]:
         return [line.split(delimiter) for line in lines]
 
 
-def looks_like_time(values: list[str]) -> bool:
-    """Whether all values are dates, or numbers of a clock's size in one unit."""
-    if not values:
-        return False
-    if all(map(DATE.fullmatch, values)):
-        return True
-    if not all(map(NUMBER.fullmatch, values)):
-        return False
-    numbers = [float(value) for value in values]
-    return any(all(low <= number < high for number in numbers) for low, high in CLOCKS)
+def _times(values: list[str]) -> bool:
+    return looks_like_time(pa.array(values[:JUDGED], pa.string()))
 
 
 def is_sequences(look: Shape) -> bool:

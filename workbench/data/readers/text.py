@@ -6,8 +6,9 @@ told by the second with its line number.
 
 import csv
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -23,13 +24,15 @@ from workbench.data.readers.base import (
     brief,
     decoded_lines,
     first_line,
+    open_binary,
 )
 from workbench.data.readers.rows import Columns, filtered, interactions
-from workbench.data.readers.shape import split
+from workbench.data.readers.shape import NUMBER, split
 from workbench.data.tokens import WORDS
 from workbench.errors import WorkbenchError
 
 TOKEN = pa.dictionary(pa.int32(), pa.string())
+DATE = re.compile(r"\d{4}-\d\d")
 BLOCK = 8 << 20  # bytes Arrow parses at a time
 
 
@@ -57,7 +60,7 @@ class Layout:
             names = [part for name in names for part in (name, f"after {name}")][:-1]
         return pa_csv.ReadOptions(
             column_names=names,
-            skip_rows=int(self.header),
+            skip_rows=self.skipped if self.header else 0,
             encoding="utf-8" if self.delimiter == " " else self.encoding,
             block_size=BLOCK,
         )
@@ -68,6 +71,12 @@ class Layout:
             quote_char='"' if self.quoted else False,
             newlines_in_values=self.quoted,
         )
+
+    @property
+    def skipped(self) -> int:
+        """Lines up to the header, it included."""
+        with closing(decoded_lines(self.path, self.encoding)) as lines:
+            return 1 + next((n for n, line in enumerate(lines) if line.strip()), 0)
 
     def source(self) -> Path | pa.BufferReader:
         """What Arrow parses: the file, or its lines with a tab for every run of blanks."""
@@ -88,9 +97,8 @@ class Layout:
     def place(self, row: int) -> tuple[str, dict[str, str]]:
         """The line of a row, counted from 0, and its fields."""
         rows = self.rows()
-        if self.header:
-            next(rows, None)
-        fields: list[str] = next(islice(filter(None, rows), row, None), [])
+        place = row + int(self.header)
+        fields: list[str] = next(islice(filter(None, rows), place, None), [])
         return f"line {rows.line_num}", dict(zip(self.names, fields, strict=False))
 
     def rows(self) -> Any:
@@ -100,8 +108,15 @@ class Layout:
 
 
 def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> tuple[str, ...]:
-    """Column names on the first line. Raises WorkbenchError when one is missing or repeated."""
+    """Column names on the first line; one without name, or of a name that is taken, has its place.
+
+    Raises WorkbenchError where no column has a name.
+    """
     line = first_line(path, encoding)
+    if "\r" in line:
+        raise WorkbenchError(
+            f"{path}: its lines end in carriage returns alone; save it with line feeds."
+        )
     if delimiter in (" ", "::"):
         line, delimiter = "\t".join(split([line], delimiter)[0]), "\t"
     try:
@@ -109,26 +124,117 @@ def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> 
         names = tuple(name.strip() for name in next(rows))
     except (csv.Error, StopIteration):
         names = ()
-    if not names or not all(names):
-        raise WorkbenchError(f"{path}, line 1: a column has no name; the first line names columns.")
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise WorkbenchError(f"{path}, line 1: two columns are called {repeated!r}; rename one.")
-    return names
+    if not any(names):
+        raise WorkbenchError(f"{path}, line 1: no column has a name; write a first line of names.")
+    return tuple(
+        f"{name}#{place}" if not name or name in names[:place] else name
+        for place, name in enumerate(names)
+    )
 
 
 def read_interactions(
     layout: Layout, options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
     """Read users, items and times. Raises WorkbenchError with the line of the first fault."""
+    return interactions(columns_of(layout, options), options, titles)
+
+
+def columns_of(layout: Layout, options: Options) -> Columns:
+    """The columns that are needed, as they stand. Raises WorkbenchError with a fault's line."""
     try:
-        return interactions(_columns(layout, options), options, titles)
+        columns = _columns(layout, options)
     except WorkbenchError:
         raise
     except PARSE_ERRORS as error:
-        raise find_fault(layout) or WorkbenchError(
-            f"{layout.path} cannot be read: {brief(error)}; look whether the file is whole."
+        if layout.quoted and quotes_are_text(layout):
+            return _unwrapped(_columns(replace(layout, quoted=False), options))
+        open_quote = find_open_quote(layout) if layout.quoted else None
+        raise (
+            open_quote
+            or find_fault(layout)
+            or WorkbenchError(
+                f"{layout.path} cannot be read: {brief(error)}; look whether the file is whole."
+            )
         ) from error
+    rows = len(columns.values[layout.user])
+    if layout.quoted and _spans_lines(layout, rows):
+        if quotes_are_text(layout):
+            return _unwrapped(_columns(replace(layout, quoted=False), options))
+        fault = find_open_quote(layout)
+        if fault is not None:
+            raise fault
+    return columns
+
+
+def _spans_lines(layout: Layout, rows: int) -> bool:
+    """Whether there may be fewer rows than lines, as where a quoted field holds line ends."""
+    lines = 0
+    with open_binary(layout.path) as file:
+        while block := file.read(BLOCK):
+            lines += block.count(b"\n")
+    return lines > rows + int(layout.header)
+
+
+def quotes_are_text(layout: Layout) -> bool:
+    """Whether every line has its fields when quotes are characters like others."""
+    width = len(layout.names)
+    plain = replace(layout, quoted=False)
+    try:
+        return all(len(row) == width for row in plain.rows() if row)
+    except (WorkbenchError, csv.Error):
+        return False
+
+
+def find_open_quote(layout: Layout) -> WorkbenchError | None:
+    """A quoted field that holds whole rows, so that its quote was closed by the wrong one."""
+    lines: list[str] = []
+
+    def kept() -> Iterator[str]:
+        for line in layout.lines():
+            lines.append(line)
+            yield line
+
+    rows = csv.reader(kept(), delimiter=layout.delimiter)
+    user, users = layout.names.index(layout.user), set[str]()
+    try:
+        for row in rows:
+            start = rows.line_num - len(lines) + 1
+            if any(_is_row(line, layout, users) for line in lines[1:]):
+                return WorkbenchError(
+                    f"{layout.path}, line {start}: a quote that opens here is closed only in a "
+                    "later row; close it, or remove it."
+                )
+            users |= {*row[user : user + 1]}
+            lines.clear()
+    except (WorkbenchError, csv.Error):
+        pass
+    return None
+
+
+def _is_row(line: str, layout: Layout, users: Collection[str]) -> bool:
+    """Whether a line within a quoted field looks like a row: by its time, or else by its user."""
+    values = (value.strip('"') for value in line.rstrip("\r\n").split(layout.delimiter))
+    fields = dict(enumerate(values))
+    if len(fields) != len(layout.names):
+        return False
+    if layout.time is None:
+        return fields[layout.names.index(layout.user)] in users
+    time = fields[layout.names.index(layout.time)]
+    return bool(NUMBER.fullmatch(time) or DATE.match(time))
+
+
+def _unwrapped(columns: Columns) -> Columns:
+    """Fields without the quotes around them, of a file whose other quotes are text."""
+
+    def unwrap(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(pa.string())
+        if not pa.types.is_string(column.type):
+            return column
+        return pc.replace_substring_regex(column, r'^\s*"(.*)"\s*$', r"\1")
+
+    values = {name: unwrap(column) for name, column in columns.values.items()}
+    return replace(columns, values=values)
 
 
 def _columns(layout: Layout, options: Options) -> Columns:
@@ -165,12 +271,11 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
     path, width, rows = layout.path, len(layout.names), layout.rows()
     user, item = layout.names.index(layout.user), layout.names.index(layout.item)
     try:
+        filled = filter(None, rows)
         if layout.header:
-            next(rows, None)
-        for row in rows:
+            next(filled, None)
+        for row in filled:
             where = f"{path}, line {rows.line_num}"
-            if not row:
-                continue
             if len(row) != width:
                 return WorkbenchError(
                     f"{where}: {len(row)} columns where {width} are expected; mend the line, or "

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from workbench.data.readers import jsonl
-from workbench.data.readers.base import Interactions, Options, data_suffix
+from workbench.data.readers.base import Interactions, Options, data_suffix, optional
 from workbench.errors import WorkbenchError
 
 REVIEWS = "yelp_academic_dataset_review.json"
@@ -16,7 +16,7 @@ def detect(path: Path, encoding: str) -> bool:
     return (
         path.is_file()
         and data_suffix(path) in (".json", ".jsonl")
-        and set(ROLES.values()) <= set(jsonl.first_object(path))
+        and set(ROLES.values()) <= set(jsonl.names(path))
     )
 
 
@@ -28,7 +28,8 @@ def read(path: Path, options: Options) -> Interactions:
     if not file.exists():
         raise WorkbenchError(f"{path} holds no {REVIEWS}.")
     businesses = file.with_name(file.name.replace("review", "business"))
-    titles = None
-    if businesses != file and businesses.exists():
-        titles = jsonl.read_titles(businesses, "business_id", "name")
-    return jsonl.read_interactions(file, ROLES, options, titles)
+    there = businesses != file and businesses.exists()
+    titles, doubts = optional(
+        lambda: jsonl.read_titles(businesses, "business_id", "name") if there else None
+    )
+    return jsonl.read_interactions(file, ROLES, options, titles).doubted(doubts)

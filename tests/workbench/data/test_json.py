@@ -1,0 +1,117 @@
+"""JSON as people have it, and titles that cannot be read."""
+
+import json
+
+import pytest
+
+from tests.workbench.data.reading import refused, remedied, tokens, write
+from workbench.data import load_data
+from workbench.errors import WorkbenchWarning
+
+ROWS = (
+    {"user_id": 1, "item_id": "b", "timestamp": 1500000100, "stars": 4},
+    {"user_id": 1, "item_id": "a", "timestamp": 1500000000, "stars": 2, "more": {"x": [1]}},
+    {"user_id": 1, "item_id": "c", "timestamp": 1500000200, "stars": 5},
+)
+
+
+def lines(rows):
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+FORMS = {
+    "lines": lines(ROWS),
+    "lines with blanks": "\n" + lines(ROWS).replace("\n", "\r\n\n"),
+    "byte order mark": "\ufeff" + lines(ROWS),
+    "array": json.dumps(ROWS),
+    "indented array": json.dumps(ROWS, indent=1),
+    "Python literals": "".join(f"{row!r}\n" for row in ROWS),
+    "mixed types": lines([ROWS[0], ROWS[1] | {"user_id": "1"}, ROWS[2] | {"user_id": 1.0}]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("name", ["x.json", "x.jsonl", "x.ndjson", "x.json.gz"])
+def test_objects_of_any_form(tmp_path, form, name):
+    data = load_data(write(tmp_path / name, FORMS[form]))
+    assert data.provenance["reader"] == "json"
+    assert tokens(data) == {"1": ["a", "b", "c"]}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_fields_of_other_names(tmp_path, form):
+    text = FORMS[form].replace("user_id", "who").replace("item_id", "what")
+    file = write(tmp_path / "x.json", text)
+    message = refused(file)
+    assert "no item column among who, what, timestamp" in message
+    assert tokens(load_data(f"{file}?user=who&item=what")) == {"1": ["a", "b", "c"]}
+    assert tokens(load_data(f"{file}?user=who&item=what&where=stars>3")) == {"1": ["b", "c"]}
+
+
+def test_lists_are_that_many_rows(tmp_path):
+    rows = (
+        {"user": "u", "item": ["a", "b"], "title": ["A", "B"]},
+        {"user": "v", "item": ["b", "c"]},
+    )
+    data = load_data(write(tmp_path / "x.jsonl", lines(rows[:1])))
+    assert tokens(data) == {"u": ["a", "b"]}
+    assert data.titles == ["[pad]", "A", "B"]
+    assert "line 2: title has another length" in refused(write(tmp_path / "x.jsonl", lines(rows)))
+
+
+def test_a_missing_field_is_told_and_can_be_dropped(tmp_path):
+    rows = [*ROWS, {"user_id": 1, "timestamp": 1500000300}]
+    file = write(tmp_path / "x.jsonl", lines(rows))
+    message = refused(file)
+    assert "x.jsonl, line 4: item_id is missing" in message
+    (dropped,) = remedied(file, message)
+    assert tokens(dropped) == {"1": ["a", "b", "c"]}
+    file = write(tmp_path / "x.json", json.dumps(rows))
+    assert "x.json, entry 4: item_id is missing" in refused(file)
+
+
+REVIEWS = [
+    {"reviewerID": "A1", "asin": f"B{k}", "unixReviewTime": 1380000000 + k} for k in (2, 1, 3)
+]
+
+
+def test_amazon_metadata_of_2014_are_python_literals(tmp_path):
+    file = write(tmp_path / "reviews_Toys_5.json.gz", lines(REVIEWS))
+    metas = [{"asin": "B1", "title": 'Kid\'s "toy"', "price": 1.5, "also": None}, {"asin": "B2"}]
+    write(tmp_path / "meta_Toys.json.gz", "".join(f"{meta!r}\n" for meta in metas))
+    data = load_data(file)
+    assert tokens(data) == {"A1": ["B1", "B2", "B3"]}
+    assert data.titles == ["[pad]", "B2", 'Kid\'s "toy"', "B3"]
+
+
+@pytest.mark.parametrize(
+    "meta", ["{'asin': 'B1', 'title': open('x')}\n", "no metadata\n", "[1]\n", "{'asin':\n"]
+)
+def test_titles_that_cannot_be_read_do_not_stand_in_the_way(tmp_path, meta):
+    file = write(tmp_path / "reviews_Toys_5.json", lines(REVIEWS))
+    write(tmp_path / "meta_Toys.json", meta)
+    with pytest.warns(WorkbenchWarning, match=r"Titles are left out: .*meta_Toys\.json, line 1"):
+        data = load_data(file)
+    assert tokens(data) == {"A1": ["B1", "B2", "B3"]}
+    assert data.titles is None
+
+
+@pytest.mark.parametrize(
+    ("main", "rows", "beside", "titles"),
+    [
+        ("u.data", "1\t2\t3\t4\n1\t3\t3\t5\n", "u.item", "no title\n"),
+        ("ratings.csv", "userId,movieId,rating,timestamp\n1,2,3,4\n1,3,3,5\n", "movies.csv", "x\n"),
+        ("x.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\n", "x.item", "untyped\n"),
+    ],
+)
+def test_nor_those_of_other_formats(tmp_path, main, rows, beside, titles):
+    file = write(tmp_path / main, rows)
+    write(tmp_path / beside, titles)
+    with pytest.warns(WorkbenchWarning, match="Titles are left out"):
+        assert load_data(file).n_interactions == 2
+
+
+def test_a_title_asked_for_is_not_left_out(tmp_path):
+    file = write(tmp_path / "x.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\n")
+    write(tmp_path / "x.item", "untyped\n")
+    assert "heading 'untyped'" in refused(file, columns={"title": "title"})

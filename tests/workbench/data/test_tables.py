@@ -1,0 +1,345 @@
+"""Tables as people have them: times under other names, quotes, ids of any type or none."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.workbench.data.reading import refused, remedied, tokens, write
+from workbench.data import from_interactions, load_data
+from workbench.errors import WorkbenchError, WorkbenchWarning
+
+# rows not in the order of time; u: a b c, v: c a
+EVENTS = (("u", "b", 1500000100), ("v", "a", 1500000900), ("u", "a", 1500000000),
+          ("v", "c", 1500000300), ("u", "c", 1500000200))  # fmt: skip
+HISTORIES = {"u": ["a", "b", "c"], "v": ["c", "a"]}
+
+
+def table(header, rows=EVENTS, separator=","):
+    lines = (separator.join(map(str, row)) for row in (header, *rows))
+    return "".join(f"{line}\n" for line in lines)
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        "name", ["ts", "event_time", "Timestamp", "time_ms", "created_at", "t_dat", "date-added"]
+    )
+    def test_a_usual_name_is_known(self, tmp_path, name):
+        file = write(tmp_path / "x.csv", table(("user_id", "item_id", name)))
+        assert tokens(load_data(file)) == HISTORIES
+
+    @pytest.mark.parametrize("name", ["time", "ts"])
+    def test_in_recbole_files(self, tmp_path, name):
+        heading = ("user_id:token", "item_id:token", f"{name}:float")
+        file = write(tmp_path / "x.inter", table(heading, separator="\t"))
+        assert tokens(load_data(file)) == HISTORIES
+
+    @pytest.mark.parametrize("suffix", ["csv", "inter", "jsonl", "parquet"])
+    def test_another_name_is_asked_for(self, tmp_path, suffix):
+        file = tmp_path / f"x.{suffix}"
+        columns = dict(zip(("user_id", "item_id", "when"), zip(*EVENTS, strict=True), strict=True))
+        if suffix == "parquet":
+            pq.write_table(pa.table(columns), file)
+        elif suffix == "jsonl":
+            rows = (dict(zip(columns, row, strict=True)) for row in EVENTS)
+            write(file, "".join(json.dumps(row) + "\n" for row in rows))
+        elif suffix == "inter":
+            heading = ("user_id:token", "item_id:token", "when:float")
+            write(file, table(heading, separator="\t"))
+        else:
+            write(file, table(columns))
+        message = refused(file)
+        assert "no column is named as times are, and when" in message
+        timed, untimed = remedied(file, message)
+        assert tokens(timed) == HISTORIES
+        assert tokens(untimed) == {"u": ["b", "a", "c"], "v": ["a", "c"]}
+
+    def test_none_at_all_is_warned_of(self, tmp_path):
+        file = write(
+            tmp_path / "x.csv", table(("user", "item", "stars"), [("u", "a", 5), ("u", "b", 3)])
+        )
+        with pytest.warns(WorkbenchWarning, match="no column holds times"):
+            (warning,) = load_data(file).provenance["warnings"]
+        (meant,) = remedied(file, warning)
+        assert meant.provenance["warnings"] == []
+
+    def test_a_second_column_of_times_is_warned_of(self, tmp_path):
+        rows = [("u", "a", 20220408, 1649400000000), ("u", "b", 20220408, 1649300000000)]
+        file = write(tmp_path / "x.csv", table(("user_id", "video_id", "date", "time_ms"), rows))
+        with pytest.warns(WorkbenchWarning, match="times were taken from time_ms, though date"):
+            data = load_data(file)
+        assert tokens(data) == {"u": ["b", "a"]}
+        (other,) = remedied(file, data.provenance["warnings"][0])
+        assert tokens(other) == {"u": ["a", "b"]}
+
+    def test_items_that_are_times_are_refused(self, tmp_path):
+        rows = [("u", "a", 1600000000), ("v", "a", 1600000001)]
+        file = write(tmp_path / "x.csv", table(("", "user_id", "item_id"), rows))
+        (meant,) = remedied(file, refused(file))
+        assert tokens(meant) == {"a": ["1600000000", "1600000001"]}
+
+    def test_equal_times_are_warned_of(self, tmp_path):
+        for time in ("2020-01-01", "0", "1500000000"):
+            rows = [("u", "a", time), ("u", "b", time)]
+            file = write(tmp_path / "x.csv", table(("user", "item", "date"), rows))
+            with pytest.warns(WorkbenchWarning, match="all times in date are equal"):
+                (warning,) = load_data(file).provenance["warnings"]
+            assert remedied(file, warning)[0].times is None
+
+
+class TestQuotes:
+    ROWS = tuple((u, i, t, f"Song {i}") for u, i, t in EVENTS)
+
+    @pytest.mark.parametrize("where", [(1, 3), (0, 4), (2,), (1, 2, 3)])
+    @pytest.mark.parametrize("last", [True, False])
+    def test_those_of_titles_are_text(self, tmp_path, where, last):
+        """An unbalanced quote took all rows up to the next one."""
+        rows = [
+            (u, i, t, f'"{title}' if k in where else title)
+            for k, (u, i, t, title) in enumerate(self.ROWS)
+        ]
+        header = ["user_id", "item_id", "timestamp", "title"]
+        if not last:
+            rows, header = (
+                [(u, title, i, t) for u, i, t, title in rows],
+                [*("user_id", "title", "item_id", "timestamp")],
+            )
+        data = load_data(write(tmp_path / "x.tsv", table(header, rows, "\t")))
+        assert tokens(data) == HISTORIES
+        assert data.provenance["rows_read"] == 5
+        assert {title.strip('"') for title in data.titles[1:]} == {"Song a", "Song b", "Song c"}
+
+    def test_fields_in_quotes_beside_them(self, tmp_path):
+        rows = [(f'"{u}"', f'"{i}"', f'"{t}"', f'"{k}') for k, (u, i, t) in enumerate(EVENTS)]
+        header = ("user", "item", "time", "title")
+        data = load_data(write(tmp_path / "x.csv", table(header, rows)))
+        assert tokens(data) == HISTORIES
+        assert data.title(1) == '"0'
+
+    def test_a_field_of_several_lines_is_one(self, tmp_path):
+        rows = [(u, i, t, f'"one, two\n\nthree {t}"') for u, i, t in EVENTS]
+        data = load_data(write(tmp_path / "x.csv", table(("user", "item", "time", "note"), rows)))
+        assert tokens(data) == HISTORIES
+
+    def test_where_some_are_needed_the_open_one_is_named(self, tmp_path):
+        titles = ['"One, two"', '"open', "x", 'y"', "z"]
+        rows = [(*row, title) for row, title in zip(EVENTS, titles, strict=True)]
+        file = write(tmp_path / "x.csv", table(("user", "item", "time", "title"), rows))
+        message = refused(file)
+        assert "x.csv, line 3: a quote that opens here" in message
+        write(file, file.read_text().replace('"open', "open").replace('y"', "y"))  # the remedy
+        assert tokens(load_data(file)) == HISTORIES
+
+
+class TestIds:
+    def test_one_and_one_in_quotes_are_one(self):
+        users = pd.Series([1, 1, "1", "1", 2, 2.0, "2", np.int64(2)], dtype=object)
+        data = from_interactions(users, [*"abcdabcd"], range(8))
+        assert tokens(data) == {"1": [*"abcd"], "2": [*"abcd"]}
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            np.array([7.0, 7.0, 8.0, 8.0]),
+            np.array([7, 7, 8, 8], np.uint16),
+            pd.Series([7, 7, 8, 8], dtype="Int64"),
+            pd.Series(["7", " 7", "8 ", "8"], dtype="category"),
+            pa.array([7.0, 7.0, 8.0, 8.0]),
+            pa.array(["7", "7 ", " 8", "8"]),
+            pa.array([b"7", b"7", b"8", b"8"]),
+            pa.array([7, 7, 8, 8]).cast(pa.decimal128(21, 2)),
+        ],
+        ids=lambda column: str(getattr(column, "type", getattr(column, "dtype", ""))),
+    )
+    def test_whatever_the_type_a_number_is_its_digits(self, column):
+        assert tokens(from_interactions(column, [*"abab"])) == {"7": ["a", "b"], "8": ["a", "b"]}
+
+    def test_what_floats_do_not_hold_is_refused(self, tmp_path):
+        file = tmp_path / "x.parquet"
+        ids = [76561198000000001.0, 76561198000000001.0]
+        pq.write_table(pa.table({"user": ids, "item": ["a", "b"], "time": [10**9] * 2}), file)
+        assert "x.parquet: user: 7.6561198e+16 is a float too large" in refused(file)
+        with pytest.raises(WorkbenchError, match="too large to be an exact id"):
+            from_interactions(np.array(ids), ["a", "b"])
+        exact = pa.array([76561198000000001] * 2)  # which is the remedy
+        pq.write_table(pa.table({"user": exact, "item": ["a", "b"], "time": [10**9] * 2}), file)
+        assert load_data(file).user_ids.tolist() == ["76561198000000001"]
+
+    @pytest.mark.parametrize("word", ["NA", "NULL", "nan", "None", "\\N", "<NA>", "", " "])
+    @pytest.mark.parametrize("column", [0, 1])
+    def test_a_word_for_a_missing_value_is_none(self, tmp_path, word, column):
+        rows = [list(row) for row in EVENTS]
+        rows[2][column] = rows[3][column] = word
+        file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
+        message = refused(file)
+        assert "x.csv, line 4: " in message
+        assert "as in 2 of 5 rows" in message
+        dropped, *kept = remedied(file, message)
+        assert tokens(dropped) == {"u": ["b", "c"]}
+        assert dropped.provenance["rows_read"] == 5
+        assert dropped.provenance["rows_dropped"]["missing"] == 2
+        assert dropped.provenance["rows_dropped"]["rare_users"] == 1
+        assert len(kept) == bool(word.strip())
+        for data in kept:
+            assert word in (data.user_ids if column == 0 else data.item_ids)
+
+    def test_a_name_that_only_looks_missing_is_a_name(self, tmp_path):
+        rows = [(user, item, time) for user in ("Nan", "Null") for _, item, time in EVENTS[:2]]
+        data = load_data(write(tmp_path / "x.csv", table(("user", "item", "time"), rows)))
+        assert data.user_ids.tolist() == ["Nan", "Null"]
+
+    def test_in_python_too(self):
+        users, items = np.array(["u", "nan", "u"]), np.array(["a", "b", "c"])
+        with pytest.raises(WorkbenchError, match="row 2 has no user but 'nan'"):
+            from_interactions(users, items)
+        data = from_interactions(users, items, missing="drop")
+        assert tokens(data) == {"u": ["a", "c"]}
+        assert data.provenance["rows_dropped"]["missing"] == 1
+        assert "nan" in from_interactions(users, items, missing="keep", min_user=1).user_ids
+
+
+class TestLayouts:
+    def test_an_index_is_no_column_of_interest(self, tmp_path):
+        rows = [(k, *row) for k, row in enumerate(EVENTS)]
+        file = write(tmp_path / "x.csv", table(("", "user_id", "item_id", "timestamp"), rows))
+        assert tokens(load_data(file)) == HISTORIES
+        frame = pd.DataFrame(EVENTS, columns=["user_id", "item_id", "timestamp"])
+        frame.to_parquet(tmp_path / "x.parquet", index=True)
+        assert tokens(load_data(tmp_path / "x.parquet")) == HISTORIES
+
+    def test_two_columns_of_a_name_do_not_matter_where_they_are_not_asked_for(self, tmp_path):
+        rows = [(*row, 1, 2) for row in EVENTS]
+        header = ("user", "item", "time", "note", "note")
+        assert tokens(load_data(write(tmp_path / "x.csv", table(header, rows)))) == HISTORIES
+
+    def test_blank_lines_before_the_header(self, tmp_path):
+        text = "\n\n" + table(("user", "item", "time"))
+        file = write(tmp_path / "x.csv", text)
+        assert tokens(load_data(file)) == HISTORIES
+        write(file, text.replace("1500000300", "soon"))
+        assert "x.csv, line 7: time 'soon'" in refused(file)
+
+    @pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+    def test_no_header_is_told_with_the_positions(self, tmp_path, separator):
+        rows = [(user, item, "5.0", time) for user, item, time in EVENTS]
+        file = write(tmp_path / "x.csv", table(rows[0], rows[1:], separator))
+        message = refused(file)
+        assert "?user=#0&item=#1&time=#3" in message
+        assert tokens(remedied(file, message)[0]) == HISTORIES
+
+    def test_positions_count_below_a_header_too(self, tmp_path):
+        file = write(tmp_path / "x.csv", table(("who", "what", "when")))
+        data = load_data(f"{file}?user=#0&item=#1&time=#2")
+        assert tokens(data) == HISTORIES
+        assert data.provenance["columns"]["user"] == "who"
+
+    @pytest.mark.parametrize("separator", [" ", ",", "\t"])
+    def test_an_inter_file_that_is_none_is_read_as_a_table(self, tmp_path, separator):
+        typed = () if separator == "\t" else ("token", "token", "float")
+        header = [
+            ":".join(pair) for pair in zip(("user_id", "item_id", "time"), typed, strict=False)
+        ]
+        file = write(tmp_path / "x.inter", table(header or ("user_id", "item_id", "time"),
+                                                 separator=separator))  # fmt: skip
+        assert tokens(remedied(file, refused(file))[0]) == HISTORIES
+
+    def test_a_missing_column_is_named(self, tmp_path):
+        file = write(tmp_path / "x.csv", table(("user", "thing_id", "time")))
+        assert tokens(remedied(file, refused(file))[0]) == HISTORIES
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("# exported\nuser,item\nu,a\nu,b\n", "line 1: a comment"),
+            ("user,item\ru,a\ru,b\r", "carriage returns"),
+        ],
+    )
+    def test_what_stands_in_the_way_is_named(self, tmp_path, text, said):
+        assert said in refused(write(tmp_path / "x.csv", text))
+
+    def test_a_packed_file_is_to_be_unpacked(self, tmp_path):
+        assert "unpack it first" in refused(write(tmp_path / "ml.zip", "PK"))
+
+    def test_parquet_folders_of_spark_and_hive(self, tmp_path):
+        folder = tmp_path / "events.parquet"
+        for day, rows in ((1, EVENTS[:2]), (2, EVENTS[2:])):
+            part = folder / f"day={day}" / "part-0000.snappy.parquet"
+            part.parent.mkdir(parents=True)
+            names = ("user_id", "item_id", "timestamp")
+            pq.write_table(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), part)
+        (folder / "_SUCCESS").touch()
+        (folder / "day=1" / ".part-0000.parquet.crc").write_bytes(b"x")
+        (folder / "_metadata.parquet").write_bytes(b"x")
+        assert tokens(load_data(folder)) == HISTORIES
+        assert tokens(load_data(f"{folder}?where=day=2&min_user=1")) == {
+            "u": ["a", "c"],
+            "v": ["c"],
+        }
+
+    def test_lists_of_a_user_are_that_many_rows(self, tmp_path):
+        times = [[1500000100, 1500000000, 1500000200], [1500000900, 1500000300]]
+        items = [["b", "a", "c"], ["a", "c"]]
+        lists = {"user_id": ["u", "v"], "item_id": items, "timestamp": times}
+        file = tmp_path / "x.parquet"
+        pq.write_table(pa.table(lists), file)
+        assert tokens(load_data(file)) == HISTORIES
+        lists["timestamp"][1].append(1)
+        pq.write_table(pa.table(lists), file)
+        assert "row 2: timestamp has another length than item_id" in refused(file)
+
+
+class TestWhere:
+    ROWS = (
+        ("u", "a", 5, "view"),
+        ("u", "b", 3.5, "buy"),
+        ("u", "c", 4, "view"),
+        ("u", "d", "", "view"),
+    )
+    HEADER = ("user", "item", "rating", "event")
+
+    @pytest.mark.parametrize(
+        ("query", "items"),
+        [
+            ("where=rating>=4", ["a", "c"]),
+            ("where=rating<5", ["b", "c"]),
+            ("where=event=view", ["a", "c", "d"]),
+            ("where=event!=buy&where=rating>0", ["a", "c"]),
+            ("where=rating=4.0&where=event==view", ["c"]),
+        ],
+    )
+    @pytest.mark.parametrize("suffix", ["csv", "inter", "jsonl", "parquet"])
+    def test_rows_are_kept_by_value_and_counted(self, tmp_path, query, items, suffix):
+        file = tmp_path / f"x.{suffix}"
+        frame = pd.DataFrame(self.ROWS, columns=list(self.HEADER))
+        frame["rating"] = pd.to_numeric(frame["rating"])
+        if suffix == "csv":
+            write(file, table(self.HEADER, self.ROWS))
+        elif suffix == "inter":
+            heading = ("user:token", "item:token", "rating:float", "event:token")
+            write(file, table(heading, self.ROWS, "\t"))
+        elif suffix == "jsonl":
+            frame.to_json(file, orient="records", lines=True)
+        else:
+            frame.to_parquet(file)
+        data = load_data(f"{file}?{query}&min_user=1")
+        assert tokens(data) == {"u": items}
+        assert data.provenance["rows_read"] == 4
+        assert data.provenance["rows_dropped"]["where"] == 4 - len(items)
+
+    def test_what_is_no_condition_is_refused(self, tmp_path):
+        file = write(tmp_path / "x.csv", table(self.HEADER, self.ROWS))
+        message = refused(f"{file}?where=rating")
+        assert remedied(file, message)[0].n_interactions == 2
+        assert "names the column 'stars', and there are user, item" in refused(
+            f"{file}?where=stars>3"
+        )
+        assert "leaves no row of 4" in refused(file, where=["rating>9"])
+        assert "such as 'view'" in refused(file, where=["event>9"])
+
+    def test_dates_compare_as_text(self, tmp_path):
+        rows = [("u", k, f"2020-01-0{k}") for k in (3, 1, 2)]
+        file = write(tmp_path / "x.csv", table(("user", "item", "date"), rows))
+        assert tokens(load_data(f"{file}?where=date>=2020-01-02")) == {"u": ["2", "3"]}

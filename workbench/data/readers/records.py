@@ -1,0 +1,38 @@
+"""JSON objects with fields of any names: one a line, or in an array."""
+
+from pathlib import Path
+
+from workbench.data.readers import jsonl
+from workbench.data.readers.base import Interactions, Options, data_suffix
+from workbench.data.readers.roles import choose, is_table
+from workbench.errors import WorkbenchError
+
+SUFFIXES = (".json", ".jsonl", ".ndjson")
+
+
+def detect(path: Path, encoding: str) -> bool:
+    return looks_like(path, encoding) and is_table(jsonl.names(path, encoding))
+
+
+def looks_like(path: Path, encoding: str) -> bool:
+    """Whether a file holds JSON objects, whatever their fields."""
+    if not path.is_file() or data_suffix(path) == ".parquet":
+        return False
+    try:
+        return bool(jsonl.head(path, encoding))
+    except WorkbenchError:
+        return False
+
+
+def read(path: Path, options: Options) -> Interactions:
+    """Read objects whose fields `options.columns` names, or that bear a usual name."""
+    if path.is_dir():
+        raise WorkbenchError(f"{path} is a folder; name the file in it.")
+    objects = jsonl.head(path, options.encoding)
+    roles, doubts = choose(
+        path,
+        jsonl.names(path, options.encoding),
+        options,
+        lambda name: [row[name] for row in objects if row.get(name) is not None],
+    )
+    return jsonl.read_interactions(path, roles, options).doubted(doubts)

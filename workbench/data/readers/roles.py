@@ -1,0 +1,164 @@
+"""Which column of a file is which: as the user says, by usual names, and by what stands in them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pyarrow as pa
+
+from workbench.data.readers.base import Options
+from workbench.data.readers.rows import column_of
+from workbench.data.times import WITHOUT_TIMES, looks_like_time
+from workbench.errors import WorkbenchError, ways
+
+# names without case, blanks and punctuation; the first that is there is taken
+USUAL = {
+    "user": ("user", "userid", "uid", "reviewerid", "customerid", "visitorid", "memberid",
+             "accountid", "profileid", "username", "author", "sessionid", "session"),
+    "item": ("item", "itemid", "iid", "parentasin", "asin", "movieid", "productid", "businessid",
+             "articleid", "videoid", "bookid", "isbn", "trackid", "songid", "newsid", "gameid",
+             "appid", "recipeid", "venueid", "poiid", "locationid", "product", "movie"),
+    "time": ("timestamp", "unixreviewtime", "time", "ts", "timems", "timestampms", "unixtime",
+             "eventtime", "eventtimestamp", "ratingtime", "reviewtime", "datetime", "createdat",
+             "dateadded", "date", "eventdate", "ratingdate", "reviewdate", "tdat", "lastwatchdt"),
+    "title": ("title", "itemtitle", "itemname"),
+}  # fmt: skip
+REQUIRED = ("user", "item")
+TYPES = ("token", "float", "token_seq", "float_seq")  # that RecBole writes behind a name
+
+
+def bare(name: str) -> str:
+    """`user_id` of RecBole's `user_id:token`."""
+    start, _, kind = name.rpartition(":")
+    return start if kind in TYPES else name
+
+
+def plain(name: str) -> str:
+    """`userid` of `User-ID`, `user_id` and `user_id:token`."""
+    return re.sub(r"[\W_]", "", bare(name).lower())
+
+
+def usual(names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:
+    """Role -> column: what the user says, then the usual names, as far as there are such."""
+    names = tuple(names)
+    roles = {role: str(name) for role, name in chosen.items()}
+    known = {plain(name): name for name in reversed(names)}
+    for role, candidates in USUAL.items():
+        match = next((known[name] for name in candidates if name in known), None)
+        if role not in roles and match is not None and match not in roles.values():
+            roles[role] = match
+    return roles
+
+
+def is_table(names: Iterable[str]) -> bool:
+    """Whether users and items are among the names."""
+    return set(REQUIRED) <= set(usual(names, {}))
+
+
+def choose(
+    path: Path,
+    names: Sequence[str],
+    options: Options,
+    sample: Callable[[str], Sequence[object]],
+    *,
+    where: str = "",
+    headerless: str | None = None,
+) -> tuple[dict[str, str], list[str]]:
+    """Role -> column, and sentences on what was assumed about times.
+
+    sample: some values of a column. where: the place of the names, ", line 1". headerless: how to
+    name columns by position, where the names may be no names. Raises WorkbenchError where users or
+    items are missing, or where times may be in a column that nobody named.
+    """
+    chosen = options.columns or {}
+    for role in chosen:
+        if role not in USUAL:
+            raise WorkbenchError(f"columns: {role!r} is none of {', '.join(USUAL)}.")
+    said = {role: _said(path, where, role, str(name), names) for role, name in chosen.items()}
+    roles = usual(names, said)
+    shown = ", ".join(names)[:200]
+    for role in sorted(REQUIRED):
+        if role not in roles:
+            start = f"{path}{where}: no {role} column among {shown}; "
+            if headerless is not None:
+                raise WorkbenchError(
+                    f"{start}where the first line is no header, count columns from 0 {headerless}."
+                )
+            taken = [roles[other] for other in REQUIRED if other in roles]
+            free = [name for name in names if name not in roles.values()]
+            free = free or [name for name in names if name not in taken]
+            like = [name for name in free if plain(name).endswith("id")] or free
+            if not like:
+                raise WorkbenchError(f"{start}give a file that has both users and items.")
+            name = bare(like[0])
+            raise WorkbenchError(f"{start}name it, such as {name} {_named(role, name)}.")
+    if roles["user"] == roles["item"]:
+        raise WorkbenchError(
+            f"{path}: {roles['user']!r} cannot hold both the users and the items; name another "
+            "column for one of them."
+        )
+    if options.without_times:
+        roles.pop("time", None)
+        return roles, []
+    if "time" in said:
+        return roles, []
+    return roles, _about_times(path, names, roles, said, sample)
+
+
+def _named(role: str, name: str) -> str:
+    return ways(f"?{urlencode({role: name})}", f"columns={{{role!r}: {name!r}}}")
+
+
+def _said(path: Path, where: str, role: str, name: str, names: Sequence[str]) -> str:
+    try:
+        return column_of(name, names, path, f"{role}={name}")
+    except WorkbenchError:
+        raise WorkbenchError(
+            f"{path}{where}: no column {name!r} among {', '.join(names)[:200]}; name one of these "
+            f"{ways(f'?{role}=...', f'columns={{{role!r}: ...}}')}."
+        ) from None
+
+
+def _about_times(
+    path: Path,
+    names: Sequence[str],
+    roles: Mapping[str, str],
+    said: Mapping[str, str],
+    sample: Callable[[str], Sequence[object]],
+) -> list[str]:
+    """What was assumed about times. Raises WorkbenchError where the evidence is against it."""
+    free = [name for name in names if name not in roles.values()]
+    like = [name for name in free if _times(sample(name))]
+    if "time" in roles:
+        if not like:
+            return []
+        return [
+            f"{path}: times were taken from {roles['time']}, though {' and '.join(like)} "
+            f"look{'s' if len(like) == 1 else ''} like times too; say so if they are meant "
+            f"{_named('time', bare(like[0]))}."
+        ]
+    item = roles["item"]
+    if "item" not in said and _times(sample(item)):
+        raise WorkbenchError(
+            f"{path}: the items in {item} look like times; name the columns, or say that they are "
+            f"items {_named('item', bare(item))}."
+        )
+    if like:
+        raise WorkbenchError(
+            f"{path}: no column is named as times are, and {' and '.join(like)} "
+            f"look{'s' if len(like) == 1 else ''} like times; say so "
+            f"{_named('time', bare(like[0]))}, or that histories are in the order of the file "
+            f"{WITHOUT_TIMES}."
+        )
+    return [
+        f"{path}: no column holds times, so histories are in the order of the file; name the "
+        f"column that does, or say that this is meant {WITHOUT_TIMES}."
+    ]
+
+
+def _times(values: Sequence[object]) -> bool:
+    try:
+        return looks_like_time(pa.array(values))
+    except (ValueError, TypeError, pa.ArrowException):
+        return False
