@@ -1,13 +1,24 @@
 """python -m workbench data"""
 
 import json
+import warnings
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from workbench import load_data
 from workbench.data import KNOWN, convert, describe
+from workbench.errors import WorkbenchWarning
+
+LEFT_OUT = {
+    "where": "where a condition does not hold",
+    "missing": "without user, item or time",
+    "duplicates": "repeated",
+    "rare_users": "of users with too few",
+    "rare_items": "of items with too few",
+}
 
 
 def data_command(
@@ -22,8 +33,9 @@ def data_command(
     to: Annotated[
         Path | None, typer.Option(help="Convert: a .parquet file, or a folder of RecBole files.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """List known data sets, or describe or convert one."""
+    """List known data sets, or show how one is understood, or convert one."""
     if source is None:
         row = "{:<22} {:>7} {:>7} {:>13}  {}"
         typer.echo(row.format("name", "users", "items", "interactions", "where it comes from"))
@@ -31,8 +43,53 @@ def data_command(
             counts = (f"{n:,}" for n in (known.n_users, known.n_items, known.n_interactions))
             typer.echo(row.format(known.name, *counts, known.obtain))
         return
-    found = load_data(source)
-    typer.echo(json.dumps(describe(found), indent=2, default=str))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", WorkbenchWarning)  # they are among what is printed
+        found = load_data(source)
+    about = describe(found)
+    if as_json:
+        typer.echo(json.dumps(about, indent=2, default=str))
+    else:
+        for line in _lines(about):
+            typer.echo(line)
     if to is not None:
         convert(found, to)
-        typer.echo(f"written to {to}")
+        typer.echo(f"written to {to}", err=as_json)
+
+
+def _lines(about: Mapping[str, Any]) -> Iterator[str]:
+    """What `describe` tells, for people."""
+    origin = about["provenance"]
+    yield f"{about['name']}: {about['users']:,} users, {about['items']:,} items, " + (
+        f"{about['interactions']:,} interactions (density {about['density']:.2%})"
+    )
+    if origin.get("columns"):
+        yield f"{'format':<10} {origin['reader']}"
+        for role in ("user", "item", "time", "title"):
+            column = origin["columns"].get(role)
+            kept = "in a file of their own" if role == "title" and about["titles"] else "none"
+            yield f"{role:<10} {kept if column is None else 'column ' + column}"
+        yield f"{'unused':<10} {', '.join(origin['unused']) or 'none'}"
+    if about["span"] is not None:
+        unit = origin.get("time_unit")
+        written = f", written in {unit}" if unit not in (None, "date") else ""
+        ties = about["tie_share"]
+        shared = "" if ties is None else f", {ties:.1%} as the one before"
+        yield f"{'times':<10} {' to '.join(about['span'])}{written}{shared}"
+    length = about["history_length"]
+    yield f"{'histories':<10} {length['min']:,.0f} to {length['max']:,.0f} items, " + (
+        f"median {length['median']:,.0f}"
+    )
+    yield f"{'repeats':<10} {about['repeats']:.1%} of interactions with an item the user had before"
+    if "rows_read" in origin:
+        counts = {LEFT_OUT[why]: n for why, n in origin["rows_dropped"].items() if n}
+        left_out = "; ".join(f"{n:,} left out {why}" for why, n in counts.items())
+        yield f"{'rows':<10} {origin['rows_read']:,} read; {left_out or 'none left out'}"
+    yield "first rows"
+    rows = [{name: value or "" for name, value in row.items()} for row in about["first_rows"]]
+    shown = [name for name in ("user", "item", "time", "title") if any(row[name] for row in rows)]
+    widths = {name: max(len(name), *(len(row[name][:40]) for row in rows)) for name in shown}
+    for row in ({name: name for name in shown}, *rows):
+        yield "  " + "  ".join(row[name][:40].ljust(widths[name]) for name in shown).rstrip()
+    for warning in origin.get("warnings", []):
+        yield f"warning: {warning}"

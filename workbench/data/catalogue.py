@@ -89,7 +89,9 @@ def _not_found(name: str, places: list[Path]) -> str:
 def describe(data: SequenceData) -> dict[str, Any]:
     """What a data set is, JSON-able: counts, density, lengths, ties, times, origin, checksum.
 
-    `density` is interactions over users times items; `span` is the first and last date in UTC.
+    `density` is interactions over users times items; `span` is the first and last date in UTC;
+    `repeats` the share of interactions with an item that the user had before; `first_rows` the
+    first that were kept, as they were understood.
     """
     quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
     span = None
@@ -106,7 +108,30 @@ def describe(data: SequenceData) -> dict[str, Any]:
         | {"mean": float(data.lengths.mean())},
         "tie_share": data.provenance.get("tie_share"),
         "span": span,
+        "repeats": _repeats(data),
+        "first_rows": first_rows(data),
         "titles": data.titles is not None,
         "checksum": data.checksum,
         "provenance": data.provenance,
     }
+
+
+def _repeats(data: SequenceData) -> float:
+    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    pairs = np.unique(owners * (data.n_items + 1) + data.items)
+    return 1 - len(pairs) / data.n_interactions
+
+
+def first_rows(data: SequenceData, count: int = 5) -> list[dict[str, str | None]]:
+    """The first interactions in the order of the source: user, item, time in UTC and title."""
+    places = np.arange(data.n_interactions) if data.rows is None else np.argsort(data.rows)
+    owners = np.searchsorted(data.offsets, places[:count], side="right") - 1
+    return [
+        {
+            "user": str(data.user_ids[owner]),
+            "item": str(data.item_ids[data.items[place]]),
+            "time": None if data.times is None else str(np.datetime64(int(data.times[place]), "s")),
+            "title": None if data.titles is None else data.titles[data.items[place]],
+        }
+        for place, owner in zip(places, owners, strict=False)
+    ]

@@ -104,7 +104,7 @@ def load_data(
         missing=options.missing,
         provenance={"source": name, "reader": reader, "time_unit": found.time_unit}
         | {"columns": dict(found.columns), "rows_dropped": dict(found.dropped)}
-        | {"warnings": found.doubts},
+        | {"unused": list(found.unused), "warnings": found.doubts},
     )
     for doubt in found.doubts:
         warnings.warn(doubt, WorkbenchWarning, stacklevel=2)

@@ -29,6 +29,7 @@ from workbench.data.fit import check_fit
 from workbench.explore.survey import survey
 
 DATA = data_of([1, 2, 3], [3, 2, 1, 4])
+SOON = 1_600_000_000
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
 
 
@@ -66,8 +67,8 @@ def place(tmp_path_factory):
     """One log and the same rows in another order; a model trained on the first, and one unknown."""
     folder = tmp_path_factory.mktemp("fit")
     rng = np.random.default_rng(0)
-    rows = [(f"u{u}", f"i{rng.integers(9)}", 100 * n) for u in range(12) for n in range(8)]
-    rows += [(f"u{i}", f"i{i}", 900) for i in range(9)]  # every item occurs
+    rows = [(f"u{u}", f"i{rng.integers(9)}", SOON + 100 * n) for u in range(12) for n in range(8)]
+    rows += [(f"u{i}", f"i{i}", SOON + 900) for i in range(9)]  # every item occurs
     shuffled = [rows[i] for i in rng.permutation(len(rows))]
     for name, written in (("log", shuffled), ("sorted", sorted(rows))):
         lines = ["user_id,item_id,timestamp", *(f"{u},{i},{t}" for u, i, t in written)]

@@ -12,13 +12,9 @@ from workbench.data import address
 from workbench.data.catalogue import BUILT_IN, locate
 from workbench.data.readers import FORMATS, detect
 from workbench.data.readers.base import data_suffix, first_line
-from workbench.data.readers.table import (
-    REQUIRED,
-    SUFFIXES,
-    column_names,
-    guess_delimiter,
-    usual,
-)
+from workbench.data.readers.roles import REQUIRED, usual
+from workbench.data.readers.shape import guess_delimiter, split
+from workbench.data.readers.table import SUFFIXES, column_names
 from workbench.errors import WorkbenchError
 
 KEY = "interactions"
@@ -75,15 +71,9 @@ def _with_options(typed: str) -> str | None:
     columns = _columns(path, code or ENCODINGS[0], told) if is_table else dict(told)
     if is_table and not columns:
         return None
-    return address.join(
-        path,
-        **columns,
-        format=chosen,
-        encoding=code,
-        min_user=asked.min_user,
-        min_item=asked.min_item,
-        duplicates=asked.duplicates,
-    )
+    options = asked.given() | {"format": chosen, "encoding": code}
+    options.pop("columns", None)
+    return address.join(path, **columns, **options)
 
 
 def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -94,7 +84,8 @@ def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[s
     if positions:
         line = first_line(path, encoding)
         st.caption(f"Its first line: {words.literal(words.cut(line, 200))}")
-        names = tuple(f"column {k}" for k in range(1, line.count(guess_delimiter(path, line)) + 2))
+        (fields,) = split([line], guess_delimiter(path, line))
+        names = tuple(f"column {k}" for k in range(1, len(fields) + 1))
     else:
         names = column_names(path, encoding)
     # the reader takes a column of a usual name anyhow, so that there is no leaving it out
@@ -139,6 +130,8 @@ def _describe(data: SequenceData) -> None:
             st.metric(label, value, help=words.TIES if label.startswith("Ties") else None)
     if "fallback" in told:
         st.warning(words.literal(told["fallback"]))
+    for warning in told.get("warnings", []):
+        st.warning(words.literal(warning))
     st.markdown("\n".join(f"- {words.literal(line)}" for line in _lines(data)))
 
 

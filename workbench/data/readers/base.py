@@ -43,7 +43,8 @@ class Interactions:
 
     users, items: null where there is none. times: seconds, NaN where there is none. columns: which
     column of the file was read as user, item, time and title. dropped: rows left out, by reason.
-    doubts: a sentence for what was assumed where the file does not say it.
+    doubts: a sentence for what was assumed where the file does not say it. unused: columns of the
+    file that were not read.
     """
 
     users: Any
@@ -54,6 +55,7 @@ class Interactions:
     columns: Mapping[str, str] = field(default_factory=dict)
     dropped: Mapping[str, int] = field(default_factory=dict)
     doubts: list[str] = field(default_factory=list)
+    unused: Sequence[str] = ()
 
     def doubted(self, doubts: Sequence[str]) -> "Interactions":
         """The same with more that was assumed."""

@@ -103,7 +103,8 @@ def read_interactions(
 
     try:
         values = _fields(path, wanted, options.encoding)
-        return interactions(Columns(path, values, roles, place), options, titles)
+        unused = [name for name in known if name not in values]
+        return interactions(Columns(path, values, roles, place, unused), options, titles)
     except WorkbenchError:
         raise
     except PARSE_ERRORS as error:

@@ -148,7 +148,7 @@ def _stacked(path: Path, files: Sequence[Path], parts: Sequence[Columns]) -> Col
         )
         for name in parts[0].values
     }
-    return Columns(path, values, parts[0].roles, place)
+    return Columns(path, values, parts[0].roles, place, parts[0].unused)
 
 
 def _read_lists(

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +28,14 @@ class Columns:
     """Columns of a file by the names they have there, and which of them is what.
 
     place: for a row, counted from 0, where it stands ("line 3") and its fields as written, where
-    these are known.
+    these are known. unused: columns of the file that were not read.
     """
 
     path: Path
     values: Mapping[str, pa.ChunkedArray]
     roles: Mapping[str, str]
     place: Callable[[int], tuple[str, Mapping[str, str]]]
+    unused: Sequence[str] = ()
 
     def fault(self, row: int, role: str, reason: str) -> WorkbenchError:
         where, fields = self.place(row)
@@ -102,6 +103,7 @@ def interactions(
         *(users, items, clock, titles, unit, roles),
         dropped={"where": int(n_rows - keep.sum())} if options.where else {},
         doubts=doubts,
+        unused=columns.unused,
     )
 
 
@@ -125,8 +127,8 @@ def _unlisted(columns: Columns) -> Columns:
                 "write as many of one as of the other."
             )
         values[name] = pa.chunked_array([pc.list_flatten(column.combine_chunks())])
-    return Columns(
-        columns.path, values, columns.roles, lambda row: (columns.place(int(owners[row]))[0], {})
+    return replace(
+        columns, values=values, place=lambda row: (columns.place(int(owners[row]))[0], {})
     )
 
 

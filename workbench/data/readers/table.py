@@ -13,13 +13,11 @@ from workbench.data.readers.base import (
     data_suffix,
     first_line,
 )
-from workbench.data.readers.roles import REQUIRED, choose, is_table, usual
+from workbench.data.readers.roles import choose, is_table
 from workbench.data.readers.rows import Columns, filtered, interactions
 from workbench.data.readers.shape import guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
-
-__all__ = ["REQUIRED", "SUFFIXES", "column_names", "detect", "guess_delimiter", "read", "usual"]
 
 SUFFIXES = (".csv", ".tsv", ".tab")  # of text that is nothing but a table
 SAMPLE = 1000  # rows by which columns are judged
@@ -128,7 +126,8 @@ def _read_parquet(path: Path, options: Options) -> Interactions:
             raise WorkbenchError(f"{path}: two columns are called {repeated!r}; rename one.")
         table = dataset.to_table(columns=list(dict.fromkeys(wanted)))
         values = dict(zip(table.column_names, table.columns, strict=True))
-        columns = Columns(path, values, roles, lambda row: (f"row {row + 1}", {}))
+        unused = [name for name in names if name not in values]
+        columns = Columns(path, values, roles, lambda row: (f"row {row + 1}", {}), unused)
         return interactions(columns, options).doubted(doubts)
     except WorkbenchError:
         raise

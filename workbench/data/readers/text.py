@@ -256,7 +256,8 @@ def _columns(layout: Layout, options: Options) -> Columns:
     if table.num_rows and layout.header and _header_again(layout, table):
         raise ValueError("the header comes twice")
     values = dict(zip(table.column_names, table.columns, strict=True))
-    return Columns(layout.path, values, roles, layout.place)
+    unused = [name for name in layout.names if name not in values]
+    return Columns(layout.path, values, roles, layout.place, unused)
 
 
 def _header_again(layout: Layout, table: pa.Table) -> bool:

@@ -1,0 +1,91 @@
+"""What `python -m workbench data` shows of a file, against a file counted by hand."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from workbench.__main__ import app
+from workbench.data import load_data
+
+TEXT = """\
+user_id,item_id,rating,timestamp,at,title
+u,b,5,1500000100,2017-07-14,"B &amp; C"
+u,a,1,1500000000,2017-07-14,A
+v,a,4,1500000000,2017-07-14,A
+u,b,4,1500000100,2017-07-15,
+v,b,2,,2017-07-15,
+v,c,3,1500000200,2017-07-16,
+w,c,3,1500000200,2017-07-16,
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    (tmp_path / "shop.csv").write_text(TEXT)
+    return str(tmp_path / "shop.csv")
+
+
+def run(*arguments):
+    done = CliRunner().invoke(app, ["data", *arguments])
+    assert done.exit_code == 0, done.output
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_the_preview(file):
+    lines = run(f"{file}?missing=drop").splitlines()
+    assert lines[:-1] == [
+        "shop: 2 users, 3 items, 5 interactions (density 83.33%)",
+        "format     table",
+        "user       column user_id",
+        "item       column item_id",
+        "time       column timestamp",
+        "title      column title",
+        "unused     rating, at",
+        "times      2017-07-14 to 2017-07-14, written in s, 33.3% as the one before",
+        "histories  2 to 3 items, median 2",
+        "repeats    20.0% of interactions with an item the user had before",
+        "rows       7 read; 1 left out without user, item or time; 1 left out of users with too "
+        "few",
+        "first rows",
+        "  user  item  time                 title",
+        "  u     b     2017-07-14T02:41:40  B & C",
+        "  u     a     2017-07-14T02:40:00  A",
+        "  v     a     2017-07-14T02:40:00  A",
+        "  u     b     2017-07-14T02:41:40  B & C",
+        "  v     c     2017-07-14T02:43:20  c",
+    ]
+    assert lines[-1].startswith(
+        f"warning: {file}: times were taken from timestamp, though at looks"
+    )
+
+
+def test_json_for_scripts(file):
+    source = f"{file}?missing=drop&time=timestamp&where=rating>=3"
+    told = json.loads(run(source, "--json"))
+    # of rating 3 and more: u b, v a, u b, v c, w c
+    assert told["interactions"] == 4
+    assert told["provenance"]["rows_read"] == 7
+    assert told["provenance"]["rows_dropped"] == {
+        "where": 2, "duplicates": 0, "rare_users": 1, "rare_items": 0
+    }  # fmt: skip
+    assert told["provenance"]["warnings"] == []
+    assert told["checksum"] == load_data(source).checksum
+    assert told["first_rows"][0] == {
+        "user": "u", "item": "b", "time": "2017-07-14T02:41:40", "title": "B & C"
+    }  # fmt: skip
+
+
+def test_the_first_rows_are_those_of_the_file(file):
+    (first, *_) = json.loads(run(f"{file}?missing=drop&time=", "--json"))["first_rows"]
+    assert (first["user"], first["item"], first["time"]) == ("u", "b", None)
+
+
+def test_planted_data_and_sequences(tmp_path):
+    assert run("planted").startswith("planted: 2,000 users, 200 items, 60,000 interactions")
+    (tmp_path / "s.txt").write_text("u a b a\nv b c\n")
+    text = run(str(tmp_path / "s.txt"))
+    assert "format     sequences" in text
+    assert "repeats    20.0%" in text
+    assert "time       none" in text
