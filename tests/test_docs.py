@@ -1,4 +1,4 @@
-"""Examples of docs/extending.md run as they stand, training cut short; options are told truly."""
+"""Examples of the docs run as they stand, training cut short; options are told truly."""
 
 import ast
 import re
@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from typer.testing import CliRunner
 
 import workbench
 from analyses import diagnostics
@@ -18,7 +19,9 @@ from analyses.diagnostic import discover
 from analyses.run_all import main
 from models import CalibrationConfig, ModelConfig
 from workbench import WorkbenchError, build_model, load_model, save_model
-from workbench.data import planted
+from workbench.__main__ import app
+from workbench.data import address, planted
+from workbench.data.readers import FORMATS
 from workbench.training.trainer import Training
 
 ROOT = Path(__file__).parents[1]
@@ -157,3 +160,31 @@ def test_every_option_is_documented_with_its_default():
         if field.name not in told_otherwise
     }
     assert documented == wanted
+
+
+DATA_PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_about_data_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    for kind, block in re.findall(r"```(python|console)\n(.*?)```", DATA_PAGE, re.S):
+        if kind == "python":
+            exec(compile(block, "data.md", "exec"), names)
+            continue
+        command, expected = block.split("\n", 1)
+        arguments = command.removeprefix("$ python -m workbench ").split()
+        done = CliRunner().invoke(app, arguments)
+        assert done.output == expected
+
+
+def test_every_format_and_option_is_documented():
+    rows = re.findall(r"^\| (`.*?`) \|", DATA_PAGE, re.M)
+    documented = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert documented == {*address.KNOWN, *FORMATS}
+    for name, choices in address.TEXTS.items():
+        for choice in choices:
+            assert f"`{choice}`" in DATA_PAGE, name
+    code = "".join(re.findall(r"```(?:python|console)\n(.*?)```", DATA_PAGE, re.S))
+    for option in set(address.KNOWN):
+        assert re.search(rf"[?&]{option}=", code), option
