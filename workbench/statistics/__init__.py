@@ -13,6 +13,7 @@ from workbench.statistics.intervals import (
     bootstrap_mean,
     bootstrap_means,
     bootstrap_median,
+    exact_share,
     paired_bootstrap,
 )
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
@@ -30,6 +31,7 @@ __all__ = [
     "chance_scores",
     "entropy",
     "entropy_bound",
+    "exact_share",
     "jensen_shannon",
     "kendall_p_value",
     "kendall_tau_b",

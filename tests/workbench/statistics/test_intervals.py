@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from workbench.errors import WorkbenchError
 from workbench.statistics import (
@@ -10,9 +10,11 @@ from workbench.statistics import (
     bootstrap_mean,
     bootstrap_means,
     bootstrap_median,
+    exact_share,
     intervals,
     paired_bootstrap,
 )
+from workbench.statistics.intervals import FEWEST_NONZERO
 
 
 def share_covering(found, truth):
@@ -46,9 +48,10 @@ def test_level_is_the_coverage():
     assert share_covering(bootstrap_means(values, level=0.8), 0) == pytest.approx(0.8, abs=0.03)
 
 
-@pytest.mark.parametrize("n", [2, 3, 10, 41])
 @pytest.mark.parametrize(
-    ("function", "statistic"), [(bootstrap_mean, np.mean), (bootstrap_median, np.median)]
+    ("function", "statistic", "n"),
+    [(bootstrap_mean, np.mean, n) for n in (10, 11, 41)]
+    + [(bootstrap_median, np.median, n) for n in (2, 3, 10, 41)],
 )
 def test_resampled_distribution_is_scipys(function, statistic, n):
     values = np.random.default_rng(n).exponential(1, n)
@@ -120,16 +123,62 @@ def test_constant_values_have_an_interval_of_no_width():
     for function in (bootstrap_mean, bootstrap_median, paired_bootstrap):
         found = function(np.full(37, 0.1))
         assert (found.estimate, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1), abs=1e-14)
-    unchanged = bootstrap_mean(np.zeros(37))
-    assert (unchanged.low, unchanged.high) == (0, 0)
+
+
+@pytest.mark.parametrize("changed", [0, 2, FEWEST_NONZERO - 1, FEWEST_NONZERO])
+def test_a_mean_of_zeros_but_for_a_few_has_no_ends(changed):
+    values = np.zeros(200)
+    values[:changed] = np.linspace(0.5, 1, changed)
+    for function in (bootstrap_mean, paired_bootstrap):
+        found = function(values)
+        assert found.estimate == pytest.approx(values.mean())
+        assert (found.n, found.nonzero) == (200, changed)
+        assert found.has_ends == (changed == FEWEST_NONZERO)
+        assert np.isnan([found.low, found.high]).all() == (not found.has_ends)
+
+
+def test_the_fewest_users_are_what_coverage_needs():
+    # 943 users, each changed with the same small chance: the interval of the mean, where there is
+    # one, holds the true mean about as often as it claims
+    r = np.random.default_rng(8)
+    values = (r.random((943, 600)) < 20 / 943) * r.choice([1.0, 0.63, 0.5, 0.3], (943, 600))
+    given = [i for i in bootstrap_means(values) if i.has_ends]
+    assert len(given) > 580
+    assert share_covering(given, 20 / 943 * 0.6075) > 0.92
+
+
+def test_what_cancels_is_zero_in_spite_of_rounding():
+    # summed in floating point, 0.1 + 0.2 - 0.3 is not 0 but 5.6e-17, which is no rise
+    found = bootstrap_mean(np.tile([0.1, 0.2, -0.3], 20), level=0.02)
+    assert found.low == 0
+    assert found.high == pytest.approx(1 / 600)
 
 
 def test_nans_are_dropped_and_counted():
-    values = [1.0, np.nan, 3.0, np.nan, 8.0]
+    values = np.array([1.0, np.nan, 3.0, np.nan, 8.0])
     for function, expected in ((bootstrap_mean, 4.0), (bootstrap_median, 3.0)):
-        found = function(values)
-        assert (found.estimate, found.n, found.dropped) == (expected, 3, 2)
+        found = function(np.tile(values, 4))
+        assert (found.estimate, found.n, found.dropped) == (expected, 12, 8)
         assert 1 <= found.low <= found.high <= 8
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 200), (1, 200), (13, 200), (200, 200), (0, 1), (3, 7)])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_a_share_has_scipys_exact_interval(k, n, level):
+    values = np.full(n + 2, np.nan)
+    values[1 : n + 1] = np.arange(n) < k
+    found = exact_share(values, level)
+    expected = binomtest(k, n).proportion_ci(level, method="exact")
+    assert found.estimate == pytest.approx(k / n)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=1e-12)
+    assert (found.n, found.dropped, found.nonzero) == (n, 2, k)
+
+
+def test_nobody_out_of_two_hundred_may_be_1_8_percent():
+    assert exact_share(np.zeros(200)).high == pytest.approx(0.018, abs=5e-4)
+    assert not exact_share([np.nan]).has_ends
+    with pytest.raises(WorkbenchError, match="0 or 1"):
+        exact_share([0.0, 0.5])
 
 
 @pytest.mark.parametrize("function", [bootstrap_mean, bootstrap_median])
@@ -146,6 +195,8 @@ def test_text():
     shrunk = Interval(-0.5, -0.75, 0.25, 22363, 12)
     assert shrunk.text(2) == "-0.50 [-0.75, 0.25], n = 22,363 (12 dropped)"
     assert str(Interval(np.nan, np.nan, np.nan, 0, 5)) == "no value, n = 0 (5 dropped)"
+    few = bootstrap_mean([0.0] * 198 + [0.5, 0.5])
+    assert str(few) == "+0.0050 [too few users: 2 not zero], n = 200"
 
 
 def test_bad_input_is_refused():
