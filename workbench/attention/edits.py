@@ -2,6 +2,10 @@
 
 An edit takes weights [..., K] and allowed (bool, broadcastable) and returns weights [..., K];
 nothing ever gets weight where `allowed` is False.
+
+Where the allowed weights of a row are all the same (`equal_rows`), it has no largest, second
+largest or smallest one: what removes such a weight leaves the row as it is. Among several equal
+largest of a row with others, that of the oldest item is removed.
 """
 
 from collections.abc import Callable
@@ -10,34 +14,52 @@ import torch
 from torch import Tensor
 
 Edit = Callable[[Tensor, Tensor], Tensor]
+ROUNDINGS = 4  # of the largest weight, within which weights count as the same
+
+
+def equal_rows(weights: Tensor, allowed: Tensor) -> Tensor:
+    """Whether the allowed weights of each row are all the same but for rounding: [...] bool.
+
+    A row with a single allowed key is one of these.
+    """
+    largest = weights.masked_fill(~allowed, -torch.inf).amax(-1)
+    smallest = weights.masked_fill(~allowed, torch.inf).amin(-1)
+    return largest - smallest <= ROUNDINGS * torch.finfo(weights.dtype).eps * largest
 
 
 def remove_largest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The largest weight of each row set to zero, the others renormalised."""
-    return _without_one(weights, allowed, weights.masked_fill(~allowed, -torch.inf).argmax(-1))
+    """The largest weight of each row set to zero, the others renormalised.
+
+    A row of equal weights has none and stays as it is.
+    """
+    removed = weights.masked_fill(~allowed, -torch.inf).argmax(-1)
+    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
 
 
 def remove_second_largest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The second-largest weight of each row set to zero."""
+    """The second-largest weight of each row set to zero; a row of equal weights stays so."""
     ranked = weights.masked_fill(~allowed, -torch.inf)
     if weights.shape[-1] == 1:
         return weights
-    return _without_one(weights, allowed, ranked.topk(2, dim=-1).indices[..., 1])
+    removed = ranked.topk(2, dim=-1).indices[..., 1]
+    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
 
 
 def remove_smallest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The smallest allowed weight of each row set to zero."""
-    return _without_one(weights, allowed, weights.masked_fill(~allowed, torch.inf).argmin(-1))
+    """The smallest allowed weight of each row set to zero; a row of equal weights stays so."""
+    removed = weights.masked_fill(~allowed, torch.inf).argmin(-1)
+    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
 
 
 def remove_random(seed: int) -> Edit:
-    """Remove a random weight of each row that is not the largest."""
+    """Remove a random weight of each row that is not the largest; any, where all are equal."""
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
-        noise = _noise(weights, seed)
+        noise = _noise(weights, seed).masked_fill(~allowed, -1.0)
         largest = weights.masked_fill(~allowed, -torch.inf).argmax(-1, keepdim=True)
-        noise = noise.masked_fill(~allowed, -1.0).scatter(-1, largest, -0.5)
-        return _without_one(weights, allowed, noise.argmax(-1))
+        others = noise.scatter(-1, largest, -0.5)
+        equal = equal_rows(weights, allowed)[..., None]
+        return _without_one(weights, allowed, torch.where(equal, noise, others).argmax(-1))
 
     return edit
 
@@ -73,6 +95,10 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
     return torch.rand(
         weights.shape, generator=generator, device=weights.device, dtype=weights.dtype
     )
+
+
+def _keeping_equal(weights: Tensor, allowed: Tensor, edited: Tensor) -> Tensor:
+    return torch.where(equal_rows(weights, allowed)[..., None], weights, edited)
 
 
 def _without_one(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:

@@ -51,7 +51,8 @@ def predict(
 
     Attention is edited at the prediction row, in the layers and heads given (from 0), by default
     all; in each of them the largest weight is its own. Weights are renormalised after each removal,
-    and a row that would lose its last item keeps it. The model is in evaluation mode meanwhile.
+    a row that would lose its last item keeps it, and a row of equal weights, which has no largest
+    one, stays as it is. The model is in evaluation mode meanwhile.
 
     Raises WorkbenchError for an item, a layer or a head that the model does not have.
     """
