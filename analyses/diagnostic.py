@@ -104,10 +104,15 @@ class Roles(NamedTuple):
     calibrated: list[str]
 
 
+def is_uniform(name: str) -> bool:
+    """Whether a model's name says that its attention is frozen to uniform."""
+    return "-uniform" in name and not name.startswith("AC-")
+
+
 def roles(names: Sequence[str]) -> Roles:
     """Parts by name: `AC-...` is calibrated, `...-uniform...` uniform, the first other baseline."""
     calibrated = [name for name in names if name.startswith("AC-")]
-    uniform = [name for name in names if "-uniform" in name and name not in calibrated]
+    uniform = [name for name in names if is_uniform(name)]
     plain = [name for name in names if name not in (*calibrated, *uniform)]
     return Roles(next(iter(plain), None), next(iter(uniform), None), calibrated)
 
@@ -119,10 +124,17 @@ def backbone(name: str) -> str:
     return known[0] if known else bare.split(" ")[0].split("-uniform")[0].split("-light")[0]
 
 
+def families(names: Sequence[str]) -> dict[str, list[str]]:
+    """The models of each backbone."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(backbone(name), []).append(name)
+    return found
+
+
 def by_backbone(names: Sequence[str]) -> dict[str, Roles]:
     """The parts that the models of each backbone play among themselves."""
-    families = list(dict.fromkeys(map(backbone, names)))
-    return {f: roles([name for name in names if backbone(name) == f]) for f in families}
+    return {family: roles(members) for family, members in families(names).items()}
 
 
 def calibrated_pairs(names: Sequence[str]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from analyses.report.conditions import difference_table, means_by, paired, table
 from analyses.report.drawing import draw_all
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import change, listing, people, span, verdict
-from analyses.running.passes import METRICS, compact, held_out_batches, quality
+from analyses.running.passes import METRICS, SHARES, compact, held_out_batches, quality
 from workbench.data.sequences import SequenceData
 from workbench.statistics import Interval
 
@@ -66,7 +66,7 @@ def _against_uniform(names: list[str]) -> list[tuple[str, str]]:
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Each model's metrics, and the paired differences."""
-    result = {"models": table_of(frame, ["model"], METRICS)}
+    result = {"models": table_of(frame, ["model"], METRICS, shares=SHARES)}
     pairs = _pairs(frame)
     if pairs:
         found = [compare(frame, *pair) for pair in pairs]
@@ -93,9 +93,11 @@ def conclude(frame: pd.DataFrame) -> list[str]:
 def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
     numbers = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in both.items())
     found = {METRICS[m]: verdict(i) for m, i in both.items()}
-    detected = [f"a {told} {name}" for name, told in found.items() if told != "undetected"]
-    rest = [name for name, told in found.items() if told == "undetected"]
+    detected = [f"a {word} {name}" for name, word in found.items() if word in ("higher", "lower")]
+    rest = [name for name, word in found.items() if word == "undetected"]
     kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
+    if set(found.values()) == {"too few"}:
+        return f"Whether {model} ranks otherwise than {kind}: {numbers}."
     if not detected:
         worth = (
             f"No difference was detected between {model} and {kind}, so its learned weights show "

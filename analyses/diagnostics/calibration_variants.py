@@ -14,16 +14,16 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic, backbone
-from analyses.report.conditions import difference_table, paired_means, with_intervals
+from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
 from analyses.report.drawing import draw_all
 from analyses.report.summaries import Summary, ends, names
 from analyses.report.wording import change, listing, people, span, verdict
-from analyses.running.passes import METRICS, compact, held_out_batches, quality
+from analyses.running.passes import METRICS, SHARES, compact, held_out_batches, quality
 from models import Batch
 from workbench import attribute, record_attention
 from workbench.data.sequences import SequenceData
 from workbench.registry import variant
-from workbench.statistics import Interval, bootstrap_means, entropy, kendall_tau_b
+from workbench.statistics import Interval, entropy, kendall_tau_b
 
 ATTENTION = {"evenness": "evenness", "tau": "tau-b with saliency"}
 
@@ -108,7 +108,8 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def _means(frame: pd.DataFrame, value: str) -> dict[str, Interval]:
     table = wide(frame, value).reindex(columns=list(names(frame["variant"])))
-    return dict(zip(table.columns, bootstrap_means(table.to_numpy(np.float64)), strict=True))
+    found = means_of(table.to_numpy(np.float64), share=value in SHARES)
+    return dict(zip(table.columns, found, strict=True))
 
 
 def conclude(frame: pd.DataFrame) -> list[str]:
@@ -135,6 +136,7 @@ def _quality(plain: str, changes: dict[str, Interval]) -> str:
         word: [f"{name} ({change(i)})" for name, i in changes.items() if verdict(i) == word]
         for word in ("higher", "lower", "undetected")
     }
+    few = [f"{name}: {change(i)}" for name, i in changes.items() if verdict(i) == "too few"]
     parts = [
         f"{listing(told[word])} {'has' if len(told[word]) == 1 else 'have'} a {word} NDCG@10"
         for word in ("higher", "lower")
@@ -143,11 +145,13 @@ def _quality(plain: str, changes: dict[str, Interval]) -> str:
     if told["undetected"]:
         parts.append(f"no difference was detected for {listing(told['undetected'])}")
     n = next(iter(changes.values())).n
-    return f"Against {plain}, paired by user: {'; '.join(parts)} ({people(n)})."
+    return f"Against {plain}, paired by user: {'; '.join(parts + few)} ({people(n)})."
 
 
 def _evenness(variants: list[str], found: dict[str, Interval]) -> str:
-    ranked = sorted(variants, key=lambda name: found[name].estimate)
+    ranked = sorted((v for v in variants if found[v].n), key=lambda v: found[v].estimate)
+    if not ranked:
+        return "No history has two items, so that attention has no evenness to compare."
     least, most = ranked[0], ranked[-1]
     return (
         f"Attention of the prediction is most concentrated in {least}, with an entropy of "

@@ -1,23 +1,37 @@
 """Intervals for every condition of a tidy table at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from workbench.statistics import Interval, bootstrap_means, paired_bootstrap
+from analyses.wording import decimals
+from workbench.statistics import Interval, bootstrap_means, exact_share, paired_bootstrap
 
 
-def means_by(frame: pd.DataFrame, by: Sequence[str], value: str) -> dict[tuple, Interval]:
+def means_by(
+    frame: pd.DataFrame, by: Sequence[str], value: str, *, share: bool = False
+) -> dict[tuple, Interval]:
     """The mean of `value` over users with its interval, for every condition `by` (in its order).
 
     A row per user and condition is expected; users without a value are left out of the condition.
+    share: `value` says what a user has (1) or has not (0), so that its interval is the exact one;
+    unless draws were averaged, so that values lie between.
     """
     keys = list(frame[list(by)].drop_duplicates().itertuples(index=False, name=None))
     wide = frame.pivot(index="user", columns=list(by), values=value)
     columns = [key if isinstance(key, tuple) else (key,) for key in wide.columns]
-    found = dict(zip(columns, bootstrap_means(wide.to_numpy(np.float64)), strict=True))
+    found = dict(zip(columns, means_of(wide.to_numpy(np.float64), share=share), strict=True))
     return {key: found[key] for key in keys}
+
+
+def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:
+    """The mean of every column of [users, k], as `means_by` gives it."""
+    found = bootstrap_means(values)
+    for k, column in enumerate(values.T if share else ()):
+        if np.isin(column[~np.isnan(column)], (0, 1)).all():
+            found[k] = exact_share(column)
+    return found
 
 
 def paired(frame: pd.DataFrame, value: str, model: str, other: str) -> Interval:
@@ -46,18 +60,30 @@ def with_intervals(
 ) -> pd.DataFrame:
     """Add to a table, for each measure, its estimate, low and high, rounded for reading."""
     parts = {
-        name if end == "estimate" else f"{name} {end}": [getattr(i, end) for i in intervals]
+        name if end == "estimate" else f"{name} {end}": [
+            round(getattr(i, end), decimals(i.low, i.high, digits)) for i in intervals
+        ]
         for name, intervals in measures.items()
         for end in ("estimate", "low", "high")
     }
-    return table.assign(**{name: np.round(values, digits) for name, values in parts.items()})
+    return table.assign(**parts)
 
 
 def table_of(
-    frame: pd.DataFrame, by: Sequence[str], measures: Mapping[str, str], digits: int = 4
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    measures: Mapping[str, str],
+    digits: int = 4,
+    shares: Container[str] = (),
 ) -> pd.DataFrame:
-    """A row per condition `by`: how many users, and the mean of each measure (column -> label)."""
-    found = {label: means_by(frame, by, column) for column, label in measures.items()}
+    """A row per condition `by`: how many users, and the mean of each measure (column -> label).
+
+    shares: the columns that are shares of users, as in `means_by`.
+    """
+    found = {
+        label: means_by(frame, by, column, share=column in shares)
+        for column, label in measures.items()
+    }
     first = next(iter(found.values()))
     table = pd.DataFrame(list(first), columns=list(by))
     table["n users"] = [interval.n for interval in first.values()]

@@ -11,15 +11,17 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from analyses.diagnostic import Diagnostic
 from analyses.report import style
 from analyses.report.glossary import GLOSSARY
-from analyses.report.wording import number
+from analyses.report.wording import decimals, number
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG_TABLE = 16  # rows; longer ones are folded
 UNDEFINED = "\N{EM DASH}"
+TOO_FEW = "too few changed"  # in the place of an interval
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ def slug(*parts: str) -> str:
 
 
 def images(figure: Figure) -> tuple[bytes, bytes]:
-    """A figure as PNG and as SVG, the same bytes every time."""
+    """A figure as PNG and as SVG, the same bytes every time; its text as it is, without markup."""
     FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # what the style says as well, of text made under it
     made = []
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         buffer = BytesIO()
@@ -74,20 +78,33 @@ def readable(table: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
     for row in table.to_dict("records"):
         cells = []
         for column in columns:
-            cell = _cell(row[column])
-            if f"{column} low" in table.columns and cell != UNDEFINED:
-                cell += f" [{_cell(row[f'{column} low'])}, {_cell(row[f'{column} high'])}]"
-            cells.append(cell)
+            if f"{column} low" in table.columns:
+                cells.append(_interval(row[column], row[f"{column} low"], row[f"{column} high"]))
+            else:
+                cells.append(_cell(row[column]))
         rows.append(cells)
     return columns, rows
+
+
+def _interval(estimate: float, low: float, high: float) -> str:
+    if np.isnan(estimate):
+        return UNDEFINED
+    if np.isnan(low):
+        return f"{_cell(estimate)} [{TOO_FEW}]"
+    digits = decimals(low, high, max(map(_digits, (estimate, low, high))))
+    estimate_, low_, high_ = (number(float(v), digits) for v in (estimate, low, high))
+    return f"{estimate_} [{low_}, {high_}]"
+
+
+def _digits(value: float) -> int:
+    return 0 if value == round(value) and abs(value) >= 1 else 4 if abs(value) < 1 else 2
 
 
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return UNDEFINED
     if isinstance(value, float):
-        digits = 0 if value == round(value) and abs(value) >= 1 else 4 if abs(value) < 1 else 2
-        return number(float(value), digits)
+        return number(float(value), _digits(value))
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)

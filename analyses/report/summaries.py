@@ -17,7 +17,8 @@ class Summary:
     """The numbers of one figure; `table` has a row per mark.
 
     All kinds have the columns `panel`, `series`, `estimate` and `n` (users). "dots" add `row`
-    (text, in order from the top), `low` and `high`, and may add the range the estimate can take,
+    (text, in order from the top), `low` and `high` (NaN where too few users stand behind them, and
+    then no interval is drawn), and may add the range the estimate can take,
     `least` and `most`; "lines" add `at` (a number), `low` and `high`; "boxes" add `row` and
     the percentiles `p5`, `p25`, `p50`, `p75` and `p95`, their estimate being the mean. Columns
     `layer` and `head` say, where they are there, which part of the model a row is about.
@@ -40,10 +41,14 @@ class Summary:
 
 
 def rows(found: Mapping[tuple, Interval], by: Sequence[str], **fixed: Any) -> list[dict[str, Any]]:
-    """Intervals by condition `by` as rows of a summary's table, each with the `fixed` columns."""
+    """Intervals by condition `by` as rows of a summary's table, each with the `fixed` columns.
+
+    A condition in which no user has a value has none.
+    """
     return [
         {**fixed, **dict(zip(by, key, strict=True)), **ends(interval)}
         for key, interval in found.items()
+        if interval.n
     ]
 
 
@@ -55,6 +60,11 @@ def ends(interval: Interval) -> dict[str, Any]:
         "high": interval.high,
         "n": interval.n,
     }
+
+
+def not_empty(found: Mapping[str, Summary]) -> dict[str, Summary]:
+    """The summaries that have anything to show."""
+    return {name: summary for name, summary in found.items() if len(summary.table)}
 
 
 def names(values: Iterable[Any]) -> tuple[str, ...]:

@@ -1,16 +1,17 @@
 """Numbers and verdicts in words, so that every sentence of the report is told the same way."""
 
+from dataclasses import replace
 from typing import Literal
-
-import numpy as np
 
 from workbench.statistics import Interval
 
-Verdict = Literal["higher", "lower", "undetected"]
+Verdict = Literal["higher", "lower", "undetected", "too few"]
 
 
 def verdict(interval: Interval) -> Verdict:
-    """Higher or lower where the interval leaves out 0, else undetected."""
+    """Higher or lower where the interval leaves out 0, else undetected; without ends, too few."""
+    if not interval.has_ends:
+        return "too few"
     if interval.low > 0:
         return "higher"
     return "lower" if interval.high < 0 else "undetected"
@@ -24,17 +25,47 @@ def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
+def decimals(low: float, high: float, least: int) -> int:
+    """How many to print of an interval: `least`, or as many as its end next to 0 needs.
+
+    An interval that leaves out 0 is a finding, so the end that decides it is never printed as 0.
+    """
+    deciding = low if low > 0 else high if high < 0 else 0.0
+    digits = least
+    while deciding and float(f"{deciding:.{digits}f}") == 0:
+        digits += 1
+    return digits
+
+
 def span(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
-    """`estimate [low, high]`, the form every interval of the report has."""
-    if np.isnan(interval.low):
-        return f"{number(interval.estimate, digits, sign=sign)} [no interval]"
-    low, high = (number(v, digits, sign=sign) for v in (interval.low, interval.high))
-    return f"{number(interval.estimate, digits, sign=sign)} [{low}, {high}]"
+    """`estimate [low, high]`, the form every interval of the report has.
+
+    Where too few users stand behind it, the estimate and how many those are.
+    """
+    if not interval.has_ends:
+        estimate = number(interval.estimate, digits, sign=sign)
+        return f"{estimate} [too few users to tell: {interval.nonzero:,} of {interval.n:,} not 0]"
+    digits = decimals(interval.low, interval.high, digits)
+    estimate, low, high = (
+        number(v, digits, sign=sign) for v in (interval.estimate, interval.low, interval.high)
+    )
+    return f"{estimate} [{low}, {high}]"
 
 
-def change(interval: Interval, digits: int = 4) -> str:
-    """A signed difference with its interval."""
-    return span(interval, digits, sign=True)
+def change(interval: Interval, digits: int = 4, what: str = "") -> str:
+    """A signed difference with its interval, behind the name of `what` changed if given.
+
+    Or how few users changed, which ends a clause as the numbers would.
+    """
+    if not interval.has_ends:
+        return f"too few users changed to tell ({interval.nonzero:,} of {interval.n:,})"
+    return f"{what} {span(interval, digits, sign=True)}".lstrip()
+
+
+def percent(share: Interval, digits: int = 1) -> str:
+    """A share with its interval, in percent."""
+    ends = {name: 100 * getattr(share, name) for name in ("estimate", "low", "high")}
+    return f"{span(replace(share, **ends), digits)} %"
 
 
 def people(n: int) -> str:

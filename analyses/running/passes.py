@@ -19,6 +19,7 @@ from workbench.mode import evaluation_mode
 BATCH_SIZE = 128
 CUTOFF = 10
 METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}  # columns of `quality`, and what they are called
+SHARES = ("hit",)  # those of them that are shares of users
 
 
 def held_out_batches(

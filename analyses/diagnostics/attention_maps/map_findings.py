@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analyses.diagnostic import calibrated_pairs, roles
+from analyses.diagnostic import calibrated_pairs, is_uniform, roles
 from analyses.diagnostics.attention_maps import heatmaps
 from analyses.report import style
 from analyses.report.conditions import means_by, paired, table_of
@@ -100,7 +100,7 @@ def conclude(frame: pd.DataFrame) -> list[str]:
         _spread(str(key[0]), means[key], least[key].estimate, weights[key], excess[key])
         + _kept(spread[spread["model"] == key[0]])
         for key in means
-        if "-uniform" not in str(key[0])
+        if not is_uniform(str(key[0]))
     ]
     return sentences + [
         _sharper(ac, plain, paired(spread, "value", ac, plain))
@@ -120,11 +120,12 @@ def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: 
         "higher": "more than uniform attention would give it",
         "lower": "less than uniform attention would give it",
         "undetected": "not detectably different from what uniform attention would give it",
+        "too few": "not to be compared with what uniform attention would give it",
     }[verdict(excess)]
     return (
         f"{model} spreads its attention at {span(mean, 1)} % of the highest possible entropy"
-        f"{bound}; the last item gets a weight of {span(weight)}, {told} (difference "
-        f"{change(excess)}; {people(mean.n)})."
+        f"{bound}; the last item gets a weight of {span(weight)}, {told} "
+        f"({change(excess, what='difference')}; {people(mean.n)})."
     )
 
 
@@ -139,11 +140,10 @@ def _sharper(model: str, baseline: str, difference: Interval) -> str:
         "lower": f"{model} attends more sharply than {baseline}",
         "higher": f"{model} attends more evenly than {baseline}",
         "undetected": f"No difference in sharpness was detected between {model} and {baseline}",
+        "too few": f"The sharpness of {model} and {baseline} cannot be compared",
     }[verdict(difference)]
-    return (
-        f"{told} (paired difference of entropy {change(difference, 1)} percentage points; "
-        f"{people(difference.n)})."
-    )
+    found = change(difference, 1, what="paired difference of entropy in percentage points")
+    return f"{told} ({found}; {people(difference.n)})."
 
 
 def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
@@ -179,8 +179,10 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
     """Mean weight by distance, a panel per layer, a line per value of the column `lines`."""
     found = means_by(distance, ["layer", lines, "key"], "value")
     series = names(distance[lines])
-    first = distance[distance[lines] == series[0]].assign(value=lambda f: 1 / f["length"])
-    even = means_by(first.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
+    # of each layer the histories of the first that has it
+    first = distance.groupby("layer", observed=True)[lines].transform("first")
+    own = distance[distance[lines] == first].assign(value=lambda f: 1 / f["length"])
+    even = means_by(own.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
     table = pd.DataFrame(rows(found | even, ["layer", "series", "at"]))
     table = table.assign(panel="layer " + table["layer"].astype(str))
     n = distance["user"].nunique()
@@ -199,7 +201,7 @@ def _entropies(spread: pd.DataFrame) -> Summary:
     by = ["model", "stage", "layer"]
     found, least = (means_by(spread, by, c) for c in ("value", "least"))
     table = pd.DataFrame(rows(found, by, panel="", series="entropy", most=100.0))
-    table["least"] = [interval.estimate for interval in least.values()]
+    table["least"] = [least[key].estimate for key in found if found[key].n]
     stage = table["stage"].astype(str).str.replace("_", " ")
     table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
     return Summary(

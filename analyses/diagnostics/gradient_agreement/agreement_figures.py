@@ -13,7 +13,7 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 )
 from analyses.report.conditions import means_by
 from analyses.report.drawing import draw_all
-from analyses.report.summaries import SHUFFLED, Summary, names, rows
+from analyses.report.summaries import SHUFFLED, Summary, names, not_empty, rows
 from analyses.report.wording import people
 
 
@@ -24,7 +24,7 @@ def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
         "agreement by layer and head": _by_layer_and_head(headline_rows(frame)),
         "agreement by history length": _by_length(mean_rows(headline_rows(frame))),
     }
-    return {name: summary for name, summary in found.items() if len(summary.table)}
+    return not_empty(found)
 
 
 def plot(frame: pd.DataFrame) -> dict[str, Figure]:
@@ -68,7 +68,8 @@ def _distribution(whole: pd.DataFrame) -> Summary:
 
 def _by_layer_and_head(headline: pd.DataFrame) -> Summary:
     parts = []
-    for layer, head in headline[["layer", "head"]].drop_duplicates().astype(str).to_numpy():
+    found = headline[["layer", "head"]].drop_duplicates().astype(str).to_numpy().tolist()
+    for layer, head in sorted(found, key=lambda part: [(k != "mean", k.zfill(9)) for k in part]):
         part = "mean of heads" if head == "mean" else f"head {head}"
         label = "all layers and heads" if layer == "mean" else f"layer {layer}, {part}"
         here = (headline["layer"] == layer) & (headline["head"] == head)

@@ -7,8 +7,14 @@ import pandas as pd
 
 from analyses.diagnostic import calibrated_pairs
 from analyses.report.conditions import paired, table_of, with_intervals
-from analyses.report.wording import change, listing, people, span, verdict
-from workbench.statistics import Interval, bootstrap_mean, bootstrap_median, paired_bootstrap
+from analyses.report.wording import change, listing, people, percent, span, verdict
+from workbench.statistics import (
+    Interval,
+    bootstrap_mean,
+    bootstrap_median,
+    exact_share,
+    paired_bootstrap,
+)
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: every model has one
 PRODUCT = "input_x_gradient"
@@ -70,7 +76,7 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     labels = {"tau": "mean tau", "null_tau": "shuffled tau", "significant": "share significant"}
     significant = (frame["p_value"] < LEVEL).where(frame["p_value"].notna()).astype(float)
     frame = frame.assign(significant=significant)
-    table = table_of(frame, by, labels, digits=3)
+    table = table_of(frame, by, labels, digits=3, shares=["significant"])
     groups = frame.groupby(by, observed=True, sort=False)
     medians = [bootstrap_median(group["tau"].to_numpy()) for _, group in groups]
     rest = groups.agg(
@@ -174,12 +180,13 @@ def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
         "higher": "more than shuffled attention does",
         "lower": "less than shuffled attention does",
         "undetected": "no more than shuffled attention does",
+        "too few": "for too few users to compare it with shuffled attention",
     }[verdict(difference)]
-    share = 100 * float((own["p_value"].dropna() < LEVEL).mean())
+    significant = exact_share(own["p_value"].dropna().to_numpy() < LEVEL)
     return (
         f"In {model} attention agrees with the {called(method)} of the held-out item {told}: mean "
         f"tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
-        f"significant for {share:.1f} % of users ({people(mean.n)})."
+        f"significant for {percent(significant)} of users ({people(mean.n)})."
     )
 
 
@@ -196,11 +203,11 @@ def _claim(model: str, baseline: str, method: str, difference: Interval) -> str:
         f"{baseline}",
         "undetected": "The paper's claim is not seen on these data: no difference in agreement "
         f"with gradients was detected between {model} and {baseline}",
+        "too few": f"Whether attention agrees with gradients more in {model} than in {baseline}, "
+        "as the paper reports, cannot be told",
     }[verdict(difference)]
-    return (
-        f"{told} ({called(method)}, paired difference of tau {change(difference, 3)}; "
-        f"{people(difference.n)})."
-    )
+    found = change(difference, 3, what="paired difference of tau")
+    return f"{told} ({called(method)}, {found}; {people(difference.n)})."
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:

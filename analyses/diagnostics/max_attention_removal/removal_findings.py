@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from analyses.diagnostic import calibrated_pairs
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.drawing import draw_all
-from analyses.report.summaries import Summary, names, rows
-from analyses.report.wording import change, listing, people, span, verdict
+from analyses.report.summaries import Summary, names, not_empty, rows
+from analyses.report.wording import change, listing, people, percent, verdict
 from workbench.statistics import Interval
 
 MEASURES = {
@@ -33,10 +33,12 @@ CAPTIONS = {
     "effect of deleting items": "A different operator: an item is deleted from the history itself. "
     "If attention pointed at what matters, deleting the most attended item would hurt more than "
     "deleting a random or the least attended one. Deleting also shifts the positions of the items "
-    "before it relative to the end, which removing a weight does not.",
+    "before it relative to the end, which removing a weight does not. Where the item occurs again "
+    "in the history, its copies stay.",
     "conditions": "Every condition: model, operator, layer and rows edited. Random "
     "is averaged over three draws per user. Of the last layer only the prediction row reaches "
-    "the scores, so both choices of rows agree there.",
+    "the scores, so both choices of rows agree there. Users whose weights are all equal have no "
+    "largest or smallest one, and are left out of the conditions that ask for it.",
     "largest against random": "Paired difference per user, largest minus random: below 0 for "
     "dNDCG@10, or above 0 for the divergence, the largest weight matters more than a random one.",
 }
@@ -46,22 +48,24 @@ def _models(frame: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(frame["model"]))
 
 
-def _layer(frame: pd.DataFrame) -> str:
-    """What stands for the whole model: all layers, or the only one."""
-    return "all" if (frame["layer"] == "all").any() else "1"
+def of_all_layers(frame: pd.DataFrame) -> pd.Series:
+    """Which rows stand for a whole model: those of all its layers, or of its only one."""
+    deep = frame.loc[frame["layer"] == "all", "model"].unique()
+    return (frame["layer"] == "all") | ((frame["layer"] == "1") & ~frame["model"].isin(deep))
 
 
 def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Every condition with its intervals, and largest against random, paired."""
     frame = frame.assign(rank_change=frame["rank_after"] - frame["rank_before"])
     by = ["model", "operator", "layer", "rows"]
-    conditions = table_of(frame, by, MEASURES)
-    lone = frame.groupby(by, observed=True)[["one_key", "one_key_rows"]].sum().astype(int)
-    lone.columns = pd.Index(["one-key users", "one-key rows"])
+    conditions = table_of(frame, by, MEASURES, shares=["top1_changed"])
+    counts = frame.groupby(by, observed=True)[["one_key", "one_key_rows", "equal"]]
+    counts = counts.sum().astype(int)
+    counts.columns = pd.Index(["one-key users", "one-key rows", "users with equal weights"])
     against = _largest_minus_random(frame, ["d_ndcg", "jsd"])
     labels = {c: MEASURES[c] for c in ("d_ndcg", "jsd")}
     return {
-        "conditions": conditions.merge(lone.reset_index(), on=by),
+        "conditions": conditions.merge(counts.reset_index(), on=by),
         "largest against random": table_of(against, ["model", "layer", "rows"], labels),
     }
 
@@ -78,88 +82,103 @@ def _largest_minus_random(frame: pd.DataFrame, measures: list[str]) -> pd.DataFr
 
 def conclude(frame: pd.DataFrame) -> list[str]:
     """What removing the largest weight does to each model, and whether AC is hurt more."""
-    layer = _layer(frame)
-    where = "the prediction row, " + ("all layers" if layer == "all" else "its only layer")
-    whole = frame[(frame["layer"] == layer) & (frame["rows"] == HEADLINE_ROWS)]
-    whole = whole.assign(percent=100 * whole["top1_changed"])
-    largest = whole[whole["operator"] == "largest"]
-    effects, tops = (means_by(largest, ["model"], c) for c in ("d_ndcg", "percent"))
-    relative = means_by(_largest_minus_random(whole, ["d_ndcg"]), ["model"], "d_ndcg")
-    effects_told = [
-        _effect(model, where, effects[model,], relative[model,], tops[model,])
-        for (model,) in effects
-    ]
+    chosen = frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)]
+    largest = chosen[chosen["operator"] == "largest"]
+    effects = means_by(largest, ["model"], "d_ndcg")
+    tops = means_by(largest, ["model"], "top1_changed", share=True)
+    relative = means_by(_largest_minus_random(chosen, ["d_ndcg"]), ["model"], "d_ndcg")
+    removals = []
+    for (model,), effect in effects.items():
+        own = largest[largest["model"] == model]
+        if not effect.n:
+            removals.append(
+                f"{model} gives all items of a row the same weight, so that it has no largest one "
+                f"to remove ({people(len(own))})."
+            )
+            continue
+        layers = "all layers" if (own["layer"] == "all").any() else "its only layer"
+        removal = f"removing the largest attention weight of {model} (the prediction row, {layers})"
+        sentence = _effect(removal, effect, relative[model,], tops[model,])
+        removals.append(sentence + _without_largest(int(own["equal"].sum())))
     claims = [_claim(largest, ac, plain) for ac, plain in calibrated_pairs(_models(frame))]
-    return claims + effects_told
+    return claims + removals
 
 
-def _effect(model: str, where: str, effect: Interval, relative: Interval, top: Interval) -> str:
-    told = {
-        "higher": "raises NDCG@10",
-        "lower": "lowers NDCG@10",
-        "undetected": "does not detectably change NDCG@10",
+def _effect(removal: str, effect: Interval, relative: Interval, top: Interval) -> str:
+    removing = removal[0].upper() + removal[1:]
+    lead = {
+        "higher": f"{removing} raises NDCG@10",
+        "lower": f"{removing} lowers NDCG@10",
+        "undetected": f"{removing} does not detectably change NDCG@10",
+        "too few": f"Whether {removal} changes NDCG@10",
     }[verdict(effect)]
     against = {
-        "higher": "less harmful than removing a random other weight",
-        "lower": "more harmful than removing a random other weight",
-        "undetected": "not detectably different from removing a random other weight",
-    }[verdict(relative)]
+        "higher": "this is less harmful than removing a random other weight ({})",
+        "lower": "this is more harmful than removing a random other weight ({})",
+        "undetected": "this is not detectably different from removing a random other weight ({})",
+        "too few": "whether it harms more than removing a random other weight: {}",
+    }[verdict(relative)].format(change(relative, what="paired difference"))
     return (
-        f"Removing the largest attention weight of {model} ({where}) {told}: {change(effect)}; "
-        f"this is {against} (paired difference {change(relative)}); the top item changes for "
-        f"{span(top, 1)} % of users ({people(effect.n)})."
+        f"{lead}: {change(effect)}; {against}; the top item changes for {percent(top)} of users "
+        f"({people(effect.n)})."
     )
+
+
+def _without_largest(n: int) -> str:
+    """A sentence on the users left out because none of their weights is largest, if any."""
+    return f" For {n:,} more all weights are equal, so that none is the largest." if n else ""
 
 
 def _claim(largest: pd.DataFrame, calibrated: str, baseline: str) -> str:
     """The paper's claim: removal hurts the calibrated model more than its baseline."""
     difference = paired(largest, "d_ndcg", calibrated, baseline)
-    told = {
-        "lower": f"As the paper reports, removing the largest weight hurts {calibrated} more than "
-        f"{baseline}",
-        "higher": f"Against the paper, removing the largest weight hurts {calibrated} less than "
-        f"{baseline}",
+    found, n = change(difference, what="paired difference"), people(difference.n)
+    hurts = f"removing the largest weight hurts {calibrated}"
+    return {
+        "lower": f"As the paper reports, {hurts} more than {baseline} ({found}; {n}).",
+        "higher": f"Against the paper, {hurts} less than {baseline} ({found}; {n}).",
         "undetected": "The paper's claim is not seen on these data: no difference was detected "
-        f"between {calibrated} and {baseline} in what removing the largest weight does to NDCG@10",
+        f"between {calibrated} and {baseline} in what removing the largest weight does to NDCG@10 "
+        f"({found}; {n}).",
+        "too few": f"Whether {hurts} more than {baseline}, as the paper reports: {found}.",
     }[verdict(difference)]
-    return f"{told} (paired difference {change(difference)}; {people(difference.n)})."
 
 
 def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     """The effect of every operator, over all layers and by layer, and of deleting items."""
     weights = [str(o) for o in dict.fromkeys(frame["operator"]) if not o.startswith("delete")]
     items = [str(o) for o in dict.fromkeys(frame["operator"]) if o.startswith("delete")]
-    n = frame["user"].nunique()
-    layer = _layer(frame)
-    return {
+    n = people(frame["user"].nunique())
+    layers = _layers(frame)
+    all_layers = frame[of_all_layers(frame)].assign(layer=layers[-1])
+    alone = frame[frame["rows"] == "prediction"]
+    by_layer = {f"layer {k}": alone[alone["layer"] == k] for k in layers if k != "all"}
+    if layers[-1] == "all":
+        by_layer["all layers"] = all_layers[all_layers["rows"] == "prediction"]
+    found = {
         "effect on NDCG@10": _summary(
-            frame,
-            weights,
             {
-                f"{rows} row" + "s" * (rows == "all"): (layer, rows)
-                for rows in ("prediction", "all")
+                "prediction row": all_layers[all_layers["rows"] == "prediction"],
+                "all rows": all_layers[all_layers["rows"] == "all"],
             },
+            weights,
             "d_ndcg",
-            f"Change of NDCG@10 when attention is edited in all layers, {people(n)}",
+            f"Change of NDCG@10 when attention is edited in all layers, {n}",
         ),
         "effect by layer": _summary(
-            frame,
+            by_layer,
             weights,
-            {
-                f"layer {k}" if k != "all" else "all layers": (k, "prediction")
-                for k in _layers(frame)
-            },
             "jsd",
-            f"How far scores move, by layer edited (prediction row), {people(n)}",
+            f"How far scores move, by layer edited (prediction row), {n}",
         ),
         "effect of deleting items": _summary(
-            frame,
+            {"items of the history": frame[frame["layer"] == "history"]},
             items,
-            {"items of the history": ("history", "history")},
             "d_ndcg",
-            f"Change of NDCG@10 when an item is deleted, {people(n)}",
+            f"Change of NDCG@10 when an item is deleted, {n}",
         ),
     }
+    return not_empty(found)
 
 
 def plot(frame: pd.DataFrame) -> dict[str, Figure]:
@@ -171,44 +190,65 @@ def by_user(frame: pd.DataFrame) -> pd.DataFrame:
     """What each condition does to a user; that of all layers first."""
     conditions = ["model", "user", "length", "operator", "layer", "rows"]
     measures = ["d_ndcg", "top1_changed", "jsd", "rank_before", "rank_after"]
-    table = frame[conditions + measures].sort_values(
-        "layer", key=lambda layer: layer != _layer(frame), kind="stable"
-    )
+    first = of_all_layers(frame)
+    table = pd.concat([frame[first], frame[~first]])[conditions + measures]
     labels = {"rank_before": "rank before", "rank_after": "rank after"}
     return table.rename(columns=MEASURES | labels)
 
 
 def _layers(frame: pd.DataFrame) -> list[str]:
-    return [str(k) for k in dict.fromkeys(frame["layer"]) if k != "history"]
+    """Layers by number, and "all" last where any model has several."""
+    found = {str(k) for k in frame["layer"].unique()} - {"history"}
+    return sorted(found, key=lambda k: (k == "all", int(k) if k.isdigit() else 0))
 
 
 def _summary(
-    frame: pd.DataFrame,
-    operators: Sequence[str],
-    panels: dict[str, tuple[str, str]],
-    measure: str,
-    title: str,
+    panels: dict[str, pd.DataFrame], operators: Sequence[str], measure: str, title: str
 ) -> Summary:
-    """A panel per choice of layer and rows; operators down, models side by side in each."""
-    models = names(frame["model"])
+    """A panel for each choice of rows; operators down, models side by side in each."""
+    models = names(pd.concat(panels.values())["model"])
     table = []
-    for label, (layer, edited) in panels.items():
-        chosen = frame[(frame["layer"] == layer) & (frame["rows"] == edited)]
-        found = means_by(chosen, ["operator", "model"], measure)
-        found = {(o, m): found[o, m] for o in operators for m in models}
-        table += rows(found, ["row", "series"], panel=label, layer=layer)
+    for label, chosen in panels.items():
+        found = means_by(chosen, ["layer", "operator", "model"], measure)
+        ordered = sorted(found, key=lambda key: (operators.index(key[1]), models.index(key[2])))
+        ordered = {key: found[key] for key in ordered}
+        table += rows(ordered, ["layer", "row", "series"], panel=label)
     return Summary("dots", title, MEASURES[measure], models, pd.DataFrame(table))
 
 
 def exclusions(frame: pd.DataFrame) -> list[str]:
-    """How many users had a prediction row with nothing to remove; models that agree share one."""
-    largest = frame[(frame["operator"] == "largest") & (frame["layer"] == _layer(frame))]
+    """Prediction rows with nothing to remove, or nothing that is largest, and copies that stay.
+
+    Models that agree share a sentence.
+    """
+    largest = frame[(frame["operator"] == "largest") & of_all_layers(frame)]
     told: dict[str, list[str]] = {}
-    for model, own in largest[largest["rows"] == "all"].groupby("model", sort=False, observed=True):
-        text = (
-            f"nobody was left out of {people(len(own))}; a row with a single key keeps it: the "
-            f"prediction row of {int(own['one_key'].sum()):,} users, and, where all rows are "
-            f"edited, {int(own['one_key_rows'].sum()):,} rows"
+    for model, own in largest.groupby("model", sort=False, observed=True):
+        row, several = (own[own["rows"] == choice] for choice in (HEADLINE_ROWS, "all"))
+        equal = int(row["equal"].sum())
+        text = f"nobody was left out of {people(len(row))}"
+        if equal:
+            text = (
+                f"of {people(len(row))}, {equal:,} have equal weights in the prediction row, and "
+                "are left out of what asks for the largest, second largest or smallest"
+            )
+        text += (
+            f"; a row with a single key keeps it: the prediction row of {row['one_key'].sum():,} "
+            f"users, and, where all rows are edited, {several['one_key_rows'].sum():,} rows; "
         )
+        text += _copies(frame[frame["model"] == model])
         told.setdefault(text, []).append(str(model))
     return [f"Max-attention removal, {listing(names)}: {text}." for text, names in told.items()]
+
+
+def _copies(own: pd.DataFrame) -> str:
+    """For how many users an item that was deleted occurs again in the history."""
+    deleted = own[own["layer"] == "history"].groupby("operator", observed=True, sort=False)
+    counts = [
+        f"{operator.removeprefix('delete ')} {copies.sum():,.0f} of {copies.count():,}"
+        for operator, copies in deleted["copies"]
+    ]
+    return (
+        "an item that is deleted occurs again in the history, where its copies stay, for so many "
+        f"users: {', '.join(counts)}"
+    )

@@ -21,6 +21,7 @@ from models import Batch
 from workbench import edit_attention, record_attention
 from workbench.attention.edits import (
     Edit,
+    equal_rows,
     permute,
     remove_largest,
     remove_random,
@@ -33,6 +34,9 @@ from workbench.data.sequences import SequenceData
 from workbench.statistics import jensen_shannon
 
 DRAWS = 3  # random removals, whose effects are averaged per user
+MOST, LEAST = "delete most attended item", "delete least attended item"
+# Conditions that mean nothing where all weights are equal, so that no effect of theirs is measured
+BY_SIZE = ("largest", "second largest", "smallest", MOST, LEAST)
 
 
 def operators(seeds: list[int]) -> dict[str, list[Edit]]:
@@ -56,7 +60,11 @@ def measure(
     seed: int,
     progress: Callable[[int], object],
 ) -> pd.DataFrame:
-    """A row per model, user and condition (operator, layer, rows edited)."""
+    """A row per model, user and condition (operator, layer, rows edited).
+
+    Effects are NaN where a condition asks for a largest weight and all are equal (`equal`).
+    `copies` is the share of draws in which an item deleted occurs again in the history.
+    """
     frames = []
     for name, model in models.items():
         for who, batch, targets in held_out_batches(model, data, users):
@@ -77,15 +85,21 @@ class Trial:
     targets: Tensor
     before: Outcome
     lone: Tensor  # [B, T] rows that may attend to a single item, which keep it
+    choice: Tensor  # [B, T] rows that may attend to several
+    equal: Tensor  # [B, layers, T] rows whose weights are equal in every head
 
     @classmethod
     def start(cls, model: Any, batch: Batch, targets: Tensor) -> "Trial":
         items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
         real = items.clone()
         real[at, model.rows(batch)] = True  # rows of padding are none
-        seen = (model.allowed(batch)[:, 0] & items[:, None]).sum(-1)  # [B, T]
-        lone = (seen == 1) & real
-        return cls(model, batch, targets, Outcome.of(model, batch, targets), lone)
+        allowed = model.allowed(batch)[:, 0] & items[:, None]  # [B, T, T]
+        seen = allowed.sum(-1)  # [B, T]
+        weights = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
+        equal = equal_rows(weights, allowed[:, None, None]).all(2)
+        before = Outcome.of(model, batch, targets)
+        lone, choice = (seen == 1) & real, (seen > 1) & real
+        return cls(model, batch, targets, before, lone, choice, equal)
 
     def weights(self, seeds: list[int]) -> list[pd.DataFrame]:
         """Every weight-level condition: operators x (each layer, all) x (prediction row, all)."""
@@ -100,17 +114,27 @@ class Trial:
                     # of the last layer only the prediction row reaches the scores
                     if rows == "prediction" or layers != [n_layers - 1]:
                         draws = [self._edited(edit, layers, rows) for edit in edits]
-                    parts.append(self._row(operator, layer, rows, draws))
+                        equal = self._equal(layers, rows)
+                    parts.append(self._row(operator, layer, rows, draws, equal))
         return parts
+
+    def _equal(self, layers: list[int], rows: Rows) -> Tensor:
+        """Who has a choice of weights in the rows edited, and only equal ones: [B]."""
+        even = self.equal[:, layers].all(1) | ~self.choice  # [B, T]
+        if rows == "all":
+            return even.all(-1) & self.choice.any(-1)
+        at, row = torch.arange(len(even), device=even.device), self.model.rows(self.batch)
+        return even[at, row] & self.choice[at, row]
 
     def items(self, seeds: list[int]) -> list[pd.DataFrame]:
         """Every item-level condition; the attention meant is the mean over layers and heads."""
         attention = record_attention(self.model, self.batch)["attention"].mean((1, 2))  # [B, L]
         valid = self.batch.valid
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        equal = equal_rows(attention, valid) & (self.batch.lengths > 1)
         keys = {
-            "delete most attended item": [attention.masked_fill(~valid, -1)],
-            "delete least attended item": [-attention.masked_fill(~valid, 2)],
+            MOST: [attention.masked_fill(~valid, -1)],
+            LEAST: [-attention.masked_fill(~valid, 2)],
             "delete random item": [
                 torch.rand(valid.shape, generator=g).to(valid.device).masked_fill(~valid, -1)
                 for g in generators
@@ -118,8 +142,14 @@ class Trial:
         }
         parts = []
         for operator, scores in keys.items():
-            draws = [self._effect(self.batch.without(key.argmax(-1))) for key in scores]
-            parts.append(self._row(operator, "history", "history", draws))
+            deleted = [key.argmax(-1) for key in scores]  # [B] each
+            draws = [
+                self._effect(self.batch.without(position)).assign(
+                    copies=recurs(self.batch, position).double().cpu().numpy()
+                )
+                for position in deleted
+            ]
+            parts.append(self._row(operator, "history", "history", draws, equal))
         return parts
 
     def _edited(self, edit: Edit, layers: list[int], rows: Rows) -> pd.DataFrame:
@@ -140,7 +170,13 @@ class Trial:
             }
         )
 
-    def _row(self, operator: str, layer: str, rows: str, draws: list[pd.DataFrame]) -> pd.DataFrame:
+    def _row(
+        self, operator: str, layer: str, rows: str, draws: list[pd.DataFrame], equal: Tensor
+    ) -> pd.DataFrame:
+        """A condition; `equal` [B] says for whom all weights it chooses among are the same."""
+        effects = {c: np.mean([d[c] for d in draws], axis=0) for c in draws[0]}
+        if operator in BY_SIZE:
+            effects = {c: np.where(equal.cpu(), np.nan, values) for c, values in effects.items()}
         alone = self.lone[torch.arange(len(self.lone)), self.model.rows(self.batch)]  # [B]
         edited = self.lone.sum(-1) if rows == "all" else alone.long()
         return pd.DataFrame(
@@ -151,10 +187,17 @@ class Trial:
                 "length": self.batch.lengths.cpu().numpy(),
                 "one_key": alone.cpu().numpy(),
                 "one_key_rows": edited.cpu().numpy(),
+                "equal": equal.cpu().numpy(),
                 "rank_before": self.before.rank.cpu().numpy(),
-                **{c: np.mean([d[c] for d in draws], axis=0) for c in draws[0]},
+                **effects,
             }
         )
+
+
+def recurs(batch: Batch, positions: Tensor) -> Tensor:
+    """Whether the item at `positions` [B] occurs elsewhere in its history: [B] bool."""
+    deleted = batch.items.gather(1, positions[:, None])
+    return ((batch.items == deleted) & batch.valid).sum(1) > 1
 
 
 DIAGNOSTIC = Diagnostic(

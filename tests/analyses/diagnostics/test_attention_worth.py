@@ -25,12 +25,13 @@ def test_metrics_are_those_of_ranks_computed_by_hand():
 
 
 def worth(n=100, hits: float = 0.5, **levels: float) -> pd.DataFrame:
-    """Mean NDCG@10 as given; `hits` is the first model's Hit@10, the others' is 0.5."""
+    """Mean NDCG@10 as given; `hits` is about the first model's Hit@10, the others' is 0.5."""
     generator = np.random.default_rng(0)
     return pd.concat(
         pd.DataFrame(
             {"model": model.replace("_", "-"), "user": np.arange(n), "length": 9, "rank": 3}
-            | {"hit": 0.5 if k else hits, "ndcg": level + generator.normal(0, 0.05, n)}
+            | {"hit": 0.5 if k else hits + generator.normal(0, 0.05, n)}
+            | {"ndcg": level + generator.normal(0, 0.05, n)}
         )
         for k, (model, level) in enumerate(levels.items())
     )

@@ -1,8 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
-from analyses.report.conditions import means_by, paired, table_of
+from analyses.report.conditions import means_by, paired, table_of, with_intervals
+from analyses.report.page import readable
+from workbench.statistics import Interval
 
 
 @pytest.fixture
@@ -43,3 +46,38 @@ def test_a_table_carries_users_and_ends(frame):
     table = table_of(frame[frame["layer"] == "1"], ["model"], {"value": "tau"}, digits=3)
     assert list(table.columns) == ["model", "n users", "tau", "tau low", "tau high"]
     assert table["n users"].tolist() == [30, 26]
+
+
+def test_a_table_has_the_exact_interval_of_shares_and_none_of_a_few_changes():
+    zeros = np.zeros(200)
+    few = np.where(np.arange(200) < 3, 0.5, 0)
+    made = pd.DataFrame({"model": "a", "user": range(200), "d_ndcg": few, "top1_changed": zeros})
+    labels = {"d_ndcg": "dNDCG@10", "top1_changed": "top-1 changed"}
+    table = table_of(made, ["model"], labels, shares=["top1_changed"])
+    assert table[["top-1 changed", "top-1 changed low"]].to_numpy().tolist() == [[0, 0]]
+    expected = binomtest(0, 200).proportion_ci(method="exact").high
+    assert table["top-1 changed high"].item() == pytest.approx(expected, abs=5e-5)
+    assert table["dNDCG@10"].item() == pytest.approx(0.0075)
+    assert table[["dNDCG@10 low", "dNDCG@10 high"]].isna().all(axis=None)
+    header, (row,) = readable(table)
+    cells = dict(zip(header, row, strict=True))
+    assert cells["dNDCG@10"] == "0.0075 [too few changed]"
+    assert cells["top-1 changed"] == "0.0000 [0.0000, 0.0183]"
+
+
+def test_a_share_whose_draws_were_averaged_is_a_mean():
+    thirds = np.arange(60) % 4 / 3
+    made = pd.DataFrame({"model": "a", "user": range(60), "changed": thirds})
+    share, mean = (
+        means_by(made, ["model"], "changed", share=share)["a",] for share in (True, False)
+    )
+    assert share == mean
+    assert share.has_ends
+
+
+def test_an_end_that_decides_is_no_zero_in_a_table():
+    found = [Interval(0.0052, 0.00003, 0.0113, 200), Interval(0.0055, 0.0, 0.0123, 200)]
+    table = with_intervals(pd.DataFrame({"model": ["a", "b"]}), {"dNDCG@10": found})
+    assert table["dNDCG@10 low"].tolist() == [0.00003, 0]
+    cells = [row[1] for row in readable(table)[1]]
+    assert cells == ["0.00520 [0.00003, 0.01130]", "0.0055 [0.0000, 0.0123]"]

@@ -2,7 +2,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.diagnostics.max_attention_removal.removal_measures import DIAGNOSTIC, DRAWS
+from analyses.diagnostics.max_attention_removal.removal_measures import (
+    BY_SIZE,
+    DIAGNOSTIC,
+    DRAWS,
+)
 from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
@@ -86,16 +90,23 @@ def test_deleting_the_most_attended_item_is_another_operator(frame):
 
 def effects(n=60, **shifts: float) -> pd.DataFrame:
     """A frame in which removing the largest weight moves NDCG by `shifts` (model -> mean)."""
-    noise = np.random.default_rng(0).normal(0, 0.01, n)
+    generator = np.random.default_rng(0)
     rows = []
     for model, shift in shifts.items():
         for operator in ("largest", "random"):
-            effect = noise + shift if operator == "largest" else -noise
+            effect = generator.normal(0, 0.01, n) + shift * (operator == "largest")
             rows.append(
                 pd.DataFrame(
                     {"model": model.replace("_", "-"), "operator": operator, "layer": "all"}
                     | {"rows": "prediction", "user": np.arange(n), "length": 9, "one_key": False}
-                    | {"one_key_rows": 0, "rank_before": 3, "rank_after": 3.0, "d_hit": 0.0}
+                    | {
+                        "one_key_rows": 0,
+                        "equal": False,
+                        "copies": np.nan,
+                        "rank_before": 3,
+                        "rank_after": 3.0,
+                        "d_hit": 0.0,
+                    }
                     | {"d_ndcg": effect, "top1_changed": 0.0, "jsd": 0.0}
                 )
             )
@@ -115,3 +126,78 @@ def test_sentences_follow_the_numbers(shift, claim, effect):
     assert claim in sentences[0]
     assert f"weight of AC-SASRec (the prediction row, all layers) {effect}" in sentences[2]
     assert all("n = 60 users" in s and "[" in s for s in sentences)
+
+
+def test_where_too_few_users_changed_no_interval_is_told():
+    frame = effects(n=200, SASRec=0.0, AC_SASRec=0.0)
+    frame["d_ndcg"] = np.where((frame["user"] < 2) & (frame["operator"] == "largest"), 0.3, 0.0)
+    frame.loc[frame["model"] == "AC-SASRec", "d_ndcg"] *= 2
+    claim, *removals = DIAGNOSTIC.conclude(frame)
+    assert claim == (
+        "Whether removing the largest weight hurts AC-SASRec more than SASRec, as the paper "
+        "reports: too few users changed to tell (2 of 200)."
+    )
+    assert (
+        "changes NDCG@10: too few users changed to tell (2 of 200); whether it harms" in removals[0]
+    )
+    assert "the top item changes for 0.0 [0.0, 1.8] % of users (n = 200 users)" in removals[0]
+    assert not any("0.0000" in sentence for sentence in (claim, *removals))
+    (effect, *_) = DIAGNOSTIC.summaries(frame).values()
+    assert effect.table[["low", "high"]].isna().all(axis=None)
+
+
+@pytest.fixture(scope="module")
+def equal() -> pd.DataFrame:
+    """Of a model of equal weights, and of one whose second user has equal weights by chance."""
+    data = data_of([1, 2, 3, 5], [4, 4, 4], [5, 3, 1, 2], [2, 4])
+    models = {"SASRec-uniform": Handmade([1.0] * 5), "SASRec": Handmade(SALIENCE)}
+    return DIAGNOSTIC.measure(models, data, users=np.arange(4), seed=0, progress=lambda n: None)
+
+
+def test_equal_weights_have_no_largest_one_and_no_effect_of_its_removal(equal):
+    by_size = equal["operator"].isin(BY_SIZE)
+    uniform = (equal["model"] == "SASRec-uniform") & (equal["user"] < 3)
+    chance = (equal["model"] == "SASRec") & (equal["user"] == 1)
+    measures = ["d_hit", "d_ndcg", "rank_after", "top1_changed", "jsd"]
+    without = equal[measures].isna()
+    assert without[by_size & (uniform | chance)].all(axis=None)
+    assert not without[~(by_size & (uniform | chance))].any(axis=None)
+    assert (equal["equal"] == (uniform | chance)).all()
+
+
+def test_it_is_said_who_has_no_largest_weight(equal):
+    frame = equal[equal["user"] < 3]
+    uniform, learned = DIAGNOSTIC.conclude(frame)
+    assert uniform == (
+        "SASRec-uniform gives all items of a row the same weight, so that it has no largest one "
+        "to remove (n = 3 users)."
+    )
+    assert "(n = 2 users). For 1 more all weights are equal" in learned
+    told = dict(zip(("uniform", "learned"), DIAGNOSTIC.exclusions(frame), strict=True))
+    assert "of n = 3 users, 3 have equal weights in the prediction row" in told["uniform"]
+    assert "of n = 3 users, 1 have equal weights in the prediction row" in told["learned"]
+    table = DIAGNOSTIC.tables(frame)["conditions"].set_index(["model", "operator", "rows"])
+    assert table.loc[("SASRec-uniform", "largest", "prediction"), "n users"] == 0
+    assert table.loc[("SASRec-uniform", "random", "prediction"), "n users"] == 3
+    assert table.loc[("SASRec", "largest", "prediction"), "users with equal weights"] == 1
+    assert DIAGNOSTIC.plot(frame)
+
+
+def test_copies_of_a_deleted_item_are_counted():
+    data = data_of([5, 1, 5, 2], [1, 2, 3, 4], [3, 4, 4, 1], [2, 4])
+    frame = DIAGNOSTIC.measure(
+        {"SASRec": Handmade(SALIENCE)},
+        data,
+        users=np.arange(4),
+        seed=0,
+        progress=lambda n: None,
+    )
+    copies = frame[frame["operator"] == "delete most attended item"].set_index("user")["copies"]
+    assert copies.to_dict() == {0: 1, 1: 0, 2: 0, 3: 0}  # 5 outweighs 1; 3, of weight 2, 4 of 1
+    copies = frame[frame["operator"] == "delete least attended item"].set_index("user")["copies"]
+    assert copies.to_dict() == {0: 0, 1: 0, 2: 1, 3: 0}
+    assert frame.loc[frame["layer"] != "history", "copies"].isna().all()
+    assert (
+        "where its copies stay, for so many users: most attended item 1 of 4, least attended item "
+        "1 of 4" in DIAGNOSTIC.exclusions(frame)[0]
+    )
