@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.wording import decimals
+from analyses.report.wording import decimals
 from workbench.statistics import Interval, bootstrap_means, exact_share, paired_bootstrap
 
 

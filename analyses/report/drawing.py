@@ -3,12 +3,15 @@
 from typing import Any
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.report import style
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 from workbench.statistics import Interval
+
+ACROSS = 3  # panels side by side, as many as a window of 1,280 pixels shows in readable type
 
 
 def draw(summary: Summary) -> Figure:
@@ -27,22 +30,25 @@ def _dots(summary: Summary) -> Figure:
     table = summary.table
     labels = [str(row) for row in dict.fromkeys(table["row"])]
     shown = table["series"].nunique()
-    height = 1.9 + len(labels) * max(0.26, 0.17 * shown)
-    width = max(8.0, 1.6 + 3.8 * len(summary.panels))
+    columns = min(ACROSS, len(summary.panels))
+    lines = -(-len(summary.panels) // columns)
+    height = 1.1 + lines * (0.8 + len(labels) * max(0.26, 0.17 * shown))
+    width = max(8.0, 1.6 + 3.8 * columns)
     figure = Figure(figsize=(width, height), layout="constrained")
-    panels = figure.subplots(1, len(summary.panels), sharex=True, sharey=True, squeeze=False)[0]
+    panels = style.grid(figure, len(summary.panels), ACROSS, sharex=True, sharey=True)
+    handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
         own = table[table["panel"] == name]
         if "least" in own:
             span = own["most"] - own["least"]
             panel.barh(range(len(own)), span, left=own["least"], height=0.8, color="0.9")
         estimates = {series: _aligned(own, series, labels) for series in summary.series}
-        style.dots(panel, labels, estimates)
-        if "least" in own:
-            panel.set_xlim(0, 1.02 * own["most"].max())
+        handles |= style.dots(panel, labels, estimates)
         panel.set_title(name)
         panel.set_xlabel(summary.measure)
-    style.legend_below(figure, panels[0])
+    if "least" in table:
+        panels[0].set_xlim(0, 1.02 * table["most"].max())
+    style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
     figure.suptitle(summary.title)
     return figure
 
@@ -56,29 +62,36 @@ def _aligned(own: pd.DataFrame, series: str, labels: list[str]) -> list[Interval
 
 
 def _lines(summary: Summary) -> Figure:
-    figure = Figure(figsize=(1 + 4 * len(summary.panels), 4), layout="constrained")
-    panels = figure.subplots(1, len(summary.panels), sharey=True, squeeze=False)[0]
+    columns = min(ACROSS, len(summary.panels))
+    lines = -(-len(summary.panels) // columns)
+    figure = Figure(figsize=(1 + 4 * columns, 0.8 + 3.2 * lines), layout="constrained")
+    panels = style.grid(figure, len(summary.panels), ACROSS, sharey=True)
+    handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
         own = summary.table[summary.table["panel"] == name]
         for k, series in enumerate(summary.series):
-            _line(panel, own[own["series"] == series], series, k)
+            mine = own[own["series"] == series]
+            if len(mine):
+                handles[series] = _line(panel, mine, series, k)
         panel.set_title(name)
         panel.set_xlabel(summary.at)
-        panel.set_ylim(bottom=0)
-    panels[0].set_ylabel(summary.measure)
-    style.legend_below(figure, panels[0])
+    panels[0].set_ylim(bottom=0)  # of all panels, once all they share the axis for is drawn
+    for panel in panels[::columns]:
+        panel.set_ylabel(summary.measure)
+    style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
     figure.suptitle(summary.title)
     return figure
 
 
-def _line(panel: Axes, own: pd.DataFrame, series: str, k: int) -> None:
+def _line(panel: Axes, own: pd.DataFrame, series: str, k: int) -> Artist:
     if series == UNIFORM:
         look: dict[str, Any] = {"color": "0.4", "linestyle": "--"}
     else:
         color, marker = style.look(k)
         look = {"color": color, "marker": marker}
         panel.fill_between(own["at"], own["low"], own["high"], color=color, alpha=0.25, linewidth=0)
-    panel.plot(own["at"], own["estimate"], label=series, markersize=3, linewidth=1, **look)
+    (line,) = panel.plot(own["at"], own["estimate"], markersize=3, linewidth=1, **look)
+    return line
 
 
 def _boxes(summary: Summary) -> Figure:

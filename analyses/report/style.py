@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 from cycler import cycler
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -32,6 +33,7 @@ def context() -> AbstractContextManager[Any]:
             "svg.fonttype": "path",
             "svg.hashsalt": "analyses",
             "axes.prop_cycle": cycler(color=PALETTE),
+            "text.parse_math": False,  # titles, users and models are named as they are
         }
     )
 
@@ -46,33 +48,56 @@ def shorten(title: str, width: int = 26) -> str:
     return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def grid(
+    figure: Figure, n: int, across: int, *, sharex: bool = False, sharey: bool = False
+) -> list[Axes]:
+    """Panels of a figure, at most `across` side by side, each with numbers below."""
+    columns = min(n, across)
+    lines = -(-n // columns)
+    panels = figure.subplots(lines, columns, sharex=sharex, sharey=sharey, squeeze=False).ravel()
+    for panel in panels[n:]:
+        panel.remove()
+    for panel in panels[:n]:
+        panel.xaxis.set_tick_params(labelbottom=True)
+    return list(panels[:n])
+
+
 def dots(
     panel: Axes, labels: Sequence[str], estimates: Mapping[str, Sequence[Interval | None]]
-) -> None:
+) -> dict[str, Artist]:
     """Estimates with their intervals: a row per label from the top, names side by side in each.
 
-    `estimates[name]` runs parallel to `labels`; None leaves the place empty. A name keeps its look
-    in every figure by its place in `estimates`, whether or not it has anything to show.
+    `estimates[name]` runs parallel to `labels`; None leaves the place empty, and an interval
+    without ends is a point without a bar. A name keeps its look in every figure by its place in
+    `estimates`, whether or not it has anything to show. Returns what a legend shows of each name.
     """
+    handles: dict[str, Artist] = {}
     shown = [name for name, intervals in estimates.items() if any(intervals)]
     for name, intervals in estimates.items():
         if name not in shown:
             continue
         shift = (shown.index(name) - (len(shown) - 1) / 2) * 0.8 / len(shown)
         color, marker = look(list(estimates).index(name))
-        panel.plot([], [], marker, color=color, label=name, linestyle="-", markersize=4)
+        (handles[name],) = panel.plot([], [], marker, color=color, linestyle="-", markersize=4)
         for row, interval in enumerate(intervals):
             if interval is not None:
-                panel.plot([interval.low, interval.high], [row + shift] * 2, color=color)
+                if interval.has_ends:
+                    panel.plot([interval.low, interval.high], [row + shift] * 2, color=color)
                 panel.plot(interval.estimate, row + shift, marker, color=color, markersize=4)
     panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
     panel.set_yticks(range(len(labels)), labels)
     panel.set_ylim(len(labels) - 0.5, -0.5)
     panel.locator_params(axis="x", nbins=5)
+    return handles
 
 
-def legend_below(figure: Figure, panel: Axes) -> None:
-    """One legend for the figure, under it, where it covers no data."""
-    handles, labels = panel.get_legend_handles_labels()
-    if len(labels) > 1:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4))
+def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:
+    """One legend for the figure, under it, where it covers no data: name -> what is drawn so."""
+    if len(handles) < 2:
+        return
+    # named afterwards: matplotlib leaves out what is labelled with a leading underscore
+    blank = [" "] * len(handles)
+    place = {"loc": "outside lower center", "ncols": min(len(handles), 4)}
+    legend = figure.legend(list(handles.values()), blank, **place)
+    for text, name in zip(legend.get_texts(), handles, strict=True):
+        text.set_text(name)

@@ -6,6 +6,7 @@ from workbench.statistics.distributions import (
     entropy,
     entropy_bound,
     jensen_shannon,
+    later_maximum,
     normalised_entropy,
 )
 from workbench.statistics.intervals import (
@@ -35,6 +36,7 @@ __all__ = [
     "jensen_shannon",
     "kendall_p_value",
     "kendall_tau_b",
+    "later_maximum",
     "normalised_entropy",
     "paired_bootstrap",
 ]

@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 CHUNK_NUMBERS = 1_000_000  # scores in float64 at a time
@@ -92,3 +94,14 @@ def calibrated_weight_bound(n_allowed: Tensor) -> Tensor:
     e / (e + n - 1), 5.3 % for 50 keys.
     """
     return math.e / (math.e + n_allowed.double() - 1)
+
+
+def later_maximum(weights: ArrayLike, start: int = 0) -> float:
+    """The largest weight of the later half of the rows of a map [L, L] shown from `start` on.
+
+    What a colour scale ends at: a row with few items to look at has large weights by necessity
+    (the first one, of its only item, always 1). NaN is where nothing is allowed.
+    """
+    matrix = np.asarray(weights)
+    later = max(len(matrix) // 2, start)
+    return max(float(np.nanmax(matrix[later:, start:])), 1e-12)

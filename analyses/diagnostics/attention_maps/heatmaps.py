@@ -1,38 +1,50 @@
 """One user's attention as heatmaps: prediction rows, layers x heads, and the stages of AC."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.diagnostic import by_backbone
+from analyses.diagnostic import families, is_uniform, roles
 from analyses.report import style
+from workbench.statistics import later_maximum
 
 LAST = 20  # positions a full matrix shows; a title needs room to be read
+ACROSS = 5  # matrices side by side, as many as a window of 1,280 pixels shows in readable type
+NOT_DRAWN = (
+    "A model with attention frozen to uniform is drawn only where its backbone has no other, since "
+    "all its weights are the same. "
+)
+SCALE = (
+    "Every panel has its own colour scale, from 0 to the number written above it, the largest "
+    "weight of the later half of its rows; earlier rows have few items to look at, and larger "
+    "weights by necessity, which have the brightest colour too"
+)
 KINDS = {
     "prediction row": "The weights the prediction is made from: a column per item of the history, "
-    "oldest first, a line per head, the baseline above the calibrated models. Every panel has its "
-    "own colour scale, from 0 to the maximum written beside it.",
-    "layers and heads": "The full matrices, baseline beside calibrated models: each row is an item "
-    f"(last, a mask token where there is one) and what it attends to, of the last {LAST} at most. "
-    "Every panel has its own colour scale, from 0 to the maximum written above it; blank cells are "
-    "not allowed.",
-    "stages": "Every stage of the calibrated model on the same user, from the input up: layers and "
-    "heads down, stages across. Every panel has its own colour scale, from 0 to the maximum "
-    "written above it.",
+    "oldest first, a line per head, plain models above calibrated ones. Every panel has its own "
+    f"colour scale, from 0 to the maximum written beside it. {NOT_DRAWN}",
+    "layers and heads": "The full matrices, plain models before calibrated ones: each row is an "
+    f"item (last, a mask token where there is one) and what it attends to, of the last {LAST} at "
+    f"most. {SCALE}; blank cells are not allowed. {NOT_DRAWN}",
+    "stages": "Every stage of a calibrated model on the same user, from the input up: layers and "
+    f"heads down, stages across. {SCALE}.",
 }
 
 
 def draw(weights: pd.DataFrame) -> dict[str, Figure]:
-    """Three figures for every user chosen and backbone: the plain model beside the calibrated."""
-    families = by_backbone(list(dict.fromkeys(weights["model"])))
+    """Three figures for every user chosen and backbone: plain models beside calibrated ones."""
+    by_family = families(list(dict.fromkeys(weights["model"])))
     figures = {}
     for choice in dict.fromkeys(weights["choice"]):
         chosen = weights[weights["choice"] == choice]
-        for family, parts in families.items():
-            shown = [name for name in (parts.baseline, *parts.calibrated) if name]
-            if not shown and parts.uniform:
-                shown = [parts.uniform]
-            suffix = choice if len(families) == 1 else f"{choice} {family}"
+        for family, members in by_family.items():
+            calibrated = roles(members).calibrated
+            learned = [name for name in members if not is_uniform(name)] or members
+            shown = sorted(learned, key=calibrated.__contains__)
+            suffix = choice if len(by_family) == 1 else f"{choice} {family}"
             own = chosen[chosen["model"].isin(shown)]
             first = own.iloc[0]
             who = (
@@ -43,16 +55,17 @@ def draw(weights: pd.DataFrame) -> dict[str, Figure]:
             columns = {name: final[final["model"] == name] for name in shown}
             figures[f"prediction row {suffix}"] = _prediction_rows(columns, who)
             figures[f"layers and heads {suffix}"] = _matrices(columns, who)
-            if parts.calibrated:
-                name = parts.calibrated[0]
-                calibrated = own[own["model"] == name]
-                stages = list(dict.fromkeys(calibrated["stage"]))
+            if calibrated:
+                name = calibrated[0]
+                rest = f" (the first of {len(calibrated)} calibrated models)"
                 figures[f"stages {suffix}"] = _matrices(
                     {
-                        stage.replace("_", " "): calibrated[calibrated["stage"] == stage]
-                        for stage in stages
+                        str(stage).replace("_", " "): part
+                        for stage, part in own[own["model"] == name].groupby(
+                            "stage", sort=False, observed=True
+                        )
                     },
-                    f"{name}, {who}",
+                    f"{name}{rest if len(calibrated) > 1 else ''}, {who}",
                 )
     return figures
 
@@ -76,8 +89,14 @@ def _longest(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return max(columns.values(), key=lambda own: own["key"].max())
 
 
-def _heads(weights: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(weights[["layer", "head"]].drop_duplicates().itertuples(index=False, name=None))
+def _parts(columns: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """Every layer and head that any of the columns has, in order."""
+    found = {
+        (str(layer), str(head))
+        for own in columns.values()
+        for layer, head in own[["layer", "head"]].drop_duplicates().itertuples(index=False)
+    }
+    return sorted(found, key=lambda part: (int(part[0]), int(part[1])))
 
 
 def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
@@ -91,7 +110,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
         for layer in dict.fromkeys(own["layer"])
     ]
     heights = [block["head"].nunique() for _, _, block in blocks]
-    width = max(7.0, 3.2 + 0.22 * len(titles))
+    width = max(7.0, 3.2 + 0.2 * len(titles))
     figure = Figure(
         figsize=(width, 3 + 0.28 * sum(heights) + 0.12 * len(blocks)), layout="constrained"
     )
@@ -117,29 +136,53 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
 
 
 def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
-    """A panel per layer and head (down) and per column (across), the last items of the history."""
-    first = _longest(columns)
-    titles = _titles(first, 22)
+    """A panel per layer and head (down) and per column (across), the last items of the history.
+
+    Where there are many columns, those after the first `ACROSS` go below.
+    """
+    titles = _titles(_longest(columns), 22)
     size = len(titles)
     start = max(0, size - LAST)
-    lines = _heads(first)
-    figure = Figure(
-        figsize=(1.8 + 2.6 * len(columns), 1.8 + 2.7 * len(lines)), layout="constrained"
-    )
-    panels = figure.subplots(len(lines), len(columns), squeeze=False)
-    for line, (layer, head) in zip(panels, lines, strict=True):
-        for panel, (name, own) in zip(line, columns.items(), strict=True):
-            block = own[(own["layer"] == layer) & (own["head"] == head)]
-            matrix = _matrix(block, size)[start:, start:]
-            panel.imshow(matrix, cmap=style.SEQUENTIAL, vmin=0, interpolation="nearest")
-            top = np.nanmax(matrix)
-            panel.set_title(f"{name}\nlayer {layer}, head {head}, max {top:.2f}", fontsize=9)
-            panel.set(xticks=[], yticks=[])
+    parts, across = _parts(columns), min(ACROSS, len(columns))
+    blocks = -(-len(columns) // across)
+    lines = blocks * len(parts)
+    figure = Figure(figsize=(1.8 + 2.4 * across, 1.8 + 2.6 * lines), layout="constrained")
+    panels = figure.subplots(lines, across, squeeze=False)
     places = range(size - start)
-    for panel in panels[:, 0]:
-        panel.set_yticks(places, titles[start:], fontsize=7)
-    for panel in panels[-1]:
-        panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
-    part = f"last {LAST} shown, " if start else ""
-    figure.suptitle(f"{who}\n{part}scale 0 to max per panel")
+    for block in range(blocks):
+        names = list(columns)[block * across : (block + 1) * across]
+        drawn = np.zeros((len(parts), across), dtype=bool)
+        for line, (layer, head) in enumerate(parts):
+            for k, panel in enumerate(panels[block * len(parts) + line]):
+                panel.set(xticks=[], yticks=[])
+                if k >= len(names):
+                    panel.set_axis_off()
+                    continue
+                own = columns[names[k]]
+                weights = own[(own["layer"] == layer) & (own["head"] == head)]
+                title = f"{textwrap.fill(names[k], 30)}\nlayer {layer}, head {head}"
+                drawn[line, k] = len(weights) > 0
+                if drawn[line, k]:
+                    top = _draw(panel, weights, size, start)
+                    panel.set_title(f"{title}, 0 to {top:.3f}", fontsize=9)
+                else:
+                    panel.set_axis_off()
+                    panel.set_title(f"{title}: has none", fontsize=9)
+        for line, k in zip(*np.nonzero(drawn), strict=True):
+            panel = panels[block * len(parts) + line, k]
+            if not drawn[line, :k].any():
+                panel.set_yticks(places, titles[start:], fontsize=7)
+            if not drawn[line + 1 :, k].any():
+                panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
+    shown = f"last {LAST} shown, " if start else ""
+    figure.suptitle(f"{who}\n{shown}scale of its own per panel")
     return figure
+
+
+def _draw(panel: Axes, weights: pd.DataFrame, size: int, start: int) -> float:
+    """Draw one matrix from position `start` of `size` on; returns where its scale ends."""
+    own = 1 + int(weights["key"].max())  # a model that sees less has rows of its own alone
+    top = later_maximum(_matrix(weights, own), max(0, start - (size - own)))
+    matrix = _matrix(weights, size)[start:, start:]
+    panel.imshow(matrix, cmap=style.SEQUENTIAL, vmin=0, vmax=top, interpolation="nearest")
+    return top

@@ -12,6 +12,7 @@ import pandas as pd
 from torch import Tensor
 
 from workbench.app import words
+from workbench.statistics import later_maximum
 
 SCHEME: Final = "cividis"  # safe for colour blindness, and the same in matplotlib and vega
 FRAME = "#D55E00"
@@ -21,13 +22,9 @@ TITLE_WIDTH = 22
 def ceiling(matrix: Tensor, start: int = 0, *, fixed: bool) -> float:
     """The weight at the top of the colour scale of a map [L, L] shown from `start` on.
 
-    1, or the panel's own: the largest weight of the later half of its rows, since a row with few
-    items to look at has large weights by necessity (the first one, of its only item, always 1).
+    1, or the panel's own.
     """
-    if fixed:
-        return 1.0
-    later = max(len(matrix) // 2, start)
-    return max(float(np.nanmax(matrix[later:, start:].numpy())), 1e-12)
+    return 1.0 if fixed else later_maximum(matrix, start)
 
 
 def picture(matrix: Tensor, top: float) -> str:
