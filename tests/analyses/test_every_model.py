@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from analyses.diagnostic import backbone, by_backbone, calibrated_pairs, discover
+from analyses.report.page import images
 from analyses.running.passes import held_out_batches
 from tests.workbench.tiny import data_of
 from workbench import build_model
@@ -39,6 +40,30 @@ def test_measured_drawn_and_told(diagnostic, models, data):
     sentences = " ".join(diagnostic.conclude(frame))
     assert all(name in sentences for name in models if "-uniform" not in name)
     assert diagnostic.exclusions(frame) is not None
+
+
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_models_of_other_depths_and_heads_stand_side_by_side(diagnostic, data):
+    torch.manual_seed(0)
+    shapes = {"SASRec": (1, 2), "AC-SASRec": (3, 1), "AC-SASRec-light": (2, 4), "BERT4Rec": (1, 1)}
+    models = {
+        name: build_model(name, data, n_layers=layers, n_heads=heads, **SIZES).eval()
+        for name, (layers, heads) in shapes.items()
+    }
+    frame = diagnostic.measure(models, data, users=np.arange(6), seed=0, progress=lambda n: None)
+    for figure in diagnostic.plot(frame).values():
+        images(figure)
+    for table in diagnostic.tables(frame).values():
+        assert len(table)
+    sentences = diagnostic.conclude(frame)
+    assert all(any(name in sentence for sentence in sentences) for name in list(models)[:3])
+    assert not any("nan" in sentence for sentence in sentences)
+    for summary in diagnostic.summaries(frame).values():
+        own = summary.table[summary.table["series"].isin(list(models))]
+        for name, layer in zip(own["series"], own.get("layer", ()), strict=False):
+            assert layer in ("mean", "all", "history") or int(layer) <= shapes[name][0]
+    assert diagnostic.exclusions(frame) is not None
+    assert len(diagnostic.by_user(frame))
 
 
 def test_the_mask_token_is_no_item_of_the_maps(models, data):

@@ -1,0 +1,102 @@
+"""Heatmaps of models that differ: depth, heads, history seen; nobody left out, scales that show."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analyses.diagnostics.attention_maps.heatmaps import ACROSS, draw
+from analyses.report.page import images
+
+WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
+
+
+def weights(
+    model: str, n_layers: int, n_heads: int, n: int = 6, stages: tuple[str, ...] = ("attention",)
+) -> pd.DataFrame:
+    """Every weight of a causal model: uniform but for the last item, which gets twice as much."""
+    rows = []
+    for stage in stages:
+        for query in range(n):
+            values = np.array([1.0] * query + [2.0]) / (query + 2)
+            rows += [
+                {"model": model, "stage": stage, "layer": str(layer + 1), "head": str(head + 1)}
+                | {"query": query, "key": key, "value": value, "title": f"$item {key + 1}$"}
+                for layer in range(n_layers)
+                for head in range(n_heads)
+                for key, value in enumerate(values)
+            ]
+    frame = pd.DataFrame(rows).assign(choice="highest", user=3, length=n, tau=0.5)
+    return frame.assign(**{"user id": "$$"})
+
+
+def panels(figure) -> dict[str, bool]:
+    """Title of every panel, and whether it has a picture."""
+    return {p.get_title().replace("\n", " "): bool(p.images) for p in figure.axes if p.get_title()}
+
+
+def test_models_of_other_depths_and_heads_stand_side_by_side():
+    frame = pd.concat([weights("SASRec", 1, 2), weights("AC-SASRec", 2, 1)])
+    figures = draw(frame)
+    assert list(figures) == ["prediction row highest", "layers and heads highest", "stages highest"]
+    assert panels(figures["layers and heads highest"]) == {
+        "SASRec layer 1, head 1, 0 to 0.400": True,
+        "SASRec layer 1, head 2, 0 to 0.400": True,
+        "SASRec layer 2, head 1: has none": False,
+        "AC-SASRec layer 1, head 1, 0 to 0.400": True,
+        "AC-SASRec layer 1, head 2: has none": False,
+        "AC-SASRec layer 2, head 1, 0 to 0.400": True,
+    }
+    rows = [
+        t.get_text() for p in figures["prediction row highest"].axes for t in p.get_yticklabels()
+    ]
+    assert rows == [
+        "SASRec, layer 1, head 1",
+        "SASRec, layer 1, head 2",
+        "AC-SASRec, layer 1, head 1",
+        "AC-SASRec, layer 2, head 1",
+    ]
+    named = [p for p in figures["layers and heads highest"].axes if p.get_yticks().size]
+    assert [p.get_title().split("\n")[0] for p in named] == ["SASRec", "SASRec", "AC-SASRec"]
+    for figure in figures.values():
+        images(figure)
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (["SASRec", "SASRec (b)", "SASRec-uniform"], ["SASRec", "SASRec (b)"]),
+        (["AC-SASRec", "SASRec", "SASRec (b)"], ["SASRec", "SASRec (b)", "AC-SASRec"]),
+        (["SASRec-uniform", "SASRec-uniform (b)"], ["SASRec-uniform", "SASRec-uniform (b)"]),
+    ],
+)
+def test_no_model_is_left_out_but_uniform_ones_beside_others(names, shown):
+    figures = draw(pd.concat([weights(name, 1, 1) for name in names]))
+    titles = [title.split(" layer")[0] for title in panels(figures["layers and heads highest"])]
+    assert titles == shown
+
+
+def test_that_stages_are_those_of_the_first_calibrated_model_is_said():
+    names = ["AC-SASRec", "AC-SASRec-light"]
+    figure = draw(pd.concat([weights(name, 1, 1) for name in names]))["stages highest"]
+    assert "AC-SASRec (the first of 2 calibrated models)" in figure.get_suptitle()
+
+
+def test_many_models_wrap_within_a_window():
+    frame = pd.concat([weights(f"SASRec ({k})", 2, 1) for k in range(7)])
+    figure = draw(frame)["layers and heads highest"]
+    assert len(panels(figure)) == 14
+    assert figure.get_size_inches()[0] <= WINDOW
+    first, second = panels(figure), list(panels(figure))
+    assert second[ACROSS - 1] == "SASRec (4) layer 1, head 1, 0 to 0.400"
+    assert second[2 * ACROSS] == "SASRec (5) layer 1, head 1, 0 to 0.400"
+    assert all(first.values())
+    images(figure)
+
+
+def test_a_scale_ends_at_the_largest_weight_of_the_later_rows():
+    # 30 items, of which a model of 10 positions sees the last; 20 are shown
+    frame = pd.concat([weights("SASRec", 1, 1, n=30), weights("AC-SASRec", 1, 1, n=10)])
+    figure = draw(frame)["layers and heads highest"]
+    tops = {p.get_title().split("\n")[0]: p.images[0].get_clim()[1] for p in figure.axes}
+    # rows 15 to 29 of 30 and 5 to 9 of 10: the first of them gives its last item 2 / (n + 1)
+    assert tops == pytest.approx({"SASRec": 2 / 17, "AC-SASRec": 2 / 7})

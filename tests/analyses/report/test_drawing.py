@@ -1,0 +1,124 @@
+"""Figures of summaries: whole curves, bars only where there is an interval, names as they are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analyses.report import style
+from analyses.report.drawing import draw
+from analyses.report.page import images
+from analyses.report.summaries import UNIFORM, Summary
+
+WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
+
+
+def dots(*rows: tuple, panel: str = "", series: tuple[str, ...] = ("a", "b")) -> Summary:
+    columns = ["panel", "series", "row", "estimate", "low", "high", "n"]
+    table = pd.DataFrame([(panel, *row, 200) for row in rows], columns=columns)
+    return Summary("dots", "Title", "measure", series, table)
+
+
+def lines(tops: dict[str, float], series: str = "a") -> Summary:
+    rows = [
+        {"panel": panel, "series": name, "at": at, "estimate": top / (1 + at), "n": 9}
+        | {"low": 0.8 * top / (1 + at), "high": 1.2 * top / (1 + at)}
+        for panel, top in tops.items()
+        for name in (series, UNIFORM)
+        for at in range(5)
+    ]
+    return Summary("lines", "Title", "weight", (series, UNIFORM), pd.DataFrame(rows), at="steps")
+
+
+def test_the_shared_axis_fits_the_highest_curve_of_all_panels():
+    figure = draw(lines({"layer 1": 0.05, "layer 2": 0.4, "layer 3": 0.1}))
+    for panel in figure.axes:
+        bottom, top = panel.get_ylim()
+        assert bottom == 0
+        assert top >= 1.2 * 0.4
+
+
+def test_a_point_without_ends_has_no_bar():
+    figure = draw(dots(("a", "one", 0.003, np.nan, np.nan), ("b", "one", 0.1, -0.1, 0.3)))
+    drawn = [np.asarray(line.get_xdata(), dtype=float) for line in figure.axes[0].lines]
+    bars = [x.tolist() for x in drawn if len(x) == 2 and np.ptp(x) > 0]
+    assert bars == [[-0.1, 0.3]]
+    assert sorted(float(x[0]) for x in drawn if len(x) == 1) == [0.003, 0.1]
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 7])
+@pytest.mark.parametrize("kind", ["dots", "lines"])
+def test_many_panels_wrap_within_a_window(n, kind):
+    names = [f"layer {k}" for k in range(n)]
+    if kind == "lines":
+        summary = lines(dict.fromkeys(names, 0.1))
+    else:
+        parts = [dots(("a", "one", 0.1, 0.0, 0.2), panel=name).table for name in names]
+        summary = Summary("dots", "Title", "measure", ("a",), pd.concat(parts))
+    figure = draw(summary)
+    assert [panel.get_title() for panel in figure.axes] == names
+    assert figure.get_size_inches()[0] <= WINDOW
+    images(figure)
+    for panel in figure.axes:
+        assert any(t.get_visible() and t.get_text() for t in panel.get_xticklabels())
+
+
+HOSTILE = ["_mine", "$$", "$x$ and $\\frac$", "{}_^%"]
+
+
+@pytest.mark.parametrize("kind", ["dots", "lines"])
+def test_the_legend_names_every_series_as_it_is(kind):
+    if kind == "lines":
+        tables = [lines({"layer 1": 0.1}, name).table for name in HOSTILE]
+        table = pd.concat(tables)
+        summary = Summary("lines", "$$", "$$", (*HOSTILE, UNIFORM), table, at="$$")
+    else:
+        rows = [(name, "$\\alpha", 0.1, 0.0, 0.2) for name in HOSTILE]
+        summary = dots(*rows, panel="$$", series=(*HOSTILE, "not shown"))
+    figure = draw(summary)
+    images(figure)
+    (legend,) = figure.legends
+    assert [t.get_text() for t in legend.get_texts()] == HOSTILE + [UNIFORM] * (kind == "lines")
+    assert len({h.get_color() for h in legend.get_lines()}) == len(legend.get_texts())
+
+
+def test_a_series_of_later_panels_alone_is_in_the_legend():
+    first, second = (
+        dots((name, "one", 0.1, 0.0, 0.2), panel=panel).table
+        for name, panel in (("a", "layer 1"), ("b", "layer 2"))
+    )
+    figure = draw(Summary("dots", "Title", "measure", ("a", "b"), pd.concat([first, second])))
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["a", "b"]
+
+
+@pytest.mark.parametrize("under_style", [True, False])
+def test_all_text_of_a_figure_is_drawn_as_it_is(under_style):
+    def figure_of(word: str) -> Figure:
+        figure = Figure(figsize=(6, 4), layout="constrained")
+        panel = figure.subplots()
+        panel.plot([0, 1])
+        panel.set_xticks([0, 1], [word, word])
+        panel.set(title=word, xlabel=word, ylabel=word)
+        panel.text(0.5, 0.5, word)
+        panel.annotate(word, (0.2, 0.2))
+        figure.suptitle(word)
+        style.legend_below(figure, {word: panel.lines[0], "other": panel.lines[0]})
+        return figure
+
+    if under_style:
+        with style.context():
+            figure = figure_of("$x^2$")
+    else:  # by a diagnostic that forgot
+        figure = figure_of("$x^2$")
+    images(figure)
+    with style.context():
+        renderer = figure.canvas.get_renderer()
+        texts = [t for t in figure.findobj(Text) if t.get_text() == "$x^2$" and t.get_visible()]
+        assert len(texts) >= 9
+        for text in texts:
+            literal = Text(text=r"$x^2$", parse_math=False, figure=figure)
+            literal.set_fontproperties(text.get_fontproperties())
+            drawn = sorted(text.get_window_extent(renderer).size)
+            assert drawn == pytest.approx(sorted(literal.get_window_extent(renderer).size))
+    images(figure_of("$$"))  # an error of matplotlib's, were it taken for a formula
