@@ -9,14 +9,16 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
-from analyses.diagnostic import choose, discover
+from analyses.diagnostic import Diagnostic, choose, discover
 from analyses.report.output import check_writable, write_report
-from analyses.running.inputs import DEFAULT_DATA, read_inputs
-from analyses.running.measuring import measured
+from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
+from analyses.running.measuring import Measured, Unmeasured, measured
+from analyses.running.progress import Progress, ProgressFile
 from analyses.running.store import ROOT, Store
 from workbench.errors import WorkbenchError, sentence
 
 REPORTS = ROOT / "reports"
+STOPPED = "stopped; the same command goes on from here."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,27 +62,93 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     made.add_argument("--force", action="store_true", help="measure again what is stored")
+    made.add_argument(
+        "--progress",
+        type=Path,
+        metavar="FILE",
+        help="for programs: a JSON object that always says how far the run is (stage, diagnostic, "
+        "done, total, message), replaced whole at every step",
+    )
     return made
 
 
+class Incomplete(WorkbenchError):
+    """A report was written to `folder`, but without some of its parts."""
+
+    def __init__(self, folder: Path, failures: Sequence[str]) -> None:
+        super().__init__(
+            f"{folder / 'report.html'} lacks what failed. " + " ".join(failures),
+        )
+        self.folder = folder
+
+
 def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
-    """Run, and return the folder of the report. Raises WorkbenchError for anything wrong."""
-    start = perf_counter()
+    """Run, and return the folder of the report.
+
+    Raises WorkbenchError for anything wrong; Incomplete, once the report is written, where a
+    diagnostic could not be measured, told or drawn.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
+    progress = ProgressFile(options.progress)
+    try:
+        out = _run(options, given, cache, progress)
+    except BaseException as error:
+        progress.write(Progress("failed", message=_reason(error)))
+        raise
+    progress.write(Progress("finished", message=str(out / "report.html")))
+    return out
+
+
+def _run(
+    options: argparse.Namespace, given: Sequence[str], cache: Path, progress: ProgressFile
+) -> Path:
+    start = perf_counter()
+    progress.write(Progress("reading"))
     diagnostics = choose(discover(), options.only)
     if options.out:
         check_writable(options.out)
     inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
     out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
     store = Store(cache, force=options.force)
-    results = [
-        measured(d, inputs.models, inputs.data, inputs.users, options.seed, store)
-        for d in diagnostics
-    ]
+    results = [_measured(d, inputs, options.seed, store, progress) for d in diagnostics]
+    errors = [result.error for result in results if isinstance(result, Unmeasured)]
+    if len(errors) == len(results):
+        raise errors[0]
     command = shlex.join(["python", "-m", "analyses.run_all", *given])
-    write_report(out, inputs, results, command=command, seed=options.seed, start=start)
+    failures = write_report(
+        *(out, inputs, results),
+        command=command,
+        seed=options.seed,
+        start=start,
+        progress=progress,
+    )
+    if failures:
+        raise Incomplete(out, failures)
     return out
+
+
+def _measured(
+    diagnostic: Diagnostic, inputs: Inputs, seed: int, store: Store, progress: ProgressFile
+) -> Measured | Unmeasured:
+    """A diagnostic measured, or why it could not be: the others are measured all the same."""
+
+    def watch(done: int, total: int) -> None:
+        progress.write(Progress("measuring", diagnostic.name, done, total))
+
+    try:
+        return measured(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch)
+    except Exception as error:
+        return Unmeasured(diagnostic, error)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a run ended, in a sentence."""
+    if isinstance(error, WorkbenchError | OSError):
+        return sentence(error)
+    if isinstance(error, KeyboardInterrupt):
+        return STOPPED
+    return f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":
@@ -88,10 +156,14 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = main()
+    except Incomplete as error:
+        print(f"report: {error.folder / 'report.html'}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
     except (WorkbenchError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("stopped; the same command goes on from here.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         sys.exit(130)
     print(f"report: {folder / 'report.html'}")

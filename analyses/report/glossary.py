@@ -1,5 +1,7 @@
 """What the terms of the report mean, for a reader who does not work on recommenders."""
 
+from workbench.statistics.intervals import FEWEST_NONZERO
+
 GLOSSARY = {
     "Sequential recommender": "A model that reads a user's items in order and scores every item of "
     "the catalogue as the next one.",
@@ -27,7 +29,8 @@ GLOSSARY = {
     "Entropy": "How evenly a row spreads its weight, in nats; at most log n over n items, which is "
     "uniform attention, and 0 when one item has it all.",
     "Removal": "A weight is set to 0, the rest of its row is scaled to add up to 1, and the whole "
-    "model runs again. A row with a single allowed item keeps it.",
+    "model runs again. A row with a single allowed item keeps it, and one whose weights are all "
+    "equal has no largest one.",
     "Item-level removal": "The item itself is deleted from the history, a different operator.",
     "JSD": "Jensen-Shannon divergence between two score distributions (softmax over all items), in "
     "nats: 0 if equal, at most 0.693.",
@@ -43,6 +46,8 @@ GLOSSARY = {
     "chance gives.",
     "Interval": "95 % percentile bootstrap over users: had other users been drawn from the same "
     "crowd, the mean would likely lie here. Paired where the same users stand on both sides. It "
-    "says nothing about training the models again.",
+    "says nothing about training the models again. A share of users has the exact binomial one. "
+    f"Where fewer than {FEWEST_NONZERO} users have a value other than 0, no interval is given: the "
+    "bootstrap's would be far too narrow.",
     "Detected": "The interval leaves out 0. 'Not detected' is not proof of no difference.",
 }

@@ -16,9 +16,11 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.report.page import Section, images, render, slug
+from analyses.report.page import Section, raw_path, render, slug
 from analyses.running.inputs import Inputs
-from analyses.running.measuring import Measured
+from analyses.running.measuring import Measured, Unmeasured
+from analyses.running.progress import Progress, ProgressFile
+from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, parquet, weights_hash
 from workbench.errors import WorkbenchError
 
@@ -45,39 +47,48 @@ def check_writable(out: Path) -> None:
 def write_report(
     out: Path,
     inputs: Inputs,
-    results: Sequence[Measured],
+    results: Sequence[Measured | Unmeasured],
     *,
     command: str,
     seed: int,
     start: float,
-) -> None:
-    """Write report.html, manifest.json, figures/, tables/ and raw/; `start` is a perf_counter."""
+    progress: ProgressFile,
+) -> list[str]:
+    """Write report.html, manifest.json, figures/, tables/ and raw/; `start` is a perf_counter.
+
+    Returns a sentence for everything that could not be measured, told or drawn.
+    """
     check_writable(out)
-    sections = [Section.of(r.diagnostic, r.frame) for r in results]
+    sections = []
+    for k, result in enumerate(results):
+        progress.write(Progress("drawing", result.diagnostic.name, k, len(results)))
+        if isinstance(result, Measured):
+            sections.append(Section.of(result.diagnostic, result.frame))
+        else:
+            sections.append(Section.unmeasured(result.diagnostic, result.error))
+    progress.write(Progress("writing"))
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{PARTIAL}{os.getpid()}-") as aside:
         folder = Path(aside) / "report"
         for name in ("figures", "tables", "raw"):
             (folder / name).mkdir(parents=True)
         for result in results:
-            (folder / "raw" / f"{result.diagnostic.name}.parquet").write_bytes(
-                parquet(result.frame)
-            )
-        pictures = {}
+            if isinstance(result, Measured):
+                (folder / raw_path(result.diagnostic.name)).write_bytes(parquet(result.frame))
         for section in sections:
-            for name, figure in section.figures.items():
+            for name, (pixels, vector) in section.pictures.items():
                 stem = slug(section.diagnostic.name, name)
-                pictures[stem], vector = images(figure)
-                (folder / "figures" / f"{stem}.png").write_bytes(pictures[stem])
+                (folder / "figures" / f"{stem}.png").write_bytes(pixels)
                 (folder / "figures" / f"{stem}.svg").write_bytes(vector)
             for name, table in section.tables.items():
                 stem = slug(section.diagnostic.name, name)
                 table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
-        manifest = _manifest(inputs, results, sections, exclusions, command, seed)
+        repeats = count_repeats(inputs.data, inputs.users)
+        manifest = _manifest(inputs, repeats, results, sections, exclusions, command, seed)
         page = render(
             sections,
-            pictures,
             data=inputs.data,
+            repeats=repeats,
             n_users=len(inputs.users),
             models=_model_table(inputs),
             notices=inputs.notices,
@@ -97,6 +108,7 @@ def write_report(
         if out.exists():
             shutil.move(out, Path(aside) / "earlier")
         os.replace(folder, out)
+    return [f"{s.diagnostic.title}: {f.sentence}" for s in sections for f in s.failures]
 
 
 def _model_table(inputs: Inputs) -> pd.DataFrame:
@@ -110,7 +122,8 @@ def _model_table(inputs: Inputs) -> pd.DataFrame:
 
 def _manifest(
     inputs: Inputs,
-    results: Sequence[Measured],
+    repeats: Repeats,
+    results: Sequence[Measured | Unmeasured],
     sections: Sequence[Section],
     exclusions: list[str],
     command: str,
@@ -128,6 +141,7 @@ def _manifest(
             "users": data.n_users,
             "items": data.n_items,
             "interactions": data.n_interactions,
+            "repeats": asdict(repeats),
             "provenance": data.provenance,
         },
         "models": {
@@ -141,19 +155,26 @@ def _manifest(
         },
         "diagnostics": {
             r.diagnostic.name: {
-                "seconds": round(r.seconds, 2),
-                "pieces_made": r.pieces_made,
-                "pieces_reused": r.pieces_reused,
                 "options": dict(r.diagnostic.options),
-                "code": r.code,
-                "findings": section.findings,
-                "figures": list(section.figures),
+                "findings": [*(f.sentence for f in section.failures), *section.findings],
+                "figures": list(section.pictures),
                 "tables": list(section.tables),
+                "failures": [asdict(f) for f in section.failures],
             }
+            | (_cost(r) if isinstance(r, Measured) else {})
             for r, section in zip(results, sections, strict=True)
         },
         "notices": inputs.notices,
         "exclusions": exclusions,
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in (*LIBRARIES, "matplotlib")},
+    }
+
+
+def _cost(result: Measured) -> dict[str, Any]:
+    return {
+        "seconds": round(result.seconds, 2),
+        "pieces_made": result.pieces_made,
+        "pieces_reused": result.pieces_reused,
+        "code": result.code,
     }

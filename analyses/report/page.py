@@ -1,10 +1,14 @@
 """One self-contained page from what was measured: findings, pictures, tables, terms."""
 
 import base64
-from dataclasses import dataclass
+import hashlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,37 +21,84 @@ from analyses.diagnostic import Diagnostic
 from analyses.report import style
 from analyses.report.glossary import GLOSSARY
 from analyses.report.wording import decimals, number
+from workbench.statistics.intervals import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONG_TABLE = 16  # rows; longer ones are folded
 UNDEFINED = "\N{EM DASH}"
 TOO_FEW = "too few changed"  # in the place of an interval
+SLUG = str.maketrans({" ": "-", "_": "-", "@": "-at-", "/": "-", "\0": "-"})
+LONGEST_SLUG = 200  # bytes, of the 255 a file name may have
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A part of a diagnostic that could not be made: a sentence to read, and where it happened."""
+
+    sentence: str
+    traceback: str
+
+    @classmethod
+    def of(cls, what: str, error: Exception, rest: str) -> "Failure":
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        lines = traceback.format_exception(error)
+        return cls(f"{what} ({reason}); {rest}.", "".join(lines))
 
 
 @dataclass(frozen=True)
 class Section:
-    """What one diagnostic contributes to the page."""
+    """What one diagnostic contributes to the page; `pictures` are PNG and SVG by name."""
 
     diagnostic: Diagnostic
-    findings: list[str]
-    figures: dict[str, Figure]
-    tables: dict[str, pd.DataFrame]
-    exclusions: list[str]
+    findings: list[str] = field(default_factory=list)
+    pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    exclusions: list[str] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
 
     @classmethod
     def of(cls, diagnostic: Diagnostic, frame: pd.DataFrame) -> "Section":
-        return cls(
-            diagnostic,
-            diagnostic.conclude(frame),
-            diagnostic.plot(frame),
-            diagnostic.tables(frame),
-            diagnostic.exclusions(frame),
-        )
+        """Tell and draw a diagnostic; a part that fails is missing, and said to be."""
+        failures: list[Failure] = []
+
+        def attempt(part: str, make: Callable[[], Part]) -> Part | None:
+            try:
+                return make()
+            except Exception as error:
+                rest = f"what was measured is in {raw_path(diagnostic.name)}"
+                failures.append(Failure.of(f"The {part} could not be made", error, rest))
+                return None
+
+        findings = attempt("findings", lambda: diagnostic.conclude(frame)) or []
+        with style.context():
+            figures = attempt("figures", lambda: diagnostic.plot(frame)) or {}
+        drawn = {n: attempt(f"figure {n!r}", partial(images, f)) for n, f in figures.items()}
+        pictures = {name: picture for name, picture in drawn.items() if picture is not None}
+        tables = attempt("tables", lambda: diagnostic.tables(frame)) or {}
+        left_out = attempt("counts of what was left out", lambda: diagnostic.exclusions(frame))
+        return cls(diagnostic, findings, pictures, tables, left_out or [], failures)
+
+    @classmethod
+    def unmeasured(cls, diagnostic: Diagnostic, error: Exception) -> "Section":
+        """The section of a diagnostic that could not be measured."""
+        rest = "nothing else of the report depends on it"
+        return cls(diagnostic, failures=[Failure.of("This could not be measured", error, rest)])
+
+
+def raw_path(diagnostic: str) -> str:
+    """Where in a report the tidy table of a diagnostic is."""
+    return f"raw/{diagnostic}.parquet"
 
 
 def slug(*parts: str) -> str:
-    """A file name or anchor of these words."""
-    return "-".join(parts).lower().replace(" ", "-").replace("_", "-").replace("@", "-at-")
+    """A file name or anchor of these words, and of no others where they had to be cut."""
+    words = "-".join(parts)
+    made = words.lower().translate(SLUG)
+    if len(made.encode()) > LONGEST_SLUG:
+        made = f"{made[: LONGEST_SLUG // 4]}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    return made
 
 
 def images(figure: Figure) -> tuple[bytes, bytes]:
@@ -110,8 +161,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def render(sections: list[Section], pictures: dict[str, bytes], **facts: Any) -> str:
-    """The page. `pictures` are PNGs by `slug(diagnostic, figure)`; `facts` as the template asks.
+def render(sections: list[Section], **facts: Any) -> str:
+    """The page; `facts` as the template asks.
 
     Every image is inline and nothing is requested from anywhere.
     """
@@ -126,7 +177,9 @@ def render(sections: list[Section], pictures: dict[str, bytes], **facts: Any) ->
     environment.filters["thousands"] = lambda n: f"{n:,}"
     return environment.get_template("report.html").render(
         sections=sections,
-        pictures=pictures,
+        widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
+        percent=lambda part, whole: f"{number(100 * part / whole, 1)} %",
+        fewest=FEWEST_NONZERO,
         slug=slug,
         readable=readable,
         readable_width=readable_width,

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analyses.report.output import MANIFEST
-from analyses.report.page import slug
+from analyses.report.page import raw_path, slug
 from workbench.errors import WorkbenchError
 
 # what a manifest must hold to be shown: key -> kind
@@ -36,7 +36,13 @@ class StoredRun:
 
     def frame(self, diagnostic: str) -> pd.DataFrame:
         """The tidy table of a diagnostic. Raises WorkbenchError where it is not as written."""
-        path = f"raw/{diagnostic}.parquet"
+        path = raw_path(diagnostic)
+        if path not in self.manifest["files"]:
+            raise WorkbenchError(
+                f"{self.folder}: holds nothing measured by {diagnostic} ("
+                f"{' '.join(self.findings(diagnostic)[:1]) or 'the manifest does not say why'}); "
+                "run the report again."
+            )
         content = self.file(path)
         try:
             return pq.read_table(io.BytesIO(content)).to_pandas()

@@ -97,7 +97,7 @@ def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:
         return
     # named afterwards: matplotlib leaves out what is labelled with a leading underscore
     blank = [" "] * len(handles)
-    place = {"loc": "outside lower center", "ncols": min(len(handles), 4)}
-    legend = figure.legend(list(handles.values()), blank, **place)
+    columns = min(len(handles), 4)
+    legend = figure.legend(list(handles.values()), blank, loc="outside lower center", ncols=columns)
     for text, name in zip(legend.get_texts(), handles, strict=True):
         text.set_text(name)

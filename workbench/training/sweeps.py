@@ -16,12 +16,12 @@ from typing import Any
 
 import pandas as pd
 import torch
-from tqdm import tqdm
 
 from models import CalibrationConfig
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
+from workbench.progress import progress_bar, write_line
 from workbench.registry import build_model
 from workbench.training.state import is_finished, other_model
 from workbench.training.trainer import train
@@ -108,9 +108,9 @@ def sweep(
         if not _finished(_folder(out, v, seed), _command(v, seed, source, out, how), data)
     ]
     out.mkdir(parents=True, exist_ok=True)
-    with tqdm(total=len(runs), initial=len(runs) - len(todo), unit="model", desc="sweep") as bar:
+    with progress_bar(len(runs), "sweep", "model", done=len(runs) - len(todo)) as bar:
         for label, metrics in _trained(todo, source, out, jobs, how):
-            bar.write(f"{label}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
+            write_line(f"{label}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
             bar.update()
     table = pd.DataFrame([_row(v, seed, _folder(out, v, seed)) for v, seed in runs])
     table = table.sort_values(["model", "valid ndcg@10"], ascending=[True, False])

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
-from tqdm import tqdm
 
 from models import Batch, Recommender
 from workbench.checkpoint import check_writable, save_model
@@ -19,6 +18,7 @@ from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
+from workbench.progress import progress_bar, write_line
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
 from workbench.training.state import (
@@ -121,7 +121,7 @@ class _Trainer:
         if found is None:
             return False
         if self.how.progress and self.fabric.is_global_zero:
-            tqdm.write(f"{self.out}: this model is there already, so that nothing is trained.")
+            write_line(f"{self.out}: this model is there already, so that nothing is trained.")
         self.model.load_state_dict(found.state_dict())
         self.model.card = found.card
         return True
@@ -175,12 +175,13 @@ class _Trainer:
         """This rank's share of every batch, on its device."""
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
         quiet = not (self.how.progress and self.fabric.is_global_zero)
-        for index in tqdm(
-            batches, desc=f"epoch {number}", unit="batch", disable=quiet, leave=False
-        ):
-            some = index[rank::ranks] if len(index) >= ranks else index
-            batch, targets = self.samples.batch(self.samples.cases.take(some))
-            yield batch.to(self.fabric.device), targets.to(self.fabric.device)
+        label = f"epoch {number}"
+        with progress_bar(len(batches), label, "batch", passing=True, quiet=quiet) as bar:
+            for index in batches:
+                some = index[rank::ranks] if len(index) >= ranks else index
+                batch, targets = self.samples.batch(self.samples.cases.take(some))
+                yield batch.to(self.fabric.device), targets.to(self.fabric.device)
+                bar.update()
 
     def _step(self, batch: Batch, targets: Tensor) -> Tensor:
         """One update; each loss reaches its own parameters only."""
@@ -211,7 +212,7 @@ class _Trainer:
     def _tell(self, metrics: dict[str, float], loss: float, seconds: float) -> None:
         if self.how.progress and self.fabric.is_global_zero:
             mark = " *" if self.at.best_epoch == self.at.epoch else ""
-            tqdm.write(
+            write_line(
                 f"epoch {self.at.epoch:3d}  loss {loss:.4f}  valid hit@10 "
                 f"{metrics['hit@10']:.4f}  ndcg@10 {metrics[MONITOR]:.4f}  {seconds:.1f} s{mark}"
             )

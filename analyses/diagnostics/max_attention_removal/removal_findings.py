@@ -59,8 +59,8 @@ def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     frame = frame.assign(rank_change=frame["rank_after"] - frame["rank_before"])
     by = ["model", "operator", "layer", "rows"]
     conditions = table_of(frame, by, MEASURES, shares=["top1_changed"])
-    counts = frame.groupby(by, observed=True)[["one_key", "one_key_rows", "equal"]]
-    counts = counts.sum().astype(int)
+    groups = frame.groupby(by, observed=True)
+    counts = groups[["one_key", "one_key_rows", "equal"]].sum().astype(int)
     counts.columns = pd.Index(["one-key users", "one-key rows", "users with equal weights"])
     against = _largest_minus_random(frame, ["d_ndcg", "jsd"])
     labels = {c: MEASURES[c] for c in ("d_ndcg", "jsd")}
@@ -210,8 +210,8 @@ def _summary(
     table = []
     for label, chosen in panels.items():
         found = means_by(chosen, ["layer", "operator", "model"], measure)
-        ordered = sorted(found, key=lambda key: (operators.index(key[1]), models.index(key[2])))
-        ordered = {key: found[key] for key in ordered}
+        keys = sorted(found, key=lambda key: (operators.index(key[1]), models.index(key[2])))
+        ordered = {key: found[key] for key in keys}
         table += rows(ordered, ["layer", "row", "series"], panel=label)
     return Summary("dots", title, MEASURES[measure], models, pd.DataFrame(table))
 
@@ -243,10 +243,12 @@ def exclusions(frame: pd.DataFrame) -> list[str]:
 
 def _copies(own: pd.DataFrame) -> str:
     """For how many users an item that was deleted occurs again in the history."""
-    deleted = own[own["layer"] == "history"].groupby("operator", observed=True, sort=False)
+    known = own[own["copies"].notna()]
+    if not known["copies"].any():
+        return "no item that is deleted occurs again in the history"
     counts = [
-        f"{operator.removeprefix('delete ')} {copies.sum():,.0f} of {copies.count():,}"
-        for operator, copies in deleted["copies"]
+        f"{str(operator).removeprefix('delete ')} {copies.sum():,.0f} of {copies.count():,}"
+        for operator, copies in known.groupby("operator", observed=True, sort=False)["copies"]
     ]
     return (
         "an item that is deleted occurs again in the history, where its copies stay, for so many "

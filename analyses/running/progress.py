@@ -1,0 +1,47 @@
+"""How far a run is, in a file that whoever started it may read at any time."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from analyses.running.store import write_atomically
+
+Stage = Literal["reading", "measuring", "drawing", "writing", "finished", "failed"]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A moment of a run.
+
+    diagnostic: what is measured or drawn, else empty. done, total: users counted for each model
+    while it is measured. message: the report's page once it is finished, or why the run failed.
+    """
+
+    stage: Stage = "reading"
+    diagnostic: str = ""
+    done: int = 0
+    total: int = 0
+    message: str = ""
+
+
+class ProgressFile:
+    """A file that holds the last moment as one JSON object, replaced whole; none without a path."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+
+    def write(self, moment: Progress) -> None:
+        """Put a moment in the place of the last one."""
+        if self.path is not None:
+            write_atomically(self.path, json.dumps(asdict(moment)).encode())
+
+
+def read_progress(path: Path) -> Progress:
+    """The last moment written; that of a run which has just begun where there is none yet."""
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return Progress()
+    assert found["stage"] in get_args(Stage)
+    return Progress(**found)

@@ -1,0 +1,29 @@
+"""How often users come back to an item they had before."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.data.sequences import SequenceData
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """interactions: how many, of all users, are with an item that the same user had before.
+
+    held_out: for how many of the users measured the held-out item was in the history already.
+    """
+
+    interactions: int
+    held_out: int
+
+
+def count_repeats(data: SequenceData, users: np.ndarray) -> Repeats:
+    """Count repeats of a data set; `users` are the indices of those measured."""
+    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    distinct = np.unique(owners * (data.n_items + 1) + data.items).size
+    last = data.items[data.offsets[users + 1] - 1]
+    wanted = np.zeros(data.n_users, dtype=data.items.dtype)
+    wanted[users] = last  # items count from 1, so that nobody else's matches
+    times = np.bincount(owners, data.items == wanted[owners], minlength=data.n_users)
+    return Repeats(data.n_interactions - int(distinct), int((times[users] > 1).sum()))

@@ -1,0 +1,50 @@
+"""How far a long stage is: a bar that moves on a terminal, plain lines anywhere else."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import perf_counter
+
+from tqdm import tqdm
+
+
+@contextmanager
+def progress_bar(
+    total: int,
+    label: str,
+    unit: str,
+    *,
+    done: int = 0,
+    passing: bool = False,
+    quiet: bool = False,
+) -> Iterator[tqdm]:
+    """A bar on stderr, told by `update(n)` that `n` more units are done.
+
+    Where stderr is no terminal but a file or a pipe, nothing moves: a line says that the stage
+    begins and another that it has ended. done: units that were there before. passing: on a
+    terminal the bar goes away at its end, and no line is written, because the caller writes one.
+    quiet: neither bar nor line.
+    """
+    moves = sys.stderr.isatty()
+    speaks = not (moves or passing or quiet)
+    start = perf_counter()
+    with tqdm(
+        total=total,
+        initial=done,
+        desc=label,
+        unit=unit,
+        leave=not passing,
+        disable=quiet or not moves,
+        dynamic_ncols=True,
+    ) as bar:
+        if speaks:
+            print(f"{label} ...", file=sys.stderr, flush=True)
+        yield bar
+    if speaks:
+        seconds = perf_counter() - start
+        print(f"{label}: {total:,} {unit}s, {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def write_line(text: str) -> None:
+    """A line on stdout, above a bar that moves."""
+    tqdm.write(text)
