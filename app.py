@@ -1,4 +1,4 @@
-"""The app: `streamlit run app.py`. Its pages live in workbench/app/pages/."""
+"""The app: `streamlit run app.py`. Its pages live in workbench/app/, a folder each."""
 
 from workbench.app.main import main
 

@@ -1,9 +1,6 @@
 """Models on disk: weights in safetensors, everything else in a readable JSON card."""
 
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from models import ModelConfig, Recommender, backbone_of
 from workbench.building import build, check_shapes
 from workbench.errors import WorkbenchError
+from workbench.files import not_written, replaced_file
 
 WEIGHTS, CARD = "model.safetensors", "card.json"
 PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
@@ -26,38 +24,15 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     """
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    whole = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
+    full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
+    text = json.dumps(full_card, indent=2) + "\n"
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as aside:
-            temporary = Path(aside)
-            save_file(state, temporary / WEIGHTS)
-            (temporary / CARD).write_text(json.dumps(whole, indent=2) + "\n", encoding="utf-8")
-            shutil.copymode(temporary / CARD, temporary / WEIGHTS)  # safetensors ignores the umask
-            folder.mkdir(exist_ok=True)
-            for name in (WEIGHTS, CARD):
-                os.replace(temporary / name, folder / name)
+        with replaced_file(folder / CARD) as described, replaced_file(folder / WEIGHTS) as weights:
+            save_file(state, weights)
+            described.write_text(text, encoding="utf-8")
     except (OSError, SafetensorError) as error:
-        raise _not_written(folder, error) from error
+        raise not_written(folder, error) from error
     return folder
-
-
-def check_writable(folder: Path) -> None:
-    """Make a folder that `save_model` is to write, before work is done for it.
-
-    Raises WorkbenchError where it cannot be made, or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for place in (folder.parent, folder):
-            tempfile.TemporaryFile(dir=place).close()
-    except OSError as error:
-        raise _not_written(folder, error) from error
-
-
-def _not_written(folder: Path, error: Exception) -> WorkbenchError:
-    reason = getattr(error, "strerror", None) or error
-    return WorkbenchError(f"{folder} cannot be written to: {reason}; choose another folder.")
 
 
 def load_model(source: str | Path) -> Recommender:

@@ -86,10 +86,23 @@ def rank_of(scores: Tensor, item: int) -> int:
 
 def metrics_of(ranks: np.ndarray) -> dict[str, float]:
     """Hit, NDCG and MRR at every cutoff, one relevant item per user."""
-    found = {}
-    for k in CUTOFFS:
-        within = ranks <= k
-        found[f"hit@{k}"] = float(within.mean())
-        found[f"ndcg@{k}"] = float(np.where(within, 1 / np.log2(ranks + 1), 0).mean())
-        found[f"mrr@{k}"] = float(np.where(within, 1 / ranks, 0).mean())
-    return found
+    return {
+        f"{name}@{k}": float(measure(ranks, k).mean())
+        for k in CUTOFFS
+        for name, measure in (("hit", hit), ("ndcg", ndcg), ("mrr", reciprocal_rank))
+    }
+
+
+def hit(ranks: np.ndarray, k: int) -> np.ndarray:
+    """1 where the target is among the first k, else 0; like `ranks`, which begin at 1."""
+    return (ranks <= k).astype(np.float64)
+
+
+def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
+    """NDCG at k with one relevant item: 1 / log2(rank + 1) among the first k, else 0."""
+    return np.where(ranks <= k, 1 / np.log2(ranks + 1.0), 0.0)
+
+
+def reciprocal_rank(ranks: np.ndarray, k: int) -> np.ndarray:
+    """1 / rank among the first k, else 0."""
+    return np.where(ranks <= k, 1.0 / ranks, 0.0)

@@ -1,13 +1,12 @@
 """Models by name."""
 
-import difflib
-from collections.abc import Iterable
 from dataclasses import fields, replace
 from typing import Any
 
 from models import BACKBONES, CalibrationConfig, ModelConfig, Recommender, make_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.phrases import choices
 
 NAMES = tuple(
     name for b in BACKBONES for name in (b, f"{b}-uniform", f"AC-{b}", f"AC-{b}-light")
@@ -34,7 +33,7 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
     for data without the times that it needs.
     """
     if name not in NAMES:
-        raise WorkbenchError(f"no model {name!r}; {_choices(name, NAMES)}.")
+        raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
     bare = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
     backbone = BACKBONES[bare]
     calibration = None
@@ -87,7 +86,7 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
     """Raise ValueError for what is no option, would mean nothing here, or is of another type."""
     for option, value in options.items():
         if option not in TYPES:
-            raise ValueError(f"there is no option {option!r}; {_choices(option, TYPES)}")
+            raise ValueError(f"there is no option {option!r}; {choices(option, TYPES)}")
         if option in CALIBRATION and config.calibration is None:
             raise ValueError(f"{config.name} has no calibration, so {option!r} means nothing")
         owners = [b.name for b in BACKBONES.values() if option in b.options]
@@ -101,9 +100,3 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
             # to Python True is a number
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
                 raise ValueError(f"{option} is {value!r}, where {told} is expected")
-
-
-def _choices(given: str, known: Iterable[str]) -> str:
-    known = tuple(known)
-    close = difflib.get_close_matches(given, known, n=1)
-    return f"choose from {', '.join(known)}" + (f" (did you mean {close[0]}?)" if close else "")

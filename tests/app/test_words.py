@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.app import words
-from workbench.explore.inspection import Agreement
+from workbench.explore.inspection import RowAgreement
 
 MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 
@@ -65,13 +65,13 @@ def test_markdown_is_written_literally():
 
 def test_tau_is_the_share_of_pairs_in_the_same_order():
     """Three of four pairs concordant: tau = (3 - 1) / 4."""
-    said = words.agreement(Agreement(0.5, 0.234, 20))
+    said = words.agreement(RowAgreement(0.5, 0.234, 20))
     assert f"about 75{SPACE}% of all pairs" in said
     assert f"in 23{SPACE}% of cases" in said
     assert said.endswith(words.CAUTION)
-    assert f"in less than 1{SPACE}% of cases" in words.agreement(Agreement(0.9, 0.0001, 20))
+    assert f"in less than 1{SPACE}% of cases" in words.agreement(RowAgreement(0.9, 0.0001, 20))
 
 
 def test_no_tau_says_why():
-    assert "a history of 2 is too short" in words.agreement(Agreement(math.nan, math.nan, 2))
-    assert "are equal" in words.agreement(Agreement(math.nan, math.nan, 9))
+    assert "a history of 2 is too short" in words.agreement(RowAgreement(math.nan, math.nan, 2))
+    assert "are equal" in words.agreement(RowAgreement(math.nan, math.nan, 9))

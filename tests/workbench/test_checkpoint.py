@@ -13,8 +13,9 @@ import torch
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from workbench import checkpoint
-from workbench.checkpoint import CARD, WEIGHTS, check_writable, load_model, save_model
+from workbench.checkpoint import CARD, WEIGHTS, load_model, save_model
 from workbench.errors import WorkbenchError
+from workbench.files import check_writable
 
 BATCH = batch_of([3, 1, 4], [9, 2])
 

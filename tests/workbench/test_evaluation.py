@@ -17,9 +17,13 @@ from workbench.evaluation import CUTOFFS, evaluate, metrics_of, rank_of, target_
 class Table(nn.Module):
     """Scores of a user are read from a table; padding scores -inf."""
 
+    needs_times = needs_users = False
+    device = torch.device("cpu")
+
     def __init__(self, *rows, n_items=5, max_length=50):
         super().__init__()
-        self.config = SimpleNamespace(n_items=n_items, max_length=max_length)
+        self.card = {}
+        self.config = SimpleNamespace(name="Table", n_items=n_items, max_length=max_length)
         self.table = nn.Parameter(torch.tensor([[-math.inf, *row] for row in rows]))
         self.modes = []
 

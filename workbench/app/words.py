@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterable
 
-from workbench.explore.inspection import SHORTEST, Agreement
+from workbench.explore.inspection import RowAgreement
+from workbench.faithfulness.agreement import SHORTEST
 
 ATTENTION = (
     "Weight the prediction row gives to the item, in the stage, layer and head chosen for the "
@@ -147,7 +148,7 @@ def literal(text: str) -> str:
     return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:&" else c for c in text)
 
 
-def agreement(found: Agreement) -> str:
+def agreement(found: RowAgreement) -> str:
     """What a tau-b means, in words."""
     if math.isnan(found.tau):
         if found.n < SHORTEST:

@@ -1,7 +1,5 @@
 """Writing `SequenceData` as files others read: RecBole's atomic files, or Parquet."""
 
-import os
-import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import pyarrow.parquet as pq
 
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.files import replaced_file
 
 
 def convert(data: SequenceData, path: str | Path) -> list[Path]:
@@ -136,14 +135,6 @@ def _write_atomic(path: Path, table: pa.Table, types: dict[str, str]) -> Path:
 
 def _write(path: Path, write: Callable[[pa.NativeFile], None]) -> Path:
     """Write to a name of its own in the same folder, then put it in place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
-    try:
-        with pa.OSFile(temporary, "wb") as file:
-            write(file)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replaced_file(path) as aside, pa.OSFile(str(aside), "wb") as file:
+        write(file)
     return path

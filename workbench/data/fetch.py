@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 from workbench.data.readers.text import with_year
 from workbench.errors import WorkbenchError
+from workbench.files import replaced_folder
 
 OFFICIAL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "recbole==1.2.1"
@@ -163,18 +163,13 @@ def _intact(folder: Path) -> bool:
 
 def _store(folder: Path, inter: bytes, item: bytes) -> None:
     """Put both files in place at once; another process may be doing the same."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="ml-100k-") as temporary:
-        fresh = Path(temporary) / "ml-100k"
-        fresh.mkdir()
-        (fresh / "ml-100k.inter").write_bytes(inter)
-        (fresh / "ml-100k.item").write_bytes(item)
-        if folder.exists() and not _intact(folder):
-            shutil.rmtree(folder)
-        try:
-            fresh.rename(folder)
-        except OSError:
-            if not _intact(folder):
-                raise
+    try:
+        with replaced_folder(folder) as fresh:
+            (fresh / "ml-100k.inter").write_bytes(inter)
+            (fresh / "ml-100k.item").write_bytes(item)
+    except OSError:
+        if not _intact(folder):
+            raise
 
 
 def _no_cache(folder: Path, error: OSError) -> DataUnavailable:

@@ -69,6 +69,16 @@ class SequenceData:
             digest.update(json.dumps(tokens.tolist()).encode())
         return digest.hexdigest()
 
+    def identity(self) -> dict[str, Any]:
+        """What a card or a manifest says of the data a result stands on, JSON-able."""
+        return {
+            "name": self.name,
+            "checksum": self.checksum,
+            "users": self.n_users,
+            "items": self.n_items,
+            "interactions": self.n_interactions,
+        }
+
     def history(self, user: int) -> np.ndarray:
         """Items of user index `user`, oldest first (a view)."""
         return self.items[self.offsets[user] : self.offsets[user + 1]]

@@ -12,15 +12,14 @@ from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
 from workbench.explain.erasure import leave_one_out
 from workbench.explain.gradients import Method, attribute
+from workbench.faithfulness.agreement import of_one
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
-from workbench.statistics import kendall_p_value, kendall_tau_b
 
-SHORTEST = 3  # items below which a rank correlation says nothing
 METHODS: tuple[Method, ...] = ("saliency", "input_x_gradient")
 
 
-class Agreement(NamedTuple):
+class RowAgreement(NamedTuple):
     """Kendall's tau-b, its p value under independence, and the number of items; NaN for no tau."""
 
     tau: float
@@ -58,18 +57,13 @@ class Inspection:
         """What the prediction row gives to the items of the history, [L]; as in `matrix`."""
         return self.matrix(stage, layer, head)[-1, : len(self.items)]
 
-    def agreement(self, row: Tensor, method: Method) -> Agreement:
+    def agreement(self, row: Tensor, method: Method) -> RowAgreement:
         """Rank agreement of a row of weights [L] with a gradient importance.
 
         In single precision, where equal weights are equal. NaN for fewer than three items, or where
         one side is constant.
         """
-        if len(row) < SHORTEST:
-            return Agreement(torch.nan, torch.nan, len(row))
-        x, y = row.float()[None], self.importance[method].float()[None]
-        everywhere = torch.ones_like(x, dtype=torch.bool)
-        tau, p = kendall_tau_b(x, y, everywhere), kendall_p_value(x, y, everywhere)
-        return Agreement(float(tau), float(p), len(row))
+        return RowAgreement(*of_one(row, self.importance[method]), len(row))
 
     def vanishes(self, method: Method) -> bool:
         """Whether a gradient importance is zero everywhere, see `attribute`."""

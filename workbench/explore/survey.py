@@ -10,7 +10,7 @@ import torch
 
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest
-from workbench.attention.recording import record_attention
+from workbench.attention.recording import mean_attention
 from workbench.data.batches import iterate
 from workbench.data.fit import check_fit
 from workbench.data.lookup import users_with_case
@@ -19,10 +19,10 @@ from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
-from workbench.explore.inspection import SHORTEST
+from workbench.faithfulness.agreement import rank_agreement
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.statistics import jensen_shannon, kendall_tau_b
+from workbench.statistics import jensen_shannon
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
 CUTOFF = 10  # ranks up to which a model counts as right
@@ -68,9 +68,8 @@ def survey(
             before = model.scores(batch)  # [B, V]
             with edit_attention(model, remove_largest):
                 after = model.scores(batch)
-        attention = record_attention(model, batch)["attention"].mean((1, 2))  # [B, L]
+        attention = mean_attention(model, batch)  # [B, L]
         importance = attribute(model, batch, targets, "saliency", detach_attention=True).values
-        ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]
         who = every.users[index]
         frames.append(
             pd.DataFrame(
@@ -78,7 +77,7 @@ def survey(
                     "user": who,
                     "length": data.lengths[who] - 1,
                     "rank": target_ranks(before, targets).numpy(),
-                    "tau": kendall_tau_b(attention.float(), importance.float(), ranked).numpy(),
+                    "tau": rank_agreement(attention, importance, batch).tau.numpy(),
                     "flips": (before.argmax(-1) != after.argmax(-1)).numpy(),
                     "divergence": jensen_shannon(before, after).double().numpy(),
                 }

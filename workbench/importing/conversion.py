@@ -76,13 +76,7 @@ def import_checkpoint(
             )
         card = {
             "numbering": numbering,
-            "data": {
-                "name": ours.name,
-                "checksum": ours.checksum,
-                "users": ours.n_users,
-                "items": ours.n_items,
-                "interactions": ours.n_interactions,
-            },
+            "data": ours.identity(),
             "seen_items_removed": False,
             "metrics": metrics,
         }

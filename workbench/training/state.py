@@ -1,7 +1,6 @@
 """A training run: its options, what a killed one goes on from, and how a finished one is told."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from models import ModelConfig, Recommender
 from workbench.checkpoint import CARD, load_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.files import replaced_file
 from workbench.training.objectives import Objective
 
 STATE = "training.pt"
@@ -67,9 +67,8 @@ def write_state(
         "random": torch.get_rng_state(),
         **tensors,
     }
-    temporary = folder / f".{STATE}"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / STATE)
+    with replaced_file(folder / STATE) as file:
+        torch.save(state, file)
 
 
 def read_state(

@@ -13,11 +13,12 @@ from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 
 from models import Batch, Recommender
-from workbench.checkpoint import check_writable, save_model
+from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
+from workbench.files import check_writable
 from workbench.progress import progress_bar, write_line
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
@@ -254,13 +255,7 @@ class _Trainer:
         return {
             "config": self.model.config.to_dict(),
             "training": asdict(self.how),
-            "data": {
-                "name": self.data.name,
-                "checksum": self.data.checksum,
-                "users": self.data.n_users,
-                "items": self.data.n_items,
-                "interactions": self.data.n_interactions,
-            },
+            "data": self.data.identity(),
             "best_epoch": self.at.best_epoch,
             "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
             "seen_items_removed": False,

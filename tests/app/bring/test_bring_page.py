@@ -17,9 +17,9 @@ from workbench.evaluation import evaluate
 
 SCRIPT = """
 from workbench.app.failures import told
-from workbench.app.pages import bring
+from workbench.app.bring.bring_page import page
 with told("This page"):
-    bring.page()
+    page()
 """
 
 

@@ -14,9 +14,9 @@ from workbench.errors import WorkbenchError
 
 SCRIPT = """
 from workbench.app.failures import told
-from workbench.app.pages import dataset
+from workbench.app.dataset.dataset_page import page
 with told("This page"):
-    dataset.page()
+    page()
 """
 
 

@@ -17,9 +17,9 @@ from workbench.explore.scenario import Change, Scenario, apply_all
 
 SCRIPT = """
 from workbench.app.failures import told
-from workbench.app.pages import what_if
+from workbench.app.what_if.what_if_page import page
 with told("This page"):
-    what_if.page()
+    page()
 """
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -99,7 +100,7 @@ def test_both_sources_give_the_same_data(cache, site, pip):
     assert (site.visits, pip.calls) == (1, 0)
     load_data("ml-100k")
     assert site.visits == 1  # the cache served
-    fetch.shutil.rmtree(cache)
+    shutil.rmtree(cache)
     site.reply = b"no zip at all"
     wheel = load_data("ml-100k")
     assert (site.visits, pip.calls) == (2, 1)

@@ -145,8 +145,8 @@ class Weighted(nn.Module):
         factor = (1 + batch.users)[:, None, None]
         return (embeddings * batch.times[..., None] * factor).sum(1)
 
-    def score(self, hidden, items):
-        return hidden.gather(1, items)
+    def scores(self, batch, items, embeddings):
+        return self(batch, embeddings).gather(1, items)
 
 
 @pytest.mark.parametrize("size", [2, 7, 1024])
@@ -186,7 +186,7 @@ def test_hooks_are_removed_when_something_fails(monkeypatch):
     with pytest.raises(WorkbenchError, match="'lime'; choose input_x_gradient, saliency"):
         attribute(model, batch, TARGETS, "lime", detach_attention=True)
     assert not any(tap.hooked for tap in model.taps())
-    monkeypatch.setattr(model, "score", SimpleNamespace())  # cannot be called
+    monkeypatch.setattr(model, "scores", SimpleNamespace())  # cannot be called
     with pytest.raises(TypeError):
         attribute(model, batch, TARGETS, detach_attention=True)
     assert not any(tap.hooked for tap in model.taps())

@@ -132,7 +132,7 @@ def test_input_x_gradient_that_is_only_rounding_is_zero(data):
     batch = case_of(model, data, 0)
     longer = model.embed(batch).clone()
     longer[0, 3] *= 2
-    torch.testing.assert_close(model.scores(batch, longer), model.scores(batch))
+    torch.testing.assert_close(model.scores(batch, embeddings=longer), model.scores(batch))
 
     found = inspect_case(model, batch, "top")
     assert found.vanishes("input_x_gradient")

@@ -1,0 +1,35 @@
+"""Agreement of importances, against SciPy on the items alone."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from models import Batch
+from workbench.faithfulness.agreement import of_one, rank_agreement
+
+numbers = st.integers(-3, 3).map(float)
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=9), st.integers(0, 3))
+def test_tau_is_scipys_over_the_items_and_padding_changes_nothing(pairs, padding):
+    x, y = (torch.tensor([*side, *[9.0] * padding])[None] for side in zip(*pairs, strict=True))
+    items = torch.tensor([[1] * len(pairs) + [0] * padding])
+    agreement = rank_agreement(x, y, Batch(items, torch.tensor([len(pairs)])))
+    tau, p_value = float(agreement.tau), float(agreement.p_value)
+    constant = any(len(set(side)) == 1 for side in zip(*pairs, strict=True))
+    if len(pairs) < 3 or constant:
+        assert math.isnan(tau)
+        assert math.isnan(p_value)
+        return
+    expected = stats.kendalltau(*zip(*pairs, strict=True))
+    assert tau == pytest.approx(expected.statistic)
+    assert p_value == pytest.approx(expected.pvalue)
+
+
+def test_equal_weights_are_equal_in_spite_of_rounding():
+    even = torch.full((4,), 1 / 3, dtype=torch.float64) + torch.tensor([0, 1e-12, -1e-12, 0])
+    assert math.isnan(of_one(even, torch.arange(4.0))[0])

@@ -1,0 +1,77 @@
+"""Files and folders that are replaced whole, and stay as they were if the writing fails."""
+
+import os
+import stat
+
+import pytest
+
+from workbench.errors import WorkbenchError
+from workbench.files import (
+    check_writable,
+    clear_partial,
+    replaced_file,
+    replaced_folder,
+    write_file,
+)
+
+
+def test_a_file_and_its_folder_are_made(tmp_path):
+    write_file(tmp_path / "new" / "a.txt", b"one")
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"one"
+    assert [p.name for p in (tmp_path / "new").iterdir()] == ["a.txt"]
+
+
+def test_the_file_can_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_file(tmp_path / "a.txt", b"one")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def test_the_old_file_is_there_until_the_end_and_after_a_failure(tmp_path):
+    path = tmp_path / "a.txt"
+    write_file(path, b"old")
+
+    def stopped() -> None:
+        with replaced_file(path) as aside:
+            aside.write_bytes(b"half")
+            assert path.read_bytes() == b"old"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_made_for_a_file_goes_with_it(tmp_path):
+    with pytest.raises(OSError, match="full"), replaced_file(tmp_path / "new" / "a.txt"):
+        raise OSError("full")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    write_file(tmp_path / "report" / "old.txt", b"old")
+    with replaced_folder(tmp_path / "report") as folder:
+        (folder / "new.txt").write_bytes(b"new")
+        assert (tmp_path / "report" / "old.txt").exists()
+    assert [p.name for p in (tmp_path / "report").iterdir()] == ["new.txt"]
+    with pytest.raises(ValueError, match="no"), replaced_folder(tmp_path / "report"):
+        raise ValueError("no")
+    assert [p.name for p in tmp_path.rglob("*")] == ["report", "new.txt"]
+
+
+def test_what_a_killed_process_left_is_cleared(tmp_path):
+    for process in (11, 12):
+        (tmp_path / f".partial-{process}-x").mkdir()
+        (tmp_path / f".partial-{process}-y").touch()
+    clear_partial(tmp_path, 11)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".partial-12-x", ".partial-12-y"]
+
+
+def test_a_place_that_is_a_file_is_no_folder_to_write_to(tmp_path):
+    (tmp_path / "taken").touch()
+    with pytest.raises(WorkbenchError, match="taken cannot be written to: File exists"):
+        check_writable(tmp_path / "taken")

@@ -1,0 +1,1 @@
+"""How well an importance of items agrees with what the model does with them."""

@@ -1,0 +1,44 @@
+"""Whether two importances rank the items of a history alike."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.statistics import kendall_p_value, kendall_tau_b
+
+SHORTEST = 3  # items below which a rank correlation says nothing
+
+
+class Agreement(NamedTuple):
+    """Rank agreement of two importances, one number per history.
+
+    Attributes
+    ----------
+    tau : [B], Kendall's tau-b; NaN below `SHORTEST` items, and where one side is constant.
+    p_value : [B], two-sided, under independence; NaN where tau is.
+    """
+
+    tau: Tensor
+    p_value: Tensor
+
+
+def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement:
+    """Kendall's tau-b of two importances [B, L] over the items of each history.
+
+    They are compared in single precision, in which equal weights are equal.
+    """
+    width = batch.items.shape[1]
+    x, y = importance[:, :width].float(), other[:, :width].float()
+    ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]  # [B, L]
+    return Agreement(kendall_tau_b(x, y, ranked), kendall_p_value(x, y, ranked))
+
+
+def of_one(importance: Tensor, other: Tensor) -> tuple[float, float]:
+    """tau-b and its p value for a single history, importances [L]."""
+    items = torch.ones(1, len(importance), dtype=torch.long)
+    agreement = rank_agreement(
+        importance[None], other[None], Batch(items, torch.tensor([len(importance)]))
+    )
+    return float(agreement.tau), float(agreement.p_value)

@@ -1,0 +1,98 @@
+"""Files and folders that are there whole or not at all, whatever ends the writing."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+ASIDE = ".partial-"  # how the names of what is being written begin, followed by the process
+
+
+@contextmanager
+def replaced_file(path: Path) -> Iterator[Path]:
+    """A file to write, beside `path`, which takes its place when the block ends.
+
+    If the block fails, the file that was there stays as it was, and a folder that was made for the
+    new one goes. Other readers see the old file or the new one, never a part.
+    """
+    made = not path.parent.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # named like the file, since some writers go by the ending
+    prefix, suffix = f"{ASIDE}{os.getpid()}-", f"-{path.name}"
+    handle, name = tempfile.mkstemp(suffix, prefix, path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o666 & ~_umask())  # some writers keep the file to its owner
+        os.replace(aside, path)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        if made:
+            with suppress(OSError):
+                path.parent.rmdir()
+        raise
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is made if it is missing."""
+    with replaced_file(path) as aside:
+        aside.write_bytes(content)
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """A folder to fill, beside `path`, which takes its place when the block ends.
+
+    What was at `path` is there until then, and stays if the block fails.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f"{ASIDE}{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as aside:
+        folder = Path(aside) / path.name
+        folder.mkdir()
+        yield folder
+        if path.exists():
+            shutil.move(path, Path(aside) / "earlier")
+        os.replace(folder, path)
+
+
+def clear_partial(folder: Path, process: int) -> None:
+    """Remove what a process that was killed had begun to write in a folder."""
+    for left in folder.glob(f"{ASIDE}{process}-*"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder that is to be filled, before work is done for it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it cannot be made, or files cannot be written in it or beside it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for place in (folder.parent, folder):
+            tempfile.TemporaryFile(dir=place).close()
+    except OSError as error:
+        raise not_written(folder, error) from error
+
+
+def not_written(path: Path, error: Exception) -> WorkbenchError:
+    """What to raise if something could not be written to a place."""
+    reason = getattr(error, "strerror", None) or error
+    return WorkbenchError(f"{path} cannot be written to: {reason}; choose another folder.")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,29 @@
+"""Small pieces of sentences that many places need."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def in_order(names: Iterable[object]) -> tuple[str, ...]:
+    """Distinct names as text, in the order in which they first come."""
+    return tuple(dict.fromkeys(map(str, names)))
+
+
+def listing(names: Sequence[str], most: int | None = None) -> str:
+    """`a, b and c`; of more than `most`, the first ones and how many more there are."""
+    if most is not None and len(names) > most:
+        return f"{', '.join(names[:most])} and {len(names) - most} more"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def cut(text: str, width: int) -> str:
+    """Text of at most `width` characters, with an ellipsis where something was left out."""
+    return text if len(text) <= width else text[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def choices(given: str, known: Iterable[str]) -> str:
+    """`choose from a, b, c (did you mean b?)`."""
+    names = tuple(known)
+    close = difflib.get_close_matches(given, names, n=1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"choose from {', '.join(names)}{hint}"
