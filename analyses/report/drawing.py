@@ -32,7 +32,8 @@ def _dots(summary: Summary) -> Figure:
     shown = table["series"].nunique()
     columns = min(ACROSS, len(summary.panels))
     lines = -(-len(summary.panels) // columns)
-    height = 1.1 + lines * (0.8 + len(labels) * max(0.26, 0.17 * shown))
+    tall = 0.09 + style.LINE * max(shown, style.lines_of(map(style.wrapped, labels)))
+    height = 1.1 + lines * (0.8 + len(labels) * tall)
     width = max(8.0, 1.6 + 3.8 * columns)
     figure = Figure(figsize=(width, height), layout="constrained")
     panels = style.grid(figure, len(summary.panels), ACROSS, sharex=True, sharey=True)
@@ -49,7 +50,7 @@ def _dots(summary: Summary) -> Figure:
     if "least" in table:
         panels[0].set_xlim(0, 1.02 * table["most"].max())
     style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
-    figure.suptitle(summary.title)
+    figure.suptitle(style.wrapped(summary.title, 90))
     return figure
 
 
@@ -79,7 +80,7 @@ def _lines(summary: Summary) -> Figure:
     for panel in panels[::columns]:
         panel.set_ylabel(summary.measure)
     style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
-    figure.suptitle(summary.title)
+    figure.suptitle(style.wrapped(summary.title, 90))
     return figure
 
 
@@ -98,9 +99,11 @@ def _boxes(summary: Summary) -> Figure:
     """Boxes hold the middle half, whiskers 5 to 95 %; panels named `a / b` make a grid."""
     table = summary.table
     labels = [str(row) for row in dict.fromkeys(table["row"])]
+    tall = max(0.5, style.LINE * style.lines_of(map(style.wrapped, labels)))
     places = [tuple(name.split(" / ")) for name in summary.panels]
     lines, columns = (list(dict.fromkeys(part)) for part in zip(*places, strict=True))
-    figure = Figure(figsize=(9, 1.2 + len(lines) * (0.8 + 0.5 * len(labels))), layout="constrained")
+    size = (9, 1.2 + len(lines) * (0.8 + tall * len(labels)))
+    figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
     for name, (line, column) in zip(summary.panels, places, strict=True):
         own = table[table["panel"] == name]
@@ -111,7 +114,7 @@ def _boxes(summary: Summary) -> Figure:
             panel.text(0.05, labels.index(row), "no value", va="center", color="0.4", fontsize=8)
         panel.set_title(f"{column}\n{line}, n = {own['n'].max():,} users", fontsize=9)
         panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
-        panel.set_yticks(range(len(labels)), labels)
+        panel.set_yticks(range(len(labels)), [style.wrapped(label) for label in labels])
         panel.set_ylim(len(labels) - 0.5, -0.5)
         panel.set_xlim(-1, 1)
     figure.supxlabel(summary.measure, fontsize=10)

@@ -1,6 +1,7 @@
 """How figures look: sizes that can be read, colours that survive colour blindness."""
 
-from collections.abc import Mapping, Sequence
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -16,6 +17,8 @@ from workbench.statistics import Interval
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "cividis"
+LABEL = 36  # characters of a label beside an axis
+LINE = 0.17  # inches of a line of type
 
 
 def context() -> AbstractContextManager[Any]:
@@ -41,6 +44,16 @@ def context() -> AbstractContextManager[Any]:
 def look(k: int) -> tuple[str, str]:
     """Colour and marker of the k-th of several names; the pairs repeat after 49."""
     return PALETTE[k % len(PALETTE)], MARKERS[(k + k // len(PALETTE)) % len(MARKERS)]
+
+
+def wrapped(name: str, width: int = LABEL) -> str:
+    """A name in lines of at most `width` characters; paths of models are long."""
+    return textwrap.fill(name, width, break_on_hyphens=False)
+
+
+def lines_of(labels: Iterable[str]) -> int:
+    """Lines that the longest of some labels has."""
+    return max((label.count("\n") + 1 for label in labels), default=1)
 
 
 def shorten(title: str, width: int = 26) -> str:
@@ -85,7 +98,7 @@ def dots(
                     panel.plot([interval.low, interval.high], [row + shift] * 2, color=color)
                 panel.plot(interval.estimate, row + shift, marker, color=color, markersize=4)
     panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
-    panel.set_yticks(range(len(labels)), labels)
+    panel.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
     panel.set_ylim(len(labels) - 0.5, -0.5)
     panel.locator_params(axis="x", nbins=5)
     return handles
@@ -97,7 +110,10 @@ def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:
         return
     # named afterwards: matplotlib leaves out what is labelled with a leading underscore
     blank = [" "] * len(handles)
-    columns = min(len(handles), 4)
+    names = [wrapped(name) for name in handles]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    fitting = int(figure.get_size_inches()[0] / (0.5 + 0.085 * longest))  # of 10 points
+    columns = max(1, min(len(handles), 4, fitting))
     legend = figure.legend(list(handles.values()), blank, loc="outside lower center", ncols=columns)
-    for text, name in zip(legend.get_texts(), handles, strict=True):
+    for text, name in zip(legend.get_texts(), names, strict=True):
         text.set_text(name)

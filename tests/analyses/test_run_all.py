@@ -1,19 +1,26 @@
+import html
 import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from analyses.run_all import main
+from analyses import run_all
+from analyses.diagnostic import discover
+from analyses.report.stored import open_run
+from analyses.run_all import Incomplete, main
 from analyses.running import inputs
+from analyses.running.progress import Progress, ProgressFile, read_progress
 from analyses.running.store import ROOT
 from workbench import build_model, load_data, load_model, save_model
 from workbench.errors import WorkbenchError
 
+MONEY = ROOT.parent / "shared" / "cases" / "08-dollar-titles" / "money"
 NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec")
 ROWS = "\n".join(
     f"u{user},i{(user * 7 + step * step) % 23},{step}" for user in range(30) for step in range(9)
@@ -156,6 +163,189 @@ def test_nobody_with_an_agreement_is_told(run, place):
     only = ["--only", "gradient_agreement"]
     folder = run("--out", str(place / "uniform"), *only, models=models)
     assert (folder / "report.html").exists()
+
+
+def breaks(error):
+    def broken(*given, **named):
+        raise error
+
+    return broken
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """Replaces parts of diagnostics by ones that raise: part -> (diagnostic, error)."""
+
+    def replace_parts(**parts):
+        known = discover()
+        for part, (name, error) in parts.items():
+            known[name] = replace(known[name], **{part: breaks(error)})
+        monkeypatch.setattr(run_all, "discover", lambda: known)
+
+    return replace_parts
+
+
+def test_a_diagnostic_that_cannot_be_drawn_loses_no_report(run, place, broken):
+    error = KeyError(("largest", "SASRec"))
+    broken(plot=("attention_worth", error), conclude=("gradient_agreement", RuntimeError("<no>")))
+    out, seen = place / "undrawn", place / "undrawn.json"
+    only = ["--only", "attention_worth", "gradient_agreement"]
+    with pytest.raises(Incomplete) as caught:
+        run("--out", str(out), *only, "--progress", str(seen))
+    assert caught.value.folder == out
+    manifest = json.loads((out / "manifest.json").read_text())
+    drawn = manifest["diagnostics"]["attention_worth"]
+    undrawn = (
+        "The figures could not be made (KeyError: ('largest', 'SASRec')); what was measured is in "
+        "raw/attention_worth.parquet."
+    )
+    assert drawn["findings"][0] == drawn["failures"][0]["sentence"] == undrawn
+    assert "in broken" in drawn["failures"][0]["traceback"]
+    assert drawn["findings"][1].startswith(("No difference", "Whether", "SASRec"))
+    assert drawn["figures"] == []
+    assert drawn["tables"] == ["models", "differences"]
+    assert len(pd.read_parquet(out / "raw" / "attention_worth.parquet")) == 30 * len(NAMES)
+    told = manifest["diagnostics"]["gradient_agreement"]
+    assert [f.split(";")[0] for f in told["findings"]] == [
+        "The findings could not be made (RuntimeError: <no>)"
+    ]
+    assert "distribution" in told["figures"]
+    page = (out / "report.html").read_text()
+    assert undrawn in html.unescape(page)
+    assert "<no>" not in page
+    assert f"What attention is worth: {undrawn}" in str(caught.value)
+    found = read_progress(seen)
+    assert (found.stage, found.message) == ("failed", str(caught.value))
+
+
+def test_a_diagnostic_that_cannot_be_measured_loses_no_report(run, place, broken):
+    broken(measure=("attention_worth", WorkbenchError("nobody\nis there")))
+    out = place / "unmeasured"
+    with pytest.raises(Incomplete, match="What attention is worth: This could not be measured"):
+        run("--out", str(out), "--only", "attention_worth", "gradient_agreement")
+    stored = open_run(out)
+    assert stored.findings("attention_worth") == [
+        "This could not be measured (WorkbenchError: nobody is there); nothing else of the report "
+        "depends on it."
+    ]
+    with pytest.raises(WorkbenchError, match="nobody is there"):
+        stored.frame("attention_worth")
+    assert len(stored.frame("gradient_agreement"))
+    assert stored.findings("gradient_agreement")[-1].startswith("Agreement is agreement")
+
+
+def test_where_nothing_can_be_measured_nothing_is_written(run, place, broken):
+    broken(measure=("attention_worth", WorkbenchError("nobody is there")))
+    with pytest.raises(WorkbenchError, match=r"^nobody is there$"):
+        run("--out", str(place / "nothing"), "--only", "attention_worth")
+    assert not (place / "nothing").exists()
+
+
+def test_a_report_that_lacks_a_part_ends_with_code_1_and_says_so(place):
+    program = """
+from dataclasses import replace
+import runpy, sys
+from analyses import diagnostic
+known = diagnostic.discover()
+known["attention_worth"] = replace(known["attention_worth"], plot=lambda frame: 1 / 0)
+diagnostic.discover = lambda: known
+runpy.run_module("analyses.run_all", run_name="__main__")
+"""
+    out = place / "code"
+    given = ["--data", str(place / "small.csv"), "--models", str(place / "SASRec")]
+    given += ["--out", str(out), "--only", "attention_worth", "--users", "5"]
+    command = [sys.executable, "-c", program, *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout == f"report: {out / 'report.html'}\n"
+    assert "ZeroDivisionError: division by zero" in done.stderr.splitlines()[-1]
+    assert (out / "report.html").exists()
+
+
+def test_how_far_it_is_can_be_read_at_any_time(run, place, monkeypatch):
+    seen = []
+    write = ProgressFile.write
+
+    def keep(file, moment):
+        write(file, moment)
+        assert read_progress(file.path) == moment
+        seen.append(moment)
+
+    monkeypatch.setattr(ProgressFile, "write", keep)
+    only = ["attention_worth", "max_attention_removal"]
+    path = place / "progress.json"
+    out = run("--out", str(place / "watched"), "--only", *only, "--progress", str(path))
+    stages = [moment.stage for moment in seen]
+    assert list(dict.fromkeys(stages)) == [
+        *("reading", "measuring", "drawing", "writing", "finished")
+    ]
+    assert stages == sorted(stages, key=list(dict.fromkeys(stages)).index)
+    for name in only:
+        own = [m for m in seen if m.stage == "measuring" and m.diagnostic == name]
+        assert [own[0].done, own[-1].done] == [0, 30 * len(NAMES)]
+        assert [m.done for m in own] == sorted(m.done for m in own)
+        assert {m.total for m in own} == {30 * len(NAMES)}
+    assert [m.diagnostic for m in seen if m.stage == "drawing"] == only
+    assert seen[-1] == Progress("finished", message=str(out / "report.html"))
+    assert [p.name for p in place.iterdir() if p.name.startswith(".progress")] == []
+
+
+def test_why_it_failed_can_be_read(run, place):
+    path = place / "failed.json"
+    with pytest.raises(WorkbenchError) as caught:
+        run("--out", str(place / "no"), "--users", "0", "--progress", str(path))
+    assert read_progress(path) == Progress("failed", message=str(caught.value))
+
+
+def report_of(data: Path | str, folders: list[Path], place: Path, *extra: str) -> Path:
+    given = ["--data", str(data), "--models", *map(str, folders), *extra]
+    return main([*given, "--out", str(place / "report")], cache=place / "cache")
+
+
+@pytest.mark.filterwarnings("error:constrained_layout")  # where names leave no room for panels
+def test_titles_and_names_are_drawn_as_they_are(tmp_path):
+    rows = [row.split(",") for row in ROWS.splitlines()]
+    lines = [f"${user}$,{item},{time},$$ {item} \\frac {{" for user, item, time in rows]
+    (tmp_path / "money.csv").write_text("user,item,time,title\n" + "\n".join(lines) + "\n")
+    data = load_data(tmp_path / "money.csv")
+    assert data.title(1).startswith("$$ i")
+    folders = [tmp_path / place / "AC-SASRec" for place in ("one", "two", "_$x^$")]
+    for folder in folders:
+        save_model(build_model("AC-SASRec", data, n_layers=1, hidden_size=8), folder)
+    out = report_of(tmp_path / "money.csv", folders, tmp_path)
+    manifest = json.loads((out / "manifest.json").read_text())
+    # the third of a name is called by its path, slashes and all, which is in names of figures
+    last = f"AC-SASRec ({folders[2]})"
+    assert list(manifest["models"])[2] == last
+    names = manifest["diagnostics"]["attention_maps"]["figures"]
+    assert f"stages of {last}" in names
+    stored = open_run(out)
+    assert len({stored.picture("attention_maps", name, "png") for name in names}) == len(names)
+    assert html.escape(last) in (out / "report.html").read_text()
+
+
+@pytest.mark.skipif(not MONEY.exists(), reason="needs ../shared/cases")
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_the_case_of_dollar_titles(tmp_path):
+    data = load_data(MONEY)
+    assert any("$$" in data.title(item) for item in range(1, data.n_items + 1))
+    save_model(build_model("SASRec", data, hidden_size=8, max_length=10), tmp_path / "SASRec")
+    out = report_of(MONEY, [tmp_path / "SASRec"], tmp_path, "--only", "attention_maps")
+    assert (out / "report.html").exists()
+
+
+def test_repeats_are_told(tmp_path):
+    rows = "u0,a,0 u0,b,1 u0,a,2 u0,a,3 u1,a,0 u1,b,1 u1,c,2 u2,c,0 u2,b,1 u2,c,2"
+    (tmp_path / "small.csv").write_text("user,item,time\n" + rows.replace(" ", "\n") + "\n")
+    source = f"{tmp_path / 'small.csv'}?duplicates=keep"
+    data = load_data(source)
+    save_model(build_model("SASRec", data, hidden_size=8, max_length=10), tmp_path / "SASRec")
+    out = report_of(source, [tmp_path / "SASRec"], tmp_path, "--only", "attention_worth")
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert manifest["data"]["repeats"] == {"interactions": 3, "held_out": 2}
+    page = " ".join((out / "report.html").read_text().split())
+    assert "10 interactions, of which 3 (30.0 %) repeat an item" in page
+    assert "of the 3 users measured, the held-out item of 2 (66.7 %) was in the history" in page
 
 
 @pytest.mark.parametrize(

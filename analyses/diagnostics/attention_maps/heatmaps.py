@@ -1,7 +1,5 @@
 """One user's attention as heatmaps: prediction rows, layers x heads, and the stages of AC."""
 
-import textwrap
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -110,16 +108,19 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
         for layer in dict.fromkeys(own["layer"])
     ]
     heights = [block["head"].nunique() for _, _, block in blocks]
+    labels = [style.wrapped(f"{name}, layer {layer}, head 1") for name, layer, _ in blocks]
+    tall = max(0.28, 0.8 * style.LINE * style.lines_of(labels))
     width = max(7.0, 3.2 + 0.2 * len(titles))
     figure = Figure(
-        figsize=(width, 3 + 0.28 * sum(heights) + 0.12 * len(blocks)), layout="constrained"
+        figsize=(width, 3 + tall * sum(heights) + 0.12 * len(blocks)), layout="constrained"
     )
     panels = figure.subplots(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (name, layer, block) in zip(panels, blocks, strict=True):
         heads = list(dict.fromkeys(block["head"]))
         rows = np.stack([_matrix(block[block["head"] == h], size)[-1, :n] for h in heads])
         panel.imshow(rows, cmap=style.SEQUENTIAL, vmin=0, aspect="auto", interpolation="nearest")
-        panel.set_yticks(range(len(heads)), [f"{name}, layer {layer}, head {h}" for h in heads])
+        named = [style.wrapped(f"{name}, layer {layer}, head {head}") for head in heads]
+        panel.set_yticks(range(len(heads)), named)
         panel.set_xticks([])
         panel.tick_params(length=0, labelsize=8)
         panel.text(
@@ -131,7 +132,8 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
             fontsize=8,
         )
     panels[-1].set_xticks(range(len(titles)), titles, rotation=90, fontsize=8)
-    figure.suptitle(f"Prediction row, oldest item left, scale 0 to max per panel\n{who}")
+    title = "Prediction row, oldest item left, scale 0 to max per panel"
+    figure.suptitle(f"{title}\n{style.wrapped(who, 90)}")
     return figure
 
 
@@ -160,7 +162,7 @@ def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
                     continue
                 own = columns[names[k]]
                 weights = own[(own["layer"] == layer) & (own["head"] == head)]
-                title = f"{textwrap.fill(names[k], 30)}\nlayer {layer}, head {head}"
+                title = f"{style.wrapped(names[k], 30)}\nlayer {layer}, head {head}"
                 drawn[line, k] = len(weights) > 0
                 if drawn[line, k]:
                     top = _draw(panel, weights, size, start)
@@ -175,7 +177,7 @@ def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
             if not drawn[line + 1 :, k].any():
                 panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
     shown = f"last {LAST} shown, " if start else ""
-    figure.suptitle(f"{who}\n{shown}scale of its own per panel")
+    figure.suptitle(f"{style.wrapped(who, 90)}\n{shown}scale of its own per panel")
     return figure
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.report.page import images, readable, readable_width
+from analyses.report.page import images, readable, readable_width, slug
 
 
 def test_an_estimate_and_its_ends_share_a_cell():
@@ -30,3 +30,13 @@ def test_figures_are_the_same_bytes_every_time():
     assert picture.format == "PNG"
     assert readable_width(first[0]) == picture.width * 4 // 5
     assert first[1].lstrip().startswith(b"<?xml")
+
+
+def test_a_name_of_a_file_has_no_slash_and_is_not_too_long():
+    assert slug("max_attention_removal", "effect on NDCG@10") == (
+        "max-attention-removal-effect-on-ndcg-at-10"
+    )
+    assert slug("stages of AC (runs/$$ x)") == "stages-of-ac-(runs-$$-x)"
+    first, second = (slug("stages of", 400 * "\N{GRINNING FACE}", k) for k in "12")
+    assert first != second
+    assert len(first.encode()) <= 255

@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,3 +68,14 @@ def test_force_measures_everything_again(inputs, tmp_path):
     forced = Counting()
     measured(forced.diagnostic(), *inputs, Store(tmp_path, force=True))
     assert len(forced.asked) == 4
+
+
+def test_where_nobody_watches_a_line_is_written_at_either_end(inputs, tmp_path, capsys):
+    moments = []
+    measured(
+        Counting().diagnostic(), *inputs, Store(tmp_path), lambda *moment: moments.append(moment)
+    )
+    assert moments == [(0, 6), (2, 6), (3, 6), (5, 6), (6, 6)]
+    first, last = capsys.readouterr().err.splitlines()
+    assert first == "counting ..."
+    assert re.fullmatch(r"counting: 6 users, \d+\.\d s", last)

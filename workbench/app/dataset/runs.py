@@ -2,7 +2,6 @@
 
 import atexit
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -14,20 +13,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from analyses.report.output import PARTIAL
+from analyses.running.progress import Progress, read_progress
 from analyses.running.store import ROOT
 from workbench.errors import WorkbenchError
 
-BAR = re.compile(r"(\w+): +\d+%\|[^|]*\| *(\d+)/(\d+)")  # as tqdm writes it
 MOST_AT_ONCE = 2  # over all sessions
 PATIENCE = 10.0  # seconds a process has to end by itself
 
 
-class Progress(NamedTuple):
-    """Which diagnostic is being measured, how far it is, and the share of all that is done."""
+class Position(NamedTuple):
+    """Where a run is, and the share of all users, diagnostics and models that are measured."""
 
-    diagnostic: str | None
-    done: int
-    total: int
+    progress: Progress
     share: float
 
 
@@ -39,9 +36,12 @@ class Run:
         self.diagnostics = list(diagnostics)
         self.cancelled = False
         self.started = time.monotonic()
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115, it lives as long as the run
+        self._folder = tempfile.TemporaryDirectory()  # which lives as long as the run
+        self._progress = Path(self._folder.name) / "progress.json"
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, so does this
         command = [sys.executable, "-m", "analyses.run_all", *arguments]
         command += ["--only", *self.diagnostics, "--out", str(out)]
+        command += [f"--progress={self._progress}"]
         nice = ["nice", "-n", "10"] if shutil.which("nice") else []
         path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
@@ -62,23 +62,28 @@ class Run:
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), last, max(0, size - last)).decode("utf-8", "replace")
 
-    def progress(self) -> Progress:
-        """How far it is, by its own progress bars."""
-        bars = [bar for bar in BAR.findall(self.log()) if bar[0] in self.diagnostics]
-        if not bars:
-            return Progress(None, 0, 0, 0.0)
-        name, done, total = bars[-1][0], int(bars[-1][1]), int(bars[-1][2])
-        whole = (self.diagnostics.index(name) + done / max(total, 1)) / len(self.diagnostics)
-        return Progress(name, done, total, min(whole, 1.0))
+    def position(self) -> Position:
+        """How far it is, by what it keeps in its file."""
+        now = read_progress(self._progress)
+        if now.stage == "reading":
+            return Position(now, 0.0)
+        if now.stage != "measuring":
+            return Position(now, 1.0)
+        before = self.diagnostics.index(now.diagnostic)
+        share = (before + now.done / max(now.total, 1)) / len(self.diagnostics)
+        return Position(now, min(share, 1.0))
 
     def failure(self) -> str | None:
-        """Why it ended without a report, in a sentence; None while it runs or where it has one."""
+        """Why it ended without a whole report; None while it runs or where it has one."""
         if self.alive or self.process.returncode == 0:
             return None
         if self.cancelled:
             return "Cancelled. What was measured is kept: the same run goes on from there."
-        told = re.findall(r"^error: (.+)$", self.log(), re.MULTILINE)
-        return told[-1] if told else f"The run ended with code {self.process.returncode}."
+        now = read_progress(self._progress)
+        if now.stage == "failed":
+            return now.message
+        said = self.log().strip().rpartition("\n")[2].rstrip(".")
+        return f"The run ended with code {self.process.returncode}{said and ': '}{said}."
 
     def cancel(self) -> None:
         """End the process and whatever it started, and clear away what it had half written."""

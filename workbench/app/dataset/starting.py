@@ -106,17 +106,17 @@ def _watch(name: str) -> None:
     run = runs().get(name)
     if run is None or not run.alive:
         st.rerun()
-    now = run.progress()
-    if now.diagnostic is None:
+    now, share = run.position()
+    if now.stage == "reading":
         text = "Reading the data and the models ..."
-    elif now.share == 1:
-        text = "Drawing figures and writing the report ..."
-    else:
+    elif now.stage == "measuring":
         title = discover()[now.diagnostic].title
         place = f"{run.diagnostics.index(now.diagnostic) + 1} of {len(run.diagnostics)}"
         text = f"{title} ({place}): {now.done:,} of {now.total:,} users, counted for each model"
+    else:
+        text = "Drawing figures and writing the report ..."
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(now.share, text=text)
+        st.progress(share, text=text)
         if st.button("Cancel", icon=":material/stop:", key="cancel_run"):
             run.cancel()
             st.rerun()
