@@ -1,11 +1,14 @@
 """The page of a whole data set, without a browser: a stored run, and one started and stopped."""
 
 import time
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from analyses import run_all
+from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from tests.app.shown import sentences
 from workbench.app import words
@@ -62,6 +65,33 @@ def test_a_folder_without_a_report_ends_in_one_sentence(tmp_path):
     told = sentences(page(run=str(tmp_path)))
     assert len(told) == 1
     assert "no report here" in told[0]
+
+
+def test_a_report_that_lacks_what_failed_is_shown(films, models, tmp_path, monkeypatch):
+    known = discover()
+
+    def broken(*given, **named):
+        raise KeyError("no $x$ here")
+
+    for name, part in (("attention_worth", "measure"), ("max_attention_removal", "plot")):
+        known[name] = replace(known[name], **{part: broken})
+    monkeypatch.setattr(run_all, "discover", lambda: known)
+    out = tmp_path / "films"
+    given = ["--data", str(films), "--models", *models, "--out", str(out)]
+    only = ["--only", "attention_worth", "max_attention_removal", "calibration_variants"]
+    with pytest.raises(run_all.Incomplete):
+        run_all.main([*given, *only], cache=tmp_path / "cache")
+    why = "This could not be measured (KeyError: 'no $x$ here')"
+    shown = page(run=str(out))
+    assert words.literal(why) in said(shown)
+    (told,) = sentences(shown)
+    assert why in told
+    shown = page(run=str(out), diagnostic="The parts of the calibration")
+    assert sentences(shown) == []
+    assert words.literal("The figures could not be made") in said(shown)
+    shown = page(run=str(out), diagnostic="Max-attention removal", show="Tables")
+    assert sentences(shown) == []
+    assert len(shown.dataframe)
 
 
 def wait(condition, seconds: float = 120) -> None:

@@ -39,7 +39,7 @@ def run(monkeypatch, tmp_path):
     made.process.stdin.close()
 
 
-def end(run: Run, code: int) -> None:
+def end(run, code: int) -> None:
     run.process.stdin.write(b"x" * code + b"\n")
     run.process.stdin.flush()
     run.process.wait()

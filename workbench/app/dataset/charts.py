@@ -71,7 +71,7 @@ def _lines(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
         opacity=opacity,
         tooltip=_tooltip(summary, {"series": "", "at": summary.at}, ENDS),
     )
-    top = alt.Scale(domainMin=0, domainMax=float(summary.table["high"].max()))
+    top = alt.Scale(domainMin=0, domainMax=float(summary.table[["estimate", "high"]].max().max()))
     y = alt.Y("estimate:Q", title=summary.measure, scale=top)
     measured = f"datum.series != '{UNIFORM}'"
     band = (
@@ -148,7 +148,9 @@ def _has_legend(summary: Summary) -> bool:
 
 def _domain(summary: Summary) -> alt.Scale:
     """The scale all panels share; 0 is always in it."""
-    low, high = summary.table["low"].min(), summary.table["high"].max()
+    # an estimate of too few users has no ends
+    ends = summary.table[["estimate", "low", "high"]]
+    low, high = ends.min().min(), ends.max().max()
     if "most" in summary.table:
         high = summary.table["most"].max()
     low, high = min(float(low), 0.0), max(float(high), 0.0)
