@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from workbench.data import address, catalogue
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
 from workbench.data.planted import planted
@@ -106,6 +108,10 @@ def load_data(
         | {"columns": dict(found.columns), "rows_dropped": dict(found.dropped)}
         | {"unused": list(found.unused), "warnings": found.doubts},
     )
+    if data.provenance["tie_share"] == 1 and data.times is not None and np.ptp(data.times):
+        found.doubts.append(
+            f"{path}: every user's times are all equal, so histories are in the order of the file."
+        )
     for doubt in found.doubts:
         warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
     return data

@@ -16,7 +16,9 @@ def table(separator, rows=RATINGS):
     return "".join(separator.join(map(str, row)) + "\n" for row in rows)
 
 
-@pytest.mark.parametrize("name", ["r.txt", "r.dat", "ratings.dat", "r.seq", "r.txt.gz"])
+@pytest.mark.parametrize(
+    "name", ["r.txt", "r.dat", "ratings.dat", "r.seq", "r.txt.gz", "u1.base", "ratings"]
+)
 @pytest.mark.parametrize("separator", ["\t", " ", "   ", ",", ";", "|"])
 def test_a_table_without_header_is_refused_with_both_remedies(tmp_path, name, separator):
     file = write(tmp_path / name, table(separator))

@@ -89,6 +89,12 @@ class TestTimes:
                 (warning,) = load_data(file).provenance["warnings"]
             assert remedied(file, warning)[0].times is None
 
+    def test_times_equal_for_every_user_are_warned_of(self, tmp_path):
+        rows = [(u, i, {"u": 1500000000, "v": 1500000060}[u]) for u, i, _ in EVENTS]
+        file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
+        with pytest.warns(WorkbenchWarning, match="every user's times are all equal"):
+            assert len(load_data(file).provenance["warnings"]) == 1
+
 
 class TestQuotes:
     ROWS = tuple((u, i, t, f"Song {i}") for u, i, t in EVENTS)
@@ -167,6 +173,14 @@ class TestIds:
         exact = pa.array([76561198000000001] * 2)  # which is the remedy
         pq.write_table(pa.table({"user": exact, "item": ["a", "b"], "time": [10**9] * 2}), file)
         assert load_data(file).user_ids.tolist() == ["76561198000000001"]
+
+    def test_rounded_ids_are_warned_of(self, tmp_path):
+        rows = [("7.65612e+16", item, time) for _, item, time in EVENTS]
+        file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
+        with pytest.warns(WorkbenchWarning, match=r"user holds numbers such as 7\.65612e\+16"):
+            load_data(file)
+        write(file, file.read_text().replace("7.65612e+16", "12e7"))  # an id like another
+        assert load_data(file).provenance["warnings"] == []
 
     @pytest.mark.parametrize("word", ["NA", "NULL", "nan", "None", "\\N", "<NA>", "", " "])
     @pytest.mark.parametrize("column", [0, 1])

@@ -70,7 +70,7 @@ def _detect(path: Path, options: Options) -> str:
         return "table"  # whose reader says which column is missing
     if name is None and is_file and data_suffix(path) in records.SUFFIXES:
         return "json"
-    if name is None and is_file and data_suffix(path) in plain.SUFFIXES:
+    if name is None and is_file:
         look = shape(path, options.encoding)
         if look is not None and doubt(look) is not None:
             raise WorkbenchError(refusal(path, look))

@@ -90,8 +90,9 @@ def read(path: Path, options: Options) -> Interactions:
 
 def _words(lines: pa.ChunkedArray) -> pa.ChunkedArray:
     """The user and the items of each line. Raises ValueError where lines are not alike."""
-    punctuated = pc.match_substring_regex(lines, PUNCTUATED)
-    if pc.any(punctuated).as_py():
+    marked = pc.any(pc.match_substring_regex(lines, r"[,;|\[\]()]")).as_py()
+    punctuated = pc.match_substring_regex(lines, PUNCTUATED) if marked else None
+    if punctuated is not None and pc.any(punctuated).as_py():
         pairs = pc.match_substring_regex(lines, PAIR)
         if not pc.all(pc.or_(punctuated, pairs)).as_py():
             raise ValueError("lines are not alike")

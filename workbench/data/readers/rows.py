@@ -18,6 +18,7 @@ from workbench.data.tokens import absent, encode
 from workbench.errors import WorkbenchError, ways
 
 CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
+ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     **{">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 }
@@ -63,8 +64,8 @@ def interactions(
         raise WorkbenchError(
             f"{path}: where={' and '.join(options.where)} leaves no row of {n_rows:,}."
         )
-    missing = {}
-    ids = {}
+    missing, ids = {}, {}
+    doubts: list[str] = []
     for role in ("user", "item"):
         try:
             codes, tokens = encode(columns.values[roles[role]])
@@ -72,21 +73,23 @@ def interactions(
             raise WorkbenchError(f"{path}: {roles[role]}: {error}.") from error
         ids[role] = codes, tokens
         missing[role] = absent(codes, tokens, options.missing)
-    clock, unit, doubts = None, None, []
+        doubts += _rounded(path, roles[role], tokens)
+    clock, unit = None, None
     if "time" in roles:
         try:
             times = read_times(columns.values[roles["time"]], options.unit, options.dates)
         except TimeFault as fault:
             raise columns.fault(fault.row, "time", str(fault)) from fault
         clock, unit = times.seconds, times.unit
-        doubts = [f"{path}: the times in {roles['time']} {doubt}." for doubt in times.doubts]
+        about_times = [f"{path}: the times in {roles['time']} {doubt}." for doubt in times.doubts]
         if clock.dtype.kind == "f":
             missing["time"] = np.isnan(clock)
         if n_rows > 1 and clock.min() == clock.max():
-            doubts = [
+            about_times = [
                 f"{path}: all times in {roles['time']} are equal, so histories are in the order of "
                 f"the file; leave them out {WITHOUT_TIMES}, or name another column."
             ]
+        doubts += about_times
     _check_missing(columns, missing, keep, options)
     if "title" in roles:
         titles = _titles(*ids["item"], columns.values[roles["title"]])
@@ -105,6 +108,18 @@ def interactions(
         doubts=doubts,
         unused=columns.unused,
     )
+
+
+def _rounded(path: Path, name: str, tokens: np.ndarray) -> list[str]:
+    """A doubt about ids that a program wrote as 7.65612e+16, where several may have become one."""
+    like = pc.match_substring_regex(pa.array(tokens, pa.string()), ROUNDED)
+    at = pc.index(like, True).as_py()
+    if at < 0:
+        return []
+    return [
+        f"{path}: {name} holds numbers such as {tokens[at]}, for which several ids may have been "
+        "rounded to one; write ids as text or integers."
+    ]
 
 
 def _unlisted(columns: Columns) -> Columns:
