@@ -34,6 +34,16 @@ def test_the_other_remedy_reads_sequences(tmp_path):
     assert tokens(read)["2"] == ["10", "4", "881250951", "12", "1", "881250940"]
 
 
+def test_a_date_and_its_time_of_day_are_one_field(tmp_path):
+    rows = [
+        (1, 10, "2020-01-01 10:00:00"),
+        (1, 11, "2020-01-01 09:00:00"),
+        (2, 10, "2020-01-01 00:00"),
+    ]
+    file = write(tmp_path / "r.txt", table(" ", rows))
+    assert tokens(remedied(file, refused(file))[0]) == {"1": ["11", "10"]}
+
+
 def test_columns_are_named_where_they_stand(tmp_path):
     # a check-in: user, time, latitude, longitude, place
     rows = [(7, f"2010-10-{d}T23:55:27Z", f"{30 + d}.5", "-97.75", f"p{d}") for d in (19, 18, 17)]

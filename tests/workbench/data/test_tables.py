@@ -72,8 +72,26 @@ class TestTimes:
         with pytest.warns(WorkbenchWarning, match="times were taken from time_ms, though date"):
             data = load_data(file)
         assert tokens(data) == {"u": ["b", "a"]}
-        (other,) = remedied(file, data.provenance["warnings"][0])
+        this, other = remedied(file, data.provenance["warnings"][0])
+        assert this.provenance["warnings"] == []
         assert tokens(other) == {"u": ["a", "b"]}
+
+    @pytest.mark.parametrize("other", [("10:00:00", "09:00:00"), (5, 6)])
+    def test_a_column_called_time_that_holds_none_is_not_taken(self, tmp_path, other):
+        """A time of day, or how long something took, beside the date."""
+        rows = [("u", "a", "2020-01-02", other[0]), ("u", "b", "2020-01-01", other[1])]
+        file = write(tmp_path / "x.csv", table(("user", "item", "date", "time"), rows))
+        with pytest.warns(WorkbenchWarning, match="times were taken from date, though time"):
+            assert tokens(load_data(file)) == {"u": ["b", "a"]}
+
+    @pytest.mark.parametrize("none", [0, -1, "0.0"])
+    def test_a_number_that_may_stand_for_none_is_warned_of(self, tmp_path, none):
+        rows = [*EVENTS, ("u", "z", none)]
+        file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
+        with pytest.warns(WorkbenchWarning, match="1 times in time are 0 or -1"):
+            (warning,) = load_data(file).provenance["warnings"]
+        (without,) = remedied(file, warning)
+        assert tokens(without) == HISTORIES
 
     def test_items_that_are_times_are_refused(self, tmp_path):
         rows = [("u", "a", 1600000000), ("v", "a", 1600000001)]

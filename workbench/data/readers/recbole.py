@@ -13,8 +13,8 @@ import pyarrow.csv as pa_csv
 
 from workbench.data.readers import presplit
 from workbench.data.readers.base import Interactions, Options, optional
-from workbench.data.readers.roles import TYPES, choose
-from workbench.data.readers.rows import Columns, interactions
+from workbench.data.readers.roles import choose
+from workbench.data.readers.rows import TYPES, Columns, interactions
 from workbench.data.readers.shape import shape
 from workbench.data.readers.text import (
     Layout,

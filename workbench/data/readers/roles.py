@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pyarrow as pa
 
 from workbench.data.readers.base import Options
-from workbench.data.readers.rows import column_of
+from workbench.data.readers.rows import bare, column_of
 from workbench.data.times import WITHOUT_TIMES, looks_like_time
 from workbench.errors import WorkbenchError, ways
 
@@ -25,13 +25,6 @@ USUAL = {
     "title": ("title", "itemtitle", "itemname"),
 }  # fmt: skip
 REQUIRED = ("user", "item")
-TYPES = ("token", "float", "token_seq", "float_seq")  # that RecBole writes behind a name
-
-
-def bare(name: str) -> str:
-    """`user_id` of RecBole's `user_id:token`."""
-    start, _, kind = name.rpartition(":")
-    return start if kind in TYPES else name
 
 
 def plain(name: str) -> str:
@@ -103,6 +96,9 @@ def choose(
         return roles, []
     if "time" in said:
         return roles, []
+    if "time" in roles and not _times(sample(roles["time"])):  # a clock's, or how long it took
+        others = (name for name in names if name not in roles.values())
+        roles["time"] = next((name for name in others if _times(sample(name))), roles["time"])
     return roles, _about_times(path, names, roles, said, sample)
 
 
@@ -131,12 +127,13 @@ def _about_times(
     free = [name for name in names if name not in roles.values()]
     like = [name for name in free if _times(sample(name))]
     if "time" in roles:
+        like += [name for name in free if plain(name) in USUAL["time"] and name not in like]
         if not like:
             return []
         return [
             f"{path}: times were taken from {roles['time']}, though {' and '.join(like)} "
-            f"look{'s' if len(like) == 1 else ''} like times too; say so if they are meant "
-            f"{_named('time', bare(like[0]))}."
+            f"look{'s' if len(like) == 1 else ''} like times too; say which are meant "
+            f"{_named('time', bare(roles['time']))} {_named('time', bare(like[0]))}."
         ]
     item = roles["item"]
     if "item" not in said and _times(sample(item)):

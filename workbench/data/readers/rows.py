@@ -18,6 +18,8 @@ from workbench.data.tokens import absent, encode
 from workbench.errors import WorkbenchError, ways
 
 CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
+TYPES = ("token", "float", "token_seq", "float_seq")  # that RecBole writes behind a name
+CLOCKS = 1e8  # seconds, from which on times are those of computers
 ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     **{">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
@@ -89,6 +91,14 @@ def interactions(
                 f"{path}: all times in {roles['time']} are equal, so histories are in the order of "
                 f"the file; leave them out {WITHOUT_TIMES}, or name another column."
             ]
+        nones = int(((clock <= 0) & (clock >= -1)).sum())
+        if nones and np.nanmedian(clock) > CLOCKS and options.unit is None:
+            condition = f"{bare(roles['time'])}>0"
+            about_times.append(
+                f"{path}: {nones:,} times in {roles['time']} are 0 or -1, which may stand for "
+                "none, and were read as 1970; leave such rows out "
+                f"{ways(f'?where={condition}', f'where={[condition]}')}."
+            )
         doubts += about_times
     _check_missing(columns, missing, keep, options)
     if "title" in roles:
@@ -180,13 +190,19 @@ def _check_missing(
 DROP, KEEP = "missing='drop'", "missing='keep'"
 
 
+def bare(name: str) -> str:
+    """`user_id` of RecBole's `user_id:token`."""
+    start, _, kind = name.rpartition(":")
+    return start if kind in TYPES else name
+
+
 def column_of(name: str, names: Sequence[str], path: Path, option: str) -> str:
     """The column meant by a name, by `#` and a position, or by RecBole's name without its type."""
-    bare = {known.rpartition(":")[0] or known: known for known in reversed(names)}
+    untyped = {bare(known): known for known in reversed(names)}
     if name in names:
         return name
-    if name in bare:
-        return bare[name]
+    if name in untyped:
+        return untyped[name]
     if name.startswith("#") and name[1:].isdecimal() and int(name[1:]) < len(names):
         return names[int(name[1:])]
     raise WorkbenchError(

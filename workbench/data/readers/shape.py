@@ -18,6 +18,7 @@ from workbench.errors import ways
 SAMPLE = 20_000  # lines looked at
 JUDGED = 1_000  # values of a column looked at
 ALIKE = 0.9  # share of lines with as many fields as most, from which on a file may be a table
+CLOCK = re.compile(r"(\d{4}-\d\d-\d\d)\s(\d\d:\d\d)")
 NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*")
 
 
@@ -97,13 +98,18 @@ def guess_delimiter(path: Path, line: str) -> str:
 def split(lines: Iterable[str], delimiter: str) -> list[list[str]]:
     """Fields of each line; quotes are heeded, except between blanks."""
     if delimiter == " ":
-        return [line.split() for line in lines]
+        return [blank_fields(line) for line in lines]
     if delimiter == "::":
         return [line.split("::") for line in lines]
     try:
         return [next(csv.reader([line], delimiter=delimiter), []) for line in lines]
     except csv.Error:
         return [line.split(delimiter) for line in lines]
+
+
+def blank_fields(line: str) -> list[str]:
+    """Fields between blanks; a date and the time of day after it are one."""
+    return CLOCK.sub(r"\1T\2", line).split()
 
 
 def _times(values: list[str]) -> bool:

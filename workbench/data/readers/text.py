@@ -27,7 +27,7 @@ from workbench.data.readers.base import (
     open_binary,
 )
 from workbench.data.readers.rows import Columns, filtered, interactions
-from workbench.data.readers.shape import NUMBER, split
+from workbench.data.readers.shape import NUMBER, blank_fields, split
 from workbench.data.tokens import WORDS
 from workbench.errors import WorkbenchError
 
@@ -82,14 +82,14 @@ class Layout:
         """What Arrow parses: the file, or its lines with a tab for every run of blanks."""
         if self.delimiter != " ":
             return self.path
-        lines = ("\t".join(line.split()) for line in decoded_lines(self.path, self.encoding))
+        lines = ("\t".join(blank_fields(line)) for line in decoded_lines(self.path, self.encoding))
         return pa.BufferReader("\n".join(lines).encode())
 
     def lines(self) -> Iterator[str]:
         """The lines of the file in a form the csv module takes, whose separator is a character."""
         lines = decoded_lines(self.path, self.encoding)
         if self.delimiter == " ":
-            return ("\t".join(line.split()) + "\n" for line in lines)
+            return ("\t".join(blank_fields(line)) + "\n" for line in lines)
         if self.delimiter == "::":
             return (line.replace("::", "\t") for line in lines)
         return lines
