@@ -92,6 +92,7 @@ class TestTimes:
             (warning,) = load_data(file).provenance["warnings"]
         (without,) = remedied(file, warning)
         assert tokens(without) == HISTORIES
+        assert without.provenance["warnings"] == []
 
     def test_items_that_are_times_are_refused(self, tmp_path):
         rows = [("u", "a", 1600000000), ("v", "a", 1600000001)]
@@ -370,6 +371,13 @@ class TestWhere:
         )
         assert "leaves no row of 4" in refused(file, where=["rating>9"])
         assert "such as 'view'" in refused(file, where=["event>9"])
+
+    def test_what_is_wrong_with_other_rows_does_not_matter(self, tmp_path):
+        rows = [("u", "a", 1500000100, 1), ("", "b", "soon", 0), ("u", "c", 1500000000, 1)]
+        file = write(tmp_path / "x.csv", table(("user", "item", "time", "fine"), rows))
+        assert tokens(load_data(f"{file}?where=fine=1")) == {"u": ["c", "a"]}
+        write(file, file.read_text().replace("u,c", ",c"))
+        assert "x.csv, line 4: user is empty" in refused(f"{file}?where=fine=1")
 
     def test_dates_compare_as_text(self, tmp_path):
         rows = [("u", k, f"2020-01-0{k}") for k in (3, 1, 2)]

@@ -59,13 +59,7 @@ def interactions(
     n_rows = len(columns.values[roles["user"]])
     if not n_rows:
         raise WorkbenchError(f"{path} has no interactions.")
-    keep = np.ones(n_rows, bool)
-    for text in options.where:
-        keep &= _holds(text, columns)
-    if not keep.any():
-        raise WorkbenchError(
-            f"{path}: where={' and '.join(options.where)} leaves no row of {n_rows:,}."
-        )
+    columns = _kept(columns, options)
     missing, ids = {}, {}
     doubts: list[str] = []
     for role in ("user", "item"):
@@ -86,7 +80,7 @@ def interactions(
         about_times = [f"{path}: the times in {roles['time']} {doubt}." for doubt in times.doubts]
         if clock.dtype.kind == "f":
             missing["time"] = np.isnan(clock)
-        if n_rows > 1 and clock.min() == clock.max():
+        if len(clock) > 1 and clock.min() == clock.max():
             about_times = [
                 f"{path}: all times in {roles['time']} are equal, so histories are in the order of "
                 f"the file; leave them out {WITHOUT_TIMES}, or name another column."
@@ -100,12 +94,9 @@ def interactions(
                 f"{ways(f'?where={condition}', f'where={[condition]}')}."
             )
         doubts += about_times
-    _check_missing(columns, missing, keep, options)
+    _check_missing(columns, missing, options)
     if "title" in roles:
         titles = _titles(*ids["item"], columns.values[roles["title"]])
-    if not keep.all():
-        ids = {role: (codes[keep], tokens) for role, (codes, tokens) in ids.items()}
-        clock = None if clock is None else clock[keep]
     users, items = (
         pa.DictionaryArray.from_arrays(
             pa.array(codes, mask=codes < 0), pa.array(tokens, pa.string())
@@ -114,10 +105,25 @@ def interactions(
     )
     return Interactions(
         *(users, items, clock, titles, unit, roles),
-        dropped={"where": int(n_rows - keep.sum())} if options.where else {},
+        dropped={"where": n_rows - len(users)} if options.where else {},
         doubts=doubts,
         unused=columns.unused,
     )
+
+
+def _kept(columns: Columns, options: Options) -> Columns:
+    """The rows that all conditions hold for."""
+    if not options.where:
+        return columns
+    keep = np.logical_and.reduce([_holds(text, columns) for text in options.where])
+    if not keep.any():
+        conditions = " and ".join(options.where)
+        raise WorkbenchError(
+            f"{columns.path}: where={conditions} leaves no row of {len(keep):,}; loosen it."
+        )
+    kept = np.flatnonzero(keep)
+    values = {name: column.filter(pa.array(keep)) for name, column in columns.values.items()}
+    return replace(columns, values=values, place=lambda row: columns.place(int(kept[row])))
 
 
 def _rounded(path: Path, name: str, tokens: np.ndarray) -> list[str]:
@@ -163,11 +169,9 @@ def _is_list(kind: pa.DataType) -> bool:
     )
 
 
-def _check_missing(
-    columns: Columns, missing: Mapping[str, np.ndarray], keep: np.ndarray, options: Options
-) -> None:
+def _check_missing(columns: Columns, missing: Mapping[str, np.ndarray], options: Options) -> None:
     """Raise WorkbenchError for the first row without user, item or time, unless it is dropped."""
-    gone = keep & np.logical_or.reduce(list(missing.values()))
+    gone = np.logical_or.reduce(list(missing.values()))
     if options.missing == "drop" or not gone.any():
         return
     row = int(gone.argmax())
