@@ -1,5 +1,6 @@
 """What a page run by AppTest shows."""
 
+import re
 from html.parser import HTMLParser
 
 from streamlit.testing.v1 import AppTest
@@ -35,6 +36,11 @@ class Table(HTMLParser):
         return [row[place] for row in self.rows]
 
 
+def read(markdown: str) -> str:
+    """What is read of a text that is written literally."""
+    return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace("\N{WORD JOINER}", "")
+
+
 def tables(page: AppTest) -> list[Table]:
     """The tables of a page, from the top."""
     bodies = [part.proto.body for part in page.get("html")]
@@ -44,7 +50,7 @@ def tables(page: AppTest) -> list[Table]:
 def sentences(page: AppTest) -> list[str]:
     """The errors shown; that none of them is a traceback is checked."""
     assert not page.exception
-    found = [error.value for error in page.error]
+    found = [read(error.value) for error in page.error]
     assert not any("Traceback" in text or "\n" in text for text in found)
     return found
 
@@ -54,7 +60,7 @@ def metrics(page: AppTest, label: str) -> list[str]:
 
 
 def captions(page: AppTest) -> list[str]:
-    return [caption.value for caption in page.caption]
+    return [read(caption.value) for caption in page.caption]
 
 
 def press(page: AppTest, label: str) -> None:

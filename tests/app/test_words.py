@@ -1,6 +1,7 @@
 """Numbers and measures in words."""
 
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -57,10 +58,64 @@ def test_cut_titles_are_no_longer_than_allowed(title, width):
     assert short == title or short.endswith("\N{HORIZONTAL ELLIPSIS}")
 
 
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("abc\u202edef", r"abc\u202edef"),
+        ("a\nb\tc\x00", r"a\nb\tc\x00"),
+        ("half \ud83d", r"half \ud83d"),
+        ("a\u2028b\u200bc\ufeff", r"a\u2028b\u200bc\ufeff"),
+        (
+            "\u0645\u06cc\u200c\u062e \u00e9 \U0001f468\u200d\U0001f469 5\u00a0%",
+            None,
+        ),  # ordinary text
+        ("C:\\new *a*", None),
+    ],
+)
+def test_what_is_not_seen_is_written_as_its_escape(text, written):
+    assert words.plain(text) == (written or text)
+
+
 def test_markdown_is_written_literally():
-    assert words.literal("*a* $b$ [c](d) <e> :f:") == (
-        r"\*a\* \$b\$ \[c\]\(d\) \<e\> \:f\:"
+    assert words.literal("*a* $b$ [c](d) <e> 1. &") == (
+        r"\*a\* \$b\$ \[c\]\(d\) \<e\> 1\. \&"
     )  # fmt: skip
+    assert words.literal("    code") == "\N{NO-BREAK SPACE}" * 4 + "code"
+
+
+# as GitHub's Markdown and Streamlit find them in text, whatever was escaped in it
+FOUND_IN_TEXT = re.compile(
+    r"https?://|www\.|[-.\w+]@[-\w]|:[\w+-]+:|:material/|(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
+    re.IGNORECASE | re.ASCII,
+)
+PIECES = st.sampled_from(
+    [
+        "http://",
+        "WWW.",
+        "a@b.c",
+        ":",
+        "x",
+        "-",
+        "<",
+        ">",
+        "~",
+        "=",
+        " ",
+        "\\",
+        "material/",
+        "\n",
+        "*",
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_nothing_is_found_in_literal_text(text):
+    literal = words.literal(text)
+    assert "\n" not in literal
+    unescaped = re.sub(r"\\([^\w\s])", r"\1", literal, flags=re.ASCII)
+    assert not FOUND_IN_TEXT.search(unescaped)
+    assert unescaped.replace(words.APART, "").replace("\u00a0", " ") == text.replace("\n", r"\n")
 
 
 def test_tau_is_the_share_of_pairs_in_the_same_order():

@@ -27,7 +27,7 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
         typed = st.text_input(
             "User",
             key="user",
-            placeholder=first,
+            placeholder=words.plain(first),
             help=f"The id of one of {data.n_users:,} users, as in the data.",
             bind="query-params",
             width=110,

@@ -21,13 +21,7 @@ METHOD_NAMES: dict[str, Method] = {
 PANEL, FIXED = "Per panel", "Fixed, 0 to 1"
 MOST_MODELS = 2
 LAST = 20  # items an opened map shows unless all are asked for
-NEXT_STEP = """No model is chosen{why}. Train one, which takes minutes on ml-100k:
-
-```bash
-python -m workbench train --model SASRec --data {data} --out runs/sasrec
-```
-
-Then type its folder, `runs/sasrec`, under **Models** at the side."""
+TRAIN = "python -m workbench train --model SASRec --data {} --out runs/sasrec"
 
 
 def choose_data() -> tuple[str, SequenceData]:
@@ -75,20 +69,28 @@ def choose_method() -> Method:
 def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, Shared]:
     """The models that fit the data, by label; tells what is wrong with the others or the data."""
     if "fallback" in data.provenance:
-        st.warning(data.provenance["fallback"])
+        st.warning(words.literal(data.provenance["fallback"]))
     found: dict[str, Shared] = {}
     for name in names:
         with told(name):
             shared = resources.model(name)
             warning = check_fit(shared.model, data)
             if warning:
-                st.warning(warning)
-            label = shared.model.config.name
+                st.warning(words.literal(warning))
+            label = str(shared.model.config.name)
             found[label if label not in found else f"{label} ({Path(name).name})"] = shared
     if not names:
         why = "" if resources.shipped() else ", and none is shipped yet"
-        st.info(NEXT_STEP.format(why=why, data=shlex.quote(source)), icon=":material/info:")
+        st.info(f"No model is chosen{why}.", icon=":material/info:")
+        show_training(source)
+        st.markdown("Then type its folder, `runs/sasrec`, under **Models** at the side.")
     return found
+
+
+def show_training(source: str) -> None:
+    """The command that trains a model on data."""
+    st.markdown("Train one, which takes minutes on ml-100k:")
+    st.code(TRAIN.format(words.plain(shlex.quote(source))), language="bash", wrap_lines=True)
 
 
 def choose_view(shared: Shared, slot: int) -> View:

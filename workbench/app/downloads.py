@@ -1,9 +1,12 @@
 """Tables and pictures to take away; each is made when it is asked for."""
 
 import io
+import re
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib
+import pandas as pd
 import streamlit as st
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,12 +19,36 @@ from workbench.app.inspect.shown import Shown
 CSV, PNG, SVG = "text/csv", "image/png", "image/svg+xml"
 
 
+FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")  # full-width ones as well
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """A table as CSV, its numbers in full.
+
+    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    texts = frame.select_dtypes(["category", "object", "string"])
+    safe = frame.assign(**{str(name): texts[name].map(_inert) for name in texts})
+    return safe.rename(columns=_inert).to_csv(index=False)
+
+
+def _inert(value: Any) -> Any:
+    risky = isinstance(value, str) and FORMULA.match(value) and not NUMBER.fullmatch(value)
+    return f"'{value}" if risky else value
+
+
+def file_name(name: str) -> str:
+    """A name that is one, whatever the ids and labels in it are."""
+    return re.sub(r"[^\w.-]+", "-", name)
+
+
 def button(label: str, content: Callable[[], str | bytes], name: str, mime: str) -> None:
     """A button that saves `content()` under a file name."""
     st.download_button(
         label,
         content,
-        name,
+        file_name(name),
         mime,
         key=f"save {name}",
         on_click="ignore",
@@ -63,11 +90,11 @@ def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool)
             panel.set_title(f"layer {layer + 1}, head {head + 1}\n0 to {top:.3f}", fontsize=7)
     opened, top = right.subplots(), maps.ceiling(shown.matrix, start, fixed=fixed)
     _draw(opened, shown.matrix[start:, start:], top)
-    labels = [f"{words.cut(t, maps.TITLE_WIDTH)} {n}" for n, t in enumerate(titles, first)][start:]
+    labels = maps.labels(titles, first)[start:]
     opened.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
     opened.set_yticks(range(len(labels)), labels, fontsize=7)
     opened.set_title(f"{shown.view.name}, 0 to {top:.3f}", fontsize=9)
-    figure.suptitle(f"{shown.label}: rows attend to columns", fontsize=10)
+    figure.suptitle(words.plain(f"{shown.label}: rows attend to columns"), fontsize=10)
     return figure
 
 

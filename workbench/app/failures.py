@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import streamlit as st
 
+from workbench.app import words
 from workbench.errors import WorkbenchError
 
 log = logging.getLogger(__name__)
@@ -20,12 +21,14 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except WorkbenchError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(words.literal(str(error)), icon=":material/error:")
     except Exception as error:
         log.exception("%s failed", what)
         reason = str(error).strip().partition("\n")[0] or "no reason given"
         st.error(
-            f"{what} cannot be shown: {type(error).__name__}, {reason[:200]}. "
-            "The log of the server tells more.",
+            words.literal(
+                f"{what} cannot be shown: {type(error).__name__}, {reason[:200]}. "
+                "The log of the server tells more."
+            ),
             icon=":material/error:",
         )

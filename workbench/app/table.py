@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Sequence
 from html import escape
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+import pandas as pd
 import streamlit as st
+
+from workbench.app.words import plain
 
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
 MARK = "0, 158, 115"  # its green
@@ -18,11 +21,12 @@ STYLE = f"""<style>
 .aw thead th {{ position: sticky; top: 0; z-index: 1; font-weight: 600;
   background: var(--st-secondary-background-color, Canvas); }}
 .aw thead tr + tr th {{ top: 1.9rem; }}
-.aw thead th[title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
+.aw thead th[scope][title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
 .aw .x {{ text-align: left; }}
 .aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 5.5rem; overflow: hidden;
   text-overflow: ellipsis; }}
-.aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); }}
+.aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); max-width: 0;
+  overflow: hidden; text-overflow: ellipsis; }}
 .aw .s {{ border-left: 2px solid rgba(128, 128, 128, .3); }}
 .aw .b {{ font-weight: 700; }}
 .aw tr.m td {{ background-color: rgba({MARK}, .25); font-weight: 700; }}
@@ -60,7 +64,7 @@ def show_table(
     marked: the rows in green.
     """
     over = "".join(
-        f'<th colspan="{span}" class="{"g" if name else ""}">{escape(name)}</th>'
+        f'<th colspan="{span}" class="{"g" if name else ""}"{_title(name)}>{_text(name)}</th>'
         for name, span in groups
     )
     lines = [f"<tr>{over}</tr>"] if groups else []
@@ -72,10 +76,29 @@ def show_table(
         for number, row in enumerate(rows)
     ]
     st.html(
-        f'<div class="aw" role="region" aria-label="{escape(label)}" tabindex="0">'
+        f'<div class="aw" role="region" aria-label="{_text(label)}" tabindex="0">'
         f"<table><thead>{''.join(lines)}</thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """A frame for `st.dataframe`, its headings and texts as `plain` writes them."""
+    texts = frame.select_dtypes(["category", "object", "string"])
+    shown = frame.assign(**{str(name): texts[name].map(_plain_cell) for name in texts})
+    return shown.rename(columns=_plain_cell)
+
+
+def _plain_cell(value: Any) -> Any:
+    return plain(value) if isinstance(value, str) else value
+
+
+def _text(text: str) -> str:
+    return escape(plain(text))
+
+
+def _title(text: str) -> str:
+    return f' title="{_text(text)}"' if text else ""
 
 
 def _classes(head: Head, strong: bool = False) -> str:
@@ -85,12 +108,10 @@ def _classes(head: Head, strong: bool = False) -> str:
 
 
 def _head(head: Head) -> str:
-    title = f' title="{escape(head.help)}"' if head.help else ""
-    return f'<th scope="col"{_classes(head)}{title}>{escape(head.name)}</th>'
+    return f'<th scope="col"{_classes(head)}{_title(head.help)}>{_text(head.name)}</th>'
 
 
 def _cell(head: Head, cell: Cell) -> str:
-    title = f' title="{escape(cell.hover)}"' if cell.hover else ""
     bar = ""
     if cell.bar:
         colour, end = LOWERS if cell.bar < 0 else RAISES, f"{100 * abs(cell.bar):.1f}%"
@@ -98,4 +119,4 @@ def _cell(head: Head, cell: Cell) -> str:
             f' style="background-image: linear-gradient(to right, rgba({colour}, .38) {end}, '
             f'transparent {end})"'
         )
-    return f"<td{_classes(head, cell.strong)}{title}{bar}>{escape(cell.text)}</td>"
+    return f"<td{_classes(head, cell.strong)}{_title(cell.hover)}{bar}>{_text(cell.text)}</td>"

@@ -1,6 +1,9 @@
 """How the app words numbers, and what it says of each measure."""
 
 import math
+import re
+import string
+import unicodedata
 from collections.abc import Callable, Iterable
 
 from workbench.explore.inspection import RowAgreement
@@ -104,6 +107,12 @@ IMPORT = (
 )
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
+UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions, halves of a pair, line ends
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # of scripts and of emoji
+APART = "\N{WORD JOINER}"
+# followed by the rest of what Markdown finds in text: :x:, http://, www., a@b, -- and arrows
+MADE_UP = re.compile(r":(?=\S)|@(?=\S)|www(?=\.)|[-<>~](?=[-=>])", re.IGNORECASE)
+NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 PERCENT = "\N{NO-BREAK SPACE}%"
 SPANS = (("y", 365.25 * 86400), ("mo", 30.44 * 86400), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
@@ -143,9 +152,31 @@ def cut(title: str, width: int) -> str:
     return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
 
 
+def plain(text: str) -> str:
+    """Text of a file, an address or a card, where no Markdown is read: one line, as it is written.
+
+    Characters that are not seen, or turn the direction of others, are written as their escapes
+    (`\\n`, `\\u202e`); all that shows outside text goes through here or through `literal`.
+    """
+    return "".join(
+        c.encode("unicode_escape").decode()
+        if unicodedata.category(c) in UNSEEN and c not in JOINERS
+        else c
+        for c in text
+    )
+
+
 def literal(text: str) -> str:
-    """Text that Markdown leaves as it is."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]<>()#+-.!|~$:&" else c for c in text)
+    """`plain` text that Markdown leaves as it is.
+
+    What is found in the text after Markdown was read (bare addresses, shortcodes of icons and
+    emoji, arrows) is not stopped by a backslash but by a character without width.
+    """
+    apart = MADE_UP.sub(lambda match: match[0] + APART, plain(text))
+    indent = len(apart) - len(apart.lstrip(" "))  # else it might be a block of code
+    return NO_BREAK * indent + "".join(
+        f"\\{c}" if c in string.punctuation else c for c in apart[indent:]
+    )
 
 
 def agreement(found: RowAgreement) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import textwrap
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
@@ -9,6 +10,8 @@ import pandas as pd
 
 from analyses.report.style import PALETTE
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from workbench.app import words
+from workbench.app.table import plain_frame
 
 GREY = "#8a8f98"
 TITLE_WIDTH = 36  # letters
@@ -20,6 +23,8 @@ BOX = {"p5": "5 %", "p25": "25 %", "p50": "Median", "p75": "75 %", "p95": "95 %"
 
 def charts(summary: Summary) -> dict[str, alt.LayerChart]:
     """A chart for each panel by its name, on a common scale."""
+    plain = tuple(map(words.plain, summary.series))
+    summary = replace(summary, series=plain, table=plain_frame(summary.table))
     make = {"dots": _dots, "lines": _lines, "boxes": _boxes}[summary.kind]
     return {name: make(summary, _records(summary, name)) for name in summary.panels}
 

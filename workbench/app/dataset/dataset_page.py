@@ -173,6 +173,7 @@ def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Found]:
                 f"{part.capitalize()}s",
                 found.parts(part),
                 selection_mode="multi",
+                format_func=words.literal,
                 key=f"{part}s",
                 help=f"Only rows of these {part}s, in figures and tables that tell them apart; "
                 "all where none is chosen.",

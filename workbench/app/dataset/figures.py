@@ -8,10 +8,11 @@ from analyses.report.glossary import GLOSSARY
 from analyses.report.page import slug
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
-from workbench.app import words
+from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.whole import Found
 from workbench.app.failures import told
+from workbench.app.table import plain_frame
 
 ACROSS = 2  # panels side by side
 
@@ -44,9 +45,9 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
 def show_tables(diagnostic: Diagnostic, found: Found) -> None:
     """Every table, folded, each with its caption and a download."""
     for name, table in found.tables.items():
-        with st.expander(f"{_capital(name)} ({len(table):,} rows)"):
+        with st.expander(f"{words.literal(_capital(name))} ({len(table):,} rows)"):
             _caption(diagnostic, name)
-            st.dataframe(table, hide_index=True, alt=name)
+            st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
             csv_button(table, slug(diagnostic.name, name), "table")
 
 
@@ -68,8 +69,8 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
     """A download of exactly the rows shown; `of` says what it belongs to, in the key."""
     st.download_button(
         "CSV",
-        table.to_csv(index=False).encode(),
-        file_name=f"{stem}.csv",
+        downloads.csv(table).encode(),
+        file_name=downloads.file_name(f"{stem}.csv"),
         mime="text/csv",
         key=f"csv-{of}-{stem}",
         on_click="ignore",
@@ -101,7 +102,8 @@ def _interactive(summary: Summary, name: str) -> None:
         for column, (panel, chart) in zip(st.columns(len(some)), some, strict=True):
             if panel:
                 column.markdown(f"**{words.literal(_capital(panel))}**")
-            column.altair_chart(chart, width="stretch", alt=f"{summary.title}; {name} {panel}")
+            alt = words.plain(f"{summary.title}; {name} {panel}")
+            column.altair_chart(chart, width="stretch", alt=alt)
 
 
 def _downloads(
@@ -116,7 +118,7 @@ def _downloads(
             st.download_button(
                 f"Report's {kind.upper()}",
                 run.picture(diagnostic.name, name, kind),
-                file_name=f"{stem}.{kind}",
+                file_name=downloads.file_name(f"{stem}.{kind}"),
                 mime=mime,
                 key=f"{kind}-{stem}",
                 on_click="ignore",

@@ -8,10 +8,12 @@ import streamlit as st
 from analyses.diagnostic import Diagnostic
 from analyses.report.page import slug
 from analyses.report.stored import StoredRun
+from workbench.app import words
 from workbench.app.dataset import whole
 from workbench.app.dataset.figures import csv_button
 from workbench.app.dataset.whole import Found
 from workbench.app.links import INSPECT
+from workbench.app.table import plain_frame
 from workbench.errors import WorkbenchError
 
 
@@ -39,20 +41,20 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
     try:
         ids = whole.data_of(run).user_ids[table["user"].to_numpy(int)]
     except (WorkbenchError, IndexError) as error:
-        st.warning(str(error))
-        st.dataframe(table, hide_index=True, alt="Numbers of each user")
+        st.warning(words.literal(str(error)))
+        st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
         csv_button(table, slug(diagnostic.name, "users"), "users")
         return
     table = table.assign(user=ids)
     st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
     picked = st.dataframe(
-        table,
+        plain_frame(table),
         hide_index=True,
         height=min(36 * (len(table) + 1) + 2, 420),
         on_select="rerun",
         selection_mode="single-row",
         key=f"users-{diagnostic.name}",
-        column_config=_config(table),
+        column_config=_config(plain_frame(table)),
         alt="Numbers of each user",
     )
     csv_button(table, slug(diagnostic.name, "users"), "users")

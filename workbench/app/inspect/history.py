@@ -79,7 +79,7 @@ def csv(frame: pd.DataFrame) -> str:
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
     columns: list[Any] = list(frame.columns)
     plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
-    return frame.set_axis(plain, axis=1).to_csv(index=False)
+    return downloads.csv(frame.set_axis(plain, axis=1))
 
 
 def show_history(frame: pd.DataFrame, file_name: str) -> None:

@@ -33,7 +33,7 @@ def page() -> None:
         zip(st.columns(max(1, len(models)), gap="large"), models.items(), strict=False), 1
     ):
         with column, told(label):
-            st.subheader(label)
+            st.subheader(words.literal(label))
             view = choices.choose_view(shared, slot)
             found = resources.inspection(shared, source, user, target)
             shown.append(_head(label, view, method, found, data.title(found.target)))
@@ -94,19 +94,19 @@ def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
         first = n - len(titles) + 1
         titles += [words.MASK] * (len(one.matrix) - len(titles))
         with column:
-            st.markdown(f"**{one.label}**, opened: {one.view.name}")
+            st.markdown(f"**{words.literal(one.label)}**, opened: {one.view.name}")
             small, large = st.columns([1, 2], gap="medium") if alone else (column, column)
             small.altair_chart(
                 maps.small_maps(
                     one.found.weights[one.view.stage], (one.view.layer, one.view.head), fixed=fixed
                 ),
                 width="content",
-                alt=f"Attention maps of every layer and head of {one.label}",
+                alt=words.plain(f"Attention maps of every layer and head of {one.label}"),
             )
             large.altair_chart(
                 maps.large_map(one.matrix, titles, first, last, fixed=fixed),
                 width="stretch",
-                alt=f"Attention map of {one.label}, {one.view.name}",
+                alt=words.plain(f"Attention map of {one.label}, {one.view.name}"),
             )
             with st.container(horizontal=True):
                 _save_maps(one, titles, first, last, fixed, who)
@@ -124,7 +124,7 @@ def _save_maps(
     def table() -> str:
         names = [f"{n}. {title}" for n, title in enumerate(titles, first)]
         cells = maps.cells(shown.matrix, names, names, 0)
-        return cells[["row", "column", "weight", "rank"]].to_csv(index=False)
+        return downloads.csv(cells[["row", "column", "weight", "rank"]])
 
     downloads.button("CSV", table, f"{name}.csv", downloads.CSV)
     downloads.button("PNG", lambda: picture("png"), f"{name}.png", downloads.PNG)

@@ -82,11 +82,10 @@ def large_map(
     both items, the weight and its rank within the row.
     """
     start = max(0, len(titles) - last)
-    labels = [f"{words.cut(t, TITLE_WIDTH)} {i}" for i, t in enumerate(titles, first)]
-    names = [f"{i}. {t}" for i, t in enumerate(titles, first)]
-    frame = cells(matrix, labels, names, start)
+    names = [words.plain(f"{i}. {t}") for i, t in enumerate(titles, first)]
+    frame = cells(matrix, labels(titles, first), names, start)
     top = ceiling(matrix, start, fixed=fixed)
-    order = labels[start:]
+    order = labels(titles, first)[start:]
     y_axis = alt.Axis(labelLimit=140, labelFontSize=10, title=None, ticks=False, labelFlush=False)
     x_axis = alt.Axis(
         labelLimit=140,
@@ -112,13 +111,18 @@ def large_map(
         ],
     )
     prediction = (
-        alt.Chart(pd.DataFrame({"query": labels[-1:]}))
+        alt.Chart(pd.DataFrame({"query": order[-1:]}))
         .mark_rect(fill=None, stroke=FRAME, strokeWidth=2)
         .encode(x=alt.value(0), x2=alt.value("width"), y=y)
     )
     step = 22 if len(order) <= 25 else 13
     chart = alt.LayerChart(layer=[heat, prediction])
     return chart.properties(height=step * len(order) + 190)
+
+
+def labels(titles: list[str], first: int) -> list[str]:
+    """What stands beside the rows and columns: titles cut, with positions counted from `first`."""
+    return [f"{words.cut(words.plain(t), TITLE_WIDTH)} {n}" for n, t in enumerate(titles, first)]
 
 
 def cells(matrix: Tensor, labels: list[str], names: list[str], start: int) -> pd.DataFrame:

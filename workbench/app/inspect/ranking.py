@@ -43,7 +43,7 @@ def note(item: int, held_out: int, target: int, history: set[int]) -> str:
 def show_ranking(frame: pd.DataFrame, shown: Shown, held_out: int) -> None:
     """The table, and the held-out item's rank in a sentence."""
     rank, n_items = shown.found.rank(held_out), len(shown.found.scores) - 1
-    st.markdown(f"**{shown.label}**: held-out item at rank {rank:,} of {n_items:,}")
+    st.markdown(f"**{words.literal(shown.label)}**: held-out item at rank {rank:,} of {n_items:,}")
     rows = [
         [Cell(f"{rank:,}"), Cell(title, title), Cell(words.decimal(score)), Cell(notes)]
         for rank, title, score, notes in frame.itertuples(index=False)

@@ -49,7 +49,7 @@ def page() -> None:
     columns = st.columns(len(models), gap="large")
     for column, (label, shared) in zip(columns, models.items(), strict=True):
         with column, told(label):
-            st.subheader(label)
+            st.subheader(words.literal(label))
             before = resources.prediction(shared, Scenario.of(data, user), layer, head)
             after = resources.prediction(shared, scenario, layer, head)
             explained = before.top(1)[0] if target == "top" else target
@@ -122,7 +122,7 @@ def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
         )
     marked = [n for n, text in enumerate(frame["note"]) if text.startswith("held-out")]
     show_table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
-    downloads.button("CSV", lambda: frame.to_csv(index=False), file_name, downloads.CSV)
+    downloads.button("CSV", lambda: downloads.csv(frame), file_name, downloads.CSV)
 
 
 def weights_frame(
@@ -169,4 +169,4 @@ def _history(frame: pd.DataFrame, file_name: str) -> None:
         list(zip(*columns, strict=True)),
         groups=[("", 3), *((label, 2) for label in labels)],
     )
-    downloads.button("CSV", lambda: frame.to_csv(index=False), file_name, downloads.CSV)
+    downloads.button("CSV", lambda: downloads.csv(frame), file_name, downloads.CSV)
