@@ -120,6 +120,32 @@ def test_a_list_leads_to_its_users(page, address):
     assert f"User {query_of(page)['user'][0]}:" in shown
 
 
+def test_the_item_shown_is_the_one_explained(page, address, films, tmp_path):
+    """Other data, whose items have other titles under the same numbers."""
+    other = tmp_path / "books"
+    other.mkdir()
+    for kind in ("inter", "item"):
+        text = (films / f"films.{kind}").read_text()
+        (other / f"books.{kind}").write_text(text.replace("Film", "Book"))
+    page.goto(address("inspect", user="u4", target="Another item"))
+    settled(page, "User u4:")
+
+    def consistent(begin: str) -> None:
+        text = settled(page, f"Target: {begin}")
+        shown = page.get_by_role("combobox", name="Item", exact=True).input_value()
+        assert f"Target: {shown.split(' · ')[0]}." in text
+
+    page.get_by_role("combobox", name="Item", exact=True).fill("Film 6")
+    page.get_by_role("option", name="Film 6 (1999) · i7", exact=True).click()
+    consistent("Film 6")
+    page.get_by_role("combobox", name="Data").fill(str(other))
+    page.get_by_role("combobox", name="Data").press("Enter")
+    consistent("Book")
+    page.get_by_role("button", name="Random").click()
+    page.get_by_text("User u4:").wait_for(state="detached")
+    consistent("Book")
+
+
 def test_the_keyboard_is_enough(page, address):
     page.goto(address("inspect", user="u4"))
     settled(page, "User u4:")

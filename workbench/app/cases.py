@@ -6,6 +6,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.resources import Shared, Target
+from workbench.app.selection import select
 from workbench.app.userlists import ALL, choose_list, choose_listed
 from workbench.data.lookup import search_items, users_with_case
 from workbench.errors import WorkbenchError
@@ -44,7 +45,7 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
             bind="query-params",
         )
     user = str(typed or first)
-    if listing != ALL:
+    if listing.what != ALL:
         choose_listed(data, source, models, listing, user)
     return user, str(kind)
 
@@ -65,10 +66,9 @@ def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
         matches = search_items(data, str(text))
         if not matches:
             raise WorkbenchError(f"no title of {data.name} holds {text!r}; try fewer words.")
-        item = st.selectbox(
+        item = select(
             "Item",
-            matches,
-            format_func=lambda item: name(data, item),
+            {name(data, item): item for item in matches},
             key=item_key,
             bind="query-params",
             width=400,

@@ -10,6 +10,7 @@ from workbench.app import resources, words
 from workbench.app.failures import told
 from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
+from workbench.app.selection import select
 from workbench.data.catalogue import BUILT_IN
 from workbench.data.fit import check_fit
 from workbench.explain.gradients import Method
@@ -56,14 +57,14 @@ def choose_models() -> list[str]:
 
 def choose_method() -> Method:
     """Which gradient importance attention is compared with."""
-    name = st.selectbox(
+    method = select(
         "Gradient importance",
-        list(METHOD_NAMES),
+        METHOD_NAMES,
         key="gradient",
         help=words.GRADIENT,
         bind="query-params",
     )
-    return METHOD_NAMES[str(name)]
+    return method or METHODS[0]
 
 
 def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, Shared]:
@@ -102,21 +103,20 @@ def choose_view(shared: Shared, slot: int) -> View:
         for head in range(model.config.n_heads):
             views[f"Layer {layer + 1}, head {head + 1}"] = (layer, head)
     with st.container(horizontal=True):
-        shown = st.selectbox(
+        part = select(
             "Layer and head",
-            list(views),
+            views,
             key=f"view{slot}",
             help="Layers are counted from the input up.",
             bind="query-params",
             width=205,
         )
-        stage = "attention"
+        stage = None
         if len(model.stages) > 1:
             stages = [*model.stages[-1:], *model.stages[:-1]]
-            stage = st.selectbox(
+            stage = select(
                 "Stage",
-                stages,
-                format_func=lambda stage: stage.replace("_", " "),
+                {stage.replace("_", " "): stage for stage in stages},
                 key=f"stage{slot}",
                 help="Where the weights are read: before and after the spatial calibrator, the "
                 "adversary's mask, what the correction makes of it (calibrated), and what finally "
@@ -124,7 +124,7 @@ def choose_view(shared: Shared, slot: int) -> View:
                 bind="query-params",
                 width=150,
             )
-    return View(str(stage), *views[str(shown)])
+    return View(stage or "attention", *(part or (None, None)))
 
 
 def choose_scale(longest: int) -> tuple[bool, int]:

@@ -12,6 +12,7 @@ from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.whole import Found
 from workbench.app.failures import told
+from workbench.app.selection import select
 from workbench.app.table import plain_frame
 
 ACROSS = 2  # panels side by side
@@ -28,10 +29,9 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
             _interactive(summary, name)
             _downloads(run, diagnostic, name, summary.table)
     if others:
-        chosen = st.selectbox(
+        chosen = select(
             "Pictures of single users" if found.summaries else "Pictures",
-            others,
-            format_func=_capital,
+            {_capital(name): name for name in others},
             key="picture",
             bind="query-params",
             help="As the report drew them, whatever users and layers are chosen above.",

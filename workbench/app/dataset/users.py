@@ -13,6 +13,7 @@ from workbench.app.dataset import whole
 from workbench.app.dataset.figures import csv_button
 from workbench.app.dataset.whole import Found
 from workbench.app.links import INSPECT
+from workbench.app.selection import select
 from workbench.app.table import plain_frame
 from workbench.errors import WorkbenchError
 
@@ -24,11 +25,10 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
         return
     with st.container(horizontal=True):
         conditions = {
-            column: st.selectbox(
-                column.capitalize(),
-                values,
+            column: select(
+                words.literal(column.capitalize()),
+                {value.replace("_", " "): value for value in values},
                 key=f"of_{column}",
-                format_func=lambda value: value.replace("_", " "),
                 bind="query-params",
                 width=190,
             )

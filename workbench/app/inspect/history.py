@@ -9,6 +9,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import downloads, words
 from workbench.app.inspect.shown import Shown
+from workbench.app.selection import select
 from workbench.app.table import Cell, Head, show_table
 
 POSITION, TITLE, AGO = ("", "#"), ("", "Item"), ("", "Ago")
@@ -85,9 +86,10 @@ def csv(frame: pd.DataFrame) -> str:
 def show_history(frame: pd.DataFrame, file_name: str) -> None:
     """The table in the order chosen, with what its columns mean and do not mean."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        by = st.selectbox(
+        names = list(orders(frame))
+        by = select(
             "Order",
-            list(orders(frame)),
+            dict(zip(names, names, strict=True)),
             key="order",
             bind="query-params",
             width=230,
@@ -97,7 +99,7 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
             for measure, text in HELPS.items():
                 st.markdown(f"**{measure}.** {text}")
         downloads.button("CSV", lambda: csv(frame), file_name, downloads.CSV)
-    rows = ordered(frame, by)
+    rows = ordered(frame, by or LATEST)
     columns = [[Cell(str(value)) for value in rows[POSITION]]]
     columns.append([Cell(title, hover=title) for title in rows[TITLE]])
     heads = [Head("#", words.POSITION), Head("Item", kind="title")]

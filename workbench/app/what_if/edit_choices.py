@@ -6,9 +6,11 @@ from workbench import SequenceData
 from workbench.app import cases, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
-from workbench.explore.scenario import (
+from workbench.app.selection import follow, select
+from workbench.scenario import (
     EXAMPLES,
     Change,
+    Entry,
     Scenario,
     apply_all,
     read_changes,
@@ -17,6 +19,7 @@ from workbench.explore.scenario import (
 
 Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"
+CHOSEN = "chosen"  # in the session: which entry of the history is chosen, and where it was last
 EVERYWHERE = "Every layer and head"
 
 
@@ -30,15 +33,17 @@ def choose_scenario(
     owner = source, user
     if st.session_state.get("edited", owner) != owner:
         st.session_state[KEY] = ""  # edits mean the history of one user
+        st.session_state.pop(CHOSEN, None)
     st.session_state["edited"] = owner
     buttons = st.container()
     text = st.text_input(
         "Edits, in order", key=KEY, placeholder=EXAMPLES, help=words.EDITS, bind="query-params"
     )
     changes = read_changes(data, str(text))
-    scenario = apply_all(Scenario.of(data, user), changes)
+    start = Scenario.of(data, user)
+    scenario = apply_all(start, changes)
     with buttons:
-        _history_buttons(data, scenario, changes)
+        _history_buttons(data, scenario, changes, identities(len(start.entries), changes))
         with st.container(horizontal=True, vertical_alignment="bottom"):
             place = _choose_place(models)
             _attention_buttons(data, scenario, changes)
@@ -69,20 +74,40 @@ class Adding:
         )
 
 
-def _history_buttons(data: SequenceData, scenario: Scenario, changes: list[Change]) -> None:
+def identities(n: int, changes: list[Change]) -> list[int]:
+    """What tells the entries of an edited history apart, wherever they are moved.
+
+    1 to n for those of the real one, then n + k for the one that the k-th edit put in.
+    """
+    shadow = Scenario(0, tuple(Entry(place) for place in range(1, n + 1)), None)
+    for new, change in enumerate(changes, n + 1):
+        puts_in = change.kind in ("insert", "replace")
+        shadow = shadow.apply(change._replace(to=new) if puts_in else change)
+    return [entry.item for entry in shadow.entries]
+
+
+def _history_buttons(
+    data: SequenceData, scenario: Scenario, changes: list[Change], ids: list[int]
+) -> None:
     n, button = len(scenario.entries), Adding(data, changes)
-    if st.session_state.get("at", n) > n:
-        st.session_state["at"] = n
+    identity, place = st.session_state.get(CHOSEN, (None, n))
+    at = ids.index(identity) + 1 if identity in ids else min(place, n)
+
+    def choose(at: int) -> None:
+        st.session_state[CHOSEN] = ids[at - 1], at
+
+    choose(at)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        at = int(
-            st.selectbox(
-                "Item of the history",
-                range(n, 0, -1),
-                format_func=lambda at: f"{at}. {cases.name(data, scenario.entries[at - 1].item)}",
-                key="at",
-                width=300,
-            )
-            or n
+        follow(
+            "Item of the history",
+            {
+                f"{at}. {cases.name(data, scenario.entries[at - 1].item)}": at
+                for at in range(n, 0, -1)
+            },
+            at,
+            choose,
+            key="at",
+            width=300,
         )
         button("Remove", "delete", Change("remove", at), off=n == 1)
         button("Earlier", "arrow_downward", Change("move", at, at - 1), off=at == 1)
@@ -121,15 +146,15 @@ def _choose_place(models: dict[str, Shared]) -> Place:
         places[f"Layer {layer + 1}"] = (layer, None)
         for head in range(min(config.n_heads for config in configs)):
             places[f"Layer {layer + 1}, head {head + 1}"] = (layer, head)
-    chosen = st.selectbox(
+    chosen = select(
         "Attention is edited in",
-        list(places),
+        places,
         key="place",
         bind="query-params",
         width=200,
         help=words.PLACE,
     )
-    return places[str(chosen)]
+    return chosen or places[EVERYWHERE]
 
 
 def told_in_words(data: SequenceData, user: int, changes: list[Change]) -> list[str]:

@@ -1,0 +1,88 @@
+"""Edits in a real browser, which sends back the labels that it shows."""
+
+import re
+
+import pytest
+
+from tests.app.browser import query_of, settled
+from workbench import load_data
+from workbench.lookup import find_user
+
+START = 12  # of 24 items
+SEQUENCES = [
+    ["Remove", "Remove", "Undo", "Remove its weight", "Undo"],
+    ["Earlier", "Earlier", "Remove", "Undo", "Undo", "Later", "Start over"],
+    ["Put in place of", "Earlier", "Undo", "Undo", "Earlier"],
+    ["Add before", "Later", "Add as the latest", "Earlier", "Put in place of", "Later", "Undo"],
+    ["Remove its weight", "Later", "Remove the largest weight", "Later", "Undo", "Remove"],
+]
+
+
+class Shadow:
+    """The history as a list of things, and the one that is chosen, by hand."""
+
+    def __init__(self, titles: list[str], at: int) -> None:
+        self.things = [[title] for title in titles]  # lists, to be told apart by identity
+        self.at = at - 1
+        self.before: list[list[list[str]]] = []
+        self.first = list(self.things)
+
+    def press(self, label: str, other: str) -> None:
+        things, at, chosen = list(self.things), self.at, self.things[self.at]
+        if label == "Undo":
+            things = self.before.pop()
+        elif label == "Start over":
+            things, self.before = self.first, []
+        else:
+            self.before.append(self.things)
+        if label == "Remove":
+            del things[at]
+        elif label in ("Earlier", "Later"):
+            to = at + (1 if label == "Later" else -1)
+            things.insert(to, things.pop(at))
+        elif label == "Put in place of":
+            things[at] = [other]
+        elif label == "Add before":
+            things.insert(at, [other])
+        elif label == "Add as the latest":
+            things.append([other])
+        self.things = things
+        same = [n for n, thing in enumerate(things) if thing is chosen]
+        self.at = same[0] if same else min(at, len(things) - 1)
+
+    def label(self) -> str:
+        return f"{self.at + 1}. {self.things[self.at][0]}"
+
+
+def chosen(page) -> str:
+    return str(page.get_by_role("combobox", name="Item of the history").input_value())
+
+
+@pytest.mark.parametrize("labels", SEQUENCES, ids=", ".join)
+def test_edits_in_the_middle_of_a_history(page, address, films, labels):
+    data = load_data(films)
+    user = find_user(data, "u10")
+
+    def name(item: int) -> str:
+        return f"{data.title(item)} · {data.item_ids[item]}"
+
+    shadow = Shadow([name(int(item)) for item in data.history(user)[:-1]], START)
+    page.goto(address("what-if", user="u10"))
+    settled(page, "Nothing is edited yet")
+    page.get_by_role("combobox", name="Item of the history").click()
+    page.get_by_role("option", name=shadow.label(), exact=True).click()
+    for label in labels:
+        if label.startswith(("Put", "Add")):
+            page.get_by_role("button", name="Replace or add").click()
+            pressed = page.get_by_role("button", name=re.compile(f"^{label}"))
+        else:
+            pressed = page.get_by_role("button", name=label, exact=True)
+        pressed.click()
+        shadow.press(label, name(1))
+        page.wait_for_timeout(300)
+        page.keyboard.press("Escape")
+        settled(page, "User u10:")
+        assert page.get_by_role("alert").count() == 0
+        assert chosen(page) == shadow.label()
+        made = query_of(page).get("edits", [""])[0]
+        assert len([edit for edit in made.split(",") if edit]) == len(shadow.before)

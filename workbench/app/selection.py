@@ -1,0 +1,46 @@
+"""Select boxes whose labels change while the page is used."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from workbench.app import words
+
+T = TypeVar("T")
+
+
+def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> T | None:
+    """The value of the label that is chosen; None where none is.
+
+    options: label -> value. A browser keeps a box by its key and sends back the label it shows,
+    which may be one of an earlier run; so the labels are all that Streamlit is given, and one that
+    is not there any more is the first one again, never a value that happens to be equal.
+    """
+    values = {words.plain(text): value for text, value in options.items()}
+    chosen = st.selectbox(label, list(values), key=key, **layout)
+    return None if chosen is None else values[chosen]
+
+
+def follow(
+    label: str,
+    options: Mapping[str, T],
+    now: T | None,
+    take: Callable[[T], object],
+    *,
+    key: str,
+    **layout: Any,
+) -> None:
+    """A select box that shows the value `now`, whatever it showed before; None: nothing.
+
+    `take` gets the value that a person chooses, before the page is run again.
+    """
+    values = {words.plain(text): value for text, value in options.items()}
+    st.session_state[key] = next((text for text, value in values.items() if value == now), None)
+
+    def changed() -> None:
+        chosen = st.session_state[key]
+        if chosen in values:  # not a label of an earlier run
+            take(values[chosen])
+
+    st.selectbox(label, list(values), key=key, on_change=changed, **layout)
