@@ -47,7 +47,7 @@ def page() -> None:
         st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with column:
-                _ranking(data, one, int(data.history(user)[-1]), who)
+                _ranking(data, one, user)
     with told("The maps"):
         st.subheader("Layers and heads")
         _maps(data, len(data.history(user)) - 1, shown, who)
@@ -78,11 +78,11 @@ def _head(label: str, view: View, method: Method, found: Inspection, target: str
     return shown
 
 
-def _ranking(data: SequenceData, shown: Shown, held_out: int, who: str) -> None:
-    frame = ranking_frame(data, shown, held_out)
-    show_ranking(frame, shown, held_out)
-    name = f"top-{shown.label}-{who}.csv"
-    downloads.button("CSV", lambda: frame.to_csv(index=False), name, downloads.CSV)
+def _ranking(data: SequenceData, shown: Shown, user: int) -> None:
+    frame = ranking_frame(data, shown, user)
+    show_ranking(frame, shown, int(data.history(user)[-1]))
+    name = f"top-{shown.label}-{data.user_ids[user]}.csv"
+    downloads.button("CSV", lambda: downloads.csv(frame), name, downloads.CSV)
 
 
 def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:

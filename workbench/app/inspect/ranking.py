@@ -12,30 +12,34 @@ K = 10
 HEADS = (Head("Rank"), Head("Item", kind="title"), Head("Score"), Head("Note", kind="text"))
 
 
-def ranking_frame(data: SequenceData, shown: Shown, held_out: int) -> pd.DataFrame:
-    """The ten best items, then the held-out one where it is not among them."""
+def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
+    """The ten best items, then the held-out one where it is not among them.
+
+    Seen are all items of the user's history, also those before the ones that the model takes.
+    """
     found = shown.found
+    *history, held_out = data.history(user).tolist()
     items = found.top(K)
     ranks = list(range(1, len(items) + 1))
     if held_out not in items:
         items, ranks = [*items, held_out], [*ranks, found.rank(held_out)]
-    history = set(found.items.tolist())
+    seen = set(history)
     return pd.DataFrame(
         {
             "Rank": ranks,
             "Item": [data.title(item) for item in items],
             "Score": [float(found.scores[item]) for item in items],
-            "Note": [note(item, held_out, found.target, history) for item in items],
+            "Note": [note(item, held_out, found.target, seen) for item in items],
         }
     )
 
 
-def note(item: int, held_out: int, target: int, history: set[int]) -> str:
+def note(item: int, held_out: int, target: int, seen: set[int]) -> str:
     """What an item is beside an item: held-out, target, seen."""
     notes = {
         "held-out": item == held_out,
         "target": item == target != held_out,
-        "seen": item in history,
+        "seen": item in seen,
     }
     return ", ".join(note for note, holds in notes.items() if holds)
 

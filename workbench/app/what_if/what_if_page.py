@@ -53,9 +53,8 @@ def page() -> None:
             before = resources.prediction(shared, Scenario.of(data, user), layer, head)
             after = resources.prediction(shared, scenario, layer, head)
             explained = before.top(1)[0] if target == "top" else target
-            held_out = int(data.history(user)[-1])
             _outcome(data, label, before, after, explained)
-            frame = moves_frame(data, before, after, explained, held_out)
+            frame = moves_frame(data, scenario, before, after, explained)
             _moves(label, frame, f"what-if-{label}-{user_id}.csv")
             shown[label] = before, after
     if shown:
@@ -91,11 +90,15 @@ def _outcome(
 
 
 def moves_frame(
-    data: SequenceData, before: Prediction, after: Prediction, target: int, held_out: int
+    data: SequenceData, scenario: Scenario, before: Prediction, after: Prediction, target: int
 ) -> pd.DataFrame:
-    """The ten best before and after, the target and the held-out item, with titles and notes."""
+    """The ten best before and after, the target and the held-out item, with titles and notes.
+
+    Seen are all items of the edited history, also those before the ones that a model takes.
+    """
+    held_out = int(data.history(scenario.user)[-1])
     frame = moves(before, after, [target, held_out])
-    seen = set(after.items.tolist())
+    seen = {entry.item for entry in scenario.entries}
     return frame.assign(
         title=[data.title(item) for item in frame["item"]],
         note=[note(item, held_out, target, seen) for item in frame["item"]],

@@ -1,0 +1,49 @@
+"""Notes on what a model ranks first: a model sees the last items, a user has seen them all."""
+
+import torch
+
+from workbench import SequenceData
+from workbench.app.pages.what_if import moves_frame
+from workbench.app.ranking import ranking_frame
+from workbench.app.shown import Shown, View
+from workbench.data import from_interactions
+from workbench.inspection import Inspection
+from workbench.scenario import Change, Scenario, apply_all
+from workbench.what_if import Prediction
+
+# user a has seen 1 to 5 before the held-out 6; a model takes two of them, and ranks 8 to 1
+SCORES = torch.tensor([-torch.inf, 1, 2, 3, 4, 5, 6, 7, 8])
+WINDOW = torch.tensor([4, 5])
+
+
+def history() -> SequenceData:
+    items = [f"i{item}" for item in range(1, 9)]
+    return from_interactions([*"aaaaaabb"], items, None, name="hand")
+
+
+def test_seen_is_the_whole_history():
+    found = Inspection(
+        items=WINDOW,
+        times=None,
+        target=6,
+        weights={},
+        importance={},
+        effects=torch.zeros(2),
+        scores=SCORES,
+    )
+    data = history()
+    frame = ranking_frame(data, Shown("m", View("attention"), "saliency", found), 0)
+    assert frame["Item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
+    assert frame["Note"].tolist() == ["", "", "held-out", *["seen"] * 5]
+
+
+def test_seen_is_the_whole_edited_history():
+    data = history()
+    scenario = apply_all(
+        Scenario.of(data, 0), [Change("remove", 1), Change("replace", 1, 8), Change("insert", 1, 6)]
+    )
+    prediction = Prediction(WINDOW, torch.zeros(1, 1, 2), SCORES)
+    frame = moves_frame(data, scenario, prediction, prediction, 7)
+    assert frame["item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
+    notes = ["seen", "target", "held-out, seen", "seen", "seen", "seen", "", ""]
+    assert frame["note"].tolist() == notes
