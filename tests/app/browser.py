@@ -30,14 +30,18 @@ LOADED = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 @contextmanager
-def served(**environment: str) -> Iterator[tuple[str, int]]:
-    """The address of the app and the id of its process, while it lasts."""
+def served(*allowed: Path, **environment: str) -> Iterator[tuple[str, int]]:
+    """The address of the app and the id of its process, while it lasts.
+
+    allowed: folders whose files any address may name.
+    """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
+    named = [word for folder in allowed for word in ("--allow", str(folder))]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
     process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.fileWatcherType", "none"],
+        [*command, "--server.port", str(port), "--server.fileWatcherType", "none", "--", *named],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,

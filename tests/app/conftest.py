@@ -27,6 +27,13 @@ def own_main(monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch, tmp_path_factory) -> None:
+    """The app is started with the folder of all tests named."""
+    base = str(tmp_path_factory.getbasetemp())
+    monkeypatch.setattr(sys, "argv", ["app.py", "--allow", base])
+
+
 @pytest.fixture(scope="session")
 def films(tmp_path_factory) -> Path:
     """Folder of RecBole files: twelve users u0 to u11 with 25 films each, a day apart."""
@@ -97,8 +104,9 @@ def cache(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(browser, cache) -> Iterator[str]:
-    with served(**{CACHE_VARIABLE: str(cache)}) as (address, _):
+def server(browser, cache, tmp_path_factory) -> Iterator[str]:
+    base = tmp_path_factory.getbasetemp()
+    with served(base, **{CACHE_VARIABLE: str(cache)}) as (address, _):
         yield address
 
 

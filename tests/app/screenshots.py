@@ -24,7 +24,8 @@ def main() -> None:
     if options.run:
         addresses["dataset"] = f"?{urlencode({'run': options.run})}"
     out.mkdir(parents=True, exist_ok=True)
-    with served() as (address, _), chromium() as browser:
+    allowed = [Path(options.run)] if options.run else []
+    with served(*allowed) as (address, _), chromium() as browser:
         for path in _paths(browser, address):
             for scheme in ("light", "dark"):
                 for name, width in WIDTHS.items():

@@ -1,10 +1,7 @@
 """What is taken of a user, how large it may be, and where it is kept."""
 
-import gzip
 import os
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from workbench.app import uploads
@@ -61,29 +58,6 @@ def test_what_is_too_large_is_told(monkeypatch):
     uploads.keep(bytes(600_000), "a.pt", "checkpoint")
     with pytest.raises(WorkbenchError, match=r"holds 1 of 1 MB that uploads may take"):
         uploads.keep(bytes(600_001), "a.pt", "checkpoint")
-
-
-def test_large_files_are_told_before_they_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "FILE_MB", 1)
-    small, sparse = tmp_path / "small.csv", tmp_path / "sparse.csv"
-    small.write_text("user,item\n")
-    sparse.touch()
-    os.truncate(sparse, 1_000_001)
-    packed, rows = tmp_path / "a.csv.gz", tmp_path / "a.parquet"
-    packed.write_bytes(gzip.compress(bytes(1_500_000)))
-    pq.write_table(pa.table({"user": pa.repeat(1, 100_000)}), rows)
-    assert max(packed.stat().st_size, rows.stat().st_size) < 10_000
-    uploads.check_size(small)
-    for large in (sparse, packed, rows, tmp_path):
-        with pytest.raises(WorkbenchError, match="and 1 are read here"):
-            uploads.check_size(large)
-
-
-def test_what_is_no_file_is_told(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path / "nowhere"):
-        with pytest.raises(WorkbenchError, match="neither a file nor a folder"):
-            uploads.check_size(path)
 
 
 def test_errors_speak_of_the_upload():

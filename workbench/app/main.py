@@ -4,12 +4,12 @@ import streamlit as st
 import torch
 from streamlit.navigation.page import Page
 
-from workbench.app import table
-from workbench.app.bring import bring_page as bring
-from workbench.app.dataset import dataset_page as dataset
+from workbench.app import places, table
+from workbench.app.bring import bring_page
+from workbench.app.dataset import dataset_page
 from workbench.app.failures import told
 from workbench.app.links import INSPECT
-from workbench.app.what_if import what_if_page as what_if
+from workbench.app.what_if import what_if_page
 
 
 def start() -> None:
@@ -22,9 +22,9 @@ def start() -> None:
 PAGES = (
     st.Page(start, title="Start", default=True, visibility="hidden"),
     INSPECT,
-    st.Page(what_if.page, title="What if", url_path="what-if"),
-    st.Page(dataset.page, title="Whole data set", url_path="dataset"),
-    st.Page(bring.page, title="Bring your own", url_path="bring"),
+    st.Page(what_if_page.page, title="What if", url_path="what-if"),
+    st.Page(dataset_page.page, title="Whole data set", url_path="dataset"),
+    st.Page(bring_page.page, title="Bring your own", url_path="bring"),
 )
 
 
@@ -42,6 +42,7 @@ def main() -> None:
     _carry(chosen)
     try:
         with told("This page"):
+            places.folders()  # which says what is wrong with those named at the start
             chosen.run()
     finally:
         st.session_state["carried"] = {k: v for k, v in _address().items() if k in CARRIED}

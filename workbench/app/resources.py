@@ -12,6 +12,7 @@ import torch
 
 from models import Recommender
 from workbench import SequenceData, load_data, load_model
+from workbench.app import places
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
@@ -39,31 +40,35 @@ def shipped() -> list[str]:
     return sorted(names, key=lambda name: (name.startswith("AC-"), name))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading the data ...")
 def data(source: str) -> SequenceData:
-    """`load_data`, with planted data where ml-100k cannot be had."""
+    """`load_data`, with planted data where ml-100k cannot be had.
+
+    Raises Outside, as `places` does, for a path that this session may not open.
+    """
+    places.data(source)
+    return _data(source)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the data ...")
+def _data(source: str) -> SequenceData:
     return load_data(source, fallback="planted" if source == "ml-100k" else None)
 
 
 def model(source: str) -> Shared:
-    """`load_model`, anew when the files have changed."""
-    return _model(source, _stamp(source))
+    """`load_model`, anew when the files have changed. Raises Outside as `data` does."""
+    folder = str(places.model(source) or source)
+    return _model(folder, _stamp(folder))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
-def _model(source: str, stamp: str) -> Shared:
-    return Shared(source, stamp, load_model(source))
+def _model(folder: str, stamp: str) -> Shared:
+    return Shared(folder, stamp, load_model(folder))
 
 
-def _stamp(source: str) -> str:
+def _stamp(folder: str) -> str:
     """Where a model's files are, and when they were written."""
-    found = []
-    for folder in (Path(source).expanduser(), PRETRAINED / source):
-        for name in (CARD, WEIGHTS):
-            path = folder / name
-            if path.exists():
-                found.append(f"{path.resolve()} {path.stat().st_mtime_ns}")
-    return "; ".join(found)
+    paths = [Path(folder) / name for name in (CARD, WEIGHTS)]
+    return "; ".join(f"{p.resolve()} {p.stat().st_mtime_ns}" for p in paths if p.exists())
 
 
 def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspection:
@@ -75,7 +80,7 @@ def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspec
 def _inspection(
     _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
 ) -> Inspection:
-    found = data(source)
+    found = _data(source)
     case = held_out_cases(found, _shared.model.config.max_length, [user])
     with _shared.lock:
         return inspect_case(_shared.model, make_batch(found, case), target)
@@ -89,7 +94,7 @@ def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _surveyed(model: str, stamp: str, source: str) -> Future[pd.DataFrame]:
     # with a model of its own, so that no page waits for its lock
-    return _worker().submit(survey, load_model(model), data(source))
+    return _worker().submit(survey, load_model(model), _data(source))
 
 
 @st.cache_resource(show_spinner=False)

@@ -1,18 +1,14 @@
 """Files a user brings: how large they may be, and where uploads are kept."""
 
-import gzip
 import hashlib
 import os
 import re
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import streamlit as st
 
 from workbench.data.fetch import cache_folder
@@ -22,18 +18,20 @@ from workbench.errors import WorkbenchError
 Kind = Literal["interactions", "checkpoint"]
 MB = 1_000_000
 UPLOAD_MB: dict[Kind, int] = {"interactions": 200, "checkpoint": 500}  # held in memory on its way
-FILE_MB = 2_000  # a file on this machine, unpacked
 KEPT_MB = 5_000  # all uploads and imported models together
-ROW_BYTES = 20  # of a table in memory; a small Parquet file can claim any number of rows
 PLAIN = (".inter", ".csv", ".tsv", ".tab", ".txt", ".dat", ".seq", ".json", ".jsonl")
 SUFFIXES = (".parquet", *PLAIN, *(f"{suffix}.gz" for suffix in PLAIN))
 
 
+def place() -> Path:
+    """Where uploads and what is imported are kept, there or not."""
+    return cache_folder() / "uploads"
+
+
 def folder() -> Path:
-    """Where uploads and what is imported are kept, for this user of the machine alone."""
-    place = cache_folder() / "uploads"
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return place
+    """`place()`, made for this user of the machine alone."""
+    place().mkdir(parents=True, exist_ok=True, mode=0o700)
+    return place()
 
 
 def keep(content: bytes, called: str, kind: Kind) -> Path:
@@ -47,21 +45,21 @@ def keep(content: bytes, called: str, kind: Kind) -> Path:
             f"The upload has {len(content) / MB:,.0f} MB, and {UPLOAD_MB[kind]} are taken; give "
             "its path on this machine instead."
         )
-    place = folder() / hashlib.sha256(content).hexdigest() / _name(called, kind)
-    if place.exists():
-        return place
-    kept = sum(file.stat().st_size for file in folder().rglob("*") if file.is_file())
+    file = folder() / hashlib.sha256(content).hexdigest() / _name(called, kind)
+    if file.exists():
+        return file
+    kept = sum(one.stat().st_size for one in folder().rglob("*") if one.is_file())
     if kept + len(content) > KEPT_MB * MB:
         raise WorkbenchError(
             f"{folder()} holds {kept / MB:,.0f} of {KEPT_MB:,} MB that uploads may take; delete "
             "there what is no longer needed."
         )
-    place.parent.mkdir(exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=place.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(temporary, place)
-    return place
+    file.parent.mkdir(exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(handle, "wb") as partial:
+        partial.write(content)
+    os.replace(temporary, file)
+    return file
 
 
 def _name(called: str, kind: Kind) -> str:
@@ -77,42 +75,6 @@ def _name(called: str, kind: Kind) -> str:
             f".parquet, {', '.join(PLAIN)} (or these with .gz); rename the file."
         )
     return f"interactions{suffix}"
-
-
-def check_size(path: Path) -> None:
-    """Raise WorkbenchError for what is no file or folder of files, or larger than is read here."""
-    files = [path]
-    if path.is_dir():
-        files = [file for file in path.iterdir() if file.is_file()]
-    for file in files:
-        if not file.is_file():
-            raise WorkbenchError(f"{file} is neither a file nor a folder; name one of them.")
-        told = file.stat()
-        size = told.st_size
-        if size <= FILE_MB * MB and file.suffix in (".gz", ".parquet"):
-            size = max(size, _unpacked(str(file), told.st_mtime_ns, size))
-        if size > FILE_MB * MB:
-            raise WorkbenchError(
-                f"{file} has {size / MB:,.0f} MB or more once unpacked, and {FILE_MB:,} are read "
-                "here; use the command line, `python -m workbench`, or take a part of it."
-            )
-
-
-@st.cache_data(max_entries=32, show_spinner="Looking how large the file is ...")
-def _unpacked(file: str, changed: int, size: int) -> int:
-    """Bytes of a packed file, counted up to just above what is read; 0 for a damaged one."""
-    try:
-        if file.endswith(".parquet"):
-            told = pq.read_metadata(file)
-            groups = (told.row_group(k).total_byte_size for k in range(told.num_row_groups))
-            return max(told.num_rows * ROW_BYTES, sum(groups))
-        found = 0
-        with gzip.open(file) as stream:
-            while found <= FILE_MB * MB and (block := stream.read(1 << 20)):
-                found += len(block)
-        return found
-    except (OSError, EOFError, zlib.error, pa.ArrowException):
-        return 0  # whoever reads it says what is wrong
 
 
 def take(label: str, kind: Kind, key: str) -> None:

@@ -97,6 +97,21 @@ def test_a_file_too_large_is_told(page, server, walks):
     assert "large.pth has 3,000 MB or more" in settled(page, "and 2,000 are read here")
 
 
+def test_what_a_link_brings_from_elsewhere_waits_for_a_click(page, server):
+    query = {"interactions": "/dev/zero?format=sequences", "checkpoint": "/etc/hostname"}
+    page.goto(f"{server}/bring?{urlencode(query)}")
+    settled(page, "/etc/hostname is in none of the folders")
+    link = page.url
+    page.get_by_role("button", name="Open /dev/zero").click()
+    settled(page, "/dev/zero is neither a file nor a folder")
+    page.get_by_role("button", name="Open /etc/hostname").click()
+    settled(page, "/etc/hostname is no checkpoint")
+    assert page.url == link
+    page.reload()
+    settled(page, "/etc/hostname is in none of the folders")
+    assert page.get_by_role("button", name="Open /dev/zero").count() == 1
+
+
 def test_a_narrow_screen_scrolls_down_alone(page, server, walks):
     query = {"interactions": walks / "walks.csv", "checkpoint": walks / "walks.pth", **COLUMNS}
     page.set_viewport_size({"width": 400, "height": 900})

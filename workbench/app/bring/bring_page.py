@@ -1,11 +1,9 @@
 """Bring your own: interactions and a model, recognised first, then imported and opened."""
 
-import shlex
-
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, uploads, words
+from workbench.app import choices, places, resources, uploads, words
 from workbench.app.bring import own_data, own_model
 from workbench.app.bring.own_model import Own
 from workbench.app.failures import told
@@ -16,18 +14,14 @@ from workbench.data.fit import check_fit
 LIMITS = f"""Files are read and never executed: in a pickle, a class or a call is only a name here.
 An upload may have {uploads.UPLOAD_MB["interactions"]} MB of interactions or
 {uploads.UPLOAD_MB["checkpoint"]} MB of a checkpoint; a file on this machine may have
-{uploads.FILE_MB:,} MB, unpacked. Uploads are kept on the machine that serves this page, in
-`{{folder}}`, named by their checksum, so that a reload or a link to this page finds them; they stay
+{places.FILE_MB:,} MB, unpacked. Uploads are kept on the machine that serves this page, in
+{{folder}}, named by their checksum, so that a reload or a link to this page finds them; they stay
 until they are deleted there."""
 NOTHING = """Choose interactions and a model above. What they hold is shown first; nothing is \
 imported before you say so."""
 NO_DATA = """Choose the interactions the model was trained on as well: its items mean something \
 only together with them."""
-NO_MODEL = """No model is chosen. Choose one above, or train one, which takes minutes:
-
-```bash
-python -m workbench train --model SASRec --data {data} --out runs/sasrec
-```"""
+NO_MODEL = "No model is chosen; choose one above."
 MEASURES = ("hit@10", "ndcg@10", "mrr@10")
 HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in MEASURES))
 
@@ -35,7 +29,7 @@ HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in MEASURES))
 def page() -> None:
     """What is brought, what it was recognised as, and the way to Inspect."""
     st.header("Bring your own data and model")
-    st.caption(LIMITS.format(folder=uploads.folder()))
+    st.caption(LIMITS.format(folder=words.literal(str(uploads.folder()))))
     left, right = st.columns(2, gap="large")
     found, own = None, None
     with left:
@@ -51,7 +45,8 @@ def page() -> None:
         if found is None:
             st.info(NOTHING if own is None else NO_DATA, icon=":material/info:")
         elif own is None:
-            st.info(NO_MODEL.format(data=shlex.quote(found[0])), icon=":material/info:")
+            st.info(NO_MODEL, icon=":material/info:")
+            choices.show_training(found[0])
         else:
             _together(*found, own)
 
@@ -70,10 +65,13 @@ def _together(source: str, data: SequenceData, own: Own) -> None:
         st.rerun()
     model = resources.model(str(folder)).model
     if warning := check_fit(model, data):
-        st.warning(warning)
+        st.warning(words.literal(warning))
     _quality(model.card, own.recognized.notes if own.recognized else [])
     if own.recognized is not None:
-        st.caption(f"The imported model is in `{folder}`, as any folder that `train` wrote.")
+        st.caption(
+            f"The imported model is in {words.literal(str(folder))}, as any folder that `train` "
+            "wrote."
+        )
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
         st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
 

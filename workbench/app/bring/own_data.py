@@ -7,7 +7,8 @@ import numpy as np
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, uploads, words
+from workbench.app import places, resources, uploads, words
+from workbench.app.selection import select
 from workbench.data import address
 from workbench.data.catalogue import BUILT_IN, locate
 from workbench.data.readers import FORMATS, detect
@@ -51,9 +52,9 @@ def choose() -> tuple[str, SequenceData] | None:
 
 def _with_options(typed: str) -> str | None:
     """The address of what was typed with the format and columns chosen; None where some lack."""
+    places.data(typed)
     plain, asked = address.split(typed)
     path = locate(plain)
-    uploads.check_size(path)
     told, chosen = asked.columns or {}, asked.format
     is_table = chosen == "table"
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -94,9 +95,10 @@ def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[s
     with st.container(horizontal=True):
         for role in address.ROLES:
             first = usually.get(role) or (None if role in REQUIRED else NONE)
-            column = st.selectbox(
+            columns = names if first is None else tuple(dict.fromkeys((first, *names)))
+            column = select(
                 f"{role.capitalize()}s in",
-                names if first is None else dict.fromkeys((first, *names)),
+                dict(zip(columns, columns, strict=True)),
                 index=None if first is None else 0,
                 key=f"{role}_column",
                 placeholder="Choose",
@@ -104,7 +106,7 @@ def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[s
                 width=150,
             )
             if column is not None and column != NONE:
-                chosen[role] = str(column)
+                chosen[role] = column
     if any(role not in chosen for role in REQUIRED):
         return {}
     if chosen["user"] == chosen["item"]:

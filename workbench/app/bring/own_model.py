@@ -11,7 +11,8 @@ import streamlit as st
 
 from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
-from workbench.app import resources, uploads, words
+from workbench.app import places, resources, uploads, words
+from workbench.app.selection import select
 from workbench.app.table import Cell, Head, show_table
 from workbench.checkpoint import CARD
 from workbench.errors import WorkbenchError
@@ -56,13 +57,10 @@ def choose() -> Own | None:
         )
         if not (typed := str(typed or "").strip()):
             return None
-        path = Path(typed).expanduser()
-        if not path.exists():
-            raise WorkbenchError(f"{typed} does not exist; give the path of a file or folder.")
-        uploads.check_size(path)
+        path = places.checkpoint(typed)
         if path.is_dir():
             config = resources.model(str(path)).model.config
-            st.markdown(f"**{words.literal(config.name)}**, a model of this workbench")
+            st.markdown(f"**{words.literal(str(config.name))}**, a model of this workbench")
             _show(config, "its card")
             return Own(path)
         return _checkpoint(path)
@@ -84,14 +82,14 @@ def _checkpoint(path: Path) -> Own:
         st.markdown(f"**{words.literal(found.model)}**, of {found.format}")
         _show(found.config, "the file", found.assumed)
         st.markdown("\n".join(f"- {words.literal(note)}" for note in found.notes))
-    numbering = st.selectbox(
+    numbering = select(
         "Its items are numbered",
-        list(NUMBERINGS),
+        NUMBERINGS,
         key="numbering",
         help=words.NUMBERING,
         bind="query-params",
     )
-    return Own(path, found, options, NUMBERINGS[str(numbering)])
+    return Own(path, found, options, numbering)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the checkpoint ...")

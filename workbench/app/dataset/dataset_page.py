@@ -8,7 +8,7 @@ import streamlit as st
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.run_all import REPORTS
-from workbench.app import words
+from workbench.app import places, words
 from workbench.app.dataset import starting, whole
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms
 from workbench.app.dataset.users import show_users
@@ -40,7 +40,7 @@ def page() -> None:
         st.info(NO_RUN, icon=":material/info:")
         return
     with told(folder):
-        run = open_run(folder)
+        run = open_run(places.run(folder))
         _facts(run)
         _findings(run)
         known = {name: d for name, d in discover().items() if name in run.manifest["diagnostics"]}

@@ -20,7 +20,11 @@ ACROSS = 2  # panels side by side
 
 def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
     """Interactive where there are numbers to draw from, else as the report drew them."""
-    others = [name for name in run.figures(diagnostic.name) if name not in found.summaries]
+    others = [
+        name
+        for name in run.figures(diagnostic.name)
+        if name not in found.summaries and "/" not in name  # which no report writes
+    ]
     if not found.summaries and not others:
         st.info("This diagnostic drew no figure for these models.", icon=":material/info:")
     for name, summary in found.summaries.items():

@@ -8,7 +8,7 @@ import streamlit as st
 from analyses.diagnostic import discover
 from analyses.run_all import REPORTS
 from analyses.running.inputs import shipped as usual
-from workbench.app import resources
+from workbench.app import places, resources, words
 from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import told
 from workbench.data.catalogue import BUILT_IN
@@ -85,6 +85,9 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
     # planted data bring models of their own
     if source != "planted":
         arguments += ["--models", *models]
+    places.data(source)
+    for model in models:
+        places.model(model)
     runs().start(out, arguments, chosen)
     st.session_state[STARTED] = st.query_params[STARTED] = out.name
     st.session_state[BEGUN] = True
@@ -96,7 +99,7 @@ def show_progress(run: Run) -> None:
     if not run.alive:
         failure = run.failure()
         if failure is not None:
-            (st.info if run.cancelled else st.error)(failure)
+            (st.info if run.cancelled else st.error)(words.literal(failure))
         return
     _watch(run.out.name)
 

@@ -7,7 +7,7 @@ from workbench.app import cases, words
 from workbench.app.failures import told
 from workbench.app.resources import Shared
 from workbench.app.selection import follow, select
-from workbench.scenario import (
+from workbench.explore.scenario import (
     EXAMPLES,
     Change,
     Entry,

@@ -3,13 +3,13 @@
 import torch
 
 from workbench import SequenceData
-from workbench.app.pages.what_if import moves_frame
-from workbench.app.ranking import ranking_frame
-from workbench.app.shown import Shown, View
+from workbench.app.inspect.ranking import ranking_frame
+from workbench.app.inspect.shown import Shown, View
+from workbench.app.what_if.what_if_page import moves_frame
 from workbench.data import from_interactions
-from workbench.inspection import Inspection
-from workbench.scenario import Change, Scenario, apply_all
-from workbench.what_if import Prediction
+from workbench.explore.inspection import Inspection
+from workbench.explore.prediction import Prediction
+from workbench.explore.scenario import Change, Scenario, apply_all
 
 # user a has seen 1 to 5 before the held-out 6; a model takes two of them, and ranks 8 to 1
 SCORES = torch.tensor([-torch.inf, 1, 2, 3, 4, 5, 6, 7, 8])

@@ -6,7 +6,7 @@ import pytest
 
 from tests.app.browser import query_of, settled
 from workbench import load_data
-from workbench.lookup import find_user
+from workbench.data.lookup import find_user
 
 START = 12  # of 24 items
 SEQUENCES = [

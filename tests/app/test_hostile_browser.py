@@ -1,0 +1,107 @@
+"""Outside text is shown as it is, on every page, and asks no other host for anything."""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.app.browser import settled
+from tests.app.hostile import TEXT, seen, write_data, write_model, write_run, write_table
+from workbench.app import words
+
+# what Markdown would have made of it: a link, a picture, a formula, an icon, an emoji, a colour ...
+MADE = """() => [...document.querySelectorAll(`
+    a[href*="other.example"], a[href*="mailto"], img[src*="other"], img[alt="Streamlit logo"],
+    .katex, [role=img][aria-label="home icon"], .stMarkdownColoredText, .stMarkdownBadge,
+    [data-testid=stMarkdownContainer] :is(del, table, blockquote, b, img, ol)`
+)].map(e => e.outerHTML.slice(0, 200))"""
+# characters that are not seen or turn others around; a field holds what the address holds
+TURNED = """() => [...document.querySelectorAll('body *')]
+    .filter(e => e.children.length === 0 && !e.closest('[data-testid=stMultiSelect]'))
+    .filter(e => /[\\u0007\\u200b\\u202a-\\u202e\\u2066-\\u2069]/.test(e.textContent))
+    .map(e => e.outerHTML.slice(0, 200))"""
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory, stored_run) -> dict[str, str]:
+    """Paths of hostile things by what they are."""
+    folder = tmp_path_factory.mktemp("hostile")
+    data = write_data(folder)
+    return {
+        "data": str(data),
+        "model": str(write_model(folder, data)),
+        "run": str(write_run(folder, stored_run)),
+        "table": str(write_table(folder)),
+    }
+
+
+def shown(page: Any) -> str:
+    """What is read on the page, at the side as well."""
+    text = page.locator("body").inner_text()  # where lists open, beside the app
+    return str(text).replace(words.APART, "")
+
+
+def is_read(page: Any) -> bool:
+    """Whether the text can be read on the page, as it is, as a path, or in quotes."""
+    texts = (seen(TEXT), seen(str(Path(TEXT))), repr(TEXT)[1:-1])
+    return any(text in shown(page) for text in texts)
+
+
+CASES = {
+    "inspect": ("inspect", {"user": f"0 {TEXT}"}, "Layers and heads"),
+    "another item": (
+        "inspect",
+        {"target": "Another item", "words": "title 3", "list": "Longest history"},
+        "Layers and heads",
+    ),
+    "no such user": ("inspect", {"user": f"x{TEXT}"}, "has no user"),
+    "no such words": ("inspect", {"target": "Another item", "words": f"zzz {TEXT}"}, "no title of"),
+    "no such data": ("inspect", {"data": TEXT}, "is neither a file nor a known data set"),
+    "no such model": ("inspect", {"models": TEXT}, "no model here"),
+    "data outside": ("inspect", {"data": f"/{TEXT}"}, "by itself"),
+    "no model": ("inspect", {"models": ""}, "No model is chosen"),
+    "what if": ("what-if", {"edits": "remove:3, largest"}, "largest weight removed"),
+    "no such edit": ("what-if", {"edits": TEXT}, "is no edit"),
+    "no such item": ("what-if", {"edits": "replace:1:http%3A%2F%2Fother.example"}, "has no item"),
+    "findings": ("dataset", {}, "Findings"),
+    "figures": ("dataset", {"diagnostic": "Max-attention removal"}, "Effect by layer"),
+    "tables": ("dataset", {"show": "Tables"}, "rows)"),
+    "users": ("dataset", {"show": "Users"}, "selecting a row opens"),
+    "no such run": ("dataset", {"run": TEXT}, "no report here"),
+    "run outside": ("dataset", {"run": f"/{TEXT}"}, "by itself"),
+    "nothing to bring": ("bring", {"interactions": TEXT, "checkpoint": TEXT}, "does not exist"),
+    "bring outside": ("bring", {"interactions": f"/{TEXT}", "checkpoint": f"/{TEXT}"}, "by itself"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_outside_text_is_only_text(page, server, hostile, case):
+    path, query, awaited = CASES[case]
+    whole = {"data": hostile["data"], "models": hostile["model"], "run": hostile["run"], **query}
+    page.goto(f"{server}/{path}?{urlencode(whole)}")
+    settled(page, awaited)
+    assert page.evaluate(MADE) == []
+    assert page.evaluate(TURNED) == []
+    assert is_read(page) or case in ("no such item", "no model")
+
+
+def test_what_is_brought_is_only_text(page, server, hostile):
+    page.goto(f"{server}/bring?{urlencode({'interactions': hostile['table']})}")
+    settled(page, "Say which columns")
+    page.get_by_role("combobox", name="Users in").click()
+    page.get_by_role("option").first.wait_for()
+    assert is_read(page)
+    assert page.evaluate(MADE) == []
+    assert page.evaluate(TURNED) == []
+    page.keyboard.press("Escape")
+    page.get_by_text("The file has no header").click()
+    settled(page, "Its first line")
+    assert seen(TEXT)[:100] in shown(page)
+    assert page.evaluate(MADE) == []
+    query = {"interactions": hostile["data"], "checkpoint": hostile["model"]}
+    page.goto(f"{server}/bring?{urlencode(query)}")
+    settled(page, "Open in Inspect")
+    assert is_read(page)
+    assert page.evaluate(MADE) == []
+    assert page.evaluate(TURNED) == []
