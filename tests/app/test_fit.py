@@ -5,7 +5,7 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 
 from workbench import load_data, load_model, save_model
-from workbench.app import choices
+from workbench.app import choices, words
 from workbench.data.fit import check_fit
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -21,4 +21,4 @@ def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypa
     assert not page.exception
     sentence = check_fit(load_model(folder), load_data(films))
     assert sentence is not None
-    assert [warning.value for warning in page.warning] == [sentence]
+    assert [warning.value for warning in page.warning] == [words.literal(sentence)]
