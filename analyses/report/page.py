@@ -21,6 +21,7 @@ from analyses.diagnostic import Diagnostic
 from analyses.report import style
 from analyses.report.glossary import GLOSSARY
 from analyses.report.wording import decimals, number
+from workbench.fonts import chosen_fonts
 from workbench.statistics.intervals import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -109,7 +110,7 @@ def images(figure: Figure) -> tuple[bytes, bytes]:
     made = []
     for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
         buffer = BytesIO()
-        with style.context():
+        with style.context(), chosen_fonts(figure):
             figure.savefig(buffer, format=kind, metadata=metadata)
         made.append(buffer.getvalue())
         figure.set_layout_engine("none")  # laid out once; again would take as long and move nothing

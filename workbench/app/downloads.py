@@ -15,6 +15,7 @@ from torch import Tensor
 from workbench.app import words
 from workbench.app.inspect import maps
 from workbench.app.inspect.shown import Shown
+from workbench.fonts import chosen_fonts
 
 CSV, PNG, SVG = "text/csv", "image/png", "image/svg+xml"
 
@@ -67,7 +68,8 @@ def picture(
     with matplotlib.rc_context({"text.parse_math": False}):  # titles as they are
         figure = _figure(shown, titles, first, last, fixed)
         file = io.BytesIO()
-        figure.savefig(file, format=kind, dpi=150)
+        with chosen_fonts(figure):
+            figure.savefig(file, format=kind, dpi=150)
     return file.getvalue()
 
 
