@@ -58,3 +58,18 @@ def test_the_first_sentence_compares_learned_with_uniform(level, hits, told):
 
 def test_without_a_uniform_model_it_says_so():
     assert "not measured" in DIAGNOSTIC.conclude(worth(SASRec=0.2, AC_SASRec=0.3))[0]
+
+
+def test_where_too_few_users_changed_nothing_is_told_of_worth():
+    frame = worth(n=200, SASRec=0.0, SASRec_uniform=0.0)
+    hits = (frame["user"] < 2) & (frame["model"] == "SASRec")
+    frame = frame.assign(hit=1.0 * hits, ndcg=0.5 * hits)
+    sentence, means = DIAGNOSTIC.conclude(frame)
+    assert sentence == (
+        "Whether SASRec ranks otherwise than SASRec-uniform, the same kind of model trained with "
+        "its attention frozen to uniform: Hit@10 too few users changed to tell (2 of 200), NDCG@10 "
+        "too few users changed to tell (2 of 200)."
+    )
+    assert "SASRec-uniform 0.0000 [too few users to tell: 0 of 200 not 0]" in means
+    table = DIAGNOSTIC.tables(frame)["models"].set_index("model")
+    assert table.loc["SASRec-uniform", "Hit@10 high"] == pytest.approx(0.0183, abs=1e-4)

@@ -74,3 +74,12 @@ def test_the_sentences_tell_what_was_found_and_what_was_not():
 
 def test_without_a_pair_it_says_so():
     assert "not compared" in DIAGNOSTIC.conclude(frame_of(SASRec=0.2))[0]
+
+
+def test_where_too_few_users_changed_it_says_so():
+    frame = frame_of(**{"SASRec": 0.2, "AC-SASRec": 0.2})
+    frame["ndcg"] = np.where((frame["user"] < 3) & (frame["model"] == "SASRec"), 0.5, 0.0)
+    assert DIAGNOSTIC.conclude(frame)[0] == (
+        "Against SASRec, paired by user: AC-SASRec: too few users changed to tell (3 of 100) "
+        "(n = 100 users)."
+    )

@@ -201,3 +201,24 @@ def test_copies_of_a_deleted_item_are_counted():
         "where its copies stay, for so many users: most attended item 1 of 4, least attended item "
         "1 of 4" in DIAGNOSTIC.exclusions(frame)[0]
     )
+
+
+def test_a_model_of_one_layer_stands_beside_one_of_several():
+    frame = effects(SASRec=0.1, AC_SASRec=-0.1)
+    own = frame["model"] == "SASRec"
+    deep = pd.concat([frame[~own], frame[~own].assign(layer="1", d_ndcg=0.0)])
+    frame = pd.concat([frame[own].assign(layer="1"), deep])
+    claim, shallow, whole = DIAGNOSTIC.conclude(frame)
+    assert "As the paper reports, removing the largest weight hurts AC-SASRec more" in claim
+    assert "of SASRec (the prediction row, its only layer) raises NDCG@10: +0.1" in shallow
+    assert "of AC-SASRec (the prediction row, all layers) lowers NDCG@10: −0.1" in whole
+    table = DIAGNOSTIC.summaries(frame)["effect on NDCG@10"].table
+    largest = table[table["row"] == "largest"].set_index("series")["estimate"]
+    assert largest.round(1).to_dict() == {"SASRec": 0.1, "AC-SASRec": -0.1}
+    by_layer = DIAGNOSTIC.summaries(frame)["effect by layer"].table
+    found = by_layer.groupby("panel")["series"].agg(lambda names: sorted(set(names)))
+    both = ["AC-SASRec", "SASRec"]
+    assert found.to_dict() == {"layer 1": both, "all layers": both}
+    first = DIAGNOSTIC.by_user(frame).drop_duplicates("model").set_index("model")["layer"]
+    assert first.to_dict() == {"SASRec": "1", "AC-SASRec": "all"}
+    assert len(DIAGNOSTIC.exclusions(frame)) == 1
