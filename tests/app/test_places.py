@@ -185,9 +185,12 @@ def test_what_never_ends_is_not_opened(inside, monkeypatch, models, stored_run):
     os.mkfifo(inside / "pipe")
     (inside / "films").mkdir()
     os.mkfifo(inside / "films" / "a.inter")
+    (inside / "parts" / "day=1").mkdir(parents=True)
+    os.mkfifo(inside / "parts" / "day=1" / "a.parquet")
+    (inside / "meta_folder").mkdir()
     (inside / "u.data").write_text("1\t1\t1\t1\n")
     os.mkfifo(inside / "u.item")
-    for path in ("pipe", "pipe?format=sequences", "films", "u.data"):
+    for path in ("pipe", "pipe?format=sequences", "films", "parts", "u.data"):
         with pytest.raises(WorkbenchError, match="neither a file nor a folder"):
             places.data(str(inside / path))
     with pytest.raises(WorkbenchError, match="neither a file nor a folder"):
@@ -223,7 +226,13 @@ def test_large_files_are_told_before_they_are_read(inside, monkeypatch, models, 
     pq.write_table(pa.table({"user": pa.repeat(1, 100_000)}), rows)
     shutil.copy(rows, called)
     assert max(file.stat().st_size for file in (packed, other, rows)) < 10_000
-    for large in (sparse, packed, other, rows, called, inside):
+    parts = inside / "parts"
+    for part in range(5):  # each small enough, and read as one table
+        (parts / f"day={part}").mkdir(parents=True)
+        pq.write_table(
+            pa.table({"user": pa.repeat(1, 20_000)}), parts / f"day={part}" / "a.parquet"
+        )
+    for large in (sparse, packed, other, rows, called, parts, inside):
         with pytest.raises(WorkbenchError, match="and 1 are read here"):
             places.data(str(large))
     with pytest.raises(WorkbenchError, match="and 1 are read here"):

@@ -85,8 +85,10 @@ def data(source: str) -> None:
     found = _admit(name, [_expanded(source), *paths])
     if found is not None and found.is_dir():
         _check(file for file in found.iterdir() if not file.is_dir())
+        _check_size(found, _check(found.rglob("*.parquet")), FILE_MB * MB)  # read as one table
     elif found is not None:
-        _check([found, *(f for beside in BESIDE for f in found.parent.glob(beside))])
+        beside = (file for pattern in BESIDE for file in found.parent.glob(pattern))
+        _check([found, *(file for file in beside if not file.is_dir())])
 
 
 def model(source: str) -> Path | None:
@@ -167,13 +169,13 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def _check(files: Iterable[Path], largest: int | None = None) -> None:
+def _check(files: Iterable[Path], largest: int | None = None) -> int:
     """Raise for whatever must not be read: too large, no file, or a link that leads outside.
 
-    largest: bytes, FILE_MB where None.
+    largest: bytes, FILE_MB where None. Returns the bytes of all together, unpacked.
     """
     most = FILE_MB * MB if largest is None else largest
-    opened = _opened()
+    opened, total = _opened(), 0
     for file in files:
         if not _is_in(opened, file):
             raise Outside(str(file), [file])
@@ -185,11 +187,17 @@ def _check(files: Iterable[Path], largest: int | None = None) -> None:
         size, suffix = about.st_size, file.suffix.lower()
         if size <= most and suffix in (*PACKED, ".parquet"):
             size = max(size, _unpacked(str(file), about.st_mtime_ns, size))
-        if size > most:
-            raise WorkbenchError(
-                f"{file} has {size / MB:,.0f} MB or more once unpacked, and {most / MB:,.0f} are "
-                "read here; use the command line, `python -m workbench`, or take a part of it."
-            )
+        _check_size(file, size, most)
+        total += size
+    return total
+
+
+def _check_size(path: Path, size: int, most: int) -> None:
+    if size > most:
+        raise WorkbenchError(
+            f"{path} has {size / MB:,.0f} MB or more once unpacked, and {most / MB:,.0f} are "
+            "read here; use the command line, `python -m workbench`, or take a part of it."
+        )
 
 
 @st.cache_data(max_entries=32, show_spinner="Looking how large the file is ...")
