@@ -164,7 +164,7 @@ DIAGNOSTIC = Diagnostic(
     by_user=by_user,
     captions={
         "differences": "Each point is the mean over users of one model's metric minus another's, "
-        "the bar its 95 % paired bootstrap interval; right of the line, the first model ranks "
+        "the bar its paired 95 % interval; right of the line, the first model ranks "
         "better. One training run stands behind each model, so the interval covers the choice of "
         "users, not the luck of training.",
         "models": "Test metrics, every item ranked, seen items not removed.",

@@ -224,7 +224,7 @@ DIAGNOSTIC = Diagnostic(
     by_user=by_user,
     captions={
         "differences": "Each point is the mean over users of a calibrated variant's metric minus "
-        "its backbone's, the bar its 95 % paired bootstrap interval. Where a variant was trained "
+        "its backbone's, the bar its paired 95 % interval. Where a variant was trained "
         "with several seeds, a user's values are their mean; the interval covers the choice of "
         "users, not the luck of training.",
         "attention": "Evenness is the entropy of the prediction row over its bound log n: 1 is "

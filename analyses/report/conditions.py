@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.report.wording import decimals
-from workbench.statistics import Interval, bootstrap_means, exact_share, paired_bootstrap
+from workbench.statistics import Interval, exact_share, mean_intervals, paired_interval
 
 
 def means_by(
@@ -27,7 +27,7 @@ def means_by(
 
 def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:
     """The mean of every column of [users, k], as `means_by` gives it."""
-    found = bootstrap_means(values)
+    found = mean_intervals(values)
     for k, column in enumerate(values.T if share else ()):
         if np.isin(column[~np.isnan(column)], (0, 1)).all():
             found[k] = exact_share(column)
@@ -43,7 +43,7 @@ def paired(frame: pd.DataFrame, value: str, model: str, other: str) -> Interval:
 
 def paired_means(values: pd.Series, others: pd.Series) -> Interval:
     """Mean over users of `values` minus `others`, both by user."""
-    return paired_bootstrap((values - others).to_numpy(np.float64))
+    return paired_interval((values - others).to_numpy(np.float64))
 
 
 def difference_table(

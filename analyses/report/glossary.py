@@ -44,10 +44,11 @@ GLOSSARY = {
     "unrelated, -1 if reversed. Undefined where one side is constant.",
     "Shuffled null": "The same measure with each user's attention shuffled over the history: what "
     "chance gives.",
-    "Interval": "95 % percentile bootstrap over users: had other users been drawn from the same "
-    "crowd, the mean would likely lie here. Paired where the same users stand on both sides. It "
-    "says nothing about training the models again. A share of users has the exact binomial one. "
-    f"Where fewer than {FEWEST_NONZERO} users have a value other than 0, no interval is given: the "
-    "bootstrap's would be far too narrow.",
+    "Interval": "95 %, over users: of 100 crowds of such users about 95 give an interval with the "
+    "mean over all such users in it. Of a mean: Student's t, corrected for skewness and for values "
+    "that are mostly zero; of a share or a median: exact. Paired where the same users stand on "
+    "both sides. It says nothing about training the models again. Where fewer than "
+    f"{FEWEST_NONZERO} users have a value other than 0, a mean is given no interval: any would be "
+    "far too narrow.",
     "Detected": "The interval leaves out 0. 'Not detected' is not proof of no difference.",
 }

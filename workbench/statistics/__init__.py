@@ -1,4 +1,4 @@
-"""Statistics over users: rank correlation, intervals, divergence, entropy, planted truth."""
+"""Statistics over users: rank correlation, intervals and their tests, divergence, entropy."""
 
 from workbench.statistics.distributions import (
     calibrated_entropy_bound,
@@ -11,11 +11,11 @@ from workbench.statistics.distributions import (
 )
 from workbench.statistics.intervals import (
     Interval,
-    bootstrap_mean,
-    bootstrap_means,
-    bootstrap_median,
     exact_share,
-    paired_bootstrap,
+    mean_interval,
+    mean_intervals,
+    median_interval,
+    paired_interval,
 )
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
 from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b
@@ -23,9 +23,6 @@ from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b
 __all__ = [
     "CauseScores",
     "Interval",
-    "bootstrap_mean",
-    "bootstrap_means",
-    "bootstrap_median",
     "calibrated_entropy_bound",
     "calibrated_weight_bound",
     "cause_scores",
@@ -37,6 +34,9 @@ __all__ = [
     "kendall_p_value",
     "kendall_tau_b",
     "later_maximum",
+    "mean_interval",
+    "mean_intervals",
+    "median_interval",
     "normalised_entropy",
-    "paired_bootstrap",
+    "paired_interval",
 ]

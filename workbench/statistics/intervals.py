@@ -1,23 +1,27 @@
-"""Intervals over users: the percentile bootstrap of a mean or median, the exact one of a share.
+"""Intervals over users: of a mean by a corrected t, of a median and of a share exactly.
 
-Efron & Tibshirani, 1993, chapter 13; Clopper & Pearson, Biometrika 26, 1934.
+docs/statistics.md says how they were chosen; `python -m benchmarks.coverage` measures what they
+cover.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import beta
+from scipy.special import stdtr, stdtrit
+from scipy.stats import beta, binom
 
 from workbench.errors import WorkbenchError
 
-CHUNK_DRAWS = 4_000_000  # users drawn at a time, about 100 MB
-# Users whose value is not zero that the bootstrap of a mean needs. Where nearly all values are
-# zero, the few that are not decide everything, and the interval is too narrow: of 943 users, with
-# 2 not zero on average, a 95 % interval holds the truth in 72 to 80 % of studies, with 5 in 88 to
-# 90 %, with 10 in 92 %; with none it would be [0, 0].
+CHUNK_NUMBERS = 250_000  # values at a time, which stay in the cache
+# Users whose value is not zero that the interval of a mean needs: with fewer, the few that are not
+# decide everything, and no method covers what it claims.
 FEWEST_NONZERO = 10
-ROUNDING = 1e-12  # of the largest value: sums that small are what rounding left of 0
+ROUNDING = 1e-12  # of the largest value: what is that small is what rounding left of 0
+# Degrees of freedom are this many times n / (kurtosis - 1 - skewness^2). The squared standard error
+# itself has 2, by its variance given the mean; but the moments of a sample fall short of the
+# population's, and the skewness that is corrected for is estimated too. Chosen by the coverage.
+FREEDOM = 0.5
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Interval:
 
     `dropped` counts the users left out because they have no value, `nonzero` those whose value is
     not zero. The ends are NaN where too few users stand behind them to say how far the estimate may
-    be off.
+    be off. A mean also has its `standard_error`, and the two-sided `p_value` of a true mean of 0,
+    which is below 1 - `level` exactly where the interval leaves out 0; else they are NaN.
     """
 
     estimate: float
@@ -36,6 +41,8 @@ class Interval:
     dropped: int = 0
     level: float = 0.95
     nonzero: int = 0
+    standard_error: float = np.nan
+    p_value: float = np.nan
 
     @property
     def has_ends(self) -> bool:
@@ -56,78 +63,102 @@ class Interval:
         return self.text()
 
 
-def bootstrap_mean(
-    values: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> Interval:
-    """The mean of one value per user, [n], with its interval; NaNs are dropped and counted.
-
-    The ends are NaN where fewer than `FEWEST_NONZERO` values are not zero.
-    """
-    return bootstrap_means(_checked(values, 1)[:, None], n_resamples, level, seed)[0]
+def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
+    """The mean of one value per user, [n], with its interval as of `mean_intervals`."""
+    return mean_intervals(_checked(values, 1)[:, None], level)[0]
 
 
-def paired_bootstrap(
-    differences: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> Interval:
+def paired_interval(differences: ArrayLike, level: float = 0.95) -> Interval:
     """The mean of one difference per user, [n]: two conditions measured on the same users.
 
-    Resampling the users resamples both conditions together, so what the users differ in cancels.
+    What the users differ in under both conditions cancels in each difference.
     """
-    return bootstrap_mean(differences, n_resamples, level, seed)
+    return mean_interval(differences, level)
 
 
-def bootstrap_means(
-    values: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> list[Interval]:
-    """The mean of every column of [n, k], with its interval as of `bootstrap_mean`.
+def mean_intervals(values: ArrayLike, level: float = 0.95) -> list[Interval]:
+    """The mean of every column of [n, k] with its interval; a column's NaNs are dropped.
 
-    Every column sees the same resampled users: drawing users with replacement gives each a count,
-    and [resamples, n] counts times [n, k] values are all the resampled sums at once.
+    Student's t, with two corrections for values that are mostly zero or skewed: Hall's cubic
+    transformation takes the skewness out of t (J. R. Statist. Soc. B 54, 1992), and the degrees of
+    freedom fall as the kurtosis rises, since the standard error is then less to be trusted. Values
+    that are all the same have an interval of no width, and the p value of a sign test. The ends are
+    NaN where fewer than `FEWEST_NONZERO` values are not zero.
+    Raises WorkbenchError for another shape, an infinite value or a level outside of 0 to 1.
     """
     table = _checked(values, 2)
-    _check_options(n_resamples, level)
-    known = ~np.isnan(table)
-    somebody = known.any(1)
-    n = known.sum(0)
-    with np.errstate(invalid="ignore"):
-        estimate = np.where(known, table, 0).sum(0) / n
-    filled = np.where(known, table, 0)[somebody]
-    weight = known[somebody].astype(np.float64)
+    _check_level(level)
+    width = max(1, CHUNK_NUMBERS // max(1, len(table)))
+    return [
+        interval
+        for start in range(0, table.shape[1], width)
+        for interval in _mean_intervals(table[:, start : start + width], level)
+    ]
 
-    users, columns = filled.shape
-    resampled = np.full((n_resamples, columns), np.nan)
-    generator = np.random.default_rng(seed)
-    size = max(1, CHUNK_DRAWS // max(1, users))
-    complete = bool(weight.all())
-    for start in range(0, n_resamples if users else 0, size):
-        part = slice(start, min(start + size, n_resamples))
-        counts = _counts(generator, part.stop - start, users)
-        with np.errstate(invalid="ignore"):  # a resample may miss all users of a sparse column
-            resampled[part] = counts @ filled / (users if complete else counts @ weight)
-    zero = ROUNDING * np.abs(filled).max(0, initial=0)  # [k]
-    resampled[np.abs(resampled) <= zero] = 0
-    nonzero = (np.abs(filled) > zero).sum(0)
-    found = []
-    for c in range(columns):
-        low, high = np.nan, np.nan
-        if nonzero[c] >= FEWEST_NONZERO:
-            low, high = _ends(resampled[:, c], level)
-        dropped = len(table) - int(n[c])
-        found.append(
-            Interval(float(estimate[c]), low, high, int(n[c]), dropped, level, int(nonzero[c]))
+
+def _mean_intervals(table: np.ndarray, level: float) -> list[Interval]:
+    known = ~np.isnan(table)
+    n = known.sum(0)  # [k]
+    filled = np.where(known, table, 0)
+    magnitude = np.abs(filled)
+    rounding = ROUNDING * magnitude.max(0, initial=0)
+    nonzero = (magnitude > rounding).sum(0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = filled.sum(0) / n
+        mean[np.abs(mean) <= rounding] = 0
+        deviation = np.where(known, filled - mean, 0)
+        square = deviation * deviation
+        variance = square.sum(0) / n
+        skewness = np.einsum("uk,uk->k", square, deviation) / n / variance**1.5
+        kurtosis = np.einsum("uk,uk->k", square, square) / n / variance**2
+        error = np.sqrt(variance / (n - 1))
+        loose = np.maximum(kurtosis - 1 - skewness**2, 0)  # 0 for values of two kinds
+        freedom = np.minimum(n - 1, FREEDOM * n / loose)
+        bend = skewness / (3 * np.sqrt(n))
+        most = stdtrit(freedom, (1 + level) / 2)
+        low, high = (mean - error * _skewed(z, bend) for z in (most, -most))
+        p = 2 * stdtr(freedom, -np.abs(_unskewed(mean / error, bend)))
+    same = np.sqrt(variance) <= rounding
+    low[same] = high[same] = mean[same]
+    error[same] = 0
+    p[same] = 2.0 ** (1 - n[same])
+    few = nonzero < FEWEST_NONZERO
+    for column in (low, high, error, p):
+        column[few] = np.nan
+    dropped = len(table) - n
+    columns = (mean, low, high, n, dropped, nonzero, error, p)
+    return [
+        Interval(m, lo, hi, count, left_out, level, changed, se, chance)
+        for m, lo, hi, count, left_out, changed, se, chance in zip(
+            *(column.tolist() for column in columns), strict=True
         )
-    return found
+    ]
+
+
+def _unskewed(t: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """Hall's transformation of t, ((1 + bend t)^3 - 1) / (3 bend) + bend / 2, which rises with t.
+
+    bend: skewness / (3 sqrt(n)).
+    """
+    return t * (1 + bend * t * (1 + bend * t / 3)) + bend / 2
+
+
+def _skewed(z: np.ndarray, bend: np.ndarray) -> np.ndarray:
+    """The inverse of `_unskewed`."""
+    shifted = z - bend / 2
+    root = np.cbrt(1 + 3 * bend * shifted)
+    return 3 * shifted / (root * (root + 1) + 1)  # (root - 1) / bend without its cancellation
 
 
 def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
     """The share of users who have something, 0 or 1 for each, [n]; NaNs are dropped and counted.
 
-    With the exact binomial interval, which holds for any share and number of users: for nobody out
-    of 200 it ends at 1.8 %. The ends are NaN where there is no user.
-    Raises WorkbenchError for a value that is neither 0 nor 1.
+    With the exact binomial interval (Clopper & Pearson, Biometrika 26, 1934), which holds for any
+    share and number of users: for nobody out of 200 it ends at 1.8 %. The ends are NaN where there
+    is no user. Raises WorkbenchError for a value that is neither 0 nor 1.
     """
     vector = _checked(values, 1)
-    _check_options(1, level)
+    _check_level(level)
     known = vector[~np.isnan(vector)]
     if not np.isin(known, (0, 1)).all():
         raise WorkbenchError("A share needs 0 or 1 for each user, or NaN for a user without one.")
@@ -140,60 +171,36 @@ def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
     return Interval(k / n if n else np.nan, low, high, n, len(vector) - n, level, k)
 
 
-def bootstrap_median(
-    values: ArrayLike, n_resamples: int = 2000, level: float = 0.95, seed: int = 0
-) -> Interval:
+def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """The median of one value per user, [n], with its interval; NaNs are dropped and counted.
 
-    No sample is drawn: the k-th smallest of n indices drawn with replacement is floor(n U), U the
-    k-th of n uniform order statistics, Beta(k, n - k + 1). So the middle ones are drawn directly.
+    The k-th smallest and the k-th largest value, for the greatest k at which either lies beyond the
+    true median with a chance of at most (1 - level) / 2: that many users or more fall on one side
+    as heads fall in n tosses, whatever the values' distribution. So it covers the level or more.
+    The ends are NaN where no k does, for 95 % with fewer than six users.
     """
     vector = _checked(values, 1)
-    _check_options(n_resamples, level)
+    _check_level(level)
     known = np.sort(vector[~np.isnan(vector)])
     n = len(known)
-    dropped, nonzero = len(vector) - n, int(np.count_nonzero(known))
-    if n < 2:
-        alone = float(known[0]) if n else np.nan
-        return Interval(alone, np.nan, np.nan, n, dropped, level, nonzero)
-    generator = np.random.default_rng(seed)
-    k = (n + 1) // 2
-    lower = generator.beta(k, n - k + 1, n_resamples)
-    upper = lower
-    if n % 2 == 0:  # the next order statistic is the smallest of the n - k above it
-        upper = lower + (1 - lower) * generator.beta(1, n - k, n_resamples)
-    medians = sum(known[np.minimum((n * u).astype(int), n - 1)] for u in (lower, upper)) / 2
-    low, high = _ends(medians, level)
-    return Interval(float(np.median(known)), low, high, n, dropped, level, nonzero)
-
-
-def _counts(generator: np.random.Generator, resamples: int, users: int) -> np.ndarray:
-    """[resamples, users]: how often each user is drawn."""
-    drawn = generator.integers(0, users, (resamples, users))
-    drawn += users * np.arange(resamples)[:, None]
-    counts = np.bincount(drawn.ravel(), minlength=resamples * users)
-    return counts.reshape(resamples, users).astype(np.float64)
-
-
-def _ends(resampled: np.ndarray, level: float) -> tuple[float, float]:
-    tail = (1 - level) / 2
-    low, high = np.nanquantile(resampled, [tail, 1 - tail])
-    return float(low), float(high)
+    k = int(binom.ppf((1 - level) / 2, n, 0.5)) if n else 0
+    low, high = (float(known[k - 1]), float(known[n - k])) if k else (np.nan, np.nan)
+    estimate = float(np.median(known)) if n else np.nan
+    return Interval(
+        estimate, low, high, n, len(vector) - n, level, nonzero=int(np.count_nonzero(known))
+    )
 
 
 def _checked(values: ArrayLike, dimensions: int) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != dimensions:
         shape = "[users]" if dimensions == 1 else "[users, columns]"
-        raise WorkbenchError(f"A bootstrap of {shape} was given an array of shape {array.shape}.")
+        raise WorkbenchError(f"An interval of {shape} was given an array of shape {array.shape}.")
     if np.isinf(array).any():
-        raise WorkbenchError("A bootstrap needs finite values, or NaN for a user without one.")
+        raise WorkbenchError("An interval needs finite values, or NaN for a user without one.")
     return array
 
 
-def _check_options(n_resamples: int, level: float) -> None:
-    if n_resamples < 1 or not 0 < level < 1:
-        raise WorkbenchError(
-            f"A bootstrap needs n_resamples >= 1 and a level between 0 and 1, "
-            f"and was given {n_resamples} and {level}."
-        )
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise WorkbenchError(f"An interval needs a level between 0 and 1, and was given {level}.")

@@ -10,10 +10,10 @@ from analyses.report.conditions import paired, table_of, with_intervals
 from analyses.report.wording import change, listing, people, percent, span, verdict
 from workbench.statistics import (
     Interval,
-    bootstrap_mean,
-    bootstrap_median,
     exact_share,
-    paired_bootstrap,
+    mean_interval,
+    median_interval,
+    paired_interval,
 )
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: every model has one
@@ -78,7 +78,7 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     frame = frame.assign(significant=significant)
     table = table_of(frame, by, labels, digits=3, shares=["significant"])
     groups = frame.groupby(by, observed=True, sort=False)
-    medians = [bootstrap_median(group["tau"].to_numpy()) for _, group in groups]
+    medians = [median_interval(group["tau"].to_numpy()) for _, group in groups]
     rest = groups.agg(
         **{
             "without tau": ("tau", lambda v: int(v.isna().sum())),
@@ -174,8 +174,8 @@ def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
             f"In {model} attention is constant within every history, so it orders no items and "
             f"has no rank correlation with their gradients ({people(len(own))})."
         )
-    mean, chance = bootstrap_mean(tau.to_numpy()), bootstrap_mean(null.to_numpy())
-    difference = paired_bootstrap((own["tau"] - own["null_tau"]).dropna().to_numpy())
+    mean, chance = mean_interval(tau.to_numpy()), mean_interval(null.to_numpy())
+    difference = paired_interval((own["tau"] - own["null_tau"]).dropna().to_numpy())
     told = {
         "higher": "more than shuffled attention does",
         "lower": "less than shuffled attention does",

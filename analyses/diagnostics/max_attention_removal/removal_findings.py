@@ -22,7 +22,7 @@ MEASURES = {
 HEADLINE_ROWS = "prediction"
 CAPTIONS = {
     "effect on NDCG@10": "How much NDCG@10 changes when attention weights are edited in all layers "
-    "and the whole model runs again: mean over users with its 95 % paired bootstrap interval, for "
+    "and the whole model runs again: mean over users with its paired 95 % interval, for "
     "the prediction row alone and for every row; left of the line, ranking got worse. Largest, "
     "second largest, smallest and random set one weight to zero and renormalise the row; uniform "
     "and permuted replace the row. A small effect does not mean that the item was unused: it also "

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.report.wording import change, listing, number, people, percent, span, verdict
-from workbench.statistics import Interval, bootstrap_mean, exact_share
+from workbench.statistics import Interval, exact_share, mean_interval
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_verdict_can_be_read_off_what_is_printed(near, far, side, digits):
 
 
 def test_too_few_users_are_counted_in_the_place_of_an_interval():
-    few = bootstrap_mean([0.0] * 198 + [0.5, 0.4])
+    few = mean_interval([0.0] * 198 + [0.5, 0.4])
     assert change(few) == "too few users changed to tell (2 of 200)"
     assert change(few, what="paired difference") == change(few)
     assert span(few) == "0.0045 [too few users to tell: 2 of 200 not 0]"
