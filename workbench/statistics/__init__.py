@@ -19,6 +19,7 @@ from workbench.statistics.intervals import (
 )
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
 from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b
+from workbench.statistics.significance import detectable, holm
 
 __all__ = [
     "CauseScores",
@@ -27,9 +28,11 @@ __all__ = [
     "calibrated_weight_bound",
     "cause_scores",
     "chance_scores",
+    "detectable",
     "entropy",
     "entropy_bound",
     "exact_share",
+    "holm",
     "jensen_shannon",
     "kendall_p_value",
     "kendall_tau_b",
