@@ -188,3 +188,14 @@ def test_every_format_and_option_is_documented():
     code = "".join(re.findall(r"```(?:python|console)\n(.*?)```", DATA_PAGE, re.S))
     for option in set(address.KNOWN):
         assert re.search(rf"[?&]{option}=", code), option
+
+
+def test_the_example_about_intervals_runs(capsys):
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    names: dict = {}
+    exec(compile(block, "statistics.md", "exec"), names)
+    assert len(capsys.readouterr().out.splitlines()) == 5
+    difference = names["difference"]
+    assert (difference.n, difference.level) == (943, 0.95)
+    assert (difference.p_value < 0.05) == (difference.low > 0 or difference.high < 0)
