@@ -10,22 +10,22 @@ from workbench.errors import WorkbenchError
 def weights_module(module: nn.Module, path: str) -> nn.Module:
     """The submodule whose output are weights; a MultiheadAttention is exchanged for an open one."""
     try:
-        found = module.get_submodule(path)
+        submodule = module.get_submodule(path)
     except AttributeError:
         names = [name for name, _ in module.named_modules() if name]
         raise WorkbenchError(
             f"{type(module).__name__} has no submodule {path!r}; it has {', '.join(names[:12])}."
         ) from None
-    if not isinstance(found, nn.MultiheadAttention):
-        return found
-    if not isinstance(found, OpenMultiheadAttention):
-        parent, _, own = path.rpartition(".")
-        found = OpenMultiheadAttention(found)
-        setattr(module.get_submodule(parent), own, found)
+    if not isinstance(submodule, nn.MultiheadAttention):
+        return submodule
+    if not isinstance(submodule, OpenMultiheadAttention):
+        parent, _, name = path.rpartition(".")
+        submodule = OpenMultiheadAttention(submodule)
+        setattr(module.get_submodule(parent), name, submodule)
     for part in module.modules():
         if isinstance(part, nn.TransformerEncoder):
             part.enable_nested_tensor = part.use_nested_tensor = False  # its fused path
-    return found.weights
+    return submodule.weights
 
 
 class OpenMultiheadAttention(nn.MultiheadAttention):

@@ -94,7 +94,7 @@ def _differences(
     order: np.ndarray,
 ) -> list[str]:
     """What a reader of these rows, each column [n], will have otherwise than `data`."""
-    found = []
+    sentences = []
     read = np.argsort(owners, kind="stable") if times is None else np.lexsort((times, owners))
     same = [
         np.array_equal(pd.unique(owners), np.arange(data.n_users)),
@@ -103,16 +103,16 @@ def _differences(
         data.times is None or times is None or np.array_equal(times[read] // 1, data.times),
     ]
     if not all(same):
-        found.append(
+        sentences.append(
             "users and items will be numbered by first appearance when it is read, and so "
             f"otherwise than in {data.name}, whose models will not fit; train on what was written."
         )
     if lone := int((data.lengths < 2).sum()):
-        found.append(
+        sentences.append(
             f"users of a single interaction ({lone:,}) will be left out when it is read, unless "
             "with min_user=1 (?min_user=1 behind the path, min_user=1 in Python)."
         )
-    return found
+    return sentences
 
 
 def _take(tokens: np.ndarray, rows: np.ndarray) -> pa.DictionaryArray:

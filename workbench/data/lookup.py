@@ -23,9 +23,9 @@ def find_user(data: SequenceData, user_id: str) -> int:
     Raises WorkbenchError where there is none, with ids that hold the text, if some do.
     """
     wanted = user_id.strip()
-    found = np.flatnonzero(data.user_ids == wanted)
-    if len(found):
-        return int(found[0])
+    places = np.flatnonzero(data.user_ids == wanted)
+    if len(places):
+        return int(places[0])
     alike = [str(one) for one in data.user_ids if wanted and wanted in str(one)][:5]
     such = alike or [str(data.user_ids[0]), str(data.user_ids[-1])]
     raise WorkbenchError(
@@ -43,9 +43,9 @@ def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:
     words = text.lower().split()
     if not words:
         return list(range(1, min(limit, data.n_items) + 1))
-    found = []
+    matches = []
     for item in range(1, data.n_items + 1):
         title = data.title(item).lower()
         if all(word in title or word in str(data.item_ids[item]).lower() for word in words):
-            found.append((title.split() != words, len(title), item))
-    return [item for _, _, item in sorted(found)[:limit]]
+            matches.append((title.split() != words, len(title), item))
+    return [item for _, _, item in sorted(matches)[:limit]]

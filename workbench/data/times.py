@@ -164,14 +164,14 @@ def _day(seconds: float) -> str:
 
 def _compact(numbers: np.ndarray, present: np.ndarray) -> np.ndarray | None:
     """Seconds of dates written as numbers; None where they are not all such."""
-    found = numbers[present]
-    if not len(found) or (found != np.floor(found)).any():
+    values = numbers[present]
+    if not len(values) or (values != np.floor(values)).any():
         return None
-    digits = next((pair for pair in COMPACT if (found >= 1.9 * 10 ** (pair[0] - 1)).all()
-                   and (found < 2.1 * 10 ** (pair[0] - 1)).all()), None)  # fmt: skip
+    digits = next((pair for pair in COMPACT if (values >= 1.9 * 10 ** (pair[0] - 1)).all()
+                   and (values < 2.1 * 10 ** (pair[0] - 1)).all()), None)  # fmt: skip
     if digits is None:
         return None
-    texts, codes = np.unique(found.astype(np.int64), return_inverse=True)
+    texts, codes = np.unique(values.astype(np.int64), return_inverse=True)
     dates = pd.to_datetime(pd.Series(texts.astype(str)), format=digits[1], errors="coerce")
     if dates.isna().any():
         return None
@@ -215,20 +215,20 @@ def _dates(texts: pd.Series, order: Dates | None, codes: np.ndarray) -> np.ndarr
     """Seconds of distinct texts, NaN where one is no date. Raises TimeFault for one of two."""
     plain = texts.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
     plain = plain.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
-    found = _parsed(plain, "ISO8601")
-    left = found.isna()
+    seconds = _parsed(plain, "ISO8601")
+    left = seconds.isna()
     if left.any():
         parts = plain[left].str.extract(SLASHED)
         if parts[0].notna().any():
-            found[left] = _slashed(parts, order, codes)
-    if not texts[found.isna()].str.match(PLAUSIBLE).any():
-        return found.to_numpy(np.float64)
+            seconds[left] = _slashed(parts, order, codes)
+    if not texts[seconds.isna()].str.match(PLAUSIBLE).any():
+        return seconds.to_numpy(np.float64)
     for pattern in WITH_NAMES:
-        left = found.isna()
+        left = seconds.isna()
         if not left.any():
             break
-        found[left] = _parsed(texts[left], pattern)
-    return found.to_numpy(np.float64)
+        seconds[left] = _parsed(texts[left], pattern)
+    return seconds.to_numpy(np.float64)
 
 
 def _parsed(texts: pd.Series, pattern: str) -> pd.Series:

@@ -105,7 +105,7 @@ def _score(importance: Tensor, valid: Tensor, causes: Tensor) -> Tensor:
     rank = ((above + (tied + 1) / 2) * causes).sum(1) / total
     first = valid & (above == 0)
     top1 = (first & causes).sum(1).double() / first.sum(1)
-    found = causes_above + 1 + (within - 1) * (causes_tied - 1) / (tied - 1).clamp(min=1)
+    causes_so_far = causes_above + 1 + (within - 1) * (causes_tied - 1) / (tied - 1).clamp(min=1)
     place = above + within
-    precision = torch.where(valid, causes_tied / tied * found / place, 0).sum(1) / total
+    precision = torch.where(valid, causes_tied / tied * causes_so_far / place, 0).sum(1) / total
     return torch.stack([rank, top1, precision])

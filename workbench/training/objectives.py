@@ -68,47 +68,47 @@ def samples(
     """
     length = model.config.max_length
     if objective == "prefixes":
-        every = cases(data, "train", length)
+        prefixes = cases(data, "train", length)
         return Samples(
-            every,
-            np.ones(len(every), np.int64),
-            lambda some: (make_batch(data, some), torch.from_numpy(some.targets)),
+            prefixes,
+            np.ones(len(prefixes), np.int64),
+            lambda part: (make_batch(data, part), torch.from_numpy(part.targets)),
         )
-    every = windows(data, length)
+    training = windows(data, length)
     if objective == "positions":
 
-        def positions(some: Cases) -> tuple[Batch, Tensor]:
-            batch = make_batch(data, some)
-            return batch, shifted_targets(data, some, batch.items.shape[1])
+        def positions(part: Cases) -> tuple[Batch, Tensor]:
+            batch = make_batch(data, part)
+            return batch, shifted_targets(data, part, batch.items.shape[1])
 
-        return Samples(every, every.ends - every.starts, positions)
+        return Samples(training, training.ends - training.starts, positions)
     mask_token = model.mask_token
     assert mask_token is not None
 
-    def masked(some: Cases) -> tuple[Batch, Tensor]:
-        return mask_items(make_batch(data, some), mask_token, rng, mask_ratio, mask_last)
+    def masked(part: Cases) -> tuple[Batch, Tensor]:
+        return mask_items(make_batch(data, part), mask_token, rng, mask_ratio, mask_last)
 
-    def expected(some: Cases) -> np.ndarray:
-        n = (some.ends - some.starts).astype(float)
+    def expected(part: Cases) -> np.ndarray:
+        n = (part.ends - part.starts).astype(float)
         return mask_last + (1 - mask_last) * np.maximum(1, mask_ratio * n)
 
-    parts, found = [], 0.0
-    while found < (every.ends - every.starts).sum():
+    parts, masked_items = [], 0.0
+    while masked_items < (training.ends - training.starts).sum():
         parts.append(shifted_windows(data, length, rng))
-        found += expected(parts[-1]).sum()
+        masked_items += expected(parts[-1]).sum()
     if parts:
-        every = Cases(
+        training = Cases(
             *(np.concatenate(arrays) for arrays in zip(*map(_fields, parts), strict=True))
         )
-    return Samples(every, np.rint(expected(every)).astype(np.int64), masked)
+    return Samples(training, np.rint(expected(training)).astype(np.int64), masked)
 
 
 def shifted_windows(data: SequenceData, length: int, rng: np.random.Generator) -> Cases:
     """Training windows of up to `length` + 1 items, the last of a user ending at any of them."""
     room = np.maximum(data.lengths - 3, 1)  # inputs in the training part
     shift = (rng.random(data.n_users) * np.minimum(room, length)).astype(np.int64)
-    some = windows(data, length, shift)
-    return Cases(some.users, some.starts, some.ends + 1, some.targets)
+    moved = windows(data, length, shift)
+    return Cases(moved.users, moved.starts, moved.ends + 1, moved.targets)
 
 
 def mask_items(
@@ -126,5 +126,5 @@ def mask_items(
     return Batch(items, batch.lengths, batch.times, batch.users), targets
 
 
-def _fields(some: Cases) -> tuple[np.ndarray, ...]:
-    return some.users, some.starts, some.ends, some.targets
+def _fields(part: Cases) -> tuple[np.ndarray, ...]:
+    return part.users, part.starts, part.ends, part.targets

@@ -109,10 +109,10 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
                     f"as {likely} {ways(f'?encoding={likely}', f'encoding={likely!r}')}."
                 ) from error
             # in UTF-16 a byte that looks like a line end may be none, and ends in a byte more
-            *whole, text = text.split("\n")
-            for line in whole:
+            *lines, text = text.split("\n")
+            for line in lines:
                 yield f"{line}\n"
-            number += len(whole)
+            number += len(lines)
             if not raw:
                 if text:
                     yield text

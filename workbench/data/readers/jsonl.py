@@ -40,18 +40,18 @@ def head(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
     with closing(decoded_lines(path, encoding)) as lines:
         text = "".join(islice(lines, 10_000)).lstrip().removeprefix("[").lstrip()
     decoder = json.JSONDecoder()
-    found: list[dict[str, Any]] = []
+    first: list[dict[str, Any]] = []
     try:
-        while len(found) < HEAD and text.startswith("{"):
+        while len(first) < HEAD and text.startswith("{"):
             row, end = decoder.raw_decode(text)
-            found.append(row)
+            first.append(row)
             text = text[end:].lstrip().removeprefix(",").lstrip()
     except (ValueError, RecursionError) as error:
-        if not found:
+        if not first:
             raise _no_object(path, 1, error) from error
-    if not found:
+    if not first:
         raise _no_object(path, 1)
-    return found
+    return first
 
 
 def names(path: Path, encoding: str = "utf-8") -> list[str]:

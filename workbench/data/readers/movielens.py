@@ -26,10 +26,10 @@ def read(path: Path, options: Options) -> Interactions:
     if options.columns:
         raise WorkbenchError("MovieLens files have fixed columns; leave columns out.")
     if path.is_dir():
-        found = [path / name for name in RATINGS if (path / name).exists()]
-        if not found:
+        files = [path / name for name in RATINGS if (path / name).exists()]
+        if not files:
             raise WorkbenchError(f"{path} holds none of {', '.join(RATINGS)}.")
-        path = found[0]
+        path = files[0]
     if path.name == "ratings.dat":
         layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
         titles, doubts = optional(lambda: _bar_titles(path.with_name("movies.dat"), "::"))

@@ -93,16 +93,16 @@ def _inter_files(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     same_name = path / f"{path.resolve().name}.inter"
-    found = [same_name] if same_name.exists() else sorted(path.glob("*.inter"))
-    parts = {file.with_suffix("").suffix.removeprefix("."): file for file in found}
-    if len(found) > 1 and len(parts) == len(found) and set(parts) <= set(PARTS):
+    files = [same_name] if same_name.exists() else sorted(path.glob("*.inter"))
+    parts = {file.with_suffix("").suffix.removeprefix("."): file for file in files}
+    if len(files) > 1 and len(parts) == len(files) and set(parts) <= set(PARTS):
         return [parts[part] for part in PARTS if part in parts]
-    if len(found) != 1:
+    if len(files) != 1:
         raise WorkbenchError(
-            f"{path} holds {len(found)} .inter files; name the one to read"
-            + (f", for instance {found[0]}." if found else ".")
+            f"{path} holds {len(files)} .inter files; name the one to read"
+            + (f", for instance {files[0]}." if files else ".")
         )
-    return found
+    return files
 
 
 def _fields(file: Path, options: Options) -> dict[str, str]:
@@ -180,12 +180,12 @@ def _read_lists(
         layout.item: pa.array([item for items in histories.values() for item in items]),
     }
     columns = {name: pa.chunked_array([column]) for name, column in values.items()}
-    found = interactions(
+    table = interactions(
         Columns(path, columns, roles, lambda row: (f"item {row + 1} of the histories", {})),
         options,
         titles,
     )
-    return found.doubted(
+    return table.doubted(
         [f"{path}: {listed} was read as the items before {layout.item}, oldest first."]
     )
 
