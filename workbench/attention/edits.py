@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Edit = Callable[[Tensor, Tensor], Tensor]
 ROUNDINGS = 4  # of the largest weight, within which weights count as the same
@@ -67,9 +68,15 @@ def remove_random(seed: int) -> Edit:
 def remove_keys(keys: Tensor) -> Edit:
     """The weights of the keys [K] chosen (bool) set to zero, the others renormalised.
 
-    A row none of whose other keys is allowed stays as it is.
+    Keys after the first K, such as a mask token, are not chosen. A row none of whose other keys is
+    allowed stays as it is.
     """
-    return lambda weights, allowed: _without(weights, allowed, keys.expand_as(weights))
+
+    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        chosen = F.pad(keys, (0, weights.shape[-1] - len(keys)))
+        return _without(weights, allowed, chosen.expand_as(weights))
+
+    return edit
 
 
 def uniform(weights: Tensor, allowed: Tensor) -> Tensor:

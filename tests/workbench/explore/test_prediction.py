@@ -95,6 +95,20 @@ def test_a_model_of_layers_and_heads():
         predict(model, scenario.apply(Change("uniform")), layers=[2])
 
 
+def test_an_item_is_muted_beside_a_mask_token():
+    data = planted(n_users=1, n_items=20, length=8, n_causes=4).data
+    torch.manual_seed(0)
+    model = build_model("BERT4Rec", data, hidden_size=8, inner_size=8, max_length=10)
+    scenario = Scenario.of(data, 0)
+    before, after = predict(model, scenario), predict(model, scenario.apply(Change("mute", 3)))
+    expected = before.weights.clone()
+    expected[:, :, 2] = 0
+    # the first layer is given the same; the share of the mask token stays
+    expected *= (before.weights.sum(-1) / expected.sum(-1))[..., None]
+    torch.testing.assert_close(after.weights[0], expected[0])
+    assert (after.weights[:, :, 2] == 0).all()
+
+
 def test_a_removed_item_lets_an_older_one_in():
     model = Handmade(SALIENCE)
     object.__setattr__(model.config, "max_length", 2)
