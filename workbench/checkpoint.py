@@ -1,14 +1,16 @@
 """Models on disk: weights in safetensors, everything else in a readable JSON card."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from models import ModelConfig, Recommender, backbone_of
-from workbench.building import build, check_shapes
+from models import ModelConfig, Recommender, backbone_of, make_model
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
 
@@ -72,3 +74,39 @@ def load_model(source: str | Path) -> Recommender:
         ) from error
     model.card = card
     return model
+
+
+def check_shapes(config: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise ValueError unless these are the shapes of all tensors of such a model, by name."""
+    if config.n_layers > len(shapes):  # even an outline of that many would fill memory
+        raise ValueError(f"{config.n_layers:,} layers in {len(shapes)} tensors")
+    wanted = _outline(config).state_dict()
+    for name, tensor in wanted.items():
+        if name not in shapes:
+            raise ValueError(f"it lacks what is here {name}")
+        if list(shapes[name]) != list(tensor.shape):
+            raise ValueError(
+                f"{name} is {list(shapes[name])} where {list(tensor.shape)} is expected"
+            )
+    for name in shapes:
+        if name not in wanted:
+            raise ValueError(f"it has what would here be {name}, without the rest of it")
+
+
+def build(
+    config: ModelConfig, state: Mapping[str, Tensor], device: torch.device | str = "cpu"
+) -> Recommender:
+    """A model of this configuration with these weights, in single precision, for inference."""
+    model = _outline(config).to_empty(device=device)
+    model.load_state_dict(state)
+    return model.eval()
+
+
+def _outline(config: ModelConfig) -> Recommender:
+    """A model without memory for its weights. Raises ValueError for sizes beyond any memory."""
+    try:
+        with torch.device("meta"):
+            return make_model(config)
+    except (RuntimeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"no model is that large ({reason})") from error

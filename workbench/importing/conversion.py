@@ -8,8 +8,7 @@ import numpy as np
 import torch
 
 from models import Recommender
-from workbench.building import build
-from workbench.checkpoint import save_model
+from workbench.checkpoint import build, save_model
 from workbench.data.load import load_data
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models import ModelConfig
 from models.config import Backbone
-from workbench.building import check_shapes
+from workbench.checkpoint import check_shapes
 from workbench.errors import WorkbenchError
 from workbench.importing.configuration import Told, configure
 from workbench.importing.formats import BACKBONE_MARKS, BACKBONE_NAMES, FORMATS, STRANGERS, Format
