@@ -15,6 +15,7 @@ from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
 from analyses.running.store import ROOT, Store
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 
 REPORTS = ROOT / "reports"
@@ -61,6 +62,12 @@ def parser() -> argparse.ArgumentParser:
         "reports/)",
     )
     made.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    made.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],  # an Apple GPU has no float64, in which is measured
+        default="auto",
+        help="where the models compute; auto: on CUDA if any (default: %(default)s)",
+    )
     made.add_argument("--force", action="store_true", help="measure again what is stored")
     made.add_argument(
         "--progress",
@@ -108,7 +115,10 @@ def _run(
     diagnostics = choose(discover(), options.only)
     if options.out:
         check_writable(options.out)
+    device = choose_device(options.device)
     inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
+    for model in inputs.models.values():
+        model.to(device)
     out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
     store = Store(cache, force=options.force)
     results = [_measured(d, inputs, options.seed, store, progress) for d in diagnostics]

@@ -54,7 +54,7 @@ class Model(Protocol):
     needs_times, needs_users : whether a batch has to carry them.
     stages : the points where attention weights pass, in their order; the last, "attention", is what
         multiplies the values. Empty for a model without attention.
-    device : where batches have to be.
+    device : where the batches that it scores have to be.
     """
 
     card: dict[str, Any]

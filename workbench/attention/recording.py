@@ -25,7 +25,7 @@ def record_attention(
     ----------
     model, batch
         T tokens pass through the model: the L items of the longest history and, in BERT4Rec, a mask
-        token.
+        token. The batch may be on another device than the model.
     stages
         Where the weights are read; `model.stages` names the points.
     rows
@@ -35,13 +35,15 @@ def record_attention(
     -------
     dict
         Stage -> [B, n_layers, H, L], without the share of a mask token; or [B, n_layers, H, T, T].
+        On the device of the batch.
 
     Raises
     ------
     WorkbenchError
         If the model has no attention, or no such stage.
     """
-    model = with_stages(model, stages)
+    model, home = with_stages(model, stages), batch.items.device
+    batch = batch.to(model.device)
     recorded: dict[str, list[Tensor]] = {stage: [] for stage in stages}
     at, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
     width = batch.items.shape[1]
@@ -63,7 +65,7 @@ def record_attention(
     finally:
         for handle in handles:
             handle.remove()
-    return {stage: torch.stack(layers, 1) for stage, layers in recorded.items()}
+    return {stage: torch.stack(layers, 1).to(home) for stage, layers in recorded.items()}
 
 
 def mean_attention(model: Model, batch: Batch) -> Tensor:

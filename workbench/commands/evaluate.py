@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from workbench import evaluate, load_data, load_model
-from workbench.commands.options import Data
+from workbench.commands.options import Data, Device
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 
 
@@ -17,12 +18,14 @@ def evaluate_command(
     remove_seen: Annotated[
         bool, typer.Option(help="Leave items of the history out of the ranking.")
     ] = False,
+    device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Hit, NDCG and MRR by full ranking."""
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
-    found = evaluate(load_model(model), load_data(data), split, remove_seen=remove_seen)  # type: ignore[arg-type]
+    loaded = load_model(model).to(choose_device(device))
+    found = evaluate(loaded, load_data(data), split, remove_seen=remove_seen)  # type: ignore[arg-type]
     if as_json:
         about = {"split": split, "users": len(found.users), "seen_items_removed": remove_seen}
         typer.echo(json.dumps({**about, **found.metrics}))

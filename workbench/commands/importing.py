@@ -7,7 +7,8 @@ import typer
 
 from models import ModelConfig
 from workbench import import_checkpoint
-from workbench.commands.options import read_option
+from workbench.commands.options import Device, read_option
+from workbench.devices import choose_device
 
 
 def import_command(
@@ -28,13 +29,14 @@ def import_command(
             "--data numbering=appearance|ids, how its items got their ids, where not as usual.",
         ),
     ] = None,
+    device: Device = "auto",
 ) -> None:
     """Take over a model that other software trained; nothing in its file is executed.
 
     With the data it was trained on, its items are put in their order and its quality is measured.
     """
     options: dict[str, Any] = dict(read_option(text) for text in option or [])
-    model = import_checkpoint(file, out, data=data, **options)
+    model = import_checkpoint(file, out, data=data, device=choose_device(device), **options)
     origin = model.card["origin"]
     typer.echo(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
     if origin["assumed"]:

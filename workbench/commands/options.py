@@ -1,11 +1,11 @@
 """What several commands are given, and how it is read."""
 
 import json
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from workbench.devices import DeviceName
 from workbench.errors import WorkbenchError
 
 Data = Annotated[
@@ -16,7 +16,9 @@ Data = Annotated[
         "stand behind its path, in quotes: 'x.csv?user=who&item=what&encoding=latin-1&min_user=5'.",
     ),
 ]
-Objective = StrEnum("Objective", ["prefixes", "positions", "masking"])
+Device = Annotated[
+    DeviceName, typer.Option("--device", help="Where the model computes. auto: on CUDA if any.")
+]
 
 
 def read_option(text: str) -> tuple[str, object]:

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from workbench import sweep
-from workbench.commands.options import Data, Objective, read_values
+from workbench.commands.options import Data, Device, read_values
 from workbench.errors import WorkbenchError
+from workbench.training.objectives import Objective
 from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
 
 
@@ -44,6 +45,7 @@ def sweep_command(
         int,
         typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
     ] = 10,
+    device: Device = "auto",
 ) -> None:
     """Train many models and compare them: options varied, several seeds, the paper's studies.
 
@@ -56,7 +58,9 @@ def sweep_command(
         raise WorkbenchError("nothing to train; name a --model or a --study.")
     how: dict[str, Any] = {"epochs": epochs, "patience": patience}
     if objective is not None:
-        how["objective"] = objective.value
+        how["objective"] = objective
+    if device != "auto":
+        how["device"] = device
     pairs = dict(read_values(text) for text in grid or [])
     table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), jobs=jobs, **how)
     typer.echo(summary(table).to_string(index=False))

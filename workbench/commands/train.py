@@ -10,10 +10,10 @@ import torch
 import typer
 
 from workbench import build_model, load_data, train
-from workbench.commands.options import Data, Objective, read_option
+from workbench.commands.options import Data, Device, read_option
 from workbench.registry import NAMES
+from workbench.training.objectives import Objective
 
-Device = StrEnum("Device", ["auto", "cpu", "cuda", "mps"])
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
 
@@ -53,7 +53,7 @@ def train_command(
     learning_rate: Annotated[float, typer.Option(help="Adam's step size.", min=0.0)] = 1e-3,
     weight_decay: Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)] = 0.0,
     seed: Annotated[int, typer.Option(help="Of batch order, dropout and noise.", min=0)] = 0,
-    device: Annotated[Device, typer.Option(help="auto: an accelerator if any.")] = Device.auto,
+    device: Device = "auto",
     precision: Annotated[
         Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
     ] = Precision.single,
@@ -83,7 +83,7 @@ def train_command(
         found,
         out,
         command="python -m workbench " + shlex.join(sys.argv[1:]),
-        objective=None if objective is None else objective.value,
+        objective=objective,
         mask_ratio=mask_ratio,
         mask_last=mask_last,
         epochs=epochs,

@@ -16,8 +16,11 @@ def leave_one_out(model: Model, batch: Batch, targets: Tensor, *, chunk: int = 5
     arXiv 1612.08220): later items move up by one position, and without the last item the prediction
     is made from the one before. Positive: the item raises the score. Zero at padding; NaN for the
     only item of a history, since nothing is left to predict from. `chunk` shortened histories run
-    at a time. The model is in evaluation mode meanwhile.
+    at a time. The model is in evaluation mode meanwhile. The batch may be on another device than
+    the model; the effects are on the batch's.
     """
+    home = batch.items.device
+    batch, targets = batch.to(model.device), targets.to(model.device)
     with evaluation_mode(model):
         whole = model.scores(batch, targets[:, None])[:, 0]  # [B]
         effects = torch.zeros(batch.items.shape, dtype=whole.dtype, device=whole.device)
@@ -27,4 +30,4 @@ def leave_one_out(model: Model, batch: Batch, targets: Tensor, *, chunk: int = 5
             shortened = batch.take(rows).without(at)
             without = model.scores(shortened, targets[rows][:, None])[:, 0]  # [N]
             effects[rows, at] = whole[rows] - without
-    return effects
+    return effects.to(home)

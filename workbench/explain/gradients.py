@@ -41,6 +41,8 @@ def attribute(
 ) -> Attribution:
     """Importance of every history item for the score of `targets` [B].
 
+    The batch may be on another device than the model; what is returned is on the batch's.
+
     input_x_gradient: sum_d gradient . embedding; with `detach_attention` the weights are constants
     (Jain & Wallace, NAACL 2019). saliency: L2 norm of the gradient. integrated_gradients: from the
     zero embedding in `steps` steps (Sundararajan et al., ICML 2017); mask, positions and times come
@@ -59,6 +61,8 @@ def attribute(
 
     delta = None
     differentiable = with_gradients(model)
+    home = batch.items.device
+    batch, targets = batch.to(model.device), targets.to(model.device)
     with evaluation_mode(model), _constant_attention(model) if detach_attention else _as_it_is():
         embeddings = differentiable.embed(batch).detach().requires_grad_()  # [B, L, d]
         index = torch.arange(len(targets), device=embeddings.device)
@@ -82,7 +86,8 @@ def attribute(
                 f"no attribution {method!r}; choose input_x_gradient, saliency or "
                 "integrated_gradients."
             )
-    return Attribution(values.detach().masked_fill(~batch.valid, 0.0), delta)
+    values = values.detach().masked_fill(~batch.valid, 0.0)
+    return Attribution(values.to(home), None if delta is None else delta.to(home))
 
 
 def _summed(products: Tensor) -> Tensor:

@@ -87,6 +87,7 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
     attentive = with_attention(model)
     if len(batch.items) != 1:
         raise WorkbenchError(f"inspect_case takes one history, and was given {len(batch.items)}.")
+    batch = batch.to(model.device)
     with torch.no_grad(), evaluation_mode(model):
         scores = model.scores(batch)  # [1, V]
     item = int(scores.argmax()) if target == "top" else int(target)

@@ -64,6 +64,7 @@ def survey(
     every = held_out_cases(data, model.config.max_length, users)
     frames = []
     for index, batch, targets in iterate(data, every, batch_size, order="length"):
+        batch, targets = batch.to(model.device), targets.to(model.device)
         with torch.no_grad(), evaluation_mode(model):
             before = model.scores(batch)  # [B, V]
             with edit_attention(model, remove_largest):
@@ -76,10 +77,10 @@ def survey(
                 {
                     "user": who,
                     "length": data.lengths[who] - 1,
-                    "rank": target_ranks(before, targets).numpy(),
-                    "tau": rank_agreement(attention, importance, batch).tau.numpy(),
-                    "flips": (before.argmax(-1) != after.argmax(-1)).numpy(),
-                    "divergence": jensen_shannon(before, after).double().numpy(),
+                    "rank": target_ranks(before, targets).cpu().numpy(),
+                    "tau": rank_agreement(attention, importance, batch).tau.cpu().numpy(),
+                    "flips": (before.argmax(-1) != after.argmax(-1)).cpu().numpy(),
+                    "divergence": jensen_shannon(before, after).cpu().numpy(),
                 }
             )
         )

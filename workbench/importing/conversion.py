@@ -24,6 +24,7 @@ def import_checkpoint(
     *,
     data: str | Path | SequenceData | None = None,
     numbering: Numbering | None = None,
+    device: torch.device | str = "cpu",
     **options: Any,
 ) -> Recommender:
     """A model other software trained, as one of ours, ready for inference.
@@ -31,9 +32,9 @@ def import_checkpoint(
     out: a folder for weights and card, written wholly or not at all. data: what it was trained on;
     its item table is then put in the order of these data, and its quality measured. numbering: how
     its items got their ids ("appearance" in the interactions file, or "ids" as they are there),
-    where not as is usual for its software. options: what the file cannot tell, see `recognize`, and
-    extra_rows, how many rows at the end of the item table stand for no item of the data (a mask
-    token, or items that nobody chose).
+    where not as is usual for its software. device: where the model is put and measured. options:
+    what the file cannot tell, see `recognize`, and extra_rows, how many rows at the end of the item
+    table stand for no item of the data (a mask token, or items that nobody chose).
 
     The card's `origin` tells the file, its SHA-256, what was assumed, and what should be known.
     Raises WorkbenchError as `recognize` does, for data whose items cannot be those of the model,
@@ -42,7 +43,7 @@ def import_checkpoint(
     found = understand(path, options)
     recognized, name = found.recognized, found.weights.path.name
     config, state, notes = recognized.config, found.state, list(recognized.notes)
-    model = build(config, state)
+    model = build(config, state, device)
     card: dict[str, Any] = {}
     if data is not None:
         ours = data if isinstance(data, SequenceData) else load_data(data)
@@ -51,7 +52,7 @@ def import_checkpoint(
             kept = user_rows(name, config.n_users, ours, data)
             state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
             config = replace(config, n_users=ours.n_users)
-            model = build(config, state)
+            model = build(config, state, device)
         rows = item_rows(name, config.n_items, numbering, ours, data, extra_rows=found.extra_rows)
         theirs = ours
         if not np.array_equal(rows, np.arange(config.n_items + 1)):
@@ -67,7 +68,7 @@ def import_checkpoint(
             if config.output_head:
                 state["head.bias"] = state["head.bias"][at]
             config = replace(config, n_items=ours.n_items)
-            model = build(config, state)
+            model = build(config, state, device)
         if absent := recognized.config.n_items - ours.n_items:
             notes.append(
                 f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "

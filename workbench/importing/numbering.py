@@ -127,10 +127,14 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
     some = every.take(np.sort(rng.permutation(last)[:USERS]))
     labels = [np.arange(data.n_items + 1)]
     labels += [np.append(0, 1 + rng.permutation(data.n_items)) for _ in range(DRAWS)]
-    maps = torch.from_numpy(np.stack(labels))  # [1 + DRAWS, V]
+    device = model.device
+    maps = torch.from_numpy(np.stack(labels)).to(device)  # [1 + DRAWS, V]
     counts = torch.from_numpy(np.bincount(data.items, minlength=data.n_items + 1)).float()
-    reached, popular = torch.zeros(len(maps)), torch.zeros(())
+    counts = counts.to(device)
+    reached = torch.zeros(len(maps), device=device)
+    popular = torch.zeros((), device=device)
     for _, batch, targets in iterate(data, some, 256, order="length"):
+        batch, targets = batch.to(device), targets.to(device)
         scores = model.scores(batch)
         for k, mapped in enumerate(maps):
             reached[k] += target_ranks(scores, mapped[targets]).reciprocal().sum()

@@ -27,7 +27,7 @@ class Training:
     costs more; for BERT4Rec "masking", the loss at items masked with the chance mask_ratio or, in a
     share mask_last of the samples, at the last one alone. None: masking for BERT4Rec, else
     positions. batch_size: targets in a step, whatever the objective. patience: epochs without a
-    better validation NDCG@10 before it stops.
+    better validation NDCG@10 before it stops. device: what `choose_device` takes.
     """
 
     objective: Objective | None = None

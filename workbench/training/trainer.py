@@ -16,6 +16,7 @@ from models import Batch, Recommender
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
@@ -63,17 +64,18 @@ class _Trainer:
         self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
     ) -> None:
         ranks = int(os.environ.get("WORLD_SIZE", "1"))
+        device = choose_device(how.device)
         try:
             self.fabric = Fabric(
-                accelerator=how.device,
+                accelerator=device.type,
                 devices=int(os.environ.get("LOCAL_WORLD_SIZE", ranks)) if ranks > 1 else 1,
                 strategy="ddp" if ranks > 1 else "auto",
                 precision=how.precision,  # type: ignore[arg-type]
             )
         except (RuntimeError, ValueError, ImportError) as error:
             raise WorkbenchError(
-                f"the device {how.device} with the precision {how.precision} is not to be had on "
-                "this machine; choose the device auto or cpu, and 32-true or bf16-mixed."
+                f"the precision {how.precision} cannot be had on the device {how.device}; choose "
+                "32-true or bf16-mixed."
             ) from error
         self.fabric.launch()
         keep_pages()

@@ -130,6 +130,8 @@ def test_a_mask_token_is_no_item_of_a_history(head):
 class Weighted(nn.Module):
     """Score of t: the sum of embeddings, times `times` and the user's factor, at column t."""
 
+    device = torch.device("cpu")
+
     def __init__(self):
         super().__init__()
         weight = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))

@@ -125,9 +125,8 @@ def test_a_loss_that_is_no_number_ends_training(tmp_path):
 @pytest.mark.parametrize(
     ("option", "told"),
     [
-        ({"device": "cuda:9"}, "the device cuda:9 with the precision 32-true is not to be had"),
-        ({"device": "tpu"}, "the device tpu"),
-        ({"precision": "8-bit"}, "the precision 8-bit is not to be had"),
+        ({"device": "cuda:9"}, "device='cuda:9' is not known; choose from auto, cpu, cuda, mps"),
+        ({"precision": "8-bit"}, "the precision 8-bit cannot be had on the device cpu"),
         ({"objective": "foo"}, "objective='foo' is not known; choose from prefixes, positions"),
     ],
 )
