@@ -52,6 +52,10 @@ class Told:
             raise ValueError(f"{name} is {value!r}, where one such as {default!r} is expected")
         return value
 
+    def n_heads(self, hidden_size: int, usual: int) -> int:
+        """`value` of n_heads; the default is `usual`, or 1 where that does not divide the size."""
+        return self.value("n_heads", 1 if hidden_size % usual else usual)
+
 
 def configure(told: Told, state: dict[str, Tensor], backbone: Backbone) -> tuple[ModelConfig, int]:
     """The configuration of a state under our names, and how many rows stand for no item.
@@ -97,7 +101,7 @@ def _n_heads(told: Told, state: Mapping[str, Tensor]) -> int:
         affine = state.get(f"encoder.layers.0.weights.spatial.{term}.weight")
         if affine is not None:
             return 2 * len(state["norm.weight"]) // affine.shape[1]
-    return told.value("n_heads", N_HEADS)
+    return told.n_heads(len(state["norm.weight"]), N_HEADS)
 
 
 def _positions(state: Mapping[str, Tensor]) -> bool:

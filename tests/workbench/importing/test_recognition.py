@@ -172,6 +172,19 @@ def test_a_penalty_of_two_numbers_is_told(file):
     assert "its mask_loss_weight is [2], where one is expected" in told(file)
 
 
+def test_one_head_is_assumed_where_the_usual_number_cannot_be(file):
+    size = len(golden("sasrec")[0]["LayerNorm.weight"])
+    state = {
+        name: tensor[tuple(slice(n - 1 if n == size else n) for n in tensor.shape)]
+        for name, tensor in golden("sasrec")[0].items()
+    }
+    torch.save(state, file)
+    recognized = recognize(file)
+    assert recognized.config.hidden_size == size - 1
+    assert recognized.config.n_heads == recognized.assumed["n_heads"] == 1
+    assert "not a multiple of n_heads 2" in told(file, n_heads=2)
+
+
 def test_other_models_of_recbole_by_name_and_activations_are_told(file):
     parameters, _, settings = golden("sasrec")
     for change, reason in (
