@@ -82,7 +82,7 @@ def test_a_backbone_without_a_name_in_the_registry_is_not_loaded_as_another(back
 REGISTERED = """
 from workbench import build_model, evaluate, held_out, load_data, load_model
 from workbench import record_attention, train
-from workbench.app.bring.own_model import facts
+from workbench.app.bring.brought_model import facts
 
 data = load_data("timeless.csv")
 assert data.times is None

@@ -88,7 +88,7 @@ def test_outside_text_is_only_text(page, server, hostile, case):
 
 def test_what_is_brought_is_only_text(page, server, hostile):
     page.goto(f"{server}/bring?{urlencode({'interactions': hostile['table']})}")
-    settled(page, "Say which columns")
+    settled(page, "Choose the columns")
     page.get_by_role("combobox", name="Users in").click()
     page.get_by_role("option").first.wait_for()
     assert is_read(page)

@@ -1,4 +1,4 @@
-"""What is taken of a user, how large it may be, and where it is kept."""
+"""Uploads: which are accepted, how large they may be, and where they are kept."""
 
 import os
 
@@ -15,9 +15,9 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("called", ["../../a.CSV", "/etc/passwd.csv", "a\0b.csv", ".csv"])
-def test_a_name_is_never_a_path(called, cache):
-    kept = uploads.keep(b"user,item\n", called, "interactions")
+@pytest.mark.parametrize("user_name", ["../../a.CSV", "/etc/passwd.csv", "a\0b.csv", ".csv"])
+def test_a_name_is_never_a_path(user_name, cache):
+    kept = uploads.keep(b"user,item\n", user_name, "interactions")
     assert kept.name == "interactions.csv"
     assert kept.parent.parent == uploads.folder() == cache / "uploads"
     assert [p for p in cache.rglob("*") if p.is_file()] == [kept]
@@ -32,7 +32,7 @@ def test_the_same_content_is_kept_once():
 
 
 @pytest.mark.parametrize(
-    ("called", "kept"),
+    ("user_name", "kept"),
     [
         ("My ratings.tsv.gz", "interactions.tsv.gz"),
         ("a.inter", "interactions.inter"),
@@ -41,28 +41,28 @@ def test_the_same_content_is_kept_once():
         ("ratings.dat", "ratings.dat"),
     ],
 )
-def test_the_end_of_a_name_says_how_it_is_read(called, kept):
-    assert uploads.keep(b"x", called, "interactions").name == kept
+def test_the_end_of_a_name_says_how_it_is_read(user_name, kept):
+    assert uploads.keep(b"x", user_name, "interactions").name == kept
 
 
-def test_another_kind_of_file_is_told():
-    with pytest.raises(WorkbenchError, match=r"ends in none of \.parquet, \.inter"):
+def test_another_kind_of_file_is_refused():
+    with pytest.raises(WorkbenchError, match=r"must end in \.parquet or in one of \.inter"):
         uploads.keep(b"x", "a.exe", "interactions")
 
 
-def test_what_is_too_large_is_told(monkeypatch):
+def test_an_upload_too_large_is_refused(monkeypatch):
     monkeypatch.setitem(uploads.UPLOAD_MB, "checkpoint", 1)
-    with pytest.raises(WorkbenchError, match=r"has 2 MB, and 1 are taken"):
+    with pytest.raises(WorkbenchError, match=r"has 2 MB and the limit is 1 MB"):
         uploads.keep(bytes(2_000_000), "a.pt", "checkpoint")
     monkeypatch.setattr(uploads, "KEPT_MB", 1)
     uploads.keep(bytes(600_000), "a.pt", "checkpoint")
-    with pytest.raises(WorkbenchError, match=r"holds 1 of 1 MB that uploads may take"):
+    with pytest.raises(WorkbenchError, match=r"holds 1 MB and the limit is 1 MB"):
         uploads.keep(bytes(600_001), "a.pt", "checkpoint")
 
 
 def test_errors_speak_of_the_upload():
     kept = uploads.keep(b"user,item\n", "a.csv", "interactions")
-    with pytest.raises(WorkbenchError) as caught, uploads.named():
+    with pytest.raises(WorkbenchError) as caught, uploads.paths_hidden():
         raise WorkbenchError(f"{kept}, line 1: wrong, see {kept}.")
     file = "uploaded file (interactions.csv)"
     assert str(caught.value) == f"The {file}, line 1: wrong, see the {file}."

@@ -1,4 +1,4 @@
-"""Files a user brings: how large they may be, and where uploads are kept."""
+"""Uploaded files: how large they may be, and where they are kept."""
 
 import hashlib
 import os
@@ -17,42 +17,51 @@ from workbench.errors import WorkbenchError
 
 Kind = Literal["interactions", "checkpoint"]
 MB = 1_000_000
-UPLOAD_MB: dict[Kind, int] = {"interactions": 200, "checkpoint": 500}  # held in memory on its way
+UPLOAD_MB: dict[Kind, int] = {
+    "interactions": 200,
+    "checkpoint": 500,
+}  # held in memory while it arrives
 KEPT_MB = 5_000  # all uploads and imported models together
 PLAIN = (".inter", ".csv", ".tsv", ".tab", ".txt", ".dat", ".seq", ".json", ".jsonl")
 SUFFIXES = (".parquet", *PLAIN, *(f"{suffix}.gz" for suffix in PLAIN))
 
 
 def place() -> Path:
-    """Where uploads and what is imported are kept, there or not."""
+    """The folder of uploads and imported models, whether it exists or not."""
     return cache_folder() / "uploads"
 
 
 def folder() -> Path:
-    """`place()`, made for this user of the machine alone."""
+    """`place()`, created if needed; only the user who runs the app may read it."""
     place().mkdir(parents=True, exist_ok=True, mode=0o700)
     return place()
 
 
-def keep(content: bytes, called: str, kind: Kind) -> Path:
+def keep(content: bytes, user_name: str, kind: Kind) -> Path:
     """Write an upload into `folder()`, under its SHA-256.
 
-    called: the file's name as its owner has it. It chooses among names known here and is never a
-    path itself. Raises WorkbenchError for a kind of file that is not read, and for one too large.
+    Parameters
+    ----------
+    content : the bytes of the file.
+    user_name : the file's name on the user's machine. It only selects one of the names known here
+        and never becomes part of the path.
+    kind : what the file holds.
+
+    Raises WorkbenchError if this kind of file is not read, or if the file is too large.
     """
     if len(content) > UPLOAD_MB[kind] * MB:
         raise WorkbenchError(
-            f"The upload has {len(content) / MB:,.0f} MB, and {UPLOAD_MB[kind]} are taken; give "
-            "its path on this machine instead."
+            f"The upload has {len(content) / MB:,.0f} MB and the limit is {UPLOAD_MB[kind]} MB; "
+            "give the path of the file on this machine instead."
         )
-    file = folder() / hashlib.sha256(content).hexdigest() / _name(called, kind)
+    file = folder() / hashlib.sha256(content).hexdigest() / _kept_name(user_name, kind)
     if file.exists():
         return file
-    kept = sum(one.stat().st_size for one in folder().rglob("*") if one.is_file())
+    kept = sum(path.stat().st_size for path in folder().rglob("*") if path.is_file())
     if kept + len(content) > KEPT_MB * MB:
         raise WorkbenchError(
-            f"{folder()} holds {kept / MB:,.0f} of {KEPT_MB:,} MB that uploads may take; delete "
-            "there what is no longer needed."
+            f"There is no room for the upload: {folder()} holds {kept / MB:,.0f} MB and the limit "
+            f"is {KEPT_MB:,} MB; delete the files there that are no longer needed."
         )
     file.parent.mkdir(exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=file.parent)
@@ -62,25 +71,25 @@ def keep(content: bytes, called: str, kind: Kind) -> Path:
     return file
 
 
-def _name(called: str, kind: Kind) -> str:
+def _kept_name(user_name: str, kind: Kind) -> str:
     if kind == "checkpoint":
         return "checkpoint"
-    lowered = called.lower()
-    if lowered in RATINGS:  # which is how MovieLens' files are told
+    lowered = user_name.lower()
+    if lowered in RATINGS:  # the reader of MovieLens knows its files by their names
         return RATINGS[RATINGS.index(lowered)]
     suffix = next((suffix for suffix in SUFFIXES if lowered.endswith(suffix)), None)
     if suffix is None:
         raise WorkbenchError(
-            "An upload of interactions is told by how its name ends, and this one ends in none of "
-            f".parquet, {', '.join(PLAIN)} (or these with .gz); rename the file."
+            "The name of an upload must end in .parquet or in one of "
+            f"{', '.join(PLAIN)} (these also with .gz); rename the file."
         )
     return f"interactions{suffix}"
 
 
 def take(label: str, kind: Kind, key: str) -> None:
-    """A field to upload to; the path of what is kept goes into the session under `key`."""
+    """Show a field for uploads; the path of the kept file goes into the session under `key`."""
     file = st.file_uploader(
-        label, key=f"upload_{key}", max_upload_size=UPLOAD_MB[kind], help=TAKEN[kind]
+        label, key=f"upload_{key}", max_upload_size=UPLOAD_MB[kind], help=HELP[kind]
     )
     if file is None or st.session_state.get(f"took_{key}") == file.file_id:
         return
@@ -88,21 +97,21 @@ def take(label: str, kind: Kind, key: str) -> None:
     st.session_state[key] = str(keep(file.getvalue(), file.name, kind))
 
 
-TAKEN: dict[Kind, str] = {
+HELP: dict[Kind, str] = {
     "interactions": "CSV, TSV or Parquet with columns of your choice, RecBole's .inter, MovieLens, "
-    "Amazon or Yelp reviews, or a line per user, `user item item ...`. Where titles are in a file "
-    "of their own, give the path of the folder instead.",
-    "checkpoint": "What `torch.save` wrote, or safetensors: of RecBole, AC-TSR, or the S3-Rec "
-    "family.",
+    "Amazon or Yelp reviews, or a line per user, `user item item ...`. If the titles are in a "
+    "separate file, give the path of the folder instead.",
+    "checkpoint": "A file written by `torch.save`, or safetensors, from RecBole, AC-TSR or the "
+    "S3-Rec family.",
 }
 
 
 @contextmanager
-def named() -> Iterator[None]:
-    """Errors within speak of an uploaded file as such, instead of where it is kept."""
+def paths_hidden() -> Iterator[None]:
+    """Errors raised inside name an uploaded file as such instead of the path it is kept at."""
     try:
         yield
     except WorkbenchError as error:
         kept = re.escape(str(folder())) + r"/[0-9a-f]{64}/(\w+(?:\.\w+)*)"
-        said = re.sub(kept, r"the uploaded file (\1)", str(error))
-        raise WorkbenchError(said[:1].upper() + said[1:]) from error
+        message = re.sub(kept, r"the uploaded file (\1)", str(error))
+        raise WorkbenchError(message[:1].upper() + message[1:]) from error

@@ -1,4 +1,4 @@
-"""Bring your own, without a browser: what is recognised, asked, told and imported."""
+"""Bring your own, without a browser: what is recognised, asked for, shown and imported."""
 
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from tests.app.shown import metrics, sentences, tables
 from tests.workbench.importing.files import recbole_config
 from workbench import load_data, load_model
 from workbench.app import uploads
-from workbench.app.bring import own_data, own_model
+from workbench.app.bring import brought_data, brought_model
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.evaluation import evaluate
 
@@ -37,8 +37,8 @@ def page(**address) -> AppTest:
 
 def recognised(shown: AppTest) -> dict[str, tuple[str, str]]:
     """What is known of the model -> value, and from where."""
-    found = next(table for table in tables(shown) if table.label == "What was recognised")
-    return {what: (value, source) for what, value, source in found.rows}
+    facts = next(table for table in tables(shown) if table.label == "What was recognised")
+    return {what: (value, source) for what, value, source in facts.rows}
 
 
 def files_kept():
@@ -55,7 +55,7 @@ def test_an_empty_page_says_what_to_do():
 def test_columns_are_asked_for_and_found(walks):
     shown = page(interactions=walks / "walks.csv")
     assert sentences(shown) == []
-    assert shown.info[0].value.startswith("Say which columns")
+    assert shown.info[0].value.startswith("Choose the columns")
     for key, column in COLUMNS.items():
         shown.selectbox(key=key).select(column)
     shown.run()
@@ -80,7 +80,7 @@ def test_usual_names_need_no_choice(tmp_path):
 def test_a_file_without_header(tmp_path):
     (tmp_path / "a.csv").write_text("1,1,5\n1,2,6\n2,1,5\n2,3,7\n")
     shown = page(interactions=tmp_path / "a.csv")
-    assert shown.info[0].value.startswith("Say which columns")
+    assert shown.info[0].value.startswith("Choose the columns")
     shown.toggle(key="headerless").set_value(True).run()
     for key, column in zip(COLUMNS, ("column 1", "column 2", "column 3"), strict=True):
         shown.selectbox(key=key).select(column)
@@ -90,7 +90,7 @@ def test_a_file_without_header(tmp_path):
     assert metrics(shown, "Items") == ["3"]
 
 
-def test_one_column_for_both_is_told(walks):
+def test_one_column_for_both_is_refused(walks):
     shown = page(interactions=walks / "walks.csv", user_column="who", item_column="who")
     assert "'who' cannot hold both" in sentences(shown)[0]
 
@@ -104,12 +104,12 @@ def test_one_column_for_both_is_told(walks):
         (b"user,item\n", "no interactions"),
     ],
 )
-def test_a_broken_file_is_told(content, reason):
+def test_a_broken_file_is_refused(content, reason):
     shown = page()
     shown.file_uploader[0].set_value(("mine.csv", content, "text/csv")).run()
-    (told,) = sentences(shown)
-    assert reason in told
-    assert told.startswith("The uploaded file (interactions.csv)")
+    (sentence,) = sentences(shown)
+    assert reason in sentence
+    assert sentence.startswith("The uploaded file (interactions.csv)")
 
 
 def test_a_model_is_recognised_before_it_is_imported(walks):
@@ -140,11 +140,11 @@ def test_a_model_is_recognised_before_it_is_imported(walks):
     assert "Open in Inspect" not in [b.label for b in again.button]
 
 
-def test_what_a_file_tells_is_not_asked(walks):
+def test_what_a_file_holds_is_not_asked(walks):
     state = torch.load(walks / "walks.pth", weights_only=True)["state_dict"]
     with recbole_config({"model": "SASRec", "n_heads": 8, "layer_norm_eps": 1e-12}) as config:
-        torch.save({"state_dict": state, "config": config}, walks / "told.pth")
-    shown = page(checkpoint=walks / "told.pth")
+        torch.save({"state_dict": state, "config": config}, walks / "settings.pth")
+    shown = page(checkpoint=walks / "settings.pth")
     assert sentences(shown) == []
     assert recognised(shown)["Heads"] == ("8", "the file")
     assert not any(field.key == "n_heads" for field in shown.number_input)
@@ -154,8 +154,8 @@ def test_what_a_file_tells_is_not_asked(walks):
 def test_a_model_that_does_not_belong_is_refused(walks, films):
     shown = page(interactions=films, checkpoint=walks / "walks.pth")
     next(b for b in shown.button if b.label == "Import").click().run()
-    (told,) = sentences(shown)
-    assert "knows 20 items and films has 30" in told
+    (sentence,) = sentences(shown)
+    assert "knows 20 items and films has 30" in sentence
     assert files_kept() == []
 
 
@@ -174,12 +174,12 @@ def test_nothing_of_an_upload_is_executed(walks):
     assert place.exists()
 
 
-def test_a_truncated_upload_is_told(walks):
+def test_a_truncated_upload_is_refused(walks):
     content = (walks / "walks.pth").read_bytes()
     shown = page()
     shown.file_uploader[1].set_value(("a.pth", content[: len(content) // 2], "")).run()
-    (told,) = sentences(shown)
-    assert told.startswith("The uploaded file (checkpoint) is a zip archive and no whole")
+    (sentence,) = sentences(shown)
+    assert sentence.startswith("The uploaded file (checkpoint) is a zip archive and no whole")
 
 
 def test_a_folder_that_train_wrote_is_a_model(films, models):
@@ -191,9 +191,9 @@ def test_a_folder_that_train_wrote_is_a_model(films, models):
     assert "Import" not in labels
 
 
-def test_a_folder_without_a_model_is_told(films):
-    (told,) = sentences(page(checkpoint=films))
-    assert "no model here" in told
+def test_a_folder_without_a_model_is_refused(films):
+    (sentence,) = sentences(page(checkpoint=films))
+    assert "no model here" in sentence
 
 
 def test_sources_are_addresses_that_load_data_reads(walks):
@@ -211,13 +211,13 @@ def test_sources_are_addresses_that_load_data_reads(walks):
 
 
 def _remember(given):
-    from workbench.app.bring import own_data
+    from workbench.app.bring import brought_data
 
-    given.append(own_data.choose())
+    given.append(brought_data.choose())
 
 
 def test_facts_leave_out_what_a_model_does_not_depend_on(models):
-    names = {name for name, _ in own_model.facts(load_model(models[0]).config)}
+    names = {name for name, _ in brought_model.facts(load_model(models[0]).config)}
     assert {"n_items", "n_heads", "max_length"} <= names
     assert not names & {"hidden_dropout", "time_span", "n_users", "name"}
-    assert own_data.NONE not in names
+    assert brought_data.NONE not in names

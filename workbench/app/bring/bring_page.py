@@ -1,83 +1,83 @@
-"""Bring your own: interactions and a model, recognised first, then imported and opened."""
+"""Bring your own: interactions and a model are recognised, then imported and opened."""
 
 import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import choices, places, resources, uploads, words
-from workbench.app.bring import own_data, own_model
-from workbench.app.bring.own_model import Own
+from workbench.app.bring import brought_data, brought_model
+from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import told
 from workbench.app.links import INSPECT
 from workbench.app.table import Cell, Head, show_table
 from workbench.data.fit import check_fit
 
-LIMITS = f"""Files are read and never executed: in a pickle, a class or a call is only a name here.
-An upload may have {uploads.UPLOAD_MB["interactions"]} MB of interactions or
-{uploads.UPLOAD_MB["checkpoint"]} MB of a checkpoint; a file on this machine may have
-{places.FILE_MB:,} MB, unpacked. Uploads are kept on the machine that serves this page, in
-{{folder}}, named by their checksum, so that a reload or a link to this page finds them; they stay
-until they are deleted there."""
-NOTHING = """Choose interactions and a model above. What they hold is shown first; nothing is \
-imported before you say so."""
-NO_DATA = """Choose the interactions the model was trained on as well: its items mean something \
-only together with them."""
+LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a
+name only. An upload may have up to {uploads.UPLOAD_MB["interactions"]} MB of interactions or
+{uploads.UPLOAD_MB["checkpoint"]} MB of a checkpoint; a file on this machine may have up to
+{places.FILE_MB:,} MB when unpacked. Uploads are kept on the machine that serves this page, in
+{{folder}}, under their checksum, so that a reload or a link to this page still has them. They stay
+there until somebody deletes them."""
+NOTHING = """Choose interactions and a model above. Their contents are shown first; nothing is \
+imported until you press Import."""
+NO_DATA = """Choose the interactions that the model was trained on as well: only they say which \
+items the numbers in the model stand for."""
 NO_MODEL = "No model is chosen; choose one above."
 MEASURES = ("hit@10", "ndcg@10", "mrr@10")
 HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in MEASURES))
 
 
 def page() -> None:
-    """What is brought, what it was recognised as, and the way to Inspect."""
+    """Choose interactions and a model, see what they hold, and open them in Inspect."""
     st.header("Bring your own data and model")
     st.caption(LIMITS.format(folder=words.literal(str(uploads.folder()))))
     left, right = st.columns(2, gap="large")
-    found, own = None, None
+    interactions, brought = None, None
     with left:
         st.subheader("Interactions")
         with told("The interactions"):
-            found = own_data.choose()
+            interactions = brought_data.choose()
     with right:
         st.subheader("Model")
         with told("The model"):
-            own = own_model.choose()
+            brought = brought_model.choose()
     st.subheader("Together")
     with told("The model on these data"):
-        if found is None:
-            st.info(NOTHING if own is None else NO_DATA, icon=":material/info:")
-        elif own is None:
+        if interactions is None:
+            st.info(NOTHING if brought is None else NO_DATA, icon=":material/info:")
+        elif brought is None:
             st.info(NO_MODEL, icon=":material/info:")
-            choices.show_training(found[0])
+            choices.show_training(interactions[0])
         else:
-            _together(*found, own)
+            _together(*interactions, brought)
 
 
-def _together(source: str, data: SequenceData, own: Own) -> None:
-    folder = own_model.folder_of(own, source, data)
-    if not own_model.is_ready(folder):
-        if own.recognized is not None:
+def _together(source: str, data: SequenceData, brought: BroughtModel) -> None:
+    folder = brought_model.folder_of(brought, source, data)
+    if not brought_model.is_ready(folder):
+        if brought.recognized is not None:
             st.markdown(
-                f"The model knows {own.recognized.config.n_items:,} items, and the data have "
+                f"The model knows {brought.recognized.config.n_items:,} items, and the data have "
                 f"{data.n_items:,}."
             )
         if not st.button("Import", type="primary", icon=":material/input:", help=words.IMPORT):
             return
-        own_model.take_over(own, source, folder)
+        brought_model.import_brought(brought, source, folder)
         st.rerun()
     model = resources.model(str(folder)).model
     if warning := check_fit(model, data):
         st.warning(words.literal(warning))
-    _quality(model.card, own.recognized.notes if own.recognized else [])
-    if own.recognized is not None:
+    _quality(model.card, brought.recognized.notes if brought.recognized else [])
+    if brought.recognized is not None:
         st.caption(
-            f"The imported model is in {words.literal(str(folder))}, as any folder that `train` "
-            "wrote."
+            f"The imported model is in {words.literal(str(folder))}, a folder like those that "
+            "`train` writes."
         )
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
         st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
 
 
-def _quality(card: dict, said: list[str]) -> None:
-    """What its card says of its quality, and the notes not yet said."""
+def _quality(card: dict, shown: list[str]) -> None:
+    """Show the quality in a model's card, and the notes that were not `shown` before."""
     rows = [
         [Cell(split), *(Cell(f"{metrics[name]:.4f}") for name in MEASURES)]
         for split, metrics in card.get("metrics", {}).items()
@@ -88,5 +88,5 @@ def _quality(card: dict, said: list[str]) -> None:
         seen = "removed" if card.get("seen_items_removed") else "not removed"
         st.caption(f"Full ranking, items already seen {seen}.")
     for note in card.get("origin", {}).get("notes", []):
-        if note not in said:
+        if note not in shown:
             st.markdown(words.literal(str(note)))

@@ -1,4 +1,4 @@
-"""A model a user brings: recognised and described, then imported beside the uploads."""
+"""A model that a user brings: recognised and described, then imported beside the uploads."""
 
 import hashlib
 import json
@@ -15,7 +15,6 @@ from workbench.app import places, resources, uploads, words
 from workbench.app.selection import select
 from workbench.app.table import Cell, Head, show_table
 from workbench.checkpoint import CARD
-from workbench.errors import WorkbenchError
 from workbench.importing import Recognized, recognize
 
 KEY = "checkpoint"
@@ -23,9 +22,9 @@ TRAINING = {  # of no effect on a trained model
     *("hidden_dropout", "attention_dropout", "initializer_range", "penalty"),
     *("swap_users", "swap_items", "swap_targets"),
 }
-CORRECTIONS = ("fixed", "annealing")  # a gate is told by the file
+CORRECTIONS = ("fixed", "annealing")  # a gate is recognised from the file
 NUMBERINGS = {
-    "as is usual for its software": None,
+    "as usual for its software": None,
     "by first appearance in the file": "appearance",
     "by the ids in the file": "ids",
 }
@@ -33,21 +32,21 @@ HEADS = (Head("What", kind="text"), Head("Value", kind="text"), Head("Known from
 
 
 @dataclass(frozen=True)
-class Own:
-    """What was brought: a folder that holds a model, or a checkpoint to be imported."""
+class BroughtModel:
+    """A folder that holds a model, or a checkpoint to be imported."""
 
     path: Path
     recognized: Recognized | None = None  # None for a folder
-    options: tuple[tuple[str, Any], ...] = ()  # what was assumed, as the user has it
-    numbering: Any = None
+    options: tuple[tuple[str, Any], ...] = ()  # values that the user gave for what was assumed
+    numbering: Any = None  # one of NUMBERINGS
 
 
-def choose() -> Own | None:
-    """What was uploaded or pointed to; None while nothing is.
+def choose() -> BroughtModel | None:
+    """The model that was uploaded or named; None while there is none.
 
-    Raises WorkbenchError for whatever is wrong with it.
+    Raises WorkbenchError if it cannot be read.
     """
-    with uploads.named():
+    with uploads.paths_hidden():
         uploads.take("Upload a checkpoint", "checkpoint", KEY)
         typed = st.text_input(
             "Or its path on this machine, or a folder that `train` wrote",
@@ -62,26 +61,20 @@ def choose() -> Own | None:
             config = resources.model(str(path)).model.config
             st.markdown(f"**{words.literal(str(config.name))}**, a model of this workbench")
             _show(config, "its card")
-            return Own(path)
+            return BroughtModel(path)
         return _checkpoint(path)
 
 
-def _checkpoint(path: Path) -> Own:
-    told = path.stat()
-    stamp = told.st_mtime_ns, told.st_size
-    try:
-        assumed = _recognized(path, stamp, ()).assumed
-    except WorkbenchError as error:
-        if "n_heads" not in str(error):
-            raise
-        assumed = {"n_heads": 1}  # the usual number does not divide the hidden size
-    recognised = st.container()
-    options = _options(assumed)
-    with recognised:
-        found = _recognized(path, stamp, options)
-        st.markdown(f"**{words.literal(found.model)}**, of {found.format}")
-        _show(found.config, "the file", found.assumed)
-        st.markdown("\n".join(f"- {words.literal(note)}" for note in found.notes))
+def _checkpoint(path: Path) -> BroughtModel:
+    status = path.stat()
+    stamp = status.st_mtime_ns, status.st_size
+    description = st.container()
+    options = _options(_recognized(path, stamp, ()).assumed)
+    with description:
+        recognized = _recognized(path, stamp, options)
+        st.markdown(f"**{words.literal(recognized.model)}**, of {recognized.format}")
+        _show(recognized.config, "the file", recognized.assumed)
+        st.markdown("\n".join(f"- {words.literal(note)}" for note in recognized.notes))
     numbering = select(
         "Its items are numbered",
         NUMBERINGS,
@@ -89,7 +82,7 @@ def _checkpoint(path: Path) -> Own:
         help=words.NUMBERING,
         bind="query-params",
     )
-    return Own(path, found, options, numbering)
+    return BroughtModel(path, recognized, options, numbering)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the checkpoint ...")
@@ -100,12 +93,12 @@ def _recognized(
 
 
 def _options(assumed: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Fields for what the file cannot tell, with the values they hold."""
+    """Show fields for the options that the file does not hold; their names and values."""
     asked = {name: value for name, value in assumed.items() if name not in TRAINING}
     chosen: dict[str, Any] = {}
     if not asked:
         return ()
-    st.markdown("**Assumed**, since the file does not tell; change what you know better:")
+    st.markdown("**Assumed**, because the file does not say; change what you know better:")
     with st.container(horizontal=True):
         for name, value in asked.items():
             if name != "alpha" or chosen.get("correction", "fixed") == "fixed":
@@ -116,36 +109,36 @@ def _options(assumed: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
 
 
 def _field(name: str, value: Any) -> Any:
-    about: dict[str, Any] = {"key": name, "bind": "query-params", "width": 150}
-    label = _spoken(name)
+    layout: dict[str, Any] = {"key": name, "bind": "query-params", "width": 150}
+    label = _label(name)
     if isinstance(value, bool):
-        return st.selectbox(label, [value, not value], **about)
+        return st.selectbox(label, [value, not value], **layout)
     if isinstance(value, str):
-        return st.selectbox(label, CORRECTIONS, **about)
+        return st.selectbox(label, CORRECTIONS, **layout)
     if isinstance(value, int):
         least = 0 if name == "annealing_step" else 1
-        return st.number_input(label, min_value=least, value=value, **about)
-    return st.number_input(label, min_value=0.0, max_value=1.0, value=value, format="%g", **about)
+        return st.number_input(label, min_value=least, value=value, **layout)
+    return st.number_input(label, min_value=0.0, max_value=1.0, value=value, format="%g", **layout)
 
 
 def _show(config: ModelConfig, source: str, assumed: Collection[str] = ()) -> None:
-    """A table of what is known of a model, and from where."""
+    """Show a table of what is known about a model, and from which source."""
     rows = [
-        (Cell(_spoken(name)), Cell(value), Cell("assumed" if name in assumed else source))
+        (Cell(_label(name)), Cell(value), Cell("assumed" if name in assumed else source))
         for name, value in facts(config)
     ]
     show_table("What was recognised", HEADS, rows)
 
 
 def facts(config: ModelConfig) -> list[tuple[str, str]]:
-    """Every option that a trained model of this configuration depends on, with its value."""
+    """The options that a trained model of this configuration depends on, with their values."""
     values = asdict(config)
     calibration = values.pop("calibration") or {}
     if calibration.get("correction") != "fixed":
         calibration.pop("alpha", None)
-    particular = {name for backbone in BACKBONES.values() for name in backbone.options}
-    foreign = particular - set(backbone_of(config).options)
-    left_out = {"name", "backbone", *TRAINING, *foreign}
+    of_backbones = {name for backbone in BACKBONES.values() for name in backbone.options}
+    of_others = of_backbones - set(backbone_of(config).options)
+    left_out = {"name", "backbone", *TRAINING, *of_others}
     return [
         (name, _value(value))
         for name, value in (values | calibration).items()
@@ -159,18 +152,24 @@ def _value(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _spoken(name: str) -> str:
+def _label(name: str) -> str:
     return name.removeprefix("n_").replace("_", " ").capitalize()
 
 
-def folder_of(own: Own, source: str, data: SequenceData) -> Path:
-    """Where a model is or will be once imported: another for all that it depends on."""
-    if own.recognized is None:
-        return own.path
-    told = own.path.stat()
-    parts = [str(own.path.resolve()), told.st_mtime_ns, told.st_size, own.options, own.numbering]
+def folder_of(brought: BroughtModel, source: str, data: SequenceData) -> Path:
+    """The folder a model is in, or will be imported to.
+
+    Another file, other options, another numbering or other data lead to another folder.
+    """
+    if brought.recognized is None:
+        return brought.path
+    status = brought.path.stat()
+    parts = [
+        *(str(brought.path.resolve()), status.st_mtime_ns, status.st_size),
+        *(brought.options, brought.numbering),
+    ]
     digest = hashlib.sha256(json.dumps([*parts, source, data.checksum]).encode()).hexdigest()
-    return uploads.folder() / "models" / f"{own.recognized.model}-{digest[:16]}"
+    return uploads.folder() / "models" / f"{brought.recognized.model}-{digest[:16]}"
 
 
 def is_ready(folder: Path) -> bool:
@@ -178,9 +177,14 @@ def is_ready(folder: Path) -> bool:
     return (folder / CARD).exists()
 
 
-def take_over(own: Own, source: str, folder: Path) -> None:
+def import_brought(brought: BroughtModel, source: str, folder: Path) -> None:
     """Import a checkpoint into a folder. Raises WorkbenchError as `import_checkpoint` does."""
-    with uploads.named(), st.spinner("Importing, and measuring how good it is on these data ..."):
+    spinner = st.spinner("Importing the model and measuring its quality on these data ...")
+    with uploads.paths_hidden(), spinner:
         import_checkpoint(
-            own.path, folder, data=source, numbering=own.numbering, **dict(own.options)
+            brought.path,
+            folder,
+            data=source,
+            numbering=brought.numbering,
+            **dict(brought.options),
         )

@@ -1,4 +1,4 @@
-"""Interactions a user brings: chosen, read, and described before anything is done with them."""
+"""Interactions that a user brings: chosen, read and described before they are used."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,17 +19,17 @@ from workbench.data.readers.table import SUFFIXES, column_names
 from workbench.errors import WorkbenchError
 
 KEY = "interactions"
-TOLD, NONE = "as the file tells", "(none)"
+DETECTED, NONE = "detected from the file", "(none)"
 ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 TABLES = (*SUFFIXES, ".txt", ".parquet")
 
 
 def choose() -> tuple[str, SequenceData] | None:
-    """A source for `load_data` with its data; None while nothing, or not enough, is chosen.
+    """A source for `load_data`, and its data; None while nothing, or not enough, is chosen.
 
-    Raises WorkbenchError for whatever is wrong with it.
+    Raises WorkbenchError if the data cannot be read.
     """
-    with uploads.named():
+    with uploads.paths_hidden():
         uploads.take("Upload a file", "interactions", KEY)
         typed = st.text_input(
             "Or its path on this machine, or the name of a known data set",
@@ -43,7 +43,7 @@ def choose() -> tuple[str, SequenceData] | None:
             return None
         source = typed if typed in BUILT_IN else _with_options(typed)
         if source is None:
-            st.info("Say which columns hold the users and the items.", icon=":material/info:")
+            st.info("Choose the columns that hold the users and the items.", icon=":material/info:")
             return None
         data = resources.data(source)
         _describe(data)
@@ -51,34 +51,37 @@ def choose() -> tuple[str, SequenceData] | None:
 
 
 def _with_options(typed: str) -> str | None:
-    """The address of what was typed with the format and columns chosen; None where some lack."""
+    """`typed` with the format and columns chosen; None while users or items have no column."""
     places.data(typed)
-    plain, asked = address.split(typed)
+    plain, reading = address.split(typed)
     path = locate(plain)
-    told, chosen = asked.columns or {}, asked.format
+    named, chosen = reading.columns or {}, reading.format
     is_table = chosen == "table"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         format = st.selectbox(
-            "Format", [TOLD, *FORMATS], key="format", bind="query-params", width=180
+            "Format", [DETECTED, *FORMATS], key="format", bind="query-params", width=180
         )
         encoding = st.selectbox(
             "Encoding", ENCODINGS, key="encoding", bind="query-params", width=120
         )
-    if format != TOLD:
+    if format != DETECTED:
         chosen, is_table = str(format), format == "table"
     elif chosen is None and path.is_file() and data_suffix(path) in TABLES:
-        is_table = bool(told) or detect(path) in (None, "table")
-    code = asked.encoding if encoding == ENCODINGS[0] else str(encoding)
-    columns = _columns(path, code or ENCODINGS[0], told) if is_table else dict(told)
+        is_table = bool(named) or detect(path) in (None, "table")
+    code = reading.encoding if encoding == ENCODINGS[0] else str(encoding)
+    columns = _columns(path, code or ENCODINGS[0], named) if is_table else dict(named)
     if is_table and not columns:
         return None
-    options = asked.given() | {"format": chosen, "encoding": code}
+    options = reading.given() | {"format": chosen, "encoding": code}
     options.pop("columns", None)
     return address.join(path, **columns, **options)
 
 
-def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[str, str | int]:
-    """Role -> column, a position where there is no header; nothing while users or items lack."""
+def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[str, str | int]:
+    """The columns chosen: role -> name, or position where the file has no header.
+
+    Empty while users or items have no column. `named`: the columns that the address names.
+    """
     positions = False
     if data_suffix(path) != ".parquet":
         positions = st.toggle("The file has no header", key="headerless", bind="query-params")
@@ -89,8 +92,8 @@ def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[s
         names = tuple(f"column {k}" for k in range(1, len(fields) + 1))
     else:
         names = column_names(path, encoding)
-    # the reader takes a column of a usual name anyhow, so that there is no leaving it out
-    usually = {} if positions else usual(names, told)
+    # the reader always takes a column with a usual name, so that it cannot be left out here
+    usually = {} if positions else usual(names, named)
     chosen: dict[str, str] = {}
     with st.container(horizontal=True):
         for role in address.ROLES:
@@ -119,9 +122,9 @@ def _columns(path: Path, encoding: str, told: Mapping[str, str | int]) -> dict[s
 
 
 def _describe(data: SequenceData) -> None:
-    """What was recognised, in numbers and a few lines."""
-    told = data.provenance
-    ties = told.get("tie_share")
+    """Show what was recognised, in numbers and a few lines."""
+    provenance = data.provenance
+    ties = provenance.get("tie_share")
     with st.container(horizontal=True):
         for label, value in (
             ("Users", f"{data.n_users:,}"),
@@ -130,25 +133,27 @@ def _describe(data: SequenceData) -> None:
             ("Ties in time", "no times" if ties is None else f"{100 * ties:.1f}{words.PERCENT}"),
         ):
             st.metric(label, value, help=words.TIES if label.startswith("Ties") else None)
-    if "fallback" in told:
-        st.warning(words.literal(told["fallback"]))
-    for warning in told.get("warnings", []):
+    if "fallback" in provenance:
+        st.warning(words.literal(provenance["fallback"]))
+    for warning in provenance.get("warnings", []):
         st.warning(words.literal(warning))
     st.markdown("\n".join(f"- {words.literal(line)}" for line in _lines(data)))
 
 
 def _lines(data: SequenceData) -> list[str]:
-    told = data.provenance
-    lines = [f"Format: {told['reader']}."] if "reader" in told else []
-    if told.get("columns"):
-        pairs = (f"{role} from {name}" for role, name in told["columns"].items())
+    provenance = data.provenance
+    lines = [f"Format: {provenance['reader']}."] if "reader" in provenance else []
+    if provenance.get("columns"):
+        pairs = (f"{role} from {name}" for role, name in provenance["columns"].items())
         lines.append(f"Columns: {', '.join(pairs)}.")
     if data.times is not None:
         first, last = np.array([data.times.min(), data.times.max()], "datetime64[s]")
         lines.append(f"Times from {str(first)[:10]} to {str(last)[:10]}.")
     lines.append(f"Histories of {data.lengths.min():,} to {data.lengths.max():,} items.")
     lines.append("Items have titles." if data.titles else "No titles: items are shown by id.")
-    dropped = {what: n for what, n in told.get("rows_dropped", {}).items() if n}
-    for what, n in dropped.items():
-        lines.append(f"Left out, {what.replace('_', ' ')}: {n:,} of {told['rows_read']:,} rows.")
+    dropped = {reason: n for reason, n in provenance.get("rows_dropped", {}).items() if n}
+    for reason, n in dropped.items():
+        lines.append(
+            f"Left out, {reason.replace('_', ' ')}: {n:,} of {provenance['rows_read']:,} rows."
+        )
     return lines
