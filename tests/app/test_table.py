@@ -1,8 +1,11 @@
-"""Tables as HTML: nothing from the data is taken for markup."""
+"""Tables as HTML: text from the data is never markup; bars and marks of numbers."""
 
+import pandas as pd
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.app.shown import tables
+from workbench.app.table import HIGHEST, bar_cells, highest
 
 SCRIPT = """
 from workbench.app.table import Cell, Head, show_table
@@ -19,15 +22,32 @@ show_table(
 """
 
 
-def test_text_is_text_and_the_whole_is_told_on_hover():
+def test_text_is_never_markup_and_hovering_shows_all_of_it():
     page = AppTest.from_string(SCRIPT, default_timeout=60).run()
     html = page.get("html")[0].proto.body
     assert "<script>" not in html
     assert "<i>" not in html
-    found = tables(page)[0]
-    assert found.label == "A & B"
-    assert found.heads == ["<i>x</i>", "Title"]
-    assert found.rows == [["1", "<script>cut</script>"], ["2", ""]]
-    assert 'the "whole" <b>' in found.hovers
+    table = tables(page)[0]
+    assert table.label == "A & B"
+    assert table.heads == ["<i>x</i>", "Title"]
+    assert table.rows == [["1", "<script>cut</script>"], ["2", ""]]
+    assert 'the "whole" <b>' in table.hovers
     assert "rgba(213, 94, 0, .38) 50.0%" in html
     assert html.count('<tr class="m">') == 1
+
+
+def test_only_the_highest_is_marked():
+    cells = bar_cells(pd.Series([0.3, 0.4, 0.2, 0.1]), sign=False)
+    assert [cell.text for cell in cells] == ["0.300", f"{HIGHEST}0.400", "0.200", "0.100"]
+    assert [cell.strong for cell in cells] == [False, True, False, False]
+    equal = bar_cells(pd.Series([0.0, 0.0, None, None]), sign=True)
+    assert [cell.text for cell in equal] == ["0.00", "0.00", "", ""]
+    assert highest(pd.Series([1.0, 1.0])).tolist() == [False, False]
+    assert highest(pd.Series([None, 2.0, 1.0])).tolist() == [False, True, False]
+
+
+def test_bars_are_as_long_as_the_magnitude_beside_the_largest():
+    cells = bar_cells(pd.Series([0.25, 0.0, -1.0, 0.5]), sign=True)
+    assert [cell.bar for cell in cells] == pytest.approx([0.25, 0.0, -1.0, 0.5])
+    cells = bar_cells(pd.Series([0.4, 0.6, None, None]), sign=False)
+    assert [cell.bar for cell in cells][2:] == [0, 0]

@@ -80,3 +80,25 @@ def name(data: SequenceData, item: int) -> str:
     """A title and, since titles repeat, the raw id."""
     title, raw = data.title(item), str(data.item_ids[item])
     return title if title == raw else f"{title} · {raw}"
+
+
+def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
+    """Who the user is, in a sentence."""
+    history = data.history(user)
+    n = len(history) - 1
+    seen = max((shared.model.config.max_length for shared in models.values()), default=n)
+    how_many = f"{n} items" if n <= seen else f"the last {seen} of {n} items"
+    return (
+        f"User {words.literal(str(data.user_ids[user]))}: {how_many} of history, then the held-out "
+        f"item **{words.literal(data.title(int(history[-1])))}**."
+    )
+
+
+def note(item: int, held_out: int, target: int, seen: set[int]) -> str:
+    """What an item is beside an item: held-out, target, seen."""
+    notes = {
+        "held-out": item == held_out,
+        "target": item == target != held_out,
+        "seen": item in seen,
+    }
+    return ", ".join(note for note, holds in notes.items() if holds)

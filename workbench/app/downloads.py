@@ -1,21 +1,11 @@
 """Tables and pictures to take away; each is made when it is asked for."""
 
-import io
 import re
 from collections.abc import Callable
 from typing import Any
 
-import matplotlib
 import pandas as pd
 import streamlit as st
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from torch import Tensor
-
-from workbench.app import words
-from workbench.app.inspect import maps
-from workbench.app.inspect.shown import Shown
-from workbench.fonts import chosen_fonts
 
 CSV, PNG, SVG = "text/csv", "image/png", "image/svg+xml"
 
@@ -56,49 +46,3 @@ def button(label: str, content: Callable[[], str | bytes], name: str, mime: str)
         icon=":material/download:",
         type="tertiary",
     )
-
-
-def picture(
-    shown: Shown, titles: list[str], first: int, last: int, *, fixed: bool, kind: str
-) -> bytes:
-    """What `maps.small_maps` and `maps.large_map` show of a model, as one picture.
-
-    kind: "png" or "svg".
-    """
-    with matplotlib.rc_context({"text.parse_math": False}):  # titles as they are
-        figure = _figure(shown, titles, first, last, fixed)
-        file = io.BytesIO()
-        with chosen_fonts(figure):
-            figure.savefig(file, format=kind, dpi=150)
-    return file.getvalue()
-
-
-def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool) -> Figure:
-    weights = shown.found.weights[shown.view.stage]  # [n_layers, H, L, L]
-    n_layers, n_heads = weights.shape[:2]
-    start = max(0, len(titles) - last)
-    side = max(0.2 * (len(titles) - start), 2.4)
-    figure = Figure(figsize=(4.6 + side, 2.6 + side), layout="constrained")
-    grid = figure.add_gridspec(1, 2, width_ratios=(2, 4))
-    left = figure.add_subfigure(grid[0])
-    right = figure.add_subfigure(grid[1])
-    panels = left.subplots(n_layers, n_heads, squeeze=False)
-    for layer, line in enumerate(panels):
-        for head, panel in enumerate(line):
-            matrix = weights[layer, head]
-            top = maps.ceiling(matrix, fixed=fixed)
-            _draw(panel, matrix, top)
-            panel.set(xticks=[], yticks=[])
-            panel.set_title(f"layer {layer + 1}, head {head + 1}\n0 to {top:.3f}", fontsize=7)
-    opened, top = right.subplots(), maps.ceiling(shown.matrix, start, fixed=fixed)
-    _draw(opened, shown.matrix[start:, start:], top)
-    labels = maps.labels(titles, first)[start:]
-    opened.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
-    opened.set_yticks(range(len(labels)), labels, fontsize=7)
-    opened.set_title(f"{shown.view.name}, 0 to {top:.3f}", fontsize=9)
-    figure.suptitle(words.plain(f"{shown.label}: rows attend to columns"), fontsize=10)
-    return figure
-
-
-def _draw(panel: Axes, matrix: Tensor, top: float) -> None:
-    panel.imshow(matrix.numpy(), cmap=maps.SCHEME, vmin=0, vmax=top, interpolation="nearest")

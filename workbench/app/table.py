@@ -4,13 +4,15 @@ from collections.abc import Collection, Sequence
 from html import escape
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
-from workbench.app.words import plain
+from workbench.app.words import numbers, plain
 
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
 MARK = "0, 158, 115"  # its green
+HIGHEST = "\N{BLACK UP-POINTING TRIANGLE} "  # before the highest value of a column
 STYLE = f"""<style>
 .aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
   border-radius: .5rem; }}
@@ -80,6 +82,23 @@ def show_table(
         f"<table><thead>{''.join(lines)}</thead>"
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
+
+
+def highest(values: pd.Series) -> pd.Series:
+    """Where the highest value stands; nowhere where all are alike."""
+    return (values == values.max()) & (values.nunique() > 1)
+
+
+def bar_cells(values: pd.Series, *, sign: bool) -> list[Cell]:
+    """Numbers with bars from 0, as long as their magnitude beside the largest; the highest marked.
+
+    Nothing for NaN.
+    """
+    number, longest = numbers(values, sign=sign), values.abs().max() or 1.0
+    return [
+        Cell(HIGHEST * bool(top) + number(v), bar=0.0 if np.isnan(v) else v / longest, strong=top)
+        for v, top in zip(values, highest(values), strict=True)
+    ]
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -1,22 +1,13 @@
-"""The history table: alignment of models that see less, marks and tints."""
+"""The history table: its order, and the alignment of models that see less."""
 
 import io
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from tests.analyses.handmade import data_of
-from workbench.app.inspect.history import (
-    MARK,
-    csv,
-    highest,
-    history_frame,
-    measured,
-    ordered,
-    orders,
-)
+from workbench.app.inspect.history import csv, history_frame, ordered, orders
 from workbench.app.inspect.shown import Shown, View
 from workbench.explore.inspection import Inspection
 
@@ -25,7 +16,7 @@ def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
     n = len(attention)
     weights = torch.full((1, 1, n, n), 0.5)
     weights[0, 0, -1] = torch.tensor(attention)
-    found = Inspection(
+    inspection = Inspection(
         items=torch.arange(1, n + 1),
         times=None,
         target=1,
@@ -34,7 +25,7 @@ def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
         effects=torch.tensor(effects),
         scores=torch.zeros(6),
     )
-    return Shown(label, View("attention"), "saliency", found)
+    return Shown(label, View("attention"), "saliency", inspection)
 
 
 @pytest.fixture
@@ -58,25 +49,9 @@ def test_models_that_see_less_are_aligned_at_the_end(frame):
 
 def test_positions_count_from_the_oldest_of_all():
     late = shown("late", [0.6, 0.4], [0.0, 0.0])
-    found = history_frame(data_of([1, 2], [1, 2, 3, 4, 5]), 1, [late])
-    assert found["", "#"].tolist() == [4, 3]
-    assert found["", "Item"].tolist() == ["i4", "i3"]
-
-
-def test_only_the_highest_is_marked(frame):
-    cells = measured(frame["all", "Attention"], sign=False)
-    assert [cell.text for cell in cells] == ["0.300", f"{MARK}0.400", "0.200", "0.100"]
-    assert [cell.strong for cell in cells] == [False, True, False, False]
-    alike = measured(frame["late", "Leave-one-out"], sign=True)
-    assert [cell.text for cell in alike] == ["0.00", "0.00", "", ""]
-    assert highest(pd.Series([1.0, 1.0])).tolist() == [False, False]
-    assert highest(pd.Series([np.nan, 2.0, 1.0])).tolist() == [False, True, False]
-
-
-def test_bars_are_as_long_as_the_magnitude_beside_the_largest(frame):
-    cells = measured(frame["all", "Leave-one-out"], sign=True)
-    assert [cell.bar for cell in cells] == pytest.approx([0.25, 0.0, -1.0, 0.5])
-    assert [cell.bar for cell in measured(frame["late", "Attention"], sign=False)][2:] == [0, 0]
+    frame = history_frame(data_of([1, 2], [1, 2, 3, 4, 5]), 1, [late])
+    assert frame["", "#"].tolist() == [4, 3]
+    assert frame["", "Item"].tolist() == ["i4", "i3"]
 
 
 def test_rows_in_the_order_of_any_measure(frame):

@@ -12,7 +12,7 @@ from tests.app.conftest import TITLES
 from tests.app.shown import captions, metrics, press, read, sentences, tables
 from workbench import attribute, evaluate, load_data, load_model, record_attention
 from workbench.app import choices, resources, words
-from workbench.app.inspect.history import MARK
+from workbench.app.table import HIGHEST
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
@@ -65,20 +65,20 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
         target = torch.tensor([int(data.history(0)[-1])])
         importance = attribute(model, batch, target, "saliency", detach_attention=True).values[0]
         for place, values in ((start, row), (start + 1, importance)):
-            said = [float(text.removeprefix(MARK)) for text in table.column(place)]
+            said = [float(text.removeprefix(HIGHEST)) for text in table.column(place)]
             assert said == pytest.approx(
                 values.numpy()[::-1], abs=0.006 * float(values.abs().max())
             )
-            marked = [text.startswith(MARK) for text in table.column(place)]
+            marked = [text.startswith(HIGHEST) for text in table.column(place)]
             assert marked.index(True) == len(values) - 1 - int(values.argmax())
             assert sum(marked) == 1
 
 
 def test_the_history_in_the_order_of_a_measure(open_page):
     table = tables(open_page(user="u0", order="Gradient, AC-SASRec"))[0]
-    said = [float(text.removeprefix(MARK)) for text in table.column(7)]
+    said = [float(text.removeprefix(HIGHEST)) for text in table.column(7)]
     assert said == sorted(said, reverse=True)
-    assert table.column(7)[0].startswith(MARK)
+    assert table.column(7)[0].startswith(HIGHEST)
     assert table.column(0) != sorted(table.column(0), key=int, reverse=True)
 
 

@@ -56,12 +56,12 @@ def test_a_small_map_per_layer_and_head_with_the_opened_framed(opened, framed):
     assert [(row["layer"], row["head"]) for row in rows] == [
         (layer, head) for layer in (1, 2) for head in (1, 2, 3)
     ]
-    found = {(row["layer"], row["head"]) for row in rows if row["opened"]}
-    assert found == (framed or {(row["layer"], row["head"]) for row in rows})
+    framed_maps = {(row["layer"], row["head"]) for row in rows if row["opened"]}
+    assert framed_maps == (framed or {(row["layer"], row["head"]) for row in rows})
     assert {row["scale"] for row in rows} == {"0 to 0.300"}
 
 
-def test_hovering_tells_both_items_the_weight_and_its_rank():
+def test_hovering_shows_both_items_the_weight_and_its_rank():
     chart = maps.large_map(MATRIX, TITLES, 11, 20, fixed=False).to_dict()
     cells = max(chart["datasets"].values(), key=len)
     assert len(cells) == 10  # nothing after the row's own item
@@ -72,8 +72,8 @@ def test_hovering_tells_both_items_the_weight_and_its_rank():
     assert cell["rank"] == "3 of 4"
     first = next(c for c in cells if c["column"] == "13. A" and c["row"] == "13. A")
     assert first["rank"] == "1 of 3"
-    told = {tooltip["field"] for tooltip in chart["layer"][0]["encoding"]["tooltip"]}
-    assert told == {"row", "column", "weight", "rank"}
+    fields = {tooltip["field"] for tooltip in chart["layer"][0]["encoding"]["tooltip"]}
+    assert fields == {"row", "column", "weight", "rank"}
 
 
 def test_axes_name_items_of_the_same_title_apart_and_in_order():

@@ -22,7 +22,7 @@ def history() -> SequenceData:
 
 
 def test_seen_is_the_whole_history():
-    found = Inspection(
+    inspection = Inspection(
         items=WINDOW,
         times=None,
         target=6,
@@ -32,7 +32,7 @@ def test_seen_is_the_whole_history():
         scores=SCORES,
     )
     data = history()
-    frame = ranking_frame(data, Shown("m", View("attention"), "saliency", found), 0)
+    frame = ranking_frame(data, Shown("m", View("attention"), "saliency", inspection), 0)
     assert frame["Item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
     assert frame["Note"].tolist() == ["", "", "held-out", *["seen"] * 5]
 

@@ -10,13 +10,12 @@ from workbench import SequenceData
 from workbench.app import downloads, words
 from workbench.app.inspect.shown import Shown
 from workbench.app.selection import select
-from workbench.app.table import Cell, Head, show_table
+from workbench.app.table import Cell, Head, bar_cells, show_table
 
 POSITION, TITLE, AGO = ("", "#"), ("", "Item"), ("", "Ago")
 MEASURES = ("Attention", "Gradient", "Leave-one-out")
 HELPS = dict(zip(MEASURES, (words.ATTENTION, words.GRADIENT, words.LEAVE_ONE_OUT), strict=True))
 LATEST, OLDEST = "Latest first", "Oldest first"
-MARK = "\N{BLACK UP-POINTING TRIANGLE} "
 
 
 def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataFrame:
@@ -58,23 +57,6 @@ def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame.sort_values(column, ascending=by == OLDEST, kind="stable")
 
 
-def highest(values: pd.Series) -> pd.Series:
-    """Where the highest value stands; nowhere where all are alike."""
-    return (values == values.max()) & (values.nunique() > 1)
-
-
-def measured(values: pd.Series, *, sign: bool) -> list[Cell]:
-    """Numbers with bars from 0, as long as their magnitude beside the largest; the highest marked.
-
-    Nothing for NaN.
-    """
-    number, longest = words.numbers(values, sign=sign), values.abs().max() or 1.0
-    return [
-        Cell(MARK * bool(top) + number(v), bar=0.0 if np.isnan(v) else v / longest, strong=top)
-        for v, top in zip(values, highest(values), strict=True)
-    ]
-
-
 def csv(frame: pd.DataFrame) -> str:
     """The table as CSV, numbers in full; times in seconds."""
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
@@ -110,7 +92,7 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
     for label in filter(None, frame.columns.get_level_values(0).unique()):
         groups.append((label, len(MEASURES)))
         for place, measure in enumerate(MEASURES):
-            columns.append(measured(rows[label, measure], sign=measure == MEASURES[-1]))
+            columns.append(bar_cells(rows[label, measure], sign=measure == MEASURES[-1]))
             heads.append(Head(measure, HELPS[measure], starts_group=place == 0))
     show_table(
         "The history, with attention, gradient importance and leave-one-out effect",

@@ -5,11 +5,10 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import cases, choices, downloads, resources, words
 from workbench.app.failures import told
-from workbench.app.inspect import maps
+from workbench.app.inspect import map_pictures, maps, view_choices
 from workbench.app.inspect.history import history_frame, show_history
 from workbench.app.inspect.ranking import ranking_frame, show_ranking
 from workbench.app.inspect.shown import Shown, View
-from workbench.app.resources import Shared
 from workbench.data.lookup import find_user
 from workbench.explain.gradients import Method
 from workbench.explore.inspection import Inspection
@@ -21,12 +20,12 @@ def page() -> None:
     with st.sidebar:
         source, data = choices.choose_data()
         names = choices.choose_models()
-        method = choices.choose_method()
+        method = view_choices.choose_method()
     models = choices.open_models(names, source, data)
     user_id, kind = cases.choose_case(data, source, models)
     user = find_user(data, user_id)
     target = cases.choose_item(data, user, kind)
-    st.markdown(facts(data, user, models))
+    st.markdown(cases.describe_user(data, user, models))
 
     shown = []
     for slot, (column, (label, shared)) in enumerate(
@@ -34,7 +33,7 @@ def page() -> None:
     ):
         with column, told(label):
             st.subheader(words.literal(label))
-            view = choices.choose_view(shared, slot)
+            view = view_choices.choose_view(shared, slot)
             found = resources.inspection(shared, source, user, target)
             shown.append(_head(label, view, method, found, data.title(found.target)))
     if not shown:
@@ -51,18 +50,6 @@ def page() -> None:
     with told("The maps"):
         st.subheader("Layers and heads")
         _maps(data, len(data.history(user)) - 1, shown, who)
-
-
-def facts(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
-    """Who the user is, in a sentence."""
-    history = data.history(user)
-    n = len(history) - 1
-    seen = max((shared.model.config.max_length for shared in models.values()), default=n)
-    how_many = f"{n} items" if n <= seen else f"the last {seen} of {n} items"
-    return (
-        f"User {words.literal(str(data.user_ids[user]))}: {how_many} of history, then the held-out "
-        f"item **{words.literal(data.title(int(history[-1])))}**."
-    )
 
 
 def _head(label: str, view: View, method: Method, found: Inspection, target: str) -> Shown:
@@ -87,7 +74,7 @@ def _ranking(data: SequenceData, shown: Shown, user: int) -> None:
 
 def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
     """For each model all maps small, and one opened; n: items of the history, seen or not."""
-    fixed, last = choices.choose_scale(max(len(one.found.items) for one in shown))
+    fixed, last = view_choices.choose_scale(max(len(one.found.items) for one in shown))
     alone = len(shown) == 1
     for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
         titles = [data.title(int(item)) for item in one.found.items]
@@ -119,7 +106,7 @@ def _save_maps(
     name = f"maps-{shown.label}-{who}"
 
     def picture(kind: str) -> bytes:
-        return downloads.picture(shown, titles, first, last, fixed=fixed, kind=kind)
+        return map_pictures.picture(shown, titles, first, last, fixed=fixed, kind=kind)
 
     def table() -> str:
         names = [f"{n}. {title}" for n, title in enumerate(titles, first)]

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import words
+from workbench.app import cases, words
 from workbench.app.inspect.shown import Shown
 from workbench.app.table import Cell, Head, show_table
 
@@ -29,19 +29,9 @@ def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
             "Rank": ranks,
             "Item": [data.title(item) for item in items],
             "Score": [float(found.scores[item]) for item in items],
-            "Note": [note(item, held_out, found.target, seen) for item in items],
+            "Note": [cases.note(item, held_out, found.target, seen) for item in items],
         }
     )
-
-
-def note(item: int, held_out: int, target: int, seen: set[int]) -> str:
-    """What an item is beside an item: held-out, target, seen."""
-    notes = {
-        "held-out": item == held_out,
-        "target": item == target != held_out,
-        "seen": item in seen,
-    }
-    return ", ".join(note for note, holds in notes.items() if holds)
 
 
 def show_ranking(frame: pd.DataFrame, shown: Shown, held_out: int) -> None:

@@ -9,10 +9,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import cases, choices, downloads, resources, words
 from workbench.app.failures import told
-from workbench.app.inspect.history import measured
-from workbench.app.inspect.inspect_page import facts
-from workbench.app.inspect.ranking import note
-from workbench.app.table import Cell, Head, show_table
+from workbench.app.table import Cell, Head, bar_cells, show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, divergence, moves
@@ -38,7 +35,7 @@ def page() -> None:
     user_id, kind = cases.choose_case(data, source, models)
     user = find_user(data, user_id)
     target = cases.choose_item(data, user, kind)
-    st.markdown(facts(data, user, models))
+    st.markdown(cases.describe_user(data, user, models))
     if not models:
         return
     scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
@@ -101,7 +98,7 @@ def moves_frame(
     seen = {entry.item for entry in scenario.entries}
     return frame.assign(
         title=[data.title(item) for item in frame["item"]],
-        note=[note(item, held_out, target, seen) for item in frame["item"]],
+        note=[cases.note(item, held_out, target, seen) for item in frame["item"]],
         item=[str(data.item_ids[item]) for item in frame["item"]],
     )
 
@@ -165,7 +162,7 @@ def _history(frame: pd.DataFrame, file_name: str) -> None:
     for label in labels:
         for when in ("before", "after"):
             heads.append(Head(f"Weight {when}", words.MEAN_WEIGHT, starts_group=when == "before"))
-            columns.append(measured(frame[f"{label} {when}"], sign=False))
+            columns.append(bar_cells(frame[f"{label} {when}"], sign=False))
     show_table(
         "The edited history, and the weight each model gives its items",
         heads,

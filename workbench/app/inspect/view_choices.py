@@ -1,0 +1,86 @@
+"""How attention is looked at. The address holds each choice, as in `choices`."""
+
+import streamlit as st
+
+from workbench.app import words
+from workbench.app.inspect.shown import View
+from workbench.app.resources import Shared
+from workbench.app.selection import select
+from workbench.explain.gradients import Method
+from workbench.explore.inspection import METHODS
+
+METHOD_NAMES: dict[str, Method] = {
+    method.replace("_", " ").capitalize(): method for method in METHODS
+}
+PANEL, FIXED = "Per panel", "Fixed, 0 to 1"
+LAST = 20  # items of the opened map, unless all are chosen
+
+
+def choose_method() -> Method:
+    """Which gradient importance attention is compared with."""
+    method = select(
+        "Gradient importance",
+        METHOD_NAMES,
+        key="gradient",
+        help=words.GRADIENT,
+        bind="query-params",
+    )
+    return method or METHODS[0]
+
+
+def choose_view(shared: Shared, slot: int) -> View:
+    """The stage, layer and head looked at; `slot` tells the models of a page apart."""
+    model = shared.model
+    views: dict[str, tuple[int | None, int | None]] = {"Mean of layers and heads": (None, None)}
+    for layer in range(model.config.n_layers):
+        views[f"Layer {layer + 1}, mean of heads"] = (layer, None)
+        for head in range(model.config.n_heads):
+            views[f"Layer {layer + 1}, head {head + 1}"] = (layer, head)
+    with st.container(horizontal=True):
+        part = select(
+            "Layer and head",
+            views,
+            key=f"view{slot}",
+            help="Layers are counted from the input up.",
+            bind="query-params",
+            width=205,
+        )
+        stage = None
+        if len(model.stages) > 1:
+            stages = [*model.stages[-1:], *model.stages[:-1]]
+            stage = select(
+                "Stage",
+                {stage.replace("_", " "): stage for stage in stages},
+                key=f"stage{slot}",
+                help="Where the weights are read: before and after the spatial calibrator, the "
+                "adversary's mask, what the correction makes of it (calibrated), and what finally "
+                "multiplies the values (attention).",
+                bind="query-params",
+                width=150,
+            )
+    return View(stage or "attention", *(part or (None, None)))
+
+
+def choose_scale(longest: int) -> tuple[bool, int]:
+    """Whether colours are fixed, and how many items an opened map shows of the `longest`."""
+    with st.container(horizontal=True):
+        scale = st.segmented_control(
+            "Colour scale",
+            [PANEL, FIXED],
+            default=PANEL,
+            required=True,
+            key="scale",
+            help=words.SCALE,
+            bind="query-params",
+        )
+        items = f"Last {LAST}"
+        if longest > LAST:
+            items = st.segmented_control(
+                "Items of the opened map",
+                [f"Last {LAST}", "All"],
+                default=f"Last {LAST}",
+                required=True,
+                key="items",
+                bind="query-params",
+            )
+    return scale == FIXED, longest if items == "All" else LAST
