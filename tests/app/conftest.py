@@ -93,8 +93,8 @@ def browser() -> Iterator[Any]:
     pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
     if CHROMIUM is None:
         pytest.skip("needs a chromium on the PATH")
-    with chromium() as found:
-        yield found
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -126,7 +126,7 @@ def address(server, films, models) -> Callable[..., str]:
     """The address of a page of the app, with the small data and both models."""
 
     def make(path: str, **query: str) -> str:
-        whole = {"data": str(films), "models": models, **query}
-        return f"{server}/{path}?{urlencode(whole, doseq=True)}"
+        parts = {"data": str(films), "models": models, **query}
+        return f"{server}/{path}?{urlencode(parts, doseq=True)}"
 
     return make

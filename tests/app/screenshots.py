@@ -39,7 +39,7 @@ def main() -> None:
                     page.locator(f"{LOADED} [data-testid=stHeading]").first.wait_for()
                     page.wait_for_timeout(3_000)
                     page.locator(LOADED).wait_for()
-                    _whole(page, width)
+                    _show_all(page, width)
                     page.screenshot(path=file)
                     print(file, *page.errors, *page.left)
                     page.close()
@@ -55,7 +55,7 @@ def _paths(browser: Any, address: str) -> list[str]:
     return [link.removeprefix(f"{address}/").partition("?")[0] for link in links]
 
 
-def _whole(page: Any, width: int) -> None:
+def _show_all(page: Any, width: int) -> None:
     """Make the window as high as what it scrolls over."""
     high = page.locator("[data-testid=stMain]").evaluate("e => e.scrollHeight")
     page.set_viewport_size({"width": width, "height": min(int(high) + 80, 8_000)})

@@ -20,13 +20,13 @@ class Table(HTMLParser):
         self.rows = body
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
-        self.label = found.get("aria-label", self.label)
+        attributes = dict(attrs)
+        self.label = attributes.get("aria-label", self.label)
         if tag == "tr":
             self.lines.append(("td", []))
         elif tag in ("td", "th"):
             self.lines[-1] = tag, [*self.lines[-1][1], ""]
-            self.hovers.append(found.get("title", ""))
+            self.hovers.append(attributes.get("title", ""))
 
     def handle_data(self, data):
         if self.lines and self.lines[-1][1]:
@@ -50,9 +50,9 @@ def tables(page: AppTest) -> list[Table]:
 def sentences(page: AppTest) -> list[str]:
     """The errors shown; that none of them is a traceback is checked."""
     assert not page.exception
-    found = [read(error.value) for error in page.error]
-    assert not any("Traceback" in text or "\n" in text for text in found)
-    return found
+    texts = [read(error.value) for error in page.error]
+    assert not any("Traceback" in text or "\n" in text for text in texts)
+    return texts
 
 
 def metrics(page: AppTest, label: str) -> list[str]:

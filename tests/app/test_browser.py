@@ -54,11 +54,11 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
     assert table["title"].tolist() == [data.title(int(i)) for i in data.history(user)[-2::-1]]
     for name, path in zip(("SASRec", "AC-SASRec"), models, strict=True):
         batch = make_batch(data, held_out_cases(data, 24, [user]))
-        found = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
+        inspection = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
         for column, values in (
-            ("attention", found.matrix("attention")[-1]),
-            ("gradient", found.importance["saliency"]),
-            ("leave-one-out", found.effects),
+            ("attention", inspection.matrix("attention")[-1]),
+            ("gradient", inspection.importance["saliency"]),
+            ("leave-one-out", inspection.effects),
         ):
             expected = values.numpy()[::-1]
             assert table[f"{name} {column}"].to_numpy() == pytest.approx(

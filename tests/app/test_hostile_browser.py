@@ -56,7 +56,7 @@ CASES = {
         "Layers and heads",
     ),
     "no such user": ("inspect", {"user": f"x{TEXT}"}, "has no user"),
-    "no such words": ("inspect", {"target": "Another item", "words": f"zzz {TEXT}"}, "no title of"),
+    "no such words": ("inspect", {"target": "Another item", "words": f"zzz {TEXT}"}, "No title in"),
     "no such data": ("inspect", {"data": TEXT}, "is neither a file nor a known data set"),
     "no such model": ("inspect", {"models": TEXT}, "no model here"),
     "data outside": ("inspect", {"data": f"/{TEXT}"}, "by itself"),
@@ -78,8 +78,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_outside_text_is_only_text(page, server, hostile, case):
     path, query, awaited = CASES[case]
-    whole = {"data": hostile["data"], "models": hostile["model"], "run": hostile["run"], **query}
-    page.goto(f"{server}/{path}?{urlencode(whole)}")
+    parts = {"data": hostile["data"], "models": hostile["model"], "run": hostile["run"], **query}
+    page.goto(f"{server}/{path}?{urlencode(parts)}")
     settled(page, awaited)
     assert page.evaluate(MADE) == []
     assert page.evaluate(TURNED) == []

@@ -28,7 +28,7 @@ with told("This page"):
     {page}_page.page()
 """
 SECRET = "root daemon bin sys\nnobody games man\n"
-# every way in which an address names a path
+# the ways in which an address names a path
 WAYS = [
     ("inspect", "data", "{}?format=sequences"),
     ("inspect", "models", "{}"),
@@ -90,12 +90,12 @@ def test_a_path_outside_says_nothing_of_itself_before_a_click(
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, form.format(path)))
     shown = opened(page, **{key: form.format(path)})
     assert [b.label for b in shown.button if "Open" in b.label]
-    told = [text.replace(str(path), "PATH") for text in everything(shown)]
+    shown_parts = [text.replace(str(path), "PATH") for text in everything(shown)]
     nowhere = str(folder.parent / "nowhere" / "at" / "all")
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, form.format(nowhere)))
     other = opened(page, **{key: form.format(nowhere)})
-    assert told == [text.replace(nowhere, "PATH") for text in everything(other)]
-    assert "daemon" not in str(told)
+    assert shown_parts == [text.replace(nowhere, "PATH") for text in everything(other)]
+    assert "daemon" not in str(shown_parts)
 
 
 def test_a_click_opens_what_it_names_in_this_session_alone(secret, monkeypatch):
@@ -212,7 +212,7 @@ def test_what_never_ends_is_not_opened(inside, monkeypatch, models, stored_run):
         places.data("/dev/zero?format=sequences")
 
 
-def test_large_files_are_told_before_they_are_read(inside, monkeypatch, models, stored_run):
+def test_large_files_are_refused_before_they_are_read(inside, monkeypatch, models, stored_run):
     monkeypatch.setattr(places, "FILE_MB", 1)
     small, sparse = inside / "small.csv", inside / "sparse.csv"
     small.write_text("user,item\n")
@@ -233,9 +233,9 @@ def test_large_files_are_told_before_they_are_read(inside, monkeypatch, models, 
             pa.table({"user": pa.repeat(1, 20_000)}), parts / f"day={part}" / "a.parquet"
         )
     for large in (sparse, packed, other, rows, called, parts, inside):
-        with pytest.raises(WorkbenchError, match="and 1 are read here"):
+        with pytest.raises(WorkbenchError, match="the limit is 1 MB here"):
             places.data(str(large))
-    with pytest.raises(WorkbenchError, match="and 1 are read here"):
+    with pytest.raises(WorkbenchError, match="the limit is 1 MB here"):
         places.checkpoint(str(sparse))
     for source, find, file in (
         (models[0], places.model, "model.safetensors"),
@@ -246,7 +246,7 @@ def test_large_files_are_told_before_they_are_read(inside, monkeypatch, models, 
         folder = inside / file.replace("/", "-")
         shutil.copytree(source, folder)
         os.truncate(folder / file, 30_000_000)
-        with pytest.raises(WorkbenchError, match="are read here"):
+        with pytest.raises(WorkbenchError, match="the limit is"):
             find(str(folder))
 
 
@@ -281,7 +281,7 @@ def test_a_run_on_data_outside_is_not_started(secret, monkeypatch):
     assert not runs()._runs
 
 
-def test_a_path_that_is_none_is_told(inside):
+def test_an_invalid_path_is_refused(inside):
     for path in ("a\0b", str(inside / ("x" * 5000))):
         shown = opened("bring", checkpoint=path)
         assert len(sentences(shown)) + sum("Open" in b.label for b in shown.button) == 1

@@ -28,10 +28,10 @@ def test_sessions_at_once_do_not_mix_their_passes(films, models):
     shared = resources.model(models[1])
     users = list(range(data.n_users)) * 2
     with ThreadPoolExecutor(6) as sessions:
-        found = list(
+        inspections = list(
             sessions.map(lambda u: resources.inspection(shared, str(films), u, "top"), users)
         )
-    for user, one in zip(users, found, strict=True):
+    for user, one in zip(users, inspections, strict=True):
         expected = inspect_case(alone, make_batch(data, held_out_cases(data, 24, [user])), "top")
         assert one.target == expected.target
         for stage, weights in expected.weights.items():

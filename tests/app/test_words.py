@@ -83,8 +83,8 @@ def test_markdown_is_written_literally():
     assert words.literal("    code") == "\N{NO-BREAK SPACE}" * 4 + "code"
 
 
-# as GitHub's Markdown and Streamlit find them in text, whatever was escaped in it
-FOUND_IN_TEXT = re.compile(
+# what GitHub's Markdown and Streamlit replace in text, even where it is escaped
+REPLACED_IN_TEXT = re.compile(
     r"https?://|www\.|[-.\w+]@[-\w]|:[\w+-]+:|:material/|(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
     re.IGNORECASE | re.ASCII,
 )
@@ -110,23 +110,25 @@ PIECES = st.sampled_from(
 
 
 @given(st.lists(PIECES, max_size=12).map("".join))
-def test_nothing_is_found_in_literal_text(text):
+def test_nothing_is_replaced_in_literal_text(text):
     literal = words.literal(text)
     assert "\n" not in literal
     unescaped = re.sub(r"\\([^\w\s])", r"\1", literal, flags=re.ASCII)
-    assert not FOUND_IN_TEXT.search(unescaped)
+    assert not REPLACED_IN_TEXT.search(unescaped)
     assert unescaped.replace(words.APART, "").replace("\u00a0", " ") == text.replace("\n", r"\n")
 
 
 def test_tau_is_the_share_of_pairs_in_the_same_order():
     """Three of four pairs concordant: tau = (3 - 1) / 4."""
-    said = words.agreement(RowAgreement(0.5, 0.234, 20))
-    assert f"about 75{SPACE}% of all pairs" in said
-    assert f"in 23{SPACE}% of cases" in said
-    assert said.endswith(words.CAUTION)
+    sentence = words.agreement(RowAgreement(0.5, 0.234, 20))
+    assert f"about 75{SPACE}% of all pairs" in sentence
+    assert f"in 23{SPACE}% of cases" in sentence
+    assert sentence.endswith(words.CAUTION)
     assert f"in less than 1{SPACE}% of cases" in words.agreement(RowAgreement(0.9, 0.0001, 20))
 
 
 def test_no_tau_says_why():
-    assert "a history of 2 is too short" in words.agreement(RowAgreement(math.nan, math.nan, 2))
+    assert "a history of 2 items is too short" in words.agreement(
+        RowAgreement(math.nan, math.nan, 2)
+    )
     assert "are equal" in words.agreement(RowAgreement(math.nan, math.nan, 9))

@@ -1,1 +1,1 @@
-"""Where it is seen: the app arranges and words what library functions compute."""
+"""The app: pages that show in a browser what library functions compute."""

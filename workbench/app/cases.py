@@ -1,4 +1,7 @@
-"""Choosing a user and the item whose score is explained; bound to the address as in `choices`."""
+"""Choosing a user and the item whose score is explained, and describing them.
+
+The address holds each choice, as in `choices`.
+"""
 
 import numpy as np
 import streamlit as st
@@ -15,7 +18,7 @@ HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
 
 
 def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> tuple[str, str]:
-    """The raw id of a user, as typed, drawn or taken from a list, and the kind of target."""
+    """The raw id of a user (typed, drawn at random or from a list) and the kind of target."""
     able = users_with_case(data)
     first = str(data.user_ids[able[0]])
 
@@ -33,7 +36,9 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
             bind="query-params",
             width=110,
         )
-        st.button("Random", icon=":material/casino:", on_click=draw, help="Another user by chance")
+        st.button(
+            "Random", icon=":material/casino:", on_click=draw, help="Another user, drawn at random"
+        )
         listing = choose_list(list(models))
         kind = st.segmented_control(
             "Target",
@@ -51,21 +56,27 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
 
 
 def choose_item(data: SequenceData, user: int, kind: str) -> Target:
-    """The item meant by a kind of target, searched by title where it is `OTHER`."""
+    """The item for a kind of target; `OTHER` is searched by title.
+
+    Raises WorkbenchError if no title matches.
+    """
     if kind != OTHER:
         return "top" if kind == TOP else int(data.history(user)[-1])
     return search_item(data, "words", "item")
 
 
 def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
-    """An item by words of its title, under two keys of the address."""
+    """An item chosen by words of its title; two keys of the address hold the choice.
+
+    Raises WorkbenchError if no title matches.
+    """
     with st.container(horizontal=True):
         text = st.text_input(
             "Words of its title", key=words_key, type="search", bind="query-params", width=220
         )
         matches = search_items(data, str(text))
         if not matches:
-            raise WorkbenchError(f"no title of {data.name} holds {text!r}; try fewer words.")
+            raise WorkbenchError(f"No title in {data.name} contains {text!r}; try fewer words.")
         item = select(
             "Item",
             {name(data, item): item for item in matches},
@@ -77,13 +88,13 @@ def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
 
 
 def name(data: SequenceData, item: int) -> str:
-    """A title and, since titles repeat, the raw id."""
+    """A title with the raw id, since items can have equal titles."""
     title, raw = data.title(item), str(data.item_ids[item])
     return title if title == raw else f"{title} · {raw}"
 
 
 def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
-    """Who the user is, in a sentence."""
+    """A sentence about the user: the history and the held-out item."""
     history = data.history(user)
     n = len(history) - 1
     seen = max((shared.model.config.max_length for shared in models.values()), default=n)
@@ -95,7 +106,7 @@ def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> s
 
 
 def note(item: int, held_out: int, target: int, seen: set[int]) -> str:
-    """What an item is beside an item: held-out, target, seen."""
+    """The roles of an item in a ranking: held-out, target, seen."""
     notes = {
         "held-out": item == held_out,
         "target": item == target != held_out,

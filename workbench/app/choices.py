@@ -1,4 +1,4 @@
-"""What the user chooses. Every widget here is bound to the address under its key."""
+"""Choosing data and models. The address holds the value of each widget under its key."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ TRAIN = "python -m workbench train --model SASRec --data {} --out runs/sasrec"
 
 
 def choose_data() -> tuple[str, SequenceData]:
-    """A data set: what was typed, and the data."""
+    """The source that was typed or chosen, and its data."""
     source = st.selectbox(
         "Data",
         list(BUILT_IN),
@@ -30,7 +30,7 @@ def choose_data() -> tuple[str, SequenceData]:
 
 
 def choose_models() -> list[str]:
-    """Names or folders of up to two models."""
+    """The names or folders of up to two models."""
     known = resources.shipped()
     chosen = st.multiselect(
         "Models",
@@ -47,10 +47,10 @@ def choose_models() -> list[str]:
 
 
 def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, Shared]:
-    """The models that fit the data, by label; tells what is wrong with the others or the data."""
+    """The models that fit the data, by label; shows what is wrong with the data or the others."""
     if "fallback" in data.provenance:
         st.warning(words.literal(data.provenance["fallback"]))
-    found: dict[str, Shared] = {}
+    opened: dict[str, Shared] = {}
     for name in names:
         with told(name):
             shared = resources.model(name)
@@ -58,16 +58,16 @@ def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, 
             if warning:
                 st.warning(words.literal(warning))
             label = str(shared.model.config.name)
-            found[label if label not in found else f"{label} ({Path(name).name})"] = shared
+            opened[label if label not in opened else f"{label} ({Path(name).name})"] = shared
     if not names:
-        why = "" if resources.shipped() else ", and none is shipped yet"
-        st.info(f"No model is chosen{why}.", icon=":material/info:")
+        none_shipped = "" if resources.shipped() else ", and none is shipped yet"
+        st.info(f"No model is chosen{none_shipped}.", icon=":material/info:")
         show_training(source)
-        st.markdown("Then type its folder, `runs/sasrec`, under **Models** at the side.")
-    return found
+        st.markdown("Then type its folder, `runs/sasrec`, under **Models** in the sidebar.")
+    return opened
 
 
 def show_training(source: str) -> None:
-    """The command that trains a model on data."""
-    st.markdown("Train one, which takes minutes on ml-100k:")
+    """Show the command that trains a model on a data set."""
+    st.markdown("Train one; on ml-100k this takes some minutes:")
     st.code(TRAIN.format(words.plain(shlex.quote(source))), language="bash", wrap_lines=True)

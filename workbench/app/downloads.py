@@ -1,4 +1,4 @@
-"""Tables and pictures to take away; each is made when it is asked for."""
+"""Buttons that save tables and pictures, which are made when a button is pressed."""
 
 import re
 from collections.abc import Callable
@@ -15,9 +15,9 @@ NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """A table as CSV, its numbers in full.
+    """A table as CSV, with all digits of its numbers.
 
-    A text that a spreadsheet would take for a formula begins with an apostrophe.
+    A text that a spreadsheet would take for a formula gets an apostrophe in front.
     """
     texts = frame.select_dtypes(["category", "object", "string"])
     safe = frame.assign(**{str(name): texts[name].map(_inert) for name in texts})
@@ -30,12 +30,12 @@ def _inert(value: Any) -> Any:
 
 
 def file_name(name: str) -> str:
-    """A name that is one, whatever the ids and labels in it are."""
+    """`name` without characters that a file name must not hold."""
     return re.sub(r"[^\w.-]+", "-", name)
 
 
 def button(label: str, content: Callable[[], str | bytes], name: str, mime: str) -> None:
-    """A button that saves `content()` under a file name."""
+    """Show a button that saves `content()` under a file name."""
     st.download_button(
         label,
         content,

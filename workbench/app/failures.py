@@ -1,4 +1,4 @@
-"""What a user reads when something fails: a sentence, never a traceback."""
+"""What a user reads if something fails: a sentence, never a traceback."""
 
 import logging
 from collections.abc import Iterator
@@ -15,26 +15,26 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def told(what: str) -> Iterator[None]:
-    """Errors within end in a sentence on the page, and the page goes on after the block.
+    """Show errors raised inside as a sentence on the page, which goes on after the block.
 
-    what: what failed, as the subject of that sentence. A traceback goes to the log alone. A path
-    outside the folders of `places` gets a button to open it.
+    `what` names the part that failed, as the subject of that sentence. A traceback only goes to
+    the log. A path outside the folders of `places` gets a button that opens it.
     """
     try:
         yield
-    except Outside as asked:
-        name = words.literal(asked.name)
+    except Outside as outside:
+        name = words.literal(outside.name)
         st.warning(
-            f"{name} is in none of the folders that this app opens by itself. A link may have "
-            "brought it here: open it only if it was you who wanted it.",
+            f"{name} is in none of the folders that this app opens by itself. A link may have put "
+            "this path here: open it only if you chose it yourself.",
             icon=":material/lock:",
         )
         st.button(
             f"Open {name}",
-            key=f"open {what} {asked.name}",
+            key=f"open {what} {outside.name}",
             icon=":material/lock_open:",
             on_click=open_outside,
-            args=[asked],
+            args=[outside],
         )
     except WorkbenchError as error:
         st.error(words.literal(str(error)), icon=":material/error:")
@@ -44,7 +44,7 @@ def told(what: str) -> Iterator[None]:
         st.error(
             words.literal(
                 f"{what} cannot be shown: {type(error).__name__}, {reason[:200]}. "
-                "The log of the server tells more."
+                "Details are in the log of the server."
             ),
             icon=":material/error:",
         )

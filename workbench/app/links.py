@@ -1,4 +1,4 @@
-"""The page that other pages lead to."""
+"""The page that other pages link to."""
 
 import streamlit as st
 

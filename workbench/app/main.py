@@ -13,7 +13,7 @@ from workbench.app.what_if import what_if_page
 
 
 def start() -> None:
-    """The root of the app leads to Inspect, with what its address says."""
+    """Lead from the root of the app to Inspect, with the query of the address."""
     st.switch_page(
         INSPECT, query_params={key: st.query_params.get_all(key) for key in st.query_params}
     )
@@ -28,12 +28,12 @@ PAGES = (
 )
 
 
-# what pages share; a click on another page's name clears it from the address
+# keys that pages share; a click on the name of another page clears them from the address
 CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
 
 
 def main() -> None:
-    """Show the page the address names."""
+    """Show the page that the address names."""
     # a pass over one history is too small to share between threads; sessions share the cores
     torch.set_num_threads(1)
     st.set_page_config(page_title="Attention workbench", layout="wide")
@@ -42,7 +42,7 @@ def main() -> None:
     _carry(chosen)
     try:
         with told("This page"):
-            places.folders()  # which says what is wrong with those named at the start
+            places.folders()  # raises if a folder named at the start cannot be used
             chosen.run()
     finally:
         st.session_state["carried"] = {k: v for k, v in _address().items() if k in CARRIED}
@@ -53,7 +53,7 @@ def _address() -> dict[str, list[str]]:
 
 
 def _carry(chosen: Page) -> None:
-    """Take what was chosen along to another page, where its address does not say otherwise."""
+    """Carry the choices over to another page, except those that its address makes itself."""
     before = st.session_state.setdefault("path", chosen.url_path)
     st.session_state["path"] = chosen.url_path
     missing = st.session_state.get("carried", {}).keys() - st.query_params.keys()

@@ -1,8 +1,8 @@
 """Which files the pages open: those below a few folders, and others after a click.
 
-What was typed into a page cannot be told from what a link brought, since the address holds both.
-So a path that leads out of `folders()` waits for a person to press a button that names it, and
-until then nothing on a page depends on whether it is there.
+A path that a user typed looks like one that a link brought, since the address holds both. So a
+path outside `folders()` waits until a person presses a button that names it, and until then
+nothing on a page depends on whether the path exists.
 """
 
 import argparse
@@ -25,15 +25,15 @@ from workbench.errors import WorkbenchError
 
 MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
-ROW_BYTES = 20  # of a table in memory; a small Parquet file can claim any number of rows
-PACKED = (".gz", ".bz2", ".lz4", ".zst")  # what Arrow unpacks by the name
-# files that are read with the one that is named: titles, in the formats that have them apart
+ROW_BYTES = 20  # bytes of a row in memory; a small Parquet file can claim any number of rows
+PACKED = (".gz", ".bz2", ".lz4", ".zst")  # endings of files that Arrow unpacks
+# files with titles, which some formats keep beside the file that is named
 BESIDE = ("*.item", "movies.*", "meta_*", "*business*")
 CLICKED = "clicked"  # in the session: real paths that a person chose to open
 
 
 class Outside(Exception):
-    """A path that no folder of `folders()` holds; `open_outside` lets this session open it."""
+    """A path outside `folders()`; `open_outside` lets this session open it."""
 
     def __init__(self, name: str, paths: Iterable[Path]) -> None:
         super().__init__(f"{name} is in none of the folders that pages open by themselves")
@@ -41,22 +41,25 @@ class Outside(Exception):
         self.paths = [_real(path) for path in paths]
 
 
-def open_outside(asked: Outside) -> None:
-    """Let this session open a path; for the button that names it."""
-    st.session_state[CLICKED] = {*st.session_state.get(CLICKED, ()), *asked.paths}
+def open_outside(outside: Outside) -> None:
+    """Let this session open a path; called by the button that names it."""
+    st.session_state[CLICKED] = {*st.session_state.get(CLICKED, ()), *outside.paths}
 
 
 def folders() -> list[Path]:
     """Folders whose files any address may name, links resolved.
 
-    The one the app was started in, the uploads, the models and reports of this repository, the
-    data folder of the environment, and those named at the start, `streamlit run app.py -- --allow
-    DIR`. Raises WorkbenchError for one of the latter that is no folder.
+    They are the folder the app was started in, the uploads, the models and reports of this
+    repository, the data folder named by the environment, and those named at the start by
+    `streamlit run app.py -- --allow DIR`. Raises WorkbenchError if one named at the start is not
+    a folder.
     """
     named = _named()
     for folder in named:
         if not folder.is_dir():
-            raise WorkbenchError(f"--allow {folder} is no folder; start the app with one that is.")
+            raise WorkbenchError(
+                f"--allow {folder}: this is not a folder; start the app with one that exists."
+            )
     known = [Path(), uploads.place(), PRETRAINED, REPORTS, *_data_folder(), *named]
     return [_real(folder) for folder in known]
 
@@ -67,7 +70,9 @@ def _named() -> list[Path]:
     try:
         return list(parser.parse_known_args(sys.argv[1:])[0].allow)
     except argparse.ArgumentError as error:
-        raise WorkbenchError("--allow names no folder; start the app with --allow DIR.") from error
+        raise WorkbenchError(
+            "--allow needs a folder; start the app again with --allow DIR."
+        ) from error
 
 
 def _data_folder() -> list[Path]:
@@ -76,23 +81,26 @@ def _data_folder() -> list[Path]:
 
 
 def data(source: str) -> None:
-    """Raise Outside, or WorkbenchError, where `load_data` must not be given this source."""
+    """Raise Outside or WorkbenchError if `load_data` must not read this source.
+
+    Outside: this session may not open it. WorkbenchError: it is too large, or not a file.
+    """
     if source in BUILT_IN:
         return
     name = source.rpartition("?")[0] or source
-    # in the order in which they are looked for: a name may hold a question mark itself
+    # in the order in which `load_data` tries them; a name itself may hold a question mark
     paths = [parent / _expanded(name) for parent in (Path(), Path("data"), *_data_folder())]
-    found = _admit(name, [_expanded(source), *paths])
-    if found is not None and found.is_dir():
-        _check(file for file in found.iterdir() if not file.is_dir())
-        _check_size(found, _check(found.rglob("*.parquet")), FILE_MB * MB)  # read as one table
-    elif found is not None:
-        beside = (file for pattern in BESIDE for file in found.parent.glob(pattern))
-        _check([found, *(file for file in beside if not file.is_dir())])
+    path = _admit(name, [_expanded(source), *paths])
+    if path is not None and path.is_dir():
+        _check(file for file in path.iterdir() if not file.is_dir())
+        _check_size(path, _check(path.rglob("*.parquet")), FILE_MB * MB)  # read as one table
+    elif path is not None:
+        beside = (file for pattern in BESIDE for file in path.parent.glob(pattern))
+        _check([path, *(file for file in beside if not file.is_dir())])
 
 
 def model(source: str) -> Path | None:
-    """The folder of a model, shipped or not; None where there is none. Raises as `data` does."""
+    """The folder of a model, shipped or not; None if there is none. Raises as `data` does."""
     folders_named = [_expanded(source), PRETRAINED / source]
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
@@ -103,7 +111,7 @@ def model(source: str) -> Path | None:
 
 
 def run(name: str) -> Path:
-    """The folder of a stored run, which may lack one. Raises as `data` does."""
+    """The folder of a stored run, whether it holds one or not. Raises as `data` does."""
     folder = _expanded(name)
     if _admit(name, [folder]):
         _check([folder / MANIFEST], LARGEST_MANIFEST)
@@ -112,7 +120,10 @@ def run(name: str) -> Path:
 
 
 def checkpoint(name: str) -> Path:
-    """A checkpoint, or the folder of a model. Raises as `data` does, and where there is nothing."""
+    """The path of a checkpoint, or of the folder of a model.
+
+    Raises as `data` does, and WorkbenchError if the path does not exist.
+    """
     path = _admit(name, [_expanded(name)])
     if path is None:
         raise WorkbenchError(f"{name} does not exist; give the path of a file or folder.")
@@ -125,23 +136,28 @@ def checkpoint(name: str) -> Path:
 def _expanded(name: str) -> Path:
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # the home of nobody
+    except RuntimeError:  # the home folder of an unknown user
         return Path("/") / name
 
 
 def _real(path: Path) -> Path:
-    """Where a path leads, links resolved."""
+    """The path with its links resolved."""
     try:
         return path.resolve()
-    except (OSError, RuntimeError, ValueError):  # links in a circle, or no path at all
+    except (OSError, RuntimeError, ValueError):  # links in a circle, or not a valid path
         return Path("/") / path
 
 
 def _admit(name: str, candidates: Sequence[Path], also: Sequence[Path] = ()) -> Path | None:
-    """The first candidate that is there, or None; `name` is what they are called on the page.
+    """The first candidate that exists, or None.
 
-    Raises Outside, for the candidates and what is opened with them, before it looks at one that
-    this session may not see.
+    Parameters
+    ----------
+    name : what the page calls the candidates.
+    candidates : paths, in the order in which they are tried.
+    also : paths that are opened together with a candidate.
+
+    Raises Outside, before it looks at the path, if this session may not open a candidate.
     """
     opened = _opened()
     for path in candidates:
@@ -153,26 +169,27 @@ def _admit(name: str, candidates: Sequence[Path], also: Sequence[Path] = ()) -> 
 
 
 def _opened() -> list[Path]:
-    """What this session may read."""
+    """Files and folders that this session may read."""
     return [*folders(), *st.session_state.get(CLICKED, ())]
 
 
 def _is_in(opened: Iterable[Path], path: Path) -> bool:
     real = _real(path)
-    return any(real.is_relative_to(one) for one in opened)
+    return any(real.is_relative_to(folder) for folder in opened)
 
 
 def _is_there(path: Path) -> bool:
     try:
         return path.exists()
-    except (OSError, ValueError):  # whoever opens it says what is wrong
+    except (OSError, ValueError):  # the reader that opens it says what is wrong
         return False
 
 
 def _check(files: Iterable[Path], largest: int | None = None) -> int:
-    """Raise for whatever must not be read: too large, no file, or a link that leads outside.
+    """The bytes of all files together, unpacked.
 
-    largest: bytes, FILE_MB where None. Returns the bytes of all together, unpacked.
+    Raises Outside if one is a link that leads outside, and WorkbenchError if one is not a file, or
+    has more than `largest` bytes (FILE_MB if None) when unpacked.
     """
     most = FILE_MB * MB if largest is None else largest
     opened, total = _opened(), 0
@@ -182,11 +199,13 @@ def _check(files: Iterable[Path], largest: int | None = None) -> int:
         if not _is_there(file):
             continue
         if not file.is_file():
-            raise WorkbenchError(f"{file} is neither a file nor a folder; name one of them.")
-        about = file.stat()
-        size, suffix = about.st_size, file.suffix.lower()
+            raise WorkbenchError(
+                f"{file} is neither a file nor a folder; give the path of a file or folder."
+            )
+        status = file.stat()
+        size, suffix = status.st_size, file.suffix.lower()
         if size <= most and suffix in (*PACKED, ".parquet"):
-            size = max(size, _unpacked(str(file), about.st_mtime_ns, size))
+            size = max(size, _unpacked(str(file), status.st_mtime_ns, size))
         _check_size(file, size, most)
         total += size
     return total
@@ -195,23 +214,25 @@ def _check(files: Iterable[Path], largest: int | None = None) -> int:
 def _check_size(path: Path, size: int, most: int) -> None:
     if size > most:
         raise WorkbenchError(
-            f"{path} has {size / MB:,.0f} MB or more once unpacked, and {most / MB:,.0f} are "
-            "read here; use the command line, `python -m workbench`, or take a part of it."
+            f"{path} has {size / MB:,.0f} MB or more when unpacked, and the limit is "
+            f"{most / MB:,.0f} MB here; use the command line, `python -m workbench`, or take a "
+            "part of the data."
         )
 
 
-@st.cache_data(max_entries=32, show_spinner="Looking how large the file is ...")
+@st.cache_data(max_entries=32, show_spinner="Checking the size of the file ...")
 def _unpacked(file: str, changed: int, size: int) -> int:
-    """Bytes of a packed file, counted up to just above what is read; 0 for a damaged one."""
+    """Bytes of a packed file when unpacked, counted to just above the limit; 0 if it is damaged."""
     try:
         if file.lower().endswith(".parquet"):
-            about = pq.read_metadata(file)
-            groups = (about.row_group(k).total_byte_size for k in range(about.num_row_groups))
-            return max(about.num_rows * ROW_BYTES, sum(groups))
-        found = 0
-        with pa.input_stream(file) as stream:  # unpacked as its name says
-            while found <= FILE_MB * MB and (block := stream.read(1 << 20)):
-                found += len(block)
-        return found
+            metadata = pq.read_metadata(file)
+            groups = (metadata.row_group(k) for k in range(metadata.num_row_groups))
+            size_of_groups = sum(group.total_byte_size for group in groups)
+            return max(metadata.num_rows * ROW_BYTES, size_of_groups)
+        counted = 0
+        with pa.input_stream(file) as stream:  # unpacked as the ending of its name says
+            while counted <= FILE_MB * MB and (block := stream.read(1 << 20)):
+                counted += len(block)
+        return counted
     except (OSError, pa.ArrowException):
-        return 0  # whoever reads it says what is wrong
+        return 0  # the reader that opens it says what is wrong

@@ -1,4 +1,4 @@
-"""Data and models, loaded once and shared between sessions."""
+"""Data and models, loaded once and shared by all sessions."""
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,7 +26,7 @@ Target = int | Literal["top"]
 
 @dataclass(frozen=True)
 class Shared:
-    """A model shared between sessions. `lock` is held during a pass, since taps are shared too."""
+    """A model shared by all sessions; hold `lock` during a pass, since taps are shared too."""
 
     source: str
     stamp: str
@@ -41,9 +41,9 @@ def shipped() -> list[str]:
 
 
 def data(source: str) -> SequenceData:
-    """`load_data`, with planted data where ml-100k cannot be had.
+    """`load_data`, with planted data if ml-100k is not available.
 
-    Raises Outside, as `places` does, for a path that this session may not open.
+    Raises Outside if this session may not open the path.
     """
     places.data(source)
     return _data(source)
@@ -55,7 +55,7 @@ def _data(source: str) -> SequenceData:
 
 
 def model(source: str) -> Shared:
-    """`load_model`, anew when the files have changed. Raises Outside as `data` does."""
+    """`load_model`, again if the files have changed. Raises Outside as `data` does."""
     folder = str(places.model(source) or source)
     return _model(folder, _stamp(folder))
 
@@ -66,13 +66,13 @@ def _model(folder: str, stamp: str) -> Shared:
 
 
 def _stamp(folder: str) -> str:
-    """Where a model's files are, and when they were written."""
+    """The paths of a model's files, and when they were written."""
     paths = [Path(folder) / name for name in (CARD, WEIGHTS)]
     return "; ".join(f"{p.resolve()} {p.stat().st_mtime_ns}" for p in paths if p.exists())
 
 
 def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspection:
-    """`inspect_case` for the test case of a user index of a data set."""
+    """`inspect_case` for the test case of a user, given by index."""
     return _inspection(shared, shared.source, shared.stamp, source, user, target)
 
 
@@ -80,20 +80,20 @@ def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspec
 def _inspection(
     _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
 ) -> Inspection:
-    found = _data(source)
-    case = held_out_cases(found, _shared.model.config.max_length, [user])
+    interactions = _data(source)
+    case = held_out_cases(interactions, _shared.model.config.max_length, [user])
     with _shared.lock:
-        return inspect_case(_shared.model, make_batch(found, case), target)
+        return inspect_case(_shared.model, make_batch(interactions, case), target)
 
 
 def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
-    """`survey` of a data set, begun at the first call and worked at beside the pages."""
+    """`survey` of a data set; it starts at the first call and runs in a thread of its own."""
     return _surveyed(shared.source, shared.stamp, source)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _surveyed(model: str, stamp: str, source: str) -> Future[pd.DataFrame]:
-    # with a model of its own, so that no page waits for its lock
+    # on another copy of the model, so that no page waits for its lock
     return _worker().submit(survey, load_model(model), _data(source))
 
 
@@ -105,7 +105,7 @@ def _worker() -> ThreadPoolExecutor:
 def prediction(
     shared: Shared, scenario: Scenario, layer: int | None, head: int | None
 ) -> Prediction:
-    """`predict`, edited in one layer or head (from 0), or in all where None."""
+    """`predict`, with edits in one layer or head (from 0), or in all if None."""
     layers, heads = (None if one is None else [one] for one in (layer, head))
     with shared.lock:
         return predict(shared.model, scenario, layers=layers, heads=heads)

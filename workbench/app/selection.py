@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> T | None:
-    """The value of the label that is chosen; None where none is.
+    """The value of the chosen label; None if none is chosen.
 
-    options: label -> value. A browser keeps a box by its key and sends back the label it shows,
-    which may be one of an earlier run; so the labels are all that Streamlit is given, and one that
-    is not there any more is the first one again, never a value that happens to be equal.
+    `options` maps labels to values. A browser keeps a box by its key and sends back the label it
+    shows, which may be a label of an earlier run. So Streamlit is given the labels only: a label
+    that does not exist any more counts as the first one, never as a value that happens to be equal.
     """
     values = {words.plain(text): value for text, value in options.items()}
     chosen = st.selectbox(label, list(values), key=key, **layout)
@@ -31,9 +31,9 @@ def follow(
     key: str,
     **layout: Any,
 ) -> None:
-    """A select box that shows the value `now`, whatever it showed before; None: nothing.
+    """Show a select box with the value `now`, whatever it showed before; None shows no value.
 
-    `take` gets the value that a person chooses, before the page is run again.
+    `take` is called with the value that a person chooses, before the page runs again.
     """
     values = {words.plain(text): value for text, value in options.items()}
     st.session_state[key] = next((text for text, value in values.items() if value == now), None)

@@ -1,4 +1,4 @@
-"""Tables as HTML: bars in cells, long titles cut with the whole on hover, heads that stay."""
+"""Tables as HTML: bars in cells, full titles on hover, heads that stay while the rows scroll."""
 
 from collections.abc import Collection, Sequence
 from html import escape
@@ -36,7 +36,7 @@ STYLE = f"""<style>
 
 
 class Cell(NamedTuple):
-    """hover: the whole of what is cut. bar: -1 to 1, vermilion where negative."""
+    """A cell. hover: the full text, if `text` may be cut. bar: -1 to 1, vermilion if negative."""
 
     text: str
     hover: str = ""
@@ -45,7 +45,7 @@ class Cell(NamedTuple):
 
 
 class Head(NamedTuple):
-    """The head of a column. Titles take what room the others leave, and are cut."""
+    """The head of a column. A column of titles takes the room that the others leave."""
 
     name: str
     help: str = ""
@@ -61,15 +61,20 @@ def show_table(
     groups: Sequence[tuple[str, int]] = (),
     marked: Collection[int] = (),
 ) -> None:
-    """A table; label: what it holds, for screen readers. groups: names over so many columns.
+    """Show a table.
 
-    marked: the rows in green.
+    Parameters
+    ----------
+    label : what the table holds, for screen readers.
+    heads, rows : the heads of the columns, and a cell per column in each row.
+    groups : heads above several columns: name, number of columns.
+    marked : the numbers of the rows shown in green, from 0.
     """
-    over = "".join(
+    group_heads = "".join(
         f'<th colspan="{span}" class="{"g" if name else ""}"{_title(name)}>{_text(name)}</th>'
         for name, span in groups
     )
-    lines = [f"<tr>{over}</tr>"] if groups else []
+    lines = [f"<tr>{group_heads}</tr>"] if groups else []
     lines.append("<tr>" + "".join(_head(head) for head in heads) + "</tr>")
     body = [
         f'<tr class="{"m" if number in marked else ""}">'
@@ -85,14 +90,14 @@ def show_table(
 
 
 def highest(values: pd.Series) -> pd.Series:
-    """Where the highest value stands; nowhere where all are alike."""
+    """True for the highest value; False for all if all values are equal."""
     return (values == values.max()) & (values.nunique() > 1)
 
 
 def bar_cells(values: pd.Series, *, sign: bool) -> list[Cell]:
-    """Numbers with bars from 0, as long as their magnitude beside the largest; the highest marked.
+    """Numbers with bars, scaled to the largest magnitude; the highest value is marked.
 
-    Nothing for NaN.
+    A NaN gives an empty cell. `sign`: write a plus before positive numbers.
     """
     number, longest = numbers(values, sign=sign), values.abs().max() or 1.0
     return [
@@ -102,7 +107,7 @@ def bar_cells(values: pd.Series, *, sign: bool) -> list[Cell]:
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:
-    """A frame for `st.dataframe`, its headings and texts as `plain` writes them."""
+    """A frame for `st.dataframe`, with headings and texts written by `plain`."""
     texts = frame.select_dtypes(["category", "object", "string"])
     shown = frame.assign(**{str(name): texts[name].map(_plain_cell) for name in texts})
     return shown.rename(columns=_plain_cell)

@@ -1,4 +1,4 @@
-"""Lists of users worth looking at: measured beside the page, which stays usable meanwhile."""
+"""Lists of users worth looking at; the page stays usable while users are measured."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -31,30 +31,30 @@ SHOWN = 50  # users of a list
 WAIT = 0.5  # seconds between looks whether a list is ready
 
 
-class Wanted(NamedTuple):
-    """A list of users: what it is, and the label of the model it is about where it is of one."""
+class UserList(NamedTuple):
+    """A list of users: what it holds, and the label of its model; None if it needs no model."""
 
     what: str
     label: str | None = None
 
 
-def choose_list(labels: list[str]) -> Wanted:
-    """A list of users: by length, or by what a model (of `labels`) makes of them."""
-    lists = {what: Wanted(what) for what in (ALL, LONGEST, SHORTEST)}
+def choose_list(labels: list[str]) -> UserList:
+    """A list of users: by length of history, or by what a model of `labels` predicts for them."""
+    lists = {what: UserList(what) for what in (ALL, LONGEST, SHORTEST)}
     for label in labels:
-        lists |= {f"{what} · {label}": Wanted(what, label) for what in OF_A_MODEL}
+        lists |= {f"{what} · {label}": UserList(what, label) for what in OF_A_MODEL}
     if len(labels) == 2:
-        lists[APART] = Wanted(APART)
+        lists[APART] = UserList(APART)
     chosen = select(
         "List of users", lists, key="list", bind="query-params", width=230, help=words.LISTS
     )
-    return chosen or Wanted(ALL)
+    return chosen or UserList(ALL)
 
 
 def choose_listed(
-    data: SequenceData, source: str, models: dict[str, Shared], listing: Wanted, user: str
+    data: SequenceData, source: str, models: dict[str, Shared], listing: UserList, user: str
 ) -> None:
-    """Users of a list, of whom one may be chosen; `user` is the raw id of the one shown."""
+    """Show the users of a list to choose from; `user` is the raw id of the one on the page."""
     what, label = listing
     with told("The list"):
         lengths = data.lengths - 1
@@ -64,23 +64,23 @@ def choose_listed(
             rows = pd.DataFrame({"user": able[order], "length": lengths[able[order]]})
             _choose(data, rows, len(able), user, lambda row: "")
             return
-        asked = list(models) if label is None else [label]
-        surveys = [resources.surveyed(models[label], source) for label in asked]
+        labels = list(models) if label is None else [label]
+        surveys = [resources.surveyed(models[label], source) for label in labels]
         if not all(survey.done() for survey in surveys):
-            _wait(source, [models[label] for label in asked])
+            _wait(source, [models[label] for label in labels])
             return
         tables = [survey.result() for survey in surveys]
         n = len(tables[0])
         if what == APART:
-            found = ranked_apart(*tables).rename(columns={"length_first": "length"})
-            a, b = asked
-            _choose(data, found, n, user, lambda r: f"{a} {r.rank_first:,}, {b} {r.rank_second:,}")
+            users = ranked_apart(*tables).rename(columns={"length_first": "length"})
+            a, b = labels
+            _choose(data, users, n, user, lambda r: f"{a} {r.rank_first:,}, {b} {r.rank_second:,}")
             return
         kind = OF_A_MODEL[what]
-        _choose(data, listed(tables[0], kind), n, user, SAID[kind])
+        _choose(data, listed(tables[0], kind), n, user, REMARKS[kind])
 
 
-SAID: dict[Listing, Callable[[Any], str]] = {
+REMARKS: dict[Listing, Callable[[Any], str]] = {
     "disagree": lambda row: f"tau-b {words.decimal(row.tau, sign=True)}",
     "flip": lambda row: f"divergence {row.divergence:.3f}",
     "right": lambda row: f"rank {row.rank:,}",
@@ -89,21 +89,21 @@ SAID: dict[Listing, Callable[[Any], str]] = {
 
 
 def _choose(
-    data: SequenceData, rows: pd.DataFrame, n: int, user: str, said: Callable[..., str]
+    data: SequenceData, rows: pd.DataFrame, n: int, user: str, remark: Callable[..., str]
 ) -> None:
-    """A user among the first rows; n: how many were measured."""
+    """Choose among the users of the first rows; n: how many users were measured."""
     entries = {}  # label -> raw id
     row: Any
     for row in rows.head(SHOWN).itertuples():
-        one, parts = str(data.user_ids[row.user]), [said(row), f"{row.length:,} items"]
-        entries[f"{one} · {', '.join(filter(None, parts))}"] = one
+        raw_id, parts = str(data.user_ids[row.user]), [remark(row), f"{row.length:,} items"]
+        entries[f"{raw_id} · {', '.join(filter(None, parts))}"] = raw_id
     if not entries:
-        st.info(f"Of {n:,} users measured, none is in this list; choose another.")
+        st.info(f"None of the {n:,} users measured is in this list; choose another list.")
         return
     ids = list(entries.values())
 
-    def take(one: str) -> None:
-        st.session_state["user"] = one
+    def take(raw_id: str) -> None:
+        st.session_state["user"] = raw_id
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         follow(
@@ -114,9 +114,9 @@ def _choose(
         st.button("Previous", icon=":material/arrow_back:", on_click=take, args=[ids[before]])
         st.button("Next", icon=":material/arrow_forward:", on_click=take, args=[ids[after]])
     able = len(users_with_case(data))
-    drawn = "" if n == able else f" drawn at random of {able:,}"
+    drawn = "" if n == able else f", drawn at random from {able:,}"
     st.caption(
-        f"The first {len(ids):,} of {len(rows):,} in this list; {n:,} users measured{drawn}."
+        f"The first {len(ids):,} of {len(rows):,} users in this list. Users measured: {n:,}{drawn}."
     )
 
 
@@ -124,4 +124,6 @@ def _choose(
 def _wait(source: str, models: list[Shared]) -> None:
     if all(resources.surveyed(shared, source).done() for shared in models):
         st.rerun()
-    st.caption(":material/hourglass_top: Measuring the users; the page can be used meanwhile.")
+    st.caption(
+        ":material/hourglass_top: The users are being measured; you can go on using the page."
+    )

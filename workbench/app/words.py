@@ -1,4 +1,4 @@
-"""How the app words numbers, and what it says of each measure."""
+"""How the app writes numbers and outside text, and what it says about each measure."""
 
 import math
 import re
@@ -10,33 +10,33 @@ from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
 
 ATTENTION = (
-    "Weight the prediction row gives to the item, in the stage, layer and head chosen for the "
-    "model. It says where a weight went, not what caused the recommendation."
+    "Weight that the prediction row gives to the item, in the stage, layer and head chosen for "
+    "the model. It shows where a weight went, not what caused the recommendation."
 )
 GRADIENT = (
-    "How much the target's score leans on the item's embedding, to first order, with attention "
+    "How much the target's score depends on the item's embedding, to first order, with attention "
     "held constant. Saliency is the length of the gradient; input x gradient is its product with "
-    "the embedding, without sign. No unit: compare within one model."
+    "the embedding, without sign. It has no unit: compare within one model."
 )
 VANISHES = (
-    "Input x gradient vanishes in this model by construction: it normalises every item's embedding "
-    "first, so that its length has no effect. Choose saliency."
+    "Input x gradient is zero in this model (up to rounding), because the model normalises the "
+    "embedding of every item first, so that the length has no effect. Choose saliency instead."
 )
 LEAVE_ONE_OUT = (
     "The target's score with the whole history minus the score without this item: positive means "
-    "that the item raises it. The model runs again without the item; two items that stand in for "
-    "each other can both seem to matter little."
+    "that the item raises it. The model runs again without the item; if two items can replace "
+    "each other, both can seem to matter little."
 )
 TAU = (
-    "Kendall's rank correlation, corrected for ties, of attention and gradient importance over the "
-    "history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
+    "Kendall's rank correlation, corrected for ties, of attention and gradient importance over "
+    "the history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
 )
 SCALE = (
-    "Per panel: from 0 to the largest weight of the later half of its rows, since a row with few "
-    "items to look at has large weights by necessity. Calibrated weights are close to each other, "
-    "so that they look flat from 0 to 1."
+    "Per panel: from 0 to the largest weight of the later half of its rows, because the weights "
+    "of a row with few items are always large. Calibrated weights are close to each other, so "
+    "that they all look the same from 0 to 1."
 )
-ORDER = "By what the rows are ordered: time, or the highest of a measure first."
+ORDER = "How the rows are ordered: by time, or by a measure with its highest value first."
 POSITION = "Position in the history, from 1, the oldest item."
 AGO = "Time from the item to the held-out one."
 TARGET = (
@@ -46,16 +46,16 @@ TARGET = (
 LISTS = (
     "Users worth looking at. Agreement: Kendall's tau-b of attention (mean of layers and heads) "
     "and saliency for the held-out item. Flip: another item comes first once the largest weight "
-    "of the prediction row is removed in every layer and head; the greatest change of the scores "
-    "first. One user shows what can happen, not what usually does."
+    "of the prediction row is removed in every layer and head; the user with the largest change "
+    "of the scores is first. One user shows what can happen, not what usually does."
 )
 TOP_TEN = (
-    "Every item is ranked; items already seen are not removed. Scores are the model's own, without "
-    "unit: compare within one model."
+    "Every item is ranked; items already seen are not removed. Scores are the model's own and "
+    "have no unit: compare within one model."
 )
 EDITS = (
-    "What is changed, one after the other; positions count from 1, the oldest item, in the history "
-    "as the edits before have left it. It can be typed, copied and shared."
+    "The edits, made one after the other. Positions count from 1, the oldest item, in the history "
+    "after the edits before. The text can be typed, copied and shared."
 )
 MUTE = (
     "The prediction row gives the item no weight, and the others are renormalised; the item stays "
@@ -63,7 +63,7 @@ MUTE = (
 )
 LARGEST = (
     "The largest weight of the prediction row is removed in each head, and the others are "
-    "renormalised; once more removes the next."
+    "renormalised. Press again to remove the next largest."
 )
 PLACE = (
     "Attention is edited at the prediction row, before it multiplies the values. The last weight "
@@ -71,46 +71,46 @@ PLACE = (
 )
 WAS = "Its position before the edits."
 MEAN_WEIGHT = (
-    "Weight the prediction row gives to the item, mean of layers and heads; two columns share no "
-    "scale of bars."
+    "Weight that the prediction row gives to the item, mean of layers and heads. The bars of each "
+    "column have a scale of their own."
 )
 WHAT_IF = (
-    "The whole model runs again on the edited history. A large move says that the prediction "
-    "depends on what was edited; it does not say that attention explains it. Removing weights can "
-    "leave the model with inputs it never learned from. Where a history is longer than the model "
-    "sees, an item removed lets an older one in."
+    "The whole model runs again on the edited history. A large change shows that the prediction "
+    "depends on what was edited; it does not show that attention explains it. Removing weights "
+    "can leave the model with inputs that it never saw in training. If a history is longer than "
+    "the model can read, removing an item makes room for an older one."
 )
-NO_EDITS = "Nothing is edited yet: choose an item and what becomes of it, or edit the attention."
+NO_EDITS = "Nothing is edited yet: choose an item and an edit, or edit the attention."
 DIVERGENCE = (
-    "Jensen-Shannon divergence of the softmax of all scores before and after, in nats: 0 where "
+    "Jensen-Shannon divergence of the softmax of all scores before and after, in nats: 0 if "
     "nothing changed, 0.69 at most."
 )
 MAPS = (
-    "Each row is an item looking at itself and at those before it, in BERT4Rec at all of them; the "
-    "prediction is made from the framed last row, in BERT4Rec that of the mask token after the "
-    "history. Blank cells are not allowed to be looked at. A bright cell is where a weight went, "
-    "not what caused the recommendation."
+    "Each row is an item that attends to itself and to the items before it (in BERT4Rec, to all "
+    "items). The prediction is made from the framed last row (in BERT4Rec, the row of the mask "
+    "token after the history). Attention is not allowed in blank cells. A bright cell shows where "
+    "a weight went, not what caused the recommendation."
 )
 MASK = "[mask]"
 TIES = (
-    "Share of a user's neighbouring interactions that carry the same time; these keep the order of "
-    "the file. Where it is high, the order in a history means little."
+    "Share of a user's neighbouring interactions that have the same time; they stay in the order "
+    "of the file. If the share is high, the order in a history means little."
 )
 NUMBERING = (
     "How its items got their numbers. RecBole and AC-TSR number them by first appearance in the "
-    "interactions file; the S3-Rec family takes the ids in it."
+    "interactions file; the S3-Rec family uses the ids in it."
 )
 IMPORT = (
-    "Puts the items of the model in the order of the data, measures its quality on them, and "
-    "writes it to a folder of its own. It is refused where it is at chance level, since its items "
-    "are then not these."
+    "Puts the items of the model in the order of the data, measures the model's quality on these "
+    "data, and writes it to a new folder. A model that ranks no better than chance is refused, "
+    "because its items are then not the items of these data."
 )
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
 UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions, halves of a pair, line ends
-JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # of scripts and of emoji
+JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # needed by scripts and emoji
 APART = "\N{WORD JOINER}"
-# followed by the rest of what Markdown finds in text: :x:, http://, www., a@b, -- and arrows
+# the beginnings of what Markdown replaces in text: :x:, http://, www., a@b, -- and arrows
 MADE_UP = re.compile(r":(?=\S)|@(?=\S)|www(?=\.)|[-<>~](?=[-=>])", re.IGNORECASE)
 NO_BREAK = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -129,7 +129,11 @@ def ago(seconds: float) -> str:
 
 
 def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float], str]:
-    """How to write numbers of one column: three digits of the largest, a true minus, no -0."""
+    """A function that writes the numbers of one column.
+
+    They get three digits of the largest, a minus sign instead of a hyphen, and no -0; a NaN gives
+    an empty text. `sign`: write a plus before positive numbers.
+    """
     largest = max((abs(v) for v in values if not math.isnan(v)), default=0.0)
     digits = min(max(2 - math.floor(math.log10(largest or 1.0)), 0), 9)
 
@@ -143,7 +147,7 @@ def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float],
 
 
 def decimal(value: float, *, sign: bool = False) -> str:
-    """A number with two decimals, a true minus; nothing for NaN."""
+    """A number with two decimals, as `numbers` writes it."""
     return numbers([1.0], sign=sign)(value)
 
 
@@ -153,10 +157,10 @@ def cut(title: str, width: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Text of a file, an address or a card, where no Markdown is read: one line, as it is written.
+    """Outside text (of a file, an address, a card) in one line, for places without Markdown.
 
-    Characters that are not seen, or turn the direction of others, are written as their escapes
-    (`\\n`, `\\u202e`); all that shows outside text goes through here or through `literal`.
+    Characters that cannot be seen, or that turn the direction of others, become their escapes
+    (`\\n`, `\\u202e`). Outside text is only shown through this function or `literal`.
     """
     return "".join(
         c.encode("unicode_escape").decode()
@@ -167,28 +171,28 @@ def plain(text: str) -> str:
 
 
 def literal(text: str) -> str:
-    """`plain` text that Markdown leaves as it is.
+    """Outside text as `plain` writes it, for places with Markdown, which leaves it unchanged.
 
-    What is found in the text after Markdown was read (bare addresses, shortcodes of icons and
-    emoji, arrows) is not stopped by a backslash but by a character without width.
+    Bare addresses, shortcodes of icons and emoji, and arrows are replaced after Markdown has been
+    read. A backslash does not prevent that; a character without width does.
     """
     apart = MADE_UP.sub(lambda match: match[0] + APART, plain(text))
-    indent = len(apart) - len(apart.lstrip(" "))  # else it might be a block of code
+    indent = len(apart) - len(apart.lstrip(" "))  # otherwise it may become a block of code
     return NO_BREAK * indent + "".join(
         f"\\{c}" if c in string.punctuation else c for c in apart[indent:]
     )
 
 
-def agreement(found: RowAgreement) -> str:
-    """What a tau-b means, in words."""
-    if math.isnan(found.tau):
-        if found.n < SHORTEST:
-            return f"No tau-b: a history of {found.n} is too short to rank, {SHORTEST} are needed."
-        return "No tau-b: all weights, or all importances, are equal, so there is no order."
-    share = (1 + found.tau) / 2  # concordant, among the pairs tied in neither
-    chance = "less than 1" if found.p_value < 0.01 else f"{100 * found.p_value:.0f}"
+def agreement(row: RowAgreement) -> str:
+    """What a tau-b means, in a sentence."""
+    if math.isnan(row.tau):
+        if row.n < SHORTEST:
+            return f"No tau-b: a history of {row.n} items is too short; {SHORTEST} are needed."
+        return "No tau-b: all weights or all importances are equal, so that there is no order."
+    share = (1 + row.tau) / 2  # concordant, among the pairs tied in neither
+    chance = "less than 1" if row.p_value < 0.01 else f"{100 * row.p_value:.0f}"
     return (
         f"Attention and gradient importance put about {100 * share:.0f}{PERCENT} of all pairs of "
-        f"items in the same order; orders drawn by chance come as far from 50{PERCENT} in {chance}"
+        f"items in the same order; random orders are as far from 50{PERCENT} in {chance}"
         f"{PERCENT} of cases. {CAUTION}"
     )

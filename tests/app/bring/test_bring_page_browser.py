@@ -78,7 +78,7 @@ def test_a_hostile_checkpoint_does_not_run(page, server, walks):
     assert place.exists()
 
 
-def test_what_is_wrong_is_told(page, server, walks):
+def test_what_is_wrong_is_shown(page, server, walks):
     content = (walks / "walks.pth").read_bytes()
     (walks / "cut.pth").write_bytes(content[: len(content) // 2])
     (walks / "broken.csv").write_text("user,item,time\nu,i,3\nu,j,yesterday\n")
@@ -90,11 +90,11 @@ def test_what_is_wrong_is_told(page, server, walks):
     settled(page, "no whole checkpoint")
 
 
-def test_a_file_too_large_is_told(page, server, walks):
+def test_a_file_too_large_is_refused(page, server, walks):
     (walks / "large.pth").touch()
     os.truncate(walks / "large.pth", 3_000_000_000)  # of which nothing is on the disk
     page.goto(f"{server}/bring?{urlencode({'checkpoint': walks / 'large.pth'})}")
-    assert "large.pth has 3,000 MB or more" in settled(page, "and 2,000 are read here")
+    assert "large.pth has 3,000 MB or more" in settled(page, "the limit is 2,000 MB here")
 
 
 def test_what_a_link_brings_from_elsewhere_waits_for_a_click(page, server):

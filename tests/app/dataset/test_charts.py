@@ -16,10 +16,10 @@ def tops(tree) -> list[float]:
         return [top for each in tree for top in tops(each)]
     if not isinstance(tree, dict):
         return []
-    found = [tree[key][-1] for key in ("domain",) if isinstance(tree.get(key), list)]
-    found += [tree["domainMax"]] if "domainMax" in tree else []
-    found = [top for top in found if isinstance(top, float)]
-    return found + [top for each in tree.values() for top in tops(each)]
+    ends = [tree[key][-1] for key in ("domain",) if isinstance(tree.get(key), list)]
+    ends += [tree["domainMax"]] if "domainMax" in tree else []
+    ends = [top for top in ends if isinstance(top, float)]
+    return ends + [top for each in tree.values() for top in tops(each)]
 
 
 @pytest.mark.parametrize("kind", ["dots", "lines"])
@@ -27,6 +27,6 @@ def tops(tree) -> list[float]:
 def test_an_estimate_without_ends_is_within_the_scale(kind, low):
     ends = {"estimate": [0.5, 0.1], "low": low, "high": [-x * 2 for x in low]}
     summary = Summary(kind, "Title", "measure", ("SASRec",), pd.DataFrame(ROWS | ends), at="steps")
-    found = tops(charts(summary)["p"].to_dict())
-    assert found
-    assert all(top >= 0.5 for top in found)  # a NaN is not
+    ends = tops(charts(summary)["p"].to_dict())
+    assert ends
+    assert all(top >= 0.5 for top in ends)  # a NaN is not

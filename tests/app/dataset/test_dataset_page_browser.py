@@ -20,11 +20,11 @@ def test_a_table_holds_the_librarys_numbers(page, address, stored_run, films, mo
     table = pd.read_csv(io.BytesIO(saved(page, "CSV"))).set_index("user")
     data = load_data(films)
     for name, path in zip(("SASRec", "AC-SASRec"), models, strict=True):
-        found = evaluate(load_model(path), data)
-        ids = data.user_ids[found.users]
+        evaluation = evaluate(load_model(path), data)
+        ids = data.user_ids[evaluation.users]
         assert sorted(table.index) == sorted(ids)
-        assert table[f"rank · {name}"][ids].tolist() == found.ranks.tolist()
-        ndcg = np.where(found.ranks <= 10, 1 / np.log2(found.ranks + 1), 0)
+        assert table[f"rank · {name}"][ids].tolist() == evaluation.ranks.tolist()
+        ndcg = np.where(evaluation.ranks <= 10, 1 / np.log2(evaluation.ranks + 1), 0)
         assert table[f"NDCG@10 · {name}"][ids].tolist() == pytest.approx(ndcg.tolist())
 
 
@@ -43,17 +43,17 @@ def test_figures_have_downloads_and_follow_the_filters(page, address, stored_run
     run = {"run": str(stored_run), "diagnostic": "Max-attention removal"}
     page.goto(address("dataset", **run))
     settled(page, "Effect by layer")
-    every = pd.read_csv(io.BytesIO(saved(page, "CSV", 1)))
+    table = pd.read_csv(io.BytesIO(saved(page, "CSV", 1)))
     assert saved(page, "Report's PNG").startswith(b"\x89PNG")
     report = stored_run / "figures" / "max-attention-removal-effect-on-ndcg-at-10.svg"
     assert saved(page, "Report's SVG") == report.read_bytes()
     page.get_by_test_id("stMain").get_by_role("button", name="2", exact=True).click()
     settled(page, "Effect by layer")
     page.wait_for_url("**layers=2**")
-    some = pd.read_csv(io.BytesIO(saved(page, "CSV", 1)))
-    expected = every[every["layer"].astype(str) == "2"].reset_index(drop=True)
-    assert 0 < len(expected) < len(every)
-    pd.testing.assert_frame_equal(some.astype({"layer": str}), expected.astype({"layer": str}))
+    filtered = pd.read_csv(io.BytesIO(saved(page, "CSV", 1)))
+    expected = table[table["layer"].astype(str) == "2"].reset_index(drop=True)
+    assert 0 < len(expected) < len(table)
+    pd.testing.assert_frame_equal(filtered.astype({"layer": str}), expected.astype({"layer": str}))
 
 
 @pytest.fixture

@@ -65,8 +65,8 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
         target = torch.tensor([int(data.history(0)[-1])])
         importance = attribute(model, batch, target, "saliency", detach_attention=True).values[0]
         for place, values in ((start, row), (start + 1, importance)):
-            said = [float(text.removeprefix(HIGHEST)) for text in table.column(place)]
-            assert said == pytest.approx(
+            values_shown = [float(text.removeprefix(HIGHEST)) for text in table.column(place)]
+            assert values_shown == pytest.approx(
                 values.numpy()[::-1], abs=0.006 * float(values.abs().max())
             )
             marked = [text.startswith(HIGHEST) for text in table.column(place)]
@@ -76,8 +76,8 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
 
 def test_the_history_in_the_order_of_a_measure(open_page):
     table = tables(open_page(user="u0", order="Gradient, AC-SASRec"))[0]
-    said = [float(text.removeprefix(HIGHEST)) for text in table.column(7)]
-    assert said == sorted(said, reverse=True)
+    values = [float(text.removeprefix(HIGHEST)) for text in table.column(7)]
+    assert values == sorted(values, reverse=True)
     assert table.column(7)[0].startswith(HIGHEST)
     assert table.column(0) != sorted(table.column(0), key=int, reverse=True)
 
@@ -104,7 +104,7 @@ def test_users_of_a_list_are_those_of_the_survey(open_page, films, models, what)
     assert sentences(page) == []
     expected = listed(survey(load_model(models[1]), data), OF_A_MODEL[what])["user"]
     if not len(expected):
-        assert "none is in this list" in page.info[0].value
+        assert "users measured is in this list" in page.info[0].value
         return
     ids = [str(data.user_ids[user]) for user in expected]
     assert [text.split(" · ")[0] for text in page.selectbox(key="listed").options] == ids
@@ -151,7 +151,7 @@ def test_the_address_holds_everything(open_page):
     first, second = captions(page)[:2]
     assert first.startswith("Target: Film 3 (1999). Attention: layer 2, mean of heads.")
     assert "before spatial" in second
-    assert "vanishes in this model" in second
+    assert "is zero in this model" in second
     assert metrics(page, "tau-b")[1] == "none"
     assert [page.button_group(key=key).value for key in ("target", "scale", "items")] == [
         address[key] for key in ("target", "scale", "items")
@@ -163,7 +163,7 @@ def test_the_models_top_item_is_each_models_own(open_page):
     assert metrics(page, "Rank of the target") == ["1", "1"]
 
 
-def test_another_user_by_chance(open_page, films):
+def test_another_user_at_random(open_page, films):
     page = open_page(user="u1")
     before = "u1"
     for _ in range(5):
@@ -177,7 +177,7 @@ def test_another_user_by_chance(open_page, films):
         before = drawn
 
 
-def test_agreement_is_told_in_words_with_its_caution(open_page):
+def test_agreement_is_a_sentence_with_its_caution(open_page):
     tau = metrics(open_page(), "tau-b")[0]
     share = f"about {50 * (1 + float(tau.replace(chr(0x2212), '-'))):.0f}"
     first = captions(open_page())[0]
@@ -193,10 +193,10 @@ def test_agreement_is_told_in_words_with_its_caution(open_page):
         ({"data": "nowhere"}, "'nowhere' is neither a file nor a known data set"),
         ({"models": ["nowhere"]}, "nowhere: no model here"),
         ({"data": "planted"}, "SASRec knows 30 items and planted has 200"),
-        ({"target": "Another item", "words": "qqq"}, "no title of films holds 'qqq'"),
+        ({"target": "Another item", "words": "qqq"}, "No title in films contains 'qqq'"),
     ],
 )
-def test_what_is_wrong_is_told_in_a_sentence(open_page, address, sentence):
+def test_what_is_wrong_is_shown_in_a_sentence(open_page, address, sentence):
     assert sentence in sentences(open_page(**address))[0]
 
 
@@ -231,7 +231,7 @@ def test_an_unexpected_failure_is_a_sentence_and_the_rest_goes_on(open_page, mon
     monkeypatch.setattr("workbench.app.inspect.inspect_page.show_ranking", fail)
     page = open_page(user="u2")
     assert sentences(page) == [
-        "The top ten cannot be shown: RuntimeError, boom. The log of the server tells more."
+        "The top ten cannot be shown: RuntimeError, boom. Details are in the log of the server."
     ]
     assert "Layers and heads" in [part.value for part in page.subheader]
 

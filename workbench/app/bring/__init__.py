@@ -1,1 +1,1 @@
-"""The page Bring your own: a user's data and model."""
+"""The page Bring your own: data and a model of the user."""

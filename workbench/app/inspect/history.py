@@ -1,4 +1,4 @@
-"""The history as a table: what each model makes of each item."""
+"""The history as a table: attention, gradient and leave-one-out effect of each item."""
 
 from typing import Any
 
@@ -19,13 +19,13 @@ LATEST, OLDEST = "Latest first", "Oldest first"
 
 
 def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataFrame:
-    """A row per item before the held-out one that a model sees, latest first.
+    """A row per item before the held-out one that at least one model sees, latest first.
 
-    Columns: position (from 1, the oldest of all), item, seconds before the held-out one (where
-    times are known), and three measures per model, NaN for items it does not see.
+    Columns: position (from 1, the oldest item), title, seconds before the held-out item (if times
+    are known), and three measures per model, NaN for items that this model does not see.
     """
     first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
-    start = last - max(len(one.found.items) for one in shown)
+    start = last - max(len(one.inspection.items) for one in shown)
     columns: dict[tuple[str, str], np.ndarray | list[str]] = {
         POSITION: np.arange(start, last) - first + 1,
         TITLE: [data.title(int(item)) for item in data.items[start:last]],
@@ -34,31 +34,31 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
         columns[AGO] = (data.times[last] - data.times[start:last]).astype(float)
     for one in shown:
         for measure, values in zip(
-            MEASURES, (one.row, one.importance, one.found.effects), strict=True
+            MEASURES, (one.row, one.importance, one.inspection.effects), strict=True
         ):
-            whole = np.full(last - start, np.nan)
-            whole[last - start - len(values) :] = values.numpy()
-            columns[one.label, measure] = whole
+            column = np.full(last - start, np.nan)
+            column[last - start - len(values) :] = values.numpy()
+            columns[one.label, measure] = column
     frame = pd.DataFrame(columns)
     frame.columns = pd.MultiIndex.from_tuples(list(columns))
     return frame.iloc[::-1].reset_index(drop=True)
 
 
 def orders(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """By what the table can be ordered: what it is called -> the column."""
-    found = {LATEST: POSITION, OLDEST: POSITION}
+    """The orders of the table: label -> column."""
+    by_time = {LATEST: POSITION, OLDEST: POSITION}
     columns: list[Any] = list(frame.columns)
-    return found | {f"{m}, {label}": (label, m) for label, m in columns if m in MEASURES}
+    return by_time | {f"{m}, {label}": (label, m) for label, m in columns if m in MEASURES}
 
 
 def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
-    """The rows in one of the `orders`, the highest first; among equals the latest."""
+    """The rows in one of the `orders`: the highest value first, and the latest among equals."""
     column: Any = orders(frame)[by]
     return frame.sort_values(column, ascending=by == OLDEST, kind="stable")
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """The table as CSV, numbers in full; times in seconds."""
+    """The table as CSV, with all digits; times are in seconds."""
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
     columns: list[Any] = list(frame.columns)
     plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
@@ -66,7 +66,7 @@ def csv(frame: pd.DataFrame) -> str:
 
 
 def show_history(frame: pd.DataFrame, file_name: str) -> None:
-    """The table in the order chosen, with what its columns mean and do not mean."""
+    """Show the table in the order chosen, and what its columns mean."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(orders(frame))
         by = select(

@@ -15,7 +15,7 @@ from workbench.explore.inspection import Inspection
 
 
 def page() -> None:
-    """Choices, then the history, the top ten and the maps; each part fails for itself."""
+    """Choices, then the history, the top ten and the maps; each part can fail alone."""
     st.header("Why was this recommended?")
     with st.sidebar:
         source, data = choices.choose_data()
@@ -34,14 +34,15 @@ def page() -> None:
         with column, told(label):
             st.subheader(words.literal(label))
             view = view_choices.choose_view(shared, slot)
-            found = resources.inspection(shared, source, user, target)
-            shown.append(_head(label, view, method, found, data.title(found.target)))
+            inspection = resources.inspection(shared, source, user, target)
+            title = data.title(inspection.target)
+            shown.append(_head(label, view, method, inspection, title))
     if not shown:
         return
-    who = str(data.user_ids[user])
+    raw_id = str(data.user_ids[user])
     with told("The history"):
         st.subheader("History")
-        show_history(history_frame(data, user, shown), f"history-{who}.csv")
+        show_history(history_frame(data, user, shown), f"history-{raw_id}.csv")
     with told("The top ten"):
         st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
@@ -49,19 +50,19 @@ def page() -> None:
                 _ranking(data, one, user)
     with told("The maps"):
         st.subheader("Layers and heads")
-        _maps(data, len(data.history(user)) - 1, shown, who)
+        _maps(data, len(data.history(user)) - 1, shown, raw_id)
 
 
-def _head(label: str, view: View, method: Method, found: Inspection, target: str) -> Shown:
-    """The top of a model's column: the target's rank and score, and the agreement."""
-    shown = Shown(label, view, method, found)
-    agreement = found.agreement(shown.row, method)
+def _head(label: str, view: View, method: Method, inspection: Inspection, target: str) -> Shown:
+    """Show the top of a model's column: the target's rank and score, and the agreement."""
+    shown = Shown(label, view, method, inspection)
+    agreement = inspection.agreement(shown.row, method)
     with st.container(horizontal=True):
-        st.metric("Rank of the target", f"{found.rank(found.target):,}")
-        st.metric("Its score", words.decimal(float(found.scores[found.target])))
+        st.metric("Rank of the target", f"{inspection.rank(inspection.target):,}")
+        st.metric("Its score", words.decimal(float(inspection.scores[inspection.target])))
         st.metric("tau-b", words.decimal(agreement.tau, sign=True) or "none", help=words.TAU)
-    said = words.VANISHES if found.vanishes(method) else words.agreement(agreement)
-    st.caption(f"Target: {words.literal(target)}. Attention: {view.name}. {said}")
+    meaning = words.VANISHES if inspection.vanishes(method) else words.agreement(agreement)
+    st.caption(f"Target: {words.literal(target)}. Attention: {view.name}. {meaning}")
     return shown
 
 
@@ -72,12 +73,12 @@ def _ranking(data: SequenceData, shown: Shown, user: int) -> None:
     downloads.button("CSV", lambda: downloads.csv(frame), name, downloads.CSV)
 
 
-def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
-    """For each model all maps small, and one opened; n: items of the history, seen or not."""
-    fixed, last = view_choices.choose_scale(max(len(one.found.items) for one in shown))
+def _maps(data: SequenceData, n: int, shown: list[Shown], user_id: str) -> None:
+    """Show all maps of each model small, and one large; n: the number of items in the history."""
+    fixed, last = view_choices.choose_scale(max(len(one.inspection.items) for one in shown))
     alone = len(shown) == 1
     for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
-        titles = [data.title(int(item)) for item in one.found.items]
+        titles = [data.title(int(item)) for item in one.inspection.items]
         first = n - len(titles) + 1
         titles += [words.MASK] * (len(one.matrix) - len(titles))
         with column:
@@ -85,7 +86,9 @@ def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
             small, large = st.columns([1, 2], gap="medium") if alone else (column, column)
             small.altair_chart(
                 maps.small_maps(
-                    one.found.weights[one.view.stage], (one.view.layer, one.view.head), fixed=fixed
+                    one.inspection.weights[one.view.stage],
+                    (one.view.layer, one.view.head),
+                    fixed=fixed,
                 ),
                 width="content",
                 alt=words.plain(f"Attention maps of every layer and head of {one.label}"),
@@ -96,14 +99,14 @@ def _maps(data: SequenceData, n: int, shown: list[Shown], who: str) -> None:
                 alt=words.plain(f"Attention map of {one.label}, {one.view.name}"),
             )
             with st.container(horizontal=True):
-                _save_maps(one, titles, first, last, fixed, who)
+                _save_maps(one, titles, first, last, fixed, user_id)
     st.caption(words.MAPS)
 
 
 def _save_maps(
-    shown: Shown, titles: list[str], first: int, last: int, fixed: bool, who: str
+    shown: Shown, titles: list[str], first: int, last: int, fixed: bool, user_id: str
 ) -> None:
-    name = f"maps-{shown.label}-{who}"
+    name = f"maps-{shown.label}-{user_id}"
 
     def picture(kind: str) -> bytes:
         return map_pictures.picture(shown, titles, first, last, fixed=fixed, kind=kind)

@@ -16,11 +16,11 @@ from workbench.fonts import chosen_fonts
 def picture(
     shown: Shown, titles: list[str], first: int, last: int, *, fixed: bool, kind: str
 ) -> bytes:
-    """What `maps.small_maps` and `maps.large_map` show of a model, as one picture.
+    """The maps of `maps.small_maps` and `maps.large_map` in one picture; kind: "png" or "svg".
 
-    kind: "png" or "svg".
+    The other parameters are those of `maps.large_map`.
     """
-    with matplotlib.rc_context({"text.parse_math": False}):  # titles as they are
+    with matplotlib.rc_context({"text.parse_math": False}):  # no formulas in titles
         figure = _figure(shown, titles, first, last, fixed)
         file = io.BytesIO()
         with chosen_fonts(figure):
@@ -29,7 +29,7 @@ def picture(
 
 
 def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool) -> Figure:
-    weights = shown.found.weights[shown.view.stage]  # [n_layers, H, L, L]
+    weights = shown.inspection.weights[shown.view.stage]  # [n_layers, H, L, L]
     n_layers, n_heads = weights.shape[:2]
     start = max(0, len(titles) - last)
     side = max(0.2 * (len(titles) - start), 2.4)

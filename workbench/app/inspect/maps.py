@@ -1,4 +1,4 @@
-"""Attention as maps: all layers and heads small, one opened."""
+"""Attention as maps: small ones of all layers and heads, and a large one."""
 
 import base64
 import io
@@ -20,15 +20,15 @@ TITLE_WIDTH = 22
 
 
 def ceiling(matrix: Tensor, start: int = 0, *, fixed: bool) -> float:
-    """The weight at the top of the colour scale of a map [L, L] shown from `start` on.
+    """The weight at the top of the colour scale of a map [L, L], shown from `start` on.
 
-    1, or the panel's own.
+    It is 1 if the scale is `fixed`, else taken from the weights shown.
     """
     return 1.0 if fixed else later_maximum(matrix, start)
 
 
 def picture(matrix: Tensor, top: float) -> str:
-    """A map [L, L] as the address of an inline PNG; what is NaN is transparent."""
+    """A map [L, L] as the address of an inline PNG; cells that are NaN are transparent."""
     values = np.ma.masked_invalid(matrix.numpy() / top)
     colours = matplotlib.colormaps[SCHEME](np.clip(values, 0, 1))  # [L, L, 4]
     file = io.BytesIO()
@@ -39,7 +39,15 @@ def picture(matrix: Tensor, top: float) -> str:
 def small_maps(
     weights: Tensor, opened: tuple[int | None, int | None], *, fixed: bool, width: int = 230
 ) -> alt.LayerChart:
-    """A map per layer (down, from the input) and head (across), [n_layers, H, L, L]."""
+    """A map per layer (downwards, from the input) and head (across).
+
+    Parameters
+    ----------
+    weights : [n_layers, H, L, L].
+    opened : the layer and head shown large, which are framed; None means all.
+    fixed : whether colours go from 0 to 1 in every map.
+    width : of the chart, in pixels.
+    """
     n_layers, n_heads = weights.shape[:2]
     size = int(np.clip(width / n_heads - 8, 24, 130))
     rows = []
@@ -76,10 +84,17 @@ def small_maps(
 def large_map(
     matrix: Tensor, titles: list[str], first: int, last: int, *, fixed: bool
 ) -> alt.LayerChart:
-    """One map [L, L] of the `last` items, titles and positions (counted from `first`) on both axes.
+    """One large map: rows attend, columns are attended to, the framed row predicts.
 
-    Rows attend, columns are attended to; the framed last row is the prediction's. Hovering tells
-    both items, the weight and its rank within the row.
+    Hovering shows both items, the weight and its rank within the row.
+
+    Parameters
+    ----------
+    matrix : weights [L, L], NaN where a row may not attend.
+    titles : of the L items, for both axes.
+    first : the position of the first of these items in the history.
+    last : how many items are shown, counted from the end.
+    fixed : whether colours go from 0 to 1.
     """
     start = max(0, len(titles) - last)
     names = [words.plain(f"{i}. {t}") for i, t in enumerate(titles, first)]
@@ -121,12 +136,15 @@ def large_map(
 
 
 def labels(titles: list[str], first: int) -> list[str]:
-    """What stands beside the rows and columns: titles cut, with positions counted from `first`."""
+    """Labels of rows and columns: shortened titles with positions, which count from `first`."""
     return [f"{words.cut(words.plain(t), TITLE_WIDTH)} {n}" for n, t in enumerate(titles, first)]
 
 
 def cells(matrix: Tensor, labels: list[str], names: list[str], start: int) -> pd.DataFrame:
-    """A row per allowed pair of items from `start` on, ranked within its row of the whole map."""
+    """A table row per allowed pair of items from `start` on.
+
+    A weight is ranked within its row of the map, including the items before `start`.
+    """
     values = matrix.numpy()
     allowed = ~np.isnan(values)
     ranks = 1 + (values[:, None, :] > values[:, :, None]).sum(-1)  # [L, L]

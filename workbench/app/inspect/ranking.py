@@ -1,4 +1,4 @@
-"""What a model ranks first, and where the held-out item is."""
+"""The items that a model ranks first, and the rank of the held-out item."""
 
 import pandas as pd
 import streamlit as st
@@ -13,30 +13,30 @@ HEADS = (Head("Rank"), Head("Item", kind="title"), Head("Score"), Head("Note", k
 
 
 def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
-    """The ten best items, then the held-out one where it is not among them.
+    """The ten best items, then the held-out one if it is not among them.
 
-    Seen are all items of the user's history, also those before the ones that the model takes.
+    The note says "seen" for all items of the user's history, even those too old for the model.
     """
-    found = shown.found
+    inspection = shown.inspection
     *history, held_out = data.history(user).tolist()
-    items = found.top(K)
+    items = inspection.top(K)
     ranks = list(range(1, len(items) + 1))
     if held_out not in items:
-        items, ranks = [*items, held_out], [*ranks, found.rank(held_out)]
+        items, ranks = [*items, held_out], [*ranks, inspection.rank(held_out)]
     seen = set(history)
     return pd.DataFrame(
         {
             "Rank": ranks,
             "Item": [data.title(item) for item in items],
-            "Score": [float(found.scores[item]) for item in items],
-            "Note": [cases.note(item, held_out, found.target, seen) for item in items],
+            "Score": [float(inspection.scores[item]) for item in items],
+            "Note": [cases.note(item, held_out, inspection.target, seen) for item in items],
         }
     )
 
 
 def show_ranking(frame: pd.DataFrame, shown: Shown, held_out: int) -> None:
-    """The table, and the held-out item's rank in a sentence."""
-    rank, n_items = shown.found.rank(held_out), len(shown.found.scores) - 1
+    """Show the table, and the rank of the held-out item in a sentence."""
+    rank, n_items = shown.inspection.rank(held_out), len(shown.inspection.scores) - 1
     st.markdown(f"**{words.literal(shown.label)}**: held-out item at rank {rank:,} of {n_items:,}")
     rows = [
         [Cell(f"{rank:,}"), Cell(title, title), Cell(words.decimal(score)), Cell(notes)]

@@ -1,4 +1,4 @@
-"""What a page shows of one model: its label, what was chosen, and what the library found."""
+"""One model on the page: its label, the view chosen, and its inspection."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from workbench.explore.inspection import Inspection
 
 @dataclass(frozen=True)
 class View:
-    """The weights looked at: a stage, and a layer and head (from 0), None for the mean."""
+    """The weights shown: a stage, a layer and a head (from 0); None means the mean over all."""
 
     stage: str
     layer: int | None = None
@@ -18,7 +18,7 @@ class View:
 
     @property
     def name(self) -> str:
-        """`layer 1, head 2`, with the stage where it is not the final one."""
+        """`layer 1, head 2`, and the stage if it is not the final one."""
         layer = "mean of layers" if self.layer is None else f"layer {self.layer + 1}"
         head = "mean of heads" if self.head is None else f"head {self.head + 1}"
         stage = "" if self.stage == "attention" else f", {self.stage.replace('_', ' ')}"
@@ -32,19 +32,19 @@ class Shown:
     label: str
     view: View
     method: Method
-    found: Inspection
+    inspection: Inspection
 
     @property
     def matrix(self) -> Tensor:
-        """[T, T], NaN where a row may not look; T as in `Inspection`."""
-        return self.found.matrix(self.view.stage, self.view.layer, self.view.head)
+        """[T, T], NaN where a row may not attend; T as in `Inspection`."""
+        return self.inspection.matrix(self.view.stage, self.view.layer, self.view.head)
 
     @property
     def row(self) -> Tensor:
-        """[L], what the prediction row gives to each item."""
-        return self.found.row(self.view.stage, self.view.layer, self.view.head)
+        """[L], the weights that the prediction row gives to the items."""
+        return self.inspection.row(self.view.stage, self.view.layer, self.view.head)
 
     @property
     def importance(self) -> Tensor:
         """[L], by the gradient method chosen."""
-        return self.found.importance[self.method]
+        return self.inspection.importance[self.method]

@@ -17,7 +17,7 @@ LAST = 20  # items of the opened map, unless all are chosen
 
 
 def choose_method() -> Method:
-    """Which gradient importance attention is compared with."""
+    """The gradient method that attention is compared with."""
     method = select(
         "Gradient importance",
         METHOD_NAMES,
@@ -29,7 +29,7 @@ def choose_method() -> Method:
 
 
 def choose_view(shared: Shared, slot: int) -> View:
-    """The stage, layer and head looked at; `slot` tells the models of a page apart."""
+    """The stage, layer and head to show; `slot` is the number of the model on the page."""
     model = shared.model
     views: dict[str, tuple[int | None, int | None]] = {"Mean of layers and heads": (None, None)}
     for layer in range(model.config.n_layers):
@@ -52,9 +52,9 @@ def choose_view(shared: Shared, slot: int) -> View:
                 "Stage",
                 {stage.replace("_", " "): stage for stage in stages},
                 key=f"stage{slot}",
-                help="Where the weights are read: before and after the spatial calibrator, the "
-                "adversary's mask, what the correction makes of it (calibrated), and what finally "
-                "multiplies the values (attention).",
+                help="Which weights are shown: those before or after the spatial calibrator, the "
+                "adversary's mask, the weights after the correction (calibrated), or those that "
+                "finally multiply the values (attention).",
                 bind="query-params",
                 width=150,
             )
@@ -62,7 +62,9 @@ def choose_view(shared: Shared, slot: int) -> View:
 
 
 def choose_scale(longest: int) -> tuple[bool, int]:
-    """Whether colours are fixed, and how many items an opened map shows of the `longest`."""
+    """Whether the colour scale is fixed, and how many items the opened map shows.
+
+    `longest` is the number of items in the longest map."""
     with st.container(horizontal=True):
         scale = st.segmented_control(
             "Colour scale",

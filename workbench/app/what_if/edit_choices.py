@@ -26,13 +26,13 @@ EVERYWHERE = "Every layer and head"
 def choose_scenario(
     data: SequenceData, user: int, source: str, models: dict[str, Shared]
 ) -> tuple[Scenario, list[Change], Place]:
-    """The history as the edits of the address leave it, these edits, and where attention is edited.
+    """The edited history, the edits in the address, and where attention is edited.
 
-    Raises WorkbenchError, below the field that holds them, for edits that cannot be read or made.
+    Raises WorkbenchError, after showing the field for edits, if they cannot be read or made.
     """
     owner = source, user
     if st.session_state.get("edited", owner) != owner:
-        st.session_state[KEY] = ""  # edits mean the history of one user
+        st.session_state[KEY] = ""  # edits belong to the history of one user
         st.session_state.pop(CHOSEN, None)
     st.session_state["edited"] = owner
     buttons = st.container()
@@ -55,7 +55,7 @@ def _write(data: SequenceData, changes: list[Change]) -> None:
 
 
 class Adding:
-    """Buttons that add an edit to those made."""
+    """Buttons that add an edit to the list."""
 
     def __init__(self, data: SequenceData, changes: list[Change]) -> None:
         self.data, self.changes = data, changes
@@ -63,7 +63,7 @@ class Adding:
     def __call__(
         self, label: str, icon: str, change: Change, *, off: bool = False, tip: str | None = None
     ) -> None:
-        """A button, greyed out where the edit cannot be made."""
+        """Show a button; `off`: it is disabled, because the edit cannot be made."""
         st.button(
             label,
             icon=f":material/{icon}:",
@@ -75,14 +75,14 @@ class Adding:
 
 
 def identities(n: int, changes: list[Change]) -> list[int]:
-    """What tells the entries of an edited history apart, wherever they are moved.
+    """A number for each entry of an edited history, which it keeps wherever it is moved.
 
-    1 to n for those of the real one, then n + k for the one that the k-th edit put in.
+    1 to n for the entries of the real history, n + k for the entry added by the k-th edit.
     """
     shadow = Scenario(0, tuple(Entry(place) for place in range(1, n + 1)), None)
     for new, change in enumerate(changes, n + 1):
-        puts_in = change.kind in ("insert", "replace")
-        shadow = shadow.apply(change._replace(to=new) if puts_in else change)
+        adds = change.kind in ("insert", "replace")
+        shadow = shadow.apply(change._replace(to=new) if adds else change)
     return [entry.item for entry in shadow.entries]
 
 
@@ -139,7 +139,7 @@ def _attention_buttons(data: SequenceData, scenario: Scenario, changes: list[Cha
 
 
 def _choose_place(models: dict[str, Shared]) -> Place:
-    """Among the layers and heads that all models have."""
+    """Choose among the layers and heads that all models have."""
     configs = [shared.model.config for shared in models.values()]
     places: dict[str, Place] = {EVERYWHERE: (None, None)}
     for layer in range(min(config.n_layers for config in configs)):
@@ -157,14 +157,14 @@ def _choose_place(models: dict[str, Shared]) -> Place:
     return chosen or places[EVERYWHERE]
 
 
-def told_in_words(data: SequenceData, user: int, changes: list[Change]) -> list[str]:
-    """What each edit does, a line each."""
-    said, scenario = [], Scenario.of(data, user)
+def describe_edits(data: SequenceData, user: int, changes: list[Change]) -> list[str]:
+    """A text for each edit that says what it does."""
+    texts, scenario = [], Scenario.of(data, user)
     for change in changes:
         at = max(change.at, 1)
         here = scenario.entries[min(at, len(scenario.entries)) - 1].item
         old, new = data.title(here), data.title(change.to) if change.to <= data.n_items else ""
-        said.append(
+        texts.append(
             {
                 "remove": f"{at}. {old} removed",
                 "replace": f"{at}. {old} replaced by {new}",
@@ -176,4 +176,4 @@ def told_in_words(data: SequenceData, user: int, changes: list[Change]) -> list[
             }[change.kind]
         )
         scenario = scenario.apply(change)
-    return said
+    return texts

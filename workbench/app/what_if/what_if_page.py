@@ -1,4 +1,4 @@
-"""What if: edit the history or the attention to it, and see what the prediction makes of it."""
+"""What if: edit the history or the attention to it, and see how the prediction changes."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ def page() -> None:
     if not models:
         return
     scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
-    said = edits.told_in_words(data, user, changes)
-    st.markdown(" **→** ".join(map(words.literal, said)) or words.NO_EDITS)
+    texts = edits.describe_edits(data, user, changes)
+    st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
 
     shown = {}
     columns = st.columns(len(models), gap="large")
@@ -64,7 +64,7 @@ def page() -> None:
 def _outcome(
     data: SequenceData, label: str, before: Prediction, after: Prediction, target: int
 ) -> None:
-    """The target's rank and score, and how far the scores moved."""
+    """Show the target's rank and score, and how much the scores changed."""
     was, now = before.rank(target), after.rank(target)
     change = float(after.scores[target] - before.scores[target])
     with st.container(horizontal=True):
@@ -91,7 +91,7 @@ def moves_frame(
 ) -> pd.DataFrame:
     """The ten best before and after, the target and the held-out item, with titles and notes.
 
-    Seen are all items of the edited history, also those before the ones that a model takes.
+    The note says "seen" for all items of the edited history, even those too old for the model.
     """
     held_out = int(data.history(scenario.user)[-1])
     frame = moves(before, after, [target, held_out])
@@ -128,10 +128,11 @@ def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
 def weights_frame(
     data: SequenceData, scenario: Scenario, shown: dict[str, tuple[Prediction, Prediction]]
 ) -> pd.DataFrame:
-    """A row per item of the edited history that a model sees, latest first.
+    """A row per item of the edited history that at least one model sees, latest first.
 
-    Columns: position, title, was (its place before, NaN where added), and for each model the
-    weight of the item, mean of layers and heads, before and after; NaN where it is not seen.
+    Columns: position, title, was (its position before, NaN if it was added), and for each model
+    the weight of the item before and after, mean of layers and heads; NaN if the model does not
+    see the item.
     """
     n = len(scenario.entries)
     seen = max(len(after.items) for _, after in shown.values())
