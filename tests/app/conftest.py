@@ -99,7 +99,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory) -> Path:
-    """Where the app that is served keeps uploads."""
+    """The folder in which the served app keeps uploads."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -112,7 +112,7 @@ def server(browser, cache, tmp_path_factory) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser) -> Iterator[Any]:
-    """A page whose console must stay free of errors, and which asks nobody else for anything."""
+    """A page whose console must stay free of errors, and which asks no other host for anything."""
     page = watched(browser.new_page(viewport={"width": 1280, "height": 2400}))
     yield page
     errors, left = page.errors, page.left

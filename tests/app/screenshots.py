@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from tests.app.browser import LOADED, chromium, served, watched
 
 WIDTHS = {"wide": 1280, "narrow": 400}
-ADDRESSES = {  # what is shown of a page, where its bare address is not enough
+ADDRESSES = {  # queries of the pages that show little without one
     "what-if": "?edits=remove:3,mute:30,largest",
     "bring": "?interactions=ml-100k&checkpoint=models/pretrained/AC-SASRec",
 }
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _paths(browser: Any, address: str) -> list[str]:
-    """Where the pages are, as the bar at the top links to them."""
+    """The paths of the pages, from the links of the bar at the top."""
     page = watched(browser.new_page(viewport={"width": 1280, "height": 900}))
     page.goto(address)
     page.locator("a[data-testid=stTopNavLink]").first.wait_for()
@@ -56,7 +56,7 @@ def _paths(browser: Any, address: str) -> list[str]:
 
 
 def _show_all(page: Any, width: int) -> None:
-    """Make the window as high as what it scrolls over."""
+    """Make the window high enough to show the page without scrolling."""
     high = page.locator("[data-testid=stMain]").evaluate("e => e.scrollHeight")
     page.set_viewport_size({"width": width, "height": min(int(high) + 80, 8_000)})
     page.wait_for_timeout(1_000)

@@ -37,7 +37,7 @@ class Table(HTMLParser):
 
 
 def read(markdown: str) -> str:
-    """What is read of a text that is written literally."""
+    """What a reader sees of a text written by `words.literal`."""
     return re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", markdown).replace("\N{WORD JOINER}", "")
 
 
@@ -48,7 +48,7 @@ def tables(page: AppTest) -> list[Table]:
 
 
 def sentences(page: AppTest) -> list[str]:
-    """The errors shown; that none of them is a traceback is checked."""
+    """The errors shown; fails if one of them is a traceback."""
     assert not page.exception
     texts = [read(error.value) for error in page.error]
     assert not any("Traceback" in text or "\n" in text for text in texts)

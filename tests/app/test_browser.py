@@ -113,10 +113,10 @@ def test_choices_go_along_to_the_other_page(page, address):
 def test_a_list_leads_to_its_users(page, address):
     listing = "Attention and gradients disagree most · SASRec"
     page.goto(address("inspect", user="u4", list=listing))
-    settled(page, "12 users measured")
+    settled(page, "Users measured: 12")
     page.get_by_role("button", name="Next").click()
     page.get_by_text("User u4:").wait_for(state="detached")
-    shown = settled(page, "12 users measured")
+    shown = settled(page, "Users measured: 12")
     assert f"User {query_of(page)['user'][0]}:" in shown
 
 

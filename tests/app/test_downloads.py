@@ -1,4 +1,4 @@
-"""Tables to take away, which a spreadsheet must not run."""
+"""Saved tables hold no formulas that a spreadsheet would run."""
 
 import io
 

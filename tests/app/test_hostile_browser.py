@@ -25,7 +25,7 @@ TURNED = """() => [...document.querySelectorAll('body *')]
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory, stored_run) -> dict[str, str]:
-    """Paths of hostile things by what they are."""
+    """The paths of hostile data, model, run and table."""
     folder = tmp_path_factory.mktemp("hostile")
     data = write_data(folder)
     return {
@@ -37,8 +37,8 @@ def hostile(tmp_path_factory, stored_run) -> dict[str, str]:
 
 
 def shown(page: Any) -> str:
-    """What is read on the page, at the side as well."""
-    text = page.locator("body").inner_text()  # where lists open, beside the app
+    """The text of the page and of its sidebar."""
+    text = page.locator("body").inner_text()  # lists open outside the app
     return str(text).replace(words.APART, "")
 
 

@@ -69,7 +69,7 @@ def opened(page: str, **address: str) -> AppTest:
 
 
 def everything(shown: AppTest) -> list[str]:
-    """All that a page shows, in words."""
+    """The text of all parts of a page."""
     assert not shown.exception
     parts = [*shown.main, *shown.sidebar]
     return [read(f"{part.type}: {getattr(part, 'label', '')} {getattr(part, 'value', '')}")
@@ -181,7 +181,7 @@ def test_a_folder_named_at_the_start_has_to_be_there(monkeypatch, words):
 
 
 def test_what_never_ends_is_not_opened(inside, monkeypatch, models, stored_run):
-    """A pipe nobody writes to, and a device, in every place that is read."""
+    """A pipe without a writer, and a device, in each place that is read."""
     os.mkfifo(inside / "pipe")
     (inside / "films").mkdir()
     os.mkfifo(inside / "films" / "a.inter")
@@ -251,7 +251,7 @@ def test_large_files_are_refused_before_they_are_read(inside, monkeypatch, model
 
 
 def test_a_run_that_names_data_outside_asks_too(inside, stored_run, secret):
-    """Its manifest is as much from outside as an address."""
+    """Its manifest comes from outside, as an address does."""
     shutil.copytree(stored_run, inside / "run")
     manifest = json.loads((inside / "run" / "manifest.json").read_text())
     manifest["data"]["provenance"]["source"] = f"{secret}?format=sequences"

@@ -36,7 +36,7 @@ def page(**address) -> AppTest:
 
 
 def recognised(shown: AppTest) -> dict[str, tuple[str, str]]:
-    """What is known of the model -> value, and from where."""
+    """What the page knows of the model: name -> value, source."""
     facts = next(table for table in tables(shown) if table.label == "What was recognised")
     return {what: (value, source) for what, value, source in facts.rows}
 
@@ -133,7 +133,7 @@ def test_a_model_is_recognised_before_it_is_imported(walks):
     assert evaluate(model, data).metrics["hit@1"] == 1
     (quality,) = (table for table in tables(shown) if table.label == "Quality")
     assert quality.column(1) == ["1.0000", "1.0000"]
-    # a reload finds what was imported, and other choices ask anew
+    # a reload finds what was imported, and other choices need another import
     again = page(**query, n_heads=4)
     assert "Open in Inspect" in [b.label for b in again.button]
     again.number_input(key="n_heads").set_value(1).run()
@@ -197,7 +197,7 @@ def test_a_folder_without_a_model_is_refused(films):
 
 
 def test_sources_are_addresses_that_load_data_reads(walks):
-    """What Inspect is given is all it needs."""
+    """The source that is passed to Inspect is all it needs."""
     given = []
     script = AppTest.from_function(_remember, args=(given,))
     for key, value in {"interactions": walks / "walks.csv", **COLUMNS}.items():

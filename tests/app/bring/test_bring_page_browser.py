@@ -92,7 +92,7 @@ def test_what_is_wrong_is_shown(page, server, walks):
 
 def test_a_file_too_large_is_refused(page, server, walks):
     (walks / "large.pth").touch()
-    os.truncate(walks / "large.pth", 3_000_000_000)  # of which nothing is on the disk
+    os.truncate(walks / "large.pth", 3_000_000_000)  # takes no room on the disk
     page.goto(f"{server}/bring?{urlencode({'checkpoint': walks / 'large.pth'})}")
     assert "large.pth has 3,000 MB or more" in settled(page, "the limit is 2,000 MB here")
 

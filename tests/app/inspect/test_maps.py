@@ -1,4 +1,4 @@
-"""Maps: which cells are drawn, in which colours, and what hovering tells."""
+"""Maps: which cells are drawn, in which colours, and what hovering shows."""
 
 import base64
 import io

@@ -22,7 +22,7 @@ class Shadow:
     """The history as a list of things, and the one that is chosen, by hand."""
 
     def __init__(self, titles: list[str], at: int) -> None:
-        self.things = [[title] for title in titles]  # lists, to be told apart by identity
+        self.things = [[title] for title in titles]  # lists, because these differ by identity
         self.at = at - 1
         self.before: list[list[list[str]]] = []
         self.first = list(self.things)
