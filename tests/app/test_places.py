@@ -22,9 +22,9 @@ from workbench.data.catalogue import DATA_VARIABLE
 from workbench.data.fetch import CACHE_VARIABLE
 
 SCRIPT = """
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.{page} import {page}_page
-with told("This page"):
+with errors_shown("This page"):
     {page}_page.page()
 """
 SECRET = "root daemon bin sys\nnobody games man\n"

@@ -7,7 +7,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import resources, words
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.data.catalogue import BUILT_IN
 from workbench.data.fit import check_fit
@@ -52,7 +52,7 @@ def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, 
         st.warning(words.literal(data.provenance["fallback"]))
     opened: dict[str, Shared] = {}
     for name in names:
-        with told(name):
+        with errors_shown(name):
             shared = resources.model(name)
             warning = check_fit(shared.model, data)
             if warning:

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def errors_shown(what: str) -> Iterator[None]:
     """Show errors raised inside as a sentence on the page, which goes on after the block.
 
     `what` names the part that failed, as the subject of that sentence. A traceback only goes to

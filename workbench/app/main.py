@@ -7,7 +7,7 @@ from streamlit.navigation.page import Page
 from workbench.app import places, table
 from workbench.app.bring import bring_page
 from workbench.app.dataset import dataset_page
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.links import INSPECT
 from workbench.app.what_if import what_if_page
 
@@ -41,7 +41,7 @@ def main() -> None:
     st.html(table.STYLE)
     _carry(chosen)
     try:
-        with told("This page"):
+        with errors_shown("This page"):
             places.folders()  # raises if a folder named at the start cannot be used
             chosen.run()
     finally:

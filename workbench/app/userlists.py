@@ -9,7 +9,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import resources, words
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.selection import follow, select
 from workbench.data.lookup import users_with_case
@@ -56,7 +56,7 @@ def choose_listed(
 ) -> None:
     """Show the users of a list to choose from; `user` is the raw id of the one on the page."""
     what, label = listing
-    with told("The list"):
+    with errors_shown("The list"):
         lengths = data.lengths - 1
         if what in (LONGEST, SHORTEST):
             able = users_with_case(data)

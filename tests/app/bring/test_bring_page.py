@@ -16,9 +16,9 @@ from workbench.data.fetch import CACHE_VARIABLE
 from workbench.evaluation import evaluate
 
 SCRIPT = """
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.bring.bring_page import page
-with told("This page"):
+with errors_shown("This page"):
     page()
 """
 

@@ -16,9 +16,9 @@ from workbench.app.dataset.runs import Runs
 from workbench.errors import WorkbenchError
 
 SCRIPT = """
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.dataset.dataset_page import page
-with told("This page"):
+with errors_shown("This page"):
     page()
 """
 

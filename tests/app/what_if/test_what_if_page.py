@@ -16,9 +16,9 @@ from workbench.explore.prediction import Prediction, moves, predict
 from workbench.explore.scenario import Change, Scenario, apply_all
 
 SCRIPT = """
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.what_if.what_if_page import page
-with told("This page"):
+with errors_shown("This page"):
     page()
 """
 

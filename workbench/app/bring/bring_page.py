@@ -6,7 +6,7 @@ from workbench import SequenceData
 from workbench.app import choices, places, resources, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.links import INSPECT
 from workbench.app.table import Cell, Head, show_table
 from workbench.data.fit import check_fit
@@ -34,14 +34,14 @@ def page() -> None:
     interactions, brought = None, None
     with left:
         st.subheader("Interactions")
-        with told("The interactions"):
+        with errors_shown("The interactions"):
             interactions = brought_data.choose()
     with right:
         st.subheader("Model")
-        with told("The model"):
+        with errors_shown("The model"):
             brought = brought_model.choose()
     st.subheader("Together")
-    with told("The model on these data"):
+    with errors_shown("The model on these data"):
         if interactions is None:
             st.info(NOTHING if brought is None else NO_DATA, icon=":material/info:")
         elif brought is None:

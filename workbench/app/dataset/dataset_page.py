@@ -13,7 +13,7 @@ from workbench.app.dataset import starting, whole
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms
 from workbench.app.dataset.users import show_users
 from workbench.app.dataset.whole import Choice, Found
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 
 NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
 
@@ -39,7 +39,7 @@ def page() -> None:
     if folder is None:
         st.info(NO_RUN, icon=":material/info:")
         return
-    with told(folder):
+    with errors_shown(folder):
         run = open_run(places.run(folder))
         _facts(run)
         _findings(run)
@@ -141,7 +141,7 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    with told(f"The {str(shown).lower()}"):
+    with errors_shown(f"The {str(shown).lower()}"):
         if shown == "Figures":
             show_figures(run, diagnostic, found)
         elif shown == "Tables":

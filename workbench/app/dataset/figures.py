@@ -11,7 +11,7 @@ from analyses.report.summaries import Summary
 from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.whole import Found
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.selection import select
 from workbench.app.table import plain_frame
 
@@ -28,7 +28,7 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
     if not found.summaries and not others:
         st.info("This diagnostic drew no figure for these models.", icon=":material/info:")
     for name, summary in found.summaries.items():
-        with told(f"The figure {name}"):
+        with errors_shown(f"The figure {name}"):
             _heading(diagnostic, name, summary.title)
             _interactive(summary, name)
             _downloads(run, diagnostic, name, summary.table)
@@ -40,7 +40,7 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
             bind="query-params",
             help="As the report drew them, whatever users and layers are chosen above.",
         )
-        with told(f"The figure {chosen}"):
+        with errors_shown(f"The figure {chosen}"):
             _heading(diagnostic, str(chosen))
             st.image(run.picture(diagnostic.name, str(chosen), "png"))
             _downloads(run, diagnostic, str(chosen), None)

@@ -10,7 +10,7 @@ from analyses.run_all import REPORTS
 from analyses.running.inputs import shipped as usual
 from workbench.app import places, resources, words
 from workbench.app.dataset.runs import Run, Runs
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.data.catalogue import BUILT_IN
 
 BEGUN = "begun"  # in the session, until the page knows that a run was started
@@ -70,7 +70,7 @@ def show_form() -> None:
     if busy:
         st.caption("One run at a time: wait for yours to end, or cancel it.")
     elif pressed:
-        with told("The run"):
+        with errors_shown("The run"):
             _start(str(source), models, int(users), chosen)
 
 

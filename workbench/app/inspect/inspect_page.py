@@ -4,7 +4,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import cases, choices, downloads, resources, words
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.inspect import map_pictures, maps, view_choices
 from workbench.app.inspect.history import history_frame, show_history
 from workbench.app.inspect.ranking import ranking_frame, show_ranking
@@ -31,7 +31,7 @@ def page() -> None:
     for slot, (column, (label, shared)) in enumerate(
         zip(st.columns(max(1, len(models)), gap="large"), models.items(), strict=False), 1
     ):
-        with column, told(label):
+        with column, errors_shown(label):
             st.subheader(words.literal(label))
             view = view_choices.choose_view(shared, slot)
             inspection = resources.inspection(shared, source, user, target)
@@ -40,15 +40,15 @@ def page() -> None:
     if not shown:
         return
     raw_id = str(data.user_ids[user])
-    with told("The history"):
+    with errors_shown("The history"):
         st.subheader("History")
         show_history(history_frame(data, user, shown), f"history-{raw_id}.csv")
-    with told("The top ten"):
+    with errors_shown("The top ten"):
         st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
             with column:
                 _ranking(data, one, user)
-    with told("The maps"):
+    with errors_shown("The maps"):
         st.subheader("Layers and heads")
         _maps(data, len(data.history(user)) - 1, shown, raw_id)
 

@@ -4,7 +4,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import cases, words
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.selection import follow, select
 from workbench.explore.scenario import (
@@ -112,7 +112,7 @@ def _history_buttons(
         button("Remove", "delete", Change("remove", at), off=n == 1)
         button("Earlier", "arrow_downward", Change("move", at, at - 1), off=at == 1)
         button("Later", "arrow_upward", Change("move", at, at + 1), off=at == n)
-        with st.popover("Replace or add", icon=":material/add:"), told("The search"):
+        with st.popover("Replace or add", icon=":material/add:"), errors_shown("The search"):
             item = cases.search_item(data, "other_words", "other")
             with st.container(horizontal=True):
                 button(f"Put in place of {at}", "swap_horiz", Change("replace", at, item))

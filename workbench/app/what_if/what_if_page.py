@@ -8,7 +8,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import cases, choices, downloads, resources, words
-from workbench.app.failures import told
+from workbench.app.failures import errors_shown
 from workbench.app.table import Cell, Head, bar_cells, show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
@@ -45,7 +45,7 @@ def page() -> None:
     shown = {}
     columns = st.columns(len(models), gap="large")
     for column, (label, shared) in zip(columns, models.items(), strict=True):
-        with column, told(label):
+        with column, errors_shown(label):
             st.subheader(words.literal(label))
             before = resources.prediction(shared, Scenario.of(data, user), layer, head)
             after = resources.prediction(shared, scenario, layer, head)
@@ -55,7 +55,7 @@ def page() -> None:
             _moves(label, frame, f"what-if-{label}-{user_id}.csv")
             shown[label] = before, after
     if shown:
-        with told("The history"):
+        with errors_shown("The history"):
             st.subheader("History, and the weight of each item")
             _history(weights_frame(data, scenario, shown), f"what-if-history-{user_id}.csv")
         st.caption(words.WHAT_IF)
