@@ -14,11 +14,11 @@ from analyses.report.output import check_writable, write_report
 from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
-from analyses.running.store import ROOT, Store
+from analyses.running.store import Store
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
+from workbench.files import REPORTS
 
-REPORTS = ROOT / "reports"
 STOPPED = "stopped; the same command goes on from here."
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 
+REPORTS = Path(__file__).resolve().parents[1] / "reports"  # unless a folder is named
 ASIDE = ".partial-"  # how the names of what is being written begin, followed by the process
 
 

@@ -12,7 +12,7 @@ from analyses.diagnostic import Diagnostic
 from analyses.running.passes import compact
 from analyses.running.store import Store, code_hash, piece_key, sources, weights_hash
 from workbench.data.sequences import SequenceData
-from workbench.progress import progress_bar
+from workbench.progress_bars import progress_bar
 
 CHUNK = 1024  # users in a piece
 

@@ -4,7 +4,7 @@ import streamlit as st
 import torch
 from streamlit.navigation.page import Page
 
-from workbench.app import places, table
+from workbench.app import html_table, places
 from workbench.app.bring import bring_page
 from workbench.app.dataset import dataset_page
 from workbench.app.failures import errors_shown
@@ -38,7 +38,7 @@ def main() -> None:
     torch.set_num_threads(1)
     st.set_page_config(page_title="Attention workbench", layout="wide")
     chosen = st.navigation(list(PAGES), position="top")
-    st.html(table.STYLE)
+    st.html(html_table.STYLE)
     _carry(chosen)
     try:
         with errors_shown("This page"):

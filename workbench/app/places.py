@@ -15,16 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import streamlit as st
 
-from analyses.report.output import MANIFEST
-from analyses.report.stored import LARGEST_MANIFEST
-from analyses.run_all import REPORTS
 from workbench.app import uploads
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.catalogue import BUILT_IN, DATA_VARIABLE
 from workbench.errors import WorkbenchError
+from workbench.files import REPORTS
 
 MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
+LARGEST_JSON = 20_000_000  # bytes of a model's card or a manifest
 ROW_BYTES = 20  # bytes of a row in memory; a small Parquet file can claim any number of rows
 PACKED = (".gz", ".bz2", ".lz4", ".zst")  # endings of files that Arrow unpacks
 # files with titles, which some formats keep beside the file that is named
@@ -105,7 +104,7 @@ def model(source: str) -> Path | None:
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
         return None
-    _check([card], LARGEST_MANIFEST)
+    _check([card], LARGEST_JSON)
     _check([card.with_name(WEIGHTS)])
     return card.parent
 
@@ -114,7 +113,7 @@ def run(name: str) -> Path:
     """The folder of a stored run, whether it holds one or not. Raises as `data` does."""
     folder = _expanded(name)
     if _admit(name, [folder]):
-        _check([folder / MANIFEST], LARGEST_MANIFEST)
+        _check(folder.glob("*.json"), LARGEST_JSON)
         _check(file for part in ("raw", "figures") for file in (folder / part).glob("*"))
     return folder
 

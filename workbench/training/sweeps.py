@@ -21,7 +21,7 @@ from models import CalibrationConfig
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
-from workbench.progress import progress_bar, write_line
+from workbench.progress_bars import progress_bar, write_line
 from workbench.registry import build_model
 from workbench.training.state import is_finished, other_model
 from workbench.training.trainer import train

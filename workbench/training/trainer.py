@@ -20,7 +20,7 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
-from workbench.progress import progress_bar, write_line
+from workbench.progress_bars import progress_bar, write_line
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
 from workbench.training.state import (

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.run_all import REPORTS
 from tests.app.browser import query_of, saved, settled
 from workbench import evaluate, load_data, load_model
+from workbench.files import REPORTS
 
 
 def test_a_table_holds_the_librarys_numbers(page, address, stored_run, films, models):

@@ -12,7 +12,7 @@ from tests.app.conftest import TITLES
 from tests.app.shown import captions, metrics, press, read, sentences, tables
 from workbench import attribute, evaluate, load_data, load_model, record_attention
 from workbench.app import choices, resources, words
-from workbench.app.table import HIGHEST
+from workbench.app.html_table import HIGHEST
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases

@@ -7,8 +7,8 @@ from workbench.app import choices, places, resources, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
+from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.links import INSPECT
-from workbench.app.table import Cell, Head, show_table
 from workbench.data.fit import check_fit
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a

@@ -12,8 +12,8 @@ import streamlit as st
 from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
 from workbench.app import places, resources, uploads, words
+from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.selection import select
-from workbench.app.table import Cell, Head, show_table
 from workbench.checkpoint import CARD
 from workbench.importing import Recognized, recognize
 

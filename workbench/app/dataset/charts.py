@@ -11,7 +11,7 @@ import pandas as pd
 from analyses.report.style import PALETTE
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 from workbench.app import words
-from workbench.app.table import plain_frame
+from workbench.app.html_table import plain_frame
 
 GREY = "#8a8f98"
 TITLE_WIDTH = 36  # letters

@@ -7,13 +7,13 @@ import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.stored import StoredRun, open_run, runs_in
-from analyses.run_all import REPORTS
 from workbench.app import places, words
 from workbench.app.dataset import starting, whole
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms
 from workbench.app.dataset.users import show_users
 from workbench.app.dataset.whole import Choice, Found
 from workbench.app.failures import errors_shown
+from workbench.files import REPORTS
 
 NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
 

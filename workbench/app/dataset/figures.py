@@ -12,8 +12,8 @@ from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.whole import Found
 from workbench.app.failures import errors_shown
+from workbench.app.html_table import plain_frame
 from workbench.app.selection import select
-from workbench.app.table import plain_frame
 
 ACROSS = 2  # panels side by side
 

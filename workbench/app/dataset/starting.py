@@ -6,12 +6,12 @@ from pathlib import Path
 import streamlit as st
 
 from analyses.diagnostic import discover
-from analyses.run_all import REPORTS
 from analyses.running.inputs import shipped as usual
 from workbench.app import places, resources, words
 from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import errors_shown
 from workbench.data.catalogue import BUILT_IN
+from workbench.files import REPORTS
 
 BEGUN = "begun"  # in the session, until the page knows that a run was started
 STARTED = "started"  # in the address and the session: the run that is watched

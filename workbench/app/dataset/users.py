@@ -12,9 +12,9 @@ from workbench.app import words
 from workbench.app.dataset import whole
 from workbench.app.dataset.figures import csv_button
 from workbench.app.dataset.whole import Found
+from workbench.app.html_table import plain_frame
 from workbench.app.links import INSPECT
 from workbench.app.selection import select
-from workbench.app.table import plain_frame
 from workbench.errors import WorkbenchError
 
 

@@ -8,9 +8,9 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import downloads, words
+from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.inspect.shown import Shown
 from workbench.app.selection import select
-from workbench.app.table import Cell, Head, bar_cells, show_table
 
 POSITION, TITLE, AGO = ("", "#"), ("", "Item"), ("", "Ago")
 MEASURES = ("Attention", "Gradient", "Leave-one-out")

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, choices, downloads, resources, words
+from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.inspect import map_pictures, maps, view_choices
 from workbench.app.inspect.history import history_frame, show_history
@@ -22,10 +22,10 @@ def page() -> None:
         names = choices.choose_models()
         method = view_choices.choose_method()
     models = choices.open_models(names, source, data)
-    user_id, kind = cases.choose_case(data, source, models)
+    user_id, kind = case_choices.choose_case(data, source, models)
     user = find_user(data, user_id)
-    target = cases.choose_item(data, user, kind)
-    st.markdown(cases.describe_user(data, user, models))
+    target = case_choices.choose_item(data, user, kind)
+    st.markdown(case_choices.describe_user(data, user, models))
 
     shown = []
     for slot, (column, (label, shared)) in enumerate(

@@ -4,9 +4,9 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, words
+from workbench.app import case_choices, words
+from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.inspect.shown import Shown
-from workbench.app.table import Cell, Head, show_table
 
 K = 10
 HEADS = (Head("Rank"), Head("Item", kind="title"), Head("Score"), Head("Note", kind="text"))
@@ -29,7 +29,7 @@ def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
             "Rank": ranks,
             "Item": [data.title(item) for item in items],
             "Score": [float(inspection.scores[item]) for item in items],
-            "Note": [cases.note(item, held_out, inspection.target, seen) for item in items],
+            "Note": [case_choices.note(item, held_out, inspection.target, seen) for item in items],
         }
     )
 

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, words
+from workbench.app import case_choices, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.selection import follow, select
@@ -101,7 +101,7 @@ def _history_buttons(
         follow(
             "Item of the history",
             {
-                f"{at}. {cases.name(data, scenario.entries[at - 1].item)}": at
+                f"{at}. {case_choices.name(data, scenario.entries[at - 1].item)}": at
                 for at in range(n, 0, -1)
             },
             at,
@@ -113,7 +113,7 @@ def _history_buttons(
         button("Earlier", "arrow_downward", Change("move", at, at - 1), off=at == 1)
         button("Later", "arrow_upward", Change("move", at, at + 1), off=at == n)
         with st.popover("Replace or add", icon=":material/add:"), errors_shown("The search"):
-            item = cases.search_item(data, "other_words", "other")
+            item = case_choices.search_item(data, "other_words", "other")
             with st.container(horizontal=True):
                 button(f"Put in place of {at}", "swap_horiz", Change("replace", at, item))
                 button(f"Add before {at}", "add", Change("insert", at, item))

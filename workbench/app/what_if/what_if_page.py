@@ -7,9 +7,9 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import cases, choices, downloads, resources, words
+from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
-from workbench.app.table import Cell, Head, bar_cells, show_table
+from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, divergence, moves
@@ -32,10 +32,10 @@ def page() -> None:
         source, data = choices.choose_data()
         names = choices.choose_models()
     models = choices.open_models(names, source, data)
-    user_id, kind = cases.choose_case(data, source, models)
+    user_id, kind = case_choices.choose_case(data, source, models)
     user = find_user(data, user_id)
-    target = cases.choose_item(data, user, kind)
-    st.markdown(cases.describe_user(data, user, models))
+    target = case_choices.choose_item(data, user, kind)
+    st.markdown(case_choices.describe_user(data, user, models))
     if not models:
         return
     scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
@@ -98,7 +98,7 @@ def moves_frame(
     seen = {entry.item for entry in scenario.entries}
     return frame.assign(
         title=[data.title(item) for item in frame["item"]],
-        note=[cases.note(item, held_out, target, seen) for item in frame["item"]],
+        note=[case_choices.note(item, held_out, target, seen) for item in frame["item"]],
         item=[str(data.item_ids[item]) for item in frame["item"]],
     )
 

@@ -1,6 +1,6 @@
 """Kendall's tau-b of many histories: the batched one against SciPy called row by row.
 
-Run: python -m benchmarks.rank_correlation [--rows 100000] [--length 50]
+Run: python -m benchmarks.kendall_tau_b [--rows 100000] [--length 50]
 """
 
 import argparse

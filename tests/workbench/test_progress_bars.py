@@ -9,7 +9,7 @@ import torch
 
 from tests.workbench.tiny import data_of
 from workbench import build_model, train
-from workbench.progress import progress_bar
+from workbench.progress_bars import progress_bar
 from workbench.training import sweeps
 from workbench.training.sweeps import Variant, sweep
 

@@ -1,6 +1,6 @@
 """What a training objective costs and reaches: prefixes, and positions in two kinds of batches.
 
-Run: python -m benchmarks.objectives --out runs/objectives [--only ROW ...]
+Run: python -m benchmarks.training_objectives --out runs/objectives [--only ROW ...]
 SASRec with its default sizes, Adam 1e-3, in each row 256 targets to a step on average, stopped
 after 6 epochs without a better validation NDCG@10. A row finished in --out is read from there.
 """
