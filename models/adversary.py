@@ -92,7 +92,7 @@ def attack(encoder: Encoder, x: Tensor, context: Context, noise: Tensor | None =
     hidden = last.feed_forward(last.attend(weights, p, x))
     if rows is not None:
         hidden, attacked = row_of_each(hidden, rows), row_of_each(attacked, rows)
-    return Attack(hidden, attacked, masks)
+    return Attack(encoder.norm(hidden), encoder.norm(attacked), masks)
 
 
 def adversarial_parameters(model: nn.Module) -> list[nn.Parameter]:

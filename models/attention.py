@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models.config import ModelConfig
 from models.kernels import Dropout, masked_softmax, uniform_weights
@@ -41,6 +42,7 @@ class Projected(NamedTuple):
     allowed : bool, [B, 1, Q, L], True where a query may attend to a key.
     causal : whether `allowed` leaves out every later key.
     intervals : what position and time add to keys and values, or None.
+    copies : [B], how many keys the last one stands for; None where it is one like the others.
     """
 
     query: Tensor
@@ -50,13 +52,18 @@ class Projected(NamedTuple):
     allowed: Tensor
     causal: bool = True
     intervals: Intervals | None = None
+    copies: Tensor | None = None
 
     def scores(self, n_heads: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, H, Q, dh], keys [B, H, L, dh] and their products [B, H, Q, L]."""
         q, k = split_heads(self.query, n_heads), split_heads(self.key, n_heads)
-        if self.intervals is None:
-            return q, k, q @ k.transpose(-1, -2)
-        return q, k, self.intervals.scores(q, k)
+        if self.intervals is not None:
+            return q, k, self.intervals.scores(q, k)
+        scores = q @ k.transpose(-1, -2)
+        if self.copies is not None:  # m equal keys together weigh as one with ln(m) more
+            more = self.copies.to(q.dtype).clamp(min=1).log() * q.shape[-1] ** 0.5  # [B]
+            scores = scores + F.pad(more[:, None], (k.shape[2] - 1, 0))[:, None, None]
+        return q, k, scores
 
     def mix(self, weights: Tensor) -> Tensor:
         """Values summed with weights [B, H, Q, L], heads concatenated again, [B, Q, d]."""

@@ -68,9 +68,21 @@ class ModelConfig:
         last of `max_length` positions, as models trained on left-padded histories have it.
     attention : "uniform" gives every key of a row the same weight.
     calibration : the calibrators of AC-TSR, or None.
-    layer_norm_eps : epsilon of every LayerNorm.
+    norm : where a layer normalises: the sum of each sub-layer and its input ("post"), the input of
+        each ("pre"), or queries, to which attention is added, and the input of the feed-forward
+        block, to which that is added ("query", as SASRec was published).
+    activation : of the feed-forward blocks.
+    output_projection : whether an affine map follows the mixed values of all heads.
+    scale_embeddings : whether item embeddings are multiplied by sqrt(hidden_size) when read.
+    input_norm : whether a LayerNorm comes before the first layer.
+    final_norm_eps : epsilon of a LayerNorm after the last layer; None where there is none.
+    layer_norm_eps : epsilon of every other LayerNorm.
     initializer_range : standard deviation of new weights.
     backbone : the `name` of the class; a model writes its own here.
+    left_padding : SASRec: what rows attend to beside earlier items, where a history is shorter
+        than max_length: nothing ("masked"), or the padding before it, which is zero in every layer
+        ("zeros") or a token that passes the layers ("token"); see `SASRec`.
+    output_embedding : SASRec: whether items that are scored have embeddings of their own.
     output_head : BERT4Rec: whether what scores items passes another layer, see `OutputHead`.
     n_users : SSE-PT: users of the data.
     user_size : SSE-PT: the part of hidden_size that stands for the user; None for half.
@@ -99,9 +111,17 @@ class ModelConfig:
     position_from: Literal["start", "end"] = "start"
     attention: Literal["learned", "uniform"] = "learned"
     calibration: CalibrationConfig | None = field(default=None)
+    norm: Literal["post", "query", "pre"] = "post"
+    activation: Literal["gelu", "relu"] = "gelu"
+    output_projection: bool = True
+    scale_embeddings: bool = False
+    input_norm: bool = True
+    final_norm_eps: float | None = None
     layer_norm_eps: float = 1e-12
     initializer_range: float = 0.02
     backbone: Backbone = "SASRec"
+    left_padding: Literal["masked", "zeros", "token"] = "masked"
+    output_embedding: bool = False
     output_head: bool = False
     n_users: int = 0
     user_size: int | None = None
@@ -115,6 +135,9 @@ class ModelConfig:
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
+        _one_of("norm", self.norm, ("post", "query", "pre"))
+        _one_of("activation", self.activation, ("gelu", "relu"))
+        _one_of("left_padding", self.left_padding, ("masked", "zeros", "token"))
         for name in (
             "n_items",
             "max_length",
@@ -133,10 +156,19 @@ class ModelConfig:
         for name in ("swap_users", "swap_items", "swap_targets"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
+        if self.final_norm_eps is not None and self.final_norm_eps <= 0:
+            raise ValueError(
+                f"final_norm_eps is {self.final_norm_eps}; it must be above 0, or None"
+            )
         if self.user_size is not None and not 0 <= self.user_size < self.hidden_size:
             raise ValueError(f"user_size {self.user_size} leaves no room in {self.hidden_size}")
         if self.attention == "uniform" and self.calibration is not None:
             raise ValueError("uniform attention leaves nothing to calibrate")
+        if self.left_padding != "masked" and self.calibration is not None:
+            raise ValueError(
+                f"left_padding {self.left_padding!r} has no place among items, which calibrated "
+                "attention needs; choose 'masked'"
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-able copy."""

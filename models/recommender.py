@@ -71,7 +71,11 @@ class Recommender(nn.Module):
         n_embeddings = 1 + config.n_items + self.extra_tokens  # padding comes first
         self.item_embedding = nn.Embedding(n_embeddings, self.item_size, padding_idx=0)
         self.add_embeddings()
-        self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+        self.norm = (
+            nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
+            if config.input_norm
+            else nn.Identity()
+        )
         self.dropout = Dropout(config.hidden_dropout)
         self.encoder = Encoder(config, self.n_tokens)
         self.apply(self._initialize)
@@ -160,6 +164,8 @@ class Recommender(nn.Module):
 
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
         """From item embeddings [B, L, item_size] to tokens [B, T, d], with positions."""
+        if self.config.scale_embeddings:
+            x = x * self.config.hidden_size**0.5
         if self.position_embedding is None:
             return x
         return x + self.position_embedding(self.positions(tokens))
@@ -167,6 +173,10 @@ class Recommender(nn.Module):
     def intervals(self, tokens: Batch) -> Intervals | None:
         """What position and time add to keys and values."""
         return None
+
+    def context(self, tokens: Batch, rows: Tensor | None) -> Context:
+        """Where tokens may look, and which of them predict: `rows` [B], or all."""
+        return Context(self._allowed(tokens), rows, self.causal, self.intervals(tokens))
 
     def prepare(
         self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
@@ -182,8 +192,7 @@ class Recommender(nn.Module):
             )
         x = self.inputs(tokens, self.embed(batch) if embeddings is None else embeddings)
         x = self.dropout(self.norm(x))  # [B, T, d]
-        rows = None if every_row else tokens.rows
-        return x, Context(self._allowed(tokens), rows, self.causal, self.intervals(tokens))
+        return x, self.context(tokens, None if every_row else tokens.rows)
 
     def encode(
         self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False

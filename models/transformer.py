@@ -1,4 +1,4 @@
-"""Post-norm transformer layers whose attention is composed (RecBole's variant: erf-GELU)."""
+"""Transformer layers whose attention is composed; by default post-norm, with erf-GELU."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,20 +23,24 @@ class Context(NamedTuple):
     rows : [B], the row that predicts in each history; None where all rows do.
     causal : whether `allowed` leaves out every later key.
     intervals : what position and time add to keys and values, or None.
+    copies : [B], how many rows the last token stands for; None where it is one like the others.
+    blank : whether that token is zero in every layer.
     """
 
     allowed: Tensor
     rows: Tensor | None = None
     causal: bool = True
     intervals: Intervals | None = None
+    copies: Tensor | None = None
+    blank: bool = False
 
 
 class FeedForward(nn.Module):
-    """Two affine maps with a GELU between, a residual and a LayerNorm.
+    """Two affine maps with an activation between, a residual and a LayerNorm.
 
     Parameters
     ----------
-    config : sizes and dropout.
+    config : sizes, dropout, activation, and where it normalises.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -45,10 +49,19 @@ class FeedForward(nn.Module):
         self.dense_2 = nn.Linear(config.inner_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
+        self.order = config.norm
+        self.activation = F.gelu if config.activation == "gelu" else F.relu
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., d] -> [..., d]."""
-        return self.norm(x + self.dropout(self.dense_2(F.gelu(self.dense_1(x)))))
+        if self.order == "post":
+            return self.norm(x + self.inner(x))
+        normed = self.norm(x)
+        return (x if self.order == "pre" else normed) + self.inner(normed)
+
+    def inner(self, x: Tensor) -> Tensor:
+        """What is added to x, [..., d] -> [..., d]."""
+        return self.dropout(self.dense_2(self.activation(self.dense_1(x))))
 
 
 class TransformerLayer(nn.Module):
@@ -56,7 +69,7 @@ class TransformerLayer(nn.Module):
 
     Parameters
     ----------
-    config : sizes, dropout, and which attention.
+    config : sizes, dropout, where it normalises, and which attention.
     layer : number of the layer, from 0.
     n_tokens : what attention runs over at most.
     """
@@ -72,8 +85,9 @@ class TransformerLayer(nn.Module):
             if config.calibration is None
             else with_calibrators(config, config.calibration, layer, n_tokens)
         )
-        self.dense = nn.Linear(size, size)
+        self.dense = nn.Linear(size, size) if config.output_projection else nn.Identity()
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
+        self.order = config.norm
         self.dropout = Dropout(config.hidden_dropout)
         self.feed_forward = FeedForward(config)
 
@@ -88,20 +102,27 @@ class TransformerLayer(nn.Module):
 
     def project(self, x: Tensor, context: Context) -> Projected:
         """Queries, keys and values of all rows of x [B, L, d]."""
-        rows = torch.arange(x.shape[1], device=x.device)[None]  # [1, L]
+        if context.blank:
+            x = F.pad(x[:, :-1], (0, 0, 0, 1))
+        asking = x if self.order == "post" else self.norm(x)
+        answering = asking if self.order == "pre" else x
         return Projected(
-            self.query(x),
-            self.key(x),
-            self.value(x),
-            rows,
+            self.query(asking),
+            self.key(answering),
+            self.value(answering),
+            torch.arange(x.shape[1], device=x.device)[None],  # [1, L]
             context.allowed,
             context.causal,
             context.intervals,
+            context.copies,
         )
 
     def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
         """Values mixed by weights [B, H, Q, L] and added to x [B, Q, d]; [B, Q, d]."""
-        return self.norm(x + self.dropout(self.dense(p.mix(weights))))
+        mixed = self.dropout(self.dense(p.mix(weights)))
+        if self.order == "post":
+            return self.norm(x + mixed)
+        return (x if self.order == "pre" else self.norm(x)) + mixed
 
     @property
     def hooked(self) -> bool:
@@ -110,11 +131,11 @@ class TransformerLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of layers.
+    """A stack of layers, and a LayerNorm after the last where there is one.
 
     Parameters
     ----------
-    config : sizes, dropout, and which attention.
+    config : sizes, dropout, where it normalises, and which attention.
     n_tokens : what attention runs over at most.
     """
 
@@ -125,10 +146,15 @@ class Encoder(nn.Module):
         self.layers = nn.ModuleList(  # type: ignore[assignment]
             TransformerLayer(config, layer, n_tokens) for layer in range(config.n_layers)
         )
+        self.norm = (
+            nn.Identity()
+            if config.final_norm_eps is None
+            else nn.LayerNorm(config.hidden_size, eps=config.final_norm_eps)
+        )
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """[B, L, d] -> [B, 1, d] at the rows of the context, or [B, L, d] at all."""
         *earlier, last = self.layers
         for layer in earlier:
             x = layer(x, context)
-        return last(x, context, context.rows)
+        return self.norm(last(x, context, context.rows))

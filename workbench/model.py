@@ -95,8 +95,8 @@ class DifferentiableModel(Model, Protocol):
 class AttentionModel(DifferentiableModel, Protocol):
     """A model whose attention weights [B, H, T, T] pass taps.
 
-    Attention runs over T tokens: the L items of a history and, in BERT4Rec, a mask token after
-    them.
+    Attention runs over T tokens: the L items of a history and, after them, a mask token in
+    BERT4Rec, or one that stands for the padding in a model that attends to it.
     """
 
     def taps(self) -> list[AttentionTap]:

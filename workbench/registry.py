@@ -22,6 +22,7 @@ KINDS: dict[Any, tuple[Any, str]] = {
     int: (int, "a whole number"),
     int | None: (int | None, "a whole number"),
     float: (int | float, "a number"),
+    float | None: (int | float | None, "a number"),
 }  # which values a type takes, and how that is told; the configuration itself knows its words
 
 

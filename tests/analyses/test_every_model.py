@@ -105,6 +105,26 @@ def test_a_lone_item_beside_a_mask_token_keeps_its_weight(models, data):
     assert (longer.loc[longer["layer"] == "all", "jsd"] > 0).all()
 
 
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_a_model_that_attends_to_padding_is_diagnosed(diagnostic, data):
+    torch.manual_seed(0)
+    models = {
+        name: build_model(name, data, left_padding="token", norm="query", **SIZES).eval()
+        for name in ("SASRec", "SASRec-uniform")
+    }
+    frame = diagnostic.measure(models, data, users=np.arange(6), seed=0, progress=lambda n: None)
+    assert set(frame["user"]) == set(range(6))
+    for figure in diagnostic.plot(frame).values():
+        images(figure)
+    assert diagnostic.conclude(frame)
+    if diagnostic.name == "attention_maps":
+        own = frame[(frame["kind"] == "weight") & (frame["model"] == "SASRec")]
+        assert (own["key"] < own["length"]).all()  # items alone
+        kept = frame[(frame["kind"] == "entropy") & (frame["model"] == "SASRec")]
+        assert (kept.loc[kept["length"] < SIZES["max_length"], "kept"] > 0).all()
+        assert (kept.loc[kept["length"] == SIZES["max_length"], "kept"].abs() < 1e-6).all()
+
+
 def test_batches_of_the_longest_histories_fit(models, data):
     for model in models.values():
         for _, batch, _ in held_out_batches(model, data, np.arange(6)):

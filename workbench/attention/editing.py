@@ -28,7 +28,8 @@ def edit_attention(
 ) -> Iterator[None]:
     """While it lasts, every pass of the model runs with edited weights, in evaluation mode.
 
-    Items of the history are edited among themselves: what a row gives to a mask token stays.
+    Items of the history are edited among themselves: what a row gives to a mask token, or to
+    padding that may be attended to, stays.
 
     Parameters
     ----------
@@ -55,15 +56,18 @@ def edit_attention(
         batch: Batch = args[0]
         seen["rows"], seen["items"] = model.rows(batch), model.history(batch)[:, None]  # [B, 1, T]
         seen["allowed"] = model.allowed(batch) & seen["items"][:, :, None]  # [B, 1, T, T]
-        seen["masked"] = seen["items"].shape[-1] > batch.items.shape[1]  # by a token of its own
+        seen["others"] = (
+            seen["items"].shape[-1] > batch.items.shape[1]
+        )  # by a token that is no item
 
     def among_items(weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
-        if not seen["masked"]:
+        if not seen["others"]:
             return edit(weights, allowed)
         kept = weights.masked_fill(items, 0.0)
         given = weights.masked_fill(~items, 0.0)
         share = given.sum(-1, keepdim=True).clamp(min=torch.finfo(given.dtype).tiny)
-        return edit(given / share, allowed) * share + kept  # an edit is of a distribution
+        edited = edit(given / share, allowed) * share + kept  # an edit is of a distribution
+        return torch.where(allowed.any(-1, keepdim=True), edited, weights)
 
     def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
         allowed, items, row = seen["allowed"], seen["items"], seen["rows"]

@@ -24,8 +24,8 @@ def record_attention(
     Parameters
     ----------
     model, batch
-        T tokens pass through the model: the L items of the longest history and, in BERT4Rec, a mask
-        token. The batch may be on another device than the model.
+        T tokens pass through the model: the L items of the longest history and, in some, a mask
+        token, or one that stands for padding. The batch may be on another device than the model.
     stages
         Where the weights are read; `model.stages` names the points.
     rows
@@ -34,7 +34,7 @@ def record_attention(
     Returns
     -------
     dict
-        Stage -> [B, n_layers, H, L], without the share of a mask token; or [B, n_layers, H, T, T].
+        Stage -> [B, n_layers, H, L], without the share of such a token; or [B, n_layers, H, T, T].
         On the device of the batch.
 
     Raises

@@ -33,7 +33,8 @@ class Inspection:
 
     items: [L] ids, oldest first. times: [L] seconds, or None. target: the item explained.
     weights: stage -> [n_layers, H, T, T], NaN where a row may not look; T is L, or L + 1 with
-    BERT4Rec's mask token, and the last row is the prediction's. importance: method -> [L],
+    BERT4Rec's mask token, and the last row is the prediction's; rows sum to less than one where a
+    model attends to padding. importance: method -> [L],
     magnitudes with attention held constant (Jain & Wallace, NAACL 2019), zeros where it vanishes.
     effects: [L], leave-one-out, signed, NaN where undefined. scores: [n_items + 1], -inf for
     padding.
@@ -98,12 +99,13 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
     targets = torch.tensor([item], device=scores.device)
     weights = record_attention(model, batch, stages=model.stages, rows="all")
     forbidden = ~attentive.allowed(batch)[:, None]  # [1, 1, 1, T, T]
+    n = int(attentive.rows(batch)[0]) + 1  # what comes after the row that predicts is padding
     return Inspection(
         items=batch.items[0].cpu(),
         times=None if batch.times is None else batch.times[0].cpu(),
         target=item,
         weights={
-            stage: found.masked_fill(forbidden, torch.nan)[0].cpu()
+            stage: found.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
             for stage, found in weights.items()
         },
         importance={

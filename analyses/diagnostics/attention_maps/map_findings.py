@@ -132,7 +132,7 @@ def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: 
 def _kept(spread: pd.DataFrame) -> str:
     """A sentence on the weight that goes to no item, where there is any."""
     share = 100 * spread["kept"].mean()
-    return f" A further {share:.1f} % of the row's weight stays on its mask token." if share else ""
+    return f" A further {share:.1f} % of the row's weight goes to no item of it." if share else ""
 
 
 def _sharper(model: str, baseline: str, difference: Interval) -> str:

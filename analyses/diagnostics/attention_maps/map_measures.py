@@ -52,7 +52,8 @@ def measure(
 def _whole_data(model: Any, batch: Batch, who: np.ndarray) -> list[pd.DataFrame]:
     """Entropy by stage and layer, and the mean weight over heads by distance, for every user.
 
-    Among the items of the history: what a mask token keeps for itself is told as "kept".
+    Among the items of the history: what a mask token keeps for itself, or padding gets, is told as
+    "kept".
     """
     recorded = record_attention(model, batch, stages=model.stages)
     valid = batch.valid  # [B, L]
@@ -126,7 +127,8 @@ def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
     """
     _, batch, _ = next(held_out_batches(model, data, np.array([user])))
     case = batch.take(torch.tensor([0], device=batch.items.device))
-    allowed = model.allowed(case)[0, 0]  # [T, T], one history, so that nothing is padding
+    n = int(model.rows(case)[0]) + 1  # what comes after the row that predicts is padding
+    allowed = model.allowed(case)[0, 0, :n, :n]
     query, key = (t.cpu().numpy() for t in allowed.nonzero(as_tuple=True))
     items = case.items[0].cpu().numpy()
     parts = []
@@ -145,7 +147,7 @@ def _weights(model: Any, data: SequenceData, user: int) -> pd.DataFrame:
                             "head": str(head + 1),
                             "query": query,
                             "key": key,
-                            "value": weights[0, layer, head][allowed].cpu().numpy(),
+                            "value": weights[0, layer, head, :n, :n][allowed].cpu().numpy(),
                         }
                     )
                 )

@@ -8,7 +8,7 @@ from scipy.stats import kendalltau
 from analyses.diagnostics.gradient_agreement.agreement_measures import measure_batch
 from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
-from workbench import build_model, evaluate
+from workbench import build_model, evaluate, record_attention
 from workbench.data import planted
 from workbench.data.batches import make_batch
 from workbench.data.sequences import SequenceData
@@ -162,3 +162,13 @@ def test_what_cannot_be_inspected(data):
     two = Batch(torch.tensor([[1, 2], [3, 4]]), torch.tensor([2, 2]))
     with pytest.raises(WorkbenchError, match="takes one history, and was given 2"):
         inspect_case(model, two, "top")
+
+
+def test_padding_that_is_attended_to_is_in_no_map(data):
+    model = tiny("SASRec", data, left_padding="zeros")
+    batch = Batch(torch.tensor([[3, 1, 4, 1]]), torch.tensor([4]))
+    found = inspect_case(model, batch, 5)
+    weights = record_attention(model, batch)["attention"][0]
+    assert found.weights["attention"].shape == (2, 2, 4, 4)
+    torch.testing.assert_close(found.row("attention", 1, 0), weights[1, 0])
+    assert found.row("attention").sum() < 1
