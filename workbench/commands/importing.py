@@ -9,10 +9,13 @@ from models import ModelConfig
 from workbench import import_checkpoint
 from workbench.commands.options import Device, read_option
 from workbench.devices import choose_device
+from workbench.importing.formats import FORMATS
+
+KNOWN = ", ".join(format.name for format in FORMATS)
 
 
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A checkpoint of RecBole, AC-TSR, S3-Rec, ICLRec.")],
+    file: Annotated[Path, typer.Argument(help=f"A checkpoint of {KNOWN}.")],
     out: Annotated[
         Path, typer.Option(help="Folder for the weights and their card.", file_okay=False)
     ],
@@ -26,7 +29,8 @@ def import_command(
             metavar="NAME=VALUE",
             help="What the file cannot tell, as often as wanted, such as n_heads=2, or "
             "extra_rows=1, rows at the end of the item table that stand for no item; and with "
-            "--data numbering=appearance|ids, how its items got their ids, where not as usual.",
+            "--data numbering=appearance|ids|sorted|tokens, how its items got their ids, where not "
+            "as usual.",
         ),
     ] = None,
     device: Device = "auto",

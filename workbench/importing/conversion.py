@@ -13,9 +13,9 @@ from workbench.data.load import load_data
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
-from workbench.importing.formats import Numbering
+from workbench.importing.format import Numbering
 from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
-from workbench.importing.recognition import understand
+from workbench.importing.recognition import Undecided, Understood, understand
 
 
 def import_checkpoint(
@@ -31,32 +31,36 @@ def import_checkpoint(
 
     out: a folder for weights and card, written wholly or not at all. data: what it was trained on;
     its item table is then put in the order of these data, and its quality measured. numbering: how
-    its items got their ids ("appearance" in the interactions file, or "ids" as they are there),
-    where not as is usual for its software. device: where the model is put and measured. options:
-    what the file cannot tell, see `recognize`, and extra_rows, how many rows at the end of the item
-    table stand for no item of the data (a mask token, or items that nobody chose).
+    its items got their ids ("appearance" in the interactions file, "ids" as they are there,
+    "sorted" in the order of these, or "tokens", which the checkpoint holds), where not as is usual
+    for its software. device: where the model is put and measured. options: what the file cannot
+    tell, see `recognize`, and extra_rows, how many rows at the end of the item table stand for no
+    item of the data (a mask token, or items that nobody chose). Where an option has to say which
+    model it is, and none does, data decide: the one that ranks their validation items best.
 
-    The card's `origin` tells the file, its SHA-256, what was assumed, and what should be known.
+    The card's `origin` tells the file, its SHA-256, what was assumed, and what should be known; its
+    `item_ids` tell what the items 1, 2, ... are called, where the checkpoint says it.
     Raises WorkbenchError as `recognize` does, for data whose items cannot be those of the model,
     and where it is at chance level on them. Nothing in the file is executed.
     """
-    found = understand(path, options)
+    candidates = _candidates(path, options, decidable=data is not None)
+    ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
+    found, figures = _best(candidates, numbering, ours, data, device)
     recognized, name = found.recognized, found.weights.path.name
-    config, state, notes = recognized.config, found.state, list(recognized.notes)
+    config, state, notes = recognized.config, found.state, recognized.notes + figures
     model = build(config, state, device)
     card: dict[str, Any] = {}
-    if data is not None:
-        ours = data if isinstance(data, SequenceData) else load_data(data)
+    if found.item_ids is not None:
+        card["item_ids"] = found.item_ids
+    if ours is not None:
         numbering = numbering or found.format.numbering
         if config.backbone == "SSE-PT":
             kept = user_rows(name, config.n_users, ours, data)
             state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
             config = replace(config, n_users=ours.n_users)
             model = build(config, state, device)
-        rows = item_rows(name, config.n_items, numbering, ours, data, extra_rows=found.extra_rows)
-        theirs = ours
-        if not np.array_equal(rows, np.arange(config.n_items + 1)):
-            theirs = relabelled(ours, rows, config.n_items)
+        rows = _rows(found, numbering, ours, data)
+        theirs = _in_their_ids(found, rows, ours)
         metrics = {split: evaluate(model, theirs, split).metrics for split in ("valid", "test")}
         if warning := check_belonging(name, model, theirs):
             notes.append(warning)
@@ -65,8 +69,8 @@ def import_checkpoint(
             special = table[config.n_items + 1 :]  # a mask token
             at = torch.from_numpy(rows)
             state = {**state, "item_embedding.weight": torch.cat([table[at], special])}
-            if config.output_head:
-                state["head.bias"] = state["head.bias"][at]
+            for of_items in {"head.bias", "output_embedding.weight"} & state.keys():
+                state[of_items] = state[of_items][at]
             config = replace(config, n_items=ours.n_items)
             model = build(config, state, device)
         if absent := recognized.config.n_items - ours.n_items:
@@ -74,7 +78,9 @@ def import_checkpoint(
                 f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "
                 "metrics of this card, and left out of the model."
             )
-        card = {
+        if found.item_ids is not None:
+            card["item_ids"] = [found.item_ids[row - 1] for row in rows[1:]]
+        card |= {
             "numbering": numbering,
             "data": ours.identity(),
             "seen_items_removed": False,
@@ -94,3 +100,65 @@ def import_checkpoint(
     if out is not None:
         save_model(model, out)
     return model
+
+
+def _candidates(
+    path: str | Path, options: dict[str, Any], *, decidable: bool
+) -> dict[str, Understood]:
+    """The file as understood; where data may decide what it is, each way, by its option."""
+    try:
+        return {"": understand(path, options)}
+    except Undecided as undecided:
+        if not decidable:
+            raise
+        return {
+            f"{undecided.option}={choice}": understand(path, options | {undecided.option: choice})
+            for choice in undecided.choices
+        }
+
+
+def _best(
+    candidates: dict[str, Understood],
+    numbering: Numbering | None,
+    ours: SequenceData | None,
+    source: object,
+    device: str | torch.device,
+) -> tuple[Understood, list[str]]:
+    """The only candidate, or the one that ranks validation items best, with a note of all."""
+    if ours is None or len(candidates) == 1:
+        return next(iter(candidates.values())), []
+    reached: dict[str, float] = {}
+    for option, found in candidates.items():
+        rows = _rows(found, numbering or found.format.numbering, ours, source)
+        model = build(found.recognized.config, found.state, device)
+        measured = evaluate(model, _in_their_ids(found, rows, ours), "valid")
+        reached[option] = measured.metrics["ndcg@10"]
+    best = max(reached, key=lambda option: reached[option])
+    figures = ", ".join(f"{option} {quality:.4f}" for option, quality in reached.items())
+    note = (
+        f"The file does not tell which model it is; {best} was chosen, which ranks the validation "
+        f"items best (NDCG@10: {figures})."
+    )
+    return candidates[best], [note]
+
+
+def _rows(
+    found: Understood, numbering: Numbering, ours: SequenceData, source: object
+) -> np.ndarray:
+    """Their id of each of our items, see `item_rows`."""
+    return item_rows(
+        found.weights.path.name,
+        found.recognized.config.n_items,
+        numbering,
+        ours,
+        source,
+        extra_rows=found.extra_rows,
+        item_ids=found.item_ids,
+    )
+
+
+def _in_their_ids(found: Understood, rows: np.ndarray, ours: SequenceData) -> SequenceData:
+    n_items = found.recognized.config.n_items
+    if np.array_equal(rows, np.arange(n_items + 1)):
+        return ours
+    return relabelled(ours, rows, n_items)

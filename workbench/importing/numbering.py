@@ -1,5 +1,7 @@
 """Which row of a foreign item table stands for which of our items, and whether it can be so."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -13,7 +15,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.evaluation import target_ranks
-from workbench.importing.formats import Numbering
+from workbench.importing.format import Numbering
 from workbench.model import Model
 
 DRAWS = 20  # random relabellings that stand for ids that do not belong together
@@ -28,20 +30,25 @@ def item_rows(
     data: SequenceData,
     source: object,
     *,
-    extra_rows: int = 0,
+    extra_rows: int | None = None,
+    item_ids: Sequence[str] | None = None,
 ) -> np.ndarray:
     """Their id of each of our items, int64 [data.n_items + 1]; 0 stays 0.
 
     "appearance": theirs run by first appearance in the interactions file, where nothing was dropped
-    or the same as here. "ids": theirs are the ids in the file. origin: what to call the model.
-    source: what `data` was loaded from, if known. extra_rows: how many rows after the last item
-    `n_items` leaves out. Raises WorkbenchError where the counts differ.
+    or the same as here. "ids": theirs are the ids in the file. "sorted": theirs run in the order of
+    these, by number where all are numbers. "tokens": theirs are found by what they are called.
+    origin: what to call the model. source: what `data` was loaded from, if known. extra_rows: how
+    many rows after the last item `n_items` leaves out; None where an option may not change it.
+    item_ids: what theirs are called, where known. Raises WorkbenchError where the counts differ.
     """
     if numbering not in get_args(Numbering):
         raise WorkbenchError(
             f"numbering={numbering!r} is not known; choose {' or '.join(get_args(Numbering))}."
         )
     tokens = data.item_ids[1:]
+    if numbering == "tokens":
+        return _rows_by_token(origin, item_ids, data)
     if numbering == "ids":
         try:
             rows = np.array([0, *map(int, tokens)], dtype=np.int64)
@@ -58,13 +65,12 @@ def item_rows(
             )
         return rows
     if data.n_items == n_items:
-        return np.arange(n_items + 1)
+        return _rows_among(data.item_ids, data, numbering)
     known = data.n_items
     if isinstance(source, str | Path) and source != "planted":
         whole = load_data(source, min_user=1)  # before anybody was dropped
         if whole.n_items == n_items:
-            theirs = {token: row for row, token in enumerate(whole.item_ids)}
-            return np.array([0, *(theirs[token] for token in tokens)], dtype=np.int64)
+            return _rows_among(whole.item_ids, data, numbering)
         if whole.n_items < n_items:
             known = whole.n_items
     raise WorkbenchError(
@@ -73,8 +79,35 @@ def item_rows(
     )
 
 
-def _other_rows(n_items: int, known: int, extra_rows: int) -> str:
+def _rows_by_token(origin: str, item_ids: Sequence[str] | None, data: SequenceData) -> np.ndarray:
+    if item_ids is None:
+        raise WorkbenchError(
+            f"{origin} does not say what its items are called; give another numbering than tokens."
+        )
+    theirs = {token: row for row, token in enumerate(item_ids, start=1)}
+    tokens = [str(token) for token in data.item_ids[1:]]
+    if unknown := [token for token in tokens if token not in theirs]:
+        raise WorkbenchError(
+            f"{origin} does not know {len(unknown):,} of the {len(tokens):,} items of {data.name}, "
+            f"such as {unknown[0]!r}; give the data it was trained on, or import it without data."
+        )
+    return np.array([0, *(theirs[token] for token in tokens)], dtype=np.int64)
+
+
+def _rows_among(item_ids: np.ndarray, data: SequenceData, numbering: Numbering) -> np.ndarray:
+    """Rows of our items among `item_ids` (the first is padding), in their order or sorted."""
+    tokens = item_ids[1:].tolist()
+    if numbering == "sorted":
+        numbers = all(re.fullmatch(r"-?\d+", str(token)) for token in tokens)
+        tokens = sorted(tokens, key=int if numbers else str)
+    theirs = {token: row for row, token in enumerate(tokens, start=1)}
+    return np.array([0, *(theirs[token] for token in data.item_ids[1:])], dtype=np.int64)
+
+
+def _other_rows(n_items: int, known: int, extra_rows: int | None) -> str:
     """What else to do where a few other rows at the end of the table would explain the counts."""
+    if extra_rows is None:
+        return ""
     wanted = extra_rows + n_items - known
     if n_items == known or wanted < 0 or wanted > max(1, known // 10):
         return ""

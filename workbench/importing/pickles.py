@@ -8,7 +8,10 @@ nothing at all; tensors are made from the notes, see `workbench.importing.contai
 import io
 import pickle
 import pickletools
+import re
 from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
 
 
 class Inert(dict):
@@ -44,6 +47,32 @@ class Unpickled(NamedTuple):
     tree: Any
     asked: set[str]
     stored: dict[str, Stored]
+
+
+def array_values(node: Any) -> list[Any]:
+    """The values of a list, a tuple, or a NumPy array of numbers, strings or objects of one axis.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(node, list | tuple):
+        return list(node)
+    state = node.state if isinstance(node, Inert) else None
+    if not (isinstance(state, tuple) and len(state) == 5 and len(state[1]) == 1):
+        raise ValueError("a list or an array of one axis is expected, and there is something else")
+    _, (size,), dtype, _, content = state
+    if isinstance(content, list):
+        values = content
+    else:
+        if isinstance(content, Inert) and content.path == "_codecs.encode":  # bytes, protocol 2
+            content = content.args[0].encode("latin-1")
+        kind = str(dtype.args[0]) if isinstance(dtype, Inert) and dtype.args else ""
+        if not re.fullmatch(r"[iufSU]\d{1,4}", kind) or not isinstance(content, bytes):
+            raise ValueError(f"an array of the kind {kind!r}, which is not read")
+        order = ">" if isinstance(dtype.state, tuple) and dtype.state[1:2] == (">",) else "<"
+        values = np.frombuffer(content, np.dtype(order + kind)).tolist()
+    if len(values) != size:
+        raise ValueError(f"an array of {size} values has {len(values)}")
+    return values
 
 
 class _Unpickler(pickle.Unpickler):

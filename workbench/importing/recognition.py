@@ -1,7 +1,7 @@
 """What a file holds: of which software and model, and with which configuration."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +9,20 @@ from typing import Any
 from torch import Tensor
 
 from models import ModelConfig
-from models.config import Backbone
 from workbench.checkpoint import check_shapes
 from workbench.errors import WorkbenchError
-from workbench.importing.configuration import Told, configure
-from workbench.importing.formats import BACKBONE_MARKS, BACKBONE_NAMES, FORMATS, STRANGERS, Format
+from workbench.importing.format import Doubt, Facts, Format
+from workbench.importing.formats import FORMATS
 from workbench.importing.weights import Weights, read_weights
+
+
+class Undecided(WorkbenchError):
+    """A file that could be of several models; `option` decides, by one of its `choices`."""
+
+    def __init__(self, message: str, option: str, choices: Sequence[str]) -> None:
+        super().__init__(message)
+        self.option = option
+        self.choices = tuple(choices)
 
 
 @dataclass(frozen=True)
@@ -35,13 +43,18 @@ class Recognized:
 
 @dataclass(frozen=True)
 class Understood:
-    """Recognized, and the weights under our names; extra_rows of the item table were left out."""
+    """Recognized, and the weights under our names.
+
+    extra_rows: of the item table that were left out; None where its software has none. item_ids:
+    what the items 1, 2, ... are called, where the file says it.
+    """
 
     recognized: Recognized
     format: Format
     weights: Weights
     state: dict[str, Tensor]
-    extra_rows: int
+    extra_rows: int | None
+    item_ids: list[str] | None
 
 
 def recognize(path: str | Path, **options: Any) -> Recognized:
@@ -49,7 +62,7 @@ def recognize(path: str | Path, **options: Any) -> Recognized:
 
     options: what the file cannot tell (`assumed` lists it), such as n_heads. Raises WorkbenchError
     for a file that is no checkpoint, one of an architecture the workbench does not have, or an
-    option that the file itself tells.
+    option that the file itself tells; Undecided where an option has to say which model it is.
     """
     return understand(path, options).recognized
 
@@ -58,49 +71,53 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
     """`recognize`, with the weights."""
     weights = read_weights(path)
     format = _format(weights)
-    backbone = _backbone(weights, format)
     state = _renamed(weights, format)
-    told = Told(weights.settings, format, dict(options))
+    facts = Facts(
+        list(weights.tensors),
+        format.settings(weights),
+        format.spelling,
+        dict(options),
+        weights.tree,
+    )
     try:
-        config, extra_rows = configure(told, state, backbone)
+        config = format.configure(state, facts)
         check_shapes(config, {name: tensor.shape for name, tensor in state.items()})
-    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+    except Doubt as doubt:
+        raise Undecided(
+            f"{weights.path} could be of several models of {format.name}: {doubt}.",
+            doubt.option,
+            doubt.choices,
+        ) from doubt
+    except (LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         reason = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
         raise WorkbenchError(
-            f"{weights.path} looks like {format.name} {backbone}, but cannot be taken as one: "
+            f"{weights.path} looks like {format.name}, but cannot be taken as a model of it: "
             f"{reason}."
         ) from error
-    if told.options:
+    if facts.options:
         untold = "it tells everything, so leave options out"
-        if told.assumed:
-            untold = f"what it does not tell is {', '.join(told.assumed)}"
+        if facts.assumed:
+            untold = f"what it does not tell is {', '.join(facts.assumed)}"
         raise WorkbenchError(
-            f"{next(iter(told.options))} is no option here or is told by {weights.path} itself; "
+            f"{next(iter(facts.options))} is no option here or is told by {weights.path} itself; "
             f"{untold}."
         )
-    notes = list(format.notes)
-    if extra_rows:
-        rows, were = ("row", "was") if extra_rows == 1 else (f"{extra_rows:,} rows", "were")
-        notes.append(
-            f"The last {rows} of the item table, taken for no item of the data (such as a mask "
-            f"token of pretraining), {were} left out."
+    if config.position_from == "end":
+        facts.notes.append(
+            "Trained on left-padded histories: position embeddings count from the last item."
         )
-    if config.output_head:
-        notes.append(
-            "RecBole leaves out the oldest item of every history when this model predicts; here it "
-            "is read where there is room."
+    if config.left_padding != "masked":
+        facts.notes.append(
+            "Items attend to the padding before a history, so that scores depend on max_length."
         )
     if weights.foreign:
-        notes.append(
+        facts.notes.append(
             f"The file asks for {_listed(weights.foreign)}; nothing of it was imported or executed."
         )
-    called = weights.settings.get("model")
-    if called and not _known(called):
-        notes.append(f"The file calls its model {called}; its parameters are those of {backbone}.")
-    if data := weights.settings.get("dataset"):
-        notes.append(f"According to its settings it was trained on {data}.")
-    recognized = Recognized(format.name, config.name, config, told.assumed, notes)
-    return Understood(recognized, format, weights, state, extra_rows)
+    if data := facts.settings.get("dataset"):
+        facts.notes.append(f"According to its settings it was trained on {data}.")
+    recognized = Recognized(format.name, config.name, config, facts.assumed, facts.notes)
+    return Understood(recognized, format, weights, state, facts.extra_rows, facts.item_ids)
 
 
 def _format(weights: Weights) -> Format:
@@ -108,43 +125,25 @@ def _format(weights: Weights) -> Format:
         if any(re.fullmatch(format.mark, name) for name in weights.tensors):
             return format
     known = ", ".join(format.name for format in FORMATS)
-    for stranger, mark in STRANGERS.items():
-        if any(re.fullmatch(mark, name) for name in weights.tensors):
-            raise WorkbenchError(
-                f"{weights.path} is of {stranger}, whose layers the workbench does not have; it "
-                f"takes models of {known}, and others by `workbench.adapt`."
-            )
     raise WorkbenchError(
         f"{weights.path}: its parameters ({_listed(list(weights.tensors), 3)}) are of no model the "
         f"workbench knows; it takes models of {known}, and others by `workbench.adapt`."
     )
 
 
-def _backbone(weights: Weights, format: Format) -> Backbone:
-    backbone: Backbone = _known(weights.settings.get("model")) or "SASRec"
-    for name, mark in BACKBONE_MARKS.items():
-        if any(re.fullmatch(mark, parameter) for parameter in weights.tensors):
-            backbone = name
-    return backbone
-
-
 def _renamed(weights: Weights, format: Format) -> dict[str, Tensor]:
-    state = {}
+    state: dict[str, Tensor] = {}
     for name, tensor in weights.tensors.items():
         ours = format.rename(name)
-        if ours is not None:
-            state[ours] = tensor
-        elif not format.ignores(name):
+        if ours is None and format.ignores(name):
+            continue
+        if ours is None or ours in state:
             raise WorkbenchError(
                 f"{weights.path} looks like {format.name}, but has {name}, which none of its "
                 "models known here has; adapt the model by `workbench.adapt` instead."
             )
+        state[ours] = tensor
     return state
-
-
-def _known(name: object) -> Backbone | None:
-    """The backbone RecBole or AC-TSR means by the name of a model."""
-    return BACKBONE_NAMES.get(str(name).lower().removeprefix("ac"))
 
 
 def _listed(names: list[str], most: int = 4) -> str:

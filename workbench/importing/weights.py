@@ -3,8 +3,9 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor
 
@@ -22,6 +23,7 @@ class Weights:
     """tensors: by name, without wrapping prefixes. settings: plain values saved beside them.
 
     foreign: dotted names of foreign classes and functions the file asked for, none of them run.
+    tree: all that the file holds, inert.
     """
 
     path: Path
@@ -29,6 +31,12 @@ class Weights:
     tensors: dict[str, Tensor]
     settings: dict[str, Any]
     foreign: list[str]
+    tree: Any
+
+    def saved(self, key: str) -> Mapping[str, Any]:
+        """What is saved beside the tensors as `key`, where it is a mapping; else nothing."""
+        found = self.tree.get(key) if isinstance(self.tree, dict) else None
+        return found if isinstance(found, dict) else {}
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -50,17 +58,20 @@ def read_weights(path: str | Path) -> Weights:
         _without_prefixes(tensors),
         _settings(opened.tree),
         sorted(name for name in opened.foreign if not name.startswith(OWN)),
+        opened.tree,
     )
 
 
 def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
-    """The mapping from names to tensors, wherever it is wrapped."""
+    """The mapping from names to tensors, wherever it is wrapped; also beside others in a list."""
+    if isinstance(node, list | tuple):
+        node = next((part for part in node if _holds_tensors(part)), node)
     while isinstance(node, dict):
         inner = next((node[key] for key in WRAPPERS if isinstance(node.get(key), dict)), None)
         if inner is None:
             break
         node = inner
-    if isinstance(node, dict) and any(map(is_tensor, node.values())):
+    if _holds_tensors(node):
         return node
     if isinstance(node, Inert) and node.state is not None:
         raise WorkbenchError(
@@ -71,6 +82,10 @@ def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
         f"{opened.path} holds no state_dict, a mapping from names to tensors; save "
         "model.state_dict() where it was trained."
     )
+
+
+def _holds_tensors(node: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(node, dict) and any(map(is_tensor, node.values()))
 
 
 def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -85,8 +100,9 @@ def _without_prefixes(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def _settings(tree: Any) -> dict[str, Any]:
     """The plain values of RecBole's Config, of an argparse namespace, or of a dict of options."""
-    for key in SETTINGS:
-        found = tree.get(key)
+    parts = tree if isinstance(tree, list | tuple) else [tree]
+    for part, key in product(parts, SETTINGS):
+        found = part.get(key) if isinstance(part, dict) else None
         held = found.state if isinstance(found, Inert) and found.state is not None else found
         if isinstance(held, dict):
             values = held.get("final_config_dict", held)

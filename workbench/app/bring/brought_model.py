@@ -15,18 +15,23 @@ from workbench.app import places, resources, uploads, words
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.selection import select
 from workbench.checkpoint import CARD
-from workbench.importing import Recognized, recognize
+from workbench.importing import Recognized, Undecided, recognize
 
 KEY = "checkpoint"
 TRAINING = {  # of no effect on a trained model
     *("hidden_dropout", "attention_dropout", "initializer_range", "penalty"),
     *("swap_users", "swap_items", "swap_targets"),
 }
-CORRECTIONS = ("fixed", "annealing")  # a gate is recognised from the file
+CHOICES = {
+    "correction": ("fixed", "annealing"),  # a gate is recognised from the file
+    "norm": ("query", "post", "pre"),
+    "activation": ("relu", "gelu"),
+}
 NUMBERINGS = {
     "as usual for its software": None,
     "by first appearance in the file": "appearance",
     "by the ids in the file": "ids",
+    "in the order of these ids": "sorted",
 }
 HEADS = (Head("What", kind="text"), Head("Value", kind="text"), Head("Known from", kind="text"))
 
@@ -68,8 +73,13 @@ def choose() -> BroughtModel | None:
 def _checkpoint(path: Path) -> BroughtModel:
     status = path.stat()
     stamp = status.st_mtime_ns, status.st_size
+    try:
+        assumed = _recognized(path, stamp, ()).assumed
+    except Undecided as undecided:
+        first = (undecided.option, undecided.choices[0])
+        assumed = _recognized(path, stamp, (first,)).assumed
     description = st.container()
-    options = _options(_recognized(path, stamp, ()).assumed)
+    options = _options(assumed)
     with description:
         recognized = _recognized(path, stamp, options)
         st.markdown(f"**{words.literal(recognized.model)}**, of {recognized.format}")
@@ -114,7 +124,7 @@ def _field(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return st.selectbox(label, [value, not value], **layout)
     if isinstance(value, str):
-        return st.selectbox(label, CORRECTIONS, **layout)
+        return st.selectbox(label, CHOICES[name], **layout)
     if isinstance(value, int):
         least = 0 if name == "annealing_step" else 1
         return st.number_input(label, min_value=least, value=value, **layout)

@@ -1,0 +1,13 @@
+"""The software whose checkpoints are opened: a file each, and its name here."""
+
+from importlib import import_module
+
+from workbench.importing.format import Format
+
+NAMES = (
+    "ac_tsr",
+    "recbole",
+    "s3_rec",
+    "sasrec_pytorch",
+)  # a file is of the first one whose mark it bears
+FORMATS: tuple[Format, ...] = tuple(import_module(f"{__name__}.{name}").FORMAT for name in NAMES)

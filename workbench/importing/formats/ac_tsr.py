@@ -1,0 +1,88 @@
+"""AC-TSR's reference implementation: RecBole's models with calibrated attention."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models import CalibrationConfig, ModelConfig
+from workbench.importing.format import KIND, Facts, Format, Renames, count_layers
+from workbench.importing.formats import recbole
+
+PENALTY = "penalty"  # lambda, where it was trained: a parameter there, an option here
+RENAMES: Renames = (
+    (rf"{recbole.ATTENTION}\.scalar", r"encoder.layers.\1.weights.spatial.theta"),
+    (
+        rf"{recbole.ATTENTION}\.(order|distance)_affine\.{KIND}",
+        r"encoder.layers.\1.weights.spatial.\2.\3",
+    ),
+    (
+        rf"{recbole.ATTENTION}\.attack_(query|key)_transform\.{KIND}",
+        r"encoder.layers.\1.weights.adversarial.\2.\3",
+    ),
+    (rf"{recbole.LAYER}\.gate\.{KIND}", r"encoder.layers.\1.weights.correction.gate.\2"),
+    (rf"{recbole.LAYER}\.rich_calibrated_combine_ratio", r"encoder.layers.\1.weights.ratio"),
+    (r"mask_loss_weight", PENALTY),
+)
+SPELLING = {
+    "correction": "combine_option",
+    "two_level": "two_level",
+    "penalty": "mask_loss_weight",
+}
+
+
+def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
+    """As RecBole's, with calibrators; an annealing correction gets its count of steps."""
+    calibration = _calibration(state, facts)
+    return recbole.configuration(state, facts, calibration=calibration)
+
+
+def _calibration(state: dict[str, Tensor], facts: Facts) -> CalibrationConfig:
+    first = "encoder.layers.0.weights."
+    learned = f"{first}ratio" in state
+    correction: Any = "gate"
+    if f"{first}correction.gate.weight" not in state:
+        correction = facts.value("correction", "fixed")
+    if correction == "annealing":
+        step = facts.value("annealing_step", -1)
+        if step < 0:
+            raise ValueError(
+                "its correction depends on how many steps it was trained, which no file tells; "
+                "give the option annealing_step"
+            )
+        for layer in range(count_layers(state)):
+            state[f"encoder.layers.{layer}.weights.correction.step"] = torch.tensor(step)
+    return CalibrationConfig(
+        order=f"{first}spatial.order.weight" in state,
+        distance=f"{first}spatial.distance.weight" in state,
+        adversarial=f"{first}adversarial.query.weight" in state,
+        correction=correction,
+        alpha=facts.value("alpha", 0.5) if correction == "fixed" else 0.5,
+        two_level=not learned and facts.value("two_level", True),
+        mix="learned" if learned else "half",
+        # the reference does not normalise again in these two
+        normalization="none"
+        if {"user_embedding.weight", "key_intervals.weight"} & state.keys()
+        else "softmax",
+        penalty=_penalty(state, facts),
+    )
+
+
+def _penalty(state: dict[str, Tensor], facts: Facts) -> float:
+    """Lambda: a parameter where it was trained, whatever the settings say, else a setting."""
+    trained = state.pop(PENALTY, None)
+    if trained is None:
+        return facts.value("penalty", 0.03)
+    if trained.numel() != 1:
+        raise ValueError(f"its mask_loss_weight is {list(trained.shape)}, where one is expected")
+    return trained.item()
+
+
+FORMAT = Format(
+    "AC-TSR",
+    rf"{recbole.LAYER}\.attack_attention\..*",
+    recbole.RENAMES + RENAMES,
+    configure,
+    recbole.UNSCORED,
+    recbole.SPELLING | SPELLING,
+)
