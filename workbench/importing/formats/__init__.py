@@ -10,5 +10,6 @@ NAMES = (
     "s3_rec",
     "sasrec_pytorch",
     "gsasrec_pytorch",
+    "rectools",
 )  # a file is of the first one whose mark it bears
 FORMATS: tuple[Format, ...] = tuple(import_module(f"{__name__}.{name}").FORMAT for name in NAMES)
