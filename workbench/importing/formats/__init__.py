@@ -11,5 +11,6 @@ NAMES = (
     "sasrec_pytorch",
     "gsasrec_pytorch",
     "rectools",
+    "replay",
 )  # a file is of the first one whose mark it bears
 FORMATS: tuple[Format, ...] = tuple(import_module(f"{__name__}.{name}").FORMAT for name in NAMES)
