@@ -17,7 +17,7 @@ import workbench
 from analyses import diagnostics
 from analyses.diagnostic import discover
 from analyses.run_all import main
-from models import CalibrationConfig, ModelConfig
+from models import Batch, CalibrationConfig, ModelConfig, make_model
 from workbench import WorkbenchError, build_model, load_model, save_model
 from workbench.__main__ import app
 from workbench.data import address, planted
@@ -27,8 +27,8 @@ from workbench.training.trainer import Training
 ROOT = Path(__file__).parents[1]
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TEXT = EXTENDING.partition("\n## A reader\n")[0]  # the rest is run by test_extending.py
-BACKBONE, NOTEBOOK, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-(REGISTRY,) = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
+BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+REGISTRY, FORMATS_LINE = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 12}
 
 
@@ -96,20 +96,70 @@ for name in ("GapSASRec", "GapSASRec-uniform", "AC-GapSASRec", "AC-GapSASRec-lig
 """
 
 
-def test_a_file_and_its_registration_make_a_backbone_known_by_name(data, tmp_path):
-    """In a copy of the packages, as docs/extending.md has it; on data without times."""
-    for package in ("models", "workbench", "analyses"):
-        left_out = shutil.ignore_patterns("pretrained", "__pycache__")
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=left_out)
-    (tmp_path / "models" / "gapsasrec.py").write_text(BACKBONE, encoding="utf-8")
-    registry = tmp_path / "models" / "__init__.py"
-    text = registry.read_text(encoding="utf-8")
-    for hunk in REGISTRY.split("...\n"):
+def register(file, difference):
+    """Change a file as a diff of the docs says."""
+    text = file.read_text(encoding="utf-8")
+    for hunk in difference.split("...\n"):
         lines = hunk.splitlines(keepends=True)
         before = "".join(line[1:] for line in lines if line.startswith(" "))
         assert text.count(before) == 1
         text = text.replace(before, "".join(line[1:] for line in lines))
-    registry.write_text(text, encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
+
+
+def copied(tmp_path):
+    for package in ("models", "workbench", "analyses"):
+        left_out = shutil.ignore_patterns("pretrained", "__pycache__")
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=left_out)
+
+
+TINYREC = """
+import torch
+from models import Batch
+from workbench import import_checkpoint
+
+model = import_checkpoint("tiny.pt", "imported")
+batch = Batch(torch.tensor([[3, 1, 4], [2, 0, 0]]), torch.tensor([3, 1]))
+torch.save(model.scores(batch), "scores.pt")
+print(model.card["origin"]["format"], model.config.norm, model.config.n_heads)
+"""
+TINYREC_NAMES = (
+    (r"(item|position)_embedding", r"\1s"),
+    (r"encoder\.layers\.(\d+)\.(query|key|value|dense)\.", r"blocks.\1.attn.\2."),
+    (r"encoder\.layers\.(\d+)\.norm", r"blocks.\1.ln_1"),
+    (r"encoder\.layers\.(\d+)\.feed_forward\.norm", r"blocks.\1.ln_2"),
+    (r"encoder\.layers\.(\d+)\.feed_forward\.", r"blocks.\1."),
+    (r"encoder\.norm", "ln_f"),
+)
+
+
+def test_a_file_and_a_line_make_a_format_known(tmp_path):
+    """In a copy of the packages, as docs/extending.md has it."""
+    copied(tmp_path)
+    formats = tmp_path / "workbench" / "importing" / "formats"
+    (formats / "tinyrec.py").write_text(FORMAT, encoding="utf-8")
+    register(formats / "__init__.py", FORMATS_LINE)
+    norms = {"layer_norm_eps": 1e-5, "final_norm_eps": 1e-5, "input_norm": False, "norm": "pre"}
+    theirs = make_model(ModelConfig("SASRec", 6, **SIZES, **norms)).eval()
+    state = theirs.state_dict()
+    for ours, name in TINYREC_NAMES:
+        state = {re.sub(ours, name, key): tensor for key, tensor in state.items()}
+    torch.save({"state_dict": state, "args": {"heads": 2}}, tmp_path / "tiny.pt")
+    done = subprocess.run(
+        [sys.executable, "-c", TINYREC], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "TinyRec pre 2\n"
+    batch = Batch(torch.tensor([[3, 1, 4], [2, 0, 0]]), torch.tensor([3, 1]))
+    found = torch.load(tmp_path / "scores.pt", weights_only=True)
+    torch.testing.assert_close(found, theirs.scores(batch).detach())
+
+
+def test_a_file_and_its_registration_make_a_backbone_known_by_name(data, tmp_path):
+    """In a copy of the packages, as docs/extending.md has it; on data without times."""
+    copied(tmp_path)
+    (tmp_path / "models" / "gapsasrec.py").write_text(BACKBONE, encoding="utf-8")
+    register(tmp_path / "models" / "__init__.py", REGISTRY)
     rows = [f"{user},{item}" for user in range(data.n_users) for item in data.history(user)]
     (tmp_path / "timeless.csv").write_text("\n".join(["user,item", *rows]) + "\n")
     done = subprocess.run(

@@ -98,7 +98,8 @@ TIES = (
 )
 NUMBERING = (
     "How its items got their numbers. RecBole and AC-TSR number them by first appearance in the "
-    "interactions file; the S3-Rec family uses the ids in it."
+    "interactions file; the S3-Rec family, SASRec.pytorch and gSASRec use the ids in it; RePlay "
+    "numbers them in the order of their ids; RecTools keeps the ids themselves."
 )
 IMPORT = (
     "Puts the items of the model in the order of the data, measures the model's quality on these "

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
 from tests.app.shown import metrics, sentences, tables
 from tests.workbench.importing.files import recbole_config
+from tests.workbench.importing.test_sasrec_pytorch import state_of
 from workbench import load_data, load_model
 from workbench.app import uploads
 from workbench.app.bring import brought_data, brought_model
@@ -221,3 +222,17 @@ def test_facts_leave_out_what_a_model_does_not_depend_on(models):
     assert {"n_items", "n_heads", "max_length"} <= names
     assert not names & {"hidden_dropout", "time_span", "n_users", "name"}
     assert brought_data.NONE not in names
+
+
+def test_which_of_several_models_it_is_can_be_chosen(walks):
+    """A later SASRec.pytorch without its args.txt, which could be of three kinds."""
+    torch.save(state_of(7), walks / "SASRec.head=2.maxlen=6.pth")
+    shown = page(
+        checkpoint=walks / "SASRec.head=2.maxlen=6.pth", interactions=walks / "walks.csv", **COLUMNS
+    )
+    assert sentences(shown) == []
+    known = recognised(shown)
+    assert known["Norm"] == ("query", "assumed")
+    assert known["Heads"] == ("2", "the file")
+    shown.selectbox(key="norm").set_value("pre").run()
+    assert recognised(shown)["Norm"] == ("pre", "assumed")

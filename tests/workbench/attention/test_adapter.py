@@ -23,12 +23,35 @@ BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7])
 
 @pytest.fixture
 def documented():
-    """The names of the code block of the documentation, which is run as it stands."""
+    """The names of the code blocks of the documentation, which are run as they stand."""
     names: dict = {}
     torch.manual_seed(0)
-    (code,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
-    exec(code, names)
+    blocks = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    assert len(blocks) == 3
+    for code in blocks:
+        assert sum(bool(line.strip()) for line in code.splitlines()) < 25
+        exec(code, names)
     return names
+
+
+def test_the_documented_attention_of_ones_own_is_read_and_explained(documented):
+    model = documented["own_model"]
+    weights = record_attention(model, BATCH)["attention"]
+    assert weights.shape == (3, 1, 1, 5)
+    torch.testing.assert_close(weights.sum(-1), torch.ones(3, 1, 1))
+    later = torch.arange(5)[None] >= BATCH.lengths[:, None]
+    assert not weights[:, 0, 0][later].any()
+    targets = torch.tensor([8, 8, 8])
+    assert attribute(model, BATCH, targets, "saliency").values[0].all()
+
+
+def test_the_documented_function_is_a_model_without_attention(documented):
+    model, data = documented["markov"], planted().data
+    wanted = documented["follows"][[5, 6, 7], 1:]
+    torch.testing.assert_close(model.scores(BATCH)[:, 1:], wanted)
+    assert 0 <= evaluate(model, data).metrics["hit@10"] <= 1
+    with pytest.raises(WorkbenchError, match="Markov has no attention"):
+        record_attention(model, BATCH)
 
 
 def test_the_documented_module_scores_as_it_does_untouched(documented):

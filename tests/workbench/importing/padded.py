@@ -43,7 +43,7 @@ def multihead(q: Tensor, kv: Tensor, state: Weights, name: str, heads: int, seen
     """`nn.MultiheadAttention` of queries and keys [T, d]."""
     weight, bias = state[f"{name}.in_proj_weight"].chunk(3), state[f"{name}.in_proj_bias"].chunk(3)
     parts = [F.linear(x, w, b) for x, w, b in zip((q, kv, kv), weight, bias, strict=True)]
-    mixed = attend(*parts, heads, seen)
+    mixed = attend(parts[0], parts[1], parts[2], heads, seen)
     return F.linear(mixed, state[f"{name}.out_proj.weight"], state[f"{name}.out_proj.bias"])
 
 

@@ -21,7 +21,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
         name="SASRec",
         n_items=len(items) - 1,
         n_layers=count_layers(state),
-        n_heads=facts.value("n_heads", 1),
+        n_heads=facts.n_heads(items.shape[1], 1),
         hidden_size=items.shape[1],
         inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
         max_length=len(state["position_embedding.weight"]),

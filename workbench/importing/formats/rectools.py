@@ -87,7 +87,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
         backbone="BERT4Rec" if masks else "SASRec",
         n_items=n_items,
         n_layers=count_layers(state),
-        n_heads=facts.value("n_heads", 4),
+        n_heads=facts.n_heads(table.shape[1], 4),
         hidden_size=table.shape[1],
         inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
         max_length=facts.value("max_length", 100) - masks,

@@ -35,7 +35,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
         name="SASRec",
         n_items=len(table) - 1,
         n_layers=count_layers(state),
-        n_heads=facts.value("n_heads", 1 if older else 4),
+        n_heads=facts.n_heads(table.shape[1], 1 if older else 4),
         hidden_size=table.shape[1],
         inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
         max_length=len(state["position_embedding.weight"]),

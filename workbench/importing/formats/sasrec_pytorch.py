@@ -84,7 +84,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
         name="SASRec",
         n_items=len(table) - 1,
         n_layers=count_layers(state),
-        n_heads=facts.value("n_heads", 1),
+        n_heads=facts.n_heads(size, 1),
         hidden_size=size,
         inner_size=len(state["encoder.layers.0.feed_forward.dense_1.weight"]),
         max_length=max_length,
