@@ -1,14 +1,22 @@
 """What studies a model: everything a notebook needs."""
 
+from workbench.attention import edits
 from workbench.attention.adapter import adapt
 from workbench.attention.editing import edit_attention
-from workbench.attention.recording import record_attention
+from workbench.attention.recording import mean_attention, record_attention
 from workbench.checkpoint import load_model, save_model
-from workbench.data import SequenceData, load_data
+from workbench.data import SequenceData, load_data, planted
 from workbench.data.batches import held_out
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import Evaluation, evaluate
+from workbench.explain.erasure import leave_one_out
 from workbench.explain.gradients import Attribution, attribute
+from workbench.explore.inspection import inspect_case
+from workbench.explore.prediction import predict
+from workbench.explore.scenario import Change, Scenario
+from workbench.explore.survey import survey
+from workbench.faithfulness.agreement import rank_agreement
 from workbench.importing import import_checkpoint
 from workbench.registry import build_model
 from workbench.training.sweeps import Variant, sweep
@@ -16,7 +24,9 @@ from workbench.training.trainer import Training, train
 
 __all__ = [
     "Attribution",
+    "Change",
     "Evaluation",
+    "Scenario",
     "SequenceData",
     "Training",
     "Variant",
@@ -25,14 +35,23 @@ __all__ = [
     "adapt",
     "attribute",
     "build_model",
+    "choose_device",
     "edit_attention",
+    "edits",
     "evaluate",
     "held_out",
     "import_checkpoint",
+    "inspect_case",
+    "leave_one_out",
     "load_data",
     "load_model",
+    "mean_attention",
+    "planted",
+    "predict",
+    "rank_agreement",
     "record_attention",
     "save_model",
+    "survey",
     "sweep",
     "train",
 ]
