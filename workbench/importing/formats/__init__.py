@@ -6,7 +6,7 @@ from workbench.importing.format import Format
 
 NAMES = (
     "ac_tsr",
-    "recbole",
+    "recbole_models",
     "s3_rec",
     "sasrec_pytorch",
     "gsasrec_pytorch",

@@ -7,21 +7,21 @@ from torch import Tensor
 
 from models import CalibrationConfig, ModelConfig
 from workbench.importing.format import KIND, Facts, Format, Renames, count_layers
-from workbench.importing.formats import recbole
+from workbench.importing.formats import recbole_models
 
 PENALTY = "penalty"  # lambda, where it was trained: a parameter there, an option here
 RENAMES: Renames = (
-    (rf"{recbole.ATTENTION}\.scalar", r"encoder.layers.\1.weights.spatial.theta"),
+    (rf"{recbole_models.ATTENTION}\.scalar", r"encoder.layers.\1.weights.spatial.theta"),
     (
-        rf"{recbole.ATTENTION}\.(order|distance)_affine\.{KIND}",
+        rf"{recbole_models.ATTENTION}\.(order|distance)_affine\.{KIND}",
         r"encoder.layers.\1.weights.spatial.\2.\3",
     ),
     (
-        rf"{recbole.ATTENTION}\.attack_(query|key)_transform\.{KIND}",
+        rf"{recbole_models.ATTENTION}\.attack_(query|key)_transform\.{KIND}",
         r"encoder.layers.\1.weights.adversarial.\2.\3",
     ),
-    (rf"{recbole.LAYER}\.gate\.{KIND}", r"encoder.layers.\1.weights.correction.gate.\2"),
-    (rf"{recbole.LAYER}\.rich_calibrated_combine_ratio", r"encoder.layers.\1.weights.ratio"),
+    (rf"{recbole_models.LAYER}\.gate\.{KIND}", r"encoder.layers.\1.weights.correction.gate.\2"),
+    (rf"{recbole_models.LAYER}\.rich_calibrated_combine_ratio", r"encoder.layers.\1.weights.ratio"),
     (r"mask_loss_weight", PENALTY),
 )
 SPELLING = {
@@ -34,7 +34,7 @@ SPELLING = {
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     """As RecBole's, with calibrators; an annealing correction gets its count of steps."""
     calibration = _calibration(state, facts)
-    return recbole.configuration(state, facts, calibration=calibration)
+    return recbole_models.configuration(state, facts, calibration=calibration)
 
 
 def _calibration(state: dict[str, Tensor], facts: Facts) -> CalibrationConfig:
@@ -80,9 +80,9 @@ def _penalty(state: dict[str, Tensor], facts: Facts) -> float:
 
 FORMAT = Format(
     "AC-TSR",
-    rf"{recbole.LAYER}\.attack_attention\..*",
-    recbole.RENAMES + RENAMES,
+    rf"{recbole_models.LAYER}\.attack_attention\..*",
+    recbole_models.RENAMES + RENAMES,
     configure,
-    recbole.UNSCORED,
-    recbole.SPELLING | SPELLING,
+    recbole_models.UNSCORED,
+    recbole_models.SPELLING | SPELLING,
 )

@@ -4,14 +4,14 @@ from torch import Tensor
 
 from models import ModelConfig
 from workbench.importing.format import KIND, Facts, Format
-from workbench.importing.formats import recbole
+from workbench.importing.formats import recbole_models
 
 LAYER = r"item_encoder\.layer\.(\d+)"
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     """As RecBole's SASRec, with positions from the end and a mask token that is left out."""
-    return recbole.configuration(state, facts, usual_extra_rows=1, position_from="end")
+    return recbole_models.configuration(state, facts, usual_extra_rows=1, position_from="end")
 
 
 FORMAT = Format(
