@@ -53,6 +53,8 @@ class Recommender(nn.Module):
     options : fields of `ModelConfig` that mean something to this backbone and not to all.
     keeps_positions : whether positions are embedded beside the calibrators, too, as published.
     card : what is known of trained weights; empty for new ones.
+    item_ids, user_ids : raw tokens of items, [n_items + 1] with padding first, and of users
+        [n_users], as object arrays; None where they are not known.
     """
 
     name: ClassVar[str]
@@ -68,6 +70,8 @@ class Recommender(nn.Module):
         super().__init__()
         self.config = config = replace(config, backbone=self.name)
         self.card: dict[str, Any] = {}
+        self.item_ids: Any = None
+        self.user_ids: Any = None
         n_embeddings = 1 + config.n_items + self.extra_tokens  # padding comes first
         self.item_embedding = nn.Embedding(n_embeddings, self.item_size, padding_idx=0)
         self.add_embeddings()

@@ -18,6 +18,7 @@ from workbench.explore.scenario import Change, Scenario
 from workbench.explore.survey import survey
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.importing import import_checkpoint
+from workbench.recommendation import recommend
 from workbench.registry import build_model
 from workbench.training.sweeps import Variant, sweep
 from workbench.training.trainer import Training, train
@@ -49,6 +50,7 @@ __all__ = [
     "planted",
     "predict",
     "rank_agreement",
+    "recommend",
     "record_attention",
     "save_model",
     "survey",

@@ -1,10 +1,12 @@
-"""python -m workbench train | sweep | evaluate | import | data"""
+"""python -m workbench train | sweep | evaluate | recommend | import | data"""
 
 import typer
 
 from workbench.commands.data import data_command
 from workbench.commands.evaluate import evaluate_command
 from workbench.commands.importing import import_command
+from workbench.commands.recommend import recommend_command
+from workbench.commands.several import Several
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
 from workbench.errors import WorkbenchError, printed_warnings, sentence
@@ -27,6 +29,7 @@ def common(context: typer.Context) -> None:
 app.command("train")(train_command)
 app.command("sweep")(sweep_command)
 app.command("evaluate")(evaluate_command)
+app.command("recommend", cls=Several)(recommend_command)
 app.command("import")(import_command)
 app.command("data")(data_command)
 

@@ -1,20 +1,25 @@
-"""Models on disk: weights in safetensors, everything else in a readable JSON card."""
+"""Models on disk: weights in safetensors, a readable JSON card, and what items are called."""
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models import ModelConfig, Recommender, backbone_of, make_model
+from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
 
-WEIGHTS, CARD = "model.safetensors", "card.json"
+WEIGHTS, CARD, TOKENS = "model.safetensors", "card.json", "tokens.json"
+MOST_BYTES = 4096  # that a token may have in a file, on average
 PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
 
 
@@ -22,16 +27,24 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     """Write weights and card to a folder, wholly or not at all. Returns the folder.
 
     card: what is worth knowing beside the configuration (metrics, data checksum, seed, command).
-    An older model in that folder is replaced. Raises WorkbenchError where it cannot be written.
+    The tokens of items and users, where the model knows them, are written beside. An older model in
+    that folder is replaced. Raises WorkbenchError where it cannot be written.
     """
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
     text = json.dumps(full_card, indent=2) + "\n"
     try:
-        with replaced_file(folder / CARD) as described, replaced_file(folder / WEIGHTS) as weights:
+        with ExitStack() as files:
+            described = files.enter_context(replaced_file(folder / CARD))
+            weights = files.enter_context(replaced_file(folder / WEIGHTS))
+            if model.item_ids is not None:
+                named = files.enter_context(replaced_file(folder / TOKENS))
+                named.write_text(_tokens_text(model), encoding="utf-8")
             save_file(state, weights)
             described.write_text(text, encoding="utf-8")
+            if model.item_ids is None:
+                (folder / TOKENS).unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise not_written(folder, error) from error
     return folder
@@ -40,8 +53,10 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
 def load_model(source: str | Path) -> Recommender:
     """A model from a folder, or a shipped one by name, ready for inference.
 
-    Its card is at `model.card`. Raises WorkbenchError for a folder that holds no model, a card that
-    cannot be read, or weights that do not fit it, which is seen before memory is taken for either.
+    Its card is at `model.card`, the tokens of its items at `model.item_ids` and, where it embeds
+    users, theirs at `model.user_ids` (None where the folder does not hold them). Raises
+    WorkbenchError for a folder that holds no model, a card that cannot be read, or weights or
+    tokens that do not fit it, which is seen before memory is taken for the model.
     Nothing in the files is executed.
     """
     folder = Path(source)
@@ -65,15 +80,58 @@ def load_model(source: str | Path) -> Recommender:
         with safe_open(folder / WEIGHTS, "pt") as file:
             names = file.keys()
             check_shapes(config, {name: file.get_slice(name).get_shape() for name in names})
+        item_ids, user_ids = _read_tokens(folder / TOKENS, config)
         model = build(config, load_file(folder / WEIGHTS))
+    except WorkbenchError:
+        raise
     except (OSError, SafetensorError, TypeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1].strip()
         raise WorkbenchError(
             f"{folder / WEIGHTS}: the weights do not fit {CARD} ({reason}); "
             "train or save the model again."
         ) from error
-    model.card = card
+    model.card, model.item_ids, model.user_ids = card, item_ids, user_ids
     return model
+
+
+def _tokens_text(model: Recommender) -> str:
+    """Tokens as JSON: {"items": [token, ...], "users": [token, ...] or null}, without padding."""
+    users = None if model.user_ids is None else model.user_ids.tolist()
+    return json.dumps({"items": model.item_ids[1:].tolist(), "users": users}) + "\n"
+
+
+def _read_tokens(path: Path, config: ModelConfig) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The tokens of items [n_items+1] and of users [n_users]; None where they are not known.
+
+    Raises WorkbenchError for a file that cannot be read, or of other counts than the configuration.
+    """
+    if not path.exists():
+        return None, None
+    try:
+        if path.stat().st_size > MOST_BYTES * (1 + config.n_items + config.n_users):
+            raise ValueError(f"more than {MOST_BYTES:,} bytes for each of them")
+        held = json.loads(path.read_text(encoding="utf-8"))
+        items = _distinct(held["items"], config.n_items, "items")
+        users = held["users"]
+        if users is not None:
+            users = _distinct(users, config.n_users, "users")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise WorkbenchError(
+            f"{path}: not the tokens of this model ({error}); delete it to go without tokens, or "
+            "train or save the model again."
+        ) from error
+    return np.append(np.array([PAD], dtype=object), items), users
+
+
+def _distinct(tokens: Any, count: int, what: str) -> np.ndarray:
+    """Tokens [count] as an object array. Raises ValueError unless they are distinct texts."""
+    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
+        raise ValueError(f"{what} is no list of texts")
+    if len(tokens) != count:
+        raise ValueError(f"{len(tokens):,} {what}, where the model has {count:,}")
+    if len(set(tokens)) < count:
+        raise ValueError(f"two {what} have the same token")
+    return np.array(tokens, dtype=object)
 
 
 def check_shapes(config: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -100,6 +158,29 @@ def build(
     model = _outline(config).to_empty(device=device)
     model.load_state_dict(state)
     return model.eval()
+
+
+def with_rows(
+    model: Recommender, items: np.ndarray | None = None, users: np.ndarray | None = None
+) -> Recommender:
+    """A copy of a model, with other rows of its tables; None for all rows as they are.
+
+    items, users: int64 [n+1], which row each item or user takes; row 0 is padding, and a user
+    without a row takes it.
+    """
+    state, config = dict(model.state_dict()), model.config
+    if items is not None:
+        at, table = torch.from_numpy(items).to(model.device), state["item_embedding.weight"]
+        special = table[config.n_items + 1 :]  # a mask token
+        state["item_embedding.weight"] = torch.cat([table[at], special])
+        for of_items in {"head.bias", "output_embedding.weight"} & state.keys():
+            state[of_items] = state[of_items][at]
+        config = replace(config, n_items=len(items) - 1)
+    if users is not None:
+        at = torch.from_numpy(users).to(model.device)
+        state["user_embedding.weight"] = state["user_embedding.weight"][at]
+        config = replace(config, n_users=len(users) - 1)
+    return build(config, state, model.device)
 
 
 def _outline(config: ModelConfig) -> Recommender:

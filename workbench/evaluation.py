@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from workbench.data.batches import iterate, make_batch
-from workbench.data.fit import check_fit
+from workbench.data.fit import matched
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
@@ -40,12 +40,14 @@ def evaluate(
     """Rank every item for each user's held-out one.
 
     remove_seen: no item of the user before the held-out one counts as a competitor, however long
-    ago it was (the target always stays). Ties count against the model by half. Warns
-    (WorkbenchWarning) of a model that may not have learned from these data, see `check_fit`. Raises
-    WorkbenchError where nobody can be evaluated, the model was made for another catalogue, or it
-    needs times that the data have not.
+    ago it was (the target always stays). Ties count against the model by half. The data are matched
+    to the model by the tokens of items and users, see `workbench.data.fit.matched`; warns
+    (WorkbenchWarning) of what the model does not know, or of a model that may not have learned from
+    these data. Raises WorkbenchError where nobody can be evaluated, the model was made for another
+    catalogue, or it needs times that the data have not.
     """
-    if warning := check_fit(model, data):
+    data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
+    if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     every = cases(data, split, model.config.max_length)
     if not len(every):

@@ -61,9 +61,12 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         if calibration is not None:
             inner = {k: v for k, v in options.items() if k in CALIBRATION}
             outer["calibration"] = replace(calibration, **inner)
-        return make_model(replace(config, **outer))
+        model = make_model(replace(config, **outer))
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"{name}: {error}.") from error
+    model.item_ids = data.item_ids
+    model.user_ids = data.user_ids if model.needs_users else None
+    return model
 
 
 def variant(config: Any) -> str:

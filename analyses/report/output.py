@@ -137,7 +137,7 @@ def _manifest(
         "users": {"measured": len(inputs.users), "of": data.n_users},
         "data": {
             "name": data.name,
-            "checksum": data.checksum,
+            "checksum": data.checksum_as_read,
             "users": data.n_users,
             "items": data.n_items,
             "interactions": data.n_interactions,

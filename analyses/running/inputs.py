@@ -11,7 +11,7 @@ import torch
 from analyses.running.store import ROOT, code_hash, digest
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
-from workbench.data.fit import check_fit
+from workbench.data.fit import common_numbering, matched, renumbered
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
@@ -63,7 +63,7 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":
-        found, sources, warnings = _load(models or shipped(), data)
+        data, found, sources, warnings = _load(models or shipped(), data)
         notices += warnings
     else:
         found, sources = _small(data, seed, cache)
@@ -93,8 +93,8 @@ def shipped() -> list[str]:
 
 def _load(
     sources: Sequence[str], data: SequenceData
-) -> tuple[dict[str, Any], dict[str, str], list[str]]:
-    """Models and where each is from, both by name; and warnings of those that may not fit."""
+) -> tuple[SequenceData, dict[str, Any], dict[str, str], list[str]]:
+    """The data as the models number items, models and where each is from, and warnings."""
     found: dict[str, Any] = {}
     origins: dict[str, str] = {}
     warnings: list[str] = []
@@ -106,9 +106,15 @@ def _load(
         names = (own, f"{own} ({Path(source).name})", f"{own} ({source})")
         name = next(name for name in names if name not in found)
         found[name], origins[name] = model, source
-        if warning := check_fit(model, data, own if source == own else f"{own} ({source})"):
+    numbering, read = common_numbering(found.values(), data), data
+    for name, source in origins.items():
+        own = found[name].config.name
+        called = own if source == own else f"{own} ({source})"
+        found[name] = renumbered(found[name], numbering, called)
+        data, warning = matched(found[name], read, called)
+        if warning:
             warnings.append(warning)
-    return found, origins, warnings
+    return data, found, origins, warnings
 
 
 def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:

@@ -47,6 +47,7 @@ class Handmade(nn.Module):
         super().__init__()
         self.config = Config(name)
         self.card: dict = {}
+        self.item_ids = self.user_ids = None
         self.salience = nn.Parameter(torch.tensor([0.0, *salience], dtype=torch.float64))
         self.effect = nn.Parameter(torch.from_numpy(EFFECT))
         self.tap = AttentionTap(0, "attention")

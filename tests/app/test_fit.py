@@ -1,4 +1,4 @@
-"""A page says what `check_fit` says of a model and data."""
+"""A page says what `matched` says of a model and data."""
 
 from pathlib import Path
 
@@ -6,19 +6,21 @@ from streamlit.testing.v1 import AppTest
 
 from workbench import load_data, load_model, save_model
 from workbench.app import choices, words
-from workbench.data.fit import check_fit
+from workbench.data.fit import matched
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypatch):
-    folder = str(save_model(load_model(models[0]), tmp_path / "unknown", {"origin": {}}))
+    untold = load_model(models[0])
+    untold.item_ids = None
+    folder = str(save_model(untold, tmp_path / "unknown", {"origin": {}}))
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
     page = AppTest.from_file(str(APP), default_timeout=60)
     page.query_params["data"] = str(films)
     page.query_params["models"] = [folder, models[1]]
     page.run()
     assert not page.exception
-    sentence = check_fit(load_model(folder), load_data(films))
+    _, sentence = matched(load_model(folder), load_data(films))
     assert sentence is not None
     assert [warning.value for warning in page.warning] == [words.literal(sentence)]

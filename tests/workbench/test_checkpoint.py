@@ -3,17 +3,21 @@
 import json
 import os
 import pickle
+import re
 import resource
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
-from workbench import checkpoint
-from workbench.checkpoint import CARD, WEIGHTS, load_model, save_model
+from tests.workbench.tiny import data_of
+from workbench import build_model, checkpoint, load_data
+from workbench.checkpoint import CARD, TOKENS, WEIGHTS, load_model, save_model
+from workbench.data import DataUnavailable
 from workbench.errors import WorkbenchError
 from workbench.files import check_writable
 
@@ -71,6 +75,82 @@ def test_a_loaded_model_keeps_its_card_when_saved_again(tmp_path):
     assert load_model(save_model(first, tmp_path / "b")).card["seed"] == 3
 
 
+def with_tokens(model, users=None):
+    n = model.config.n_items
+    model.item_ids = np.array(["[pad]", *(f"\N{SNOWMAN}{k}" for k in range(n))], dtype=object)
+    if users is not None:
+        model.user_ids = np.array([f"u{k}" for k in range(users)], dtype=object)
+    return model
+
+
+@pytest.mark.parametrize("users", [None, 3])
+def test_tokens_come_back(users, tmp_path):
+    model = with_tokens(model_of(), users)
+    if users:
+        data = data_of([1, 2, 3], [1, 2], [3, 1])
+        model = with_tokens(build_model("SSE-PT", data), users)
+    found = load_model(save_model(model, tmp_path / "model"))
+    for given, read in ((model.item_ids, found.item_ids), (model.user_ids, found.user_ids)):
+        assert (read is None) == (given is None)
+        assert read is None or (read.dtype == object and read.tolist() == given.tolist())
+    again = load_model(save_model(found, tmp_path / "again"))
+    assert again.item_ids.tolist() == model.item_ids.tolist()
+    assert "item_ids" not in json.loads((tmp_path / "model" / CARD).read_text())
+
+
+def test_a_model_without_tokens_leaves_none_of_an_older_one(tmp_path):
+    folder = save_model(with_tokens(model_of()), tmp_path / "model")
+    save_model(model_of(seed=1), folder)
+    assert sorted(p.name for p in folder.iterdir()) == [CARD, WEIGHTS]
+    assert load_model(folder).item_ids is None
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "Expecting value"),
+        (b"[]", "list indices"),
+        (b"{}", "'items'"),
+        (b"[" * 50_000, "recursion"),
+        (b"\xff", "decode"),
+        (b'{"items": {"a": 1}, "users": null}', "items is no list of texts"),
+        (b'{"items": [1, 2], "users": null}', "items is no list of texts"),
+        (b'{"items": ["a", "b"], "users": null}', "2 items, where the model has 12"),
+        (b'{"items": ["a", "a"%s], "users": null}' % (b', "b"' * 10), "two items have the same"),
+        (b'{"items": [%s], "users": ["u"]}', "1 users, where the model has 0"),
+        (b" " * 4096 * 14, "more than 4,096 bytes for each"),
+    ],
+)
+def test_broken_tokens_are_told(content, reason, tmp_path):
+    folder = save_model(with_tokens(model_of()), tmp_path / "model")
+    if content.startswith(b'{"items": [%s]'):
+        content %= b", ".join(b'"%d"' % k for k in range(12))
+    (folder / TOKENS).write_bytes(content)
+    message = told(folder)
+    assert message.startswith(f"{folder / TOKENS}: not the tokens of this model (")
+    assert re.search(reason, message)
+    assert "delete it" in message
+    (folder / TOKENS).unlink()
+    assert load_model(folder).item_ids is None
+
+
+def test_shipped_models_know_their_items():
+    folders = [path.parent for path in checkpoint.PRETRAINED.glob(f"*/{CARD}")]
+    assert folders
+    known = {tuple(load_model(folder).item_ids) for folder in folders}
+    assert len(known) == 1
+    users = {tuple(m.user_ids) for f in folders if (m := load_model(f)).needs_users}
+    assert len(users) == 1
+    try:
+        data = load_data("ml-100k")
+    except DataUnavailable as error:
+        pytest.skip(str(error))
+    assert known == {tuple(data.item_ids)}
+    assert users == {tuple(data.user_ids)}
+    for folder in folders:
+        assert load_model(folder).card["data"]["checksum"] == data.checksum
+
+
 def test_a_newer_model_replaces_an_older(saved):
     newer = model_of("light-od", seed=1)
     save_model(newer, saved)
@@ -78,7 +158,7 @@ def test_a_newer_model_replaces_an_older(saved):
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
 
 
-@pytest.mark.parametrize("failing", ["save_file", "dumps"])
+@pytest.mark.parametrize("failing", ["save_file", "dumps", "_tokens_text"])
 def test_where_writing_fails_nothing_is_left_and_the_old_stays(saved, failing, monkeypatch):
     def full(state, path, **_):
         path.write_bytes(b"half")
@@ -89,11 +169,13 @@ def test_where_writing_fails_nothing_is_left_and_the_old_stays(saved, failing, m
 
     if failing == "save_file":
         monkeypatch.setattr(checkpoint, "save_file", full)
+    elif failing == "_tokens_text":
+        monkeypatch.setattr(checkpoint, "_tokens_text", unwritable)
     else:
         monkeypatch.setattr(checkpoint.json, "dumps", unwritable)
     for name in ("model", "other"):
         with pytest.raises((WorkbenchError, TypeError), match=f"{name} cannot be.*no space|JSON"):
-            save_model(model_of(seed=1), saved.parent / name)
+            save_model(with_tokens(model_of(seed=1)), saved.parent / name)
     monkeypatch.undo()
     assert [p.name for p in saved.parent.iterdir()] == ["model"]
     assert same(load_model(saved), model_of())

@@ -22,7 +22,7 @@ class Table(nn.Module):
 
     def __init__(self, *rows, n_items=5, max_length=50):
         super().__init__()
-        self.card = {}
+        self.card, self.item_ids = {}, None
         self.config = SimpleNamespace(name="Table", n_items=n_items, max_length=max_length)
         self.table = nn.Parameter(torch.tensor([[-math.inf, *row] for row in rows]))
         self.modes = []

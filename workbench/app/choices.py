@@ -10,7 +10,7 @@ from workbench.app import resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.data.catalogue import BUILT_IN
-from workbench.data.fit import check_fit
+from workbench.data.fit import common_numbering, matched, renumbered
 
 MOST_MODELS = 2
 TRAIN = "python -m workbench train --model SASRec --data {} --out runs/sasrec"
@@ -46,15 +46,28 @@ def choose_models() -> list[str]:
     return chosen[:MOST_MODELS]
 
 
-def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, Shared]:
-    """The models that fit the data, by label; shows what is wrong with the data or the others."""
+def open_models(
+    names: list[str], source: str, data: SequenceData
+) -> tuple[SequenceData, dict[str, Shared]]:
+    """The data as the models number items, and the models that fit them, by label.
+
+    Shows what is wrong with the data or the others.
+    """
     if "fallback" in data.provenance:
         st.warning(words.literal(data.provenance["fallback"]))
-    opened: dict[str, Shared] = {}
+    loaded: dict[str, Shared] = {}
     for name in names:
         with errors_shown(name):
-            shared = resources.model(name)
-            warning = check_fit(shared.model, data)
+            loaded[name] = resources.model(name)
+    opened: dict[str, Shared] = {}
+    numbering, read = common_numbering([one.model for one in loaded.values()], data), data
+    for name, shared in loaded.items():
+        with errors_shown(name):
+            model = renumbered(shared.model, numbering)
+            if model is not shared.model:
+                stamp = f"numbered as {source}; " + "; ".join(s.stamp for s in loaded.values())
+                shared = Shared(shared.source, stamp, model)
+            data, warning = matched(model, read)
             if warning:
                 st.warning(words.literal(warning))
             label = str(shared.model.config.name)
@@ -64,7 +77,7 @@ def open_models(names: list[str], source: str, data: SequenceData) -> dict[str, 
         st.info(f"No model is chosen{none_shipped}.", icon=":material/info:")
         show_training(source)
         st.markdown("Then type its folder, `runs/sasrec`, under **Models** in the sidebar.")
-    return opened
+    return data, opened
 
 
 def show_training(source: str) -> None:

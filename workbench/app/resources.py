@@ -13,8 +13,9 @@ import torch
 from models import Recommender
 from workbench import SequenceData, load_data, load_model
 from workbench.app import places
-from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
+from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
+from workbench.data.fit import matched
 from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
@@ -67,7 +68,7 @@ def _model(folder: str, stamp: str) -> Shared:
 
 def _stamp(folder: str) -> str:
     """The paths of a model's files, and when they were written."""
-    paths = [Path(folder) / name for name in (CARD, WEIGHTS)]
+    paths = [Path(folder) / name for name in (CARD, TOKENS, WEIGHTS)]
     return "; ".join(f"{p.resolve()} {p.stat().st_mtime_ns}" for p in paths if p.exists())
 
 
@@ -80,7 +81,7 @@ def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspec
 def _inspection(
     _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
 ) -> Inspection:
-    interactions = _data(source)
+    interactions, _ = matched(_shared.model, _data(source))
     case = held_out_cases(interactions, _shared.model.config.max_length, [user])
     with _shared.lock:
         return inspect_case(_shared.model, make_batch(interactions, case), target)

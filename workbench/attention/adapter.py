@@ -108,6 +108,8 @@ class Scorer(nn.Module):
         self.module = scorer  # its parameters are this model's, where it is a module
         self.config = config
         self.card: dict[str, Any] = {}
+        self.item_ids: Any = None
+        self.user_ids: Any = None
         self.needs_times, self.needs_users = needs_times, needs_users
         self.eval()
 

@@ -27,7 +27,7 @@ def make_batch(data: SequenceData, some: Cases) -> Batch:
         items=torch.from_numpy(np.where(valid, data.items[at], 0).astype(np.int64)),
         lengths=torch.from_numpy(lengths.astype(np.int64)),
         times=times,
-        users=torch.from_numpy(some.users.astype(np.int64)),
+        users=torch.from_numpy(data.numbers_of(some.users)),
     )
 
 

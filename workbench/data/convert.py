@@ -105,7 +105,7 @@ def _differences(
     if not all(same):
         sentences.append(
             "users and items will be numbered by first appearance when it is read, and so "
-            f"otherwise than in {data.name}, whose models will not fit; train on what was written."
+            f"otherwise than in {data.name}; models that were saved without ids will not fit."
         )
     if lone := int((data.lengths < 2).sum()):
         sentences.append(

@@ -1,37 +1,194 @@
-"""Whether a model and data belong together: asked here, wherever the two meet."""
+"""Where a model and data meet: items and users are matched by token, here and nowhere else."""
 
-from workbench.data.sequences import SequenceData
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+import pandas as pd
+
+from models import Recommender
+from workbench.checkpoint import with_rows
+from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError
 from workbench.model import Model
 
+M = TypeVar("M", bound=Model)
+LEAST_KNOWN = 0.5  # share of the interactions that must be with items the model knows
 
-def check_fit(model: Model, data: SequenceData, name: str | None = None) -> str | None:
-    """A warning in one sentence where a model may not have learned from these data, else None.
 
-    To a model an item is a number, and other data of equally many items may number them otherwise;
-    the card of a model tells the checksum of the data it learned from. An empty card is that of a
-    model made by hand (built and not yet trained, or adapted), whose maker is not warned; with
-    `model.card = {"data": {"checksum": data.checksum}}` an adapted one is questioned as well.
+class Numbering(NamedTuple):
+    """What items and users are numbered by: `item_ids` [n_items+1], `user_ids` [n_users].
 
-    name: what to call the model, by default as its configuration does. Raises WorkbenchError where
-    the catalogue is of another size, or the model needs times that the data have not.
+    Raw tokens, as in `SequenceData`.
+    """
+
+    item_ids: np.ndarray
+    user_ids: np.ndarray
+
+
+def matched(
+    model: Model, data: SequenceData, name: str | None = None, held_out: int = 1
+) -> tuple[SequenceData, str | None]:
+    """The data as the model numbers items, and a sentence on what did not match, or None.
+
+    Items are matched by their tokens (`model.item_ids`), so that neither the order of rows nor
+    which users and items a file holds matters. The catalogue is the model's: its items that the
+    data lack are ranked like the others. Items of the data that it does not know are left out of
+    histories; a user who has one among the last `held_out` items keeps the index and loses all
+    items, and so has no case. Ids that are mere numbers say little of what an item is; where there
+    are others on one side, that is said. Users of a model that embeds them are matched by token
+    too, see `SequenceData.user_numbers`.
+
+    A model that does not know its tokens takes the data as they are numbered. The sentence then
+    says where the checksum in its card is another, or missing. An empty card is that of a model
+    made by hand (built and not yet trained, or adapted), whose maker is not warned.
+
+    name: what to call the model, by default as its configuration does. held_out: how many items
+    at the end of a sequence are to be predicted, 0 where the whole of it is a history. Raises
+    WorkbenchError where more than half of the interactions are with unknown items, where a model
+    without tokens has a catalogue of another size, or where the model needs times that the data
+    have not.
     """
     name = name or model.config.name
+    if data.times is None and model.needs_times:
+        raise WorkbenchError(
+            f"{name} needs the time of every item, and {data.name} has no times; give data with a "
+            "time column, or choose another model."
+        )
+    if model.item_ids is None:
+        return data, _by_checksum(model, data, name)
+    if len(model.item_ids) != model.config.n_items + 1:
+        raise WorkbenchError(
+            f"{name} has {model.config.n_items:,} items and {len(model.item_ids) - 1:,} tokens for "
+            f'them; give item_ids as "{PAD}" and a token for each item.'
+        )
+    said = None
+    if not _same(model.item_ids, data.item_ids):
+        data, said = _by_token(model, data, name, held_out)
+    if model.needs_users and not (model.user_ids is None or _same(model.user_ids, data.user_ids)):
+        numbers = pd.Index(model.user_ids).get_indexer(pd.Index(data.user_ids))
+        unknown = len(model.user_ids)  # beyond the last: no user the model has an embedding of
+        data = replace(data, user_numbers=np.where(numbers < 0, unknown, numbers))
+    return data, said
+
+
+def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
+    """The numbering in which models can be asked about the same data, see `renumbered`.
+
+    Items are numbered as in the data where a model does not know its tokens, else as in the first
+    model; users as in the data.
+    """
+    items = [model.item_ids for model in models]
+    known = bool(items) and all(ids is not None for ids in items)
+    return Numbering(items[0] if known else data.item_ids, data.user_ids)
+
+
+def renumbered(model: M, numbering: Numbering, name: str | None = None) -> M:
+    """The model with its items and users in another order; itself where the order is the same.
+
+    Raises WorkbenchError where its items are others than those of the numbering.
+    """
+    items = _rows(model.item_ids, numbering.item_ids, 1)
+    users = _rows(model.user_ids, numbering.user_ids, 0) if model.needs_users else None
+    if items is None and users is None:
+        return model
+    others = items is not None and (len(items) <= model.config.n_items or not items[1:].all())
+    if others or not isinstance(model, Recommender):
+        raise WorkbenchError(
+            f"{name or model.config.name} knows other items than the model or the data beside it, "
+            "so that no ranking of one compares with one of the other; give it alone, or models "
+            "of one catalogue."
+        )
+    found = with_rows(model, items, users)
+    found.card = model.card
+    found.item_ids = model.item_ids if items is None else numbering.item_ids
+    found.user_ids = model.user_ids if users is None else numbering.user_ids
+    return cast(M, found)
+
+
+def _rows(known: np.ndarray | None, wanted: np.ndarray, first: int) -> np.ndarray | None:
+    """The row of a table for padding and every token wanted, 0 for none; None where none moves.
+
+    Tokens are those from index `first` on.
+    """
+    if known is None or _same(known, wanted):
+        return None
+    return np.append(0, 1 + pd.Index(known[first:]).get_indexer(pd.Index(wanted[first:])))
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one is other or np.array_equal(one, other)
+
+
+def _by_token(
+    model: Model, data: SequenceData, name: str, held_out: int
+) -> tuple[SequenceData, str | None]:
+    """The data with items numbered as in the model, and what is to be said; see `matched`."""
+    item_ids = model.item_ids
+    numbers = np.append(0, 1 + pd.Index(item_ids[1:]).get_indexer(pd.Index(data.item_ids[1:])))
+    items = numbers[data.items].astype(np.int32)
+    known = items > 0
+    lost = len(known) - int(known.sum())
+    if lost > (1 - LEAST_KNOWN) * len(known):
+        raise WorkbenchError(
+            f"{name} knows {int((numbers > 0).sum()):,} of the {data.n_items:,} items of "
+            f"{data.name}, and {lost:,} of its {len(known):,} interactions are with others, which "
+            "is more than half; give data of the catalogue it was trained on, or a model trained "
+            "on these (python -m workbench train)."
+        )
+    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    from_end = data.offsets[owners + 1] - np.arange(len(items))  # 1 for the last of a user
+    left_out = np.zeros(data.n_users, bool)
+    left_out[owners[~known & (from_end <= held_out)]] = True
+    kept = known & ~left_out[owners]
+    titles = None
+    if data.titles is not None:
+        titles = [str(token) for token in item_ids]
+        for number, title in zip(numbers[1:], data.titles[1:], strict=True):
+            if number:
+                titles[number] = title
+    counts = np.bincount(owners[kept], minlength=data.n_users)
+    found = replace(
+        data,
+        items=items[kept],
+        times=None if data.times is None else data.times[kept],
+        offsets=np.append(0, np.cumsum(counts)).astype(np.int64),
+        item_ids=item_ids,
+        titles=titles,
+        provenance={**data.provenance, "checksum_as_read": data.checksum_as_read},
+        rows=None if data.rows is None else data.rows[kept],
+    )
+    unknown = int((numbers[1:] < 1).sum())
+    said = []
+    if unknown:
+        said.append(
+            f"{name} does not know {unknown:,} of the {data.n_items:,} items of {data.name}: "
+            f"{lost:,} of {len(known):,} interactions with them were left out, and altogether "
+            f"{int((counts < 1).sum()):,} of {data.n_users:,} users, of whom what is to be "
+            "predicted, or all, is unknown"
+        )
+    differ = unknown or data.n_items < model.config.n_items
+    learned_from = _checksum_of(model) == data.checksum_as_read
+    if differ and not learned_from and all(map(str.isdecimal, item_ids[1:])):
+        said.append(
+            f"{name} and {data.name} have different items under ids that are mere numbers, which "
+            "other data give to other items: no result means anything unless both are of one "
+            "catalogue"
+        )
+    return found, "; ".join([*said, "train a model on these data to be sure."]) if said else None
+
+
+def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:
+    """A sentence where a model without tokens may number items otherwise than the data."""
     if model.config.n_items != data.n_items:
         raise WorkbenchError(
             f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
             "give the data it was trained on, or a model trained on these "
             "(python -m workbench train)."
         )
-    if data.times is None and model.needs_times:
-        raise WorkbenchError(
-            f"{name} needs the time of every item, and {data.name} has no times; give data with a "
-            "time column, or choose another model."
-        )
-    card = model.card
-    learned = card.get("data")
-    checksum = learned.get("checksum") if isinstance(learned, dict) else None
-    if not card or checksum == data.checksum:
+    checksum = _checksum_of(model)
+    if not model.card or checksum == data.checksum:
         return None
     if checksum is None:
         return (
@@ -43,3 +200,9 @@ def check_fit(model: Model, data: SequenceData, name: str | None = None) -> str 
         f"{name} learned from other data than {data.name} (the checksums differ): where items are "
         "numbered otherwise, no result means anything; give the data it was trained on."
     )
+
+
+def _checksum_of(model: Model) -> str | None:
+    """The checksum of the data a model learned from, where its card has it."""
+    learned = model.card.get("data")
+    return learned.get("checksum") if isinstance(learned, dict) else None

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.data import address, catalogue
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
 from workbench.data.planted import planted
-from workbench.data.readers import read
+from workbench.data.readers import read, recbole
 from workbench.data.readers.base import Options
 from workbench.data.sequences import Duplicates, SequenceData, from_interactions
 from workbench.data.times import Dates, Unit
@@ -115,6 +115,15 @@ def load_data(
     for doubt in found.doubts:
         warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
     return data
+
+
+def listed_items(source: str | Path) -> list[str]:
+    """Item tokens of the .item file beside RecBole's interactions, in its order; else none."""
+    plain, asked = address.split(str(source))
+    path, encoding = catalogue.locate(plain), asked.encoding or "utf-8"
+    if asked.format not in (None, "recbole") or not recbole.detect(path, encoding):
+        return []
+    return recbole.listed_items(path, Options(asked.columns, encoding))
 
 
 def _unescaped(titles: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -34,6 +34,35 @@ def find_user(data: SequenceData, user_id: str) -> int:
     )
 
 
+def find_item(data: SequenceData, text: str) -> int:
+    """The item with this raw id, or else this title, whole or in part; case is ignored in titles.
+
+    Raises WorkbenchError where there is none, or more than one.
+    """
+    wanted = text.strip()
+    same_id = np.flatnonzero(data.item_ids[1:] == wanted)
+    if len(same_id):
+        return int(same_id[0]) + 1
+    titles = [" ".join(title.lower().split()) for title in data.titles or ()]
+    words = wanted.lower().split()
+    fitting = [n for n, title in enumerate(titles) if n and title == " ".join(words)]
+    if words and not fitting:
+        fitting = [n for n, title in enumerate(titles) if n and all(w in title for w in words)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        what = "id" if data.titles is None else "id or title"
+        such = ", ".join(data.title(item) for item in range(1, min(3, data.n_items) + 1))
+        raise WorkbenchError(
+            f"{data.name} has no item of the {what} {wanted[:80]!r}; its items are such as {such}."
+        )
+    such = ", ".join(f"{data.title(item)} (id {data.item_ids[item]})" for item in fitting[:3])
+    raise WorkbenchError(
+        f"{wanted[:80]!r} may be any of {len(fitting):,} items of {data.name}, such as {such}; "
+        "give one of these ids."
+    )
+
+
 def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:
     """At most `limit` items whose title or raw id holds every word of `text`; case is ignored.
 

@@ -28,7 +28,8 @@ class SequenceData:
     `user_ids` raw tokens [n_users]; `titles` [n_items+1] or None. `provenance` is JSON-able and
     tells where the data came from and what was dropped on the way. `rows` int64 [n], which row of
     the source each interaction is, or None where there is no source: in that order users and items
-    appear as they are numbered.
+    appear as they are numbered. `user_numbers` int64 [n_users], which user each is to the model the
+    data are matched to (`workbench.data.fit`), or None where that is their index.
     """
 
     name: str
@@ -40,6 +41,7 @@ class SequenceData:
     titles: list[str] | None = None
     provenance: dict[str, Any] = field(default_factory=dict)
     rows: np.ndarray | None = None
+    user_numbers: np.ndarray | None = None
 
     @property
     def n_users(self) -> int:
@@ -69,11 +71,20 @@ class SequenceData:
             digest.update(json.dumps(tokens.tolist()).encode())
         return digest.hexdigest()
 
+    @property
+    def checksum_as_read(self) -> str:
+        """The checksum of the data as they were before they were matched to a model."""
+        return str(self.provenance.get("checksum_as_read", self.checksum))
+
+    def numbers_of(self, users: np.ndarray) -> np.ndarray:
+        """What batches call users (indices), int64; see `user_numbers`."""
+        return (users if self.user_numbers is None else self.user_numbers[users]).astype(np.int64)
+
     def identity(self) -> dict[str, Any]:
         """What a card or a manifest says of the data a result stands on, JSON-able."""
         return {
             "name": self.name,
-            "checksum": self.checksum,
+            "checksum": self.checksum_as_read,
             "users": self.n_users,
             "items": self.n_items,
             "interactions": self.n_interactions,

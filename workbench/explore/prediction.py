@@ -69,7 +69,7 @@ def predict(
         items=torch.tensor([[entry.item for entry in entries]]),
         lengths=torch.tensor([len(entries)]),
         times=None if scenario.times is None else torch.tensor([scenario.times[window]]),
-        users=torch.tensor([scenario.user]),
+        users=torch.tensor([scenario.user if scenario.number is None else scenario.number]),
     ).to(device)
     muted = torch.tensor([entry.muted for entry in entries], device=device)
     edits: list[Edit] = [uniform] * scenario.uniform

@@ -52,6 +52,7 @@ class Entry:
 class Scenario:
     """A history of a user, oldest first, and what is done to the attention of its prediction row.
 
+    user: index in the data. number: what batches call this user, where that is something else.
     times: [n] seconds of the places, which stay when items move, or None. uniform, then the muted
     entries, then the `largest` largest weights of what is left: in this order they are applied.
     """
@@ -61,6 +62,7 @@ class Scenario:
     times: tuple[int, ...] | None
     uniform: bool = False
     largest: int = 0
+    number: int | None = None
 
     @classmethod
     def of(cls, data: SequenceData, user: int) -> "Scenario":
@@ -76,7 +78,8 @@ class Scenario:
             )
         entries = tuple(Entry(int(item), n) for n, item in enumerate(data.items[first:last], 1))
         times = None if data.times is None else tuple(data.times[first:last].tolist())
-        return cls(user, entries, times)
+        number = None if data.user_numbers is None else int(data.user_numbers[user])
+        return cls(user, entries, times, number=number)
 
     def apply(self, change: Change) -> "Scenario":
         """The scenario after one edit. Raises WorkbenchError where it cannot be made."""

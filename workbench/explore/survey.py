@@ -12,7 +12,7 @@ from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import mean_attention
 from workbench.data.batches import iterate
-from workbench.data.fit import check_fit
+from workbench.data.fit import matched
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
@@ -58,7 +58,8 @@ def survey(
 
     Warns and raises WorkbenchError as `evaluate` does of a model that does not fit the data.
     """
-    if warning := check_fit(model, data):
+    data, warning = matched(model, data)
+    if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     users = drawn_users(data) if users is None else np.unique(users)
     every = held_out_cases(data, model.config.max_length, users)

@@ -10,7 +10,7 @@ import torch
 from models import Recommender
 from workbench.checkpoint import build, save_model
 from workbench.data.load import load_data
-from workbench.data.sequences import SequenceData
+from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.importing.format import Numbering
@@ -78,6 +78,7 @@ def import_checkpoint(
                 f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "
                 "metrics of this card, and left out of the model."
             )
+        model.item_ids, model.user_ids = ours.item_ids, ours.user_ids if model.needs_users else None
         if found.item_ids is not None:
             card["item_ids"] = [found.item_ids[row - 1] for row in rows[1:]]
         card |= {
@@ -88,6 +89,8 @@ def import_checkpoint(
         }
     elif numbering is not None:
         raise WorkbenchError("numbering says how items of data are numbered; give data with it.")
+    if ours is None and found.item_ids is not None:
+        model.item_ids = np.array([PAD, *found.item_ids], dtype=object)
     origin = {
         "file": name,
         "sha256": found.weights.sha256,

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from workbench.data.batches import iterate
-from workbench.data.load import load_data
+from workbench.data.load import listed_items, load_data
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
@@ -36,11 +36,12 @@ def item_rows(
     """Their id of each of our items, int64 [data.n_items + 1]; 0 stays 0.
 
     "appearance": theirs run by first appearance in the interactions file, where nothing was dropped
-    or the same as here. "ids": theirs are the ids in the file. "sorted": theirs run in the order of
-    these, by number where all are numbers. "tokens": theirs are found by what they are called.
-    origin: what to call the model. source: what `data` was loaded from, if known. extra_rows: how
-    many rows after the last item `n_items` leaves out; None where an option may not change it.
-    item_ids: what theirs are called, where known. Raises WorkbenchError where the counts differ.
+    or the same as here; items that only RecBole's .item file lists come last. "ids": theirs are the
+    ids in the file. "sorted": theirs run in the order of these, by number where all are numbers.
+    "tokens": theirs are found by what they are called. origin: what to call the model. source: what
+    `data` was loaded from, if known. extra_rows: how many rows after the last item `n_items` leaves
+    out; None where an option may not change it. item_ids: what theirs are called, where known.
+    Raises WorkbenchError where the counts differ.
     """
     if numbering not in get_args(Numbering):
         raise WorkbenchError(
@@ -71,6 +72,11 @@ def item_rows(
         whole = load_data(source, min_user=1)  # before anybody was dropped
         if whole.n_items == n_items:
             return _rows_among(whole.item_ids, data, numbering)
+        bought = set(whole.item_ids)
+        more = [token for token in dict.fromkeys(listed_items(source)) if token not in bought]
+        if whole.n_items + len(more) == n_items:  # RecBole numbers what nobody chose last
+            listed = np.append(whole.item_ids, np.array(more, dtype=object))
+            return _rows_among(listed, data, numbering)
         if whole.n_items < n_items:
             known = whole.n_items
     raise WorkbenchError(

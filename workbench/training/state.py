@@ -113,7 +113,7 @@ def finished_model(
         raise other_model(folder) from error
     told, checksum = found.card.get("training"), found.card.get("data", {}).get("checksum")
     asked = [asdict(replace(how, progress=progress)) for progress in (False, True)]
-    if found.config != config or told not in asked or checksum != data.checksum:
+    if found.config != config or told not in asked or checksum != data.checksum_as_read:
         raise other_model(folder)
     return found
 

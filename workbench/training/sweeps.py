@@ -194,7 +194,10 @@ def _finished(folder: Path, command: str, data: SequenceData) -> bool:
     if not is_finished(folder):
         return False
     card = load_model(folder).card
-    if (card.get("command"), card.get("data", {}).get("checksum")) != (command, data.checksum):
+    if (card.get("command"), card.get("data", {}).get("checksum")) != (
+        command,
+        data.checksum_as_read,
+    ):
         raise other_model(folder)
     return True
 

@@ -1,6 +1,7 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,9 +16,10 @@ from torch import Tensor
 from models import Batch, Recommender
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
+from workbench.data.fit import matched
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.progress_bars import progress_bar, write_line
@@ -80,6 +82,9 @@ class _Trainer:
         self.fabric.launch()
         keep_pages()
         how = replace(how, objective=check_objective(model, how.objective))
+        data, warning = matched(model, data, held_out=2)
+        if warning:
+            warnings.warn(warning, WorkbenchWarning, stacklevel=3)
         self.how, self.data, self.out, self.command = how, data, out, command
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
@@ -109,6 +114,7 @@ class _Trainer:
         while self.at.epoch < self.how.epochs and not self._stopped():
             self._epoch()
         self.model.load_state_dict(self.best)
+        self._name_tokens()
         self.model.card = self._card()
         if self.out is not None and self.fabric.is_global_zero:
             save_model(self.model, self.out)
@@ -127,7 +133,14 @@ class _Trainer:
             write_line(f"{self.out}: this model is there already, so that nothing is trained.")
         self.model.load_state_dict(found.state_dict())
         self.model.card = found.card
+        self._name_tokens()
         return True
+
+    def _name_tokens(self) -> None:
+        """A model made by hand learns what its items, and users, are called."""
+        self.model.item_ids = self.data.item_ids
+        if self.model.needs_users and self.model.user_ids is None:
+            self.model.user_ids = self.data.user_ids
 
     def _samples(self, rng: np.random.Generator) -> Samples:
         assert self.how.objective is not None

@@ -25,7 +25,7 @@ from workbench import (
     train,
 )
 from workbench.__main__ import app
-from workbench.data.fit import check_fit
+from workbench.data.fit import matched
 from workbench.explore.survey import survey
 
 DATA = data_of([1, 2, 3], [3, 2, 1, 4])
@@ -35,7 +35,16 @@ SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
 
 def model_with(card, name="SASRec", n_items=DATA.n_items, needs_times=False):
     config = SimpleNamespace(name=name, n_items=n_items)
-    return SimpleNamespace(config=config, card=card, needs_times=needs_times)
+    return SimpleNamespace(
+        config=config, card=card, needs_times=needs_times, needs_users=False, item_ids=None
+    )
+
+
+def check_fit(model, data, name=None):
+    """What is said of data that are taken as they are."""
+    found, said = matched(model, data, name)
+    assert found is data
+    return said
 
 
 def test_answers_by_card():
@@ -79,7 +88,10 @@ def place(tmp_path_factory):
         warnings.simplefilter("error", WorkbenchWarning)
         train(built, data, folder / "trained", epochs=2, progress=False)
         evaluate(built, data)
-    save_model(build_model("SASRec", data, **SIZES), folder / "unknown")
+    for name, card in (("unknown", {"origin": {}}), ("before", built.card)):
+        untold = build_model("SASRec", data, **SIZES)
+        untold.item_ids = None
+        save_model(untold, folder / name, card)
     assert load_data(folder / "sorted.csv").n_items == data.n_items
     return folder
 
@@ -88,14 +100,16 @@ def place(tmp_path_factory):
     ("model", "data", "said"),
     [
         ("trained", "log", None),
-        ("trained", "sorted", "learned from other data than sorted"),
+        ("trained", "sorted", None),
+        ("before", "log", None),
+        ("before", "sorted", "learned from other data than sorted"),
         ("unknown", "log", "which data SASRec learned from is not known"),
     ],
 )
 def test_all_who_measure_say_the_same(place, model, data, said):
     folder, file = str(place / model), str(place / f"{data}.csv")
     loaded, read = load_model(folder), load_data(file)
-    sentence = check_fit(loaded, read)
+    sentence = matched(loaded, read)[1]
     assert said in sentence if said else sentence is None
     for measure in (survey, evaluate):
         with warnings.catch_warnings(record=True) as caught:
@@ -111,7 +125,7 @@ def test_all_who_measure_say_the_same(place, model, data, said):
     options = ["--data", file, "--models", folder, "--out", str(place / f"{model}-{data}")]
     report = run_all([*options, "--only", "attention_worth"], cache=place / "cache")
     notices = json.loads((report / "manifest.json").read_text())["notices"]
-    named = check_fit(loaded, read, f"SASRec ({folder})")
+    named = matched(loaded, read, f"SASRec ({folder})")[1]
     assert notices == ([named] if said else [])
 
 
@@ -119,8 +133,8 @@ def test_all_who_measure_refuse_the_same(place):
     few = place / "few.csv"
     few.write_text("user_id,item_id,timestamp\nu,a,1\nu,b,2\nu,c,3\n")
     loaded, read = load_model(place / "trained"), load_data(few)
-    refusal = "knows 9 items and few has 3; give the data it was trained on, or a model trained on"
-    for measure in (check_fit, evaluate, survey):
+    refusal = "knows 0 of the 3 items of few, and 3 of its 3 interactions are with others, which is"
+    for measure in (matched, evaluate, survey):
         with pytest.raises(WorkbenchError, match=refusal):
             measure(loaded, read)
     done = CliRunner().invoke(

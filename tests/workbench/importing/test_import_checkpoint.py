@@ -213,6 +213,20 @@ def test_users_are_put_in_the_order_of_our_data(place):
         user_rows("m", 7, data, None)
 
 
+def test_items_that_only_an_item_file_lists_come_last(place):
+    """RecBole numbers items of the .inter file first, then those the .item file adds."""
+    bare = torch.load(place / "walks.pth", weights_only=True)["state_dict"]
+    torch.save(with_rows(bare, "item_embedding.weight", 2), place / "more.pth")
+    listed = ["new", "3", "newer", "1"]
+    lines = ["item_id:token\tprice:float", *(f"{item}\t1" for item in listed)]
+    (place / "walks.item").write_text("\n".join(lines) + "\n")
+    model = import_checkpoint(place / "more.pth", place / "m", data=place / "walks.inter")
+    data = load_data(place / "walks.inter")
+    assert load_model(place / "m").item_ids.tolist() == data.item_ids.tolist()
+    assert evaluate(model, data).metrics["hit@1"] == 1
+    assert model.card["origin"]["notes"][-1].startswith("3 of its items do not occur")
+
+
 def test_the_command(place):
     out, data = str(place / "model"), str(place / "walks.inter")
     done = CliRunner().invoke(

@@ -9,7 +9,7 @@ from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.links import INSPECT
-from workbench.data.fit import check_fit
+from workbench.data.fit import matched
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a
 name only. An upload may have up to {uploads.UPLOAD_MB["interactions"]} MB of interactions or
@@ -64,7 +64,7 @@ def _together(source: str, data: SequenceData, brought: BroughtModel) -> None:
         brought_model.import_brought(brought, source, folder)
         st.rerun()
     model = resources.model(str(folder)).model
-    if warning := check_fit(model, data):
+    if warning := matched(model, data)[1]:
         st.warning(words.literal(warning))
     _quality(model.card, brought.recognized.notes if brought.recognized else [])
     if brought.recognized is not None:

@@ -21,7 +21,7 @@ def page() -> None:
         source, data = choices.choose_data()
         names = choices.choose_models()
         method = view_choices.choose_method()
-    models = choices.open_models(names, source, data)
+    data, models = choices.open_models(names, source, data)
     user_id, kind = case_choices.choose_case(data, source, models)
     user = find_user(data, user_id)
     target = case_choices.choose_item(data, user, kind)

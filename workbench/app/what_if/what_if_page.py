@@ -31,7 +31,7 @@ def page() -> None:
     with st.sidebar:
         source, data = choices.choose_data()
         names = choices.choose_models()
-    models = choices.open_models(names, source, data)
+    data, models = choices.open_models(names, source, data)
     user_id, kind = case_choices.choose_case(data, source, models)
     user = find_user(data, user_id)
     target = case_choices.choose_item(data, user, kind)

@@ -47,8 +47,7 @@ def read(path: Path, options: Options) -> Interactions:
         names = ", ".join(file.name for file in files)
         joined = f"{path}: {names} were read as one, and the last items of a history are held out"
         doubts = [*doubts, f"{joined} anew, wherever it was split."]
-    stem = re.sub(rf"\.({'|'.join(PARTS)})$", "", files[0].with_suffix("").name)
-    items = files[0].with_name(f"{stem}.item")
+    items = _item_file(files[0])
     if "title" in (options.columns or {}):
         titles = _titles(items, layout, options)
     else:
@@ -62,6 +61,28 @@ def read(path: Path, options: Options) -> Interactions:
         return read_interactions(layout, options, titles).doubted(doubts)
     parts = [columns_of(_layout(file, options)[0], options) for file in files]
     return interactions(_stacked(path, files, parts), options, titles).doubted(doubts)
+
+
+def listed_items(path: Path, options: Options) -> list[str]:
+    """Tokens of the items that the .item file beside lists, bought or not, in its order."""
+    inter = _inter_files(path)[0]
+    file = _item_file(inter)
+    if not file.exists():
+        return []
+    item = _layout(inter, options)[0].item.rpartition(":")[0]
+    fields = _fields(file, options)
+    if item not in fields:
+        return []
+    heading = fields[item]
+    table = Layout(file, tuple(fields.values()), heading, heading, encoding=options.encoding)
+    # an item is its own title here, so that those without a title are listed as well
+    return [item.strip() for item in read_titles(table, heading)]
+
+
+def _item_file(inter: Path) -> Path:
+    """Where the items of an interactions file, or of a part of it, are described."""
+    stem = re.sub(rf"\.({'|'.join(PARTS)})$", "", inter.with_suffix("").name)
+    return inter.with_name(f"{stem}.item")
 
 
 def _layout(file: Path, options: Options) -> tuple[Layout, list[str]]:

@@ -303,7 +303,8 @@ def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str
             read_options=layout.read_options(),
             parse_options=layout.parse_options(),
             convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), include_columns=names
+                column_types=dict.fromkeys(names, pa.string()),
+                include_columns=list(dict.fromkeys(names)),
             ),
         )
     except PARSE_ERRORS as error:

@@ -1,0 +1,70 @@
+"""python -m workbench recommend"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import pandas as pd
+import typer
+
+from workbench import load_data, load_model, recommend
+from workbench.commands.options import Data
+from workbench.errors import WorkbenchError
+from workbench.files import not_written, replaced_file
+
+WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
+    ".json": lambda frame, path: frame.to_json(
+        path, orient="records", force_ascii=False, double_precision=15, indent=2
+    ),
+}
+
+
+def recommend_command(
+    model: Annotated[str, typer.Option(help="A folder that `train` wrote, or a shipped model.")],
+    data: Data = "ml-100k",
+    users: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID ...", help="Ids of users, as in the data; all without it."),
+    ] = None,
+    items: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ITEM ...",
+            help="A history in place of users, oldest first: ids, or titles, whole or in part.",
+        ),
+    ] = None,
+    k: Annotated[int, typer.Option("--k", help="Items for each.")] = 10,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Recommend items of the history as well.")
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A .csv, .parquet or .json file; without it a table is printed."),
+    ] = None,
+) -> None:
+    """The items that come next, best first, after all of a history."""
+    if out is not None and out.suffix.lower() not in WRITERS:
+        raise WorkbenchError(
+            f"{out}: lists are written as {', '.join(WRITERS)}; give a name with one of these "
+            "endings."
+        )
+    found = recommend(
+        load_model(model),
+        load_data(data),
+        users or None,
+        k,
+        items=items or None,
+        keep_seen=keep_seen,
+    )
+    if out is None:
+        typer.echo(found.to_string(index=False, float_format="{:.4f}".format))
+        return
+    try:
+        with replaced_file(out) as aside:
+            WRITERS[out.suffix.lower()](found, aside)
+    except OSError as error:
+        raise not_written(out, error) from error
+    lists = 1 if items else found["user"].nunique()
+    typer.echo(f"{lists:,} lists of up to {k:,} items in {out}", err=True)

@@ -1,0 +1,133 @@
+"""The best items for users of a data set, or for a history that is made up."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.data.batches import make_batch
+from workbench.data.fit import matched
+from workbench.data.lookup import find_item, find_user
+from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases
+from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.mode import evaluation_mode
+from workbench.model import Model
+
+MOST_SCORES = 2**26  # of a batch, whatever the catalogue: a quarter of a gigabyte
+
+
+def recommend(
+    model: Model,
+    data: SequenceData,
+    users: Sequence[str] | None = None,
+    k: int = 10,
+    *,
+    items: Sequence[str] | None = None,
+    keep_seen: bool = False,
+    batch_size: int = 256,
+) -> pd.DataFrame:
+    """The k items of highest score that come next, a row each, best first.
+
+    users: raw ids; None for all users with an item that the model knows. Their whole histories are
+    read, the last item included, as far back as the model reads. items: a history in place of
+    users, oldest first, by ids or titles (see `find_item`). keep_seen: items of the history,
+    however long ago, may be recommended again. Fewer than k come where there are no more.
+
+    Columns: user (raw id; not for `items`), rank from 1, item (raw id), title (where the data have
+    titles), score. Batches are as small as the catalogue needs.
+
+    Warns and raises WorkbenchError as `evaluate` does of a model that does not fit the data; raises
+    it too for an unknown user or item, one without history, or k below 1.
+    """
+    if k < 1:
+        raise WorkbenchError(f"k is {k}, which leaves nothing to recommend; give 1 or more.")
+    if users is not None and items is not None:
+        raise WorkbenchError("users and items are two histories; give one of them.")
+    data, warning = matched(model, data, held_out=0)
+    if warning:
+        warnings.warn(warning, WorkbenchWarning, stacklevel=2)
+    size = max(1, min(batch_size, MOST_SCORES // (data.n_items + 1)))
+    if items is not None:
+        batches = _made_up(model, data, items)
+    else:
+        batches = _histories(model, data, _chosen(model, data, users), size)
+    columns: dict[str, list[np.ndarray]] = {"user": [], "rank": [], "item": [], "score": []}
+    with torch.no_grad(), evaluation_mode(model):
+        for owners, batch, seen in batches:
+            scores = model.scores(batch.to(model.device))
+            if not keep_seen:
+                scores = scores.scatter(1, seen.to(scores.device), -torch.inf)
+            scores = scores.masked_fill(scores.isnan(), -torch.inf)
+            best = scores.topk(min(k, data.n_items))
+            row, place = np.nonzero((best.values > -torch.inf).cpu().numpy())
+            columns["user"].append(owners[row])
+            columns["rank"].append(place + 1)
+            columns["item"].append(best.indices.cpu().numpy()[row, place])
+            columns["score"].append(best.values.cpu().numpy()[row, place])
+    found = {name: np.concatenate(parts) for name, parts in columns.items()}
+    frame = pd.DataFrame(
+        {
+            "user": data.user_ids[found["user"]],
+            "rank": found["rank"],
+            "item": data.item_ids[found["item"]],
+            "title": [data.title(item) for item in found["item"]],
+            "score": found["score"],
+        }
+    )
+    left_out = ["user"] * (items is not None) + ["title"] * (data.titles is None)
+    return frame.drop(columns=left_out)
+
+
+def _chosen(model: Model, data: SequenceData, users: Sequence[str] | None) -> np.ndarray:
+    """Indices of the users, in the order given."""
+    if users is None:
+        able = np.flatnonzero(data.lengths)
+        if not len(able):
+            raise WorkbenchError(f"{data.name}: no user has an item; give other data.")
+        return able
+    named = [users] if isinstance(users, str) else users
+    chosen = np.array([find_user(data, str(user)) for user in dict.fromkeys(named)], np.int64)
+    if not len(chosen):
+        raise WorkbenchError("no user is named; name one, or leave users out for all of them.")
+    for user in chosen[data.lengths[chosen] < 1]:
+        raise WorkbenchError(
+            f"user {data.user_ids[user]} of {data.name} has no item that {model.config.name} "
+            "knows, so nothing to predict from; choose another user."
+        )
+    return chosen
+
+
+def _histories(
+    model: Model, data: SequenceData, users: np.ndarray, size: int
+) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
+    """Users (indices) [B], what the model reads of them, and all they have seen [B, S]."""
+    for start in range(0, len(users), size):
+        some = users[start : start + size]
+        first, last = data.offsets[some], data.offsets[some + 1]
+        starts = np.maximum(first, last - model.config.max_length)
+        nothing = np.zeros_like(some)  # no target
+        batch = make_batch(data, Cases(some, starts, last, nothing))
+        yield some, batch, make_batch(data, Cases(some, first, last, nothing)).items
+
+
+def _made_up(
+    model: Model, data: SequenceData, items: Sequence[str]
+) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
+    """As `_histories`, a single one of nobody."""
+    if model.needs_times:
+        raise WorkbenchError(
+            f"{model.config.name} needs the time of every item, and a history that is made up has "
+            "none; name users of the data, or choose another model."
+        )
+    named = [items] if isinstance(items, str) else items
+    history = [find_item(data, str(item)) for item in named]
+    if not history:
+        raise WorkbenchError("no item is named; name one or more, the oldest first.")
+    read = torch.tensor([history[-model.config.max_length :]])
+    batch = Batch(read, torch.tensor([read.shape[1]]), None, None)
+    yield np.zeros(1, np.int64), batch, torch.tensor([history])
