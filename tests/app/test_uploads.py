@@ -7,6 +7,7 @@ import pytest
 from workbench.app import uploads
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.errors import WorkbenchError
+from workbench.importing.formats import FORMATS
 
 
 @pytest.fixture(autouse=True)
@@ -66,3 +67,8 @@ def test_errors_speak_of_the_upload():
         raise WorkbenchError(f"{kept}, line 1: wrong, see {kept}.")
     file = "uploaded file (interactions.csv)"
     assert str(caught.value) == f"The {file}, line 1: wrong, see the {file}."
+
+
+def test_the_field_names_each_software_whose_checkpoints_are_read():
+    for format in FORMATS:
+        assert format.name in uploads.HELP["checkpoint"]

@@ -14,6 +14,7 @@ import streamlit as st
 from workbench.data.fetch import cache_folder
 from workbench.data.readers.movielens import RATINGS
 from workbench.errors import WorkbenchError
+from workbench.importing.formats import FORMATS
 
 Kind = Literal["interactions", "checkpoint"]
 MB = 1_000_000
@@ -101,8 +102,8 @@ HELP: dict[Kind, str] = {
     "interactions": "CSV, TSV or Parquet with columns of your choice, RecBole's .inter, MovieLens, "
     "Amazon or Yelp reviews, or a line per user, `user item item ...`. If the titles are in a "
     "separate file, give the path of the folder instead.",
-    "checkpoint": "A file written by `torch.save`, or safetensors, from RecBole, AC-TSR or the "
-    "S3-Rec family.",
+    "checkpoint": "A file written by `torch.save`, or safetensors, of one of these: "
+    f"{', '.join(format.name for format in FORMATS)}.",
 }
 
 
