@@ -16,9 +16,11 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ORDER = """\
 errors
 devices files fonts model phrases progress_bars
-checkpoint data mode statistics
-attention evaluation explain faithfulness registry
-explore importing training
+data mode statistics
+attention checkpoint explain registry
+matching
+evaluation faithfulness
+explore importing recommendation training
 __init__
 app commands
 __main__
@@ -127,8 +129,8 @@ def test_imports_run_one_way():
         ("models/batch.py", "from workbench.errors import WorkbenchError"),
         ("workbench/explore/survey.py", "import analyses.run_all"),
         ("workbench/app/words.py", "from analyses import run_all"),
-        ("workbench/data/fit.py", "from workbench.evaluation import evaluate"),
-        ("workbench/evaluation.py", "def f():\n    from workbench import explain"),
+        ("workbench/matching.py", "from workbench.evaluation import evaluate"),
+        ("workbench/evaluation.py", "def f():\n    from workbench import explore"),
         ("workbench/training/trainer.py", "from workbench import load_data"),
         ("workbench/commands/train.py", "from workbench.app import words"),
         ("analyses/run_all.py", "from workbench.app.table import show_table"),

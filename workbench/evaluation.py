@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from workbench.data.batches import iterate, make_batch
-from workbench.data.fit import matched
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Split, cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -41,7 +41,7 @@ def evaluate(
 
     remove_seen: no item of the user before the held-out one counts as a competitor, however long
     ago it was (the target always stays). Ties count against the model by half. The data are matched
-    to the model by the tokens of items and users, see `workbench.data.fit.matched`; warns
+    to the model by the tokens of items and users, see `workbench.matching.matched`; warns
     (WorkbenchWarning) of what the model does not know, or of a model that may not have learned from
     these data. Raises WorkbenchError where nobody can be evaluated, the model was made for another
     catalogue, or it needs times that the data have not.

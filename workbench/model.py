@@ -53,7 +53,7 @@ class Model(Protocol):
     card : where it comes from, JSON-able; empty where nothing is known.
     item_ids, user_ids : raw tokens of its items, [n_items + 1] with "[pad]" first, and of its users
         where it embeds them, as object arrays; None where they are not known. By them it is matched
-        to data, see `workbench.data.fit.matched`.
+        to data, see `workbench.matching.matched`.
     needs_times, needs_users : whether a batch has to carry them.
     stages : the points where attention weights pass, in their order; the last, "attention", is what
         multiplies the values. Empty for a model without attention.

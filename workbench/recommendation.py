@@ -10,11 +10,11 @@ from torch import Tensor
 
 from models import Batch
 from workbench.data.batches import make_batch
-from workbench.data.fit import matched
 from workbench.data.lookup import find_item, find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 

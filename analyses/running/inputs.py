@@ -11,10 +11,10 @@ import torch
 from analyses.running.store import ROOT, code_hash, digest
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
-from workbench.data.fit import common_numbering, matched, renumbered
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.matching import common_numbering, matched, renumbered
 from workbench.registry import NAMES
 
 DEFAULT_DATA = "ml-100k"

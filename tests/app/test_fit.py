@@ -6,7 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from workbench import load_data, load_model, save_model
 from workbench.app import choices, words
-from workbench.data.fit import matched
+from workbench.matching import matched
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 

@@ -10,7 +10,7 @@ from workbench.app import resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.data.catalogue import BUILT_IN
-from workbench.data.fit import common_numbering, matched, renumbered
+from workbench.matching import common_numbering, matched, renumbered
 
 MOST_MODELS = 2
 TRAIN = "python -m workbench train --model SASRec --data {} --out runs/sasrec"

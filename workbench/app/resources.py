@@ -15,12 +15,12 @@ from workbench import SequenceData, load_data, load_model
 from workbench.app import places
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
-from workbench.data.fit import matched
 from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
+from workbench.matching import matched
 
 Target = int | Literal["top"]
 

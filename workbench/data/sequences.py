@@ -29,7 +29,7 @@ class SequenceData:
     tells where the data came from and what was dropped on the way. `rows` int64 [n], which row of
     the source each interaction is, or None where there is no source: in that order users and items
     appear as they are numbered. `user_numbers` int64 [n_users], which user each is to the model the
-    data are matched to (`workbench.data.fit`), or None where that is their index.
+    data are matched to (`workbench.matching`), or None where that is their index.
     """
 
     name: str

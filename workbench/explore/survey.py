@@ -12,7 +12,6 @@ from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import mean_attention
 from workbench.data.batches import iterate
-from workbench.data.fit import matched
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
@@ -20,6 +19,7 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import target_ranks
 from workbench.explain.gradients import attribute
 from workbench.faithfulness.agreement import rank_agreement
+from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 from workbench.statistics import jensen_shannon

@@ -16,12 +16,12 @@ from torch import Tensor
 from models import Batch, Recommender
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
-from workbench.data.fit import matched
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
+from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples

@@ -9,7 +9,7 @@ from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.links import INSPECT
-from workbench.data.fit import matched
+from workbench.matching import matched
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a
 name only. An upload may have up to {uploads.UPLOAD_MB["interactions"]} MB of interactions or

@@ -27,12 +27,12 @@ from workbench import (
     train,
 )
 from workbench.data import from_interactions
-from workbench.data.fit import common_numbering, matched, renumbered
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
+from workbench.matching import common_numbering, matched, renumbered
 
-CASES = Path(__file__).parents[4] / "shared" / "cases"
+CASES = Path(__file__).parents[3] / "shared" / "cases"
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
 ROWS = [
     (f"u{u}", f"i{item}", 1_600_000_000 + 100 * t)

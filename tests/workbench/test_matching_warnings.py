@@ -25,8 +25,8 @@ from workbench import (
     train,
 )
 from workbench.__main__ import app
-from workbench.data.fit import matched
 from workbench.explore.survey import survey
+from workbench.matching import matched
 
 DATA = data_of([1, 2, 3], [3, 2, 1, 4])
 SOON = 1_600_000_000
