@@ -8,7 +8,8 @@ import pandas as pd
 import typer
 
 from workbench import load_data, load_model, recommend
-from workbench.commands.options import Data
+from workbench.commands.options import Data, Device
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
 
@@ -39,6 +40,7 @@ def recommend_command(
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Recommend items of the history as well.")
     ] = False,
+    device: Device = "auto",
     out: Annotated[
         Path | None,
         typer.Option(help="A .csv, .parquet or .json file; without it a table is printed."),
@@ -51,7 +53,7 @@ def recommend_command(
             "endings."
         )
     found = recommend(
-        load_model(model),
+        load_model(model).to(choose_device(device)),
         load_data(data),
         users or None,
         k,
