@@ -192,7 +192,7 @@ def test_agreement_is_a_sentence_with_its_caution(open_page):
         ({"user": "nobody"}, "films has no user 'nobody'"),
         ({"data": "nowhere"}, "'nowhere' is neither a file nor a known data set"),
         ({"models": ["nowhere"]}, "nowhere: no model here"),
-        ({"data": "planted"}, "SASRec knows 30 items and planted has 200"),
+        ({"data": "planted"}, "SASRec knows 0 of the 200 items of planted"),
         ({"target": "Another item", "words": "qqq"}, "No title in films contains 'qqq'"),
     ],
 )

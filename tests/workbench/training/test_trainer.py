@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train
+from workbench.checkpoint import CARD, TOKENS, WEIGHTS
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
 from workbench.registry import NAMES
@@ -45,7 +46,7 @@ def test_patience_counts_from_the_best_epoch_whose_weights_come_back(monkeypatch
     assert not torch.equal(model.item_embedding.weight, weights[4]["item_embedding.weight"])
     card = json.loads((out / "card.json").read_text())
     assert card["best_epoch"] == 2
-    assert sorted(path.name for path in out.iterdir()) == ["card.json", "model.safetensors"]
+    assert sorted(path.name for path in out.iterdir()) == [CARD, WEIGHTS, TOKENS]
 
 
 def test_the_card_tells_of_the_weights_beside_it(tmp_path):
