@@ -49,21 +49,21 @@ def evaluate(
     data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    every = cases(data, split, model.config.max_length)
-    if not len(every):
+    held_out = cases(data, split, model.config.max_length)
+    if not len(held_out):
         raise WorkbenchError(
             f"{data.name}: no user has enough interactions for a {split} case; "
             "two are needed for test, three for valid."
         )
     uncut = cases(data, split, int(data.lengths.max()))  # the same, with whole histories
     device = model.device
-    ranks = np.empty(len(every), dtype=np.int64)
+    ranks = np.empty(len(held_out), dtype=np.int64)
     with torch.no_grad(), evaluation_mode(model):
-        for index, batch, targets in iterate(data, every, batch_size, order="length"):
+        for index, batch, targets in iterate(data, held_out, batch_size, order="length"):
             batch, targets = batch.to(device), targets.to(device)
             seen = make_batch(data, uncut.take(index)).items.to(device) if remove_seen else None
             ranks[index] = target_ranks(model.scores(batch), targets, seen).cpu().numpy()
-    return Evaluation(metrics_of(ranks), ranks, every.users, split, remove_seen)
+    return Evaluation(metrics_of(ranks), ranks, held_out.users, split, remove_seen)
 
 
 def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) -> Tensor:
@@ -72,18 +72,18 @@ def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) ->
     scores: [B, V]. targets: [B]. seen: [B, S] items that are no competitors, filled up with 0. A
     score that is not a number loses against all others.
     """
-    own = scores.gather(1, targets[:, None])  # [B, 1]
+    target_scores = scores.gather(1, targets[:, None])  # [B, 1]
     if seen is not None:
-        scores = scores.scatter(1, seen, -torch.inf).scatter(1, targets[:, None], own)
-    higher = (~(scores <= own)).sum(1)
-    ties = (scores == own).sum(1) - 1
+        scores = scores.scatter(1, seen, -torch.inf).scatter(1, targets[:, None], target_scores)
+    higher = (~(scores <= target_scores)).sum(1)
+    ties = (scores == target_scores).sum(1) - 1
     return 1 + higher + (ties + 1) // 2
 
 
 def rank_of(scores: Tensor, item: int) -> int:
     """Rank of an item by its score among all [V], seen or not; ties as in `target_ranks`."""
-    own = scores[item]
-    return int(1 + (~(scores <= own)).sum() + (scores == own).sum() // 2)
+    score = scores[item]
+    return int(1 + (~(scores <= score)).sum() + (scores == score).sum() // 2)
 
 
 def metrics_of(ranks: np.ndarray) -> dict[str, float]:

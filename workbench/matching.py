@@ -100,11 +100,11 @@ def renumbered(model: M, numbering: Numbering, name: str | None = None) -> M:
             "so that no ranking of one compares with one of the other; give it alone, or models "
             "of one catalogue."
         )
-    found = with_rows(model, items, users)
-    found.card = model.card
-    found.item_ids = model.item_ids if items is None else numbering.item_ids
-    found.user_ids = model.user_ids if users is None else numbering.user_ids
-    return cast(M, found)
+    reordered = with_rows(model, items, users)
+    reordered.card = model.card
+    reordered.item_ids = model.item_ids if items is None else numbering.item_ids
+    reordered.user_ids = model.user_ids if users is None else numbering.user_ids
+    return cast(M, reordered)
 
 
 def _rows(known: np.ndarray | None, wanted: np.ndarray, first: int) -> np.ndarray | None:
@@ -149,7 +149,7 @@ def _by_token(
             if number:
                 titles[number] = title
     counts = np.bincount(owners[kept], minlength=data.n_users)
-    found = replace(
+    renumbered_data = replace(
         data,
         items=items[kept],
         times=None if data.times is None else data.times[kept],
@@ -176,7 +176,8 @@ def _by_token(
             "other data give to other items: no result means anything unless both are of one "
             "catalogue"
         )
-    return found, "; ".join([*said, "train a model on these data to be sure."]) if said else None
+    doubt = "; ".join([*said, "train a model on these data to be sure."]) if said else None
+    return renumbered_data, doubt
 
 
 def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:

@@ -69,14 +69,14 @@ def recommend(
             columns["rank"].append(place + 1)
             columns["item"].append(best.indices.cpu().numpy()[row, place])
             columns["score"].append(best.values.cpu().numpy()[row, place])
-    found = {name: np.concatenate(parts) for name, parts in columns.items()}
+    lists = {name: np.concatenate(parts) for name, parts in columns.items()}
     frame = pd.DataFrame(
         {
-            "user": data.user_ids[found["user"]],
-            "rank": found["rank"],
-            "item": data.item_ids[found["item"]],
-            "title": [data.title(item) for item in found["item"]],
-            "score": found["score"],
+            "user": data.user_ids[lists["user"]],
+            "rank": lists["rank"],
+            "item": data.item_ids[lists["item"]],
+            "title": [data.title(item) for item in lists["item"]],
+            "score": lists["score"],
         }
     )
     left_out = ["user"] * (items is not None) + ["title"] * (data.titles is None)
@@ -107,12 +107,12 @@ def _histories(
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
     """Users (indices) [B], what the model reads of them, and all they have seen [B, S]."""
     for start in range(0, len(users), size):
-        some = users[start : start + size]
-        first, last = data.offsets[some], data.offsets[some + 1]
+        chosen = users[start : start + size]
+        first, last = data.offsets[chosen], data.offsets[chosen + 1]
         starts = np.maximum(first, last - model.config.max_length)
-        nothing = np.zeros_like(some)  # no target
-        batch = make_batch(data, Cases(some, starts, last, nothing))
-        yield some, batch, make_batch(data, Cases(some, first, last, nothing)).items
+        nothing = np.zeros_like(chosen)  # no target
+        batch = make_batch(data, Cases(chosen, starts, last, nothing))
+        yield chosen, batch, make_batch(data, Cases(chosen, first, last, nothing)).items
 
 
 def _made_up(

@@ -75,15 +75,15 @@ def variant(config: Any) -> str:
     if calibration is None:
         return str(config.name)
     default = CalibrationConfig(adversarial=calibration.adversarial)
-    told = {
+    differing = {
         f.name: getattr(calibration, f.name)
         for f in fields(default)
         if getattr(calibration, f.name) != getattr(default, f.name)
     }
     backbone = BACKBONES.get(config.backbone, Recommender)  # one may be used without a name here
     if config.position_embedding != backbone.keeps_positions:
-        told["position_embedding"] = config.position_embedding
-    return " ".join([config.name, *(f"{name}={value}" for name, value in told.items())])
+        differing["position_embedding"] = config.position_embedding
+    return " ".join([config.name, *(f"{name}={value}" for name, value in differing.items())])
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
@@ -100,7 +100,7 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
                 f"{config.name}"
             )
         if TYPES[option] in KINDS:
-            kind, told = KINDS[TYPES[option]]
+            kind, description = KINDS[TYPES[option]]
             # to Python True is a number
             if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise ValueError(f"{option} is {value!r}, where {told} is expected")
+                raise ValueError(f"{option} is {value!r}, where {description} is expected")

@@ -45,15 +45,15 @@ def data_command(
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WorkbenchWarning)  # they are among what is printed
-        found = load_data(source)
-    about = describe(found)
+        data = load_data(source)
+    about = describe(data)
     if as_json:
         typer.echo(json.dumps(about, indent=2, default=str))
     else:
         for line in _lines(about):
             typer.echo(line)
     if to is not None:
-        convert(found, to)
+        convert(data, to)
         typer.echo(f"written to {to}", err=as_json)
 
 

@@ -25,13 +25,13 @@ def evaluate_command(
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
     loaded = load_model(model).to(choose_device(device))
-    found = evaluate(loaded, load_data(data), split, remove_seen=remove_seen)  # type: ignore[arg-type]
+    result = evaluate(loaded, load_data(data), split, remove_seen=remove_seen)  # type: ignore[arg-type]
     if as_json:
-        about = {"split": split, "users": len(found.users), "seen_items_removed": remove_seen}
-        typer.echo(json.dumps({**about, **found.metrics}))
+        about = {"split": split, "users": len(result.users), "seen_items_removed": remove_seen}
+        typer.echo(json.dumps({**about, **result.metrics}))
         return
     seen = "removed" if remove_seen else "not removed"
-    typer.echo(f"{len(found.users):,} users, {split}, full ranking, seen items {seen}")
+    typer.echo(f"{len(result.users):,} users, {split}, full ranking, seen items {seen}")
     for name in ("hit", "ndcg", "mrr"):
-        values = {k: v for k, v in found.metrics.items() if k.startswith(name)}
+        values = {k: v for k, v in result.metrics.items() if k.startswith(name)}
         typer.echo("  ".join(f"{k} {v:.4f}" for k, v in values.items()))

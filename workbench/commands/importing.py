@@ -44,13 +44,13 @@ def import_command(
     origin = model.card["origin"]
     typer.echo(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
     if origin["assumed"]:
-        told = ", ".join(f"{name}={value}" for name, value in origin["assumed"].items())
-        typer.echo(f"assumed, since the file does not tell: {told}")
+        assumed = ", ".join(f"{name}={value}" for name, value in origin["assumed"].items())
+        typer.echo(f"assumed, since the file does not tell: {assumed}")
     for note in origin["notes"]:
         typer.echo(note)
     for split, metrics in model.card.get("metrics", {}).items():
-        told = ", ".join(f"{k} {metrics[k]:.4f}" for k in ("hit@10", "ndcg@10", "mrr@10"))
-        typer.echo(f"{split}: {told} (full ranking, seen items not removed)")
+        quality = ", ".join(f"{k} {metrics[k]:.4f}" for k in ("hit@10", "ndcg@10", "mrr@10"))
+        typer.echo(f"{split}: {quality} (full ranking, seen items not removed)")
     typer.echo(f"weights in {out}")
 
 

@@ -52,7 +52,7 @@ def recommend_command(
             f"{out}: lists are written as {', '.join(WRITERS)}; give a name with one of these "
             "endings."
         )
-    found = recommend(
+    table = recommend(
         load_model(model).to(choose_device(device)),
         load_data(data),
         users or None,
@@ -61,12 +61,12 @@ def recommend_command(
         keep_seen=keep_seen,
     )
     if out is None:
-        typer.echo(found.to_string(index=False, float_format="{:.4f}".format))
+        typer.echo(table.to_string(index=False, float_format="{:.4f}".format))
         return
     try:
         with replaced_file(out) as aside:
-            WRITERS[out.suffix.lower()](found, aside)
+            WRITERS[out.suffix.lower()](table, aside)
     except OSError as error:
         raise not_written(out, error) from error
-    lists = 1 if items else found["user"].nunique()
+    lists = 1 if items else table["user"].nunique()
     typer.echo(f"{lists:,} lists of up to {k:,} items in {out}", err=True)

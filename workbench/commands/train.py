@@ -75,12 +75,12 @@ def train_command(
     came about. Killed and started again with the same options, it goes on after the last whole
     epoch; where they are done, nothing is trained, and a model of other options is not replaced.
     """
-    found = load_data(data)
+    loaded = load_data(data)
     torch.manual_seed(seed)
-    built = build_model(model, found, **dict(read_option(text) for text in option or []))
+    built = build_model(model, loaded, **dict(read_option(text) for text in option or []))
     trained = train(
         built,
-        found,
+        loaded,
         out,
         command="python -m workbench " + shlex.join(sys.argv[1:]),
         objective=objective,
@@ -97,6 +97,6 @@ def train_command(
     )
     test = trained.card["metrics"]["test"]
     typer.echo(
-        f"{model} on {found.name}: test hit@10 {test['hit@10']:.4f}, "
+        f"{model} on {loaded.name}: test hit@10 {test['hit@10']:.4f}, "
         f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {out}"
     )

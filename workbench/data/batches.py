@@ -14,12 +14,12 @@ from workbench.data.splits import Cases, held_out_cases
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 
 
-def make_batch(data: SequenceData, some: Cases) -> Batch:
-    """The histories of some cases, padded to the longest."""
-    lengths = some.ends - some.starts
+def make_batch(data: SequenceData, part: Cases) -> Batch:
+    """The histories of part cases, padded to the longest."""
+    lengths = part.ends - part.starts
     width = int(lengths.max())
     columns = np.arange(width)
-    at = some.starts[:, None] + columns  # [B, L]
+    at = part.starts[:, None] + columns  # [B, L]
     valid = columns < lengths[:, None]
     at = np.where(valid, at, 0)
     times = None if data.times is None else torch.from_numpy(np.where(valid, data.times[at], 0))
@@ -27,7 +27,7 @@ def make_batch(data: SequenceData, some: Cases) -> Batch:
         items=torch.from_numpy(np.where(valid, data.items[at], 0).astype(np.int64)),
         lengths=torch.from_numpy(lengths.astype(np.int64)),
         times=times,
-        users=torch.from_numpy(data.numbers_of(some.users)),
+        users=torch.from_numpy(data.numbers_of(part.users)),
     )
 
 
@@ -45,7 +45,7 @@ def held_out(
 
 def iterate(
     data: SequenceData,
-    every: Cases,
+    cases: Cases,
     batch_size: int,
     *,
     order: Literal["length", "given"] = "given",
@@ -54,17 +54,17 @@ def iterate(
 
     order: "length" puts histories of like length together, which costs least.
     """
-    index = np.arange(len(every))
+    index = np.arange(len(cases))
     if order == "length":
-        index = np.argsort(every.ends - every.starts, kind="stable")
+        index = np.argsort(cases.ends - cases.starts, kind="stable")
     for start in range(0, len(index), batch_size):
         chosen = index[start : start + batch_size]
-        some = every.take(chosen)
-        yield chosen, make_batch(data, some), torch.from_numpy(some.targets)
+        part = cases.take(chosen)
+        yield chosen, make_batch(data, part), torch.from_numpy(part.targets)
 
 
 def shuffled(
-    every: Cases, batch_size: int, rng: np.random.Generator, targets: np.ndarray | None = None
+    cases: Cases, batch_size: int, rng: np.random.Generator, targets: np.ndarray | None = None
 ) -> list[np.ndarray]:
     """Random batches of cases of like lengths, as arrays of indices, for one epoch.
 
@@ -74,9 +74,9 @@ def shuffled(
     tenth of NDCG@10). Within pools of `POOL` batches the cases are sorted by length and cut;
     batches are then shuffled within their pool.
     """
-    lengths = every.ends - every.starts
-    targets = np.ones(len(every), dtype=np.int64) if targets is None else targets
-    order = rng.permutation(len(every))
+    lengths = cases.ends - cases.starts
+    targets = np.ones(len(cases), dtype=np.int64) if targets is None else targets
+    order = rng.permutation(len(cases))
     pools = (np.cumsum(targets[order]) - 1) // (POOL * batch_size)
     batches: list[np.ndarray] = []
     for pool in np.split(order, np.flatnonzero(np.diff(pools)) + 1):
@@ -89,9 +89,9 @@ def shuffled(
     return batches
 
 
-def shifted_targets(data: SequenceData, some: Cases, width: int) -> Tensor:
-    """The item after every position of some windows, 0 at padding: [B, L]."""
+def shifted_targets(data: SequenceData, part: Cases, width: int) -> Tensor:
+    """The item after every position of part windows, 0 at padding: [B, L]."""
     columns = np.arange(width)
-    valid = columns < (some.ends - some.starts)[:, None]
-    at = np.where(valid, some.starts[:, None] + columns + 1, 0)
+    valid = columns < (part.ends - part.starts)[:, None]
+    at = np.where(valid, part.starts[:, None] + columns + 1, 0)
     return torch.from_numpy(np.where(valid, data.items[at], 0).astype(np.int64))

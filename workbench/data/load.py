@@ -93,26 +93,26 @@ def load_data(
         if value not in choices:
             known = ", ".join(filter(None, choices))
             raise WorkbenchError(f"{option}={value!r} is not known; choose one of {known}.")
-    found, reader = read(path, asked.format or format, options)
+    table, reader = read(path, asked.format or format, options)
     data = from_interactions(
-        found.users,
-        found.items,
-        found.times,
+        table.users,
+        table.items,
+        table.times,
         name=path.resolve().name.split(".")[0],
-        titles=_unescaped(found.titles),
+        titles=_unescaped(table.titles),
         min_user=asked.min_user or min_user,
         min_item=asked.min_item or min_item,
         duplicates=asked.duplicates or duplicates,
         missing=options.missing,
-        provenance={"source": name, "reader": reader, "time_unit": found.time_unit}
-        | {"columns": dict(found.columns), "rows_dropped": dict(found.dropped)}
-        | {"unused": list(found.unused), "warnings": found.doubts},
+        provenance={"source": name, "reader": reader, "time_unit": table.time_unit}
+        | {"columns": dict(table.columns), "rows_dropped": dict(table.dropped)}
+        | {"unused": list(table.unused), "warnings": table.doubts},
     )
     if data.provenance["tie_share"] == 1 and data.times is not None and np.ptp(data.times):
-        found.doubts.append(
+        table.doubts.append(
             f"{path}: every user's times are all equal, so histories are in the order of the file."
         )
-    for doubt in found.doubts:
+    for doubt in table.doubts:
         warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
     return data
 

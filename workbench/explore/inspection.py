@@ -105,8 +105,8 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
         times=None if batch.times is None else batch.times[0].cpu(),
         target=item,
         weights={
-            stage: found.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
-            for stage, found in weights.items()
+            stage: recorded.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
+            for stage, recorded in weights.items()
         },
         importance={
             method: attribute(model, batch, targets, method, detach_attention=True)

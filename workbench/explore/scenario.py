@@ -156,7 +156,7 @@ def _number(part: str, word: str) -> int:
 
 
 def _item(data: SequenceData, raw: str) -> int:
-    found = np.flatnonzero(data.item_ids[1:] == raw)
-    if not len(found):
+    places = np.flatnonzero(data.item_ids[1:] == raw)
+    if not len(places):
         raise WorkbenchError(f"{data.name} has no item {raw[:80]!r}; give the id of one it has.")
-    return int(found[0]) + 1
+    return int(places[0]) + 1

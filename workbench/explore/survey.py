@@ -62,9 +62,9 @@ def survey(
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     users = drawn_users(data) if users is None else np.unique(users)
-    every = held_out_cases(data, model.config.max_length, users)
+    cases = held_out_cases(data, model.config.max_length, users)
     frames = []
-    for index, batch, targets in iterate(data, every, batch_size, order="length"):
+    for index, batch, targets in iterate(data, cases, batch_size, order="length"):
         batch, targets = batch.to(model.device), targets.to(model.device)
         with torch.no_grad(), evaluation_mode(model):
             before = model.scores(batch)  # [B, V]
@@ -72,12 +72,12 @@ def survey(
                 after = model.scores(batch)
         attention = mean_attention(model, batch)  # [B, L]
         importance = attribute(model, batch, targets, "saliency", detach_attention=True).values
-        who = every.users[index]
+        user_indices = cases.users[index]
         frames.append(
             pd.DataFrame(
                 {
-                    "user": who,
-                    "length": data.lengths[who] - 1,
+                    "user": user_indices,
+                    "length": data.lengths[user_indices] - 1,
                     "rank": target_ranks(before, targets).cpu().numpy(),
                     "tau": rank_agreement(attention, importance, batch).tau.cpu().numpy(),
                     "flips": (before.argmax(-1) != after.argmax(-1)).cpu().numpy(),
@@ -86,7 +86,7 @@ def survey(
             )
         )
         if progress is not None:
-            progress(len(who))
+            progress(len(user_indices))
     return pd.concat(frames).sort_values("user", ignore_index=True)
 
 

@@ -61,13 +61,13 @@ class Opened:
                 needed = 0
             if max(needed, prod(size)) > stored.size:
                 raise ValueError(f"a shape of {list(size)} in {stored.size:,} numbers")
-            whole = self._storage(stored)
+            storage = self._storage(stored)
         except (ValueError, TypeError, AttributeError, KeyError, OSError, zipfile.BadZipFile) as e:
             raise WorkbenchError(
                 f"{self.path}: the tensor {name} cannot be read ({e}); the file is damaged or was "
                 "made to deceive, so get it again."
             ) from e
-        return whole.as_strided(size, stride, offset).clone()
+        return storage.as_strided(size, stride, offset).clone()
 
     def _storage(self, stored: Stored) -> Tensor:
         if stored.kind not in STORAGES:
@@ -77,10 +77,10 @@ class Opened:
             content = self.read(stored.key, stored.size * dtype.itemsize)
             flat = torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.empty(0)
             self._storages[stored.key] = flat.to(dtype)
-        found = self._storages[stored.key]
-        if found.dtype != dtype or len(found) != stored.size:
+        storage = self._storages[stored.key]
+        if storage.dtype != dtype or len(storage) != stored.size:
             raise ValueError("it shares a storage of another kind or size")
-        return found
+        return storage
 
 
 def is_tensor(node: Any) -> bool:
@@ -130,7 +130,7 @@ def _zip(path: Path) -> Opened:
         if order in members and archive.read(order) != b"little":
             raise ValueError("its numbers are big-endian; save it on a common machine")
         with archive.open(main) as pickled:
-            found = unpickle(pickled)  # type: ignore[arg-type]
+            unpickled = unpickle(pickled)  # type: ignore[arg-type]
     except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
         raise WorkbenchError(
             f"{path} is a zip archive and no whole checkpoint ({error}); get it again, or unpack "
@@ -144,7 +144,7 @@ def _zip(path: Path) -> Opened:
         with archive.open(info) as member:
             return member.read(size)
 
-    return Opened(path, found.tree, found.asked, read)
+    return Opened(path, unpickled.tree, unpickled.asked, read)
 
 
 def _legacy(path: Path) -> Opened:
@@ -156,11 +156,11 @@ def _legacy(path: Path) -> Opened:
             unpickle(file)  # the version of the protocol
             if not unpickle(file).tree["little_endian"]:
                 raise ValueError("its numbers are big-endian; save it on a common machine")
-            found = unpickle(file)
+            unpickled = unpickle(file)
             keys = unpickle(file).tree
             at = file.tell()
             for key in map(str, keys):
-                stored = found.stored[key]
+                stored = unpickled.stored[key]
                 start = at + 8  # after the number of elements
                 at = start + stored.size * STORAGES[stored.kind].itemsize
                 places[key] = start, at
@@ -183,7 +183,7 @@ def _legacy(path: Path) -> Opened:
             file.seek(start)
             return file.read(size)
 
-    return Opened(path, found.tree, found.asked, read)
+    return Opened(path, unpickled.tree, unpickled.asked, read)
 
 
 def _safetensors(path: Path) -> Opened:

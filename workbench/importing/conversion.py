@@ -45,22 +45,22 @@ def import_checkpoint(
     """
     candidates = _candidates(path, options, decidable=data is not None)
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
-    found, figures = _best(candidates, numbering, ours, data, device)
-    recognized, name = found.recognized, found.weights.path.name
-    config, state, notes = recognized.config, found.state, recognized.notes + figures
+    understood, figures = _best(candidates, numbering, ours, data, device)
+    recognized, name = understood.recognized, understood.weights.path.name
+    config, state, notes = recognized.config, understood.state, recognized.notes + figures
     model = build(config, state, device)
     card: dict[str, Any] = {}
-    if found.item_ids is not None:
-        card["item_ids"] = found.item_ids
+    if understood.item_ids is not None:
+        card["item_ids"] = understood.item_ids
     if ours is not None:
-        numbering = numbering or found.format.numbering
+        numbering = numbering or understood.format.numbering
         if config.backbone == "SSE-PT":
             kept = user_rows(name, config.n_users, ours, data)
             state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
             config = replace(config, n_users=ours.n_users)
             model = build(config, state, device)
-        rows = _rows(found, numbering, ours, data)
-        theirs = _in_their_ids(found, rows, ours)
+        rows = _rows(understood, numbering, ours, data)
+        theirs = _in_their_ids(understood, rows, ours)
         metrics = {split: evaluate(model, theirs, split).metrics for split in ("valid", "test")}
         if warning := check_belonging(name, model, theirs):
             notes.append(warning)
@@ -79,8 +79,8 @@ def import_checkpoint(
                 "metrics of this card, and left out of the model."
             )
         model.item_ids, model.user_ids = ours.item_ids, ours.user_ids if model.needs_users else None
-        if found.item_ids is not None:
-            card["item_ids"] = [found.item_ids[row - 1] for row in rows[1:]]
+        if understood.item_ids is not None:
+            card["item_ids"] = [understood.item_ids[row - 1] for row in rows[1:]]
         card |= {
             "numbering": numbering,
             "data": ours.identity(),
@@ -89,11 +89,11 @@ def import_checkpoint(
         }
     elif numbering is not None:
         raise WorkbenchError("numbering says how items of data are numbered; give data with it.")
-    if ours is None and found.item_ids is not None:
-        model.item_ids = np.array([PAD, *found.item_ids], dtype=object)
+    if ours is None and understood.item_ids is not None:
+        model.item_ids = np.array([PAD, *understood.item_ids], dtype=object)
     origin = {
         "file": name,
-        "sha256": found.weights.sha256,
+        "sha256": understood.weights.sha256,
         "format": recognized.format,
         "model": recognized.model,
         "assumed": recognized.assumed,
@@ -131,10 +131,10 @@ def _best(
     if ours is None or len(candidates) == 1:
         return next(iter(candidates.values())), []
     reached: dict[str, float] = {}
-    for option, found in candidates.items():
-        rows = _rows(found, numbering or found.format.numbering, ours, source)
-        model = build(found.recognized.config, found.state, device)
-        measured = evaluate(model, _in_their_ids(found, rows, ours), "valid")
+    for option, understood in candidates.items():
+        rows = _rows(understood, numbering or understood.format.numbering, ours, source)
+        model = build(understood.recognized.config, understood.state, device)
+        measured = evaluate(model, _in_their_ids(understood, rows, ours), "valid")
         reached[option] = measured.metrics["ndcg@10"]
     best = max(reached, key=lambda option: reached[option])
     figures = ", ".join(f"{option} {quality:.4f}" for option, quality in reached.items())
@@ -146,22 +146,22 @@ def _best(
 
 
 def _rows(
-    found: Understood, numbering: Numbering, ours: SequenceData, source: object
+    understood: Understood, numbering: Numbering, ours: SequenceData, source: object
 ) -> np.ndarray:
     """Their id of each of our items, see `item_rows`."""
     return item_rows(
-        found.weights.path.name,
-        found.recognized.config.n_items,
+        understood.weights.path.name,
+        understood.recognized.config.n_items,
         numbering,
         ours,
         source,
-        extra_rows=found.extra_rows,
-        item_ids=found.item_ids,
+        extra_rows=understood.extra_rows,
+        item_ids=understood.item_ids,
     )
 
 
-def _in_their_ids(found: Understood, rows: np.ndarray, ours: SequenceData) -> SequenceData:
-    n_items = found.recognized.config.n_items
+def _in_their_ids(understood: Understood, rows: np.ndarray, ours: SequenceData) -> SequenceData:
+    n_items = understood.recognized.config.n_items
     if np.array_equal(rows, np.arange(n_items + 1)):
         return ours
     return relabelled(ours, rows, n_items)

@@ -127,8 +127,8 @@ class Format:
     def rename(self, name: str) -> str | None:
         """Our name of a parameter; None for one that is of no use, or unknown."""
         for pattern, ours in self.renames:
-            if found := re.fullmatch(pattern, name):
-                return found.expand(ours)
+            if match := re.fullmatch(pattern, name):
+                return match.expand(ours)
         return None
 
     def ignores(self, name: str) -> bool:

@@ -69,16 +69,16 @@ def item_rows(
         return _rows_among(data.item_ids, data, numbering)
     known = data.n_items
     if isinstance(source, str | Path) and source != "planted":
-        whole = load_data(source, min_user=1)  # before anybody was dropped
-        if whole.n_items == n_items:
-            return _rows_among(whole.item_ids, data, numbering)
-        bought = set(whole.item_ids)
+        unfiltered = load_data(source, min_user=1)  # before anybody was dropped
+        if unfiltered.n_items == n_items:
+            return _rows_among(unfiltered.item_ids, data, numbering)
+        bought = set(unfiltered.item_ids)
         more = [token for token in dict.fromkeys(listed_items(source)) if token not in bought]
-        if whole.n_items + len(more) == n_items:  # RecBole numbers what nobody chose last
-            listed = np.append(whole.item_ids, np.array(more, dtype=object))
+        if unfiltered.n_items + len(more) == n_items:  # RecBole numbers what nobody chose last
+            listed = np.append(unfiltered.item_ids, np.array(more, dtype=object))
             return _rows_among(listed, data, numbering)
-        if whole.n_items < n_items:
-            known = whole.n_items
+        if unfiltered.n_items < n_items:
+            known = unfiltered.n_items
     raise WorkbenchError(
         f"{origin} knows {n_items:,} items and {data.name} has {data.n_items:,}; give the data it "
         f"was trained on, filtered as it was then{_other_rows(n_items, known, extra_rows)}."
@@ -132,9 +132,9 @@ def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> 
     if data.n_users == n_users:
         return np.arange(n_users + 1)
     if isinstance(source, str | Path) and source != "planted":
-        whole = load_data(source, min_user=1)
-        if whole.n_users == n_users:
-            theirs = {token: row for row, token in enumerate(whole.user_ids, start=1)}
+        unfiltered = load_data(source, min_user=1)
+        if unfiltered.n_users == n_users:
+            theirs = {token: row for row, token in enumerate(unfiltered.user_ids, start=1)}
             return np.array([0, *(theirs[token] for token in data.user_ids)], dtype=np.int64)
     raise WorkbenchError(
         f"{origin} knows {n_users:,} users and {data.name} has {data.n_users:,}; give the data it "
@@ -158,12 +158,12 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
     stays within `DEVIATIONS` standard deviations of `DRAWS` relabellings, or below half of what
     popularity reaches, and a warning is returned for one below popularity.
     """
-    every = cases(data, "train", model.config.max_length)
-    if not len(every):
+    training = cases(data, "train", model.config.max_length)
+    if not len(training):
         return f"{data.name} has no histories long enough to tell whether its ids belong."
-    last = np.flatnonzero(np.diff(every.users, append=-1))
+    last = np.flatnonzero(np.diff(training.users, append=-1))
     rng = np.random.default_rng(0)
-    some = every.take(np.sort(rng.permutation(last)[:USERS]))
+    last_cases = training.take(np.sort(rng.permutation(last)[:USERS]))
     labels = [np.arange(data.n_items + 1)]
     labels += [np.append(0, 1 + rng.permutation(data.n_items)) for _ in range(DRAWS)]
     device = model.device
@@ -172,22 +172,22 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
     counts = counts.to(device)
     reached = torch.zeros(len(maps), device=device)
     popular = torch.zeros((), device=device)
-    for _, batch, targets in iterate(data, some, 256, order="length"):
+    for _, batch, targets in iterate(data, last_cases, 256, order="length"):
         batch, targets = batch.to(device), targets.to(device)
         scores = model.scores(batch)
         for k, mapped in enumerate(maps):
             reached[k] += target_ranks(scores, mapped[targets]).reciprocal().sum()
         popularity = counts.repeat(len(targets), 1)
         popular += target_ranks(popularity, targets).reciprocal().sum()
-    reached, popular = reached / len(some), popular / len(some)
-    own, chance = reached[0], reached[1:].mean()
-    figures = f"MRR {own:.4f}; by popularity alone {popular:.4f}, by random ids {chance:.4f}"
-    if own <= max(chance + DEVIATIONS * reached[1:].std(), popular / 2):
+    reached, popular = reached / len(last_cases), popular / len(last_cases)
+    as_given, chance = reached[0], reached[1:].mean()
+    figures = f"MRR {as_given:.4f}; by popularity alone {popular:.4f}, by random ids {chance:.4f}"
+    if as_given <= max(chance + DEVIATIONS * reached[1:].std(), popular / 2):
         raise WorkbenchError(
             f"{origin} is at chance level on {data.name} ({figures}), so its item ids are not "
             "those of the data, or it was never trained; give the data it was trained on, or "
             "import it without data."
         )
-    if own < popular:
-        return f"It ranks no better than popularity on its own training data ({figures})."
+    if as_given < popular:
+        return f"It ranks no better than popularity on its as_given training data ({figures})."
     return None

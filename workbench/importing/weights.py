@@ -35,8 +35,8 @@ class Weights:
 
     def saved(self, key: str) -> Mapping[str, Any]:
         """What is saved beside the tensors as `key`, where it is a mapping; else nothing."""
-        found = self.tree.get(key) if isinstance(self.tree, dict) else None
-        return found if isinstance(found, dict) else {}
+        part = self.tree.get(key) if isinstance(self.tree, dict) else None
+        return part if isinstance(part, dict) else {}
 
 
 def read_weights(path: str | Path) -> Weights:
@@ -102,8 +102,8 @@ def _settings(tree: Any) -> dict[str, Any]:
     """The plain values of RecBole's Config, of an argparse namespace, or of a dict of options."""
     parts = tree if isinstance(tree, list | tuple) else [tree]
     for part, key in product(parts, SETTINGS):
-        found = part.get(key) if isinstance(part, dict) else None
-        held = found.state if isinstance(found, Inert) and found.state is not None else found
+        value = part.get(key) if isinstance(part, dict) else None
+        held = value.state if isinstance(value, Inert) and value.state is not None else value
         if isinstance(held, dict):
             values = held.get("final_config_dict", held)
             plain = (str, int, float, bool)

@@ -108,14 +108,14 @@ def finished_model(
     if not is_finished(folder):
         return None
     try:
-        found = load_model(folder)
+        model = load_model(folder)
     except WorkbenchError as error:
         raise other_model(folder) from error
-    told, checksum = found.card.get("training"), found.card.get("data", {}).get("checksum")
+    options, checksum = model.card.get("training"), model.card.get("data", {}).get("checksum")
     asked = [asdict(replace(how, progress=progress)) for progress in (False, True)]
-    if found.config != config or told not in asked or checksum != data.checksum_as_read:
+    if model.config != config or options not in asked or checksum != data.checksum_as_read:
         raise other_model(folder)
-    return found
+    return model
 
 
 def other_model(folder: Path) -> WorkbenchError:

@@ -71,13 +71,13 @@ def vary(
     variants: Sequence[Variant], grid: Mapping[tuple[str, ...], Sequence[Any]]
 ) -> list[Variant]:
     """Every variant with every combination of the grid; names of one key share its values."""
-    found = []
+    varied = []
     for variant, *values in itertools.product(variants, *grid.values()):
         options = dict(variant.options)
         for names, value in zip(grid, values, strict=True):
             options |= dict.fromkeys(names, value)
-        found.append(Variant(variant.model, options))
-    return found
+        varied.append(Variant(variant.model, options))
+    return varied
 
 
 def sweep(
@@ -121,11 +121,11 @@ def sweep(
 def summary(table: pd.DataFrame) -> pd.DataFrame:
     """A row per variant, the mean of its seeds, with the lowest and the highest on test."""
     by = table.groupby(["model", "variant"], sort=False)
-    found = by[["valid ndcg@10", "test hit@10", "test ndcg@10"]].mean()
-    found["lowest"], found["highest"] = by["test ndcg@10"].min(), by["test ndcg@10"].max()
-    found.insert(0, "seeds", by.size())
-    found = found.reset_index().sort_values(["model", "valid ndcg@10"], ascending=[True, False])
-    return found.drop(columns="model").round(4)
+    means = by[["valid ndcg@10", "test hit@10", "test ndcg@10"]].mean()
+    means["lowest"], means["highest"] = by["test ndcg@10"].min(), by["test ndcg@10"].max()
+    means.insert(0, "seeds", by.size())
+    means = means.reset_index().sort_values(["model", "valid ndcg@10"], ascending=[True, False])
+    return means.drop(columns="model").round(4)
 
 
 def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:

@@ -126,13 +126,13 @@ class _Trainer:
         """Whether nothing is left to do; the model in the folder is then taken."""
         if self.out is None:
             return False
-        found = finished_model(self.out, self.model.config, self.how, self.data)
-        if found is None:
+        finished = finished_model(self.out, self.model.config, self.how, self.data)
+        if finished is None:
             return False
         if self.how.progress and self.fabric.is_global_zero:
             write_line(f"{self.out}: this model is there already, so that nothing is trained.")
-        self.model.load_state_dict(found.state_dict())
-        self.model.card = found.card
+        self.model.load_state_dict(finished.state_dict())
+        self.model.card = finished.card
         self._name_tokens()
         return True
 
@@ -194,8 +194,8 @@ class _Trainer:
         label = f"epoch {number}"
         with progress_bar(len(batches), label, "batch", passing=True, quiet=quiet) as bar:
             for index in batches:
-                some = index[rank::ranks] if len(index) >= ranks else index
-                batch, targets = self.samples.batch(self.samples.cases.take(some))
+                share = index[rank::ranks] if len(index) >= ranks else index
+                batch, targets = self.samples.batch(self.samples.cases.take(share))
                 yield batch.to(self.fabric.device), targets.to(self.fabric.device)
                 bar.update()
 
@@ -255,10 +255,10 @@ class _Trainer:
     def _resume(self) -> None:
         if self.out is None:
             return
-        found = read_state(self.out, self._identity(), self.fabric.device)
-        if found is None:
+        kept = read_state(self.out, self._identity(), self.fabric.device)
+        if kept is None:
             return
-        self.at, state = found
+        self.at, state = kept
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best = state["best"]

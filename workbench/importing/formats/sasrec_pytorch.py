@@ -32,20 +32,20 @@ NORMS = ("query", "post", "pre")
 
 def settings(weights: Weights) -> Mapping[str, Any]:
     """The arguments of its training: in the file, beside it, and in its name."""
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     beside = weights.path.with_name(ARGUMENTS)
     if weights.settings:
-        found = dict(weights.settings)
+        settings = dict(weights.settings)
     elif beside.is_file():
         with beside.open("rb") as file:
             text = file.read(LARGEST).decode("utf-8", "replace")
         for line in text.splitlines():
             name, comma, value = line.partition(",")
             if comma:
-                found[name] = _value(value)
+                settings[name] = _value(value)
     named = re.findall(r"(head|maxlen|layer|hidden)=(\d+)", weights.path.name)
     spelled = {"head": "num_heads", "layer": "num_blocks", "hidden": "hidden_units"}
-    return found | {spelled.get(name, name): int(value) for name, value in named}
+    return settings | {spelled.get(name, name): int(value) for name, value in named}
 
 
 def _value(text: str) -> Any:
