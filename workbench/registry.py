@@ -70,11 +70,11 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
 
 
 def variant(config: Any) -> str:
-    """A model's name with what of its calibration is not the default: `AC-SASRec order=False`."""
+    """A model's name with what of its calibration it does not say: `AC-SASRec order=False`."""
     calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
     if calibration is None:
         return str(config.name)
-    default = CalibrationConfig(adversarial=calibration.adversarial)
+    default = CalibrationConfig(adversarial=not config.name.endswith("-light"))  # as names say
     differing = {
         f.name: getattr(calibration, f.name)
         for f in fields(default)

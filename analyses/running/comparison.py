@@ -1,0 +1,140 @@
+"""Which part each model plays in a comparison: by its configuration, never by its name."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from models import ModelConfig
+from workbench.errors import WorkbenchError
+from workbench.model import Model
+from workbench.registry import variant
+
+Role = Literal["plain", "uniform", "calibrated"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The part of one model.
+
+    Attributes
+    ----------
+    role : learned attention ("plain"), attention frozen to uniform, or calibrated attention.
+    family : the backbone; an adapted model is a family of its own.
+    variant : the model's name with those options of its calibration that are not the default.
+        Models of one variant differ in their seeds alone.
+    """
+
+    role: Role
+    family: str
+    variant: str
+
+
+def part_of(model: Model) -> Part:
+    """The part of a model, which its configuration tells."""
+    config = model.config
+    if not isinstance(config, ModelConfig):
+        return Part("plain", config.name, config.name)
+    role: Role = "plain" if config.calibration is None else "calibrated"
+    if config.attention == "uniform":
+        role = "uniform"
+    return Part(role, config.backbone, variant(config))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The models that are compared, and what is compared with what.
+
+    parts: the part of each model by its name, in the order of the report. Models are compared
+    within their family alone. The baseline of a family is its first plain model.
+    """
+
+    parts: Mapping[str, Part]
+
+    @classmethod
+    def of(cls, models: Mapping[str, Model]) -> "Comparison":
+        """The comparison of these models."""
+        return cls({name: part_of(model) for name, model in models.items()})
+
+    @classmethod
+    def stored(cls, entries: Mapping[str, Any]) -> "Comparison":
+        """The comparison of a stored report, from the `part` that its manifest gives each model.
+
+        Raises
+        ------
+        WorkbenchError
+            If it does not say which part a model plays.
+        """
+        parts = {}
+        for name, entry in entries.items():
+            part = entry.get("part") if isinstance(entry, dict) else None
+            try:
+                parts[name] = Part(**part)  # type: ignore[arg-type]
+            except TypeError:
+                part = None
+            if part is None or parts[name].role not in get_args(Role):
+                raise WorkbenchError(
+                    f"the manifest does not say which part {name} plays; run the report again."
+                )
+        return cls(parts)
+
+    def only(self, names: Collection[str]) -> "Comparison":
+        """The comparison of some of the models."""
+        return Comparison({name: part for name, part in self.parts.items() if name in names})
+
+    @property
+    def names(self) -> list[str]:
+        """All models, in order."""
+        return list(self.parts)
+
+    def with_role(self, role: Role) -> list[str]:
+        """The models of a role, in order."""
+        return [name for name, part in self.parts.items() if part.role == role]
+
+    @property
+    def families(self) -> dict[str, "Comparison"]:
+        """The models of each family."""
+        members: dict[str, dict[str, Part]] = {}
+        for name, part in self.parts.items():
+            members.setdefault(part.family, {})[name] = part
+        return {family: Comparison(parts) for family, parts in members.items()}
+
+    @property
+    def baseline(self) -> str:
+        """The first plain model; where there is none, the first of all."""
+        return (self.with_role("plain") or self.names)[0]
+
+    @property
+    def calibrated_pairs(self) -> list[tuple[str, str]]:
+        """Each calibrated model with the baseline of its family, if it has one."""
+        return [
+            (calibrated, plain)
+            for family in self.families.values()
+            for plain in family.with_role("plain")[:1]
+            for calibrated in family.with_role("calibrated")
+        ]
+
+    @property
+    def uniform_pairs(self) -> list[tuple[str, str]]:
+        """Baseline and calibrated models of a family, each with its first uniform model."""
+        return [
+            (learned, uniform)
+            for family in self.families.values()
+            for uniform in family.with_role("uniform")[:1]
+            for learned in (*family.with_role("plain")[:1], *family.with_role("calibrated"))
+        ]
+
+    @property
+    def variants(self) -> dict[str, str]:
+        """What the variant of each model is called: the same for models of the same part.
+
+        Where parts differ though their variants are called alike, role and family are added.
+        """
+        parts: dict[str, set[Part]] = {}
+        for part in self.parts.values():
+            parts.setdefault(part.variant, set()).add(part)
+        return {
+            name: part.variant
+            if len(parts[part.variant]) == 1
+            else f"{part.variant} ({part.role}, {part.family})"
+            for name, part in self.parts.items()
+        }

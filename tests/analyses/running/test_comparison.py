@@ -1,0 +1,107 @@
+"""The part of a model is that of its configuration, whatever it is called."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from analyses.running.comparison import Comparison, Part, part_of
+from models import CalibrationConfig, ModelConfig, make_model
+from tests.workbench.tiny import data_of
+from workbench import adapt, build_model
+from workbench.errors import WorkbenchError
+from workbench.registry import NAMES
+
+SIZES: dict[str, Any] = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
+
+
+def model_of(name: str, **options):
+    return make_model(ModelConfig(name, 12, **SIZES, **options))
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Comparison:
+    """Models called what they are not."""
+    calibrated = {"calibration": CalibrationConfig(), "position_embedding": False}
+    return Comparison.of(
+        {
+            "AC-SASRec": model_of("AC-SASRec"),
+            "mine": model_of("mine", **calibrated),
+            "plain": model_of("plain", attention="uniform"),
+            "SASRec-uniform": model_of("SASRec-uniform", backbone="BERT4Rec", **calibrated),
+            "SASRec": model_of("SASRec"),
+            "other": model_of("other", backbone="BERT4Rec"),
+        }
+    )
+
+
+def test_roles_and_families_are_those_of_configurations(mixed):
+    assert [(part.role, part.family) for part in mixed.parts.values()] == [
+        ("plain", "SASRec"),
+        ("calibrated", "SASRec"),
+        ("uniform", "SASRec"),
+        ("calibrated", "BERT4Rec"),
+        ("plain", "SASRec"),
+        ("plain", "BERT4Rec"),
+    ]
+    assert {name: family.names for name, family in mixed.families.items()} == {
+        "SASRec": ["AC-SASRec", "mine", "plain", "SASRec"],
+        "BERT4Rec": ["SASRec-uniform", "other"],
+    }
+
+
+def test_models_are_compared_within_their_family(mixed):
+    assert mixed.baseline == "AC-SASRec"
+    assert mixed.calibrated_pairs == [("mine", "AC-SASRec"), ("SASRec-uniform", "other")]
+    assert mixed.uniform_pairs == [("AC-SASRec", "plain"), ("mine", "plain")]
+    calibrated = mixed.only(["mine"])
+    assert calibrated.baseline == "mine"
+    assert calibrated.calibrated_pairs == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_models_of_the_registry_play_the_part_they_are_named_after(name):
+    data = data_of([1, 2, 3, 4], times=[1, 2, 3, 4])
+    part = part_of(build_model(name, data, hidden_size=8, inner_size=8))
+    role = "calibrated" if name.startswith("AC-") else "plain"
+    assert part.role == ("uniform" if name.endswith("-uniform") else role)
+    backbone = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
+    assert (part.family, part.variant) == (backbone, name)
+
+
+def test_an_adapted_model_is_a_family_of_its_own():
+    model = adapt(lambda batch: torch.zeros(len(batch.items), 13), n_items=12, max_length=6)
+    assert part_of(model) == Part("plain", "Adapted", "Adapted")
+
+
+def test_models_of_one_part_are_one_variant_and_others_are_not():
+    same = Part("calibrated", "SASRec", "mine")
+    comparison = Comparison(
+        {"a": same, "b": same, "c": Part("plain", "SASRec", "x"), "d": Part("uniform", "Y", "x")}
+    )
+    assert comparison.variants == {
+        "a": "mine",
+        "b": "mine",
+        "c": "x (plain, SASRec)",
+        "d": "x (uniform, Y)",
+    }
+
+
+def test_a_light_model_of_any_name_is_another_variant_than_a_full_one():
+    parts = [
+        part_of(model_of("mine", calibration=CalibrationConfig(adversarial=adversarial)))
+        for adversarial in (True, False)
+    ]
+    assert parts[0] != parts[1]
+
+
+@pytest.mark.parametrize("entry", [{}, None, {"part": {"role": "plain"}}, {"part": 3}])
+def test_a_manifest_without_parts_is_refused(entry):
+    with pytest.raises(WorkbenchError, match="which part mine plays; run the report again"):
+        Comparison.stored({"mine": entry})
+
+
+def test_a_manifest_with_an_unknown_role_is_refused():
+    part = {"role": "star", "family": "SASRec", "variant": "mine"}
+    with pytest.raises(WorkbenchError, match="which part mine plays"):
+        Comparison.stored({"mine": {"part": part}})
