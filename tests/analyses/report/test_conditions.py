@@ -25,19 +25,19 @@ def frame() -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["object", "category"])
 def test_means_are_those_of_each_condition_in_order_of_appearance(frame, kind):
     typed = frame.astype({"model": kind, "layer": kind})
-    found = means_by(typed, ["model", "layer"], "value")
-    assert list(found) == [("b", "2"), ("b", "1"), ("a", "2"), ("a", "1")]
+    means = means_by(typed, ["model", "layer"], "value")
+    assert list(means) == [("b", "2"), ("b", "1"), ("a", "2"), ("a", "1")]
     expected = frame.groupby(["model", "layer"])["value"].agg(["mean", "count"])
-    for key, interval in found.items():
+    for key, interval in means.items():
         assert interval.estimate == pytest.approx(expected.loc[key, "mean"])
         assert interval.n == expected.loc[key, "count"]
         assert interval.low < interval.estimate < interval.high
 
 
 def test_paired_differences_use_users_both_models_have(frame):
-    own = frame[frame["layer"] == "1"]
-    wide = own.pivot(index="user", columns="model", values="value").loc[4:]
-    interval = paired(own, "value", "b", "a")
+    rows = frame[frame["layer"] == "1"]
+    wide = rows.pivot(index="user", columns="model", values="value").loc[4:]
+    interval = paired(rows, "value", "b", "a")
     assert interval.n == 26
     assert interval.estimate == pytest.approx((wide["b"] - wide["a"]).mean())
 
@@ -76,8 +76,8 @@ def test_a_share_whose_draws_were_averaged_is_a_mean():
 
 
 def test_an_end_that_decides_is_no_zero_in_a_table():
-    found = [Interval(0.0052, 0.00003, 0.0113, 200), Interval(0.0055, 0.0, 0.0123, 200)]
-    table = with_intervals(pd.DataFrame({"model": ["a", "b"]}), {"dNDCG@10": found})
+    intervals = [Interval(0.0052, 0.00003, 0.0113, 200), Interval(0.0055, 0.0, 0.0123, 200)]
+    table = with_intervals(pd.DataFrame({"model": ["a", "b"]}), {"dNDCG@10": intervals})
     assert table["dNDCG@10 low"].tolist() == [0.00003, 0]
     cells = [row[1] for row in readable(table)[1]]
     assert cells == ["0.00520 [0.00003, 0.01130]", "0.0055 [0.0000, 0.0123]"]
