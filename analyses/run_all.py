@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     """Run, and return the folder of the report.
 
     Raises WorkbenchError for anything wrong; Incomplete, once the report is written, where a
-    diagnostic could not be measured, told or drawn.
+    diagnostic could not be measured, concluded or drawn.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)

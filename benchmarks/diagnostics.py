@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from analyses.running.passes import held_out_batches
+from analyses.running.held_out import held_out_batches
 from benchmarks.costs import Costs
 from benchmarks.timing import add_threads, positive, prepare, print_table
 from workbench import (
@@ -61,7 +61,7 @@ def main() -> None:
         users = cases(data, "test", model.config.max_length).users
         count = min(args.users, len(users))
         users = users[np.linspace(0, len(users) - 1, count).astype(int)]
-        every = [(batch, targets) for _, batch, targets in held_out_batches(model, data, users)]
+        every = [(c.batch, c.targets) for c in held_out_batches(model, data, users)]
         print(f"{name}, {origin}, {data.name}: {count:,} users in {len(every)} batches")
         columns[name] = Costs(model, every).times(args.repeats)
     print(f"ms for these users, median of {args.repeats}, and its ratio to a recorded pass")

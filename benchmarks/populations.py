@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyses.running.passes import hit, ndcg
+from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import attribute, edit_attention, load_data, load_model, record_attention
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data.batches import iterate
 from workbench.data.splits import cases
-from workbench.evaluation import target_ranks
+from workbench.evaluation import hit, ndcg, target_ranks
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 HIT, NDCG, SKEWED, PARAMETRIC = "Hit@10", "NDCG@10", "continuous", "parametric"
@@ -44,7 +44,9 @@ def real(backbone: str = "SASRec") -> list[Population]:
     names = (backbone, f"AC-{backbone}-light", f"AC-{backbone}")
     plain, light, calibrated = (_measured(name) for name in names)
     metrics = [
-        Population(kind, f"{kind}: {name}", _changed(metric(after) - metric(before)))
+        Population(
+            kind, f"{kind}: {name}", _changed(metric(after, CUTOFF) - metric(before, CUTOFF))
+        )
         for kind, metric in ((HIT, hit), (NDCG, ndcg))
         for name, after, before in (
             ("light minus plain", light["rank"], plain["rank"]),

@@ -8,15 +8,18 @@ import sys
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 from typer.testing import CliRunner
 
 import workbench
 from analyses import diagnostics
 from analyses.diagnostic import discover
 from analyses.run_all import main
+from analyses.running.measuring import measure_in_memory
 from models import Batch, CalibrationConfig, ModelConfig, make_model
 from workbench import WorkbenchError, build_model, load_model, save_model
 from workbench.__main__ import app
@@ -27,7 +30,7 @@ from workbench.training.trainer import Training
 ROOT = Path(__file__).parents[1]
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TEXT = EXTENDING.partition("\n## A reader\n")[0]  # the rest is run by test_extending.py
-BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC = re.findall(r"```python\n(.*?)```", TEXT, re.S)
+BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC, IN_MEMORY = re.findall(r"```python\n(.*?)```", TEXT, re.S)
 REGISTRY, FORMATS_LINE = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 12}
 
@@ -65,13 +68,14 @@ def test_the_backbone_reads_the_time_between_items_where_there_is_one(backbone):
 
 
 def test_the_backbone_goes_through_every_diagnostic(backbone):
-    found = {backbone[name].config.name: backbone[name] for name in ("plain", "calibrated")}
-    assert list(found) == ["GapSASRec", "AC-GapSASRec"]
+    models = {backbone[name].config.name: backbone[name] for name in ("plain", "calibrated")}
+    assert list(models) == ["GapSASRec", "AC-GapSASRec"]
     users, data = backbone["batch"].users.numpy(), backbone["data"]
     for diagnostic in discover().values():
-        frame = diagnostic.measure(found, data, users=users, seed=0, progress=lambda n: None)
-        assert set(frame["model"]) == set(found)
-        assert diagnostic.conclude(frame)
+        results = measure_in_memory(diagnostic, models, data, users)
+        assert results.comparison.calibrated_pairs == [("AC-GapSASRec", "GapSASRec")]
+        assert set(results.frame["model"]) == set(models)
+        assert diagnostic.findings(results)
 
 
 def test_a_backbone_without_a_name_in_the_registry_is_not_loaded_as_another(backbone, tmp_path):
@@ -169,23 +173,30 @@ def test_a_file_and_its_registration_make_a_backbone_known_by_name(data, tmp_pat
     assert done.stdout.splitlines() == [f"GapSASRec {data.n_users} 2 1 2 9 False"] * 4
 
 
-def test_the_diagnostic_is_in_the_report(data, monkeypatch, tmp_path):
+@pytest.fixture
+def newest_item(monkeypatch, tmp_path):
+    """The diagnostic of the example beside the others."""
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "newest_item.py").write_text(DIAGNOSTIC, encoding="utf-8")
     monkeypatch.setattr(diagnostics, "__path__", [*diagnostics.__path__, str(tmp_path / "more")])
+    yield
+    sys.modules.pop("analyses.diagnostics.newest_item", None)
+    if hasattr(diagnostics, "newest_item"):
+        delattr(diagnostics, "newest_item")
+
+
+def test_the_diagnostic_is_in_the_report_and_the_app(newest_item, data, tmp_path, monkeypatch):
     lines = [f"{u},{i},{t}" for u in range(data.n_users) for t, i in enumerate(data.history(u))]
     lines.append("short,1,0\nshort,2,1")  # one item of history
     (tmp_path / "small.csv").write_text("\n".join(["user,item,time", *lines]) + "\n")
     small = workbench.load_data(tmp_path / "small.csv")
-    for name in ("SASRec", "SASRec-uniform", "BERT4Rec"):
+    names = ("SASRec", "SASRec-uniform", "BERT4Rec")
+    for name in names:
         torch.manual_seed(0)
         save_model(build_model(name, small, **SIZES), tmp_path / name)
     given = ["--data", str(tmp_path / "small.csv"), "--only", "newest_item"]
-    given += ["--models", *(str(tmp_path / n) for n in ("SASRec", "SASRec-uniform", "BERT4Rec"))]
-    try:
-        out = main([*given, "--out", str(tmp_path / "report")], cache=tmp_path / "cache")
-    finally:
-        sys.modules.pop("analyses.diagnostics.newest_item", None)
+    given += ["--models", *(str(tmp_path / name) for name in names)]
+    out = main([*given, "--out", str(tmp_path / "report")], cache=tmp_path / "cache")
     frame = pd.read_parquet(out / "raw" / "newest_item.parquet")
     assert frame.groupby("model", observed=True)["user"].nunique().eq(41).all()
     uniform = frame.loc[frame["model"] == "SASRec-uniform", "excess"]
@@ -193,9 +204,61 @@ def test_the_diagnostic_is_in_the_report(data, monkeypatch, tmp_path):
     assert uniform.isna().sum() == 1
     page = (out / "report.html").read_text(encoding="utf-8")
     assert "How far does attention prefer the newest item?" in page
-    assert "SASRec-uniform gives the newest item about an even share" in page
+    assert "Whether SASRec-uniform gives the newest item another than an even share" in page
     assert "fewer than 2 items: n = 1 user" in page
     assert list((out / "figures").glob("*newest*.svg"))
+
+    monkeypatch.setattr(sys, "argv", ["app.py", "--allow", str(out)])
+    shown = AppTest.from_function(_whole_data_set, default_timeout=120)
+    shown.query_params["run"] = str(out)
+    shown.run()
+    assert not shown.exception
+    assert "The newest item" in [heading.value for heading in shown.subheader]
+    (short,) = (user for user in range(41) if small.lengths[user] == 2)
+    alone = measure_in_memory(
+        discover()["newest_item"], {"A": load_model(tmp_path / "SASRec")}, small, np.array([short])
+    )
+    assert discover()["newest_item"].findings(alone) == [
+        "Whether A gives the newest item another than an even share of its attention: nobody could "
+        "be measured."
+    ]
+
+
+def _whole_data_set() -> None:
+    from workbench.app.dataset.dataset_page import page
+
+    page()
+
+
+def test_the_diagnostic_is_measured_on_models_at_hand(newest_item, data, monkeypatch, capsys):
+    model = build_model("SASRec", data, **SIZES)
+    monkeypatch.setattr(workbench, "load_model", lambda name: model)
+    monkeypatch.setattr(workbench, "load_data", lambda name: data)
+    exec(compile(IN_MEMORY, "extending.md", "exec"), {})
+    first, second = capsys.readouterr().out.splitlines()
+    assert "learned gives the newest item" in first
+    assert "even gives the newest item" in second
+
+
+def blocks() -> list[tuple[str, str]]:
+    """The Python of all pages of docs/, and where it stands."""
+    return [
+        (f"{path.name}-{number}", block)
+        for path in sorted((ROOT / "docs").glob("*.md"))
+        for number, block in enumerate(
+            re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), re.S)
+        )
+    ]
+
+
+@pytest.mark.parametrize(("place", "block"), blocks(), ids=[place for place, _ in blocks()])
+def test_python_passes_the_lint_of_the_repository(place, block):
+    """A later block may use what an earlier one of its page has; only files must be whole."""
+    partial = ["--ignore", "F401,F821,PT017,E731"] if not block.startswith('"""') else []
+    for arguments in (["check", *partial], ["format", "--check", "--diff"]):
+        command = [sys.executable, "-m", "ruff", *arguments, "--stdin-filename", "block.py", "-"]
+        done = subprocess.run(command, cwd=ROOT, input=block, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_option_is_documented_with_its_default():
@@ -203,12 +266,12 @@ def test_every_option_is_documented_with_its_default():
     rows = re.findall(r"^\| `(\w+)` \| `([^`]+)` \| .+ \|$", text, re.M)
     documented = {name: ast.literal_eval(default) for name, default in rows}
     assert len(documented) == len(rows)
-    told_otherwise = {"name", "n_items", "n_users", "backbone", "calibration", "progress"}
+    documented_elsewhere = {"name", "n_items", "n_users", "backbone", "calibration", "progress"}
     wanted = {
         field.name: field.default
         for kind in (ModelConfig, CalibrationConfig, Training)
         for field in fields(kind)
-        if field.name not in told_otherwise
+        if field.name not in documented_elsewhere
     }
     assert documented == wanted
 

@@ -4,39 +4,24 @@ After Wiegreffe & Pinter (EMNLP 2019, arXiv 1908.04626): the same model trained 
 attention bounds what any reading of the weights can explain.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from analyses.diagnostic import Diagnostic, by_backbone, calibrated_pairs
+from analyses.diagnostic import Diagnostic
 from analyses.report.conditions import difference_table, means_by, paired, table_of
-from analyses.report.drawing import draw_all
 from analyses.report.summaries import Summary, ends
-from analyses.report.wording import change, listing, people, span, verdict
-from analyses.running.passes import METRICS, SHARES, compact, held_out_batches, quality
-from workbench.data.sequences import SequenceData
+from analyses.report.wording import change, people, span, verdict
+from analyses.running.comparison import Comparison
+from analyses.running.held_out import HeldOutCases
+from analyses.running.passes import METRICS, SHARES, quality
+from analyses.running.results import Results
+from workbench.model import Model
+from workbench.phrases import listing
 from workbench.statistics import Interval
 
 
-def measure(
-    models: Mapping[str, Any],
-    data: SequenceData,
-    *,
-    users: np.ndarray,
-    seed: int,
-    progress: Callable[[int], object],
-) -> pd.DataFrame:
-    """A row per model and user: the rank of the held-out item, Hit@10, NDCG@10."""
-    frames = []
-    for name, model in models.items():
-        for who, batch, targets in held_out_batches(model, data, users):
-            found = quality(model, batch, targets)
-            frames.append(pd.DataFrame({"model": name, "user": who, **found}))
-            progress(len(who))
-    return compact(frames)
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """A row per user: the rank of the held-out item, Hit@10, NDCG@10."""
+    return pd.DataFrame(quality(model, cases))
 
 
 def compare(frame: pd.DataFrame, model: str, other: str) -> dict[str, Interval]:
@@ -44,59 +29,47 @@ def compare(frame: pd.DataFrame, model: str, other: str) -> dict[str, Interval]:
     return {metric: paired(frame, metric, model, other) for metric in METRICS}
 
 
-def _names(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["model"]))
+def pairs_of(comparison: Comparison) -> list[tuple[str, str]]:
+    """(model, what it is compared with): all against uniform, then calibrated against plain."""
+    return comparison.uniform_pairs + comparison.calibrated_pairs
 
 
-def _pairs(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """(model, model it is compared with): all against uniform, then calibrated against plain."""
-    return _against_uniform(_names(frame)) + calibrated_pairs(_names(frame))
-
-
-def _against_uniform(names: list[str]) -> list[tuple[str, str]]:
-    """Each model with the uniform one of its backbone."""
-    return [
-        (name, parts.uniform)
-        for parts in by_backbone(names).values()
-        if parts.uniform
-        for name in (parts.baseline, *parts.calibrated)
-        if name
-    ]
-
-
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Each model's metrics, and the paired differences."""
-    result = {"models": table_of(frame, ["model"], METRICS, shares=SHARES)}
-    pairs = _pairs(frame)
+    made = {"models": table_of(results.frame, ["model"], METRICS, shares=SHARES)}
+    pairs = pairs_of(results.comparison)
     if pairs:
-        found = [compare(frame, *pair) for pair in pairs]
-        measures = {label: [both[m] for both in found] for m, label in METRICS.items()}
-        result["differences"] = difference_table(pairs, measures)
-    return result
+        differences = [compare(results.frame, *pair) for pair in pairs]
+        measures = {label: [pair[m] for pair in differences] for m, label in METRICS.items()}
+        made["differences"] = difference_table(pairs, measures)
+    return made
 
 
-def conclude(frame: pd.DataFrame) -> list[str]:
+def findings(results: Results) -> list[str]:
     """What learned attention adds to uniform attention, and what calibration adds to either."""
-    names = _names(frame)
-    pairs = _against_uniform(names)
-    if not pairs:
+    frame, comparison = results.frame, results.comparison
+    if not comparison.uniform_pairs:
         return [
-            "What attention is worth was not measured: no model with uniform attention is among "
-            f"{listing(names)}."
+            "What attention is worth was not measured: no model with uniform attention stands "
+            f"beside a learned one of its kind among {listing(comparison.names)}."
         ]
-    sentences = [_sentence(name, uniform, compare(frame, name, uniform)) for name, uniform in pairs]
+    sentences = [
+        _sentence(model, uniform, compare(frame, model, uniform))
+        for model, uniform in comparison.uniform_pairs
+    ]
     means = means_by(frame, ["model"], "ndcg")
-    stand = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
-    return [*sentences, f"Test NDCG@10 of each model: {stand} ({people(means[names[0],].n)})."]
+    levels = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
+    n = next(iter(means.values())).n
+    return [*sentences, f"Test NDCG@10 of each model: {levels} ({people(n)})."]
 
 
-def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
-    numbers = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in both.items())
-    found = {METRICS[m]: verdict(i) for m, i in both.items()}
-    detected = [f"a {word} {name}" for name, word in found.items() if word in ("higher", "lower")]
-    rest = [name for name, word in found.items() if word == "undetected"]
+def _sentence(model: str, uniform: str, differences: dict[str, Interval]) -> str:
+    numbers = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in differences.items())
+    verdicts = {METRICS[m]: verdict(i) for m, i in differences.items()}
+    detected = [f"a {v} {label}" for label, v in verdicts.items() if v in ("higher", "lower")]
+    rest = [label for label, v in verdicts.items() if v == "undetected"]
     kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
-    if set(found.values()) == {"too few"}:
+    if not detected and not rest:
         return f"Whether {model} ranks otherwise than {kind}: {numbers}."
     if not detected:
         worth = (
@@ -106,24 +79,21 @@ def _sentence(model: str, uniform: str, both: dict[str, Interval]) -> str:
     else:
         worth = f"{model} has {listing(detected)} than {kind}"
         worth += f"; no difference was detected in {listing(rest)}" if rest else ""
-        if set(found.values()) == {"lower"}:
+        if set(verdicts.values()) == {"lower"}:
             worth += ", so its weights explain nothing that helps"
-    return f"{worth} (paired difference: {numbers}; {people(both['ndcg'].n)})."
+    return f"{worth} (paired difference: {numbers}; {people(differences['ndcg'].n)})."
 
 
-def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
+def summaries(results: Results) -> dict[str, Summary]:
     """The paired differences."""
-    pairs = _pairs(frame)
-    if not pairs:
+    rows = [
+        {"panel": METRICS[metric], "series": "difference", "row": f"{a} \N{MINUS SIGN} {b}"}
+        | ends(interval)
+        for a, b in pairs_of(results.comparison)
+        for metric, interval in compare(results.frame, a, b).items()
+    ]
+    if not rows:
         return {}
-    rows = []
-    for a, b in pairs:
-        found = compare(frame, a, b)
-        rows += [
-            {"panel": METRICS[m], "series": "difference", "row": f"{a} \N{MINUS SIGN} {b}"}
-            | ends(found[m])
-            for m in METRICS
-        ]
     return {
         "differences": Summary(
             "dots",
@@ -135,19 +105,9 @@ def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     }
 
 
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
-    """The paired differences as points with their intervals."""
-    return draw_all(summaries(frame))
-
-
-def by_user(frame: pd.DataFrame) -> pd.DataFrame:
+def by_user(results: Results) -> pd.DataFrame:
     """Each user's rank and metrics."""
-    return frame.rename(columns=METRICS)
-
-
-def exclusions(frame: pd.DataFrame) -> list[str]:
-    """Nobody is left out here."""
-    return []
+    return results.frame.rename(columns=METRICS)
 
 
 DIAGNOSTIC = Diagnostic(
@@ -156,10 +116,8 @@ DIAGNOSTIC = Diagnostic(
     question="Does a model with learned attention rank better than one trained with uniform "
     "attention?",
     measure=measure,
-    plot=plot,
+    findings=findings,
     tables=tables,
-    conclude=conclude,
-    exclusions=exclusions,
     summaries=summaries,
     by_user=by_user,
     captions={

@@ -21,17 +21,17 @@ def means_by(
     keys = list(frame[list(by)].drop_duplicates().itertuples(index=False, name=None))
     wide = frame.pivot(index="user", columns=list(by), values=value)
     columns = [key if isinstance(key, tuple) else (key,) for key in wide.columns]
-    found = dict(zip(columns, means_of(wide.to_numpy(np.float64), share=share), strict=True))
-    return {key: found[key] for key in keys}
+    means = dict(zip(columns, means_of(wide.to_numpy(np.float64), share=share), strict=True))
+    return {key: means[key] for key in keys}
 
 
 def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:
     """The mean of every column of [users, k], as `means_by` gives it."""
-    found = mean_intervals(values)
+    means = mean_intervals(values)
     for k, column in enumerate(values.T if share else ()):
         if np.isin(column[~np.isnan(column)], (0, 1)).all():
-            found[k] = exact_share(column)
-    return found
+            means[k] = exact_share(column)
+    return means
 
 
 def paired(frame: pd.DataFrame, value: str, model: str, other: str) -> Interval:
@@ -47,12 +47,14 @@ def paired_means(values: pd.Series, others: pd.Series) -> Interval:
 
 
 def difference_table(
-    pairs: Sequence[tuple[str, str]], found: Mapping[str, Sequence[Interval]], what: str = "model"
+    pairs: Sequence[tuple[str, str]],
+    measures: Mapping[str, Sequence[Interval]],
+    what: str = "model",
 ) -> pd.DataFrame:
     """A row per pair compared: users, and the difference in every measure, parallel to `pairs`."""
     table = pd.DataFrame(list(pairs), columns=[what, "compared with"])
-    table["n users"] = [interval.n for interval in next(iter(found.values()))]
-    return with_intervals(table, {f"d{measure}": list(each) for measure, each in found.items()})
+    table["n users"] = [interval.n for interval in next(iter(measures.values()))]
+    return with_intervals(table, {f"d{measure}": list(each) for measure, each in measures.items()})
 
 
 def with_intervals(
@@ -80,11 +82,11 @@ def table_of(
 
     shares: the columns that are shares of users, as in `means_by`.
     """
-    found = {
+    means = {
         label: means_by(frame, by, column, share=column in shares)
         for column, label in measures.items()
     }
-    first = next(iter(found.values()))
+    first = next(iter(means.values()))
     table = pd.DataFrame(list(first), columns=list(by))
     table["n users"] = [interval.n for interval in first.values()]
-    return with_intervals(table, {k: list(v.values()) for k, v in found.items()}, digits)
+    return with_intervals(table, {k: list(v.values()) for k, v in means.items()}, digits)

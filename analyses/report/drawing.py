@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analyses.report import style
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from workbench.phrases import in_order
 from workbench.statistics import Interval
 
 ACROSS = 3  # panels side by side, as many as a window of 1,280 pixels shows in readable type
@@ -20,15 +21,10 @@ def draw(summary: Summary) -> Figure:
         return {"dots": _dots, "lines": _lines, "boxes": _boxes}[summary.kind](summary)
 
 
-def draw_all(summaries: dict[str, Summary]) -> dict[str, Figure]:
-    """`draw` by name."""
-    return {name: draw(summary) for name, summary in summaries.items()}
-
-
 def _dots(summary: Summary) -> Figure:
     """Rows from the top, series side by side in each; a pale bar is the attainable range."""
     table = summary.table
-    labels = [str(row) for row in dict.fromkeys(table["row"])]
+    labels = list(in_order(table["row"]))
     shown = table["series"].nunique()
     columns = min(ACROSS, len(summary.panels))
     lines = -(-len(summary.panels) // columns)
@@ -39,11 +35,11 @@ def _dots(summary: Summary) -> Figure:
     panels = style.grid(figure, len(summary.panels), ACROSS, sharex=True, sharey=True)
     handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
-        own = table[table["panel"] == name]
-        if "least" in own:
-            span = own["most"] - own["least"]
-            panel.barh(range(len(own)), span, left=own["least"], height=0.8, color="0.9")
-        estimates = {series: _aligned(own, series, labels) for series in summary.series}
+        rows = table[table["panel"] == name]
+        if "least" in rows:
+            span = rows["most"] - rows["least"]
+            panel.barh(range(len(rows)), span, left=rows["least"], height=0.8, color="0.9")
+        estimates = {series: _aligned(rows, series, labels) for series in summary.series}
         handles |= style.dots(panel, labels, estimates)
         panel.set_title(name)
         panel.set_xlabel(summary.measure)
@@ -54,12 +50,12 @@ def _dots(summary: Summary) -> Figure:
     return figure
 
 
-def _aligned(own: pd.DataFrame, series: str, labels: list[str]) -> list[Interval | None]:
+def _aligned(rows: pd.DataFrame, series: str, labels: list[str]) -> list[Interval | None]:
     """The intervals of a series, one for each label or None."""
-    mine = own[own["series"] == series]
-    columns = (mine[name] for name in ("row", "estimate", "low", "high", "n"))
-    found = {row: Interval(*numbers) for row, *numbers in zip(*columns, strict=True)}
-    return [found.get(label) for label in labels]
+    chosen = rows[rows["series"] == series]
+    columns = (chosen[name] for name in ("row", "estimate", "low", "high", "n"))
+    intervals = {row: Interval(*numbers) for row, *numbers in zip(*columns, strict=True)}
+    return [intervals.get(label) for label in labels]
 
 
 def _lines(summary: Summary) -> Figure:
@@ -69,11 +65,11 @@ def _lines(summary: Summary) -> Figure:
     panels = style.grid(figure, len(summary.panels), ACROSS, sharey=True)
     handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
-        own = summary.table[summary.table["panel"] == name]
+        rows = summary.table[summary.table["panel"] == name]
         for k, series in enumerate(summary.series):
-            mine = own[own["series"] == series]
-            if len(mine):
-                handles[series] = _line(panel, mine, series, k)
+            points = rows[rows["series"] == series]
+            if len(points):
+                handles[series] = _line(panel, points, series, k)
         panel.set_title(name)
         panel.set_xlabel(summary.at)
     panels[0].set_ylim(bottom=0)  # of all panels, once all they share the axis for is drawn
@@ -84,35 +80,37 @@ def _lines(summary: Summary) -> Figure:
     return figure
 
 
-def _line(panel: Axes, own: pd.DataFrame, series: str, k: int) -> Artist:
+def _line(panel: Axes, points: pd.DataFrame, series: str, k: int) -> Artist:
     if series == UNIFORM:
         look: dict[str, Any] = {"color": "0.4", "linestyle": "--"}
     else:
         color, marker = style.look(k)
         look = {"color": color, "marker": marker}
-        panel.fill_between(own["at"], own["low"], own["high"], color=color, alpha=0.25, linewidth=0)
-    (line,) = panel.plot(own["at"], own["estimate"], markersize=3, linewidth=1, **look)
+        ends = points["low"], points["high"]
+        panel.fill_between(points["at"], *ends, color=color, alpha=0.25, linewidth=0)
+    (line,) = panel.plot(points["at"], points["estimate"], markersize=3, linewidth=1, **look)
     return line
 
 
 def _boxes(summary: Summary) -> Figure:
     """Boxes hold the middle half, whiskers 5 to 95 %; panels named `a / b` make a grid."""
     table = summary.table
-    labels = [str(row) for row in dict.fromkeys(table["row"])]
+    labels = list(in_order(table["row"]))
     tall = max(0.5, style.LINE * style.lines_of(map(style.wrapped, labels)))
     places = [tuple(name.split(" / ")) for name in summary.panels]
-    lines, columns = (list(dict.fromkeys(part)) for part in zip(*places, strict=True))
+    lines, columns = (in_order(part) for part in zip(*places, strict=True))
     size = (9, 1.2 + len(lines) * (0.8 + tall * len(labels)))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
     for name, (line, column) in zip(summary.panels, places, strict=True):
-        own = table[table["panel"] == name]
+        rows = table[table["panel"] == name]
         panel = grid[lines.index(line)][columns.index(column)]
-        for box in own.itertuples():
+        for box in rows.itertuples():
             _box(panel, box, labels.index(str(box.row)), summary)
-        for row in set(labels) - set(own["row"].astype(str)):
-            panel.text(0.05, labels.index(row), "no value", va="center", color="0.4", fontsize=8)
-        panel.set_title(f"{column}\n{line}, n = {own['n'].max():,} users", fontsize=9)
+        for place, row in enumerate(labels):
+            if row not in set(rows["row"].astype(str)):
+                panel.text(0.05, place, "no value", va="center", color="0.4", fontsize=8)
+        panel.set_title(f"{column}\n{line}, n = {rows['n'].max():,} users", fontsize=9)
         panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
         panel.set_yticks(range(len(labels)), [style.wrapped(label) for label in labels])
         panel.set_ylim(len(labels) - 0.5, -0.5)

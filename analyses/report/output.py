@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import platform
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,15 +15,16 @@ from typing import Any
 import pandas as pd
 
 from analyses.report.page import Section, raw_path, render, slug
+from analyses.running.comparison import part_of
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.progress import Progress, ProgressFile
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, parquet, weights_hash
 from workbench.errors import WorkbenchError
+from workbench.files import not_written, replaced_folder
 
 MANIFEST = "manifest.json"
-PARTIAL = ".partial-"  # how the folder aside begins, followed by the process that fills it
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
 
 
@@ -41,7 +40,7 @@ def check_writable(out: Path) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out.parent).close()
     except OSError as error:
-        raise WorkbenchError(f"{out.parent} cannot be written to: {error.strerror}.") from error
+        raise not_written(out.parent, error) from error
 
 
 def write_report(
@@ -56,25 +55,25 @@ def write_report(
 ) -> list[str]:
     """Write report.html, manifest.json, figures/, tables/ and raw/; `start` is a perf_counter.
 
-    Returns a sentence for everything that could not be measured, told or drawn.
+    Returns a sentence for each part that could not be measured, concluded or drawn.
     """
     check_writable(out)
     sections = []
     for k, result in enumerate(results):
         progress.write(Progress("drawing", result.diagnostic.name, k, len(results)))
         if isinstance(result, Measured):
-            sections.append(Section.of(result.diagnostic, result.frame))
+            sections.append(Section.of(result.diagnostic, result.results))
         else:
             sections.append(Section.unmeasured(result.diagnostic, result.error))
     progress.write(Progress("writing"))
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f"{PARTIAL}{os.getpid()}-") as aside:
-        folder = Path(aside) / "report"
+    with replaced_folder(out) as folder:
         for name in ("figures", "tables", "raw"):
-            (folder / name).mkdir(parents=True)
+            (folder / name).mkdir()
         for result in results:
             if isinstance(result, Measured):
-                (folder / raw_path(result.diagnostic.name)).write_bytes(parquet(result.frame))
+                content = parquet(result.results.frame)
+                (folder / raw_path(result.diagnostic.name)).write_bytes(content)
         for section in sections:
             for name, (pixels, vector) in section.pictures.items():
                 stem = slug(section.diagnostic.name, name)
@@ -105,9 +104,6 @@ def write_report(
         manifest["seconds"] = round(perf_counter() - start, 2)
         text = json.dumps(manifest, indent=2, default=str)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-        if out.exists():
-            shutil.move(out, Path(aside) / "earlier")
-        os.replace(folder, out)
     return [f"{s.diagnostic.title}: {f.sentence}" for s in sections for f in s.failures]
 
 
@@ -136,26 +132,22 @@ def _manifest(
         "seed": seed,
         "users": {"measured": len(inputs.users), "of": data.n_users},
         "data": {
-            "name": data.name,
-            "checksum": data.checksum_as_read,
-            "users": data.n_users,
-            "items": data.n_items,
-            "interactions": data.n_interactions,
+            **data.identity(),
             "repeats": asdict(repeats),
             "provenance": data.provenance,
         },
         "models": {
             name: {
                 "source": inputs.sources[name],
-                "weights": weights_hash(m),
-                "config": asdict(m.config),
-                "card": m.card,
+                "weights": weights_hash(model),
+                "part": asdict(part_of(model)),
+                "config": asdict(model.config),
+                "card": model.card,
             }
-            for name, m in inputs.models.items()
+            for name, model in inputs.models.items()
         },
         "diagnostics": {
             r.diagnostic.name: {
-                "options": dict(r.diagnostic.options),
                 "findings": [*(f.sentence for f in section.failures), *section.findings],
                 "figures": list(section.pictures),
                 "tables": list(section.tables),

@@ -19,8 +19,11 @@ from matplotlib.text import Text
 
 from analyses.diagnostic import Diagnostic
 from analyses.report import style
+from analyses.report.drawing import draw
 from analyses.report.glossary import GLOSSARY
+from analyses.report.summaries import Summary
 from analyses.report.wording import decimals, number
+from analyses.running.results import Results
 from workbench.fonts import chosen_fonts
 from workbench.statistics.intervals import FEWEST_NONZERO
 
@@ -60,8 +63,8 @@ class Section:
     failures: list[Failure] = field(default_factory=list)
 
     @classmethod
-    def of(cls, diagnostic: Diagnostic, frame: pd.DataFrame) -> "Section":
-        """Tell and draw a diagnostic; a part that fails is missing, and said to be."""
+    def of(cls, diagnostic: Diagnostic, results: Results) -> "Section":
+        """Conclude from results, and draw them; a part that fails is missing, and said to be."""
         failures: list[Failure] = []
 
         def attempt(part: str, make: Callable[[], Part]) -> Part | None:
@@ -72,14 +75,18 @@ class Section:
                 failures.append(Failure.of(f"The {part} could not be made", error, rest))
                 return None
 
-        findings = attempt("findings", lambda: diagnostic.conclude(frame)) or []
+        findings = attempt("findings", lambda: diagnostic.findings(results)) or []
+        summaries = attempt("figures", lambda: diagnostic.summaries(results)) or {}
         with style.context():
-            figures = attempt("figures", lambda: diagnostic.plot(frame)) or {}
-        drawn = {n: attempt(f"figure {n!r}", partial(images, f)) for n, f in figures.items()}
+            others = attempt("pictures", lambda: diagnostic.pictures(results)) or {}
+        makers = {name: partial(_drawn, summary) for name, summary in summaries.items()}
+        makers |= {name: partial(images, figure) for name, figure in others.items()}
+        drawn = {name: attempt(f"figure {name!r}", make) for name, make in makers.items()}
         pictures = {name: picture for name, picture in drawn.items() if picture is not None}
-        tables = attempt("tables", lambda: diagnostic.tables(frame)) or {}
-        left_out = attempt("counts of what was left out", lambda: diagnostic.exclusions(frame))
-        return cls(diagnostic, findings, pictures, tables, left_out or [], failures)
+        tables = attempt("tables", lambda: diagnostic.tables(results)) or {}
+        counts = attempt("counts of what was left out", lambda: diagnostic.exclusions(results))
+        exclusions = [*results.left_out, *(counts or [])]
+        return cls(diagnostic, findings, pictures, tables, exclusions, failures)
 
     @classmethod
     def unmeasured(cls, diagnostic: Diagnostic, error: Exception) -> "Section":
@@ -100,6 +107,10 @@ def slug(*parts: str) -> str:
     if len(made.encode()) > LONGEST_SLUG:
         made = f"{made[: LONGEST_SLUG // 4]}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
     return made
+
+
+def _drawn(summary: Summary) -> tuple[bytes, bytes]:
+    return images(draw(summary))
 
 
 def images(figure: Figure) -> tuple[bytes, bytes]:
@@ -179,7 +190,7 @@ def render(sections: list[Section], **facts: Any) -> str:
     return environment.get_template("report.html").render(
         sections=sections,
         widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
-        percent=lambda part, whole: f"{number(100 * part / whole, 1)} %",
+        percent=lambda part, total: f"{number(100 * part / total, 1)} %",
         fewest=FEWEST_NONZERO,
         slug=slug,
         readable=readable,

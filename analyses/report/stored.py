@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from analyses.report.output import MANIFEST
 from analyses.report.page import raw_path, slug
+from analyses.running.comparison import Comparison
+from analyses.running.results import Results
 from workbench.errors import WorkbenchError
 
 # what a manifest must hold to be shown: key -> kind
@@ -25,17 +27,28 @@ LARGEST_MANIFEST = 20_000_000  # bytes
 
 @dataclass(frozen=True)
 class StoredRun:
-    """The folder of a report and what its manifest says."""
+    """The folder of a report, what its manifest says, and what was compared in it."""
 
     folder: Path
     manifest: dict[str, Any]
+    comparison: Comparison
 
     def findings(self, diagnostic: str) -> list[str]:
         """The sentences of a diagnostic."""
         return [str(text) for text in self.manifest["diagnostics"][diagnostic]["findings"]]
 
-    def frame(self, diagnostic: str) -> pd.DataFrame:
-        """The tidy table of a diagnostic. Raises WorkbenchError where it is not as written."""
+    def results(self, diagnostic: str) -> Results:
+        """What was measured for a diagnostic.
+
+        Raises
+        ------
+        WorkbenchError
+            If nothing was, or its table is not as it was written.
+        """
+        frame = self._frame(diagnostic)
+        return Results(frame, self.comparison.only(set(frame["model"])))
+
+    def _frame(self, diagnostic: str) -> pd.DataFrame:
         path = raw_path(diagnostic)
         if path not in self.manifest["files"]:
             raise WorkbenchError(
@@ -56,11 +69,13 @@ class StoredRun:
         return [str(name) for name in self.manifest["diagnostics"][diagnostic].get("figures", [])]
 
     def picture(self, diagnostic: str, figure: str, kind: str) -> bytes:
-        """A figure as it was drawn, kind "png" or "svg". Raises WorkbenchError as `frame` does."""
+        """A figure as it was drawn, kind "png" or "svg". Raises WorkbenchError as `results`
+        does.
+        """
         return self.file(f"figures/{slug(diagnostic, figure)}.{kind}")
 
     def file(self, path: str) -> bytes:
-        """A file of the report. Raises WorkbenchError where it is gone or was changed."""
+        """A file of the report. Raises WorkbenchError if it is gone or was changed."""
         expected = self.manifest["files"].get(path)
         try:
             content = (self.folder / path).read_bytes()
@@ -77,7 +92,13 @@ class StoredRun:
 
 
 def open_run(folder: str | Path) -> StoredRun:
-    """Read a report's manifest. Raises WorkbenchError for a folder with none, or a damaged one."""
+    """Read a report's manifest.
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder has none, or a damaged one.
+    """
     folder = Path(folder).expanduser()
     path = folder / MANIFEST
     if not path.is_file():
@@ -91,21 +112,21 @@ def open_run(folder: str | Path) -> StoredRun:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkbenchError(f"{path} cannot be read; run the report again.") from error
-    found = manifest if isinstance(manifest, dict) else {}
-    lacking = [key for key, kind in NEEDED.items() if not isinstance(found.get(key), kind)]
+    content = manifest if isinstance(manifest, dict) else {}
+    lacking = [key for key, kind in NEEDED.items() if not isinstance(content.get(key), kind)]
     if not lacking:
-        told = found["diagnostics"].values()
-        sound = all(isinstance(d, dict) and isinstance(d.get("findings"), list) for d in told)
+        entries = content["diagnostics"].values()
+        sound = all(isinstance(e, dict) and isinstance(e.get("findings"), list) for e in entries)
         lacking = [] if sound else ["diagnostics"]
     if lacking:
         raise WorkbenchError(
             f"{path} is no manifest of a report ({lacking[0]!r} is missing or malformed); give "
             "another folder or run the report again."
         )
-    return StoredRun(folder, found)
+    return StoredRun(folder, content, Comparison.stored(content["models"]))
 
 
 def runs_in(folder: Path) -> list[Path]:
     """Folders of reports in a folder, the latest first."""
-    found = [path for path in folder.glob("[!.]*") if (path / MANIFEST).is_file()]
-    return sorted(found, key=lambda path: (path / MANIFEST).stat().st_mtime, reverse=True)
+    reports = [path for path in folder.glob("[!.]*") if (path / MANIFEST).is_file()]
+    return sorted(reports, key=lambda path: (path / MANIFEST).stat().st_mtime, reverse=True)

@@ -56,11 +56,6 @@ def lines_of(labels: Iterable[str]) -> int:
     return max((label.count("\n") + 1 for label in labels), default=1)
 
 
-def shorten(title: str, width: int = 26) -> str:
-    """A title cut to `width` characters."""
-    return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def grid(
     figure: Figure, n: int, across: int, *, sharex: bool = False, sharey: bool = False
 ) -> list[Axes]:

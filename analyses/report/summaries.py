@@ -1,11 +1,12 @@
 """What a figure shows, as numbers: the report draws them on paper, the app under the pointer."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pandas as pd
 
+from workbench.phrases import in_order
 from workbench.statistics import Interval
 
 # series of what would be without what is measured, drawn grey
@@ -23,7 +24,7 @@ class Summary:
     the percentiles `p5`, `p25`, `p50`, `p75` and `p95`, their estimate being the mean. Columns
     `layer` and `head` say, where they are there, which part of the model a row is about.
 
-    `measure` names the axis of the estimates, `at` that of the lines. `series` gives every name in
+    `measure` names the axis of the estimates, `at` that of the lines. `series` gives all names in
     the order of colours, so that a model looks the same in every figure.
     """
 
@@ -37,17 +38,19 @@ class Summary:
     @property
     def panels(self) -> list[str]:
         """Panels in order."""
-        return [str(panel) for panel in dict.fromkeys(self.table["panel"])]
+        return list(in_order(self.table["panel"]))
 
 
-def rows(found: Mapping[tuple, Interval], by: Sequence[str], **fixed: Any) -> list[dict[str, Any]]:
+def rows(
+    intervals: Mapping[tuple, Interval], by: Sequence[str], **fixed: Any
+) -> list[dict[str, Any]]:
     """Intervals by condition `by` as rows of a summary's table, each with the `fixed` columns.
 
     A condition in which no user has a value has none.
     """
     return [
         {**fixed, **dict(zip(by, key, strict=True)), **ends(interval)}
-        for key, interval in found.items()
+        for key, interval in intervals.items()
         if interval.n
     ]
 
@@ -62,11 +65,6 @@ def ends(interval: Interval) -> dict[str, Any]:
     }
 
 
-def not_empty(found: Mapping[str, Summary]) -> dict[str, Summary]:
+def not_empty(summaries: Mapping[str, Summary]) -> dict[str, Summary]:
     """The summaries that have anything to show."""
-    return {name: summary for name, summary in found.items() if len(summary.table)}
-
-
-def names(values: Iterable[Any]) -> tuple[str, ...]:
-    """Distinct values as text, in order of appearance."""
-    return tuple(str(value) for value in dict.fromkeys(values))
+    return {name: summary for name, summary in summaries.items() if len(summary.table)}

@@ -1,20 +1,48 @@
-"""Numbers and verdicts in words, so that every sentence of the report is told the same way."""
+"""Numbers and verdicts in words, so that all sentences of the report read the same way."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
 from workbench.statistics import Interval
 
-Verdict = Literal["higher", "lower", "undetected", "too few"]
+Verdict = Literal["higher", "lower", "undetected", "too few", "nobody"]
+NOBODY = "nobody could be measured"
 
 
 def verdict(interval: Interval) -> Verdict:
-    """Higher or lower where the interval leaves out 0, else undetected; without ends, too few."""
+    """Higher or lower where the interval leaves out 0, else undetected.
+
+    "too few" where it has no ends, since too few users stand behind it; "nobody" where none does.
+    """
+    if not interval.n:
+        return "nobody"
     if not interval.has_ends:
         return "too few"
     if interval.low > 0:
         return "higher"
     return "lower" if interval.high < 0 else "undetected"
+
+
+def claim(
+    interval: Interval, sentences: Mapping[Verdict, str], question: str, what: str, digits: int = 4
+) -> str:
+    """The sentence of a verdict with the interval behind it, or why there is no verdict.
+
+    Parameters
+    ----------
+    sentences
+        How the sentence begins where the interval is higher than 0, lower, or neither
+        ("undetected").
+    question
+        What stays open where nobody or too few users could be measured, behind "Whether".
+    what
+        The quantity that the interval is of.
+    """
+    reading = verdict(interval)
+    if reading in ("nobody", "too few"):
+        return f"Whether {question}: {change(interval)}."
+    return f"{sentences[reading]} ({change(interval, digits, what)}; {people(interval.n)})."
 
 
 def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
@@ -42,6 +70,8 @@ def span(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
 
     Where too few users stand behind it, the estimate and how many those are.
     """
+    if not interval.n:
+        return NOBODY
     if not interval.has_ends:
         estimate = number(interval.estimate, digits, sign=sign)
         return f"{estimate} [too few users to tell: {interval.nonzero:,} of {interval.n:,} not 0]"
@@ -57,6 +87,8 @@ def change(interval: Interval, digits: int = 4, what: str = "") -> str:
 
     Or how few users changed, which ends a clause as the numbers would.
     """
+    if not interval.n:
+        return NOBODY
     if not interval.has_ends:
         return f"too few users changed to tell ({interval.nonzero:,} of {interval.n:,})"
     return f"{what} {span(interval, digits, sign=True)}".lstrip()
@@ -64,6 +96,8 @@ def change(interval: Interval, digits: int = 4, what: str = "") -> str:
 
 def percent(share: Interval, digits: int = 1) -> str:
     """A share with its interval, in percent."""
+    if not share.n:
+        return NOBODY
     ends = {name: 100 * getattr(share, name) for name in ("estimate", "low", "high")}
     return f"{span(replace(share, **ends), digits)} %"
 
@@ -71,8 +105,3 @@ def percent(share: Interval, digits: int = 1) -> str:
 def people(n: int) -> str:
     """`n = 943 users`."""
     return f"n = {n:,} user" + ("" if n == 1 else "s")
-
-
-def listing(names: list[str]) -> str:
-    """`a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

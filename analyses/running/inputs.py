@@ -1,24 +1,28 @@
 """The data, the models and the users of a run: shipped, named, or trained on the spot."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
-from analyses.running.store import ROOT, code_hash, digest
+from analyses.running.code import code_hash
+from analyses.running.store import digest
+from models import Recommender
 from workbench import build_model, load_data, load_model, train
 from workbench.checkpoint import CARD, PRETRAINED
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.matching import common_numbering, matched, renumbered
+from workbench.model import Model
 from workbench.registry import NAMES
 
+M = TypeVar("M", bound=Model)
 DEFAULT_DATA = "ml-100k"
-SASREC = NAMES[:4]  # what a report is about unless told: one backbone, within two minutes
+SASREC = NAMES[:4]  # what a report is about by default: one backbone, within two minutes
 SMALL: dict[str, Any] = {
     "hidden_size": 32,
     "inner_size": 64,
@@ -36,13 +40,18 @@ QUICK: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a run stands on; `notices` must be read first, `exclusions` are counted.
+    """What a run stands on.
 
-    `sources` says where each model was loaded from.
+    Attributes
+    ----------
+    sources : where each model was loaded from.
+    users : indices of those measured.
+    notices : sentences to read before anything else.
+    exclusions : sentences that count what was left out.
     """
 
     data: SequenceData
-    models: dict[str, Any]
+    models: dict[str, Recommender]
     sources: dict[str, str]
     users: np.ndarray
     notices: list[str]
@@ -54,7 +63,10 @@ def read_inputs(
 ) -> Inputs:
     """Load the data and the models, and draw the users.
 
-    Raises WorkbenchError where a model was made for other data, or the options make no sense.
+    Raises
+    ------
+    WorkbenchError
+        If a model was made for other data, or the options make no sense.
     """
     if n_users is not None and n_users < 1:
         raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
@@ -63,10 +75,10 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     if models or data.name != "planted":
-        data, found, sources, warnings = _load(models or shipped(), data)
+        data, loaded, sources, warnings = _load(models or shipped(), data)
         notices += warnings
     else:
-        found, sources = _small(data, seed, cache)
+        loaded, sources = _small(data, seed, cache)
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
@@ -83,7 +95,7 @@ def read_inputs(
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, found, sources, users, notices, exclusions)
+    return Inputs(data, loaded, sources, users, notices, exclusions)
 
 
 def shipped() -> list[str]:
@@ -93,39 +105,62 @@ def shipped() -> list[str]:
 
 def _load(
     sources: Sequence[str], data: SequenceData
-) -> tuple[SequenceData, dict[str, Any], dict[str, str], list[str]]:
+) -> tuple[SequenceData, dict[str, Recommender], dict[str, str], list[str]]:
     """The data as the models number items, models and where each is from, and warnings."""
-    found: dict[str, Any] = {}
+    loaded: dict[str, Recommender] = {}
     origins: dict[str, str] = {}
-    warnings: list[str] = []
     for source in sources:
         if source in origins.values():
             raise WorkbenchError(f"{source} is named more than once by --models.")
         model = load_model(source)
-        own = model.config.name
-        names = (own, f"{own} ({Path(source).name})", f"{own} ({source})")
-        name = next(name for name in names if name not in found)
-        found[name], origins[name] = model, source
-    numbering, read = common_numbering(found.values(), data), data
+        name = model.config.name
+        names = (name, f"{name} ({Path(source).name})", f"{name} ({source})")
+        free = next(name for name in names if name not in loaded)
+        loaded[free], origins[free] = model, source
+    labels = {}
     for name, source in origins.items():
-        own = found[name].config.name
-        called = own if source == own else f"{own} ({source})"
-        found[name] = renumbered(found[name], numbering, called)
-        data, warning = matched(found[name], read, called)
+        configured = loaded[name].config.name
+        labels[name] = configured if source == configured else f"{configured} ({source})"
+    data, loaded, warnings = one_numbering(loaded, data, labels)
+    return data, loaded, origins, warnings
+
+
+def one_numbering(
+    models: Mapping[str, M], data: SequenceData, labels: Mapping[str, str]
+) -> tuple[SequenceData, dict[str, M], list[str]]:
+    """Models and data in which an item has the same number, and warnings of what may not fit.
+
+    Parameters
+    ----------
+    labels
+        What to call each model in sentences.
+
+    Raises
+    ------
+    WorkbenchError
+        If a model cannot be asked about these data, or not beside the others.
+    """
+    numbering = common_numbering(models.values(), data)
+    moved = {name: renumbered(model, numbering, labels[name]) for name, model in models.items()}
+    as_read, warnings = data, []
+    for name, model in moved.items():
+        data, warning = matched(model, as_read, labels[name])
         if warning:
             warnings.append(warning)
-    return data, found, origins, warnings
+    return data, moved, warnings
 
 
-def _small(data: SequenceData, seed: int, cache: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def _small(
+    data: SequenceData, seed: int, cache: Path
+) -> tuple[dict[str, Recommender], dict[str, str]]:
     """Small models of SASRec's kinds trained on `data`, kept for the next run; and folders."""
-    code = code_hash(p for f in ("models", "workbench") for p in (ROOT / f).rglob("*.py"))
+    code = code_hash([build_model, train], ["models"])
     folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
-    found = {}
+    loaded = {}
     for name in SASREC:
         if not (folder / name / CARD).exists():
             torch.manual_seed(seed)
             model = build_model(name, data, **SMALL)
             train(model, data, folder / name, seed=seed, **QUICK)
-        found[name] = load_model(folder / name)
-    return found, {name: str(folder / name) for name in found}
+        loaded[name] = load_model(folder / name)
+    return loaded, {name: str(folder / name) for name in loaded}

@@ -1,74 +1,46 @@
 """Measuring a diagnostic piece by piece, reusing every piece that is stored."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostic import Diagnostic
-from analyses.running.passes import compact
-from analyses.running.store import Store, code_hash, piece_key, sources, weights_hash
+from analyses.diagnostic import Diagnostic, Measure
+from analyses.running.code import code_hash
+from analyses.running.comparison import Comparison
+from analyses.running.held_out import held_out_batches
+from analyses.running.inputs import one_numbering
+from analyses.running.results import Results, compact
+from analyses.running.store import Store, piece_key, weights_hash
+from models import Recommender
+from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.model import Model, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
-CHUNK = 1024  # users in a piece
+PIECE = 1024  # users in a piece
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A diagnostic's tidy table and what it cost."""
+    """What was measured for a diagnostic, and what it cost.
+
+    Attributes
+    ----------
+    code : the hash of the code that measured it.
+    pieces_made, pieces_reused : how many were measured now, and how many were stored.
+    """
 
     diagnostic: Diagnostic
-    frame: pd.DataFrame
+    results: Results
     code: str
     seconds: float
     pieces_made: int
     pieces_reused: int
-
-
-def measured(
-    diagnostic: Diagnostic,
-    models: Mapping[str, Any],
-    data: SequenceData,
-    users: np.ndarray,
-    seed: int,
-    store: Store,
-    watch: Callable[[int, int], object] = lambda done, total: None,
-) -> Measured:
-    """Measure every piece that is not stored, storing each as soon as it is there.
-
-    watch: is called with the users done, counted for each model, and how many these are in all.
-    """
-    start = perf_counter()
-    hashes = {name: weights_hash(model) for name, model in models.items()}
-    code = code_hash(sources(diagnostic))
-    frames, made = [], 0
-    done, total = 0, len(models) * len(users)
-    with progress_bar(total, diagnostic.name, "user") as bar:
-
-        def step(n: int) -> None:
-            nonlocal done
-            done += n
-            bar.update(n)
-            watch(done, total)
-
-        step(0)
-        for names, some in _pieces(diagnostic, list(models), users):
-            key = piece_key(diagnostic, {n: hashes[n] for n in names}, data, some, seed, code)
-            frame = store.get(key)
-            if frame is None:
-                chosen = {name: models[name] for name in names}
-                frame = diagnostic.measure(chosen, data, users=some, seed=seed, progress=step)
-                store.put(key, frame)
-                made += 1
-            else:
-                step(len(names) * len(some))
-            frames.append(frame)
-    frame = compact(frames) if len(frames) > 1 else frames[0]
-    return Measured(diagnostic, frame, code, perf_counter() - start, made, len(frames) - made)
 
 
 @dataclass(frozen=True)
@@ -79,13 +51,201 @@ class Unmeasured:
     error: Exception
 
 
-def _pieces(
-    diagnostic: Diagnostic, names: list[str], users: np.ndarray
-) -> Iterator[tuple[list[str], np.ndarray]]:
-    """A model and up to `CHUNK` users at a time, where the diagnostic can be parted at all."""
-    if not diagnostic.separable:
-        yield names, users
-        return
-    for name in names:
-        for start in range(0, len(users), CHUNK):
-            yield [name], users[start : start + CHUNK]
+def measure_in_memory(
+    diagnostic: Diagnostic,
+    models: Mapping[str, Model],
+    data: SequenceData,
+    users: np.ndarray | None = None,
+    seed: int = 0,
+) -> Results:
+    """Measure a diagnostic on models at hand, and store nothing.
+
+    Parameters
+    ----------
+    models
+        By the name that they are to have in tables and sentences.
+    users
+        Indices; by default all who have a test case.
+
+    Warns (WorkbenchWarning) of models that may not fit the data.
+
+    Raises
+    ------
+    WorkbenchError
+        If a model cannot be asked about these data, none of them can be measured, or a user has no
+        test case.
+    """
+    data, fitting, sentences = one_numbering(models, data, {name: name for name in models})
+    for sentence in sentences:
+        warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
+    users = np.sort(users_with_case(data)) if users is None else users
+    return measured(diagnostic, fitting, data, users, seed, None, quiet=True).results
+
+
+def measured(
+    diagnostic: Diagnostic,
+    models: Mapping[str, Model],
+    data: SequenceData,
+    users: np.ndarray,
+    seed: int,
+    store: Store | None,
+    watch: Callable[[int, int], object] = lambda done, total: None,
+    *,
+    quiet: bool = False,
+) -> Measured:
+    """Measure every piece that is not stored, storing each as soon as it is there.
+
+    Parameters
+    ----------
+    watch
+        Called with the users done, counted for each model, and how many these are in all.
+    quiet
+        Show no progress.
+
+    Raises
+    ------
+    WorkbenchError
+        If none of the models can be measured, or a user has no test case.
+    """
+    start = perf_counter()
+    able, left_out = _able(diagnostic, models)
+    pieces = Pieces(diagnostic, able, data, seed, store)
+    frames, done, total = [], 0, len(able) * len(users)
+    with progress_bar(total, diagnostic.name, "user", quiet=quiet) as bar:
+
+        def step(n: int) -> None:
+            nonlocal done
+            done += n
+            bar.update(n)
+            watch(done, total)
+
+        step(0)
+        for name, members in _parted(able, users):
+            frames.append(pieces.of_users(name, members, step))
+        results = Results(compact(frames), Comparison.of(able), left_out)
+        if diagnostic.examples is not None:
+            frames.append(pieces.of_examples(results, users))
+            results = replace(results, frame=compact(frames))
+    return Measured(
+        diagnostic, results, pieces.code, perf_counter() - start, pieces.made, pieces.reused
+    )
+
+
+def measure_piece(
+    measure: Measure,
+    name: str,
+    model: Model,
+    data: SequenceData,
+    users: np.ndarray,
+    seed: int,
+    step: Callable[[int], object],
+) -> pd.DataFrame:
+    """The rows of one model and some users, batch by batch.
+
+    step: called with the number of users done, once for each batch.
+    """
+    frames = []
+    for cases in held_out_batches(model, data, users, seed=seed):
+        frame = measure(model, cases, seed=seed)
+        frames.append(frame if "user" in frame else frame.assign(user=cases.users))
+        step(len(cases.users))
+    frame = pd.concat(frames, ignore_index=True).assign(model=name)
+    first = ["model", "user"]
+    return compact([frame[[*first, *(c for c in frame.columns if c not in first)]]])
+
+
+class Pieces:
+    """The pieces of a diagnostic, each measured or taken from a store, and counted."""
+
+    def __init__(
+        self,
+        diagnostic: Diagnostic,
+        models: Mapping[str, Model],
+        data: SequenceData,
+        seed: int,
+        store: Store | None,
+    ) -> None:
+        self.diagnostic, self.models, self.data, self.seed = diagnostic, models, data, seed
+        self.store = store
+        self.made = self.reused = 0
+        self.weights: dict[str, str] = {}
+        self.code = ""
+        if store is not None:
+            self.weights = {name: weights_hash(model) for name, model in models.items()}
+            self.code = measuring_code(diagnostic, models)
+
+    def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> pd.DataFrame:
+        """What is measured of one model and some users."""
+        key = self._key([name], users, self.code)
+        frame = self._stored(key)
+        if frame is not None:
+            step(len(users))
+            return frame
+        measure, model = self.diagnostic.measure, self.models[name]
+        return self._keep(
+            key, measure_piece(measure, name, model, self.data, users, self.seed, step)
+        )
+
+    def of_examples(self, results: Results, users: np.ndarray) -> pd.DataFrame:
+        """What is measured of a few users, chosen by what was measured of all."""
+        examples = self.diagnostic.examples
+        assert examples is not None
+        code = code_hash([examples]) if self.store is not None else ""
+        key = self._key(list(self.models), users, self.code + code)
+        frame = self._stored(key)
+        if frame is None:
+            frame = self._keep(key, compact([examples(self.models, self.data, results)]))
+        return frame
+
+    def _key(self, names: list[str], users: np.ndarray, code: str) -> str:
+        if self.store is None:
+            return ""
+        weights = {name: self.weights[name] for name in names}
+        return piece_key(self.diagnostic.name, weights, self.data, users, self.seed, code)
+
+    def _stored(self, key: str) -> pd.DataFrame | None:
+        frame = self.store.get(key) if self.store is not None else None
+        self.reused += frame is not None
+        return frame
+
+    def _keep(self, key: str, frame: pd.DataFrame) -> pd.DataFrame:
+        self.made += 1
+        if self.store is not None:
+            self.store.put(key, frame)
+        return frame
+
+
+def measuring_code(diagnostic: Diagnostic, models: Mapping[str, Model]) -> str:
+    """The hash of all code that measures these models.
+
+    What the diagnostic and the loop around it reach, and the models: all of `models`, and for
+    others the module of their class, since no name leads there.
+    """
+    foreign = {type(m).__module__ for m in models.values() if not isinstance(m, Recommender)}
+    return code_hash([diagnostic.measure, measure_piece], ["models", *sorted(foreign)])
+
+
+def _able(
+    diagnostic: Diagnostic, models: Mapping[str, Model]
+) -> tuple[dict[str, Model], tuple[str, ...]]:
+    """The models that a diagnostic can be measured on, and a sentence for each other."""
+    able, left_out = {}, []
+    for name, model in models.items():
+        try:
+            if diagnostic.needs_attention:
+                with_attention(model)
+            if diagnostic.needs_gradients:
+                with_gradients(model)
+            able[name] = model
+        except WorkbenchError as error:
+            left_out.append(f"{diagnostic.title} leaves out {name}: {error}")
+    if not able:
+        raise WorkbenchError(" ".join(left_out) or "no model to measure was given.")
+    return able, tuple(left_out)
+
+
+def _parted(models: Mapping[str, Model], users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """A model and up to `PIECE` users at a time."""
+    for name in models:
+        for start in range(0, len(users), PIECE):
+            yield name, users[start : start + PIECE]

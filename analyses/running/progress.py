@@ -1,11 +1,11 @@
-"""How far a run is, in a file that whoever started it may read at any time."""
+"""How far a run is, in a file that other programs may read at any time."""
 
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from analyses.running.store import write_atomically
+from workbench.files import write_file
 
 Stage = Literal["reading", "measuring", "drawing", "writing", "finished", "failed"]
 
@@ -34,14 +34,14 @@ class ProgressFile:
     def write(self, moment: Progress) -> None:
         """Put a moment in the place of the last one."""
         if self.path is not None:
-            write_atomically(self.path, json.dumps(asdict(moment)).encode())
+            write_file(self.path, json.dumps(asdict(moment)).encode())
 
 
 def read_progress(path: Path) -> Progress:
     """The last moment written; that of a run which has just begun where there is none yet."""
     try:
-        found = json.loads(path.read_bytes())
+        moment = json.loads(path.read_bytes())
     except FileNotFoundError:
         return Progress()
-    assert found["stage"] in get_args(Stage)
-    return Progress(**found)
+    assert moment["stage"] in get_args(Stage)
+    return Progress(**moment)

@@ -1,17 +1,20 @@
-"""A model whose attention is known by hand, and small data for it.
+"""A model whose attention is known by hand, small data for it, and results made up.
 
 Every item has a salience; a row's attention is the salience of its allowed items, divided by their
 sum. Embeddings are one-hot, so the score of item t is sum_j weight_j * effect[item_j, t], and the
 saliency of position j is weight_j times the length of the vector effect[:, t].
 """
 
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from models import AttentionTap, Batch
+from analyses.running.comparison import Comparison, Part
+from analyses.running.results import Results
+from models import AttentionTap, Batch, ModelConfig
 from workbench.data.sequences import SequenceData
 
 EFFECT = np.array(  # [from item, to item], row and column 0 unused
@@ -27,25 +30,22 @@ EFFECT = np.array(  # [from item, to item], row and column 0 unused
 )
 
 
-@dataclass(frozen=True)
-class Config:
-    name: str
-    n_items: int = 5
-    max_length: int = 50
-    n_layers: int = 1
-    n_heads: int = 1
-    hidden_size: int = 6
-
-
 class Handmade(nn.Module):
     """One layer, one head; attention by salience alone."""
 
     stages = ("attention",)
     needs_times = needs_users = False
 
-    def __init__(self, salience: list[float], name: str = "SASRec") -> None:
+    def __init__(
+        self,
+        salience: list[float],
+        name: str = "SASRec",
+        attention: Literal["learned", "uniform"] = "learned",
+    ) -> None:
         super().__init__()
-        self.config = Config(name)
+        self.config = ModelConfig(
+            name, n_items=5, n_layers=1, n_heads=1, hidden_size=6, attention=attention
+        )
         self.card: dict = {}
         self.item_ids = self.user_ids = None
         self.salience = nn.Parameter(torch.tensor([0.0, *salience], dtype=torch.float64))
@@ -109,3 +109,18 @@ def rank_by_hand(weights: dict[int, float], target: int) -> int:
     total = sum(weights.values())
     scores = sum(w / total * EFFECT[item] for item, w in weights.items())
     return 1 + int((scores[1:] > scores[target]).sum())
+
+
+PARTS = {
+    "SASRec": Part("plain", "SASRec", "SASRec"),
+    "SASRec-uniform": Part("uniform", "SASRec", "SASRec-uniform"),
+    **{
+        name: Part("calibrated", "SASRec", name)
+        for name in ("AC-SASRec", "AC-SASRec-light", "AC-SASRec order=False")
+    },
+}
+
+
+def results_of(frame: pd.DataFrame) -> Results:
+    """Results as if models of `PARTS` had been measured."""
+    return Results(frame, Comparison({str(name): PARTS[str(name)] for name in frame["model"]}))

@@ -1,12 +1,14 @@
-"""Every diagnostic on every model at once: what each may be asked, and what no mask token is."""
+"""All diagnostics on all models at once: what each may be asked, and what no mask token is."""
 
 import numpy as np
 import pytest
 import torch
 
-from analyses.diagnostic import backbone, by_backbone, calibrated_pairs, discover
+from analyses.diagnostic import discover
+from analyses.report.drawing import draw
 from analyses.report.page import images
-from analyses.running.passes import held_out_batches
+from analyses.running.held_out import held_out_batches
+from analyses.running.measuring import measure_in_memory
 from tests.workbench.tiny import data_of
 from workbench import build_model
 from workbench.registry import NAMES
@@ -29,17 +31,20 @@ def models(data):
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
-def test_measured_drawn_and_told(diagnostic, models, data):
-    done: list[int] = []
-    frame = diagnostic.measure(models, data, users=np.arange(6), seed=0, progress=done.append)
-    assert sum(done) == len(models) * 6
+def test_measured_drawn_and_concluded(diagnostic, models, data):
+    results = measure_in_memory(diagnostic, models, data)
+    frame, comparison = results.frame, results.comparison
+    assert results.left_out == ()
+    assert comparison.names == list(models)
     assert set(frame["model"]) == set(models)
     assert set(frame["user"]) == set(range(6))
-    for name in (*diagnostic.plot(frame), *diagnostic.tables(frame)):
+    summaries, tables = diagnostic.summaries(results), diagnostic.tables(results)
+    for name in (*summaries, *diagnostic.pictures(results), *tables):
         assert diagnostic.caption(name), name
-    sentences = " ".join(diagnostic.conclude(frame))
-    assert all(name in sentences for name in models if "-uniform" not in name)
-    assert diagnostic.exclusions(frame) is not None
+    sentences = " ".join(diagnostic.findings(results))
+    learned = [*comparison.with_role("plain"), *comparison.with_role("calibrated")]
+    assert all(name in sentences for name in learned)
+    assert diagnostic.exclusions(results) is not None
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
@@ -47,33 +52,65 @@ def test_models_of_other_depths_and_heads_stand_side_by_side(diagnostic, data):
     torch.manual_seed(0)
     shapes = {"SASRec": (1, 2), "AC-SASRec": (3, 1), "AC-SASRec-light": (2, 4), "BERT4Rec": (1, 1)}
     models = {
-        name: build_model(name, data, n_layers=layers, n_heads=heads, **SIZES).eval()
+        name: build_model(name, data, n_layers=layers, n_heads=heads, **SIZES)
         for name, (layers, heads) in shapes.items()
     }
-    frame = diagnostic.measure(models, data, users=np.arange(6), seed=0, progress=lambda n: None)
-    for figure in diagnostic.plot(frame).values():
+    results = measure_in_memory(diagnostic, models, data)
+    summaries = diagnostic.summaries(results)
+    for figure in (*map(draw, summaries.values()), *diagnostic.pictures(results).values()):
         images(figure)
-    for table in diagnostic.tables(frame).values():
+    for table in diagnostic.tables(results).values():
         assert len(table)
-    sentences = diagnostic.conclude(frame)
+    sentences = diagnostic.findings(results)
     assert all(any(name in sentence for sentence in sentences) for name in list(models)[:3])
     assert not any("nan" in sentence for sentence in sentences)
-    for summary in diagnostic.summaries(frame).values():
-        own = summary.table[summary.table["series"].isin(list(models))]
-        for name, layer in zip(own["series"], own.get("layer", ()), strict=False):
+    for summary in summaries.values():
+        rows = summary.table[summary.table["series"].isin(list(models))]
+        for name, layer in zip(rows["series"], rows.get("layer", ()), strict=False):
             assert layer in ("mean", "all", "history") or int(layer) <= shapes[name][0]
-    assert diagnostic.exclusions(frame) is not None
-    assert len(diagnostic.by_user(frame))
+    assert diagnostic.exclusions(results) is not None
+    assert len(diagnostic.by_user(results))
+
+
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_names_of_models_decide_nothing(diagnostic, data):
+    """The same numbers and sentences, whatever the models are called."""
+    made = {}
+    for names in (("m1", "m2", "m3"), ("AC-x", "y-uniform", "SASRec-light")):
+        kinds = ("SASRec", "SASRec-uniform", "AC-SASRec")
+        models = {}
+        for name, kind in zip(names, kinds, strict=True):
+            torch.manual_seed(0)
+            models[name] = build_model(kind, data, **SIZES)
+        results = measure_in_memory(diagnostic, models, data)
+        sentences = " ".join(diagnostic.findings(results))
+        for name, letter in zip(names, "PUC", strict=True):
+            sentences = sentences.replace(name, letter)
+        figures = [*diagnostic.summaries(results), *diagnostic.pictures(results)]
+        made[names] = sentences, [figure.replace(names[2], "C") for figure in figures]
+    first, second = made.values()
+    assert first == second
+    assert "C" in first[0]
+
+
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_where_histories_have_a_single_item_no_verdict_stands_on_nobody(diagnostic):
+    data = data_of([1, 2], [3, 4], [5, 12])
+    torch.manual_seed(0)
+    names = ("SASRec", "SASRec-uniform", "AC-SASRec")
+    models = {name: build_model(name, data, **SIZES) for name in names}
+    results = measure_in_memory(diagnostic, models, data)
+    sentences = diagnostic.findings(results)
+    assert sentences
+    assert not [s for s in sentences if "nan" in s or "n = 0" in s]
+    for summary in diagnostic.summaries(results).values():
+        images(draw(summary))
+    assert diagnostic.tables(results)
 
 
 def test_the_mask_token_is_no_item_of_the_maps(models, data):
-    frame = discover()["attention_maps"].measure(
-        {n: models[n] for n in ("SASRec", "BERT4Rec", "AC-BERT4Rec")},
-        data,
-        users=np.arange(6),
-        seed=0,
-        progress=lambda n: None,
-    )
+    chosen = {n: models[n] for n in ("SASRec", "BERT4Rec", "AC-BERT4Rec")}
+    frame = measure_in_memory(discover()["attention_maps"], chosen, data).frame
     by_distance = frame[(frame["kind"] == "distance") & (frame["stage"] == "attention")]
     assert (by_distance["key"] < by_distance["length"]).all()
     total = by_distance.groupby(["model", "layer", "user"], observed=True)["value"].sum()
@@ -87,19 +124,34 @@ def test_the_mask_token_is_no_item_of_the_maps(models, data):
     assert set(shown["model"]) == {"BERT4Rec", "AC-BERT4Rec"}
 
 
+def test_agreement_with_saliency_is_one_number_in_all_diagnostics(models, data):
+    chosen = {n: models[n] for n in ("SASRec", "BERT4Rec", "AC-BERT4Rec")}
+    known, frames = discover(), {}
+    for name in ("attention_maps", "gradient_agreement", "calibration_variants"):
+        frames[name] = measure_in_memory(known[name], chosen, data).frame
+    maps, gradients, variants = frames.values()
+    maps = maps[maps["kind"] == "agreement"]
+    for column, value in (
+        ("target", "held-out item"),
+        ("method", "saliency"),
+        ("layer", "mean"),
+        ("head", "mean"),
+    ):
+        gradients = gradients[gradients[column] == value]
+    taus = [f.set_index(["model", "user"])["tau"].sort_index() for f in (maps, gradients, variants)]
+    assert taus[0].notna().sum() >= 8
+    for other in taus[1:]:
+        np.testing.assert_array_equal(taus[0], other)
+
+
 def test_a_lone_item_beside_a_mask_token_keeps_its_weight(models, data):
-    frame = discover()["max_attention_removal"].measure(
-        {"BERT4Rec": models["BERT4Rec"]},
-        data,
-        users=np.arange(2),
-        seed=0,
-        progress=lambda n: None,
-    )
+    removal, chosen = discover()["max_attention_removal"], {"BERT4Rec": models["BERT4Rec"]}
+    frame = measure_in_memory(removal, chosen, data, np.arange(2)).frame
     lone = frame[frame["user"] == 0]  # two interactions: one item of history
     assert lone["one_key"].all()
     assert (lone["jsd"] == 0).all()
-    every = lone[lone["rows"] == "all"]
-    assert (every["one_key_rows"] == 2).all()  # the item's row and the mask token's
+    edited = lone[lone["rows"] == "all"]
+    assert (edited["one_key_rows"] == 2).all()  # the item's row and the mask token's
     longer = frame[(frame["user"] == 1) & (frame["operator"] == "largest")]
     assert not longer["one_key"].any()
     assert (longer.loc[longer["layer"] == "all", "jsd"] > 0).all()
@@ -112,14 +164,16 @@ def test_a_model_that_attends_to_padding_is_diagnosed(diagnostic, data):
         name: build_model(name, data, left_padding="token", norm="query", **SIZES).eval()
         for name in ("SASRec", "SASRec-uniform")
     }
-    frame = diagnostic.measure(models, data, users=np.arange(6), seed=0, progress=lambda n: None)
+    results = measure_in_memory(diagnostic, models, data)
+    frame = results.frame
     assert set(frame["user"]) == set(range(6))
-    for figure in diagnostic.plot(frame).values():
+    figures = map(draw, diagnostic.summaries(results).values())
+    for figure in (*figures, *diagnostic.pictures(results).values()):
         images(figure)
-    assert diagnostic.conclude(frame)
+    assert diagnostic.findings(results)
     if diagnostic.name == "attention_maps":
-        own = frame[(frame["kind"] == "weight") & (frame["model"] == "SASRec")]
-        assert (own["key"] < own["length"]).all()  # items alone
+        weights = frame[(frame["kind"] == "weight") & (frame["model"] == "SASRec")]
+        assert (weights["key"] < weights["length"]).all()  # items alone
         kept = frame[(frame["kind"] == "entropy") & (frame["model"] == "SASRec")]
         assert (kept.loc[kept["length"] < SIZES["max_length"], "kept"] > 0).all()
         assert (kept.loc[kept["length"] == SIZES["max_length"], "kept"].abs() < 1e-6).all()
@@ -127,16 +181,6 @@ def test_a_model_that_attends_to_padding_is_diagnosed(diagnostic, data):
 
 def test_batches_of_the_longest_histories_fit(models, data):
     for model in models.values():
-        for _, batch, _ in held_out_batches(model, data, np.arange(6)):
-            assert batch.items.shape[1] <= SIZES["max_length"]
-            assert model.scores(batch).isfinite()[:, 1:].all()
-
-
-def test_parts_are_played_among_models_of_a_backbone():
-    assert backbone("AC-TiSASRec-light (run 2)") == "TiSASRec"
-    assert backbone("SSE-PT-uniform") == "SSE-PT"
-    assert backbone("Mine-uniform") == "Mine"
-    names = ["SASRec", "AC-BERT4Rec", "BERT4Rec", "AC-SASRec", "SASRec-uniform", "AC-TiSASRec"]
-    assert list(by_backbone(names)) == ["SASRec", "BERT4Rec", "TiSASRec"]
-    assert by_backbone(names)["SASRec"] == ("SASRec", "SASRec-uniform", ["AC-SASRec"])
-    assert calibrated_pairs(names) == [("AC-SASRec", "SASRec"), ("AC-BERT4Rec", "BERT4Rec")]
+        for cases in held_out_batches(model, data, np.arange(6)):
+            assert cases.batch.items.shape[1] <= SIZES["max_length"]
+            assert model.scores(cases.batch).isfinite()[:, 1:].all()

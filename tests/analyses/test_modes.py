@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from analyses.diagnostic import discover
-from analyses.running.passes import held_out_batches, quality
+from analyses.running.held_out import held_out_batches
+from analyses.running.measuring import measure_in_memory
+from analyses.running.passes import quality
 from tests.workbench.tiny import data_of
 from workbench import build_model
 
@@ -26,14 +28,12 @@ def models(data):
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
-def test_every_diagnostic(diagnostic, models, data):
+def test_diagnostics(diagnostic, models, data):
     frames = []
     for training in (True, False):
         for model in models.values():
             model.train(training)
-        frames.append(
-            diagnostic.measure(models, data, users=np.arange(4), seed=0, progress=lambda n: None)
-        )
+        frames.append(measure_in_memory(diagnostic, models, data).frame)
         assert all(model.training is training for model in models.values())
     pd.testing.assert_frame_equal(*frames)
 
@@ -42,9 +42,9 @@ def test_a_pass_that_is_broken_off(models, data):
     model = models["SASRec"].train()
 
     def broken() -> None:
-        for _, batch, targets in held_out_batches(model, data, np.arange(4), batch_size=1):
+        for cases in held_out_batches(model, data, np.arange(4), batch_size=1):
             assert not model.training
-            quality(model, batch, targets)
+            quality(model, cases)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -15,8 +15,8 @@ from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from analyses.run_all import Incomplete, main
 from analyses.running import inputs
+from analyses.running.code import ROOT
 from analyses.running.progress import Progress, ProgressFile, read_progress
-from analyses.running.store import ROOT
 from workbench import build_model, load_data, load_model, save_model
 from workbench.errors import WorkbenchError
 
@@ -38,11 +38,11 @@ class Links(HTMLParser):
         self.tags: list[str] = []
 
     def handle_starttag(self, tag, attrs):
-        found = dict(attrs)
+        named = dict(attrs)
         self.tags.append(tag)
-        self.ids.add(found.get("id", ""))
+        self.ids.add(named.get("id", ""))
         if tag == "a":
-            self.anchors.append(found["href"])
+            self.anchors.append(named["href"])
         else:
             self.loads += [v for k, v in attrs if k in ("src", "href", "srcset", "data")]
 
@@ -73,10 +73,9 @@ def report(place, run):
     return run("--out", str(place / "report"))
 
 
-def test_everything_promised_is_written(report):
+def test_all_that_is_promised_is_written(report):
     manifest = json.loads((report / "manifest.json").read_text())
-    names = ["attention_worth", "max_attention_removal", "attention_maps"]
-    names += ["gradient_agreement", "calibration_variants"]
+    names = list(discover())
     assert list(manifest["diagnostics"]) == names
     assert {p.stem for p in (report / "raw").iterdir()} == set(names)
     for path in manifest["files"]:
@@ -107,12 +106,12 @@ def test_the_page_loads_nothing_and_opens_with_the_findings(report):
     assert "Agreement is agreement, not faithfulness" in page
 
 
-def test_a_second_run_reuses_every_piece_and_tells_the_same(report, run, place):
+def test_a_second_run_reuses_all_pieces_and_says_the_same(report, run, place):
     again = run("--out", str(place / "again"), "--only", "max_attention_removal", "attention_worth")
     before, after = (json.loads((f / "manifest.json").read_text()) for f in (report, again))
-    for name, told in after["diagnostics"].items():
-        assert told["pieces_made"] == 0
-        assert told["findings"] == before["diagnostics"][name]["findings"]
+    for name, entry in after["diagnostics"].items():
+        assert entry["pieces_made"] == 0
+        assert entry["findings"] == before["diagnostics"][name]["findings"]
     for table in (again / "tables").iterdir():
         assert (report / "tables" / table.name).read_bytes() == table.read_bytes()
 
@@ -138,7 +137,7 @@ def test_only_and_users_and_an_earlier_report_is_replaced(run, place):
 
 def test_models_of_other_data_are_refused_in_a_sentence(run, place):
     other = place / "other.csv"
-    other.write_text("user,item,time\n" + "\n".join(ROWS.splitlines()[:40]) + "\n")
+    other.write_text("user,item,time\n" + ROWS.replace(",i", ",x") + "\n")
     with pytest.raises(WorkbenchError, match=r"items"):
         main(
             ["--data", str(other), "--models", str(place / "SASRec"), "--out", str(place / "no")],
@@ -147,7 +146,7 @@ def test_models_of_other_data_are_refused_in_a_sentence(run, place):
     assert not (place / "no").exists()
 
 
-def test_models_of_one_name_are_told_apart_and_none_is_lost(run, place):
+def test_models_of_one_name_get_others_and_none_is_lost(run, place):
     for folder in ("one", "two"):
         save_model(load_model(place / "SASRec"), place / folder / "SASRec")
     models = [str(place / folder / "SASRec") for folder in (".", "one", "two")]
@@ -158,7 +157,7 @@ def test_models_of_one_name_are_told_apart_and_none_is_lost(run, place):
         run("--out", str(place / "no"), models=models[:1] * 2)
 
 
-def test_nobody_with_an_agreement_is_told(run, place):
+def test_where_nobody_has_an_agreement_there_is_a_report(run, place):
     models = [str(place / "SASRec-uniform")]
     only = ["--only", "gradient_agreement"]
     folder = run("--out", str(place / "uniform"), *only, models=models)
@@ -187,7 +186,10 @@ def broken(monkeypatch):
 
 def test_a_diagnostic_that_cannot_be_drawn_loses_no_report(run, place, broken):
     error = KeyError(("largest", "SASRec"))
-    broken(plot=("attention_worth", error), conclude=("gradient_agreement", RuntimeError("<no>")))
+    broken(
+        summaries=("attention_worth", error),
+        findings=("gradient_agreement", RuntimeError("<no>")),
+    )
     out, seen = place / "undrawn", place / "undrawn.json"
     only = ["--only", "attention_worth", "gradient_agreement"]
     with pytest.raises(Incomplete) as caught:
@@ -205,17 +207,17 @@ def test_a_diagnostic_that_cannot_be_drawn_loses_no_report(run, place, broken):
     assert drawn["figures"] == []
     assert drawn["tables"] == ["models", "differences"]
     assert len(pd.read_parquet(out / "raw" / "attention_worth.parquet")) == 30 * len(NAMES)
-    told = manifest["diagnostics"]["gradient_agreement"]
-    assert [f.split(";")[0] for f in told["findings"]] == [
+    entry = manifest["diagnostics"]["gradient_agreement"]
+    assert [f.split(";")[0] for f in entry["findings"]] == [
         "The findings could not be made (RuntimeError: <no>)"
     ]
-    assert "distribution" in told["figures"]
+    assert "distribution" in entry["figures"]
     page = (out / "report.html").read_text()
     assert undrawn in html.unescape(page)
     assert "<no>" not in page
     assert f"What attention is worth: {undrawn}" in str(caught.value)
-    found = read_progress(seen)
-    assert (found.stage, found.message) == ("failed", str(caught.value))
+    moment = read_progress(seen)
+    assert (moment.stage, moment.message) == ("failed", str(caught.value))
 
 
 def test_a_diagnostic_that_cannot_be_measured_loses_no_report(run, place, broken):
@@ -229,8 +231,8 @@ def test_a_diagnostic_that_cannot_be_measured_loses_no_report(run, place, broken
         "depends on it."
     ]
     with pytest.raises(WorkbenchError, match="nobody is there"):
-        stored.frame("attention_worth")
-    assert len(stored.frame("gradient_agreement"))
+        stored.results("attention_worth")
+    assert len(stored.results("gradient_agreement").frame)
     assert stored.findings("gradient_agreement")[-1].startswith("Agreement is agreement")
 
 
@@ -247,7 +249,7 @@ from dataclasses import replace
 import runpy, sys
 from analyses import diagnostic
 known = diagnostic.discover()
-known["attention_worth"] = replace(known["attention_worth"], plot=lambda frame: 1 / 0)
+known["attention_worth"] = replace(known["attention_worth"], summaries=lambda results: 1 / 0)
 diagnostic.discover = lambda: known
 runpy.run_module("analyses.run_all", run_name="__main__")
 """
@@ -281,10 +283,10 @@ def test_how_far_it_is_can_be_read_at_any_time(run, place, monkeypatch):
     ]
     assert stages == sorted(stages, key=list(dict.fromkeys(stages)).index)
     for name in only:
-        own = [m for m in seen if m.stage == "measuring" and m.diagnostic == name]
-        assert [own[0].done, own[-1].done] == [0, 30 * len(NAMES)]
-        assert [m.done for m in own] == sorted(m.done for m in own)
-        assert {m.total for m in own} == {30 * len(NAMES)}
+        moments = [m for m in seen if m.stage == "measuring" and m.diagnostic == name]
+        assert [moments[0].done, moments[-1].done] == [0, 30 * len(NAMES)]
+        assert [m.done for m in moments] == sorted(m.done for m in moments)
+        assert {m.total for m in moments} == {30 * len(NAMES)}
     assert [m.diagnostic for m in seen if m.stage == "drawing"] == only
     assert seen[-1] == Progress("finished", message=str(out / "report.html"))
     assert [p.name for p in place.iterdir() if p.name.startswith(".progress")] == []
@@ -334,7 +336,7 @@ def test_the_case_of_dollar_titles(tmp_path):
     assert (out / "report.html").exists()
 
 
-def test_repeats_are_told(tmp_path):
+def test_repeats_are_counted(tmp_path):
     rows = "u0,a,0 u0,b,1 u0,a,2 u0,a,3 u1,a,0 u1,b,1 u1,c,2 u2,c,0 u2,b,1 u2,c,2"
     (tmp_path / "small.csv").write_text("user,item,time\n" + rows.replace(" ", "\n") + "\n")
     source = f"{tmp_path / 'small.csv'}?duplicates=keep"
@@ -349,15 +351,15 @@ def test_repeats_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("extra", "told"),
+    ("extra", "sentence"),
     [
         (["--only", "nonsense"], "known are attention_worth"),
         (["--users", "0"], "--users 0 leaves nobody"),
         (["--seed", "-1"], "--seed -1 is negative; give 0 or more"),
     ],
 )
-def test_bad_arguments_are_told_in_a_sentence(run, place, extra, told):
-    with pytest.raises(WorkbenchError, match=told):
+def test_bad_arguments_end_in_a_sentence(run, place, extra, sentence):
+    with pytest.raises(WorkbenchError, match=sentence):
         run("--out", str(place / "bad"), *extra)
     assert not (place / "bad").exists()
 

@@ -5,8 +5,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analyses.diagnostic import families, is_uniform, roles
 from analyses.report import style
+from analyses.running.comparison import Comparison
+from analyses.running.results import Results
+from workbench.phrases import cut, in_order
 from workbench.statistics import later_maximum
 
 LAST = 20  # positions a full matrix shows; a title needs room to be read
@@ -32,46 +34,51 @@ KINDS = {
 }
 
 
-def draw(weights: pd.DataFrame) -> dict[str, Figure]:
-    """Three figures for every user chosen and backbone: plain models beside calibrated ones."""
-    by_family = families(list(dict.fromkeys(weights["model"])))
+def pictures(results: Results) -> dict[str, Figure]:
+    """Three figures for each user chosen and each family: plain models beside calibrated ones."""
+    weights = results.frame[results.frame["kind"] == "weight"]
+    families = results.comparison.families
     figures = {}
-    for choice in dict.fromkeys(weights["choice"]):
-        chosen = weights[weights["choice"] == choice]
-        for family, members in by_family.items():
-            calibrated = roles(members).calibrated
-            learned = [name for name in members if not is_uniform(name)] or members
-            shown = sorted(learned, key=calibrated.__contains__)
-            suffix = choice if len(by_family) == 1 else f"{choice} {family}"
-            own = chosen[chosen["model"].isin(shown)]
-            first = own.iloc[0]
-            who = (
-                f"user {first['user id']}, {choice} agreement (tau-b {first['tau']:.2f}), "
-                f"{first['length']} items"
-            )
-            final = own[own["stage"] == "attention"]
-            columns = {name: final[final["model"] == name] for name in shown}
-            figures[f"prediction row {suffix}"] = _prediction_rows(columns, who)
-            figures[f"layers and heads {suffix}"] = _matrices(columns, who)
-            if calibrated:
-                name = calibrated[0]
-                rest = f" (the first of {len(calibrated)} calibrated models)"
-                figures[f"stages {suffix}"] = _matrices(
-                    {
-                        str(stage).replace("_", " "): part
-                        for stage, part in own[own["model"] == name].groupby(
-                            "stage", sort=False, observed=True
-                        )
-                    },
-                    f"{name}{rest if len(calibrated) > 1 else ''}, {who}",
-                )
+    for choice in in_order(weights["choice"].dropna()):
+        for family, members in families.items():
+            suffix = choice if len(families) == 1 else f"{choice} {family}"
+            rows = weights[(weights["choice"] == choice) & weights["model"].isin(members.names)]
+            for kind, figure in _of_family(rows, members).items():
+                figures[f"{kind} {suffix}"] = figure
+    return figures
+
+
+def _of_family(weights: pd.DataFrame, members: Comparison) -> dict[str, Figure]:
+    """The figures of one user in the models of one family, by kind."""
+    plain, calibrated = members.with_role("plain"), members.with_role("calibrated")
+    first = weights.iloc[0]
+    caption = (
+        f"user {first['user id']}, {first['choice']} agreement (tau-b {first['tau']:.2f}), "
+        f"{first['length']} items"
+    )
+    final = weights[weights["stage"] == "attention"]
+    columns = {
+        name: final[final["model"] == name] for name in [*plain, *calibrated] or members.names
+    }
+    figures = {
+        "prediction row": _prediction_rows(columns, caption),
+        "layers and heads": _matrices(columns, caption),
+    }
+    if calibrated:
+        name = calibrated[0]
+        rest = f" (the first of {len(calibrated)} calibrated models)"
+        by_stage = weights[weights["model"] == name].groupby("stage", sort=False, observed=True)
+        figures["stages"] = _matrices(
+            {str(stage).replace("_", " "): rows for stage, rows in by_stage},
+            f"{name}{rest if len(calibrated) > 1 else ''}, {caption}",
+        )
     return figures
 
 
 def _titles(weights: pd.DataFrame, width: int) -> list[str]:
     """Titles of the history, oldest first, cut to `width` characters."""
     titles = weights.drop_duplicates("key").sort_values("key")["title"]
-    return [style.shorten(str(title), width) for title in titles]
+    return [cut(str(title), width) for title in titles]
 
 
 def _matrix(weights: pd.DataFrame, size: int) -> np.ndarray:
@@ -84,28 +91,28 @@ def _matrix(weights: pd.DataFrame, size: int) -> np.ndarray:
 
 
 def _longest(columns: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    return max(columns.values(), key=lambda own: own["key"].max())
+    return max(columns.values(), key=lambda rows: rows["key"].max())
 
 
 def _parts(columns: dict[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    """Every layer and head that any of the columns has, in order."""
-    found = {
+    """The layers and heads that any of the columns has, in order."""
+    parts = {
         (str(layer), str(head))
-        for own in columns.values()
-        for layer, head in own[["layer", "head"]].drop_duplicates().itertuples(index=False)
+        for rows in columns.values()
+        for layer, head in rows[["layer", "head"]].drop_duplicates().itertuples(index=False)
     }
-    return sorted(found, key=lambda part: (int(part[0]), int(part[1])))
+    return sorted(parts, key=lambda part: (int(part[0]), int(part[1])))
 
 
-def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
+def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
     """Lines of heads over the whole history, a panel per model and layer."""
     longest = _longest(models)
     size, n = 1 + int(longest["key"].max()), int(longest["length"].iloc[0])
     titles = _titles(longest, 30)[:n]  # a mask token is no item
     blocks = [
-        (name, layer, own[own["layer"] == layer])
-        for name, own in models.items()
-        for layer in dict.fromkeys(own["layer"])
+        (name, layer, rows[rows["layer"] == layer])
+        for name, rows in models.items()
+        for layer in in_order(rows["layer"])
     ]
     heights = [block["head"].nunique() for _, _, block in blocks]
     labels = [style.wrapped(f"{name}, layer {layer}, head 1") for name, layer, _ in blocks]
@@ -116,7 +123,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
     )
     panels = figure.subplots(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
     for panel, (name, layer, block) in zip(panels, blocks, strict=True):
-        heads = list(dict.fromkeys(block["head"]))
+        heads = in_order(block["head"])
         rows = np.stack([_matrix(block[block["head"] == h], size)[-1, :n] for h in heads])
         panel.imshow(rows, cmap=style.SEQUENTIAL, vmin=0, aspect="auto", interpolation="nearest")
         named = [style.wrapped(f"{name}, layer {layer}, head {head}") for head in heads]
@@ -133,11 +140,11 @@ def _prediction_rows(models: dict[str, pd.DataFrame], who: str) -> Figure:
         )
     panels[-1].set_xticks(range(len(titles)), titles, rotation=90, fontsize=8)
     title = "Prediction row, oldest item left, scale 0 to max per panel"
-    figure.suptitle(f"{title}\n{style.wrapped(who, 90)}")
+    figure.suptitle(f"{title}\n{style.wrapped(caption, 90)}")
     return figure
 
 
-def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
+def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
     """A panel per layer and head (down) and per column (across), the last items of the history.
 
     Where there are many columns, those after the first `ACROSS` go below.
@@ -160,8 +167,8 @@ def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
                 if k >= len(names):
                     panel.set_axis_off()
                     continue
-                own = columns[names[k]]
-                weights = own[(own["layer"] == layer) & (own["head"] == head)]
+                rows = columns[names[k]]
+                weights = rows[(rows["layer"] == layer) & (rows["head"] == head)]
                 title = f"{style.wrapped(names[k], 30)}\nlayer {layer}, head {head}"
                 drawn[line, k] = len(weights) > 0
                 if drawn[line, k]:
@@ -177,14 +184,14 @@ def _matrices(columns: dict[str, pd.DataFrame], who: str) -> Figure:
             if not drawn[line + 1 :, k].any():
                 panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
     shown = f"last {LAST} shown, " if start else ""
-    figure.suptitle(f"{style.wrapped(who, 90)}\n{shown}scale of its own per panel")
+    figure.suptitle(f"{style.wrapped(caption, 90)}\n{shown}scale of its own per panel")
     return figure
 
 
 def _draw(panel: Axes, weights: pd.DataFrame, size: int, start: int) -> float:
     """Draw one matrix from position `start` of `size` on; returns where its scale ends."""
-    own = 1 + int(weights["key"].max())  # a model that sees less has rows of its own alone
-    top = later_maximum(_matrix(weights, own), max(0, start - (size - own)))
+    seen = 1 + int(weights["key"].max())  # a model that sees less has no earlier rows
+    top = later_maximum(_matrix(weights, seen), max(0, start - (size - seen)))
     matrix = _matrix(weights, size)[start:, start:]
     panel.imshow(matrix, cmap=style.SEQUENTIAL, vmin=0, vmax=top, interpolation="nearest")
     return top

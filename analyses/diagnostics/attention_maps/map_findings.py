@@ -1,18 +1,16 @@
-"""Attention maps, told: entropy and distance over all users, findings, and exclusions."""
+"""What attention maps say: entropy and distance over all users, findings, and exclusions."""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
-from analyses.diagnostic import calibrated_pairs, is_uniform, roles
 from analyses.diagnostics.attention_maps import heatmaps
-from analyses.report import style
 from analyses.report.conditions import means_by, paired, table_of
-from analyses.report.drawing import draw_all
-from analyses.report.summaries import UNIFORM, Summary, names, rows
-from analyses.report.wording import change, people, span, verdict
+from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
+from analyses.report.wording import NOBODY, change, claim, people, span, verdict
+from analyses.running.results import Results
+from workbench.phrases import in_order
 from workbench.statistics import Interval
 
 DISTANCES = (0, 1, 2, 3, 5, 10, 20)  # lower edges of the bins of the table
@@ -45,23 +43,20 @@ CAPTIONS = {
 }
 
 
-def _models(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["model"]))
-
-
 def _entropy(frame: pd.DataFrame) -> pd.DataFrame:
     """Entropy and the least possible as percent of log n, for histories of two items or more."""
-    own = frame[(frame["kind"] == "entropy") & (frame["length"] > 1)]
-    bound = np.log(own["length"])
-    return own.assign(value=100 * own["value"] / bound, least=100 * own["least"] / bound)
+    rows = frame[(frame["kind"] == "entropy") & (frame["length"] > 1)]
+    bound = np.log(rows["length"])
+    return rows.assign(value=100 * rows["value"] / bound, least=100 * rows["least"] / bound)
 
 
 def _distance(frame: pd.DataFrame, stage: str = "attention") -> pd.DataFrame:
     return frame[(frame["kind"] == "distance") & (frame["stage"] == stage)]
 
 
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Weight by distance, entropy by stage and layer, and the users shown."""
+    frame = results.frame
     distance = _distance(frame).sort_values(["model", "layer", "key"])
     bins = pd.cut(distance["key"], [*DISTANCES, np.inf], right=False, labels=_labels())
     by = ["model", "layer", "distance"]
@@ -88,8 +83,9 @@ def _labels() -> list[str]:
     return [*spans, f"{DISTANCES[-1]} and more"]
 
 
-def conclude(frame: pd.DataFrame) -> list[str]:
+def findings(results: Results) -> list[str]:
     """How evenly each model attends, against its bound; whether AC is sharper; the last item."""
+    frame, comparison = results.frame, results.comparison
     spread = _per_user(_entropy(frame[frame["stage"] == "attention"]), ["value", "least", "kept"])
     last = _distance(frame[frame["length"] > 1])
     last = last[last["key"] == 0].assign(excess=lambda f: f["value"] - 1 / f["length"])
@@ -97,14 +93,17 @@ def conclude(frame: pd.DataFrame) -> list[str]:
     means, least = (means_by(spread, ["model"], c) for c in ("value", "least"))
     weights, excess = (means_by(last, ["model"], c) for c in ("value", "excess"))
     sentences = [
-        _spread(str(key[0]), means[key], least[key].estimate, weights[key], excess[key])
-        + _kept(spread[spread["model"] == key[0]])
-        for key in means
-        if not is_uniform(str(key[0]))
+        _spread(name, means[name,], least[name,].estimate, weights[name,], excess[name,])
+        + _kept(spread[spread["model"] == name])
+        if (name,) in means
+        else f"How {name} spreads its attention: {NOBODY}."
+        for name in comparison.names
+        if comparison.parts[name].role != "uniform"
     ]
     return sentences + [
-        _sharper(ac, plain, paired(spread, "value", ac, plain))
-        for ac, plain in calibrated_pairs(_models(frame))
+        _sharper(calibrated, plain, paired(spread, "value", calibrated, plain))
+        for calibrated, plain in comparison.calibrated_pairs
+        if (calibrated,) in means
     ]
 
 
@@ -116,15 +115,14 @@ def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
 
 def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: Interval) -> str:
     bound = f" (it cannot fall below {least:.1f} %)" if least > 0 else ""
-    told = {
+    against = {
         "higher": "more than uniform attention would give it",
         "lower": "less than uniform attention would give it",
         "undetected": "not detectably different from what uniform attention would give it",
-        "too few": "not to be compared with what uniform attention would give it",
-    }[verdict(excess)]
+    }.get(verdict(excess), "not to be compared with what uniform attention would give it")
     return (
         f"{model} spreads its attention at {span(mean, 1)} % of the highest possible entropy"
-        f"{bound}; the last item gets a weight of {span(weight)}, {told} "
+        f"{bound}; the last item gets a weight of {span(weight)}, {against} "
         f"({change(excess, what='difference')}; {people(mean.n)})."
     )
 
@@ -135,55 +133,43 @@ def _kept(spread: pd.DataFrame) -> str:
     return f" A further {share:.1f} % of the row's weight goes to no item of it." if share else ""
 
 
-def _sharper(model: str, baseline: str, difference: Interval) -> str:
-    told = {
-        "lower": f"{model} attends more sharply than {baseline}",
-        "higher": f"{model} attends more evenly than {baseline}",
-        "undetected": f"No difference in sharpness was detected between {model} and {baseline}",
-        "too few": f"The sharpness of {model} and {baseline} cannot be compared",
-    }[verdict(difference)]
-    found = change(difference, 1, what="paired difference of entropy in percentage points")
-    return f"{told} ({found}; {people(difference.n)})."
+def _sharper(calibrated: str, plain: str, difference: Interval) -> str:
+    return claim(
+        difference,
+        {
+            "lower": f"{calibrated} attends more sharply than {plain}",
+            "higher": f"{calibrated} attends more evenly than {plain}",
+            "undetected": f"No difference in sharpness was detected between {calibrated} and "
+            f"{plain}",
+        },
+        f"{calibrated} attends more sharply than {plain}",
+        "paired difference of entropy in percentage points",
+        digits=1,
+    )
 
 
-def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
-    """What holds over all users: weight by distance, entropy, and every stage of AC."""
-    found = {
+def summaries(results: Results) -> dict[str, Summary]:
+    """What holds over all users: weight by distance, entropy, and all stages of AC."""
+    frame = results.frame
+    made = {
         "distance": _by_distance(_distance(frame), "model", "attention"),
         "entropy": _entropies(_entropy(frame)),
     }
-    for model in roles(_models(frame)).calibrated:
-        own = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
-        found[f"stages of {model}"] = _by_distance(own, "stage", model)
-    return found
-
-
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
-    """Whole-data figures first, then the users shown."""
-    with style.context():
-        users = heatmaps.draw(frame[frame["kind"] == "weight"])
-    return draw_all(summaries(frame)) | users
-
-
-def by_user(frame: pd.DataFrame) -> pd.DataFrame:
-    """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
-    by = ["model", "user", "length", "stage", "layer"]
-    last = frame[(frame["kind"] == "distance") & (frame["key"] == 0)]
-    table = _entropy(frame)[[*by, "value"]].rename(columns={"value": "entropy, % of log n"})
-    last = last[[*by, "value"]].rename(columns={"value": "weight of the last item"})
-    table = table.merge(last, on=by)
-    return table.sort_values("stage", key=lambda stage: stage != "attention", kind="stable")
+    for model in results.comparison.with_role("calibrated"):
+        rows = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
+        made[f"stages of {model}"] = _by_distance(rows, "stage", model)
+    return not_empty(made)
 
 
 def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
     """Mean weight by distance, a panel per layer, a line per value of the column `lines`."""
-    found = means_by(distance, ["layer", lines, "key"], "value")
-    series = names(distance[lines])
+    means = means_by(distance, ["layer", lines, "key"], "value")
+    series = in_order(distance[lines])
     # of each layer the histories of the first that has it
     first = distance.groupby("layer", observed=True)[lines].transform("first")
-    own = distance[distance[lines] == first].assign(value=lambda f: 1 / f["length"])
-    even = means_by(own.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
-    table = pd.DataFrame(rows(found | even, ["layer", "series", "at"]))
+    shares = distance[distance[lines] == first].assign(value=lambda f: 1 / f["length"])
+    even = means_by(shares.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
+    table = pd.DataFrame(rows(means | even, ["layer", "series", "at"]))
     table = table.assign(panel="layer " + table["layer"].astype(str))
     n = distance["user"].nunique()
     return Summary(
@@ -199,11 +185,12 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
 def _entropies(spread: pd.DataFrame) -> Summary:
     """Entropy by model, stage and layer over the range it can take."""
     by = ["model", "stage", "layer"]
-    found, least = (means_by(spread, by, c) for c in ("value", "least"))
-    table = pd.DataFrame(rows(found, by, panel="", series="entropy", most=100.0))
-    table["least"] = [least[key].estimate for key in found if found[key].n]
-    stage = table["stage"].astype(str).str.replace("_", " ")
-    table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
+    means, least = (means_by(spread, by, c) for c in ("value", "least"))
+    table = pd.DataFrame(rows(means, by, panel="", series="entropy", most=100.0))
+    if len(table):
+        table["least"] = [least[key].estimate for key in means if means[key].n]
+        stage = table["stage"].astype(str).str.replace("_", " ")
+        table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
     return Summary(
         "dots",
         f"How evenly attention is spread, {people(spread['user'].nunique())}",
@@ -213,11 +200,23 @@ def _entropies(spread: pd.DataFrame) -> Summary:
     )
 
 
-def exclusions(frame: pd.DataFrame) -> list[str]:
+def by_user(results: Results) -> pd.DataFrame:
+    """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
+    frame = results.frame
+    by = ["model", "user", "length", "stage", "layer"]
+    last = frame[(frame["kind"] == "distance") & (frame["key"] == 0)]
+    table = _entropy(frame)[[*by, "value"]].rename(columns={"value": "entropy, % of log n"})
+    last = last[[*by, "value"]].rename(columns={"value": "weight of the last item"})
+    table = table.merge(last, on=by)
+    return table.sort_values("stage", key=lambda stage: stage != "attention", kind="stable")
+
+
+def exclusions(results: Results) -> list[str]:
     """Histories of one item have no entropy to speak of; short ones are not drawn."""
+    frame = results.frame
     users = frame[frame["kind"] == "entropy"].drop_duplicates("user")
-    lone = int((users["length"] == 1).sum())
+    alone = int((users["length"] == 1).sum())
     return [
-        f"Attention heatmaps: of {people(len(users))}, {lone:,} had a single item and no entropy; "
+        f"Attention heatmaps: of {people(len(users))}, {alone:,} had a single item and no entropy; "
         "the users shown are chosen among those with at least 5 items."
     ]

@@ -1,13 +1,14 @@
-"""Gradient agreement, told: mean, median, interval, share significant, against a shuffled null."""
+"""What gradient agreement says: mean, median, share significant, against a shuffled null."""
 
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostic import calibrated_pairs
 from analyses.report.conditions import paired, table_of, with_intervals
-from analyses.report.wording import change, listing, people, percent, span, verdict
+from analyses.report.wording import NOBODY, claim, people, percent, span, verdict
+from analyses.running.results import Results
+from workbench.phrases import listing
 from workbench.statistics import (
     Interval,
     exact_share,
@@ -16,7 +17,7 @@ from workbench.statistics import (
     paired_interval,
 )
 
-TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: every model has one
+TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
 PRODUCT = "input_x_gradient"
 LEVEL = 0.05
 LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
@@ -48,10 +49,6 @@ CAPTIONS = {
     "calibrated against baseline": "Paired difference of tau-b per user, for users with a tau in "
     "both models. " + CAUTION,
 }
-
-
-def _models(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["model"]))
 
 
 def mean_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -89,103 +86,104 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     return table.merge(rest.dropna(axis="columns", how="all"), on=by)
 
 
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def tables(results: Results) -> dict[str, pd.DataFrame]:
     """By method and target, by layer and head, by history length, and AC against its baseline."""
-    headline, whole = headline_rows(frame), mean_rows(frame)
+    frame = results.frame
+    headline, means = headline_rows(frame), mean_rows(frame)
     binned = mean_rows(headline).assign(history=lambda f: length_bins(f["length"]).astype(str))
     binned = binned[binned["length"] >= LENGTHS[0]]
-    result = {
-        "by method and target": _table(whole, ["model", "method", "target"]),
+    made = {
+        "by method and target": _table(means, ["model", "method", "target"]),
         "by layer and head": _table(headline, ["model", "layer", "head"]),
-        "by history length": _table(binned, ["model", "history"]),
     }
-    pairs = [
-        {"model": ac, "compared with": plain, "target": target, "method": method}
-        for ac, plain in calibrated_pairs(_models(frame))
-        for target, method in whole[["target", "method"]].drop_duplicates().to_numpy()
+    if len(binned):
+        made["by history length"] = _table(binned, ["model", "history"])
+    conditions = [
+        (*pair, target, method)
+        for pair in results.comparison.calibrated_pairs
+        for target, method in means[["target", "method"]].drop_duplicates().to_numpy()
     ]
-    if pairs:
-        found = [
-            _difference(frame, p["model"], p["compared with"], p["method"], p["target"])
-            for p in pairs
-        ]
-        table = pd.DataFrame(pairs).assign(**{"n users": [interval.n for interval in found]})
-        result["calibrated against baseline"] = with_intervals(
-            table, {"difference of tau": found}, digits=3
+    if conditions:
+        differences = [_difference(frame, *condition) for condition in conditions]
+        columns = ["model", "compared with", "target", "method"]
+        table = pd.DataFrame(conditions, columns=columns)
+        table["n users"] = [interval.n for interval in differences]
+        made["calibrated against baseline"] = with_intervals(
+            table, {"difference of tau": differences}, digits=3
         )
-    return result
+    return made
 
 
-def _difference(
-    frame: pd.DataFrame, model: str, other: str, method: str, target: str = TARGET
-) -> Interval:
-    whole = mean_rows(frame)
-    return paired(
-        whole[(whole["target"] == target) & (whole["method"] == method)], "tau", model, other
-    )
+def _difference(frame: pd.DataFrame, model: str, other: str, target: str, method: str) -> Interval:
+    means = mean_rows(frame)
+    chosen = means[(means["target"] == target) & (means["method"] == method)]
+    return paired(chosen, "tau", model, other)
 
 
-def conclude(frame: pd.DataFrame) -> list[str]:
+def findings(results: Results) -> list[str]:
     """How far attention and gradients agree in each model, and whether AC agrees more.
 
     By saliency, and by input x gradient where a model has any.
     """
-    names = _models(frame)
+    frame, comparison = results.frame, results.comparison
     claims, agreements = [], []
     for method in (METHOD, PRODUCT):
-        whole = mean_rows(headline_rows(frame, method))
-        if whole.empty:
-            continue
-        stated = [n for n in names if method == METHOD or _has_tau(whole, n)]
-        agreements += [_agreement(name, method, whole[whole["model"] == name]) for name in stated]
+        means = mean_rows(headline_rows(frame, method))
+        stated = [n for n in comparison.names if method == METHOD or _has_tau(means, n)]
+        agreements += [_agreement(name, method, means[means["model"] == name]) for name in stated]
         claims += [
-            _claim(ac, plain, method, _difference(frame, ac, plain, method))
-            for ac, plain in calibrated_pairs(names)
-            if _has_tau(whole, ac) and _has_tau(whole, plain)
+            _claim(calibrated, plain, method, _difference(frame, calibrated, plain, TARGET, method))
+            for calibrated, plain in comparison.calibrated_pairs
+            if _has_tau(means, calibrated) and _has_tau(means, plain)
         ]
-    return [*claims, *agreements, *_vanishing(frame), CAUTION]
+    return [*claims, *agreements, *_vanishing(results), CAUTION]
 
 
-def _has_tau(whole: pd.DataFrame, model: str) -> bool:
-    return bool(whole.loc[whole["model"] == model, "tau"].notna().any())
+def _has_tau(means: pd.DataFrame, model: str) -> bool:
+    return bool(means.loc[means["model"] == model, "tau"].notna().any())
 
 
-def _vanishing(frame: pd.DataFrame) -> list[str]:
+def _vanishing(results: Results) -> list[str]:
     """Of which models input x gradient is nothing, though saliency is something."""
-    by_product, by_norm = (mean_rows(headline_rows(frame, method)) for method in (PRODUCT, METHOD))
-    names = [
+    by_product, by_norm = (
+        mean_rows(headline_rows(results.frame, method)) for method in (PRODUCT, METHOD)
+    )
+    vanishing = [
         name
-        for name in _models(by_product)
-        if _has_tau(by_norm, name) and not _has_tau(by_product, name)
+        for name in results.comparison.names
+        if (by_product["model"] == name).any()
+        and _has_tau(by_norm, name)
+        and not _has_tau(by_product, name)
     ]
-    if not names:
+    if not vanishing:
         return []
     return [
-        f"Input x gradient says nothing of {listing(names)}: it is 0 at every item, because the "
-        "first thing done to an item embedding is to normalise it, without a position embedding "
-        "added, so that its length does not reach the scores."
+        f"Input x gradient says nothing of {listing(vanishing)}: it is 0 at every item, because "
+        "the first thing done to an item embedding is to normalise it, without a position "
+        "embedding added, so that its length does not reach the scores."
     ]
 
 
-def _agreement(model: str, method: str, own: pd.DataFrame) -> str:
-    tau, null = own["tau"].dropna(), own["null_tau"].dropna()
+def _agreement(model: str, method: str, rows: pd.DataFrame) -> str:
+    tau, null = rows["tau"].dropna(), rows["null_tau"].dropna()
+    if (rows["status"] == "short").all():
+        return f"How far attention agrees with gradients in {model}: {NOBODY}."
     if tau.empty:
         return (
             f"In {model} attention is constant within every history, so it orders no items and "
-            f"has no rank correlation with their gradients ({people(len(own))})."
+            f"has no rank correlation with their gradients ({people(len(rows))})."
         )
     mean, chance = mean_interval(tau.to_numpy()), mean_interval(null.to_numpy())
-    difference = paired_interval((own["tau"] - own["null_tau"]).dropna().to_numpy())
-    told = {
+    difference = paired_interval((rows["tau"] - rows["null_tau"]).dropna().to_numpy())
+    against = {
         "higher": "more than shuffled attention does",
         "lower": "less than shuffled attention does",
         "undetected": "no more than shuffled attention does",
-        "too few": "for too few users to compare it with shuffled attention",
-    }[verdict(difference)]
-    significant = exact_share(own["p_value"].dropna().to_numpy() < LEVEL)
+    }.get(verdict(difference), "for too few users to compare it with shuffled attention")
+    significant = exact_share(rows["p_value"].dropna().to_numpy() < LEVEL)
     return (
-        f"In {model} attention agrees with the {called(method)} of the held-out item {told}: mean "
-        f"tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
+        f"In {model} attention agrees with the {called(method)} of the held-out item {against}: "
+        f"mean tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
         f"significant for {percent(significant)} of users ({people(mean.n)})."
     )
 
@@ -195,35 +193,50 @@ def called(method: str) -> str:
     return method.replace("_", " ")
 
 
-def _claim(model: str, baseline: str, method: str, difference: Interval) -> str:
-    told = {
-        "higher": f"As the paper reports, attention agrees with gradients more in {model} than in "
-        f"{baseline}",
-        "lower": f"Against the paper, attention agrees with gradients less in {model} than in "
-        f"{baseline}",
-        "undetected": "The paper's claim is not seen on these data: no difference in agreement "
-        f"with gradients was detected between {model} and {baseline}",
-        "too few": f"Whether attention agrees with gradients more in {model} than in {baseline}, "
-        "as the paper reports, cannot be told",
-    }[verdict(difference)]
-    found = change(difference, 3, what="paired difference of tau")
-    return f"{told} ({called(method)}, {found}; {people(difference.n)})."
+def _claim(calibrated: str, plain: str, method: str, difference: Interval) -> str:
+    """The paper's claim: attention of the calibrated model agrees more than its baseline's."""
+    return claim(
+        difference,
+        {
+            "higher": "As the paper reports, attention agrees with gradients more in "
+            f"{calibrated} than in {plain}",
+            "lower": "Against the paper, attention agrees with gradients less in "
+            f"{calibrated} than in {plain}",
+            "undetected": "The paper's claim is not seen on these data: no difference in agreement "
+            f"with gradients was detected between {calibrated} and {plain}",
+        },
+        f"attention agrees with gradients ({called(method)}) more in {calibrated} than in {plain}, "
+        "as the paper reports",
+        f"{called(method)}, paired difference of tau",
+        digits=3,
+    )
 
 
-def exclusions(frame: pd.DataFrame) -> list[str]:
+def by_user(results: Results) -> pd.DataFrame:
+    """Each user's tau and its p value; that of the findings first."""
+    columns = ["model", "user", "length", "target", "method", "layer", "head", "tau", "p_value"]
+    table = results.frame[columns]
+    table = table.sort_values("method", key=lambda method: method != METHOD, kind="stable")
+    return table.rename(columns={"tau": "tau-b", "p_value": "p value"})
+
+
+def exclusions(results: Results) -> list[str]:
     """Histories too short, and constant vectors; models that agree share a sentence."""
-    told: dict[str, list[str]] = {}
-    whole = mean_rows(headline_rows(frame))
-    for model, own in whole.groupby("model", sort=False, observed=True):
-        counts = own["status"].value_counts()
+    frame = results.frame
+    models: dict[str, list[str]] = {}
+    means = mean_rows(headline_rows(frame))
+    for name in results.comparison.names:
+        status = means.loc[means["model"] == name, "status"]
+        counts = status.value_counts()
         text = (
-            f"of {people(len(own))}, {counts.get('short', 0):,} had fewer than {LENGTHS[0]} items "
-            f"and {counts.get('constant', 0):,} a constant attention or importance, and so no tau"
+            f"of {people(len(status))}, {counts.get('short', 0):,} had fewer than {LENGTHS[0]} "
+            f"items and {counts.get('constant', 0):,} a constant attention or importance, and so "
+            "no tau"
         )
-        told.setdefault(text, []).append(str(model))
+        models.setdefault(text, []).append(name)
     paths = frame.loc[frame["method"] == "integrated_gradients", "user"].nunique()
     return [
-        *(f"Gradient agreement, {listing(names)}: {text}." for text, names in told.items()),
+        *(f"Gradient agreement, {listing(names)}: {text}." for text, names in models.items()),
         f"Integrated gradients were computed for {people(paths)}, drawn at random, because each "
         "takes many passes.",
     ]

@@ -6,7 +6,6 @@ are taken with attention detached from the graph; integrated gradients use the f
 their completeness holds for the function as it is.
 """
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,78 +16,61 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
-from analyses.running.passes import compact, held_out_batches
+from analyses.running.held_out import HeldOutCases
 from models import Batch
 from workbench import attribute, record_attention
-from workbench.data.sequences import SequenceData
 from workbench.explain.gradients import Method
-from workbench.statistics import kendall_p_value, kendall_tau_b
+from workbench.faithfulness.agreement import SHORTEST, rank_agreement
+from workbench.model import Model
+from workbench.statistics import kendall_tau_b
 
-METHODS: dict[Method, bool] = {
+METHODS: dict[Method, bool] = {  # whether attention is held constant
     "input_x_gradient": True,
     "saliency": True,
     "integrated_gradients": False,
 }
-SHORTEST = 3  # a rank correlation over fewer items says nothing
+DEAR: Method = "integrated_gradients"  # for the users of the sample alone
 STEPS = 16
-PATH_USERS = 128  # for whom integrated gradients, the dear ones, are computed
 
 
-def measure(
-    models: Mapping[str, Any],
-    data: SequenceData,
-    *,
-    users: np.ndarray,
-    seed: int,
-    progress: Callable[[int], object],
-) -> pd.DataFrame:
-    """A row per model, user, target, method, and layer and head ("mean" is over all of them)."""
-    drawn = np.random.default_rng([seed, *users[:1]]).permutation(users)[:PATH_USERS]
-    frames = []
-    for name, model in models.items():
-        for who, batch, targets in held_out_batches(model, data, users):
-            part = measure_batch(model, batch, targets, who, drawn, seed)
-            frames.append(part.assign(model=name))
-            progress(len(who))
-    return compact(frames)
-
-
-def measure_batch(
-    model: Any, batch: Batch, targets: Tensor, who: np.ndarray, drawn: np.ndarray, seed: int
-) -> pd.DataFrame:
-    """Every agreement of one batch; integrated gradients for the users among `drawn` alone."""
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """A row per user, target, method, and layer and head ("mean" is over all of them)."""
+    batch = cases.batch
+    attention = record_attention(model, batch)["attention"]  # [B, layers, H, L]
     with torch.no_grad():
-        attention = record_attention(model, batch)["attention"]  # [B, layers, H, L]
         top = model.scores(batch).argmax(-1)  # [B]
     conditions = by_layer_and_head(attention)
-    shuffled = _shuffle(batch.valid, seed + int(who[0]))  # [B, L]
+    shuffled = _shuffle(batch.valid, seed + int(cases.users[0]))  # [B, L]
+    all_users = np.full(len(cases.users), True)
     parts = []
-    for target, items in (("held-out item", targets), ("own top item", top)):
+    for target, items in (("held-out item", cases.targets), ("own top item", top)):
         for method, detach in METHODS.items():
-            rows = torch.arange(len(who), device=items.device)
-            if method == "integrated_gradients":
-                rows = rows[torch.from_numpy(np.isin(who, drawn)).to(rows.device)]
-            if not len(rows):
+            chosen = cases.in_sample if method == DEAR else all_users
+            if not chosen.any():
                 continue
-            some = batch if len(rows) == len(who) else batch.take(rows)
-            found = attribute(
-                model, some, items[rows], method, detach_attention=detach, steps=STEPS
+            rows = torch.from_numpy(np.flatnonzero(chosen)).to(items.device)
+            taken = batch if chosen.all() else batch.take(rows)
+            attribution = attribute(
+                model, taken, items[rows], method, detach_attention=detach, steps=STEPS
             )
+            delta = attribution.delta
             head = pd.DataFrame(
                 {
-                    "user": who[rows.cpu().numpy()],
+                    "user": cases.users[chosen],
                     "target": target,
                     "method": method,
-                    "length": some.lengths.cpu().numpy(),
-                    "delta": np.nan if found.delta is None else found.delta.cpu().numpy(),
+                    "length": taken.lengths.cpu().numpy(),
+                    "delta": np.nan if delta is None else delta.cpu().numpy(),
                 }
             )
-            importance = found.values.abs()  # [b, L]
+            importance = attribution.values.abs()  # [b, L]
             parts += [
                 head.assign(
-                    layer=layer, head=h, **_agree(w[rows], importance, some, shuffled[rows])
+                    layer=layer,
+                    head=number,
+                    **_agree(weights[rows], importance, taken, shuffled[rows]),
                 )
-                for (layer, h), w in conditions.items()
+                for (layer, number), weights in conditions.items()
             ]
     return pd.concat(parts)
 
@@ -107,19 +89,16 @@ def by_layer_and_head(attention: Tensor) -> dict[tuple[str, str], Tensor]:
 def _agree(weights: Tensor, importance: Tensor, batch: Batch, shuffled: Tensor) -> dict[str, Any]:
     """tau-b, its p value, and tau-b with the attention shuffled within the history; [b] each."""
     width = batch.items.shape[1]
-    weights, shuffled = weights[:, :width], shuffled[:, :width]
-    long_enough = batch.lengths >= SHORTEST  # [b]
-    valid = batch.valid & long_enough[:, None]  # [b, L]
-    # rounded to single precision, where equal weights are equal
-    x, y = weights.float(), importance.float()
-    tau = kendall_tau_b(x, y, valid)
-    null = kendall_tau_b(x.gather(1, shuffled), y, valid)
-    status = np.where(~long_enough.cpu().numpy(), "short", "constant")
+    agreement = rank_agreement(weights, importance, batch)
+    chance = weights[:, :width].gather(1, shuffled[:, :width])
+    null = kendall_tau_b(chance.float(), importance.float(), batch.valid)
+    tau = agreement.tau.cpu().numpy()
+    without = np.where(batch.lengths.cpu().numpy() < SHORTEST, "short", "constant")
     return {
-        "tau": tau.cpu().numpy(),
-        "p_value": kendall_p_value(x, y, valid).cpu().numpy(),
-        "null_tau": null.cpu().numpy(),
-        "status": np.where(tau.isnan().cpu().numpy(), status, "ok"),
+        "tau": tau,
+        "p_value": agreement.p_value.cpu().numpy(),
+        "null_tau": np.where(np.isnan(tau), np.nan, null.cpu().numpy()),
+        "status": np.where(np.isnan(tau), without, "ok"),
     }
 
 
@@ -134,13 +113,13 @@ DIAGNOSTIC = Diagnostic(
     title="Gradient agreement",
     question="Does attention rank the items of a history as their gradients do?",
     measure=measure,
-    plot=figures.plot,
+    findings=view.findings,
     tables=view.tables,
-    conclude=view.conclude,
-    exclusions=view.exclusions,
     summaries=figures.summaries,
-    by_user=figures.by_user,
     captions=view.CAPTIONS,
+    exclusions=view.exclusions,
+    by_user=view.by_user,
+    needs_attention=True,
+    needs_gradients=True,
     order=30,
-    options={"steps": STEPS, "path_users": PATH_USERS, "shortest": SHORTEST},
 )

@@ -1,15 +1,14 @@
-"""Max-attention removal, told: intervals per condition, pictures, findings."""
+"""What max-attention removal says: intervals per condition, the numbers of figures, findings."""
 
 from collections.abc import Sequence
 
 import pandas as pd
-from matplotlib.figure import Figure
 
-from analyses.diagnostic import calibrated_pairs
 from analyses.report.conditions import means_by, paired, table_of
-from analyses.report.drawing import draw_all
-from analyses.report.summaries import Summary, names, not_empty, rows
-from analyses.report.wording import change, listing, people, percent, verdict
+from analyses.report.summaries import Summary, not_empty, rows
+from analyses.report.wording import change, claim, people, percent, verdict
+from analyses.running.results import Results
+from workbench.phrases import in_order, listing
 from workbench.statistics import Interval
 
 MEASURES = {
@@ -44,18 +43,15 @@ CAPTIONS = {
 }
 
 
-def _models(frame: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(frame["model"]))
-
-
 def of_all_layers(frame: pd.DataFrame) -> pd.Series:
     """Which rows stand for a whole model: those of all its layers, or of its only one."""
     deep = frame.loc[frame["layer"] == "all", "model"].unique()
     return (frame["layer"] == "all") | ((frame["layer"] == "1") & ~frame["model"].isin(deep))
 
 
-def tables(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Every condition with its intervals, and largest against random, paired."""
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """All conditions with their intervals, and largest against random, paired."""
+    frame = results.frame
     frame = frame.assign(rank_change=frame["rank_after"] - frame["rank_before"])
     by = ["model", "operator", "layer", "rows"]
     conditions = table_of(frame, by, MEASURES, shares=["top1_changed"])
@@ -80,8 +76,9 @@ def _largest_minus_random(frame: pd.DataFrame, measures: list[str]) -> pd.DataFr
     return (largest - random).reset_index()
 
 
-def conclude(frame: pd.DataFrame) -> list[str]:
+def findings(results: Results) -> list[str]:
     """What removing the largest weight does to each model, and whether AC is hurt more."""
+    frame = results.frame
     chosen = frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)]
     largest = chosen[chosen["operator"] == "largest"]
     effects = means_by(largest, ["model"], "d_ndcg")
@@ -89,18 +86,21 @@ def conclude(frame: pd.DataFrame) -> list[str]:
     relative = means_by(_largest_minus_random(chosen, ["d_ndcg"]), ["model"], "d_ndcg")
     removals = []
     for (model,), effect in effects.items():
-        own = largest[largest["model"] == model]
+        removed = largest[largest["model"] == model]
         if not effect.n:
             removals.append(
                 f"{model} gives all items of a row the same weight, so that it has no largest one "
-                f"to remove ({people(len(own))})."
+                f"to remove ({people(len(removed))})."
             )
             continue
-        layers = "all layers" if (own["layer"] == "all").any() else "its only layer"
+        layers = "all layers" if (removed["layer"] == "all").any() else "its only layer"
         removal = f"removing the largest attention weight of {model} (the prediction row, {layers})"
         sentence = _effect(removal, effect, relative[model,], tops[model,])
-        removals.append(sentence + _without_largest(int(own["equal"].sum())))
-    claims = [_claim(largest, ac, plain) for ac, plain in calibrated_pairs(_models(frame))]
+        removals.append(sentence + _without_largest(int(removed["equal"].sum())))
+    claims = [
+        _claim(calibrated, plain, paired(largest, "d_ndcg", calibrated, plain))
+        for calibrated, plain in results.comparison.calibrated_pairs
+    ]
     return claims + removals
 
 
@@ -110,17 +110,16 @@ def _effect(removal: str, effect: Interval, relative: Interval, top: Interval) -
         "higher": f"{removing} raises NDCG@10",
         "lower": f"{removing} lowers NDCG@10",
         "undetected": f"{removing} does not detectably change NDCG@10",
-        "too few": f"Whether {removal} changes NDCG@10",
-    }[verdict(effect)]
+    }.get(verdict(effect), f"Whether {removal} changes NDCG@10")
     against = {
         "higher": "this is less harmful than removing a random other weight ({})",
         "lower": "this is more harmful than removing a random other weight ({})",
         "undetected": "this is not detectably different from removing a random other weight ({})",
-        "too few": "whether it harms more than removing a random other weight: {}",
-    }[verdict(relative)].format(change(relative, what="paired difference"))
+    }.get(verdict(relative), "whether it harms more than removing a random other weight: {}")
     return (
-        f"{lead}: {change(effect)}; {against}; the top item changes for {percent(top)} of users "
-        f"({people(effect.n)})."
+        f"{lead}: {change(effect)}; "
+        f"{against.format(change(relative, what='paired difference'))}; the top item changes for "
+        f"{percent(top)} of users ({people(effect.n)})."
     )
 
 
@@ -129,25 +128,28 @@ def _without_largest(n: int) -> str:
     return f" For {n:,} more all weights are equal, so that none is the largest." if n else ""
 
 
-def _claim(largest: pd.DataFrame, calibrated: str, baseline: str) -> str:
+def _claim(calibrated: str, plain: str, difference: Interval) -> str:
     """The paper's claim: removal hurts the calibrated model more than its baseline."""
-    difference = paired(largest, "d_ndcg", calibrated, baseline)
-    found, n = change(difference, what="paired difference"), people(difference.n)
     hurts = f"removing the largest weight hurts {calibrated}"
-    return {
-        "lower": f"As the paper reports, {hurts} more than {baseline} ({found}; {n}).",
-        "higher": f"Against the paper, {hurts} less than {baseline} ({found}; {n}).",
-        "undetected": "The paper's claim is not seen on these data: no difference was detected "
-        f"between {calibrated} and {baseline} in what removing the largest weight does to NDCG@10 "
-        f"({found}; {n}).",
-        "too few": f"Whether {hurts} more than {baseline}, as the paper reports: {found}.",
-    }[verdict(difference)]
+    return claim(
+        difference,
+        {
+            "lower": f"As the paper reports, {hurts} more than {plain}",
+            "higher": f"Against the paper, {hurts} less than {plain}",
+            "undetected": "The paper's claim is not seen on these data: no difference was detected "
+            f"between {calibrated} and {plain} in what removing the largest weight does to NDCG@10",
+        },
+        f"{hurts} more than {plain}, as the paper reports",
+        "paired difference",
+    )
 
 
-def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
+def summaries(results: Results) -> dict[str, Summary]:
     """The effect of every operator, over all layers and by layer, and of deleting items."""
-    weights = [str(o) for o in dict.fromkeys(frame["operator"]) if not o.startswith("delete")]
-    items = [str(o) for o in dict.fromkeys(frame["operator"]) if o.startswith("delete")]
+    frame, models = results.frame, results.comparison.names
+    operators = in_order(frame["operator"])
+    weights = [operator for operator in operators if not operator.startswith("delete")]
+    items = [operator for operator in operators if operator.startswith("delete")]
     n = people(frame["user"].nunique())
     layers = _layers(frame)
     all_layers = frame[of_all_layers(frame)].assign(layer=layers[-1])
@@ -155,95 +157,98 @@ def summaries(frame: pd.DataFrame) -> dict[str, Summary]:
     by_layer = {f"layer {k}": alone[alone["layer"] == k] for k in layers if k != "all"}
     if layers[-1] == "all":
         by_layer["all layers"] = all_layers[all_layers["rows"] == "prediction"]
-    found = {
-        "effect on NDCG@10": _summary(
-            {
-                "prediction row": all_layers[all_layers["rows"] == "prediction"],
-                "all rows": all_layers[all_layers["rows"] == "all"],
-            },
-            weights,
-            "d_ndcg",
-            f"Change of NDCG@10 when attention is edited in all layers, {n}",
-        ),
-        "effect by layer": _summary(
-            by_layer,
-            weights,
-            "jsd",
-            f"How far scores move, by layer edited (prediction row), {n}",
-        ),
-        "effect of deleting items": _summary(
-            {"items of the history": frame[frame["layer"] == "history"]},
-            items,
-            "d_ndcg",
-            f"Change of NDCG@10 when an item is deleted, {n}",
-        ),
-    }
-    return not_empty(found)
-
-
-def plot(frame: pd.DataFrame) -> dict[str, Figure]:
-    """The summaries, drawn."""
-    return draw_all(summaries(frame))
-
-
-def by_user(frame: pd.DataFrame) -> pd.DataFrame:
-    """What each condition does to a user; that of all layers first."""
-    conditions = ["model", "user", "length", "operator", "layer", "rows"]
-    measures = ["d_ndcg", "top1_changed", "jsd", "rank_before", "rank_after"]
-    first = of_all_layers(frame)
-    table = pd.concat([frame[first], frame[~first]])[conditions + measures]
-    labels = {"rank_before": "rank before", "rank_after": "rank after"}
-    return table.rename(columns=MEASURES | labels)
+    return not_empty(
+        {
+            "effect on NDCG@10": _summary(
+                {
+                    "prediction row": all_layers[all_layers["rows"] == "prediction"],
+                    "all rows": all_layers[all_layers["rows"] == "all"],
+                },
+                *(weights, models, "d_ndcg"),
+                f"Change of NDCG@10 when attention is edited in all layers, {n}",
+            ),
+            "effect by layer": _summary(
+                by_layer,
+                *(weights, models, "jsd"),
+                f"How far scores move, by layer edited (prediction row), {n}",
+            ),
+            "effect of deleting items": _summary(
+                {"items of the history": frame[frame["layer"] == "history"]},
+                *(items, models, "d_ndcg"),
+                f"Change of NDCG@10 when an item is deleted, {n}",
+            ),
+        }
+    )
 
 
 def _layers(frame: pd.DataFrame) -> list[str]:
     """Layers by number, and "all" last where any model has several."""
-    found = {str(k) for k in frame["layer"].unique()} - {"history"}
-    return sorted(found, key=lambda k: (k == "all", int(k) if k.isdigit() else 0))
+    layers = {str(k) for k in frame["layer"].unique()} - {"history"}
+    return sorted(layers, key=lambda k: (k == "all", int(k) if k.isdigit() else 0))
 
 
 def _summary(
-    panels: dict[str, pd.DataFrame], operators: Sequence[str], measure: str, title: str
+    panels: dict[str, pd.DataFrame],
+    operators: Sequence[str],
+    models: Sequence[str],
+    measure: str,
+    title: str,
 ) -> Summary:
     """A panel for each choice of rows; operators down, models side by side in each."""
-    models = names(pd.concat(panels.values())["model"])
     table = []
     for label, chosen in panels.items():
-        found = means_by(chosen, ["layer", "operator", "model"], measure)
-        keys = sorted(found, key=lambda key: (operators.index(key[1]), models.index(key[2])))
-        ordered = {key: found[key] for key in keys}
+        means = means_by(chosen, ["layer", "operator", "model"], measure)
+        keys = sorted(means, key=lambda key: (operators.index(key[1]), models.index(key[2])))
+        ordered = {key: means[key] for key in keys}
         table += rows(ordered, ["layer", "row", "series"], panel=label)
-    return Summary("dots", title, MEASURES[measure], models, pd.DataFrame(table))
+    return Summary("dots", title, MEASURES[measure], tuple(models), pd.DataFrame(table))
 
 
-def exclusions(frame: pd.DataFrame) -> list[str]:
+def by_user(results: Results) -> pd.DataFrame:
+    """What each condition does to a user; that of all layers first."""
+    conditions = ["model", "user", "length", "operator", "layer", "rows"]
+    measures = ["d_ndcg", "top1_changed", "jsd", "rank_before", "rank_after"]
+    first = of_all_layers(results.frame)
+    table = pd.concat([results.frame[first], results.frame[~first]])[conditions + measures]
+    labels = {"rank_before": "rank before", "rank_after": "rank after"}
+    return table.rename(columns=MEASURES | labels)
+
+
+def exclusions(results: Results) -> list[str]:
     """Prediction rows with nothing to remove, or nothing that is largest, and copies that stay.
 
     Models that agree share a sentence.
     """
+    frame = results.frame
     largest = frame[(frame["operator"] == "largest") & of_all_layers(frame)]
-    told: dict[str, list[str]] = {}
-    for model, own in largest.groupby("model", sort=False, observed=True):
-        row, several = (own[own["rows"] == choice] for choice in (HEADLINE_ROWS, "all"))
-        equal = int(row["equal"].sum())
-        text = f"nobody was left out of {people(len(row))}"
-        if equal:
-            text = (
-                f"of {people(len(row))}, {equal:,} have equal weights in the prediction row, and "
-                "are left out of what asks for the largest, second largest or smallest"
-            )
-        text += (
-            f"; a row with a single key keeps it: the prediction row of {row['one_key'].sum():,} "
-            f"users, and, where all rows are edited, {several['one_key_rows'].sum():,} rows; "
+    models: dict[str, list[str]] = {}
+    for name in results.comparison.names:
+        counts = _counts(largest[largest["model"] == name])
+        text = f"{counts}; {_copies(frame[frame['model'] == name])}"
+        models.setdefault(text, []).append(name)
+    return [f"Max-attention removal, {listing(names)}: {text}." for text, names in models.items()]
+
+
+def _counts(largest: pd.DataFrame) -> str:
+    """How many rows have equal weights or a single key, of one model."""
+    row, several = (largest[largest["rows"] == rows] for rows in (HEADLINE_ROWS, "all"))
+    equal = int(row["equal"].sum())
+    text = f"nobody was left out of {people(len(row))}"
+    if equal:
+        text = (
+            f"of {people(len(row))}, {equal:,} have equal weights in the prediction row, and "
+            "are left out of what asks for the largest, second largest or smallest"
         )
-        text += _copies(frame[frame["model"] == model])
-        told.setdefault(text, []).append(str(model))
-    return [f"Max-attention removal, {listing(names)}: {text}." for text, names in told.items()]
+    return (
+        f"{text}; a row with a single key keeps it: the prediction row of "
+        f"{row['one_key'].sum():,} users, and, where all rows are edited, "
+        f"{several['one_key_rows'].sum():,} rows"
+    )
 
 
-def _copies(own: pd.DataFrame) -> str:
-    """For how many users an item that was deleted occurs again in the history."""
-    known = own[own["copies"].notna()]
+def _copies(frame: pd.DataFrame) -> str:
+    """For how many users an item that was deleted occurs again in the history, in one model."""
+    known = frame[frame["copies"].notna()]
     if not known["copies"].any():
         return "no item that is deleted occurs again in the history"
     counts = [

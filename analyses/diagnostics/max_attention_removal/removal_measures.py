@@ -5,9 +5,8 @@ is made uniform, or permuted), in one layer or in all, and the whole model runs 
 an item is deleted from the history, a second and different operator.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,8 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.max_attention_removal import removal_findings as view
-from analyses.running.passes import Outcome, compact, held_out_batches, hit, ndcg
+from analyses.running.held_out import HeldOutCases
+from analyses.running.passes import CUTOFF, Outcome
 from models import Batch
 from workbench import edit_attention, record_attention
 from workbench.attention.edits import (
@@ -29,8 +29,9 @@ from workbench.attention.edits import (
     remove_smallest,
     uniform,
 )
-from workbench.attention.recording import Rows
-from workbench.data.sequences import SequenceData
+from workbench.attention.recording import Rows, mean_attention
+from workbench.evaluation import hit, ndcg
+from workbench.model import AttentionModel, Model, with_attention
 from workbench.statistics import jensen_shannon
 
 DRAWS = 3  # random removals, whose effects are averaged per user
@@ -52,35 +53,24 @@ def operators(seeds: list[int]) -> dict[str, list[Edit]]:
 
 
 @torch.no_grad()
-def measure(
-    models: Mapping[str, Any],
-    data: SequenceData,
-    *,
-    users: np.ndarray,
-    seed: int,
-    progress: Callable[[int], object],
-) -> pd.DataFrame:
-    """A row per model, user and condition (operator, layer, rows edited).
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """A row per user and condition (operator, layer, rows edited).
 
     Effects are NaN where a condition asks for a largest weight and all are equal (`equal`).
     `copies` is the share of draws in which an item deleted occurs again in the history.
     """
-    frames = []
-    for name, model in models.items():
-        for who, batch, targets in held_out_batches(model, data, users):
-            seeds = np.random.default_rng([seed, *who[:1]]).integers(2**31, size=DRAWS).tolist()
-            trial = Trial.start(model, batch, targets)
-            parts = [*trial.weights(seeds), *trial.items(seeds)]
-            frames += [part.assign(model=name, user=who) for part in parts]
-            progress(len(who))
-    return compact(frames)
+    generator = np.random.default_rng([seed, *cases.users[:1]])
+    seeds = generator.integers(2**31, size=DRAWS).tolist()
+    trial = Trial.start(with_attention(model), cases.batch, cases.targets)
+    conditions = [*trial.weights(seeds), *trial.items(seeds)]
+    return pd.concat([condition.assign(user=cases.users) for condition in conditions])
 
 
 @dataclass(frozen=True)
 class Trial:
     """One model on one batch: the unedited pass, run once, and what edits change about it."""
 
-    model: Any
+    model: AttentionModel
     batch: Batch
     targets: Tensor
     before: Outcome
@@ -89,7 +79,7 @@ class Trial:
     equal: Tensor  # [B, layers, T] rows whose weights are equal in every head
 
     @classmethod
-    def start(cls, model: Any, batch: Batch, targets: Tensor) -> "Trial":
+    def start(cls, model: AttentionModel, batch: Batch, targets: Tensor) -> "Trial":
         items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
         real = items.clone()
         real[at, model.rows(batch)] = True  # rows of padding are none
@@ -119,7 +109,7 @@ class Trial:
         return parts
 
     def _equal(self, layers: list[int], rows: Rows) -> Tensor:
-        """Who has a choice of weights in the rows edited, and only equal ones: [B]."""
+        """For which users the rows edited have several weights, all of them equal: [B]."""
         even = self.equal[:, layers].all(1) | ~self.choice  # [B, T]
         if rows == "all":
             return even.all(-1) & self.choice.any(-1)
@@ -128,7 +118,7 @@ class Trial:
 
     def items(self, seeds: list[int]) -> list[pd.DataFrame]:
         """Every item-level condition; the attention meant is the mean over layers and heads."""
-        attention = record_attention(self.model, self.batch)["attention"].mean((1, 2))  # [B, L]
+        attention = mean_attention(self.model, self.batch)  # [B, L]
         valid = self.batch.valid
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         equal = equal_rows(attention, valid) & (self.batch.lengths > 1)
@@ -163,8 +153,8 @@ class Trial:
         return pd.DataFrame(
             {
                 "rank_after": new.astype(np.float64),
-                "d_hit": hit(new) - hit(old),
-                "d_ndcg": ndcg(new) - ndcg(old),
+                "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
+                "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
                 "top1_changed": (after.top != self.before.top).double().cpu().numpy(),
                 "jsd": jensen_shannon(self.before.scores, after.scores).double().cpu().numpy(),
             }
@@ -205,13 +195,12 @@ DIAGNOSTIC = Diagnostic(
     title="Max-attention removal",
     question="Does the prediction depend on the largest attention weight, more than on others?",
     measure=measure,
-    plot=view.plot,
+    findings=view.findings,
     tables=view.tables,
-    conclude=view.conclude,
-    exclusions=view.exclusions,
     summaries=view.summaries,
-    by_user=view.by_user,
     captions=view.CAPTIONS,
+    exclusions=view.exclusions,
+    by_user=view.by_user,
+    needs_attention=True,
     order=10,
-    options={"draws": DRAWS},
 )

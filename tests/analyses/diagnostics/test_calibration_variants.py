@@ -5,27 +5,30 @@ import torch
 from scipy.stats import kendalltau
 
 from analyses.diagnostics.calibration_variants import DIAGNOSTIC, attention
-from tests.analyses.handmade import Handmade, data_of
+from analyses.running.held_out import held_out_batches
+from analyses.running.measuring import measure_in_memory
+from tests.analyses.handmade import Handmade, data_of, results_of
 from tests.workbench.tiny import data_of as tiny_data
 from workbench import build_model
-from workbench.data.batches import held_out
 
 SALIENCE = [8.0, 4, 2, 1, 16]
 
 
 def test_attention_is_described_as_computed_by_hand():
     data = data_of([1, 2, 3, 5], [2, 5])
-    batch, targets = held_out(data, users=[0, 1])
-    found = attention(Handmade(SALIENCE), batch, targets)
+    model = Handmade(SALIENCE)
+    (cases,) = held_out_batches(model, data, np.array([0, 1]))
+    assert cases.users.tolist() == [1, 0]  # histories of like length together
+    described = {name: values[[1, 0]] for name, values in attention(model, cases).items()}
     weights = np.array([8, 4, 2]) / 14
-    assert found["evenness"][0] == pytest.approx(-(weights * np.log(weights)).sum() / np.log(3))
+    assert described["evenness"][0] == pytest.approx(-(weights * np.log(weights)).sum() / np.log(3))
     # one-hot embeddings: every item's saliency is its weight times the same length
-    assert found["tau"][0] == pytest.approx(kendalltau(weights, weights).statistic)
-    assert np.isnan(found["evenness"][1])
-    assert np.isnan(found["tau"][1])
-    even = attention(Handmade([1.0] * 5), batch, targets)
-    assert even["evenness"][0] == pytest.approx(1)
-    assert np.isnan(even["tau"][0])
+    assert described["tau"][0] == pytest.approx(kendalltau(weights, weights).statistic)
+    assert np.isnan(described["evenness"][1])
+    assert np.isnan(described["tau"][1])
+    even = attention(Handmade([1.0] * 5), cases)
+    assert even["evenness"][1] == pytest.approx(1)
+    assert np.isnan(even["tau"][1])
 
 
 def test_variants_are_named_after_their_options_and_seeds_are_averaged():
@@ -33,15 +36,13 @@ def test_variants_are_named_after_their_options_and_seeds_are_averaged():
     sizes = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
     torch.manual_seed(0)
     models = {
-        "SASRec": build_model("SASRec", data, **sizes).eval(),
-        "one": build_model("AC-SASRec", data, order=False, **sizes).eval(),
-        "other": build_model("AC-SASRec", data, order=False, **sizes).eval(),
+        "SASRec": build_model("SASRec", data, **sizes),
+        "one": build_model("AC-SASRec", data, order=False, **sizes),
+        "other": build_model("AC-SASRec", data, order=False, **sizes),
     }
-    frame = DIAGNOSTIC.measure(
-        models, data, users=np.arange(2), seed=0, progress=lambda n: None
-    ).astype({"variant": str, "model": str})
-    assert set(frame["variant"]) == {"SASRec", "AC-SASRec order=False"}
-    tables = DIAGNOSTIC.tables(frame)
+    results = measure_in_memory(DIAGNOSTIC, models, data)
+    frame, tables = results.frame.astype({"model": str}), DIAGNOSTIC.tables(results)
+    assert tables["variants"]["variant"].tolist() == ["SASRec", "AC-SASRec order=False"]
     assert tables["variants"]["trained"].tolist() == [1, 2]
     table = tables["differences"].set_index("variant")
     mean = frame.groupby("model")["ndcg"].mean()
@@ -54,16 +55,16 @@ def frame_of(**ndcg: float) -> pd.DataFrame:
     noise = np.random.default_rng(0).normal(0, 0.05, (len(ndcg), 100))
     return pd.concat(
         pd.DataFrame(
-            {"model": name, "variant": name, "user": np.arange(100), "length": 9, "rank": 3}
+            {"model": name, "user": np.arange(100), "length": 9, "rank": 3}
             | {"hit": 0.5, "ndcg": level + noise[k], "evenness": 0.9 - k / 10, "tau": 0.1}
         )
         for k, (name, level) in enumerate(ndcg.items())
     )
 
 
-def test_the_sentences_tell_what_was_found_and_what_was_not():
+def test_the_sentences_say_what_was_detected_and_what_was_not():
     levels = {"SASRec": 0.2, "AC-SASRec": 0.4, "AC-SASRec-light": 0.1, "AC-SASRec order=False": 0.2}
-    quality, even = DIAGNOSTIC.conclude(frame_of(**levels))
+    quality, even = DIAGNOSTIC.findings(results_of(frame_of(**levels)))
     assert "AC-SASRec (+0.19" in quality.split("a higher NDCG@10")[0]
     assert "AC-SASRec-light (\N{MINUS SIGN}0.1" in quality.split("a lower NDCG@10")[0]
     assert "no difference was detected for AC-SASRec order=False" in quality
@@ -73,13 +74,13 @@ def test_the_sentences_tell_what_was_found_and_what_was_not():
 
 
 def test_without_a_pair_it_says_so():
-    assert "not compared" in DIAGNOSTIC.conclude(frame_of(SASRec=0.2))[0]
+    assert "not compared" in DIAGNOSTIC.findings(results_of(frame_of(SASRec=0.2)))[0]
 
 
 def test_where_too_few_users_changed_it_says_so():
     frame = frame_of(**{"SASRec": 0.2, "AC-SASRec": 0.2})
     frame["ndcg"] = np.where((frame["user"] < 3) & (frame["model"] == "SASRec"), 0.5, 0.0)
-    assert DIAGNOSTIC.conclude(frame)[0] == (
+    assert DIAGNOSTIC.findings(results_of(frame))[0] == (
         "Against SASRec, paired by user: AC-SASRec: too few users changed to tell (3 of 100) "
         "(n = 100 users)."
     )

@@ -122,3 +122,17 @@ def test_all_text_of_a_figure_is_drawn_as_it_is(under_style):
             drawn = sorted(text.get_window_extent(renderer).size)
             assert drawn == pytest.approx(sorted(literal.get_window_extent(renderer).size))
     images(figure_of("$$"))  # an error of matplotlib's, were it taken for a formula
+
+
+def test_rows_without_a_value_are_marked_in_their_order():
+    rows = [f"model {k}" for k in range(8)]
+    marks = [
+        {"panel": panel, "series": row, "row": row, "estimate": 0.1, "n": 9}
+        | {f"p{q}": 0.1 for q in (5, 25, 50, 75, 95)}
+        for panel, names in (("a / b", rows), ("a / c", rows[:1]))
+        for row in names
+    ]
+    figure = draw(Summary("boxes", "Title", "measure", tuple(rows), pd.DataFrame(marks)))
+    _, panel = figure.axes
+    places = [text.get_position()[1] for text in panel.texts if text.get_text() == "no value"]
+    assert places == list(range(1, 8))

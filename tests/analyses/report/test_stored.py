@@ -26,24 +26,24 @@ def test_what_was_written_is_read_back(folder, tmp_path):
     run = open_run(folder)
     data, models = folder.parents[1] / "small.csv", [str(folder.parents[1] / "SASRec")]
     users = read_inputs(str(data), models, None, 0, tmp_path).users
-    np.testing.assert_array_equal(run.frame("attention_worth")["user"], users)
+    np.testing.assert_array_equal(run.results("attention_worth").frame["user"], users)
     assert run.findings("attention_worth")[0].startswith("What attention is worth was not measured")
     assert runs_in(folder.parent) == [folder]
 
 
 def test_a_changed_table_is_refused(folder):
     path = folder / "raw" / "attention_worth.parquet"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-9])
+    before = path.read_bytes()
+    path.write_bytes(before[:-9])
     try:
         with pytest.raises(WorkbenchError, match="another checksum"):
-            open_run(folder).frame("attention_worth")
+            open_run(folder).results("attention_worth")
     finally:
-        path.write_bytes(whole)
+        path.write_bytes(before)
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "sentence"),
     [
         (None, "no report here"),
         ("{", "cannot be read"),
@@ -52,9 +52,9 @@ def test_a_changed_table_is_refused(folder):
         ("[" * 100_000, "cannot be read"),
     ],
 )
-def test_a_damaged_or_foreign_folder_ends_in_one_sentence(tmp_path, content, told):
+def test_a_damaged_or_foreign_folder_ends_in_one_sentence(tmp_path, content, sentence):
     if content is not None:
         (tmp_path / "manifest.json").write_text(content)
-    with pytest.raises(WorkbenchError, match=told) as caught:
+    with pytest.raises(WorkbenchError, match=sentence) as caught:
         open_run(tmp_path)
     assert "\n" not in str(caught.value)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyses.report.wording import change, listing, number, people, percent, span, verdict
+from analyses.report.wording import NOBODY, change, claim, number, people, percent, span, verdict
 from workbench.statistics import Interval, exact_share, mean_interval
 
 
@@ -19,7 +19,7 @@ from workbench.statistics import Interval, exact_share, mean_interval
         (np.nan, np.nan, "too few"),
     ],
 )
-def test_three_ways_to_end(low, high, expected):
+def test_ways_to_end(low, high, expected):
     assert verdict(Interval(0.0, low, high, 9)) == expected
 
 
@@ -28,7 +28,6 @@ def test_numbers_read_well():
     assert number(-1.5, 1, sign=True) == "−1.5"
     assert change(Interval(0.1, -0.2, 0.3, 9), 1) == "+0.1 [−0.2, +0.3]"
     assert (people(1), people(1943)) == ("n = 1 user", "n = 1,943 users")
-    assert listing(["a", "b", "c"]) == "a, b and c"
 
 
 def test_an_end_that_decides_is_never_printed_as_zero():
@@ -64,3 +63,26 @@ def test_a_share_is_told_in_percent_with_its_exact_interval():
     assert percent(exact_share(np.zeros(200))) == "0.0 [0.0, 1.8] %"
     assert percent(exact_share(np.arange(200) < 22)) == "11.0 [7.0, 16.2] %"
     assert percent(exact_share(np.arange(2000) < 1)) == "0.050 [0.001, 0.278] %"
+
+
+SENTENCES = {"higher": "A is more", "lower": "A is less", "undetected": "A is about as much"}
+
+
+@pytest.mark.parametrize(
+    ("interval", "sentence"),
+    [
+        (Interval(0.2, 0.1, 0.3, 40), "A is more (tau +0.20 [+0.10, +0.30]; n = 40 users)."),
+        (Interval(-0.2, -0.3, -0.1, 1), "A is less (tau −0.20 [−0.30, −0.10]; n = 1 user)."),
+        (Interval(0, -0.3, 0.3, 40), "A is about as much (tau 0.00 [−0.30, +0.30]; n = 40 users)."),
+        (mean_interval([0.0] * 9 + [1]), "Whether A is: too few users changed to tell (1 of 10)."),
+        (mean_interval([np.nan] * 9), "Whether A is: nobody could be measured."),
+    ],
+)
+def test_a_claim_has_its_interval_or_says_why_there_is_none(interval, sentence):
+    assert claim(interval, SENTENCES, "A is", "tau", digits=2) == sentence
+
+
+@pytest.mark.parametrize("none", [mean_interval([]), mean_interval([np.nan]), exact_share([])])
+def test_of_nobody_no_number_is_given(none):
+    assert verdict(none) == "nobody"
+    assert change(none, what="difference") == span(none) == percent(none) == NOBODY

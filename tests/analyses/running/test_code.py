@@ -6,7 +6,12 @@ from types import ModuleType
 
 import pytest
 
-from analyses.running.code import code_hash
+from analyses.diagnostic import discover
+from analyses.running.code import Code, code_hash, definition_of
+from analyses.running.measuring import measure_piece, measuring_code
+from tests.analyses.handmade import Handmade
+from workbench import adapt
+from workbench.attention.adapter import AdaptedConfig
 
 FILES = {
     "diagnostic.py": '''
@@ -165,3 +170,35 @@ def test_modules_that_count_with_all_they_define(sandbox):
     sandbox.edit("settings.py", "OTHER = 1", "OTHER = 2")
     after = hash_with(), hash_with(package), hash_with(module)
     assert [b == a for b, a in zip(before, after, strict=True)] == [True, False, False]
+
+
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_no_measure_reaches_what_is_said_of_it(diagnostic):
+    functions = [diagnostic.measure, measure_piece]
+    functions += [diagnostic.examples] if diagnostic.examples else []
+    reached = Code().reached(map(definition_of, functions))
+    modules = {definition.module for definition in reached}
+    assert {"workbench.data.batches", "workbench.data.splits", "models.batch"} <= modules
+    assert not [name for name in modules if name.startswith("analyses.report")]
+    names = {definition.name for definition in reached if "diagnostics" in definition.module}
+    assert not names & {"DIAGNOSTIC", "CAPTIONS", "findings", "tables", "summaries"}
+
+
+def test_all_of_models_counts_and_adapted_ones_with_their_adapter(monkeypatch):
+    diagnostic = discover()["attention_worth"]
+    seen = []
+    monkeypatch.setattr(
+        "analyses.running.measuring.code_hash",
+        lambda functions, modules: seen.append((functions, modules)) or "",
+    )
+    measuring_code(diagnostic, {"mine": Handmade([1.0])})
+    adapted = adapt(lambda batch: batch.items[:, :1].expand(-1, 6), n_items=5, max_length=9)
+    assert isinstance(adapted.config, AdaptedConfig)
+    measuring_code(diagnostic, {"mine": adapted})
+    measuring_code(diagnostic, {})
+    assert [modules for _, modules in seen] == [
+        ["models", "tests.analyses.handmade"],
+        ["models", "workbench.attention.adapter"],
+        ["models"],
+    ]
+    assert all(functions == [diagnostic.measure, measure_piece] for functions, _ in seen)

@@ -1,41 +1,60 @@
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from analyses.diagnostic import Diagnostic
+from analyses.diagnostic import Diagnostic, discover
 from analyses.running import measuring
-from analyses.running.measuring import measured
+from analyses.running.measuring import measure_in_memory, measured
+from analyses.running.results import Results
 from analyses.running.store import Store
 from tests.analyses.handmade import Handmade, data_of
+from workbench import WorkbenchError, WorkbenchWarning, adapt
 
 
 @dataclass
 class Counting:
-    """Measures nothing much, remembers what it was asked for, and dies when told to."""
+    """Measures the index of each user, remembers whom it was asked for, and dies when it is to."""
 
     die_at: int = -1
     asked: list[tuple[str, ...]] = field(default_factory=list)
+    chosen: list[Results] = field(default_factory=list)
 
     def diagnostic(self) -> Diagnostic:
-        def measure(models, data, *, users, seed, progress):
+        def measure(model, cases, *, seed):
             if len(self.asked) == self.die_at:
                 raise KeyboardInterrupt
-            self.asked.append((*models, *map(str, users)))
-            progress(len(users) * len(models))
-            return pd.concat(pd.DataFrame({"model": m, "user": users}) for m in models)
+            assert not model.training
+            self.asked.append((model.config.name, *map(str, cases.users)))
+            return pd.DataFrame({"length": cases.batch.lengths.numpy()})
 
         return Diagnostic(
-            "counting", "", "", measure, lambda f: {}, lambda f: {}, lambda f: [], lambda f: [], {}
+            name="counting",
+            title="Counting",
+            question="",
+            measure=measure,
+            findings=lambda results: [],
+            tables=lambda results: {},
+            summaries=lambda results: {},
+            captions={},
         )
+
+    def with_examples(self) -> Diagnostic:
+        def examples(models, data, results):
+            self.chosen.append(results)
+            user = results.frame["user"].max()
+            return pd.DataFrame({"model": list(models), "user": user, "length": -1})
+
+        return replace(self.diagnostic(), examples=examples)
 
 
 @pytest.fixture
 def inputs(monkeypatch):
-    monkeypatch.setattr(measuring, "CHUNK", 2)
-    models = {"a": Handmade([1.0, 2, 3, 4, 5]), "b": Handmade([2.0, 2, 3, 4, 5])}
+    monkeypatch.setattr(measuring, "PIECE", 2)
+    models = {"a": Handmade([1.0, 2, 3, 4, 5], "a"), "b": Handmade([2.0, 2, 3, 4, 5], "b")}
     return models, data_of([1, 2], [1, 3], [2, 3]), np.arange(3), 0
 
 
@@ -49,8 +68,8 @@ def test_after_a_kill_finished_pieces_are_not_measured_again(inputs, tmp_path):
     result = measured(again.diagnostic(), *inputs, Store(tmp_path))
     assert again.asked == [("b", "2")]
     assert (result.pieces_made, result.pieces_reused) == (1, 3)
-    assert result.frame.astype(str).to_numpy().tolist() == [
-        [model, str(user)] for model in "ab" for user in range(3)
+    assert result.results.frame.astype(str).to_numpy().tolist() == [
+        [model, str(user), "1"] for model in "ab" for user in range(3)
     ]
 
 
@@ -58,9 +77,24 @@ def test_only_what_changed_is_measured_again(inputs, tmp_path):
     models, *rest = inputs
     measured(Counting().diagnostic(), models, *rest, Store(tmp_path))
     changed = Counting()
-    models = {**models, "b": Handmade([9.0, 2, 3, 4, 5])}
+    models = {**models, "b": Handmade([9.0, 2, 3, 4, 5], "b")}
     measured(changed.diagnostic(), models, *rest, Store(tmp_path))
     assert changed.asked == [("b", "0", "1"), ("b", "2")]
+
+
+def test_examples_are_measured_once_all_users_are_and_stored(inputs, tmp_path):
+    counting = Counting()
+    for made, reused in ((5, 0), (0, 5)):
+        result = measured(counting.with_examples(), *inputs, Store(tmp_path))
+        assert (result.pieces_made, result.pieces_reused) == (made, reused)
+        frame = result.results.frame
+        assert frame[frame["length"] == -1].astype(str).to_numpy().tolist() == [
+            ["a", "2", "-1"],
+            ["b", "2", "-1"],
+        ]
+    (results,) = counting.chosen
+    assert results.frame["user"].tolist() == [0, 1, 2, 0, 1, 2]
+    assert results.comparison.names == ["a", "b"]
 
 
 def test_force_measures_everything_again(inputs, tmp_path):
@@ -79,3 +113,57 @@ def test_where_nobody_watches_a_line_is_written_at_either_end(inputs, tmp_path, 
     first, last = capsys.readouterr().err.splitlines()
     assert first == "counting ..."
     assert re.fullmatch(r"counting: 6 users, \d+\.\d s", last)
+
+
+def test_in_memory_nothing_is_shown_and_all_users_with_a_case_are_measured(inputs, capsys):
+    models, _, _, seed = inputs
+    data = data_of([1, 2], [3], [2, 3])
+    results = measure_in_memory(Counting().diagnostic(), models, data, seed=seed)
+    assert results.frame["user"].tolist() == [0, 2, 0, 2]
+    assert capsys.readouterr() == ("", "")
+    with pytest.raises(WorkbenchError, match="u1 of hand has no item before the held-out one"):
+        measure_in_memory(Counting().diagnostic(), models, data, np.array([1]))
+
+
+def test_in_memory_a_model_of_other_data_is_warned_of(inputs):
+    models, data, *_ = inputs
+    models["b"].card = {"data": {"checksum": "another"}}
+    with pytest.warns(WorkbenchWarning, match="^b learned from other data than hand"):
+        measure_in_memory(Counting().diagnostic(), models, data)
+
+
+def test_rows_that_are_not_the_users_must_name_them(inputs):
+    models, data, *_ = inputs
+    diagnostic = replace(
+        Counting().diagnostic(), measure=lambda model, cases, *, seed: pd.DataFrame({"x": [1.0]})
+    )
+    with pytest.raises(ValueError, match="Length of values"):
+        measure_in_memory(diagnostic, models, data)
+
+
+def scorer(name: str, **parts):
+    return adapt(
+        lambda batch: torch.ones(len(batch.items), 6), n_items=5, max_length=9, name=name, **parts
+    )
+
+
+@pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
+def test_models_that_cannot_serve_are_left_out_in_a_sentence(diagnostic):
+    data = data_of([1, 2, 3, 4, 5], [5, 1, 3, 2], [3, 2, 4, 1, 5, 2])
+    models = {"popular": scorer("Popular"), "SASRec": Handmade([8.0, 4, 2, 1, 16])}
+    results = measure_in_memory(diagnostic, models, data)
+    needs = diagnostic.needs_attention or diagnostic.needs_gradients
+    assert results.comparison.names == (["SASRec"] if needs else ["popular", "SASRec"])
+    assert set(results.frame["model"]) == set(results.comparison.names)
+    assert len(results.left_out) == needs
+    for sentence in results.left_out:
+        assert sentence.startswith(f"{diagnostic.title} leaves out popular: Popular ")
+        assert sentence.endswith(".")
+    assert diagnostic.findings(results)
+
+
+def test_without_any_model_that_can_serve_there_is_one_error():
+    data = data_of([1, 2, 3])
+    diagnostic = replace(Counting().diagnostic(), needs_attention=True)
+    with pytest.raises(WorkbenchError, match="Counting leaves out popular: Popular has no attent"):
+        measure_in_memory(diagnostic, {"popular": scorer("Popular")}, data)

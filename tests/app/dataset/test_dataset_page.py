@@ -72,7 +72,7 @@ def test_a_report_that_lacks_what_failed_is_shown(films, models, tmp_path, monke
     def broken(*given, **named):
         raise KeyError("no $x$ here")
 
-    for name, part in (("attention_worth", "measure"), ("max_attention_removal", "plot")):
+    for name, part in (("attention_worth", "measure"), ("max_attention_removal", "summaries")):
         known[name] = replace(known[name], **{part: broken})
     monkeypatch.setattr(run_all, "discover", lambda: known)
     out = tmp_path / "films"

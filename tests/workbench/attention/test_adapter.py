@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from analyses.diagnostic import discover
+from analyses.running.measuring import measure_in_memory
 from models import Batch
 from tests.models.variants import batch_of
 from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention
@@ -116,13 +117,11 @@ def test_every_diagnostic_takes_it(documented):
     found = discover()
     assert len(found) >= 4
     for name, diagnostic in found.items():
-        frame = diagnostic.measure(
-            {"Mine": model}, data, users=users, seed=0, progress=lambda n: None
-        )
-        assert set(frame["user"]) == set(users)
-        assert diagnostic.conclude(frame)
-        assert diagnostic.tables(frame)
-        assert diagnostic.plot(frame) or name == "attention_worth"  # which compares models
+        results = measure_in_memory(diagnostic, {"Mine": model}, data, users)
+        assert set(results.frame["user"]) == set(users)
+        assert diagnostic.findings(results)
+        assert diagnostic.tables(results)
+        assert diagnostic.summaries(results) or name == "attention_worth"  # which compares models
 
 
 class Softmaxed(nn.Module):

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy.stats import kendalltau
 
-from analyses.diagnostics.gradient_agreement.agreement_measures import measure_batch
+from analyses.diagnostics.gradient_agreement.agreement_measures import measure
+from analyses.running.held_out import held_out_batches
 from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
 from workbench import build_model, evaluate, record_attention
@@ -45,9 +46,8 @@ def test_agreement_is_that_of_the_report(data, name):
         batch = case_of(model, data, user)
         target = int(data.history(user)[-1])
         found = inspect_case(model, batch, target)
-        report = measure_batch(
-            model, batch, torch.tensor([target]), np.array([user]), np.array([]), seed=0
-        )
+        (cases,) = held_out_batches(model, data, np.array([user]))
+        report = measure(model, cases, seed=0)
         report = report[(report["target"] == "held-out item") & (report["method"] == "saliency")]
         assert len(report) == 7  # two layers of two heads, with their means
         for row in report.itertuples():

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from analyses.report.output import PARTIAL
+from analyses.running.code import ROOT
 from analyses.running.progress import Progress, read_progress
-from analyses.running.store import ROOT
 from workbench.errors import WorkbenchError
+from workbench.files import clear_partial
 
 MOST_AT_ONCE = 2  # over all sessions
 PATIENCE = 10.0  # seconds a process has to end by itself
@@ -97,8 +97,7 @@ class Run:
                 break
             except subprocess.TimeoutExpired:
                 continue
-        for left in self.out.parent.glob(f"{PARTIAL}{self.process.pid}-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        clear_partial(self.out.parent, self.process.pid)
 
 
 class Runs:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import pandas as pd
 import streamlit as st
 
-from analyses.diagnostic import Diagnostic, discover, roles
+from analyses.diagnostic import Diagnostic, discover
 from analyses.report.output import MANIFEST
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
+from analyses.running.results import Results
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.errors import WorkbenchError
@@ -58,7 +59,7 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
     """Shortest and longest history of a diagnostic's users; None where it does not say."""
-    frame = _frame(run, _stamp(run), diagnostic)
+    frame = _results(run, _stamp(run), diagnostic).frame
     if "length" not in frame or frame.empty:
         return None
     return int(frame["length"].min()), int(frame["length"].max())
@@ -79,28 +80,29 @@ def _stamp(run: StoredRun) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
-def _frame(_run: StoredRun, stamp: str, diagnostic: str) -> pd.DataFrame:
-    return _run.frame(diagnostic)
+def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
+    return _run.results(diagnostic)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
 def _found(_run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int] | None) -> Found:
-    known, frame = discover()[diagnostic], _frame(_run, stamp, diagnostic)
+    known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
     findings = _run.findings(diagnostic)
     if lengths is not None:
         low, high = lengths
-        frame = frame[frame["length"].between(low, high)]
+        frame = results.frame[results.frame["length"].between(low, high)]
         if frame.empty:
             raise WorkbenchError(
                 f"{known.title}: no user has a history of {low} to {high} items; widen the range."
             )
-        findings = known.conclude(frame)
+        results = replace(results, frame=frame)
+        findings = known.findings(results)
     return Found(
-        n_users=frame["user"].nunique(),
+        n_users=results.frame["user"].nunique(),
         findings=findings,
-        summaries=known.summaries(frame),
-        tables=known.tables(frame),
-        by_user=known.by_user(frame),
+        summaries=known.summaries(results),
+        tables=known.tables(results),
+        by_user=known.by_user(results),
     )
 
 
@@ -154,8 +156,8 @@ def source_of(run: StoredRun) -> str:
 
 
 def models_of(run: StoredRun) -> list[str]:
-    """Where the models worth comparing are: the baseline and the first calibrated one."""
-    told = run.manifest["models"]
-    parts = roles(list(told))
-    chosen = [name for name in (parts.baseline, *parts.calibrated) if name] or list(told)
-    return [str(told[name].get("source", name)) for name in chosen[:2]]
+    """Where the models worth comparing are: a calibrated one and its baseline, if there are two."""
+    comparison = run.comparison
+    names = [[plain, calibrated] for calibrated, plain in comparison.calibrated_pairs]
+    chosen = (names or [[comparison.baseline]])[0]
+    return [str(run.manifest["models"][name].get("source", name)) for name in chosen]

@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
-from analyses.diagnostics.attention_maps.heatmaps import ACROSS, draw
+from analyses.diagnostics.attention_maps.heatmaps import ACROSS, pictures
 from analyses.report.page import images
+from analyses.running.comparison import Comparison, Part
+from analyses.running.results import Results
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
 
@@ -27,6 +30,19 @@ def weights(
             ]
     frame = pd.DataFrame(rows).assign(choice="highest", user=3, length=n, tau=0.5)
     return frame.assign(**{"user id": "$$"})
+
+
+def draw(frame: pd.DataFrame) -> dict[str, Figure]:
+    """The figures of models whose names say what they are."""
+    parts = {
+        name: Part(
+            "calibrated" if "AC" in name else "uniform" if "uniform" in name else "plain",
+            "SASRec",
+            name,
+        )
+        for name in frame["model"]
+    }
+    return pictures(Results(frame.assign(kind="weight"), Comparison(parts)))
 
 
 def panels(figure) -> dict[str, bool]:

@@ -4,32 +4,39 @@ import pytest
 
 from analyses.diagnostics.attention_maps.heatmaps import _matrix
 from analyses.diagnostics.attention_maps.map_measures import DIAGNOSTIC, chosen
+from analyses.running.measuring import measure_in_memory
+from analyses.running.results import Results
 from tests.analyses.handmade import Handmade, data_of
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 
 
 @pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
+def results() -> Results:
     data = data_of([1, 2, 3, 5], [2, 4], [1, 3, 4, 5, 2, 1], [5, 3, 2, 1, 4, 4, 2])
-    models = {"SASRec": Handmade(SALIENCE), "SASRec-uniform": Handmade([1.0] * 5, "SASRec-uniform")}
-    return DIAGNOSTIC.measure(models, data, users=np.arange(4), seed=0, progress=lambda n: None)
+    models = {"SASRec": Handmade(SALIENCE), "even": Handmade([1.0] * 5, attention="uniform")}
+    return measure_in_memory(DIAGNOSTIC, models, data)
 
 
-def own(frame, kind, user, model="SASRec"):
+@pytest.fixture(scope="module")
+def frame(results) -> pd.DataFrame:
+    return results.frame
+
+
+def rows_of(frame, kind, user, model="SASRec"):
     return frame[(frame["kind"] == kind) & (frame["user"] == user) & (frame["model"] == model)]
 
 
 def test_weights_by_distance_and_entropy_are_those_set_by_hand(frame):
-    by_distance = own(frame, "distance", 0).set_index("key")["value"]
+    by_distance = rows_of(frame, "distance", 0).set_index("key")["value"]
     np.testing.assert_allclose(by_distance.loc[[2, 1, 0]], np.array([8, 4, 2]) / 14)
     p = np.array([8, 4, 2]) / 14
-    assert own(frame, "entropy", 0)["value"].item() == pytest.approx(-(p * np.log(p)).sum())
-    even = own(frame, "entropy", 0, "SASRec-uniform")["value"].item()
+    assert rows_of(frame, "entropy", 0)["value"].item() == pytest.approx(-(p * np.log(p)).sum())
+    even = rows_of(frame, "entropy", 0, "even")["value"].item()
     assert even == pytest.approx(np.log(3))
 
 
-def test_padding_and_the_future_are_never_shown(frame):
+def test_padding_and_the_future_are_never_shrows_of(frame):
     shown = frame[frame["kind"] == "weight"]
     assert (shown["key"] <= shown["query"]).all()
     assert (shown["query"] < shown["length"]).all()
@@ -39,11 +46,11 @@ def test_padding_and_the_future_are_never_shown(frame):
 
 
 def test_users_shown_have_highest_median_and_lowest_agreement():
-    agreement = pd.DataFrame(
+    candidates = pd.DataFrame(
         {"user": [9, 8, 7, 6, 5, 4], "length": [9, 9, 9, 9, 9, 2]}
         | {"tau": [0.1, 0.5, np.nan, -0.4, 0.5, 0.9]}
     )
-    assert chosen(agreement) == {"highest": (5, 0.5), "median": (9, 0.1), "lowest": (6, -0.4)}
+    assert chosen(candidates) == {"highest": (5, 0.5), "median": (9, 0.1), "lowest": (6, -0.4)}
 
 
 def test_a_model_that_sees_less_is_aligned_at_the_last_item():
@@ -53,13 +60,8 @@ def test_a_model_that_sees_less_is_aligned_at_the_last_item():
     assert np.isnan(matrix[:2]).all()
 
 
-def test_every_figure_and_table_has_a_caption(frame):
-    for name in (*DIAGNOSTIC.plot(frame), *DIAGNOSTIC.tables(frame)):
-        assert DIAGNOSTIC.caption(name), name
-
-
-def test_sentences_name_the_bound_only_where_there_is_one(frame):
-    sentences = DIAGNOSTIC.conclude(frame)
+def test_sentences_name_the_bound_only_where_there_is_one(results):
+    sentences = DIAGNOSTIC.findings(results)
     assert len(sentences) == 1  # the uniform model needs none
     assert "cannot fall below" not in sentences[0]
     assert "n = 3 users" in sentences[0]  # one history has a single item

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,9 @@ from analyses.diagnostics.max_attention_removal.removal_measures import (
     DIAGNOSTIC,
     DRAWS,
 )
-from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
+from analyses.running.measuring import measure_in_memory
+from analyses.running.results import Results
+from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 HISTORY, TARGET = [1, 2, 3], 5
@@ -16,19 +20,13 @@ HISTORY, TARGET = [1, 2, 3], 5
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     data = data_of([*HISTORY, TARGET], [2, 4], [3, 1, 2])
-    return DIAGNOSTIC.measure(
-        {"SASRec": Handmade(SALIENCE)},
-        data,
-        users=np.arange(3),
-        seed=0,
-        progress=lambda n: None,
-    )
+    return measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade(SALIENCE)}, data).frame
 
 
 def condition(frame, operator, user=0, rows="prediction"):
-    own = frame[(frame["operator"] == operator) & (frame["user"] == user) & (frame["rows"] == rows)]
-    assert len(own) == 1
-    return own.iloc[0]
+    chosen = (frame["operator"] == operator) & (frame["user"] == user) & (frame["rows"] == rows)
+    assert chosen.sum() == 1
+    return frame[chosen].iloc[0]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +39,12 @@ def condition(frame, operator, user=0, rows="prediction"):
     ],
 )
 def test_ranks_are_those_of_a_computation_by_hand(frame, operator, left):
-    found = condition(frame, operator)
+    row = condition(frame, operator)
     before = rank_by_hand({1: 8.0, 2: 4.0, 3: 2.0}, TARGET)
     after = rank_by_hand(left, TARGET)
-    assert (found["rank_before"], found["rank_after"]) == (before, after)
+    assert (row["rank_before"], row["rank_after"]) == (before, after)
     gain = 1 / np.log2(after + 1) - 1 / np.log2(before + 1)
-    assert found["d_ndcg"] == pytest.approx(gain)
+    assert row["d_ndcg"] == pytest.approx(gain)
 
 
 def test_divergence_is_that_of_the_scores_computed_by_hand(frame):
@@ -84,8 +82,8 @@ def test_random_removals_average_over_draws_of_the_other_weights(frame):
 
 
 def test_deleting_the_most_attended_item_is_another_operator(frame):
-    found = condition(frame, "delete most attended item", rows="history")
-    assert found["rank_after"] == rank_by_hand({2: 4.0, 3: 2.0}, TARGET)
+    row = condition(frame, "delete most attended item", rows="history")
+    assert row["rank_after"] == rank_by_hand({2: 4.0, 3: 2.0}, TARGET)
 
 
 def effects(n=60, **shifts: float) -> pd.DataFrame:
@@ -122,17 +120,17 @@ def effects(n=60, **shifts: float) -> pd.DataFrame:
     ],
 )
 def test_sentences_follow_the_numbers(shift, claim, effect):
-    sentences = DIAGNOSTIC.conclude(effects(SASRec=0.0, AC_SASRec=shift))
+    sentences = DIAGNOSTIC.findings(results_of(effects(SASRec=0.0, AC_SASRec=shift)))
     assert claim in sentences[0]
     assert f"weight of AC-SASRec (the prediction row, all layers) {effect}" in sentences[2]
     assert all("n = 60 users" in s and "[" in s for s in sentences)
 
 
-def test_where_too_few_users_changed_no_interval_is_told():
+def test_where_too_few_users_changed_no_interval_is_given():
     frame = effects(n=200, SASRec=0.0, AC_SASRec=0.0)
     frame["d_ndcg"] = np.where((frame["user"] < 2) & (frame["operator"] == "largest"), 0.3, 0.0)
     frame.loc[frame["model"] == "AC-SASRec", "d_ndcg"] *= 2
-    claim, *removals = DIAGNOSTIC.conclude(frame)
+    claim, *removals = DIAGNOSTIC.findings(results_of(frame))
     assert claim == (
         "Whether removing the largest weight hurts AC-SASRec more than SASRec, as the paper "
         "reports: too few users changed to tell (2 of 200)."
@@ -142,19 +140,20 @@ def test_where_too_few_users_changed_no_interval_is_told():
     )
     assert "the top item changes for 0.0 [0.0, 1.8] % of users (n = 200 users)" in removals[0]
     assert not any("0.0000" in sentence for sentence in (claim, *removals))
-    (effect, *_) = DIAGNOSTIC.summaries(frame).values()
+    (effect, *_) = DIAGNOSTIC.summaries(results_of(frame)).values()
     assert effect.table[["low", "high"]].isna().all(axis=None)
 
 
 @pytest.fixture(scope="module")
-def equal() -> pd.DataFrame:
+def equal() -> Results:
     """Of a model of equal weights, and of one whose second user has equal weights by chance."""
     data = data_of([1, 2, 3, 5], [4, 4, 4], [5, 3, 1, 2], [2, 4])
     models = {"SASRec-uniform": Handmade([1.0] * 5), "SASRec": Handmade(SALIENCE)}
-    return DIAGNOSTIC.measure(models, data, users=np.arange(4), seed=0, progress=lambda n: None)
+    return measure_in_memory(DIAGNOSTIC, models, data)
 
 
 def test_equal_weights_have_no_largest_one_and_no_effect_of_its_removal(equal):
+    equal = equal.frame
     by_size = equal["operator"].isin(BY_SIZE)
     uniform = (equal["model"] == "SASRec-uniform") & (equal["user"] < 3)
     chance = (equal["model"] == "SASRec") & (equal["user"] == 1)
@@ -165,33 +164,28 @@ def test_equal_weights_have_no_largest_one_and_no_effect_of_its_removal(equal):
     assert (equal["equal"] == (uniform | chance)).all()
 
 
-def test_it_is_said_who_has_no_largest_weight(equal):
-    frame = equal[equal["user"] < 3]
-    uniform, learned = DIAGNOSTIC.conclude(frame)
+def test_users_without_a_largest_weight_are_counted(equal):
+    results = replace(equal, frame=equal.frame[equal.frame["user"] < 3])
+    uniform, learned = DIAGNOSTIC.findings(results)
     assert uniform == (
         "SASRec-uniform gives all items of a row the same weight, so that it has no largest one "
         "to remove (n = 3 users)."
     )
     assert "(n = 2 users). For 1 more all weights are equal" in learned
-    told = dict(zip(("uniform", "learned"), DIAGNOSTIC.exclusions(frame), strict=True))
-    assert "of n = 3 users, 3 have equal weights in the prediction row" in told["uniform"]
-    assert "of n = 3 users, 1 have equal weights in the prediction row" in told["learned"]
-    table = DIAGNOSTIC.tables(frame)["conditions"].set_index(["model", "operator", "rows"])
+    uniform, learned = DIAGNOSTIC.exclusions(results)
+    assert "of n = 3 users, 3 have equal weights in the prediction row" in uniform
+    assert "of n = 3 users, 1 have equal weights in the prediction row" in learned
+    table = DIAGNOSTIC.tables(results)["conditions"].set_index(["model", "operator", "rows"])
     assert table.loc[("SASRec-uniform", "largest", "prediction"), "n users"] == 0
     assert table.loc[("SASRec-uniform", "random", "prediction"), "n users"] == 3
     assert table.loc[("SASRec", "largest", "prediction"), "users with equal weights"] == 1
-    assert DIAGNOSTIC.plot(frame)
+    assert DIAGNOSTIC.summaries(results)
 
 
 def test_copies_of_a_deleted_item_are_counted():
     data = data_of([5, 1, 5, 2], [1, 2, 3, 4], [3, 4, 4, 1], [2, 4])
-    frame = DIAGNOSTIC.measure(
-        {"SASRec": Handmade(SALIENCE)},
-        data,
-        users=np.arange(4),
-        seed=0,
-        progress=lambda n: None,
-    )
+    results = measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade(SALIENCE)}, data)
+    frame = results.frame
     copies = frame[frame["operator"] == "delete most attended item"].set_index("user")["copies"]
     assert copies.to_dict() == {0: 1, 1: 0, 2: 0, 3: 0}  # 5 outweighs 1; 3, of weight 2, 4 of 1
     copies = frame[frame["operator"] == "delete least attended item"].set_index("user")["copies"]
@@ -199,26 +193,26 @@ def test_copies_of_a_deleted_item_are_counted():
     assert frame.loc[frame["layer"] != "history", "copies"].isna().all()
     assert (
         "where its copies stay, for so many users: most attended item 1 of 4, least attended item "
-        "1 of 4" in DIAGNOSTIC.exclusions(frame)[0]
+        "1 of 4" in DIAGNOSTIC.exclusions(results)[0]
     )
 
 
 def test_a_model_of_one_layer_stands_beside_one_of_several():
     frame = effects(SASRec=0.1, AC_SASRec=-0.1)
-    own = frame["model"] == "SASRec"
-    deep = pd.concat([frame[~own], frame[~own].assign(layer="1", d_ndcg=0.0)])
-    frame = pd.concat([frame[own].assign(layer="1"), deep])
-    claim, shallow, whole = DIAGNOSTIC.conclude(frame)
+    plain = frame["model"] == "SASRec"
+    deep = pd.concat([frame[~plain], frame[~plain].assign(layer="1", d_ndcg=0.0)])
+    results = results_of(pd.concat([frame[plain].assign(layer="1"), deep]))
+    claim, shallow, deep = DIAGNOSTIC.findings(results)
     assert "As the paper reports, removing the largest weight hurts AC-SASRec more" in claim
     assert "of SASRec (the prediction row, its only layer) raises NDCG@10: +0.1" in shallow
-    assert "of AC-SASRec (the prediction row, all layers) lowers NDCG@10: −0.1" in whole
-    table = DIAGNOSTIC.summaries(frame)["effect on NDCG@10"].table
+    assert "of AC-SASRec (the prediction row, all layers) lowers NDCG@10: −0.1" in deep
+    table = DIAGNOSTIC.summaries(results)["effect on NDCG@10"].table
     largest = table[table["row"] == "largest"].set_index("series")["estimate"]
     assert largest.round(1).to_dict() == {"SASRec": 0.1, "AC-SASRec": -0.1}
-    by_layer = DIAGNOSTIC.summaries(frame)["effect by layer"].table
-    found = by_layer.groupby("panel")["series"].agg(lambda names: sorted(set(names)))
+    by_layer = DIAGNOSTIC.summaries(results)["effect by layer"].table
+    shown = by_layer.groupby("panel")["series"].agg(lambda names: sorted(set(names)))
     both = ["AC-SASRec", "SASRec"]
-    assert found.to_dict() == {"layer 1": both, "all layers": both}
-    first = DIAGNOSTIC.by_user(frame).drop_duplicates("model").set_index("model")["layer"]
+    assert shown.to_dict() == {"layer 1": both, "all layers": both}
+    first = DIAGNOSTIC.by_user(results).drop_duplicates("model").set_index("model")["layer"]
     assert first.to_dict() == {"SASRec": "1", "AC-SASRec": "all"}
-    assert len(DIAGNOSTIC.exclusions(frame)) == 1
+    assert len(DIAGNOSTIC.exclusions(results)) == 1

@@ -1,0 +1,60 @@
+"""The test cases that a diagnostic is measured on, a batch at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from models import Batch
+from workbench.data.batches import iterate
+from workbench.data.sequences import SequenceData
+from workbench.data.splits import held_out_cases
+from workbench.mode import evaluation_mode
+from workbench.model import Model
+
+BATCH_SIZE = 128
+SAMPLE = 128  # users of those measured together on whom a dear measure runs
+
+
+@dataclass(frozen=True)
+class HeldOutCases:
+    """A batch of users, whose last item is to be predicted from those before.
+
+    Attributes
+    ----------
+    users : [B] indices.
+    batch : their histories, on the device of the model.
+    targets : [B] held-out items.
+    in_sample : [B] whether a user belongs to the random sample on which dear measures run.
+    data : what all of it comes from.
+    """
+
+    users: np.ndarray
+    batch: Batch
+    targets: Tensor
+    in_sample: np.ndarray
+    data: SequenceData
+
+
+def held_out_batches(
+    model: Model,
+    data: SequenceData,
+    users: np.ndarray,
+    *,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[HeldOutCases]:
+    """Yield the cases of some users, histories of like length together.
+
+    The model is in evaluation mode until the last batch is done with. The sample is drawn by the
+    seed, `SAMPLE` of the users.
+    """
+    sample = np.random.default_rng([seed, *users[:1]]).permutation(users)[:SAMPLE]
+    chosen = held_out_cases(data, model.config.max_length, np.unique(users))
+    device = model.device
+    with evaluation_mode(model):
+        for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
+            members = chosen.users[index]
+            in_sample = np.isin(members, sample)
+            yield HeldOutCases(members, batch.to(device), targets.to(device), in_sample, data)
