@@ -55,3 +55,14 @@ def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, 
     assert not torch.equal(
         resources.inspection(second, str(films), 0, "top").scores[1:], before.scores[1:]
     )
+
+
+def test_data_are_read_once_and_again_when_their_file_changes(tmp_path):
+    file = tmp_path / "log.csv"
+    rows = "".join(f"u{u},i{i},{1_500_000_000 + 60 * i}\n" for u in range(3) for i in range(4))
+    file.write_text(f"user,item,time\n{rows}")
+    first = resources._data(str(file), resources._written([file]))
+    assert resources._data(str(file), resources._written([file])) is first
+    file.write_text(f"user,item,time\n{rows}u3,i0,1500000000\nu3,i1,1500000060\n")
+    second = resources._data(str(file), resources._written([file]))
+    assert (first.n_users, second.n_users) == (3, 4)

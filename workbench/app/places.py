@@ -79,23 +79,30 @@ def _data_folder() -> list[Path]:
     return [Path(named)] if named else []
 
 
-def data(source: str) -> None:
-    """Raise Outside or WorkbenchError if `load_data` must not read this source.
+def data(source: str) -> list[Path]:
+    """The files that `load_data` may read for this source; none for what is built in.
 
-    Outside: this session may not open it. WorkbenchError: it is too large, or not a file.
+    Raises Outside if this session may not open one, and WorkbenchError if one is too large or not a
+    file.
     """
     if source in BUILT_IN:
-        return
+        return []
     name = source.rpartition("?")[0] or source
     # in the order in which `load_data` tries them; a name itself may hold a question mark
     paths = [parent / _expanded(name) for parent in (Path(), Path("data"), *_data_folder())]
     path = _admit(name, [_expanded(source), *paths])
-    if path is not None and path.is_dir():
-        _check(file for file in path.iterdir() if not file.is_dir())
-        _check_size(path, _check(path.rglob("*.parquet")), FILE_MB * MB)  # read as one table
-    elif path is not None:
-        beside = (file for pattern in BESIDE for file in path.parent.glob(pattern))
-        _check([path, *(file for file in beside if not file.is_dir())])
+    if path is None:
+        return []
+    if path.is_dir():
+        files = [file for file in path.iterdir() if not file.is_dir()]
+        parts = list(path.rglob("*.parquet"))
+        _check(files)
+        _check_size(path, _check(parts), FILE_MB * MB)  # read as one table
+        return [*files, *parts]
+    beside = (file for pattern in BESIDE for file in path.parent.glob(pattern))
+    files = [path, *(file for file in beside if not file.is_dir())]
+    _check(files)
+    return files
 
 
 def model(source: str) -> Path | None:

@@ -1,6 +1,7 @@
 """Data and models, loaded once and shared by all sessions."""
 
 import threading
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ from workbench.explore.survey import survey
 from workbench.matching import matched
 
 Target = int | Literal["top"]
+# how a cache tells data apart
+BY_CHECKSUM: dict[str | type[Any], Callable[[Any], Any]] = {
+    SequenceData: lambda interactions: interactions.checksum
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +47,15 @@ def shipped() -> list[str]:
 
 
 def data(source: str) -> SequenceData:
-    """`load_data`, with planted data if ml-100k is not available.
+    """`load_data`, again if the files have changed; planted data if ml-100k is not available.
 
     Raises Outside if this session may not open the path.
     """
-    places.data(source)
-    return _data(source)
+    return _data(source, _written(places.data(source)))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the data ...")
-def _data(source: str) -> SequenceData:
+def _data(source: str, stamp: str) -> SequenceData:
     return load_data(source, fallback="planted" if source == "ml-100k" else None)
 
 
@@ -67,21 +71,26 @@ def _model(folder: str, stamp: str) -> Shared:
 
 
 def _stamp(folder: str) -> str:
-    """The paths of a model's files, and when they were written."""
-    paths = [Path(folder) / name for name in (CARD, TOKENS, WEIGHTS)]
-    return "; ".join(f"{p.resolve()} {p.stat().st_mtime_ns}" for p in paths if p.exists())
+    """The state of a model's files."""
+    return _written(Path(folder) / name for name in (CARD, TOKENS, WEIGHTS))
+
+
+def _written(files: Iterable[Path]) -> str:
+    """The paths of files, their sizes, and when they were written: another for other content."""
+    states = ((path.resolve(), path.stat()) for path in files if path.exists())
+    return "; ".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
 
 
 def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspection:
     """`inspect_case` for the test case of a user, given by index."""
-    return _inspection(shared, shared.source, shared.stamp, source, user, target)
+    return _inspection(shared, data(source), shared.source, shared.stamp, user, target)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHECKSUM)
 def _inspection(
-    _shared: Shared, model: str, stamp: str, source: str, user: int, target: Any
+    _shared: Shared, interactions: SequenceData, model: str, stamp: str, user: int, target: Any
 ) -> Inspection:
-    interactions, _ = matched(_shared.model, _data(source))
+    interactions, _ = matched(_shared.model, interactions)
     case = held_out_cases(interactions, _shared.model.config.max_length, [user])
     with _shared.lock:
         return inspect_case(_shared.model, make_batch(interactions, case), target)
@@ -89,13 +98,13 @@ def _inspection(
 
 def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
     """`survey` of a data set; it starts at the first call and runs in a thread of its own."""
-    return _surveyed(shared.source, shared.stamp, source)
+    return _surveyed(data(source), shared.source, shared.stamp)
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _surveyed(model: str, stamp: str, source: str) -> Future[pd.DataFrame]:
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_CHECKSUM)
+def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Future[pd.DataFrame]:
     # on another copy of the model, so that no page waits for its lock
-    return _worker().submit(survey, load_model(model), _data(source))
+    return _worker().submit(survey, load_model(model), interactions)
 
 
 @st.cache_resource(show_spinner=False)

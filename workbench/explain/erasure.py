@@ -22,12 +22,12 @@ def leave_one_out(model: Model, batch: Batch, targets: Tensor, *, chunk: int = 5
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)
     with evaluation_mode(model):
-        whole = model.scores(batch, targets[:, None])[:, 0]  # [B]
-        effects = torch.zeros(batch.items.shape, dtype=whole.dtype, device=whole.device)
+        complete = model.scores(batch, targets[:, None])[:, 0]  # [B]
+        effects = torch.zeros(batch.items.shape, dtype=complete.dtype, device=complete.device)
         effects[batch.lengths == 1, 0] = torch.nan
         case, removed = (batch.valid & (batch.lengths > 1)[:, None]).nonzero(as_tuple=True)
         for rows, at in zip(case.split(chunk), removed.split(chunk), strict=True):
             shortened = batch.take(rows).without(at)
             without = model.scores(shortened, targets[rows][:, None])[:, 0]  # [N]
-            effects[rows, at] = whole[rows] - without
+            effects[rows, at] = complete[rows] - without
     return effects.to(home)

@@ -67,20 +67,20 @@ def attribute(
         embeddings = differentiable.embed(batch).detach().requires_grad_()  # [B, L, d]
         index = torch.arange(len(targets), device=embeddings.device)
         if method == "input_x_gradient":
-            found = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
-            values = _summed(found)
+            raw = InputXGradient(score).attribute(embeddings, additional_forward_args=index)
+            values = _summed(raw)
         elif method == "saliency":
-            found = Saliency(score).attribute(embeddings, abs=False, additional_forward_args=index)
-            values = found.norm(dim=-1)
+            raw = Saliency(score).attribute(embeddings, abs=False, additional_forward_args=index)
+            values = raw.norm(dim=-1)
         elif method == "integrated_gradients":
-            found, delta = IntegratedGradients(score).attribute(
+            raw, delta = IntegratedGradients(score).attribute(
                 embeddings,
                 additional_forward_args=index,
                 n_steps=steps,
                 internal_batch_size=max(internal_batch_size, len(targets)),
                 return_convergence_delta=True,
             )
-            values, delta = _summed(found), delta.detach()
+            values, delta = _summed(raw), delta.detach()
         else:
             raise WorkbenchError(
                 f"no attribution {method!r}; choose input_x_gradient, saliency or "

@@ -31,15 +31,15 @@ def charts(summary: Summary) -> dict[str, alt.LayerChart]:
 
 def _records(summary: Summary, panel: str) -> pd.DataFrame:
     """The rows of a panel; categories as text, which is what vega takes."""
-    own = summary.table[summary.table["panel"] == panel]
-    texts = {c: str for c in ("row", "series", "layer", "head") if c in own}
-    return own.astype(texts).reset_index(drop=True)
+    rows = summary.table[summary.table["panel"] == panel]
+    texts = {c: str for c in ("row", "series", "layer", "head") if c in rows}
+    return rows.astype(texts).reset_index(drop=True)
 
 
-def _dots(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
-    labels = list(dict.fromkeys(own["row"]))
+def _dots(summary: Summary, rows: pd.DataFrame) -> alt.LayerChart:
+    labels = list(dict.fromkeys(rows["row"]))
     pick, opacity = _pick()
-    base = alt.Chart(own).encode(
+    base = alt.Chart(rows).encode(
         y=_rows(labels),
         yOffset=alt.YOffset("series:N", sort=_shown(summary)),
         color=_color(summary),
@@ -54,8 +54,8 @@ def _dots(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
         return alt.X(f"{name}:Q", axis=axis, scale=_domain(summary))
 
     marks: list[Any] = [_zero(x("zero"))]
-    if "least" in own:
-        span = alt.Chart(own).mark_bar(color=GREY, opacity=0.25)
+    if "least" in rows:
+        span = alt.Chart(rows).mark_bar(color=GREY, opacity=0.25)
         marks = [span.encode(y=_rows(labels), x=x("least"), x2="most:Q")]
     marks += [
         base.mark_rule(strokeWidth=2.5).encode(x=x("low"), x2="high:Q"),
@@ -68,9 +68,9 @@ def _dots(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
     return chart.properties(height=step * len(labels) + _around(summary))
 
 
-def _lines(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
+def _lines(summary: Summary, rows: pd.DataFrame) -> alt.LayerChart:
     pick, opacity = _pick()
-    base = alt.Chart(own).encode(
+    base = alt.Chart(rows).encode(
         x=alt.X("at:Q", title=summary.at),
         color=_color(summary),
         opacity=opacity,
@@ -94,11 +94,11 @@ def _lines(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
     return alt.LayerChart(layer=layers).add_params(pick).properties(height=240 + _around(summary))
 
 
-def _boxes(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
+def _boxes(summary: Summary, table: pd.DataFrame) -> alt.LayerChart:
     labels = [name for name in summary.series if name != SHUFFLED]
-    own = own.assign(side=["2" if name == SHUFFLED else "1" for name in own["series"]])
-    base = alt.Chart(own).encode(
-        y=_rows([label for label in labels if label in set(own["row"])]),
+    table = table.assign(side=["2" if name == SHUFFLED else "1" for name in table["series"]])
+    base = alt.Chart(table).encode(
+        y=_rows([label for label in labels if label in set(table["row"])]),
         yOffset="side:N",
         color=_color(summary),
         tooltip=_tooltip(summary, {"row": "", "series": ""}, BOX, mean="Mean"),
@@ -119,7 +119,7 @@ def _boxes(summary: Summary, own: pd.DataFrame) -> alt.LayerChart:
         base.mark_tick(thickness=2, size=14).encode(x=x("p50")),
         base.mark_point(filled=True, size=40).encode(x=x("estimate")),
     ]
-    rows = own["row"].nunique()
+    rows = table["row"].nunique()
     return alt.LayerChart(layer=layers).properties(height=40 * rows + _around(summary))
 
 
@@ -200,10 +200,10 @@ def _tooltip(
     summary: Summary, texts: dict[str, str], numbers: dict[str, str], mean: str = ""
 ) -> list[alt.Tooltip]:
     kind = {"at": "Q"}
-    told = [
+    tooltips = [
         alt.Tooltip(f"{name}:{kind.get(name, 'N')}", title=(title or name).capitalize())
         for name, title in texts.items()
     ]
-    told.append(alt.Tooltip("estimate:Q", title=mean or summary.measure, format=".4f"))
-    told += [alt.Tooltip(f"{n}:Q", title=title, format=".4f") for n, title in numbers.items()]
-    return [*told, alt.Tooltip("n:Q", title="Users", format=",")]
+    tooltips.append(alt.Tooltip("estimate:Q", title=mean or summary.measure, format=".4f"))
+    tooltips += [alt.Tooltip(f"{n}:Q", title=title, format=".4f") for n, title in numbers.items()]
+    return [*tooltips, alt.Tooltip("n:Q", title="Users", format=",")]

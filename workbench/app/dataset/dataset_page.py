@@ -8,10 +8,10 @@ import streamlit as st
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.stored import StoredRun, open_run, runs_in
 from workbench.app import places, words
-from workbench.app.dataset import starting, whole
+from workbench.app.dataset import starting, stored_results
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms
+from workbench.app.dataset.stored_results import Answers, Choice
 from workbench.app.dataset.users import show_users
-from workbench.app.dataset.whole import Choice, Found
 from workbench.app.failures import errors_shown
 from workbench.files import REPORTS
 
@@ -113,7 +113,7 @@ def _findings(run: StoredRun) -> None:
     st.subheader("Findings", help="On all users measured; brackets hold 95 % intervals.")
     titles = {name: d.title for name, d in discover().items()}
     for name in run.manifest["diagnostics"]:
-        first, *others = run.findings(name) or ["Nothing was found."]
+        first, *others = run.findings(name) or ["Nothing was answers."]
         title = titles.get(name, name.replace("_", " "))
         said = f"**{words.literal(title)}.** {words.literal(first)}"
         if others:
@@ -126,11 +126,11 @@ def _findings(run: StoredRun) -> None:
 def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
     st.subheader(diagnostic.title, help=diagnostic.question)
     st.markdown(f"*{words.literal(diagnostic.question)}*")
-    choice, found = _filtered(run, diagnostic)
+    choice, answers = _filtered(run, diagnostic)
     if choice.lengths is not None:
         low, high = choice.lengths
-        st.markdown(f"**Histories of {low} to {high} items, n = {found.n_users:,}:**")
-        st.markdown("\n".join(f"- {words.literal(text)}" for text in found.findings))
+        st.markdown(f"**Histories of {low} to {high} items, n = {answers.n_users:,}:**")
+        st.markdown("\n".join(f"- {words.literal(text)}" for text in answers.findings))
     show_terms(diagnostic)
     shown = st.segmented_control(
         "Show",
@@ -143,18 +143,18 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
     )
     with errors_shown(f"The {str(shown).lower()}"):
         if shown == "Figures":
-            show_figures(run, diagnostic, found)
+            show_figures(run, diagnostic, answers)
         elif shown == "Tables":
-            show_tables(diagnostic, found)
+            show_tables(diagnostic, answers)
         else:
-            show_users(run, diagnostic, found)
+            show_users(run, diagnostic, answers)
 
 
-def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Found]:
-    """The users and the parts of the models that are chosen, and what is found of them."""
+def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Answers]:
+    """The users and the parts of the models that are chosen, and what is answers of them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         lengths = None
-        span = whole.lengths(run, diagnostic.name)
+        span = stored_results.lengths(run, diagnostic.name)
         if span is not None and span[0] < span[1]:
             ends = st.slider(
                 "Items in the history",
@@ -167,11 +167,11 @@ def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Found]:
             )
             if tuple(ends) != span:
                 lengths = int(ends[0]), int(ends[1])
-        found = whole.found(run, diagnostic, Choice(lengths))
+        answers = stored_results.answers_for(run, diagnostic, Choice(lengths))
         parts = {
             part: st.pills(
                 f"{part.capitalize()}s",
-                found.parts(part),
+                answers.parts(part),
                 selection_mode="multi",
                 format_func=words.literal,
                 key=f"{part}s",
@@ -180,7 +180,7 @@ def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Found]:
                 bind="query-params",
             )
             for part in ("layer", "head")
-            if len(found.parts(part)) > 1
+            if len(answers.parts(part)) > 1
         }
     choice = Choice(lengths, tuple(parts.get("layer", ())), tuple(parts.get("head", ())))
-    return choice, found.only(choice)
+    return choice, answers.only(choice)

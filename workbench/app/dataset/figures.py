@@ -10,7 +10,7 @@ from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
-from workbench.app.dataset.whole import Found
+from workbench.app.dataset.stored_results import Answers
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import plain_frame
 from workbench.app.selection import select
@@ -18,23 +18,23 @@ from workbench.app.selection import select
 ACROSS = 2  # panels side by side
 
 
-def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
+def show_figures(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None:
     """Interactive where there are numbers to draw from, else as the report drew them."""
     others = [
         name
         for name in run.figures(diagnostic.name)
-        if name not in found.summaries and "/" not in name  # which no report writes
+        if name not in answers.summaries and "/" not in name  # which no report writes
     ]
-    if not found.summaries and not others:
+    if not answers.summaries and not others:
         st.info("This diagnostic drew no figure for these models.", icon=":material/info:")
-    for name, summary in found.summaries.items():
+    for name, summary in answers.summaries.items():
         with errors_shown(f"The figure {name}"):
             _heading(diagnostic, name, summary.title)
             _interactive(summary, name)
             _downloads(run, diagnostic, name, summary.table)
     if others:
         chosen = select(
-            "Pictures of single users" if found.summaries else "Pictures",
+            "Pictures of single users" if answers.summaries else "Pictures",
             {_capital(name): name for name in others},
             key="picture",
             bind="query-params",
@@ -46,9 +46,9 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
             _downloads(run, diagnostic, str(chosen), None)
 
 
-def show_tables(diagnostic: Diagnostic, found: Found) -> None:
+def show_tables(diagnostic: Diagnostic, answers: Answers) -> None:
     """Every table, folded, each with its caption and a download."""
-    for name, table in found.tables.items():
+    for name, table in answers.tables.items():
         with st.expander(f"{words.literal(_capital(name))} ({len(table):,} rows)"):
             _caption(diagnostic, name)
             st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
@@ -102,8 +102,8 @@ def _interactive(summary: Summary, name: str) -> None:
         return
     drawn = list(charts(summary).items())
     for start in range(0, len(drawn), ACROSS):
-        some = drawn[start : start + ACROSS]
-        for column, (panel, chart) in zip(st.columns(len(some)), some, strict=True):
+        shown_here = drawn[start : start + ACROSS]
+        for column, (panel, chart) in zip(st.columns(len(shown_here)), shown_here, strict=True):
             if panel:
                 column.markdown(f"**{words.literal(_capital(panel))}**")
             alt = words.plain(f"{summary.title}; {name} {panel}")

@@ -9,18 +9,18 @@ from analyses.diagnostic import Diagnostic
 from analyses.report.page import slug
 from analyses.report.stored import StoredRun
 from workbench.app import words
-from workbench.app.dataset import whole
+from workbench.app.dataset import stored_results
 from workbench.app.dataset.figures import csv_button
-from workbench.app.dataset.whole import Found
+from workbench.app.dataset.stored_results import Answers
 from workbench.app.html_table import plain_frame
 from workbench.app.links import INSPECT
 from workbench.app.selection import select
 from workbench.errors import WorkbenchError
 
 
-def show_users(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
+def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None:
     """A sortable table with a row per user, under one condition."""
-    if "user" not in found.by_user:
+    if "user" not in answers.by_user:
         st.info("This diagnostic keeps no numbers of single users.", icon=":material/info:")
         return
     with st.container(horizontal=True):
@@ -32,14 +32,14 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, found: Found) -> None:
                 bind="query-params",
                 width=190,
             )
-            for column, values in whole.conditions_of(found.by_user).items()
+            for column, values in stored_results.conditions_of(answers.by_user).items()
         }
-    table = whole.per_user(found.by_user, {c: str(v) for c, v in conditions.items()})
+    table = stored_results.per_user(answers.by_user, {c: str(v) for c, v in conditions.items()})
     if table.empty:
         st.info("Nobody was measured under this condition; choose another.")
         return
     try:
-        ids = whole.data_of(run).user_ids[table["user"].to_numpy(int)]
+        ids = stored_results.data_of(run).user_ids[table["user"].to_numpy(int)]
     except (WorkbenchError, IndexError) as error:
         st.warning(words.literal(str(error)))
         st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
@@ -76,8 +76,8 @@ def _inspect(run: StoredRun, user: str) -> None:
     st.switch_page(
         INSPECT,
         query_params={
-            "data": whole.source_of(run),
-            "models": whole.models_of(run),
+            "data": stored_results.source_of(run),
+            "models": stored_results.models_of(run),
             "user": user,
         },
     )

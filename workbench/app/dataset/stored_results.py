@@ -25,7 +25,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Found:
+class Answers:
     """What a diagnostic says of some users: as in the report, and per user."""
 
     n_users: int
@@ -40,7 +40,7 @@ class Found:
         values = {str(v) for frame in frames if column in frame for v in frame[column].unique()}
         return sorted(values, key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))
 
-    def only(self, choice: Choice) -> "Found":
+    def only(self, choice: Choice) -> "Answers":
         """Figures and tables with the rows of the layers and heads chosen, where they have such."""
         summaries = {
             name: replace(summary, table=_of(summary.table, choice))
@@ -65,13 +65,13 @@ def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
     return int(frame["length"].min()), int(frame["length"].max())
 
 
-def found(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Found:
+def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answers:
     """Figures, tables and sentences by the diagnostic's own functions, for the users chosen.
 
     Raises WorkbenchError where no user is left.
     """
-    whole = _found(run, _stamp(run), diagnostic.name, choice.lengths)
-    return whole.only(choice)
+    complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths)
+    return complete.only(choice)
 
 
 def _stamp(run: StoredRun) -> str:
@@ -85,7 +85,9 @@ def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
-def _found(_run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int] | None) -> Found:
+def _answers(
+    _run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int] | None
+) -> Answers:
     known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
     findings = _run.findings(diagnostic)
     if lengths is not None:
@@ -97,7 +99,7 @@ def _found(_run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int
             )
         results = replace(results, frame=frame)
         findings = known.findings(results)
-    return Found(
+    return Answers(
         n_users=results.frame["user"].nunique(),
         findings=findings,
         summaries=known.summaries(results),
@@ -132,14 +134,14 @@ def conditions_of(table: pd.DataFrame) -> dict[str, list[str]]:
         for column in texts
         if column != "model"
     }
-    return {column: found for column, found in values.items() if 1 < len(found) <= 24}
+    return {column: options for column, options in values.items() if 1 < len(options) <= 24}
 
 
 def data_of(run: StoredRun) -> SequenceData:
     """The data a run stands on. Raises WorkbenchError where they are gone or were changed."""
-    told = run.manifest["data"]
+    described = run.manifest["data"]
     data = resources.data(source_of(run))
-    if data.checksum != told.get("checksum"):
+    if data.checksum != described.get("checksum"):
         raise WorkbenchError(
             f"{source_of(run)} is not what this run stands on (another checksum), so its users "
             "cannot be opened; run the report again."
@@ -149,10 +151,10 @@ def data_of(run: StoredRun) -> SequenceData:
 
 def source_of(run: StoredRun) -> str:
     """Name or path of the data a run stands on."""
-    told = run.manifest["data"]
-    provenance = told.get("provenance")
+    described = run.manifest["data"]
+    provenance = described.get("provenance")
     origin = provenance.get("source") if isinstance(provenance, dict) else None
-    return str(origin or told.get("name"))
+    return str(origin or described.get("name"))
 
 
 def models_of(run: StoredRun) -> list[str]:
