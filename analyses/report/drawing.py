@@ -72,7 +72,8 @@ def _lines(summary: Summary) -> Figure:
                 handles[series] = _line(panel, points, series, k)
         panel.set_title(name)
         panel.set_xlabel(summary.at)
-    panels[0].set_ylim(bottom=0)  # of all panels, once all they share the axis for is drawn
+    # of all panels, once all they share the axis for is drawn; with room above flat curves
+    panels[0].set_ylim(0, 1.05 * float(summary.table[["estimate", "high"]].max().max()))
     for panel in panels[::columns]:
         panel.set_ylabel(summary.measure)
     style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})

@@ -26,7 +26,7 @@ def test_uploads_are_recognised_imported_and_opened(page, server, cache, walks):
     page.goto(f"{server}/bring")
     settled(page, "Choose interactions and a model above")
     upload(page, 0, walks / "walks.csv")
-    settled(page, "Say which columns hold")
+    settled(page, "Choose the columns that hold")
     for label, column in zip(("Users in", "Items in", "Times in"), COLUMNS.values(), strict=True):
         choose(page, label, column)
     settled(page, "Times from 1970-01-01")
