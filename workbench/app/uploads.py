@@ -1,9 +1,7 @@
 """Uploaded files: how large they may be, and where they are kept."""
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ import streamlit as st
 from workbench.data.fetch import cache_folder
 from workbench.data.readers.movielens import RATINGS
 from workbench.errors import WorkbenchError
+from workbench.files import write_file
 from workbench.importing.formats import FORMATS
 
 Kind = Literal["interactions", "checkpoint"]
@@ -64,11 +63,7 @@ def keep(content: bytes, user_name: str, kind: Kind) -> Path:
             f"There is no room for the upload: {folder()} holds {kept / MB:,.0f} MB and the limit "
             f"is {KEPT_MB:,} MB; delete the files there that are no longer needed."
         )
-    file.parent.mkdir(exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(handle, "wb") as partial:
-        partial.write(content)
-    os.replace(temporary, file)
+    write_file(file, content)
     return file
 
 
