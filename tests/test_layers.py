@@ -195,9 +195,7 @@ def test_a_compared_name_is_seen(line):
 
 def test_no_model_is_of_any_kind():
     found = [
-        line
-        for path, tree in modules(*PACKAGES).items()
-        for line in untyped_models(path, tree)
+        line for path, tree in modules(*PACKAGES).items() for line in untyped_models(path, tree)
     ]
     assert found == []
 
