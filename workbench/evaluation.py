@@ -1,7 +1,8 @@
-"""Hit, NDCG and MRR by full ranking over every item."""
+"""Hit, NDCG and MRR: by full ranking over every item, or on request among sampled ones."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from workbench.data.batches import iterate, make_batch
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Split, cases
+from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import matched
 from workbench.mode import evaluation_mode
@@ -18,15 +19,30 @@ from workbench.model import Model
 CUTOFFS = (1, 3, 5, 10, 20, 50)
 
 
+NOT_COMPARABLE = (
+    "figures of sampled negatives are not comparable with those of full ranking, and may order "
+    "models otherwise (Krichene & Rendle, KDD 2020)"
+)
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """metrics: name -> value, such as "ndcg@10". ranks: [n], 1 is best. users: [n] indices."""
+    """What a model reached, and on whom.
+
+    metrics: name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
+    negatives. ranks: [n], 1 is best. users: [n] indices. split: "test", "valid", or "global time
+    split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no
+    competitors. left_out: users of the data without a case. sampled_negatives: how many items each
+    target was ranked against, None for all.
+    """
 
     metrics: dict[str, float]
     ranks: np.ndarray
     users: np.ndarray
     split: str
     seen_removed: bool
+    left_out: int = 0
+    sampled_negatives: int | None = None
 
 
 def evaluate(
@@ -34,36 +50,181 @@ def evaluate(
     data: SequenceData,
     split: Split = "test",
     *,
+    split_time: str | float | date | None = None,
     remove_seen: bool = False,
+    sampled_negatives: int | None = None,
+    seed: int = 0,
     batch_size: int = 256,
 ) -> Evaluation:
     """Rank every item for each user's held-out one.
 
-    remove_seen: no item of the user before the held-out one counts as a competitor, however long
-    ago it was (the target always stays). Ties count against the model by half. The data are matched
-    to the model by the tokens of items and users, see `workbench.matching.matched`; warns
-    (WorkbenchWarning) of what the model does not know, or of a model that may not have learned from
-    these data. Raises WorkbenchError where nobody can be evaluated, the model was made for another
-    catalogue, or it needs times that the data have not.
+    split_time: a date or date-time (UTC) or seconds since 1970, for a global time split in place of
+    leave-one-out: held out is the first interaction at or after it, the history is everything
+    before; users without both are left out. remove_seen: no item of the user before the held-out
+    one counts as a competitor, however long ago it was (the target always stays). Ties count
+    against the model by half.
+
+    sampled_negatives: rank the target not among all items but among itself and so many others,
+    drawn for each user uniformly and without replacement from the items that are neither the target
+    nor in the history, by `seed`, whatever the batch size. The names of the metrics say so, for
+    they are not comparable with those of full ranking (Krichene & Rendle, KDD 2020).
+
+    The data are matched to the model by the tokens of items and users, see
+    `workbench.matching.matched`; warns (WorkbenchWarning) of what the model does not know, of a
+    model that may not have learned from these data, or of one that learned from the very items to
+    be predicted at a time. Raises WorkbenchError where nobody can be evaluated, the model was made
+    for another catalogue, it needs times that the data have not, a time to split at is none or the
+    data have no times, or there are not so many negatives.
     """
-    data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
+    if sampled_negatives is not None:
+        _check_sampling(sampled_negatives, seed)
+    if split_time is None:
+        data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
+        whole = cases(data, split, _longest(data))
+        split_name: str = split
+        if not len(whole):
+            raise WorkbenchError(
+                f"{data.name}: no user has enough interactions for a {split} case; "
+                "two are needed for test, three for valid."
+            )
+    else:
+        if split != "test":
+            raise WorkbenchError(
+                f"a global time split has no {split} part; leave out the time of the split, or the "
+                f"split {split!r}."
+            )
+        time = split_seconds(split_time)
+        data, whole, warning = _matched_cases_at(model, data, time)
+        split_name = f"global time split at {written_time(time)}"
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    held_out = cases(data, split, model.config.max_length)
-    if not len(held_out):
-        raise WorkbenchError(
-            f"{data.name}: no user has enough interactions for a {split} case; "
-            "two are needed for test, three for valid."
-        )
-    uncut = cases(data, split, int(data.lengths.max()))  # the same, with whole histories
+    if sampled_negatives is not None:
+        _check_unseen(data, whole, sampled_negatives)
+    read = replace(whole, starts=np.maximum(whole.starts, whole.ends - model.config.max_length))
     device = model.device
-    ranks = np.empty(len(held_out), dtype=np.int64)
+    ranks = np.empty(len(read), dtype=np.int64)
     with torch.no_grad(), evaluation_mode(model):
-        for index, batch, targets in iterate(data, held_out, batch_size, order="length"):
-            batch, targets = batch.to(device), targets.to(device)
-            seen = make_batch(data, uncut.take(index)).items.to(device) if remove_seen else None
-            ranks[index] = target_ranks(model.scores(batch), targets, seen).cpu().numpy()
-    return Evaluation(metrics_of(ranks), ranks, held_out.users, split, remove_seen)
+        for index, batch, targets in iterate(data, read, batch_size, order="length"):
+            scores, targets = model.scores(batch.to(device)), targets.to(device)
+            if sampled_negatives is not None:
+                negatives = draw_negatives(data, whole.take(index), sampled_negatives, seed)
+                others = torch.from_numpy(negatives).to(device)
+                scores = scores.gather(1, torch.cat([targets[:, None], others], dim=1))
+                found = target_ranks(scores, torch.zeros_like(targets))
+            else:
+                histories = make_batch(data, whole.take(index)).items if remove_seen else None
+                seen = None if histories is None else histories.to(device)
+                found = target_ranks(scores, targets, seen)
+            ranks[index] = found.cpu().numpy()
+    label = "" if sampled_negatives is None else f" of {sampled_negatives + 1} sampled"
+    return Evaluation(
+        metrics={name + label: value for name, value in metrics_of(ranks).items()},
+        ranks=ranks,
+        users=whole.users,
+        split=split_name,
+        seen_removed=remove_seen or sampled_negatives is not None,
+        left_out=data.n_users - len(whole),
+        sampled_negatives=sampled_negatives,
+    )
+
+
+def draw_negatives(data: SequenceData, whole: Cases, count: int, seed: int) -> np.ndarray:
+    """Items that are neither the target nor in the history, [n, count] int64, distinct in a row.
+
+    whole: cases with their whole histories. What a user is given depends on `seed`, the user's
+    index and these items alone.
+    """
+    drawn = np.empty((len(whole), count), dtype=np.int64)
+    for row, user in enumerate(whole.users):
+        known = _known_items(data, whole, row)
+        rng = np.random.default_rng([seed, int(user)])
+        places = rng.choice(data.n_items - len(known), count, replace=False)  # among the unknown
+        unknown_before = known - 1 - np.arange(len(known))  # how many are below each known item
+        drawn[row] = places + 1 + np.searchsorted(unknown_before, places, side="right")
+    return drawn
+
+
+def _known_items(data: SequenceData, whole: Cases, row: int) -> np.ndarray:
+    """The distinct items of a case, history and target, by number."""
+    return np.unique(data.items[whole.starts[row] : whole.ends[row] + 1])
+
+
+def _longest(data: SequenceData) -> int:
+    return int(data.lengths.max())
+
+
+def _matched_cases_at(
+    model: Model, data: SequenceData, time: int
+) -> tuple[SequenceData, Cases, str | None]:
+    """The data as the model numbers items, whole cases of a time split, and what speaks against it.
+
+    A user whose target the model does not know is left out: the next item that it knows is not
+    what came first.
+    """
+    asked = cases_at(data, time, _longest(data))
+    if not len(asked):
+        clock = np.asarray(data.times)
+        first, last = written_time(int(clock.min())), written_time(int(clock.max()))
+        raise WorkbenchError(
+            f"{data.name}: no user has interactions both before {written_time(time)} and at or "
+            f"after it; choose a time within those of the data, {first} to {last}."
+        )
+    matched_data, warning = matched(model, data, held_out=0)
+    targets = np.full(data.n_users, "", dtype=object)
+    targets[asked.users] = data.item_ids[asked.targets]
+    whole = cases_at(matched_data, time, _longest(matched_data))
+    if model.item_ids is not None:
+        whole = whole.take(
+            np.flatnonzero(matched_data.item_ids[whole.targets] == targets[whole.users])
+        )
+    lost = len(asked) - len(whole)
+    if not len(whole):
+        raise WorkbenchError(
+            f"{data.name}: of no user does {model.config.name} know the item to be predicted at "
+            f"{written_time(time)} and one before it; choose an earlier time, or a model trained "
+            "on these data."
+        )
+    if lost:
+        warning = (
+            f"{lost:,} of {len(asked):,} users of the time split are left out, of whom "
+            f"{model.config.name} does not know the item to be predicted, or any before it; "
+            f"besides, {warning}"
+        )
+    learned_from = model.card.get("data")
+    if isinstance(learned_from, dict) and learned_from.get("checksum") == data.checksum_as_read:
+        # training takes all but the last two items of a user, as leave-one-out holds them out
+        learned = int((asked.ends < data.offsets[asked.users + 1] - 2).sum())
+        if learned:
+            warning = (
+                f"{model.config.name} learned from {learned:,} of the {len(asked):,} items to be "
+                f"predicted at {written_time(time)}, which flatters it; train it on the part of "
+                f"{data.name} before that time (?where=COLUMN<TIME behind the path)."
+            )
+    return matched_data, whole, warning
+
+
+def _check_sampling(count: int, seed: int) -> None:
+    if count < 1:
+        raise WorkbenchError(
+            f"sampled negatives are {count}; give 1 or more, or leave them out for full ranking."
+        )
+    if seed < 0:
+        raise WorkbenchError(f"the seed is {seed}; give 0 or more.")
+
+
+def _check_unseen(data: SequenceData, whole: Cases, count: int) -> None:
+    unseen = [data.n_items - len(_known_items(data, whole, row)) for row in range(len(whole))]
+    fewest = int(np.argmin(unseen))
+    if unseen[fewest] < count:
+        most = (
+            f"give at most {unseen[fewest]:,} sampled negatives, or leave them out for full ranking"
+            if unseen[fewest]
+            else "leave sampled negatives out, which ranks all items"
+        )
+        raise WorkbenchError(
+            f"{data.name}: user {data.user_ids[whole.users[fewest]]} lacks only "
+            f"{unseen[fewest]:,} of {data.n_items:,} items, too few to draw {count:,} from; {most}."
+        )
 
 
 def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) -> Tensor:

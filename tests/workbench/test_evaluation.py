@@ -1,17 +1,33 @@
 """Metrics from ranks by hand, and ranks against sorting every item."""
 
+import json
 import math
+import warnings
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
+from typer.testing import CliRunner
 
 from tests.models.variants import MAX_LENGTH, batch_of, build
 from tests.workbench.tiny import data_of
-from workbench.errors import WorkbenchError
-from workbench.evaluation import CUTOFFS, evaluate, metrics_of, rank_of, target_ranks
+from workbench import build_model, load_data, load_model, save_model
+from workbench.__main__ import app
+from workbench.data.splits import cases
+from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.evaluation import (
+    CUTOFFS,
+    NOT_COMPARABLE,
+    draw_negatives,
+    evaluate,
+    metrics_of,
+    rank_of,
+    target_ranks,
+)
 
 
 class Table(nn.Module):
@@ -158,3 +174,179 @@ def test_a_score_that_is_no_number_loses_against_all_others():
     assert ranks[0] > 3  # below every number
     assert ranks[1] == 2  # one that is none may be anything
     assert rank_of(scores[0], 1) > 3
+
+
+def timed():
+    """Split at 10: user 0 is asked for 3, user 2 for 5; 1 has no later item, 3 no earlier one."""
+    times = [1, 5, 10, 11, 1, 2, 2, 3, 4, 12, 10, 11]
+    return data_of([1, 2, 3, 4], [4, 5], [4, 3, 1, 5], [1, 2], n_items=5, times=times)
+
+
+def test_a_global_time_split_by_hand():
+    model = Table([1, 5, 3, 4, 2], [0] * 5, [5, 4, 3, 2, 1], [0] * 5, max_length=1)
+    found = evaluate(model, timed(), split_time=10)
+    assert found.users.tolist() == [0, 2]
+    assert found.left_out == 2
+    assert found.ranks.tolist() == [3, 5]  # 3 is beaten by 2 and 4, 5 by all
+    assert found.split == "global time split at 1970-01-01T00:00:10Z"
+    for batch_size in (1, 256):
+        without = evaluate(model, timed(), split_time="10", remove_seen=True, batch_size=batch_size)
+        assert without.ranks.tolist() == [2, 2]  # before came 1 and 2, and 4, 3 and 1
+
+
+class Reader(Table):
+    """A table that also keeps what it was shown."""
+
+    def scores(self, batch):
+        rows = zip(batch.items.tolist(), batch.lengths.tolist(), strict=True)
+        self.shown = [items[:length] for items, length in rows]
+        return super().scores(batch)
+
+
+@pytest.mark.parametrize(("max_length", "shown"), [(2, [[1, 2], [3, 1]]), (9, [[1, 2], [4, 3, 1]])])
+def test_nothing_from_the_time_on_is_read(max_length, shown):
+    model = Reader(*[[0] * 5] * 4, max_length=max_length)
+    evaluate(model, timed(), split_time=10)
+    assert model.shown == shown
+
+
+def test_a_target_at_the_time_that_the_model_does_not_know_is_not_replaced():
+    model = Table(*[[5, 4, 3, 2, 1]] * 4)
+    model.item_ids = np.array(["[pad]", "i1", "i2", "other", "i4", "i5"], dtype=object)
+    with pytest.warns(WorkbenchWarning, match="1 of 2 users of the time split are left out"):
+        found = evaluate(model, timed(), split_time=10)
+    assert (found.users.tolist(), found.ranks.tolist(), found.left_out) == ([2], [5], 3)
+    model.item_ids = np.array(["[pad]", "i1", "i2", "i4", "other", "another"], dtype=object)
+    with pytest.raises(WorkbenchError, match="of no user does Table know the item to be predicted"):
+        evaluate(model, timed(), split_time=10)
+
+
+@pytest.mark.parametrize(("time", "learned"), [(5, 1), (10, 0), (12, 0)])
+def test_a_model_that_learned_from_what_is_asked_is_warned_of(time, learned):
+    """At 5 user 0 is asked for the second of four items; what else is asked was held out."""
+    model = Table(*[[5, 4, 3, 2, 1]] * 4)
+    model.card = {"data": {"checksum": timed().checksum}}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asked = len(evaluate(model, timed(), split_time=time).users)
+    said = f"Table learned from {learned} of the {asked} items to be predicted at 1970-01-01T00:00:"
+    assert [said in str(warning.message) for warning in caught] == [True] * learned
+
+
+def test_a_time_that_splits_nothing_is_refused():
+    model = Table(*[[0.0] * 5] * 4)
+    with pytest.raises(WorkbenchError, match="choose a time within those of the data, 1970-01-01T"):
+        evaluate(model, timed(), split_time="2020-01-01")
+    with pytest.raises(WorkbenchError, match="tiny has no times to split at"):
+        evaluate(model, data_of([1, 2, 3], n_items=5), split_time="2020-01-01")
+    with pytest.raises(WorkbenchError, match="a global time split has no valid part"):
+        evaluate(model, timed(), "valid", split_time=10)
+
+
+def test_ranks_among_all_that_can_be_drawn_by_hand():
+    """All unseen items are drawn, so that the ranks are those of full ranking without the seen."""
+    data = data_of([1, 2, 3], [4, 1, 5], n_items=5)
+    model = Table([1, 5, 3, 4, 2], [5, 3, 3, 2, 3])
+    found = evaluate(model, data, sampled_negatives=2, seed=3)
+    assert found.ranks.tolist() == [2, 2]  # 3 of 3, 4, 5; 5 of 2, 3, 5, which tie: the middle
+    assert found.metrics["hit@1 of 3 sampled"] == 0
+    assert found.metrics["mrr@3 of 3 sampled"] == pytest.approx(1 / 2)
+    assert all(name.endswith(" of 3 sampled") for name in found.metrics)
+    assert (found.sampled_negatives, found.seen_removed) == (2, True)
+    at_a_time = evaluate(model.eval(), timed_pair(), split_time=10, sampled_negatives=2)
+    assert at_a_time.ranks.tolist() == [2, 2]
+
+
+def timed_pair():
+    """The users of the test above, each with an item more after the target."""
+    return data_of([1, 2, 3, 5], [4, 1, 5, 2], n_items=5, times=[1, 2, 10, 11] * 2)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 12), min_size=2, max_size=8), min_size=1, max_size=4),
+    st.integers(0, 5),
+)
+def test_negatives_are_distinct_and_new_to_the_user(sequences, seed):
+    data = data_of(*sequences)
+    whole = cases(data, "test", 99)
+    fewest = min(12 - len(set(sequence)) for sequence in sequences)
+    drawn = draw_negatives(data, whole, fewest, seed)
+    for sequence, negatives in zip(sequences, drawn.tolist(), strict=True):
+        assert len(set(negatives)) == fewest
+        assert set(negatives) <= set(range(1, 13)) - set(sequence)
+    backwards = np.arange(len(whole))[::-1]
+    again = draw_negatives(data, whole.take(backwards), fewest, seed)
+    assert np.array_equal(again[::-1], drawn)
+
+
+def test_negatives_are_drawn_uniformly():
+    data = data_of(*[[2, 5, 2, 9]] * 6000)
+    drawn = draw_negatives(data, cases(data, "test", 99), 3, seed=0)
+    counts = np.bincount(drawn.ravel(), minlength=13)
+    assert counts[[0, 2, 5, 9]].tolist() == [0] * 4
+    rivals = np.delete(counts, [0, 2, 5, 9])
+    # each is drawn with chance 1/3, with a standard deviation of 37
+    assert np.abs(rivals - 2000).max() < 5 * 37
+
+
+def test_sampled_ranks_depend_on_the_seed_alone():
+    model, data = build("SASRec"), data_of(*sequences())
+    count = 12 - max(len(set(sequence)) for sequence in sequences())
+    assert count > 0
+    wanted = evaluate(model, data, sampled_negatives=count, seed=1)
+    for batch_size in (1, 7):
+        again = evaluate(model, data, sampled_negatives=count, seed=1, batch_size=batch_size)
+        assert again.ranks.tolist() == wanted.ranks.tolist()
+    assert wanted.ranks.max() <= count + 1
+    full = evaluate(model, data, remove_seen=True).ranks
+    assert (wanted.ranks <= full).all()
+    others = [evaluate(model, data, sampled_negatives=count, seed=s).ranks for s in range(2, 9)]
+    assert any((other != wanted.ranks).any() for other in others)
+
+
+def test_negatives_that_cannot_be_drawn_are_refused():
+    model = Table(*[[0.0] * 5] * 4)
+    with pytest.raises(
+        WorkbenchError, match=r"user u1 lacks only 1 of 5 items.*give at most 1 sam"
+    ):
+        evaluate(model, data_of([1, 2], [1, 2, 3, 4], n_items=5), sampled_negatives=2)
+    with pytest.raises(WorkbenchError, match="leave sampled negatives out, which ranks all"):
+        evaluate(model, data_of([1, 2, 3, 4, 5], n_items=5), sampled_negatives=2)
+    with pytest.raises(WorkbenchError, match="sampled negatives are 0; give 1 or more"):
+        evaluate(model, timed(), sampled_negatives=0)
+    with pytest.raises(WorkbenchError, match="the seed is -1; give 0 or more"):
+        evaluate(model, timed(), sampled_negatives=2, seed=-1)
+
+
+def test_the_command_says_the_split_the_users_and_the_sample(tmp_path):
+    rows = [f"u{u},i{(u + t) % 7},{1577836800 + t}" for u in range(4) for t in range(-2, 2)]
+    file = tmp_path / "x.csv"
+    file.write_text("\n".join(["user,item,time", *rows, "v,i1,1", "v,i2,2"]) + "\n")
+    data = load_data(file)
+    folder = str(save_model(build_model("SASRec", data, hidden_size=8), tmp_path / "model"))
+    command = ["evaluate", "--model", folder, "--data", str(file), "--split-time", "2020-01-01"]
+    at = "global time split at 2020-01-01T00:00:00Z"
+
+    lines = CliRunner().invoke(app, command).stdout.splitlines()
+    assert lines[0] == f"4 users (1 left out), {at}, full ranking, seen items not removed"
+    assert lines[1].startswith("hit@1 ")
+    found = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert (found["split"], found["users"], found["users_left_out"]) == (at, 4, 1)
+    assert "note" not in found
+    assert (
+        found["hit@1"]
+        == evaluate(load_model(folder), data, split_time="2020-01-01").metrics["hit@1"]
+    )
+
+    sampled = [*command, "--sampled-negatives", "3", "--seed", "5"]
+    lines = CliRunner().invoke(app, sampled).stdout.splitlines()
+    assert lines[0] == (
+        f"4 users (1 left out), {at}, 3 sampled negatives (seed 5), seen items removed"
+    )
+    assert lines[1] == NOT_COMPARABLE
+    assert "not comparable" in NOT_COMPARABLE
+    assert lines[2].startswith("hit@1 of 4 sampled ")
+    found = json.loads(CliRunner().invoke(app, [*sampled, "--json"]).stdout)
+    assert (found["sampled_negatives"], found["seed"], found["note"]) == (3, 5, NOT_COMPARABLE)
+    assert found["hit@10 of 4 sampled"] == 1
+    assert "hit@10" not in found

@@ -9,29 +9,69 @@ from workbench import evaluate, load_data, load_model
 from workbench.commands.options import Data, Device
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
+from workbench.evaluation import NOT_COMPARABLE
 
 
 def evaluate_command(
     model: Annotated[str, typer.Option(help="A folder that `train` wrote, or a shipped model.")],
     data: Data = "ml-100k",
     split: Annotated[str, typer.Option(help="valid or test.")] = "test",
+    split_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="A global time split in place of leave-one-out: predict the first item of each "
+            "user at or after this date or date-time (UTC) or seconds since 1970.",
+        ),
+    ] = None,
     remove_seen: Annotated[
         bool, typer.Option(help="Leave items of the history out of the ranking.")
     ] = False,
+    sampled_negatives: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Rank each target among N random items that the user has not had, not among all; "
+            "not comparable with full ranking.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the draw of sampled negatives.")] = 0,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Hit, NDCG and MRR by full ranking."""
+    """Hit, NDCG and MRR by full ranking, or among sampled items on request."""
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
-    loaded = load_model(model).to(choose_device(device))
-    result = evaluate(loaded, load_data(data), split, remove_seen=remove_seen)  # type: ignore[arg-type]
+    result = evaluate(
+        load_model(model).to(choose_device(device)),
+        load_data(data),
+        split,  # type: ignore[arg-type]
+        split_time=split_time,
+        remove_seen=remove_seen,
+        sampled_negatives=sampled_negatives,
+        seed=seed,
+    )
     if as_json:
-        about = {"split": split, "users": len(result.users), "seen_items_removed": remove_seen}
+        about: dict[str, object] = {
+            "split": result.split,
+            "users": len(result.users),
+            "users_left_out": result.left_out,
+            "seen_items_removed": result.seen_removed,
+        }
+        if sampled_negatives is not None:
+            about |= {"sampled_negatives": sampled_negatives, "seed": seed, "note": NOT_COMPARABLE}
         typer.echo(json.dumps({**about, **result.metrics}))
         return
-    seen = "removed" if remove_seen else "not removed"
-    typer.echo(f"{len(result.users):,} users, {split}, full ranking, seen items {seen}")
+    ranking = "full ranking"
+    if sampled_negatives is not None:
+        ranking = f"{sampled_negatives:,} sampled negatives (seed {seed})"
+    seen = "removed" if result.seen_removed else "not removed"
+    typer.echo(
+        f"{len(result.users):,} users ({result.left_out:,} left out), {result.split}, {ranking}, "
+        f"seen items {seen}"
+    )
+    if sampled_negatives is not None:
+        typer.echo(NOT_COMPARABLE)
     for name in ("hit", "ndcg", "mrr"):
         values = {k: v for k, v in result.metrics.items() if k.startswith(name)}
         typer.echo("  ".join(f"{k} {v:.4f}" for k, v in values.items()))

@@ -1,12 +1,15 @@
-"""Leave-one-out: which item is to be predicted from which part of a user's sequence."""
+"""Which item is to be predicted from which part of a sequence: leave-one-out, or at a time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 
 from workbench.data.sequences import SequenceData
+from workbench.data.times import TimeFault, read_times
 from workbench.errors import WorkbenchError
 
 Split = Literal["train", "valid", "test"]
@@ -57,6 +60,50 @@ def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
     users, at = users[keep], at[keep]
     starts = np.maximum(first[users], at - max_length)
     return Cases(users, starts, at, data.items[at].astype(np.int64))
+
+
+def cases_at(data: SequenceData, time: int, max_length: int) -> Cases:
+    """The cases of a global time split, histories cut to their last `max_length` items.
+
+    time: seconds since 1970. The target of a user is the first interaction at or after it, the
+    history everything before that; a user who lacks either is no case. Raises WorkbenchError for
+    data without times.
+    """
+    if data.times is None:
+        raise WorkbenchError(
+            f"{data.name} has no times to split at; give data with a time column, or leave the "
+            "time of the split out, which holds out the last item of every user."
+        )
+    first, last = data.offsets[:-1], data.offsets[1:]
+    earlier = np.append(0, np.cumsum(data.times < time))  # [n + 1], how many up to each position
+    at = first + earlier[last] - earlier[first]
+    users = np.flatnonzero((at > first) & (at < last))
+    at = at[users]
+    starts = np.maximum(first[users], at - max_length)
+    return Cases(users, starts, at, data.items[at].astype(np.int64))
+
+
+def split_seconds(time: object) -> int:
+    """The time of a split in seconds since 1970: of a date or date-time (UTC), or of seconds.
+
+    Fractions are rounded up, as interactions are at whole seconds. Raises WorkbenchError for what
+    is no time.
+    """
+    try:
+        seconds = float(read_times(pa.array([str(time)]), unit="s").seconds[0])
+    except TimeFault:
+        seconds = math.nan
+    if math.isnan(seconds):
+        raise WorkbenchError(
+            f"the time of the split is {str(time)!r}, which is no time; give a date such as "
+            "2020-01-01, a date-time such as 2020-01-01T12:30:00 (UTC), or seconds since 1970."
+        )
+    return math.ceil(seconds)
+
+
+def written_time(seconds: int) -> str:
+    """Seconds since 1970 as a date-time in UTC, such as 2020-01-01T00:00:00Z."""
+    return f"{np.datetime64(seconds, 's')}Z"
 
 
 def held_out_cases(

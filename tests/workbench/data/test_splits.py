@@ -1,4 +1,7 @@
-"""Leave-one-out against Python lists, cut user by user."""
+"""Leave-one-out and a global time split against Python lists, cut user by user."""
+
+import math
+from datetime import date, datetime
 
 import numpy as np
 import pytest
@@ -6,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
-from workbench.data.splits import cases, windows
+from workbench.data.splits import cases, cases_at, split_seconds, windows, written_time
 from workbench.errors import WorkbenchError
 
 SEQUENCES = st.lists(st.lists(st.integers(1, 12), max_size=9), min_size=1, max_size=5)
@@ -74,6 +77,65 @@ def test_what_short_sequences_are_good_for():
     assert cases(data, "train", 5).users.tolist() == [3]
     assert windows(data, 5).users.tolist() == [3]
     assert len(cases(data_of([1], [2]), "test", 5)) == 0
+
+
+TIMED = st.lists(
+    st.lists(st.tuples(st.integers(-4, 4), st.integers(1, 12)), max_size=7), min_size=1, max_size=5
+)
+
+
+@given(TIMED, st.integers(-5, 5), st.integers(1, 8))
+def test_cases_at_a_time_are_cut_as_by_hand(rows, time, max_length):
+    rows = [sorted(user, key=lambda row: row[0]) for user in rows]
+    data = data_of(
+        *([item for _, item in user] for user in rows), times=[t for user in rows for t, _ in user]
+    )
+    wanted = []
+    for user, of_user in enumerate(rows):
+        before = [item for t, item in of_user if t < time]
+        later = [item for t, item in of_user if t >= time]
+        if before and later:
+            wanted.append((user, before[-max_length:], later[0]))
+    assert listed(data, cases_at(data, time, max_length)) == wanted
+
+
+def test_an_interaction_at_the_time_itself_is_the_target():
+    data = data_of([1, 2, 3], [4, 5], [6, 7], [8, 9], times=[1, 5, 5, 1, 4, 5, 6, 4, 6])
+    # user 1 has nothing from 5 on, user 2 nothing before
+    assert listed(data, cases_at(data, 5, 9)) == [(0, [1], 2), (3, [8], 9)]
+
+
+def test_data_without_times_are_not_split_at_one():
+    with pytest.raises(WorkbenchError, match="tiny has no times to split at; give data with a"):
+        cases_at(data_of([1, 2, 3]), 0, 5)
+
+
+@pytest.mark.parametrize(
+    ("time", "seconds"),
+    [
+        ("2020-01-01", 1577836800),
+        ("2020-01-01T00:00:01", 1577836801),
+        ("2020-01-01 01:00:00+01:00", 1577836800),
+        (datetime(2020, 1, 1, 12), 1577880000),
+        (date(2020, 1, 1), 1577836800),
+        ("1577836800", 1577836800),
+        (1577836799.5, 1577836800),
+        (20200101, 20200101),  # seconds, not a date
+        (-1, -1),
+    ],
+)
+def test_times_of_a_split(time, seconds):
+    assert split_seconds(time) == seconds
+
+
+def test_a_time_is_written_in_utc():
+    assert written_time(1577836801) == "2020-01-01T00:00:01Z"
+
+
+@pytest.mark.parametrize("time", ["", "soon", "2020-13-01", "nan", math.inf, "3/4/2020"])
+def test_what_is_no_time_of_a_split(time):
+    with pytest.raises(WorkbenchError, match="which is no time; give a date such as 2020-01-01"):
+        split_seconds(time)
 
 
 def test_take_keeps_the_order_asked_for():
