@@ -58,31 +58,47 @@ def evaluate(
 ) -> Evaluation:
     """Rank every item for each user's held-out one.
 
-    split_time: a date or date-time (UTC) or seconds since 1970, for a global time split in place of
-    leave-one-out: held out is the first interaction at or after it, the history is everything
-    before; users without both are left out. remove_seen: no item of the user before the held-out
-    one counts as a competitor, however long ago it was (the target always stays). Ties count
-    against the model by half.
+    Ties count against the model by half. The data are matched to the model by the tokens of items
+    and users, see `workbench.matching.matched`.
 
-    sampled_negatives: rank the target not among all items but among itself and so many others,
-    drawn for each user uniformly and without replacement from the items that are neither the target
-    nor in the history, by `seed`, whatever the batch size. The names of the metrics say so, for
-    they are not comparable with those of full ranking (Krichene & Rendle, KDD 2020).
+    Parameters
+    ----------
+    split
+        Of leave-one-out: "test" or "valid".
+    split_time
+        A date or date-time (UTC), or seconds since 1970, for a global time split instead: the first
+        interaction at or after it is held out, and the history is everything before. Users without
+        both are left out and counted.
+    remove_seen
+        Whether items of the history, however long ago, are no competitors. The target always stays.
+    sampled_negatives
+        Rank the target among itself and this many others only, drawn uniformly and without
+        replacement from the items that are neither the target nor in the history. The names of the
+        metrics say so, because they do not compare with full ranking (Krichene & Rendle, KDD 2020).
+    seed
+        Of the negatives; they do not depend on the batch size.
+    batch_size
+        Histories in a pass.
 
-    The data are matched to the model by the tokens of items and users, see
-    `workbench.matching.matched`; warns (WorkbenchWarning) of what the model does not know, of a
-    model that may not have learned from these data, or of one that learned from the very items to
-    be predicted at a time. Raises WorkbenchError where nobody can be evaluated, the model was made
-    for another catalogue, it needs times that the data have not, a time to split at is none or the
-    data have no times, or there are not so many negatives.
+    Warns
+    -----
+    WorkbenchWarning
+        If the model does not know some items, may not have learned from these data, or learned
+        from the items that are held out at a time.
+
+    Raises
+    ------
+    WorkbenchError
+        If nobody can be evaluated, the model was made for another catalogue, it or the split needs
+        times that the data do not have, `split_time` is no time, or there are too few negatives.
     """
     if sampled_negatives is not None:
         _check_sampling(sampled_negatives, seed)
     if split_time is None:
         data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
-        whole = cases(data, split, _longest(data))
+        complete = cases(data, split, _longest(data))
         split_name: str = split
-        if not len(whole):
+        if not len(complete):
             raise WorkbenchError(
                 f"{data.name}: no user has enough interactions for a {split} case; "
                 "two are needed for test, three for valid."
@@ -94,49 +110,51 @@ def evaluate(
                 f"split {split!r}."
             )
         time = split_seconds(split_time)
-        data, whole, warning = _matched_cases_at(model, data, time)
+        data, complete, warning = _matched_cases_at(model, data, time)
         split_name = f"global time split at {written_time(time)}"
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     if sampled_negatives is not None:
-        _check_unseen(data, whole, sampled_negatives)
-    read = replace(whole, starts=np.maximum(whole.starts, whole.ends - model.config.max_length))
+        _check_unseen(data, complete, sampled_negatives)
+    read = replace(
+        complete, starts=np.maximum(complete.starts, complete.ends - model.config.max_length)
+    )
     device = model.device
     ranks = np.empty(len(read), dtype=np.int64)
     with torch.no_grad(), evaluation_mode(model):
         for index, batch, targets in iterate(data, read, batch_size, order="length"):
             scores, targets = model.scores(batch.to(device)), targets.to(device)
             if sampled_negatives is not None:
-                negatives = draw_negatives(data, whole.take(index), sampled_negatives, seed)
+                negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
                 others = torch.from_numpy(negatives).to(device)
                 scores = scores.gather(1, torch.cat([targets[:, None], others], dim=1))
-                found = target_ranks(scores, torch.zeros_like(targets))
+                batch_ranks = target_ranks(scores, torch.zeros_like(targets))
             else:
-                histories = make_batch(data, whole.take(index)).items if remove_seen else None
+                histories = make_batch(data, complete.take(index)).items if remove_seen else None
                 seen = None if histories is None else histories.to(device)
-                found = target_ranks(scores, targets, seen)
-            ranks[index] = found.cpu().numpy()
+                batch_ranks = target_ranks(scores, targets, seen)
+            ranks[index] = batch_ranks.cpu().numpy()
     label = "" if sampled_negatives is None else f" of {sampled_negatives + 1} sampled"
     return Evaluation(
         metrics={name + label: value for name, value in metrics_of(ranks).items()},
         ranks=ranks,
-        users=whole.users,
+        users=complete.users,
         split=split_name,
         seen_removed=remove_seen or sampled_negatives is not None,
-        left_out=data.n_users - len(whole),
+        left_out=data.n_users - len(complete),
         sampled_negatives=sampled_negatives,
     )
 
 
-def draw_negatives(data: SequenceData, whole: Cases, count: int, seed: int) -> np.ndarray:
+def draw_negatives(data: SequenceData, complete: Cases, count: int, seed: int) -> np.ndarray:
     """Items that are neither the target nor in the history, [n, count] int64, distinct in a row.
 
-    whole: cases with their whole histories. What a user is given depends on `seed`, the user's
+    complete: cases with all of their histories. What a user is given depends on `seed`, the user's
     index and these items alone.
     """
-    drawn = np.empty((len(whole), count), dtype=np.int64)
-    for row, user in enumerate(whole.users):
-        known = _known_items(data, whole, row)
+    drawn = np.empty((len(complete), count), dtype=np.int64)
+    for row, user in enumerate(complete.users):
+        known = _known_items(data, complete, row)
         rng = np.random.default_rng([seed, int(user)])
         places = rng.choice(data.n_items - len(known), count, replace=False)  # among the unknown
         unknown_before = known - 1 - np.arange(len(known))  # how many are below each known item
@@ -144,9 +162,9 @@ def draw_negatives(data: SequenceData, whole: Cases, count: int, seed: int) -> n
     return drawn
 
 
-def _known_items(data: SequenceData, whole: Cases, row: int) -> np.ndarray:
+def _known_items(data: SequenceData, complete: Cases, row: int) -> np.ndarray:
     """The distinct items of a case, history and target, by number."""
-    return np.unique(data.items[whole.starts[row] : whole.ends[row] + 1])
+    return np.unique(data.items[complete.starts[row] : complete.ends[row] + 1])
 
 
 def _longest(data: SequenceData) -> int:
@@ -156,7 +174,7 @@ def _longest(data: SequenceData) -> int:
 def _matched_cases_at(
     model: Model, data: SequenceData, time: int
 ) -> tuple[SequenceData, Cases, str | None]:
-    """The data as the model numbers items, whole cases of a time split, and what speaks against it.
+    """The data as the model numbers items, the cases of a time split, and what speaks against it.
 
     A user whose target the model does not know is left out: the next item that it knows is not
     what came first.
@@ -172,13 +190,13 @@ def _matched_cases_at(
     matched_data, warning = matched(model, data, held_out=0)
     targets = np.full(data.n_users, "", dtype=object)
     targets[asked.users] = data.item_ids[asked.targets]
-    whole = cases_at(matched_data, time, _longest(matched_data))
+    complete = cases_at(matched_data, time, _longest(matched_data))
     if model.item_ids is not None:
-        whole = whole.take(
-            np.flatnonzero(matched_data.item_ids[whole.targets] == targets[whole.users])
+        complete = complete.take(
+            np.flatnonzero(matched_data.item_ids[complete.targets] == targets[complete.users])
         )
-    lost = len(asked) - len(whole)
-    if not len(whole):
+    lost = len(asked) - len(complete)
+    if not len(complete):
         raise WorkbenchError(
             f"{data.name}: of no user does {model.config.name} know the item to be predicted at "
             f"{written_time(time)} and one before it; choose an earlier time, or a model trained "
@@ -200,7 +218,7 @@ def _matched_cases_at(
                 f"predicted at {written_time(time)}, which flatters it; train it on the part of "
                 f"{data.name} before that time (?where=COLUMN<TIME behind the path)."
             )
-    return matched_data, whole, warning
+    return matched_data, complete, warning
 
 
 def _check_sampling(count: int, seed: int) -> None:
@@ -212,8 +230,8 @@ def _check_sampling(count: int, seed: int) -> None:
         raise WorkbenchError(f"the seed is {seed}; give 0 or more.")
 
 
-def _check_unseen(data: SequenceData, whole: Cases, count: int) -> None:
-    unseen = [data.n_items - len(_known_items(data, whole, row)) for row in range(len(whole))]
+def _check_unseen(data: SequenceData, complete: Cases, count: int) -> None:
+    unseen = [data.n_items - len(_known_items(data, complete, row)) for row in range(len(complete))]
     fewest = int(np.argmin(unseen))
     if unseen[fewest] < count:
         most = (
@@ -222,7 +240,7 @@ def _check_unseen(data: SequenceData, whole: Cases, count: int) -> None:
             else "leave sampled negatives out, which ranks all items"
         )
         raise WorkbenchError(
-            f"{data.name}: user {data.user_ids[whole.users[fewest]]} lacks only "
+            f"{data.name}: user {data.user_ids[complete.users[fewest]]} lacks only "
             f"{unseen[fewest]:,} of {data.n_items:,} items, too few to draw {count:,} from; {most}."
         )
 
