@@ -28,7 +28,14 @@ KNOWN = (*ROLES, *TEXTS, *LISTS, *COUNTS)
 
 @dataclass(frozen=True)
 class Asked:
-    """What an address asks for, under the names `load_data` has for it; None for nothing."""
+    """What an address asks for, under the names that `load_data` has for it; None for nothing.
+
+    Attributes
+    ----------
+    columns : role (user, item, time, title) -> column of the file; a number is a position from 0.
+    format, encoding, missing, unit, dates, where : as in `load_data`.
+    min_user, min_item, duplicates : as in `load_data`.
+    """
 
     columns: Mapping[str, str | int] | None = None
     format: str | None = None
@@ -42,13 +49,20 @@ class Asked:
     duplicates: Duplicates | None = None
 
     def given(self) -> dict[str, Any]:
-        """The options that the address names."""
+        """The options that the address names, by name."""
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in values if value is not None}
 
 
 def join(path: str | Path, **options: str | int | Sequence[str] | None) -> str:
-    """The address of a path with options: roles to columns (a number: a position), and the rest."""
+    """The address of a path with options; `split` reads it back.
+
+    Parameters
+    ----------
+    path : of the file or folder.
+    options : roles with their columns (a number is a position, written `#0`), and the other options
+        of `load_data`; one that is None is left out.
+    """
     written = {
         name: f"#{value}" if name in ROLES and isinstance(value, int) else value
         for name, value in options.items()
@@ -58,7 +72,15 @@ def join(path: str | Path, **options: str | int | Sequence[str] | None) -> str:
 
 
 def split(source: str) -> tuple[str, Asked]:
-    """The path of an address, and its options. Raises WorkbenchError for one that is not known."""
+    """The path of an address, and its options.
+
+    An address that is itself the path of an existing file, or has no `?`, has no options.
+
+    Raises
+    ------
+    WorkbenchError
+        If an option is not known, or does not take the value.
+    """
     path, mark, query = source.rpartition("?")
     if not mark or Path(source).expanduser().exists():
         return source, Asked()

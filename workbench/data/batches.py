@@ -15,7 +15,7 @@ POOL = 32  # batches from which one batch of like lengths is drawn in training
 
 
 def make_batch(data: SequenceData, part: Cases) -> Batch:
-    """The histories of part cases, padded to the longest."""
+    """The histories of the cases of `part`, padded to the longest: items and times [B, L]."""
     lengths = part.ends - part.starts
     width = int(lengths.max())
     columns = np.arange(width)
@@ -34,10 +34,18 @@ def make_batch(data: SequenceData, part: Cases) -> Batch:
 def held_out(
     data: SequenceData, users: Sequence[int], max_length: int = 50
 ) -> tuple[Batch, Tensor]:
-    """The test histories of some users (indices), in that order, and their held-out items [B].
+    """The test histories of some users, in that order, and their held-out items [B].
 
-    max_length: as in the config of the model that is to read them. Raises WorkbenchError if a user
-    does not exist or has no item before the held-out one.
+    Parameters
+    ----------
+    data : where the users are.
+    users : indices of users.
+    max_length : as in the config of the model that will read the histories.
+
+    Raises
+    ------
+    WorkbenchError
+        If a user does not exist or has no item before the held-out one.
     """
     chosen = held_out_cases(data, max_length, users)
     return make_batch(data, chosen), torch.from_numpy(chosen.targets)
@@ -52,7 +60,13 @@ def iterate(
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
     """Yield (index into the cases [B], batch, targets [B]), each case once.
 
-    order: "length" puts histories of like length together, which costs least.
+    Parameters
+    ----------
+    data : where the cases are from.
+    cases : what to iterate over.
+    batch_size : cases in a batch; the last batch may be smaller.
+    order : "length" puts histories of similar length together, which costs least; "given" keeps the
+        order of the cases.
     """
     index = np.arange(len(cases))
     if order == "length":
@@ -66,13 +80,19 @@ def iterate(
 def shuffled(
     cases: Cases, batch_size: int, rng: np.random.Generator, targets: np.ndarray | None = None
 ) -> list[np.ndarray]:
-    """Random batches of cases of like lengths, as arrays of indices, for one epoch.
+    """Random batches of cases of similar lengths, as arrays of indices, for one epoch.
 
-    targets: how many targets each case holds; one each where not given. A batch holds about
-    `batch_size` of them, whatever its length: with a fixed number of windows the mean loss of a
-    batch of short ones would count each of their targets many times over (on Beauty that costs a
-    tenth of NDCG@10). Within pools of `POOL` batches the cases are sorted by length and cut;
-    batches are then shuffled within their pool.
+    Within pools of `POOL` batches the cases are sorted by length and cut; batches are then shuffled
+    within their pool. A batch holds about `batch_size` targets, whatever its length: with a fixed
+    number of windows the mean loss of a batch of short ones would count each of their targets many
+    times over (on Beauty that costs a tenth of NDCG@10).
+
+    Parameters
+    ----------
+    cases : what to draw from.
+    batch_size : targets in a batch, about.
+    rng : source of the order.
+    targets : how many targets each case holds, [n_cases]; one each where it is None.
     """
     lengths = cases.ends - cases.starts
     targets = np.ones(len(cases), dtype=np.int64) if targets is None else targets
@@ -90,7 +110,14 @@ def shuffled(
 
 
 def shifted_targets(data: SequenceData, part: Cases, width: int) -> Tensor:
-    """The item after every position of part windows, 0 at padding: [B, L]."""
+    """The item after every position of the windows of `part`, 0 at padding: [B, L].
+
+    Parameters
+    ----------
+    data : where the windows are from.
+    part : windows; each predicts at every position.
+    width : L.
+    """
     columns = np.arange(width)
     valid = columns < (part.ends - part.starts)[:, None]
     at = np.where(valid, part.starts[:, None] + columns + 1, 0)

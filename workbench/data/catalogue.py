@@ -1,4 +1,4 @@
-"""Data sets known by name, where to find them, and what the command line tells of one."""
+"""Data sets known by name, where they are found, and what the command line says about one."""
 
 import difflib
 import os
@@ -16,7 +16,14 @@ DATA_VARIABLE = "ATTENTION_WORKBENCH_DATA"
 
 @dataclass(frozen=True)
 class Known:
-    """A data set known by name; counts are of interactions after the usual filters."""
+    """A data set known by name.
+
+    Attributes
+    ----------
+    name : what it is called in `load_data`.
+    n_users, n_items, n_interactions : counts after the usual filters.
+    obtain : how to get it, as a part of a sentence.
+    """
 
     name: str
     n_users: int
@@ -53,7 +60,11 @@ BUILT_IN = ("ml-100k", "planted")
 def locate(source: str | Path) -> Path:
     """The file or folder meant by a path, or by a name under ./data or $ATTENTION_WORKBENCH_DATA.
 
-    Raises WorkbenchError when there is none, with known names and what looks alike.
+    Raises
+    ------
+    WorkbenchError
+        If there is none; the message names the known data sets and similar paths. Also if `source`
+        cannot be a path.
     """
     name = str(source)
     places = [Path("."), Path("data")]
@@ -89,9 +100,15 @@ def _not_found(name: str, places: list[Path]) -> str:
 def describe(data: SequenceData) -> dict[str, Any]:
     """What a data set is, JSON-able: counts, density, lengths, ties, times, origin, checksum.
 
-    `density` is interactions over users times items; `span` is the first and last date in UTC;
-    `repeats` the share of interactions with an item that the user had before; `first_rows` the
-    first that were kept, as they were understood.
+    Returns
+    -------
+    dict
+        With `density`, interactions over users times items; `span`, the first and last date in UTC,
+        None without times; `tie_share`, the share of neighbouring interactions of one user with
+        equal times; `repeats`, the share of interactions with an item that the user had before;
+        `first_rows`, the first rows that were kept, as they were understood; and the counts, the
+        quantiles of `history_length`, `titles` (whether there are any), `checksum` and
+        `provenance`.
     """
     quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
     span = None

@@ -16,14 +16,34 @@ from workbench.files import replaced_file
 
 
 def convert(data: SequenceData, path: str | Path) -> list[Path]:
-    """Write `path.parquet` as one table, a path without ending as a folder of RecBole's files.
+    """Write data as one Parquet table, or as a folder of RecBole's atomic files.
 
-    Returns the files written. Rows come in the order of the source, so that users and items have
-    the same numbers when they are read again; data without a source are written user after user.
-    Times are whole seconds, with a fraction where the order within a second would else be lost.
-    Each file appears whole or not at all. Warns (WorkbenchWarning) of what will be read otherwise.
-    Raises WorkbenchError when the path cannot be written, or ends like a file of another kind, or
-    a token cannot stand in a text file.
+    Rows come in the order of the source, so that users and items have the same numbers when they
+    are read again; data without a source are written user after user. Times are whole seconds, with
+    a fraction where the order within a second would be lost without one. Each file appears complete
+    or not at all.
+
+    Parameters
+    ----------
+    data : what to write.
+    path : `path.parquet` for one table; a path without ending for a folder of RecBole's files.
+
+    Returns
+    -------
+    list of Path
+        The files that were written.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If a reader will get something different from `data`, such as other numbers of users and
+        items, or users of a single interaction, which the default filters leave out.
+
+    Raises
+    ------
+    WorkbenchError
+        If the path cannot be written, if it ends like a file of another kind, or if a token cannot
+        stand in a text file.
     """
     path = Path(path)
     if path.suffix not in ("", ".parquet"):
@@ -67,9 +87,9 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
 
 
 def _times(data: SequenceData, owners: np.ndarray, order: np.ndarray) -> np.ndarray | None:
-    """The times of rows in `order`, [n]: whole seconds where these tell the order of each user.
+    """The times of rows in `order`, [n]: whole seconds where these show each user's order.
 
-    Rows of one user and second are read in the order of the file. Where that is another, they get
+    Rows of one user and second are read in the order of the file. Where the order differs, they get
     fractions that rise in the order they have here.
     """
     if data.times is None:
@@ -93,7 +113,7 @@ def _differences(
     times: np.ndarray | None,
     order: np.ndarray,
 ) -> list[str]:
-    """What a reader of these rows, each column [n], will have otherwise than `data`."""
+    """What a reader of these rows, each column [n], will have different from `data`."""
     sentences = []
     read = np.argsort(owners, kind="stable") if times is None else np.lexsort((times, owners))
     same = [

@@ -49,8 +49,12 @@ def fetch_ml_100k() -> Path:
     """Folder with `ml-100k.inter` and `ml-100k.item`, fetched once and verified every time.
 
     It is kept in `cache_folder()`. A network that does not answer costs at most ten seconds. Both
-    sources give the same bytes of interactions.
-    Raises DataUnavailable.
+    sources (GroupLens, and RecBole's wheel) give the same bytes of interactions.
+
+    Raises
+    ------
+    DataUnavailable
+        If neither source can be reached, or the cache cannot be used.
     """
     cache = cache_folder()
     folder = cache / "ml-100k"
@@ -92,7 +96,7 @@ def _from_grouplens(_deadline: float) -> tuple[bytes, bytes]:
 def _download(url: str) -> bytes:
     """A file's bytes; given up when a WINDOW passes without PROGRESS.
 
-    In a thread of its own, for neither name resolution nor a trickle heeds a socket's timeout.
+    It runs in a thread, because neither name resolution nor a slow stream obeys a socket's timeout.
     """
     received = bytearray()
     failure: list[Exception] = []

@@ -36,27 +36,39 @@ def load_data(
 ) -> SequenceData:
     """Load a known data set by name ("ml-100k", "planted", ...) or a file or folder by path.
 
-    `format` is one of `workbench.data.readers.FORMATS`, told by the file when None. `columns` maps
-    user, item, time and title to columns of the file; positions counted from 0 stand for columns
-    of a file without header, and an empty time leaves times out. `missing` says what becomes of
-    rows without user, item or time ("refuse", "drop", or "keep", which takes words such as NA for
-    names). `unit` is that of times written as numbers ("s", "ms", "us", "ns", "date" as in
-    20190812, "each" by its own size), and `dates` says whether 3/4/2015 is "day-first" or
-    "month-first"; None: as the file shows. `where` keeps rows for which all conditions hold, such
-    as "rating>=4" and "event=view". `min_user`, `min_item` and `duplicates` are explained at
-    `from_interactions`. Planted data come as they are made, unfiltered.
-
     A path may carry these options as an address does, `ratings.csv?user=who&item=what&min_item=5`,
-    so that a link or a command line can name them too; they go before the arguments.
+    so that a link or a command line can name them too; they override the arguments. Planted data
+    come as they are made, unfiltered.
 
-    What was assumed where a file does not say it is warned of (WorkbenchWarning), and stands in
-    `provenance["warnings"]`.
+    Parameters
+    ----------
+    source : a name, or a path with or without options.
+    format : one of `workbench.data.readers.FORMATS`; None: the file shows it.
+    columns : user, item, time and title -> columns of the file. Positions, counted from 0, stand
+        for columns of a file without header; an empty time leaves times out.
+    encoding : of text files.
+    missing : what becomes of rows without user, item or time: "refuse", "drop", or "keep", which
+        accepts words such as NA as names.
+    unit : of times written as numbers: "s", "ms", "us", "ns", "date" as in 20190812, or "each",
+        where every number shows its unit by its size; None: the file shows it.
+    dates : whether 3/4/2015 is "day-first" or "month-first"; None: the file shows it.
+    where : conditions such as "rating>=4" and "event=view"; rows are kept if all of them hold.
+    min_user, min_item, duplicates : explained at `from_interactions`.
+    fallback : "planted" gives planted data where ml-100k cannot be fetched, and
+        `provenance["fallback"]` says why in a sentence. (ml-100k is fetched at first use.)
 
-    ml-100k is fetched at first use. Where it cannot be, `fallback="planted"` gives planted data,
-    and `provenance["fallback"]` says why in a sentence.
+    Warns
+    -----
+    WorkbenchWarning
+        For each assumption that was made because the file does not say; they also stand in
+        `provenance["warnings"]`.
 
-    Raises DataUnavailable where data cannot be fetched, WorkbenchError for everything wrong with
-    the name, the file or the options.
+    Raises
+    ------
+    DataUnavailable
+        If the data cannot be fetched.
+    WorkbenchError
+        If anything is wrong with the name, the file or the options.
     """
     if fallback not in (None, "planted"):
         raise WorkbenchError(f'fallback={fallback!r} is not known; use "planted".')
@@ -118,7 +130,15 @@ def load_data(
 
 
 def listed_items(source: str | Path) -> list[str]:
-    """Item tokens of the .item file beside RecBole's interactions, in its order; else none."""
+    """Item tokens of the .item file beside RecBole's interactions, in its order.
+
+    The list is empty where the data are not RecBole's or have no such file.
+
+    Raises
+    ------
+    WorkbenchError
+        If the source cannot be found or read.
+    """
     plain, asked = address.split(str(source))
     path, encoding = catalogue.locate(plain), asked.encoding or "utf-8"
     if asked.format not in (None, "recbole") or not recbole.detect(path, encoding):

@@ -1,4 +1,4 @@
-"""Finding a user by id, an item by title, and what a user is to be predicted."""
+"""Finding a user by id, an item by title, and which users have something to predict."""
 
 import numpy as np
 
@@ -9,7 +9,10 @@ from workbench.errors import WorkbenchError
 def users_with_case(data: SequenceData) -> np.ndarray:
     """Indices of the users who have a test case, that is an item before the held-out one.
 
-    Raises WorkbenchError where nobody has.
+    Raises
+    ------
+    WorkbenchError
+        If nobody has.
     """
     able = np.flatnonzero(data.lengths >= 2)
     if not len(able):
@@ -18,9 +21,12 @@ def users_with_case(data: SequenceData) -> np.ndarray:
 
 
 def find_user(data: SequenceData, user_id: str) -> int:
-    """Index of the user with this raw id.
+    """Index of the user with this raw id; blanks around the id are ignored.
 
-    Raises WorkbenchError where there is none, with ids that hold the text, if some do.
+    Raises
+    ------
+    WorkbenchError
+        If there is none; the message shows ids that contain the text, if there are any.
     """
     wanted = user_id.strip()
     places = np.flatnonzero(data.user_ids == wanted)
@@ -35,9 +41,14 @@ def find_user(data: SequenceData, user_id: str) -> int:
 
 
 def find_item(data: SequenceData, text: str) -> int:
-    """The item with this raw id, or else this title, whole or in part; case is ignored in titles.
+    """The item with this raw id; if no id is equal, the one with this title, complete or in part.
 
-    Raises WorkbenchError where there is none, or more than one.
+    A title in part matches if it holds all words of the text. Case is ignored in titles.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is none, or more than one.
     """
     wanted = text.strip()
     same_id = np.flatnonzero(data.item_ids[1:] == wanted)
@@ -66,8 +77,8 @@ def find_item(data: SequenceData, text: str) -> int:
 def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:
     """At most `limit` items whose title or raw id holds every word of `text`; case is ignored.
 
-    Whole titles come first, then the shorter ones; ids ascend among equals. Without a word, the
-    first items.
+    Items whose title is the text come first, then shorter titles; ids ascend among equals. Without
+    a word in the text, these are the first items.
     """
     words = text.lower().split()
     if not words:

@@ -11,12 +11,12 @@ Rules:
 - *distance*: the item `lag` positions back, whatever it is, produces its effect.
 - *content-and-distance*: the item `lag` positions back produces its effect if it is a cause.
 - *conjunction*: causes are of two kinds; the most recent of each produce, together, an effect
-  which neither tells alone.
+  which neither of them shows alone.
 
 The effect of a cause is another cause (for *distance*, every item is one). That is what makes the
 recorded cause the only source: given it, nothing else in the history says more about the next item.
-Were effects repeated, the earlier effect would tell as much as the cause, and "which item was it?"
-would have two right answers.
+If effects were repeated, the earlier effect would say as much as the cause, and "which item was
+it?" would have two right answers.
 """
 
 from dataclasses import asdict, dataclass
@@ -35,13 +35,18 @@ DAY = 86_400
 class Planted:
     """Planted data and their truth.
 
-    `causes` [n], aligned with `data.items`: the position within the user's sequence of the item
-    that produced this one, -1 where chance did. `second_causes` [n]: likewise the second cause of
-    a conjunction, else -1. In a case whose history is `data.items[start:end]` and whose target is
-    `data.items[end]`, the cause stands at `data.offsets[user] + causes[end] - start`.
+    In a case whose history is `data.items[start:end]` and whose target is `data.items[end]`, the
+    cause stands at `data.offsets[user] + causes[end] - start`.
 
-    `effects`: [n_items+1], the effect of each item (0: none); for a conjunction
-    [n_items+1, n_items+1], the effect of a cause of the first and one of the second kind.
+    Attributes
+    ----------
+    data : the sequences.
+    causes : [n], aligned with `data.items`: the position within the user's sequence of the item
+        that produced this one; -1 where chance did.
+    second_causes : [n], in the same way the second cause of a conjunction; -1 elsewhere.
+    effects : [n_items+1], the effect of each item (0: none); for a conjunction
+        [n_items+1, n_items+1], the effect of a cause of the first and one of the second kind.
+    settings : what the data were made with.
     """
 
     data: SequenceData
@@ -51,15 +56,34 @@ class Planted:
     settings: PlantedSettings
 
     def bayes_hit_rate(self, k: int = 1, position: int | None = None) -> float:
-        """Expected Hit@k of one who knows the rule, at `position` (default: the last)."""
+        """Expected Hit@k of a predictor that knows the rule.
+
+        Parameters
+        ----------
+        k : length of the list.
+        position : where it predicts, from 0; None: the last position.
+
+        Raises
+        ------
+        WorkbenchError
+            If there is no such k or position.
+        """
         at = self.settings.length - 1 if position is None else position
         return hit_rate(self.settings, self.effects, k, at)
 
 
 def planted(rule: Rule = "content", **settings: float) -> Planted:
-    """Generate planted data; `settings` are the fields of `PlantedSettings`.
+    """Generate planted data; the same settings give the same data.
 
-    The same settings give the same data. Raises WorkbenchError for impossible settings.
+    Parameters
+    ----------
+    rule : "content", "distance", "content-and-distance" or "conjunction", as explained above.
+    settings : the other fields of `PlantedSettings`.
+
+    Raises
+    ------
+    WorkbenchError
+        If settings are not known or impossible.
     """
     try:
         setting = PlantedSettings(rule=rule, **settings)  # type: ignore[arg-type]
@@ -102,9 +126,14 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
 
 
 def permute_sequences(data: SequenceData, seed: int = 0) -> SequenceData:
-    """The null: each user's items in random order, so that no position has a cause.
+    """The null data: each user's items in random order, so that no position has a cause.
 
-    Times, users and the items of each user stay as they are.
+    Times, users and the items of each user stay the same.
+
+    Parameters
+    ----------
+    data : what to permute.
+    seed : of the random order.
     """
     owners = np.repeat(np.arange(data.n_users), data.lengths)
     shuffled = np.lexsort((np.random.default_rng(seed).random(len(owners)), owners))

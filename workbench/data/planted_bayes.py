@@ -7,11 +7,22 @@ from workbench.errors import WorkbenchError
 
 
 def hit_rate(setting: PlantedSettings, effects: np.ndarray, k: int, at: int) -> float:
-    """Expected Hit@k at a position of one who knows the rule.
+    """Expected Hit@k, at a position, of a predictor that knows the rule.
 
     The best list of k holds the k likeliest items given the history, whose probabilities depend on
     whether the rule speaks and on its effect alone; the rate is the mean over both.
-    Raises WorkbenchError when there is no such k or position.
+
+    Parameters
+    ----------
+    setting : what the data are made with.
+    effects : as in `Planted`.
+    k : length of the list.
+    at : position in a sequence, from 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such k or position.
     """
     if k < 1 or not 0 <= at < setting.length:
         raise WorkbenchError(f"no Hit@{k} at position {at} of sequences of {setting.length}.")

@@ -15,9 +15,25 @@ NOISE_BLOCK = 0.25  # share of the catalogue that is noise items
 class PlantedSettings:
     """What a planted data set is made with.
 
-    `signal`: how often the rule, rather than popularity, produces an item that is not noise.
-    `noise`: share of noise items among all. `cause_share`: share of causes in the popularity, all
-    causes alike; the other items follow Zipf's law. Ids: causes, then plain items, then noise.
+    Ids of items: causes come first, then plain items, then noise.
+
+    Attributes
+    ----------
+    rule : see `workbench.data.planted`.
+    n_users, n_items : counts.
+    length : items in each user's sequence.
+    signal : how often the rule, rather than popularity, produces an item that is not noise.
+    noise : share of noise items among all.
+    n_causes : items that are causes, in the rules where only some are.
+    cause_share : share of causes in the popularity, equal for all causes; the other items follow
+        Zipf's law.
+    lag : positions between a cause and its effect, in the rules with a distance.
+    seed : of all random numbers.
+
+    Raises
+    ------
+    WorkbenchError
+        If the rule is not known or a value lies outside its range.
     """
 
     rule: Rule = "content"
@@ -53,6 +69,7 @@ class PlantedSettings:
 
     @property
     def n_noise(self) -> int:
+        """Items that are noise: the share `NOISE_BLOCK` of the catalogue, at least one."""
         return max(1, int(NOISE_BLOCK * self.n_items))
 
     def popularity(self) -> np.ndarray:
@@ -69,7 +86,14 @@ class PlantedSettings:
         return shares
 
     def chance(self, signal: float = 0.0) -> np.ndarray:
-        """Probability of each item, [n_items+1], leaving out what a rule of `signal` takes."""
+        """Probability of each item by chance alone, [n_items+1].
+
+        The share that a rule takes is left out, so that the sum is 1 - (1 - noise) * signal.
+
+        Parameters
+        ----------
+        signal : how often the rule, rather than popularity, produces an item that is not noise.
+        """
         mixture = (1 - self.noise) * (1 - signal) * self.popularity()
         mixture[-self.n_noise :] = self.noise / self.n_noise
         return mixture

@@ -23,13 +23,20 @@ class SequenceData:
 
     Item ids run from 1 to `n_items`; 0 is padding. User `u` owns `items[offsets[u]:offsets[u+1]]`.
 
-    Shapes: `items` int32 [n]; `times` int64 [n], seconds, or None where the source has none;
-    `offsets` int64 [n_users+1]; `item_ids` raw tokens [n_items+1], the first being "[pad]";
-    `user_ids` raw tokens [n_users]; `titles` [n_items+1] or None. `provenance` is JSON-able and
-    tells where the data came from and what was dropped on the way. `rows` int64 [n], which row of
-    the source each interaction is, or None where there is no source: in that order users and items
-    appear as they are numbered. `user_numbers` int64 [n_users], which user each is to the model the
-    data are matched to (`workbench.matching`), or None where that is their index.
+    Attributes
+    ----------
+    name : what to call the data.
+    items : int32 [n].
+    times : int64 [n], seconds since 1970; None where the source has none.
+    offsets : int64 [n_users+1].
+    item_ids : raw tokens [n_items+1], the first being "[pad]".
+    user_ids : raw tokens [n_users].
+    titles : [n_items+1], or None.
+    provenance : where the data came from and what was dropped on the way; JSON-able.
+    rows : int64 [n], which row of the source each interaction is; None where there is no source. In
+        the order of the rows, users and items appear in the order of their numbers.
+    user_numbers : int64 [n_users], which user each is to the model that the data are matched to
+        (`workbench.matching`); None where that is their index.
     """
 
     name: str
@@ -45,14 +52,17 @@ class SequenceData:
 
     @property
     def n_users(self) -> int:
+        """How many users there are."""
         return len(self.offsets) - 1
 
     @property
     def n_items(self) -> int:
+        """How many items there are, without padding."""
         return len(self.item_ids) - 1
 
     @property
     def n_interactions(self) -> int:
+        """How many interactions there are: n."""
         return len(self.items)
 
     @property
@@ -62,7 +72,7 @@ class SequenceData:
 
     @cached_property
     def checksum(self) -> str:
-        """SHA-256 over items, times, offsets and raw tokens; names and titles do not enter."""
+        """SHA-256 over items, times, offsets and raw tokens; name and titles are left out."""
         digest = hashlib.sha256()
         for array, kind in ((self.items, "<i4"), (self.times, "<i8"), (self.offsets, "<i8")):
             data = b"none" if array is None else array.astype(kind).tobytes()
@@ -77,11 +87,11 @@ class SequenceData:
         return str(self.provenance.get("checksum_as_read", self.checksum))
 
     def numbers_of(self, users: np.ndarray) -> np.ndarray:
-        """What batches call users (indices), int64; see `user_numbers`."""
+        """The numbers by which batches name `users` (indices), int64; see `user_numbers`."""
         return (users if self.user_numbers is None else self.user_numbers[users]).astype(np.int64)
 
     def identity(self) -> dict[str, Any]:
-        """What a card or a manifest says of the data a result stands on, JSON-able."""
+        """What a card or a manifest says about the data behind a result, JSON-able."""
         return {
             "name": self.name,
             "checksum": self.checksum_as_read,
@@ -114,20 +124,33 @@ def from_interactions(
 ) -> SequenceData:
     """Build `SequenceData` from three parallel columns, one row per interaction.
 
-    Rows are ordered by user and time; equal times keep the order of the rows, as does everything
-    when `times` is None. `duplicates` says what becomes of a repeated (user, item): all are kept,
-    the first or the last in time is kept, or only direct repetitions are dropped. Then users with
-    fewer than `min_user` and items with fewer than `min_item` interactions are dropped, again and
-    again until nothing changes (the k-core). Users of a single interaction offer nothing to
-    predict from, hence the default of 2. What remains is numbered by first appearance in the
-    rows, which is RecBole's numbering.
+    Rows are ordered by user and time; equal times keep the order of the rows, and so does
+    everything when `times` is None. Repetitions are dropped as `duplicates` says, then users with
+    fewer than `min_user` and items with fewer than `min_item` interactions, again and again until
+    nothing changes (the k-core). What remains is numbered by first appearance in the rows, which is
+    RecBole's numbering.
 
-    `users` and `items` may be arrays, pandas or Arrow columns, of text or of numbers; `times`
-    numbers, in seconds since 1970, or NumPy's dates. `missing` says what becomes of rows without
-    user, item or time, to which "nan", "NULL" and the like (`workbench.data.tokens.WORDS`) belong:
-    they are refused or dropped, or these words are kept as ids. `rows_dropped` of a provenance
-    given counts rows that were left out before.
-    Raises WorkbenchError for missing values, or when nothing is left.
+    Parameters
+    ----------
+    users, items : arrays, pandas or Arrow columns, of text or of numbers; [n].
+    times : numbers, in seconds since 1970, or NumPy's dates; [n], or None.
+    name : what to call the data.
+    titles : item token -> title; None where there are none.
+    min_user : interactions that a user has at least. Users of a single interaction offer nothing to
+        predict from, therefore the default is 2.
+    min_item : interactions that an item has at least.
+    duplicates : what becomes of a repeated (user, item): "keep" keeps all, "first" or "last" the
+        first or the last in time, and "consecutive" drops direct repetitions only.
+    missing : what becomes of rows without user, item or time, to which "nan", "NULL" and similar
+        words (`workbench.data.tokens.WORDS`) belong: "refuse" and "drop" refuse or drop them,
+        "keep" keeps these words as ids.
+    provenance : facts to carry along; its `rows_dropped` counts rows that were left out before.
+
+    Raises
+    ------
+    WorkbenchError
+        If values are missing and not dropped, if the columns differ in length, if an option or
+        the kind of a value cannot be used, or if nothing is left.
     """
     if duplicates not in get_args(Duplicates):
         choices = ", ".join(get_args(Duplicates))

@@ -1,4 +1,4 @@
-"""Times of whatever kind, in seconds since 1970: numbers in a unit, dates, or either as text."""
+"""Times of any kind, in seconds since 1970: numbers in a unit, dates, or either as text."""
 
 import re
 from dataclasses import dataclass, field
@@ -39,7 +39,12 @@ WITH_NAMES = (  # of months
 
 
 class TimeFault(ValueError):
-    """A value that is no time: its row, and what is wrong with it."""
+    """A value that is no time: its row, and what is wrong with it.
+
+    Attributes
+    ----------
+    row : of the value, counted from 0.
+    """
 
     def __init__(self, row: int, reason: str) -> None:
         super().__init__(reason)
@@ -48,9 +53,13 @@ class TimeFault(ValueError):
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds since 1970 [n], int64, or float64 with NaN where there is none; what they were.
+    """Times of a column, and what they were read as.
 
-    unit: the unit of the numbers, or "date". doubts: what speaks against the reading.
+    Attributes
+    ----------
+    seconds : since 1970, [n]; int64, or float64 with NaN where there is none.
+    unit : the unit of the numbers, or "date".
+    doubts : what speaks against this reading, as parts of sentences.
     """
 
     seconds: np.ndarray
@@ -63,8 +72,17 @@ def read_times(
 ) -> Times:
     """Times of a column of numbers, dates, or text of either; a date counts from 1970 in UTC.
 
-    The unit of numbers shows in their size, unless `unit` names it: "each" decides value by value,
-    "date" reads 20190812 as a date. Raises TimeFault for a value that is no time.
+    Parameters
+    ----------
+    column : [n]. The size of numbers shows their unit, unless `unit` names it.
+    unit : "each" decides value by value, "date" reads 20190812 as a date; None: by the size of
+        most.
+    dates : whether 3/4/2015 is "day-first" or "month-first"; None: as the column shows.
+
+    Raises
+    ------
+    TimeFault
+        If a value is no time, or may be read in two ways.
     """
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
@@ -89,7 +107,13 @@ def read_times(
 
 
 def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
-    """Times written as numbers [n], NaN where there is none. Raises TimeFault."""
+    """Times written as numbers [n], NaN where there is none; `unit` as in `read_times`.
+
+    Raises
+    ------
+    TimeFault
+        If a number is no time, or has the size of another unit than most.
+    """
     sizes = np.abs(numbers.astype(np.float64))
     present = ~np.isnan(sizes)
     if (wrong := present & ~(sizes < LARGEST)).any():
@@ -212,7 +236,13 @@ def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:
 
 
 def _dates(texts: pd.Series, order: Dates | None, codes: np.ndarray) -> np.ndarray:
-    """Seconds of distinct texts, NaN where one is no date. Raises TimeFault for one of two."""
+    """Seconds of distinct texts, NaN where one is no date.
+
+    Raises
+    ------
+    TimeFault
+        If day and month of a text cannot be distinguished.
+    """
     plain = texts.str.replace(r"\s*(?:UTC|GMT)$", "Z", regex=True)
     plain = plain.str.replace(r"^(\d{4})[/.](\d{1,2})[/.](\d{1,2})", r"\1-\2-\3", regex=True)
     seconds = _parsed(plain, "ISO8601")
@@ -243,7 +273,7 @@ def _dates_are(order: str) -> str:
 
 
 def _slashed(parts: pd.DataFrame, order: Dates | None, codes: np.ndarray) -> pd.Series:
-    """Seconds of 31.01.2015 and 1/31/2015; a number above 12 says which of the two is the day."""
+    """Seconds of 31.01.2015 and 1/31/2015; a number above 12 shows which of the two is the day."""
     first, second = parts[0].astype(float), parts[1].astype(float)
     if order is None:
         day_first, month_first = (first > 12).any(), (second > 12).any()

@@ -1,7 +1,7 @@
 """Ids of users and items: one token for one id, whatever the type of its column.
 
 Text is stripped of blanks around it. Numbers become whole numbers where they are whole, so that 1,
-1.0 and "1" in one column are one id. What stands for a missing value is none.
+1.0 and "1" in one column are one id. A value that stands for a missing one is no id.
 """
 
 from decimal import Decimal
@@ -23,8 +23,14 @@ EXACT = 2.0**53  # from here on a float stands for several whole numbers
 def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Codes int32 [n], -1 where there is no value, and the tokens they stand for (str objects).
 
-    values: an array, or a pandas or Arrow column. Raises ValueError for ids that floats do not
-    hold exactly, and for types that are no ids.
+    Parameters
+    ----------
+    values : an array, or a pandas or Arrow column; [n].
+
+    Raises
+    ------
+    ValueError
+        If floats do not hold the ids exactly, or the type cannot be an id.
     """
     if isinstance(values, pa.Array | pa.ChunkedArray):
         column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
@@ -51,17 +57,30 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def stands_for_none(tokens: np.ndarray) -> np.ndarray:
-    """Which tokens are words for a missing value, bool."""
+    """Which tokens are words for a missing value, bool [n_tokens]."""
     return np.isin(tokens.astype(str), WORDS) if len(tokens) else np.zeros(0, bool)
 
 
 def absent(codes: np.ndarray, tokens: np.ndarray, missing: Missing) -> np.ndarray:
-    """Which rows have no id, bool [n]; words for a missing value are ids where they are kept."""
+    """Which rows have no id, bool [n].
+
+    Parameters
+    ----------
+    codes, tokens : as `encode` gives them.
+    missing : words for a missing value are ids where this is "keep".
+    """
     gone = np.append(stands_for_none(tokens) & (missing != "keep"), True)
     return gone[codes]
 
 
 def token(value: Any) -> str:
+    """The token of one value, without blanks around it; empty where the value is missing.
+
+    Raises
+    ------
+    ValueError
+        If a float is too large to be an exact id, or the value is a list, tuple, dict or array.
+    """
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bytes):

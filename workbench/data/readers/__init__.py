@@ -33,9 +33,18 @@ FORMATS = {
 
 
 def read(path: Path, format: str | None, options: Options) -> tuple[Interactions, str]:
-    """Read a file or folder; returns its interactions and the name of the format.
+    """The interactions of a file or folder, and the name of the format that was read.
 
-    `format` is one of FORMATS, or None to tell by the file. Raises WorkbenchError.
+    Parameters
+    ----------
+    path : of the file or folder.
+    format : one of FORMATS; None: the file shows it.
+    options : what the user says about the file.
+
+    Raises
+    ------
+    WorkbenchError
+        If the format is not known or not shown by the file, or if the file cannot be read.
     """
     if format is not None and format not in FORMATS:
         raise WorkbenchError(f"format={format!r} is not known; choose one of {', '.join(FORMATS)}.")
@@ -52,9 +61,12 @@ def read(path: Path, format: str | None, options: Options) -> tuple[Interactions
 
 
 def detect(path: Path, encoding: str = "latin-1") -> str | None:
-    """The format a file or folder is told to be of, or None where it cannot be told.
+    """The format of a file or folder, or None where the file does not show it.
 
-    Raises WorkbenchError where the file cannot be read at all.
+    Raises
+    ------
+    WorkbenchError
+        If the file cannot be read at all.
     """
     return next((name for name, reader in FORMATS.items() if reader.detect(path, encoding)), None)
 

@@ -23,6 +23,7 @@ USER = re.compile(r"A[0-9A-Z]{9,30}")
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether a file holds reviews of a known release, or ratings whose ids show their order."""
     if not path.is_file() or data_suffix(path) not in (".json", ".jsonl", ".csv"):
         return False
     if data_suffix(path) == ".csv":
@@ -32,11 +33,18 @@ def detect(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read reviews, with titles from the `meta_` file of the same category where it lies beside.
+    """Read reviews, with titles from the `meta_` file of the same category beside them, if any.
 
     Ratings-only CSV files have no header and come as user, item, rating, time (2014) or as item,
-    user, rating, time (2018); which one is told by the form of the ids, or else by positions in
-    `options.columns`.
+    user, rating, time (2018). The form of the ids shows which one it is, unless `options.columns`
+    gives positions.
+
+    Raises
+    ------
+    WorkbenchError
+        If the path is a folder, if the ids do not show which column is which, if the fields are not
+        those of a release, if columns are named for JSON files, whose fields are fixed, or if a
+        line cannot be read.
     """
     if path.is_dir():
         raise WorkbenchError(f"{path} is a folder; name the reviews file in it.")

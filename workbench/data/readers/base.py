@@ -1,4 +1,4 @@
-"""What every reader hands over, and what every reader needs."""
+"""What every reader returns, and what every reader needs."""
 
 import codecs
 import csv
@@ -23,7 +23,13 @@ BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class Options:
-    """What the user may say about a file; `load_data` explains it."""
+    """What the user may say about a file.
+
+    Attributes
+    ----------
+    columns, encoding, missing, unit, dates, where : as in `load_data`.
+    without_times : whether times are left out.
+    """
 
     columns: Mapping[str, str | int] | None = None
     encoding: str = "utf-8"
@@ -34,6 +40,7 @@ class Options:
     without_times: bool = False
 
     def with_columns(self, columns: Mapping[str, str | int]) -> "Options":
+        """The same options with other columns."""
         return replace(self, columns=columns)
 
 
@@ -41,10 +48,16 @@ class Options:
 class Interactions:
     """Columns of a file, one row per interaction; titles by item token.
 
-    users, items: null where there is none. times: seconds, NaN where there is none. columns: which
-    column of the file was read as user, item, time and title. dropped: rows left out, by reason.
-    doubts: a sentence for what was assumed where the file does not say it. unused: columns of the
-    file that were not read.
+    Attributes
+    ----------
+    users, items : [n], null where there is none.
+    times : [n], seconds since 1970, NaN where there is none; None for data without times.
+    titles : item token -> title; None where there are none.
+    time_unit : what the times were read as, see `workbench.data.times.Times`.
+    columns : role (user, item, time, title) -> the column of the file that was read for it.
+    dropped : rows left out, by reason.
+    doubts : a sentence for each assumption that was made because the file does not say.
+    unused : columns of the file that were not read.
     """
 
     users: Any
@@ -58,7 +71,7 @@ class Interactions:
     unused: Sequence[str] = ()
 
     def doubted(self, doubts: Sequence[str]) -> "Interactions":
-        """The same with more that was assumed."""
+        """The same interactions with more doubts."""
         return replace(self, doubts=[*self.doubts, *doubts])
 
 
@@ -76,7 +89,13 @@ def data_suffix(path: Path) -> str:
 
 
 def check_encoding(encoding: str) -> None:
-    """Raise WorkbenchError unless text can be had by this encoding."""
+    """Check that Python knows the encoding and can write text in it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it does not.
+    """
     try:
         "".encode(encoding)
     except (LookupError, ValueError) as error:
@@ -86,7 +105,14 @@ def check_encoding(encoding: str) -> None:
 
 
 def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
-    """Lines of a text file; a line that cannot be had raises WorkbenchError with its number."""
+    """Yield the lines of a text file, with their line ends.
+
+    Raises
+    ------
+    WorkbenchError
+        If the encoding is not known, or a line cannot be decoded or unpacked; the message gives its
+        number.
+    """
     check_encoding(encoding)
     decoder = codecs.getincrementaldecoder(encoding)()
     number, text = 1, ""
@@ -120,7 +146,13 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
 
 
 def first_line(path: Path, encoding: str = "utf-8") -> str:
-    """The first line that is not blank, without its line end. Raises WorkbenchError when empty."""
+    """The first line that is not blank, without its line end.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file is empty.
+    """
     with closing(decoded_lines(path, encoding)) as lines:
         first = next(lines, None)
         if first is None:
@@ -131,7 +163,12 @@ def first_line(path: Path, encoding: str = "utf-8") -> str:
 def optional(
     titles: Callable[[], dict[str, str] | None],
 ) -> tuple[dict[str, str] | None, list[str]]:
-    """Titles, and a sentence where they cannot be read, for interactions do without."""
+    """Titles, and a sentence where they cannot be read, because interactions do not need them.
+
+    Parameters
+    ----------
+    titles : reads them.
+    """
     try:
         return titles(), []
     except PARSE_ERRORS as error:

@@ -1,4 +1,4 @@
-"""JSON: an object a line, parsed by Arrow, or else line by line; or one array of objects.
+"""JSON: one object per line, parsed by Arrow, or else line by line; or one array of objects.
 
 Lines may also be Python literals, `{'asin': 'B1'}`, as in Amazon's metadata of 2014; they are
 parsed as data and never run.
@@ -34,7 +34,13 @@ KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}  # whose column
 
 
 def head(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
-    """The first objects of a file, one at least. Raises WorkbenchError when there is none."""
+    """The first objects of a file, at least one and at most `HEAD`.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is none.
+    """
     if not _is_array(path, encoding):
         return list(islice(objects(path, encoding), HEAD))
     with closing(decoded_lines(path, encoding)) as lines:
@@ -55,12 +61,24 @@ def head(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
 
 
 def names(path: Path, encoding: str = "utf-8") -> list[str]:
-    """Fields of the first objects, in the order in which they come."""
+    """Fields of the first objects, in the order in which they come.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no object.
+    """
     return list(dict.fromkeys(name for row in head(path, encoding) for name in row))
 
 
 def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
-    """The objects of a file, one after another. Raises WorkbenchError with the line of a fault."""
+    """Yield the objects of a file, one after another.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file is empty or a line holds no object; the message gives the line.
+    """
     if _is_array(path, encoding):
         try:
             rows = json.loads("".join(decoded_lines(path, encoding)))
@@ -91,7 +109,20 @@ def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
 def read_interactions(
     path: Path, roles: Mapping[str, str], options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
-    """Read the fields that `roles` names of every object. Raises WorkbenchError with the place."""
+    """Read from every object the fields that `roles` names.
+
+    Parameters
+    ----------
+    path : of the file.
+    roles : role (user, item, time, title) -> field.
+    options : what the user says about the file.
+    titles : item token -> title, from another file; None where there are none.
+
+    Raises
+    ------
+    WorkbenchError
+        If a value or an object cannot be read; the message gives its place.
+    """
     known = names(path, options.encoding)
     wanted = list(dict.fromkeys([*roles.values(), *filtered(options, known, path)]))
 
@@ -112,7 +143,18 @@ def read_interactions(
 
 
 def read_titles(path: Path, item: str, title: str) -> dict[str, str]:
-    """Item token -> title from a file with one item a line."""
+    """Item token -> title from a file with one item per line.
+
+    Parameters
+    ----------
+    path : of the file.
+    item, title : fields that hold them.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file cannot be read.
+    """
     table = _fields(path, (item, title), "utf-8")
     pairs = zip(table[item].to_pylist(), table[title].to_pylist(), strict=True)
     return {str(token): str(text) for token, text in pairs if token and text}

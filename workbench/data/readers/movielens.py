@@ -12,6 +12,7 @@ FIELDS = ("user", "item", "rating", "timestamp")  # of the two that have no head
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether a file or folder has the names, and the first line, of a MovieLens release."""
     if path.is_dir():
         return any((path / name).exists() for name in RATINGS)
     if path.name == "ratings.csv":
@@ -22,7 +23,14 @@ def detect(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read `u.data`, `ratings.dat` or `ratings.csv`, or the one in a folder, with its titles."""
+    """Read `u.data`, `ratings.dat` or `ratings.csv`, or the one in a folder, with its titles.
+
+    Raises
+    ------
+    WorkbenchError
+        If columns are named, which are fixed, if a folder has none of these files, or if a line
+        cannot be read.
+    """
     if options.columns:
         raise WorkbenchError("MovieLens files have fixed columns; leave columns out.")
     if path.is_dir():

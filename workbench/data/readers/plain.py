@@ -1,7 +1,7 @@
-"""Plain sequences: a line per user, `user item item ...`, oldest first, no times.
+"""Plain sequences: one line per user, `user item item ...`, oldest first, no times.
 
 Blanks separate, or commas, semicolons and bars (`u, i, i`, `u i,i`, `u: i, i`, `u ['i', 'i']`), in
-all lines alike.
+the same way in all lines.
 """
 
 import re
@@ -35,7 +35,7 @@ SEPARATORS = r"""['"]?[\s,;|\[\]()]+['"]?"""
 
 
 def detect(path: Path, encoding: str) -> bool:
-    """Whether lines are surely sequences; a file that may be a table is left undecided."""
+    """Whether lines are surely sequences; the answer is no for a file that may be a table."""
     if not path.is_file() or data_suffix(path) not in SUFFIXES:
         return False
     look = shape(path, encoding)
@@ -43,7 +43,14 @@ def detect(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read a file of sequences. A user on several lines goes on where the line before ended."""
+    """Read a file of sequences; a user on several lines continues where the line before ended.
+
+    Raises
+    ------
+    WorkbenchError
+        If columns are named, if the path is a folder, if lines are separated in different ways, if
+        a user has no items, or if there is nothing to read.
+    """
     if options.columns:
         raise WorkbenchError(f"{path}: sequences have no columns; leave columns out.")
     if path.is_dir():
@@ -89,7 +96,13 @@ def read(path: Path, options: Options) -> Interactions:
 
 
 def _words(lines: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The user and the items of each line. Raises ValueError where lines are not alike."""
+    """The user and the items of each line.
+
+    Raises
+    ------
+    ValueError
+        If lines are not separated in the same way.
+    """
     marked = pc.any(pc.match_substring_regex(lines, r"[,;|\[\]()]")).as_py()
     punctuated = pc.match_substring_regex(lines, PUNCTUATED) if marked else None
     if punctuated is not None and pc.any(punctuated).as_py():

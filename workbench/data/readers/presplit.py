@@ -1,4 +1,4 @@
-"""Histories out of rows that each hold a list of items and the item after it (RecBole's splits)."""
+"""Histories out of rows that hold a list of items and the item after it each (RecBole's splits)."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,8 +9,17 @@ from workbench.errors import WorkbenchError
 def joined(path: Path, rows: Iterable[tuple[str, list[str], str]]) -> dict[str, list[str]]:
     """Every user's history, from rows of user, items before and item, in any order.
 
-    Rows of one user repeat each other's items; where long lists were cut, they overlap. Raises
-    WorkbenchError where the rows of a user belong to no one history.
+    Rows of one user repeat each other's items; where long lists were cut, they overlap.
+
+    Parameters
+    ----------
+    path : of the file or folder, for messages.
+    rows : user, items before, item.
+
+    Raises
+    ------
+    WorkbenchError
+        If the rows of a user do not belong to a single history.
     """
     pieces: dict[str, list[list[str]]] = {}
     for user, before, item in rows:

@@ -1,4 +1,4 @@
-"""RecBole's atomic files: tab-separated, each column headed `name:type`; whole, or already split.
+"""RecBole's atomic files: tab-separated, with column headings `name:type`; one file, or split.
 
 Splits are `x.train.inter`, `x.valid.inter` and `x.test.inter`. Where their rows hold the items
 before (`item_id_list`), these are put together to each user's history.
@@ -31,14 +31,21 @@ SAMPLE = 1000  # rows by which columns are judged
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether the path is a `.inter` file, or a folder that holds one."""
     return path.suffix.lower() == ".inter" or (path.is_dir() and any(path.glob("*.inter")))
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read a `.inter` file, or those of a folder, with titles from the `.item` file beside.
+    """Read a `.inter` file, or those of a folder, with titles from the `.item` file beside it.
 
-    Columns are `user_id`, `item_id` and, when there, `timestamp`, or of other usual names, unless
-    `options.columns` names others.
+    Columns are `user_id`, `item_id` and, if it is there, `timestamp`, or have other usual names,
+    unless `options.columns` names others.
+
+    Raises
+    ------
+    WorkbenchError
+        If a folder holds several files that are not parts of a split, if a heading is not
+        `name:type`, if a column is missing, or if a line cannot be read.
     """
     files = _inter_files(path)
     layout, doubts = _layout(files[0], options)
@@ -64,7 +71,15 @@ def read(path: Path, options: Options) -> Interactions:
 
 
 def listed_items(path: Path, options: Options) -> list[str]:
-    """Tokens of the items that the .item file beside lists, bought or not, in its order."""
+    """Tokens of all items in the `.item` file, in its order, with interactions or without.
+
+    The list is empty where there is no such file, or it has no column of items.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file or its heading cannot be read.
+    """
     inter = _inter_files(path)[0]
     file = _item_file(inter)
     if not file.exists():

@@ -1,4 +1,4 @@
-"""JSON objects with fields of any names: one a line, or in an array."""
+"""JSON objects with fields of any names: one per line, or in an array."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether a file holds JSON objects with usual names for users and items."""
     return looks_like(path, encoding) and is_table(jsonl.names(path, encoding))
 
 
@@ -25,7 +26,13 @@ def looks_like(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read objects whose fields `options.columns` names, or that bear a usual name."""
+    """Read objects whose fields `options.columns` names, or that have usual names.
+
+    Raises
+    ------
+    WorkbenchError
+        If the path is a folder, if a field is missing, or if an object cannot be read.
+    """
     if path.is_dir():
         raise WorkbenchError(f"{path} is a folder; name the file in it.")
     objects = jsonl.head(path, options.encoding)

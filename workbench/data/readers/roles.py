@@ -1,4 +1,4 @@
-"""Which column of a file is which: as the user says, by usual names, and by what stands in them."""
+"""Which column of a file is which: by what the user says, by usual names, and by the values."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,7 +33,13 @@ def plain(name: str) -> str:
 
 
 def usual(names: Iterable[str], chosen: Mapping[str, str | int]) -> dict[str, str]:
-    """Role -> column: what the user says, then the usual names, as far as there are such."""
+    """Role -> column: what the user says, then the usual names, for the roles that have one.
+
+    Parameters
+    ----------
+    names : of the columns.
+    chosen : role -> column, as the user says.
+    """
     names = tuple(names)
     roles = {role: str(name) for role, name in chosen.items()}
     known = {plain(name): name for name in reversed(names)}
@@ -60,9 +66,20 @@ def choose(
 ) -> tuple[dict[str, str], list[str]]:
     """Role -> column, and sentences on what was assumed about times.
 
-    sample: some values of a column. where: the place of the names, ", line 1". headerless: how to
-    name columns by position, where the names may be no names. Raises WorkbenchError where users or
-    items are missing, or where times may be in a column that nobody named.
+    Parameters
+    ----------
+    path : of the file, for messages.
+    names : of its columns.
+    options : what the user says about the file.
+    sample : gives some values of a column.
+    where : the place of the names, such as ", line 1".
+    headerless : how to name columns by position, for a file whose names may not be names.
+
+    Raises
+    ------
+    WorkbenchError
+        If users or items are missing or in the same column, if a role or a column is not known, or
+        if times may be in a column that nobody named.
     """
     chosen = options.columns or {}
     for role in chosen:
@@ -123,7 +140,13 @@ def _about_times(
     said: Mapping[str, str],
     sample: Callable[[str], Sequence[object]],
 ) -> list[str]:
-    """What was assumed about times. Raises WorkbenchError where the evidence is against it."""
+    """What was assumed about times.
+
+    Raises
+    ------
+    WorkbenchError
+        If the evidence is against it.
+    """
     free = [name for name in names if name not in roles.values()]
     like = [name for name in free if _times(sample(name))]
     if "time" in roles:

@@ -1,4 +1,4 @@
-"""From columns as they stand in a file to interactions: filters, ids, times, what is missing."""
+"""From columns as they are in a file to interactions: filters, ids, times, what is missing."""
 
 import operator
 import re
@@ -30,8 +30,14 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 class Columns:
     """Columns of a file by the names they have there, and which of them is what.
 
-    place: for a row, counted from 0, where it stands ("line 3") and its fields as written, where
-    these are known. unused: columns of the file that were not read.
+    Attributes
+    ----------
+    path : of the file.
+    values : name -> column [n].
+    roles : role (user, item, time, title) -> name.
+    place : for a row, counted from 0, its place ("line 3") and its fields as written, where these
+        are known.
+    unused : columns of the file that were not read.
     """
 
     path: Path
@@ -41,6 +47,14 @@ class Columns:
     unused: Sequence[str] = ()
 
     def fault(self, row: int, role: str, reason: str) -> WorkbenchError:
+        """The error for a value that cannot be read.
+
+        Parameters
+        ----------
+        row : of the value, counted from 0.
+        role : of its column.
+        reason : what is wrong, as the end of a sentence.
+        """
         where, fields = self.place(row)
         name = self.roles[role]
         value = fields.get(name, self.values[name][row].as_py())
@@ -51,7 +65,20 @@ class Columns:
 def interactions(
     columns: Columns, options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
-    """Filter the rows, and read their ids and times. Raises WorkbenchError with the first fault."""
+    """Filter the rows, and read their ids and times.
+
+    Parameters
+    ----------
+    columns : what the file holds; where items are lists, a row is made for each item.
+    options : what the user says about the file.
+    titles : item token -> title, from another file; a column of titles replaces it.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no row, if no row passes the filters, or if a value is missing or cannot be
+        read; the message gives the place of the first.
+    """
     columns = _unlisted(columns)
     path, roles = columns.path, dict(columns.roles)
     if options.without_times:
@@ -201,7 +228,20 @@ def bare(name: str) -> str:
 
 
 def column_of(name: str, names: Sequence[str], path: Path, option: str) -> str:
-    """The column meant by a name, by `#` and a position, or by RecBole's name without its type."""
+    """The column meant by a name, by `#` and a position, or by RecBole's name without its type.
+
+    Parameters
+    ----------
+    name : what the user wrote.
+    names : of the columns.
+    path : of the file, for messages.
+    option : where the name was written, for messages.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such column.
+    """
     untyped = {bare(known): known for known in reversed(names)}
     if name in names:
         return name
@@ -216,7 +256,13 @@ def column_of(name: str, names: Sequence[str], path: Path, option: str) -> str:
 
 
 def filtered(options: Options, names: Sequence[str], path: Path) -> list[str]:
-    """Columns that the conditions need. Raises WorkbenchError for one that is not there."""
+    """Columns that the conditions of `options.where` need.
+
+    Raises
+    ------
+    WorkbenchError
+        If a text is no condition, or names a column that does not exist.
+    """
     return [column_of(_condition(text)[0], names, path, f"where={text}") for text in options.where]
 
 
@@ -234,7 +280,7 @@ WHERE = "where=['rating>=4']"
 
 
 def _holds(text: str, columns: Columns) -> np.ndarray:
-    """Rows a condition holds for; numbers compare as such, and text, such as a date, as text."""
+    """Rows for which a condition holds; numbers compare as such, text (a date, too) as text."""
     name, sign, value = _condition(text)
     name = column_of(name, list(columns.values), columns.path, f"where={text}")
     column = columns.values[name]

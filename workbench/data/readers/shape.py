@@ -26,7 +26,12 @@ NUMBER = re.compile(r"\s*[-+]?\d+(\.\d*)?([eE][-+]?\d+)?\s*")
 class Shape:
     """The first lines of a text file, split into fields; blank lines are left out.
 
-    delimiter: one character, `::`, or a blank for any run of blanks. width: fields of most lines.
+    Attributes
+    ----------
+    delimiter : one character, `::`, or a blank for any run of blanks.
+    rows : fields of each line.
+    width : how many fields most lines have.
+    alike : whether so many lines have this width that the file may be a table, see `ALIKE`.
     """
 
     delimiter: str
@@ -47,7 +52,7 @@ class Shape:
 
     @property
     def times(self) -> list[int]:
-        """Columns that look like times, a header set aside."""
+        """Columns that look like times, without looking at a header."""
         rows = self.rows[int(self.header) :]
         return [
             column
@@ -62,7 +67,7 @@ class Shape:
 
     @property
     def by_position(self) -> str:
-        """How columns of a table without header are named, by the look of these."""
+        """How to name the columns of a table without header, judged by their values."""
         time = next(iter(self.times), None)
         user = 1 if time == 0 else 0
         others = [column for column in range(self.width) if column not in (time, user)]
@@ -74,7 +79,19 @@ class Shape:
 
 
 def shape(path: Path, encoding: str, *, sample: int = SAMPLE) -> Shape | None:
-    """The look of a text file; None where it has no line. Raises WorkbenchError."""
+    """The look of the first lines of a text file; None where it has no line.
+
+    Parameters
+    ----------
+    path : of the file.
+    encoding : of its text.
+    sample : lines to look at.
+
+    Raises
+    ------
+    WorkbenchError
+        If a line cannot be decoded.
+    """
     with closing(decoded_lines(path, encoding)) as lines:
         texts = list(islice((line.rstrip("\r\n") for line in lines if line.strip()), sample))
     if not texts:
@@ -86,7 +103,11 @@ def shape(path: Path, encoding: str, *, sample: int = SAMPLE) -> Shape | None:
 
 
 def guess_delimiter(path: Path, line: str) -> str:
-    """A tab in .tsv files; else what comes most of comma, tab, semicolon and bar; else blanks."""
+    """The separator of a line, guessed.
+
+    It is a tab in .tsv files; else the most frequent one of comma, tab, semicolon and bar; else two
+    colons; else blanks; else a comma.
+    """
     if data_suffix(path) in (".tsv", ".tab"):
         return "\t"
     delimiter = max((",", "\t", ";", "|"), key=line.count)
@@ -96,7 +117,7 @@ def guess_delimiter(path: Path, line: str) -> str:
 
 
 def split(lines: Iterable[str], delimiter: str) -> list[list[str]]:
-    """Fields of each line; quotes are heeded, except between blanks."""
+    """Fields of each line; quotes hold a field together, except between blanks or two colons."""
     if delimiter == " ":
         return [blank_fields(line) for line in lines]
     if delimiter == "::":
@@ -108,7 +129,7 @@ def split(lines: Iterable[str], delimiter: str) -> list[list[str]]:
 
 
 def blank_fields(line: str) -> list[str]:
-    """Fields between blanks; a date and the time of day after it are one."""
+    """Fields between blanks; a date and the time of day after it are one field."""
     return CLOCK.sub(r"\1T\2", line).split()
 
 
@@ -117,13 +138,13 @@ def _times(values: list[str]) -> bool:
 
 
 def is_sequences(look: Shape) -> bool:
-    """Whether lines are surely one user's sequence each: `user item item ...`."""
+    """Whether every line is surely the sequence of one user: `user item item ...`."""
     marked = look.rows[0][0].lstrip().startswith(("{", "[{", "<")) if look.rows[0] else True
     return look.width > 1 and not marked and doubt(look) is None
 
 
 def doubt(look: Shape) -> str | None:
-    """What speaks against sequences, or None. A pair a line is the same data read either way."""
+    """What speaks against sequences, or None; pairs are the same data read either way."""
     if not look.alike or look.width < 2:
         return None
     if look.header:

@@ -1,4 +1,4 @@
-"""CSV, TSV and Parquet files whose columns the user names, or that bear a usual name."""
+"""CSV, TSV and Parquet files whose columns the user names, or that have usual names."""
 
 from pathlib import Path
 
@@ -24,6 +24,7 @@ SAMPLE = 1000  # rows by which columns are judged
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether a file or folder is Parquet, or text whose first line has usual names."""
     if path.is_dir():
         return bool(_parquet_files(path))
     if data_suffix(path) == ".parquet":
@@ -35,10 +36,17 @@ def detect(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read a table. `options.columns` maps user, item, time and title to columns of the file.
+    """Read a table.
 
-    Roles left out are looked for under their usual names (`user_id`, `item_id`, `timestamp`, ...).
-    Positions counted from 0 stand for columns of a text file, whether it has a header or not.
+    `options.columns` maps user, item, time and title to columns of the file. Roles left out are
+    looked for under their usual names (`user_id`, `item_id`, `timestamp`, ...). Positions counted
+    from 0 stand for columns of a text file, whether it has a header or not.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file is empty, if names and positions are mixed, if a comment stands in place of the
+        names, if a column is missing, or if a line cannot be read.
     """
     if path.is_dir() or data_suffix(path) == ".parquet":
         return _read_parquet(path, options)
@@ -88,7 +96,13 @@ def read(path: Path, options: Options) -> Interactions:
 
 
 def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
-    """Names on the first line of a table, or of a Parquet file's schema. Raises WorkbenchError."""
+    """Names on the first line of a table, or of a Parquet file's schema.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file cannot be read or no column has a name.
+    """
     if data_suffix(path) == ".parquet":
         return tuple(_dataset(path).schema.names)
     delimiter = guess_delimiter(path, first_line(path, encoding))
@@ -96,7 +110,10 @@ def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
 
 
 def _parquet_files(folder: Path) -> list[str]:
-    """Files of a folder as Spark and Hive write it; names that begin with _ or . are theirs."""
+    """Parquet files of a folder as Spark and Hive write it, except those they keep for themselves.
+
+    The names of these begin with `_` or `.`.
+    """
     return sorted(
         str(file)
         for file in folder.rglob("*.parquet")

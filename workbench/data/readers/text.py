@@ -1,7 +1,7 @@
 """Delimited text: parsed by Arrow at once; only when that fails, line by line to name the line.
 
-The two passes share one description of the file (`Layout`), so that a fault found by the first is
-told by the second with its line number.
+The two passes share one description of the file (`Layout`), so that the second gives the line
+number of a fault that the first found.
 """
 
 import csv
@@ -40,7 +40,15 @@ BLOCK = 8 << 20  # bytes Arrow parses at a time
 class Layout:
     """How a text file is laid out: its column names in order and which of them matter.
 
-    delimiter: one character, `::`, or a blank, which stands for any run of blanks.
+    Attributes
+    ----------
+    path : of the file.
+    names : of all its columns.
+    user, item, time, title : names of the columns that matter; None for a role that has none.
+    delimiter : one character, `::`, or a blank, which stands for any run of blanks.
+    quoted : whether quotes hold a field together.
+    header : whether the first line that is not blank holds names.
+    encoding : of the text.
     """
 
     path: Path
@@ -55,6 +63,7 @@ class Layout:
     encoding: str = "utf-8"
 
     def read_options(self) -> pa_csv.ReadOptions:
+        """How Arrow reads the file: names, lines to skip, encoding, block size."""
         names = list(self.names)
         if self.delimiter == "::":  # which Arrow reads as two colons around an empty column
             names = [part for name in names for part in (name, f"after {name}")][:-1]
@@ -66,6 +75,7 @@ class Layout:
         )
 
     def parse_options(self) -> pa_csv.ParseOptions:
+        """How Arrow splits lines into fields."""
         return pa_csv.ParseOptions(
             delimiter="\t" if self.delimiter == " " else self.delimiter[0],
             quote_char='"' if self.quoted else False,
@@ -74,7 +84,7 @@ class Layout:
 
     @property
     def skipped(self) -> int:
-        """Lines up to the header, it included."""
+        """How many lines there are up to the header, the header included."""
         with closing(decoded_lines(self.path, self.encoding)) as lines:
             return 1 + next((n for n, line in enumerate(lines) if line.strip()), 0)
 
@@ -86,7 +96,7 @@ class Layout:
         return pa.BufferReader("\n".join(lines).encode())
 
     def lines(self) -> Iterator[str]:
-        """The lines of the file in a form the csv module takes, whose separator is a character."""
+        """The lines of the file for the csv module, which takes a separator of one character."""
         lines = decoded_lines(self.path, self.encoding)
         if self.delimiter == " ":
             return ("\t".join(blank_fields(line)) + "\n" for line in lines)
@@ -108,9 +118,22 @@ class Layout:
 
 
 def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> tuple[str, ...]:
-    """Column names on the first line; one without name, or of a name that is taken, has its place.
+    """Column names on the first line, without blanks around them.
 
-    Raises WorkbenchError where no column has a name.
+    A column without name, or with a name that is already taken, gets `#` and its position behind
+    it.
+
+    Parameters
+    ----------
+    path : of the file.
+    delimiter : as in `Layout`.
+    quoted : whether quotes hold a field together.
+    encoding : of the text.
+
+    Raises
+    ------
+    WorkbenchError
+        If no column has a name, or lines end in carriage returns alone.
     """
     line = first_line(path, encoding)
     if "\r" in line:
@@ -135,12 +158,30 @@ def header_names(path: Path, delimiter: str, *, quoted: bool, encoding: str) -> 
 def read_interactions(
     layout: Layout, options: Options, titles: dict[str, str] | None = None
 ) -> Interactions:
-    """Read users, items and times. Raises WorkbenchError with the line of the first fault."""
+    """Read users, items and times.
+
+    Parameters
+    ----------
+    layout : of the file.
+    options : what the user says about it.
+    titles : item token -> title, from another file; None where there are none.
+
+    Raises
+    ------
+    WorkbenchError
+        If a line or a value cannot be read; the message gives the line of the first.
+    """
     return interactions(columns_of(layout, options), options, titles)
 
 
 def columns_of(layout: Layout, options: Options) -> Columns:
-    """The columns that are needed, as they stand. Raises WorkbenchError with a fault's line."""
+    """The columns that are needed, with values as written in the file.
+
+    Raises
+    ------
+    WorkbenchError
+        If a line cannot be read; the message gives the line.
+    """
     try:
         columns = _columns(layout, options)
     except WorkbenchError:
@@ -176,7 +217,7 @@ def _spans_lines(layout: Layout, rows: int) -> bool:
 
 
 def quotes_are_text(layout: Layout) -> bool:
-    """Whether every line has its fields when quotes are characters like others."""
+    """Whether every line has all its fields when quotes are read as ordinary characters."""
     width = len(layout.names)
     plain = replace(layout, quoted=False)
     try:
@@ -186,7 +227,7 @@ def quotes_are_text(layout: Layout) -> bool:
 
 
 def find_open_quote(layout: Layout) -> WorkbenchError | None:
-    """A quoted field that holds whole rows, so that its quote was closed by the wrong one."""
+    """The error for a quoted field that holds complete rows (it closes too late), or None."""
     lines: list[str] = []
 
     def kept() -> Iterator[str]:
@@ -268,7 +309,7 @@ def _header_again(layout: Layout, table: pa.Table) -> bool:
 
 
 def find_fault(layout: Layout) -> WorkbenchError | None:
-    """The first line that is laid out otherwise than the file, None when there is none."""
+    """The error for the first line that is laid out differently from the file, or None."""
     path, width, rows = layout.path, len(layout.names), layout.rows()
     user, item = layout.names.index(layout.user), layout.names.index(layout.item)
     try:
@@ -292,9 +333,18 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
 
 
 def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str, str]:
-    """Item token -> title from a file of items (`layout.item`); rows without a title are left out.
+    """Item token -> title from a file of items; rows without a title are left out.
 
-    With `year`, titles become "Title (year)".
+    Parameters
+    ----------
+    layout : of the file; `layout.item` is its column of items.
+    title : column of titles.
+    year : column of years, which makes titles "Title (year)"; None: as they are.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file cannot be read.
     """
     names = [layout.item, title] + ([year] if year else [])
     try:
@@ -319,7 +369,10 @@ def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str
 
 
 def with_year(title: str, year: str) -> str:
-    """MovieLens' way, "Toy Story (1995)"; what is no year (nor a "V", for video) is left out."""
+    """A title in MovieLens' form, "Toy Story (1995)".
+
+    The year is left out where it is no year (nor a "V", for video).
+    """
     return f"{title} ({year})" if re.fullmatch(r"\d{4}|V", year) else title
 
 

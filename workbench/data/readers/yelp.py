@@ -1,4 +1,4 @@
-"""The Yelp open data set: reviews as JSON lines, names of businesses in a file beside them."""
+"""The Yelp open data set: reviews as JSON lines, with names of businesses in a second file."""
 
 from pathlib import Path
 
@@ -11,6 +11,7 @@ ROLES = {"user": "user_id", "item": "business_id", "time": "date"}
 
 
 def detect(path: Path, encoding: str) -> bool:
+    """Whether a folder holds the reviews, or a file has their fields."""
     if path.is_dir():
         return (path / REVIEWS).exists()
     return (
@@ -21,7 +22,14 @@ def detect(path: Path, encoding: str) -> bool:
 
 
 def read(path: Path, options: Options) -> Interactions:
-    """Read the reviews file, or the one in a folder; names come from `..._business.json`."""
+    """Read the reviews file, or the one in a folder; names come from `..._business.json`.
+
+    Raises
+    ------
+    WorkbenchError
+        If columns are named, which are fixed, if a folder has no reviews, or if a line cannot be
+        read.
+    """
     if options.columns:
         raise WorkbenchError("Yelp reviews have fixed fields; leave columns out.")
     file = path / REVIEWS if path.is_dir() else path
