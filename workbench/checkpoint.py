@@ -1,4 +1,4 @@
-"""Models on disk: weights in safetensors, a readable JSON card, and what items are called."""
+"""Models on disk: weights in safetensors, a readable JSON card, and tokens of items and users."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,27 @@ PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
 
 
 def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | None = None) -> Path:
-    """Write weights and card to a folder, wholly or not at all. Returns the folder.
+    """Write weights and card to a folder, wholly or not at all.
 
-    card: what is worth knowing beside the configuration (metrics, data checksum, seed, command).
-    The tokens of items and users, where the model knows them, are written beside. An older model in
-    that folder is replaced. Raises WorkbenchError where it cannot be written.
+    An older model in that folder is replaced. The tokens of items and users, if the model knows
+    them, are written beside.
+
+    Parameters
+    ----------
+    model : the model to save.
+    folder : where to write.
+    card : what is worth knowing beside the configuration (metrics, data checksum, seed, command);
+        by default the model's own card.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder cannot be written to.
     """
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
@@ -53,11 +69,23 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
 def load_model(source: str | Path) -> Recommender:
     """A model from a folder, or a shipped one by name, ready for inference.
 
-    Its card is at `model.card`, the tokens of its items at `model.item_ids` and, where it embeds
-    users, theirs at `model.user_ids` (None where the folder does not hold them). Raises
-    WorkbenchError for a folder that holds no model, a card that cannot be read, or weights or
-    tokens that do not fit it, which is seen before memory is taken for the model.
     Nothing in the files is executed.
+
+    Parameters
+    ----------
+    source : the folder, or the name of a shipped model.
+
+    Returns
+    -------
+    Recommender
+        The model. Its card is at `model.card`, the tokens of its items at `model.item_ids` and,
+        if it embeds users, theirs at `model.user_ids` (None if the folder does not hold them).
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder holds no model, its card cannot be read, or weights or tokens do not fit the
+        card. This is seen before memory is taken for the model.
     """
     folder = Path(source)
     if not (folder / CARD).exists() and (PRETRAINED / str(source) / CARD).exists():
@@ -103,7 +131,7 @@ def _tokens_text(model: Recommender) -> str:
 def _read_tokens(path: Path, config: ModelConfig) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The tokens of items [n_items+1] and of users [n_users]; None where they are not known.
 
-    Raises WorkbenchError for a file that cannot be read, or of other counts than the configuration.
+    Raises WorkbenchError if the file cannot be read, or its counts are not the configuration's.
     """
     if not path.exists():
         return None, None
@@ -135,7 +163,19 @@ def _distinct(tokens: Any, count: int, what: str) -> np.ndarray:
 
 
 def check_shapes(config: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Raise ValueError unless these are the shapes of all tensors of such a model, by name."""
+    """Check that these are the shapes of all tensors of a model of this configuration.
+
+    Parameters
+    ----------
+    config : the configuration.
+    shapes : the shape of every tensor, by name.
+
+    Raises
+    ------
+    ValueError
+        If a tensor is missing, is one too many or has another shape, or no memory would hold the
+        model.
+    """
     if config.n_layers > len(shapes):  # even an outline of that many would fill memory
         raise ValueError(f"{config.n_layers:,} layers in {len(shapes)} tensors")
     wanted = _outline(config).state_dict()
@@ -163,10 +203,13 @@ def build(
 def with_rows(
     model: Recommender, items: np.ndarray | None = None, users: np.ndarray | None = None
 ) -> Recommender:
-    """A copy of a model, with other rows of its tables; None for all rows as they are.
+    """A copy of a model with other rows of its tables.
 
-    items, users: int64 [n+1], which row each item or user takes; row 0 is padding, and a user
-    without a row takes it.
+    Parameters
+    ----------
+    model : the model to copy.
+    items, users : which row each item or user takes, int64 [n + 1]; None for all rows as they are.
+        Row 0 is padding, and a user without a row takes it.
     """
     state, config = dict(model.state_dict()), model.config
     if items is not None:
@@ -184,7 +227,7 @@ def with_rows(
 
 
 def _outline(config: ModelConfig) -> Recommender:
-    """A model without memory for its weights. Raises ValueError for sizes beyond any memory."""
+    """A model without memory for its weights; raises ValueError if no memory would hold it."""
     try:
         with torch.device("meta"):
             return make_model(config)

@@ -1,4 +1,4 @@
-"""The one error and the one warning a user is meant to read, and how they are printed."""
+"""The one error and the one warning that a user is meant to read, and how they are printed."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class WorkbenchError(ValueError):
-    """Bad input, told in one sentence: which file, where in it, and what to do about it."""
+    """Bad input, described in one sentence: which file, where in it, and what to do about it."""
 
 
 class WorkbenchWarning(UserWarning):
@@ -16,7 +16,7 @@ class WorkbenchWarning(UserWarning):
 
 @contextmanager
 def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
-    """While it lasts, each of our warnings is a line given to `echo`, as errors are on commands."""
+    """Give each of our warnings to `echo` as a line while the block runs, as for errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", WorkbenchWarning)
         others = warnings.showwarning
@@ -32,12 +32,18 @@ def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
 
 
 def ways(query: str, python: str) -> str:
-    """How an option of `load_data` is given, in brackets: behind a path, or in Python."""
+    """How an option of `load_data` is given, in brackets: behind a path, or in Python.
+
+    Parameters
+    ----------
+    query : the option behind a path.
+    python : the same option in Python.
+    """
     return f"({query} behind the path, {python} in Python)"
 
 
 def sentence(error: WorkbenchError | OSError) -> str:
-    """What to print: of a full disk, or a folder that must not be written to, the path as well."""
+    """The sentence to print for an error; for one of the file system, the path and its reason."""
     if isinstance(error, OSError):
         return f"{error.filename or 'a file'}: {error.strerror or error}."
     return str(error)

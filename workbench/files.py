@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, whatever ends the writing."""
+"""Files and folders that are there whole or not at all, however the writing ends."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def replaced_file(path: Path) -> Iterator[Path]:
     """A file to write, beside `path`, which takes its place when the block ends.
 
     If the block fails, the file that was there stays as it was, and a folder that was made for the
-    new one goes. Other readers see the old file or the new one, never a part.
+    new file is removed. Other readers see the old file or the new one, never a part.
     """
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,13 @@ def replaced_folder(path: Path) -> Iterator[Path]:
 
 
 def clear_partial(folder: Path, process: int) -> None:
-    """Remove what a process that was killed had begun to write in a folder."""
+    """Remove what a process that was killed had begun to write in a folder.
+
+    Parameters
+    ----------
+    folder : the folder.
+    process : the id of the process.
+    """
     for left in folder.glob(f"{ASIDE}{process}-*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -72,7 +78,7 @@ def clear_partial(folder: Path, process: int) -> None:
 
 
 def check_writable(folder: Path) -> None:
-    """Make a folder that is to be filled, before work is done for it.
+    """Make a folder that will be filled, before the work for it is done.
 
     Raises
     ------
@@ -88,7 +94,7 @@ def check_writable(folder: Path) -> None:
 
 
 def not_written(path: Path, error: Exception) -> WorkbenchError:
-    """What to raise if something could not be written to a place."""
+    """The error to raise if something could not be written to a place."""
     reason = getattr(error, "strerror", None) or error
     return WorkbenchError(f"{path} cannot be written to: {reason}; choose another folder.")
 

@@ -1,4 +1,4 @@
-"""Fonts for titles in any script: of those installed, the ones that have the glyphs."""
+"""Fonts for titles in any script: those of the installed fonts that have the glyphs."""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -18,10 +18,14 @@ DEFAULT = "DejaVu Sans"  # comes with matplotlib
 
 @contextmanager
 def chosen_fonts(figure: Figure) -> Iterator[None]:
-    """While a figure is drawn, let its texts fall back on fonts that have their characters.
+    """While a figure is drawn, let its texts use further fonts that have their characters.
 
-    Characters that no installed font has are drawn as boxes; a WorkbenchWarning names some of them,
-    once for each set.
+    Characters that no installed font has are drawn as boxes.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If no installed font has some characters; it names up to eight of them, once for each set.
     """
     texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
     characters = frozenset(chain.from_iterable(text.get_text() for text in texts))

@@ -18,9 +18,12 @@ LEAST_KNOWN = 0.5  # share of the interactions that must be with items the model
 
 
 class Numbering(NamedTuple):
-    """What items and users are numbered by: `item_ids` [n_items+1], `user_ids` [n_users].
+    """How items and users are numbered, by raw tokens as in `SequenceData`.
 
-    Raw tokens, as in `SequenceData`.
+    Attributes
+    ----------
+    item_ids : tokens of the items, [n_items + 1], padding first.
+    user_ids : tokens of the users, [n_users].
     """
 
     item_ids: np.ndarray
@@ -30,25 +33,39 @@ class Numbering(NamedTuple):
 def matched(
     model: Model, data: SequenceData, name: str | None = None, held_out: int = 1
 ) -> tuple[SequenceData, str | None]:
-    """The data as the model numbers items, and a sentence on what did not match, or None.
+    """The data as the model numbers items, and a sentence on what did not match.
 
     Items are matched by their tokens (`model.item_ids`), so that neither the order of rows nor
     which users and items a file holds matters. The catalogue is the model's: its items that the
     data lack are ranked like the others. Items of the data that it does not know are left out of
     histories; a user who has one among the last `held_out` items keeps the index and loses all
-    items, and so has no case. Ids that are mere numbers say little of what an item is; where there
-    are others on one side, that is said. Users of a model that embeds them are matched by token
-    too, see `SequenceData.user_numbers`.
+    items, and so has no case. Ids that are mere numbers say little about what an item is; if some
+    of them are on one side alone, the sentence says so. Users of a model that embeds them are
+    matched by token too, see `SequenceData.user_numbers`.
 
     A model that does not know its tokens takes the data as they are numbered. The sentence then
-    says where the checksum in its card is another, or missing. An empty card is that of a model
-    made by hand (built and not yet trained, or adapted), whose maker is not warned.
+    says if the checksum in its card is another one, or missing. A model with an empty card
+    was made by hand (built and not yet trained, or adapted), and there is no warning about it.
 
-    name: what to call the model, by default as its configuration does. held_out: how many items
-    at the end of a sequence are to be predicted, 0 where the whole of it is a history. Raises
-    WorkbenchError where more than half of the interactions are with unknown items, where a model
-    without tokens has a catalogue of another size, or where the model needs times that the data
-    have not.
+    Parameters
+    ----------
+    model : the model.
+    data : the data as they were read.
+    name : what to call the model, by default as its configuration does.
+    held_out : how many items at the end of a sequence are to be predicted, 0 if all of it is a
+        history.
+
+    Returns
+    -------
+    tuple
+        The data, and the sentence, None if there is nothing to say.
+
+    Raises
+    ------
+    WorkbenchError
+        If more than half of the interactions are with unknown items, a model without tokens has a
+        catalogue of another size, a model has another number of tokens than of items, or the model
+        needs times that the data do not have.
     """
     name = name or model.config.name
     if data.times is None and model.needs_times:
@@ -76,8 +93,8 @@ def matched(
 def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
     """The numbering in which models can be asked about the same data, see `renumbered`.
 
-    Items are numbered as in the data where a model does not know its tokens, else as in the first
-    model; users as in the data.
+    Items are numbered as in the first model, or as in the data if some model does not know its
+    tokens; users are numbered as in the data.
     """
     items = [model.item_ids for model in models]
     known = bool(items) and all(ids is not None for ids in items)
@@ -85,9 +102,19 @@ def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
 
 
 def renumbered(model: M, numbering: Numbering, name: str | None = None) -> M:
-    """The model with its items and users in another order; itself where the order is the same.
+    """The model with its items and users in another order; itself if the order is the same.
 
-    Raises WorkbenchError where its items are others than those of the numbering.
+    Parameters
+    ----------
+    model : the model.
+    numbering : the order of items and users.
+    name : what to call the model in an error, by default as its configuration does.
+
+    Raises
+    ------
+    WorkbenchError
+        If its items are not those of the numbering, or it is no model of this repository, which
+        alone can be reordered.
     """
     items = _rows(model.item_ids, numbering.item_ids, 1)
     users = _rows(model.user_ids, numbering.user_ids, 0) if model.needs_users else None

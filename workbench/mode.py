@@ -1,4 +1,4 @@
-"""The mode a model is measured in: without dropout, whatever mode it was left in."""
+"""The mode in which a model is measured: without dropout, whatever its mode was before."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ from workbench.model import Model
 
 @contextmanager
 def evaluation_mode(model: Model) -> Iterator[None]:
-    """While it lasts, all modules of a model are in evaluation mode; then each is as it was."""
+    """Keep all modules of a model in evaluation mode while the block runs; then restore each."""
     before = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

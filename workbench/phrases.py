@@ -10,7 +10,7 @@ def in_order(names: Iterable[object]) -> tuple[str, ...]:
 
 
 def listing(names: Sequence[str], most: int | None = None) -> str:
-    """`a, b and c`; of more than `most`, the first ones and how many more there are."""
+    """The names as `a, b and c`; of more than `most`, the first ones and how many more follow."""
     if most is not None and len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
@@ -22,7 +22,7 @@ def cut(text: str, width: int) -> str:
 
 
 def choices(given: str, known: Iterable[str]) -> str:
-    """`choose from a, b, c (did you mean b?)`."""
+    """The choices as `choose from a, b, c (did you mean b?)`, with the hint if a name is close."""
     names = tuple(known)
     close = difflib.get_close_matches(given, names, n=1)
     hint = f" (did you mean {close[0]}?)" if close else ""

@@ -18,12 +18,20 @@ def progress_bar(
     passing: bool = False,
     quiet: bool = False,
 ) -> Iterator[tqdm]:
-    """A bar on stderr, told by `update(n)` that `n` more units are done.
+    """A bar on stderr; its `update(n)` says that `n` more units are done.
 
-    Where stderr is no terminal but a file or a pipe, nothing moves: a line says that the stage
-    begins and another that it has ended. done: units that were there before. passing: on a
-    terminal the bar goes away at its end, and no line is written, because the caller writes one.
-    quiet: neither bar nor line.
+    If stderr is a file or a pipe and no terminal, nothing moves: a line says that the stage begins
+    and another that it has ended.
+
+    Parameters
+    ----------
+    total : units in the whole stage.
+    label : what to call the stage.
+    unit : what to call one unit; the plural adds an s.
+    done : units that were done before.
+    passing : whether the bar is removed from a terminal at its end, and no line is written
+        anywhere else, because the caller writes one.
+    quiet : whether neither bar nor line is shown.
     """
     moves = sys.stderr.isatty()
     speaks = not (moves or passing or quiet)
@@ -46,5 +54,5 @@ def progress_bar(
 
 
 def write_line(text: str) -> None:
-    """A line on stdout, above a bar that moves."""
+    """Write a line to stdout, above a bar that moves."""
     tqdm.write(text)

@@ -31,18 +31,38 @@ def recommend(
     keep_seen: bool = False,
     batch_size: int = 256,
 ) -> pd.DataFrame:
-    """The k items of highest score that come next, a row each, best first.
+    """The k items of highest score that come next for each user.
 
-    users: raw ids; None for all users with an item that the model knows. Their whole histories are
-    read, the last item included, as far back as the model reads. items: a history in place of
-    users, oldest first, by ids or titles (see `find_item`). keep_seen: items of the history,
-    however long ago, may be recommended again. Fewer than k come where there are no more.
+    Batches are as small as the catalogue needs.
 
-    Columns: user (raw id; not for `items`), rank from 1, item (raw id), title (where the data have
-    titles), score. Batches are as small as the catalogue needs.
+    Parameters
+    ----------
+    model : what scores the items.
+    data : the histories.
+    users : raw ids; None for all users with an item that the model knows. Their whole histories
+        are read, the last item included, as far back as the model reads.
+    k : how many items, at least 1; a user gets fewer if there are no more.
+    items : a history in place of users, oldest first, by ids or titles (see `find_item`).
+    keep_seen : whether items of the history, however long ago, may be recommended again.
+    batch_size : histories in a batch, at most.
 
-    Warns and raises WorkbenchError as `evaluate` does of a model that does not fit the data; raises
-    it too for an unknown user or item, one without history, or k below 1.
+    Returns
+    -------
+    DataFrame
+        A row per item, best first, with the columns user (raw id; not for `items`), rank from 1,
+        item (raw id), title (if the data have titles) and score.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model does not fit the data (as in `evaluate`), a user or item is unknown, a user has
+        no history, no user or item is named, users and items are both given, a history is made up
+        for a model that needs times, or k is below 1.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If some items of the data do not match those of the model, as in `evaluate`.
     """
     if k < 1:
         raise WorkbenchError(f"k is {k}, which leaves nothing to recommend; give 1 or more.")
@@ -118,7 +138,7 @@ def _histories(
 def _made_up(
     model: Model, data: SequenceData, items: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
-    """As `_histories`, a single one of nobody."""
+    """As `_histories`, for the single history of `items`, which belongs to no user."""
     if model.needs_times:
         raise WorkbenchError(
             f"{model.config.name} needs the time of every item, and a history that is made up has "

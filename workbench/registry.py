@@ -16,22 +16,31 @@ TYPES: dict[str, Any] = {
     option: kind
     for option, kind in ({f.name: f.type for f in fields(ModelConfig)} | CALIBRATION).items()
     if option not in ("name", "backbone", "calibration", "n_items", "n_users")
-}  # of all options; what is left out is told by the name of the model, or the data
+}  # of all options; the name of the model, or the data, give those left out
 KINDS: dict[Any, tuple[Any, str]] = {
     bool: (bool, "True or False"),
     int: (int, "a whole number"),
     int | None: (int | None, "a whole number"),
     float: (int | float, "a number"),
     float | None: (int | float | None, "a number"),
-}  # which values a type takes, and how that is told; the configuration itself knows its words
+}  # which values a type takes, and the words for them; the configuration checks its own words
 
 
 def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
     """A new model for the items of `data`.
 
-    options: fields of ModelConfig (hidden_size, n_layers, ...) and of CalibrationConfig
-    (correction, two_level, order, ...). Raises WorkbenchError for an unknown name or option, and
-    for data without the times that it needs.
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    data : the items and users that the model is for.
+    options : fields of ModelConfig (hidden_size, n_layers, ...) and of CalibrationConfig
+        (correction, two_level, order, ...).
+
+    Raises
+    ------
+    WorkbenchError
+        If the name or an option is unknown, the value of an option is not possible, or the data do
+        not have the times that the model needs.
     """
     if name not in NAMES:
         raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
@@ -70,7 +79,10 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
 
 
 def variant(config: Any) -> str:
-    """A model's name with what of its calibration it does not say: `AC-SASRec order=False`."""
+    """A model's name, with the calibration options that the name does not say.
+
+    For example `AC-SASRec order=False`.
+    """
     calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
     if calibration is None:
         return str(config.name)

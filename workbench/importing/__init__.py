@@ -1,4 +1,4 @@
-"""Models other software trained, opened without executing anything in their files."""
+"""Models that other software trained, opened without executing anything in their files."""
 
 from workbench.importing.conversion import import_checkpoint
 from workbench.importing.recognition import Recognized, Undecided, recognize

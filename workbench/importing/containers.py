@@ -35,7 +35,15 @@ STORAGES = {
 
 @dataclass(frozen=True)
 class Opened:
-    """The tree a file holds, the foreign names it asked for, and how to read a storage's bytes."""
+    """An opened checkpoint file.
+
+    Attributes
+    ----------
+    path : where it is.
+    tree : what it holds, inert.
+    foreign : the dotted names of classes and functions that it asked for.
+    read : gives the bytes of a storage, from its key and its size in bytes.
+    """
 
     path: Path
     tree: Any
@@ -44,7 +52,18 @@ class Opened:
     _storages: dict[str, Tensor] = field(default_factory=dict)
 
     def tensor(self, name: str, node: Any) -> Tensor:
-        """The tensor of a node, on the CPU. Raises WorkbenchError where its claim is not kept."""
+        """The tensor of a node, on the CPU.
+
+        Parameters
+        ----------
+        name : what to call the tensor in an error.
+        node : a tensor, or the inert call that would make one.
+
+        Raises
+        ------
+        WorkbenchError
+            If the file does not hold what the node claims.
+        """
         if isinstance(node, Tensor):
             return node
         while node.path == "torch._utils._rebuild_parameter":
@@ -92,7 +111,13 @@ def is_tensor(node: Any) -> bool:
 
 
 def open_checkpoint(path: str | Path) -> Opened:
-    """Open a checkpoint file. Raises WorkbenchError for whatever is none."""
+    """Open a checkpoint file.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such file, it is no checkpoint, or it is not whole.
+    """
     path = Path(path)
     if path.is_dir():
         raise WorkbenchError(f"{path} is a folder; name the checkpoint file in it.")

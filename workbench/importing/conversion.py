@@ -27,21 +27,39 @@ def import_checkpoint(
     device: torch.device | str = "cpu",
     **options: Any,
 ) -> Recommender:
-    """A model other software trained, as one of ours, ready for inference.
+    """Convert a model that other software trained to one of ours, ready for inference.
 
-    out: a folder for weights and card, written wholly or not at all. data: what it was trained on;
-    its item table is then put in the order of these data, and its quality measured. numbering: how
-    its items got their ids ("appearance" in the interactions file, "ids" as they are there,
-    "sorted" in the order of these, or "tokens", which the checkpoint holds), where not as is usual
-    for its software. device: where the model is put and measured. options: what the file cannot
-    tell, see `recognize`, and extra_rows, how many rows at the end of the item table stand for no
-    item of the data (a mask token, or items that nobody chose). Where an option has to say which
-    model it is, and none does, data decide: the one that ranks their validation items best.
+    Nothing in the file is executed. If an option would have to say which model it is, and none
+    does, the data decide: the model that ranks their validation items best is taken.
 
-    The card's `origin` tells the file, its SHA-256, what was assumed, and what should be known; its
-    `item_ids` tell what the items 1, 2, ... are called, where the checkpoint says it.
-    Raises WorkbenchError as `recognize` does, for data whose items cannot be those of the model,
-    and where it is at chance level on them. Nothing in the file is executed.
+    Parameters
+    ----------
+    path : the checkpoint file.
+    out : a folder for weights and card, written wholly or not at all.
+    data : what the model was trained on. Its item table is then put in the order of these data,
+        and its quality is measured.
+    numbering : how its items got their ids, if not as usual for its software: "appearance" in the
+        interactions file, "ids" as they are in that file, "sorted" in the order of these ids, or
+        "tokens", which the checkpoint holds.
+    device : where the model is put and measured.
+    options : what the file does not say, see `recognize`; and extra_rows, how many rows at the end
+        of the item table stand for no item of the data (a mask token, or items that nobody chose).
+
+    Returns
+    -------
+    Recommender
+        The model. Its card's `origin` holds the file, its SHA-256, what was assumed, and what
+        should be known; its card's `item_ids` are the names of the items 1, 2, ..., if the
+        checkpoint has them.
+
+    Raises
+    ------
+    Undecided
+        If an option has to say which model it is, and no data are given.
+    WorkbenchError
+        If the file is not recognized (see `recognize`), the items or users of the data cannot be
+        those of the model, the model is at chance level on the data, or a numbering is given
+        without data.
     """
     candidates = _candidates(path, options, decidable=data is not None)
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)

@@ -1,4 +1,4 @@
-"""What is said of a family of software, and what is known of one file of it."""
+"""What a description of a family of software contains, and what is known of one file of it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ KIND = r"(weight|bias)"  # of the parameters of an affine map or a LayerNorm
 
 
 class Doubt(ValueError):
-    """What neither the file nor an option says, and no default would be right for.
+    """Neither the file nor an option says something for which no default would be right.
 
     Attributes
     ----------
@@ -37,20 +37,20 @@ class Doubt(ValueError):
 
 @dataclass
 class Facts:
-    """What is known of a file; what its settings do not say is left to options and defaults.
+    """What is known of a file; options and defaults give what its settings do not say.
 
     Attributes
     ----------
     names : of its parameters, as the software has them.
     settings : plain values saved beside the weights.
     spelling : our options -> the names of their settings.
-    options : what the user said; what is used is taken out.
-    tree : all the file holds, inert.
+    options : what the user gave; options that are used are taken out.
+    tree : all that the file holds, inert.
     assumed : options that were taken from the user or from defaults.
     notes : sentences that a person should read.
-    extra_rows : rows of the item table after the last item that were left out; None where its
+    extra_rows : rows of the item table after the last item that were left out; None if its
         software has no such rows.
-    item_ids : what the items 1, 2, ... are called, where the file says it.
+    item_ids : the names of the items 1, 2, ..., if the file has them.
     """
 
     names: Sequence[str]
@@ -64,9 +64,12 @@ class Facts:
     item_ids: list[str] | None = None
 
     def value(self, name: str, default: Any) -> Any:
-        """The file's own value, else the option's, else the default.
+        """The file's value of an option, else the user's, else the default.
 
-        Raises ValueError for one of another type than the default.
+        Raises
+        ------
+        ValueError
+            If the value is of another type than the default.
         """
         setting = self.spelling.get(name, "")
         if setting in self.settings:
@@ -79,11 +82,31 @@ class Facts:
         return value
 
     def n_heads(self, hidden_size: int, usual: int) -> int:
-        """`value` of n_heads; the default is `usual`, or 1 where that does not divide the size."""
+        """The `value` of n_heads.
+
+        Parameters
+        ----------
+        hidden_size : the width that the heads divide.
+        usual : the default; it is 1 where `usual` does not divide the width.
+        """
         return self.value("n_heads", 1 if hidden_size % usual else usual)
 
     def choice(self, name: str, choices: Sequence[str], reason: str) -> Any:
-        """The option's value. Raises Doubt without it, ValueError for one not in `choices`."""
+        """The user's value of an option that the file does not say.
+
+        Parameters
+        ----------
+        name : the option.
+        choices : the values that it may have.
+        reason : why the file does not say it, for the error.
+
+        Raises
+        ------
+        Doubt
+            If the option is not given.
+        ValueError
+            If its value is not among the choices.
+        """
         if name not in self.options:
             raise Doubt(name, choices, reason)
         value = self.assumed[name] = self.options.pop(name)
@@ -103,16 +126,17 @@ class Format:
 
     Attributes
     ----------
-    name : what it is called.
-    mark : a pattern that some parameter's name must match for a file to be of this family.
-    renames : patterns of parameters' names, with what these are called here.
-    configure : the configuration of a state under our names. It brings the state into our shapes
-        where they differ, and raises LookupError or ValueError where it belongs to no model here.
+    name : of the software.
+    mark : a pattern that the name of some parameter must match for a file to be of this family.
+    renames : patterns of parameters' names, with the names of these parameters here.
+    configure : returns the configuration of a state under our names. It brings the state into our
+        shapes if they differ, and raises LookupError or ValueError if it belongs to no model here.
     ignored : patterns of names that take no part in scoring.
-    spelling : our options by the name of the setting saved beside the weights.
+    spelling : our options -> the names of the settings saved beside the weights.
     settings : where settings are found.
-    numbering : how items get their ids: by first appearance in the interactions file, as the file
-        has them, in the order of what they are called there, or by names that the checkpoint holds.
+    numbering : how items get their ids: by first appearance in the interactions file
+        ("appearance"), as they are in the file ("ids"), in the order of these ids ("sorted"), or by
+        names that the checkpoint holds ("tokens").
     """
 
     name: str
@@ -125,7 +149,7 @@ class Format:
     numbering: Numbering = "appearance"
 
     def rename(self, name: str) -> str | None:
-        """Our name of a parameter; None for one that is of no use, or unknown."""
+        """Our name of a parameter; None for a parameter that is not used, or unknown."""
         for pattern, ours in self.renames:
             if match := re.fullmatch(pattern, name):
                 return match.expand(ours)
@@ -137,7 +161,13 @@ class Format:
 
 
 def count_layers(state: Mapping[str, Tensor]) -> int:
-    """How many layers a state under our names has. Raises ValueError for other than 0, 1, ..."""
+    """How many layers a state under our names has.
+
+    Raises
+    ------
+    ValueError
+        If its layers are not numbered 0, 1, ...
+    """
     layers = {int(n.split(".")[2]) for n in state if n.startswith("encoder.layers.")}
     if layers != set(range(len(layers))):
         raise ValueError(f"its layers are numbered {sorted(layers)[:5]}")
@@ -153,8 +183,11 @@ def multihead_renames(theirs: str) -> Renames:
 
 
 def as_affine_maps(state: dict[str, Tensor]) -> None:
-    """Split what `nn.MultiheadAttention` projects with, [3 d, d]; convolutions of width 1 become
-    affine maps."""
+    """Change projections and convolutions of a state to affine maps, in place.
+
+    The joint projection of `nn.MultiheadAttention`, [3 d, d], is split into query, key and value;
+    convolutions of width 1 lose their last axis.
+    """
     for name in [name for name in state if ".projections." in name]:
         for ours, part in zip(("query", "key", "value"), state.pop(name).chunk(3), strict=True):
             state[name.replace("projections", ours)] = part

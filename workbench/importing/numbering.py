@@ -33,15 +33,34 @@ def item_rows(
     extra_rows: int | None = None,
     item_ids: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Their id of each of our items, int64 [data.n_items + 1]; 0 stays 0.
+    """Their id of each of our items.
 
-    "appearance": theirs run by first appearance in the interactions file, where nothing was dropped
-    or the same as here; items that only RecBole's .item file lists come last. "ids": theirs are the
-    ids in the file. "sorted": theirs run in the order of these, by number where all are numbers.
-    "tokens": theirs are found by what they are called. origin: what to call the model. source: what
-    `data` was loaded from, if known. extra_rows: how many rows after the last item `n_items` leaves
-    out; None where an option may not change it. item_ids: what theirs are called, where known.
-    Raises WorkbenchError where the counts differ.
+    Parameters
+    ----------
+    origin : what to call the model in an error.
+    n_items : how many items the model has.
+    numbering : how the items got their ids.
+        "appearance": by first appearance in the interactions file, from which nothing was dropped
+        or the same as here; items that only RecBole's .item file lists come last.
+        "ids": as they are in the file.
+        "sorted": in the order of the ids in the file, by number if all are numbers.
+        "tokens": by their names.
+    data : our data.
+    source : what `data` was loaded from, if known.
+    extra_rows : how many rows after the last item `n_items` leaves out; None if no option may
+        change that.
+    item_ids : the names of their items, if known.
+
+    Returns
+    -------
+    ndarray
+        int64 [data.n_items + 1]; 0 stays 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If the numbering is not known, the counts differ, or items of the data have no id in the
+        model.
     """
     if numbering not in get_args(Numbering):
         raise WorkbenchError(
@@ -125,9 +144,24 @@ def _other_rows(n_items: int, known: int, extra_rows: int | None) -> str:
 
 
 def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> np.ndarray:
-    """The row of a user table for each of our users, int64 [data.n_users + 1]; 0 stays 0.
+    """The row of a user table for each of our users, by first appearance in the interactions file.
 
-    By first appearance in the interactions file. Raises WorkbenchError where the counts differ.
+    Parameters
+    ----------
+    origin : what to call the model in an error.
+    n_users : how many users the model has.
+    data : our data.
+    source : what `data` was loaded from, if known.
+
+    Returns
+    -------
+    ndarray
+        int64 [data.n_users + 1]; 0 stays 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If the counts differ.
     """
     if data.n_users == n_users:
         return np.arange(n_users + 1)
@@ -143,20 +177,42 @@ def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> 
 
 
 def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceData:
-    """The data with their ids, among all the items they have."""
+    """The data with the ids of the foreign model, in a catalogue of all its items.
+
+    Parameters
+    ----------
+    data : our data.
+    rows : their id of each of our items, as `item_rows` returns.
+    n_items : how many items the model has.
+    """
     ids = np.array(["[pad]", *map(str, range(1, n_items + 1))], dtype=object)
     return replace(data, items=rows[data.items].astype(np.int32), item_ids=ids, titles=None)
 
 
 @torch.no_grad()
 def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None:
-    """Raise WorkbenchError where a model is at chance level on its own training data.
+    """Check that a model is better than chance on its own training data.
 
     The last training item of each user is ranked (mean reciprocal rank). Ids that do not belong
-    together rank it like a randomly relabelled catalogue does, or a little better, where both
-    numberings put popular items first; a trained model beats popularity. So one is refused that
-    stays within `DEVIATIONS` standard deviations of `DRAWS` relabellings, or below half of what
-    popularity reaches, and a warning is returned for one below popularity.
+    together rank it like a randomly relabelled catalogue does, or a little better if both
+    numberings put popular items first; a trained model beats popularity.
+
+    Parameters
+    ----------
+    origin : what to call the model in an error.
+    model : the model.
+    data : its training data, with the ids of the model.
+
+    Returns
+    -------
+    str or None
+        A warning if the model is below popularity, or no history is long enough to tell.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model stays within `DEVIATIONS` standard deviations of `DRAWS` relabellings, or below
+        half of what popularity reaches.
     """
     training = cases(data, "train", model.config.max_length)
     if not len(training):

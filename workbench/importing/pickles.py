@@ -17,8 +17,13 @@ import numpy as np
 class Inert(dict):
     """Stands where a file asks for an object of a class, or for the result of a call.
 
-    path: the dotted name asked for. args: what it was to be called with. state: what the object
-    was to be filled with. As a dict it holds the items of what was a mapping.
+    As a dict it holds the items of what was a mapping.
+
+    Attributes
+    ----------
+    path : the dotted name that the file asked for.
+    args : what it was to be called with.
+    state : what the object was to be filled with.
     """
 
     path = ""
@@ -34,7 +39,14 @@ class Inert(dict):
 
 
 class Stored(NamedTuple):
-    """A storage a file refers to: of which kind ("FloatStorage"), where, and how many elements."""
+    """A storage that a file refers to.
+
+    Attributes
+    ----------
+    kind : its class, such as "FloatStorage".
+    key : where it is in the file.
+    size : how many elements it has.
+    """
 
     kind: str
     key: str
@@ -42,7 +54,14 @@ class Stored(NamedTuple):
 
 
 class Unpickled(NamedTuple):
-    """tree: what a pickle holds. asked: the dotted names it asked for. stored: storages by key."""
+    """What was read from a pickle.
+
+    Attributes
+    ----------
+    tree : what the pickle holds, inert.
+    asked : the dotted names that it asked for.
+    stored : the storages that it refers to, by key.
+    """
 
     tree: Any
     asked: set[str]
@@ -52,7 +71,10 @@ class Unpickled(NamedTuple):
 def array_values(node: Any) -> list[Any]:
     """The values of a list, a tuple, or a NumPy array of numbers, strings or objects of one axis.
 
-    Raises ValueError for anything else.
+    Raises
+    ------
+    ValueError
+        If the node is anything else.
     """
     if isinstance(node, list | tuple):
         return list(node)
@@ -94,9 +116,12 @@ class _Unpickler(pickle.Unpickler):
 
 
 def unpickle(file: BinaryIO) -> Unpickled:
-    """The next pickle of a file.
+    """The next pickle of a file, which is left where the pickle ends.
 
-    The file is left where the pickle ends. Raises ValueError for what is no pickle.
+    Raises
+    ------
+    ValueError
+        If there is no pickle, or it is not one of a checkpoint.
     """
     start = file.tell()
     try:

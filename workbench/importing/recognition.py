@@ -17,7 +17,13 @@ from workbench.importing.weights import Weights, read_weights
 
 
 class Undecided(WorkbenchError):
-    """A file that could be of several models; `option` decides, by one of its `choices`."""
+    """A file could be of several models.
+
+    Attributes
+    ----------
+    option : the option that decides.
+    choices : its values.
+    """
 
     def __init__(self, message: str, option: str, choices: Sequence[str]) -> None:
         super().__init__(message)
@@ -27,11 +33,15 @@ class Undecided(WorkbenchError):
 
 @dataclass(frozen=True)
 class Recognized:
-    """What a file was found to be.
+    """What a file holds.
 
-    format: the software, such as "RecBole". model: its model in our words, such as "AC-SASRec".
-    config: as inferred. assumed: options the file cannot tell, with the values taken. notes:
-    sentences a person should read.
+    Attributes
+    ----------
+    format : the software, such as "RecBole".
+    model : its model by our name, such as "AC-SASRec".
+    config : as inferred.
+    assumed : options that the file does not say, with the values taken.
+    notes : sentences that a person should read.
     """
 
     format: str
@@ -43,10 +53,16 @@ class Recognized:
 
 @dataclass(frozen=True)
 class Understood:
-    """Recognized, and the weights under our names.
+    """What a file holds, and its weights under our names.
 
-    extra_rows: of the item table that were left out; None where its software has none. item_ids:
-    what the items 1, 2, ... are called, where the file says it.
+    Attributes
+    ----------
+    recognized : what `recognize` returns.
+    format : the family of software.
+    weights : the tensors as the software names them.
+    state : the tensors under our names, in our shapes.
+    extra_rows : rows of the item table that were left out; None if its software has none.
+    item_ids : the names of the items 1, 2, ..., if the file has them.
     """
 
     recognized: Recognized
@@ -58,17 +74,32 @@ class Understood:
 
 
 def recognize(path: str | Path, **options: Any) -> Recognized:
-    """What a checkpoint of other software holds. Nothing in the file is executed.
+    """What a checkpoint of other software holds; nothing in the file is executed.
 
-    options: what the file cannot tell (`assumed` lists it), such as n_heads. Raises WorkbenchError
-    for a file that is no checkpoint, one of an architecture the workbench does not have, or an
-    option that the file itself tells; Undecided where an option has to say which model it is.
+    Parameters
+    ----------
+    path : the checkpoint file.
+    options : what the file does not say (`assumed` lists it), such as n_heads.
+
+    Raises
+    ------
+    Undecided
+        If an option has to say which model it is.
+    WorkbenchError
+        If the file is no checkpoint, its architecture is not in the workbench, or an option is
+        unknown or is one that the file itself says.
     """
     return understand(path, options).recognized
 
 
 def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
-    """`recognize`, with the weights."""
+    """What a checkpoint of other software holds, with its weights; parameters as in `recognize`.
+
+    Raises
+    ------
+    Undecided, WorkbenchError
+        If `recognize` does.
+    """
     weights = read_weights(path)
     format = _format(weights)
     state = _renamed(weights, format)

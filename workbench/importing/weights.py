@@ -20,10 +20,16 @@ OWN = ("torch.", "collections.", "builtins.", "numpy.", "_codecs.")
 
 @dataclass(frozen=True)
 class Weights:
-    """tensors: by name, without wrapping prefixes. settings: plain values saved beside them.
+    """What a checkpoint holds.
 
-    foreign: dotted names of foreign classes and functions the file asked for, none of them run.
-    tree: all that the file holds, inert.
+    Attributes
+    ----------
+    path : the file.
+    sha256 : its checksum.
+    tensors : by name, without wrapping prefixes.
+    settings : plain values saved beside them.
+    foreign : dotted names of foreign classes and functions that the file asked for; none was run.
+    tree : all that the file holds, inert.
     """
 
     path: Path
@@ -34,13 +40,19 @@ class Weights:
     tree: Any
 
     def saved(self, key: str) -> Mapping[str, Any]:
-        """What is saved beside the tensors as `key`, where it is a mapping; else nothing."""
+        """The mapping saved beside the tensors as `key`; an empty one if there is none."""
         part = self.tree.get(key) if isinstance(self.tree, dict) else None
         return part if isinstance(part, dict) else {}
 
 
 def read_weights(path: str | Path) -> Weights:
-    """Read a checkpoint of any software. Raises WorkbenchError for a file that holds no weights."""
+    """Read a checkpoint of any software.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file holds no weights, they cannot be read, or some are not finite.
+    """
     opened = open_checkpoint(path)
     state = _state(opened, opened.tree)
     tensors = {str(k): opened.tensor(str(k), v) for k, v in state.items() if is_tensor(v)}

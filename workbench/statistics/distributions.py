@@ -15,10 +15,13 @@ def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
 
     H((p + q) / 2) - (H(p) + H(q)) / 2 (Lin, IEEE Trans. Information Theory 1991).
 
-    Args:
-        p_logits, q_logits: [B, V]; -inf is a probability of 0.
+    Parameters
+    ----------
+    p_logits, q_logits : scores, [B, V]; -inf is a probability of 0.
 
-    Returns:
+    Returns
+    -------
+    Tensor
         [B] float64; NaN where a row holds NaN, +inf or nothing but -inf.
     """
     rows = max(1, CHUNK_NUMBERS // max(1, p_logits.shape[1]))
@@ -39,11 +42,14 @@ def _jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
 def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
     """Shannon entropy of each row of weights over its allowed keys, in nats; 0 log 0 = 0.
 
-    Args:
-        weights: [..., K], each row a distribution over its allowed keys.
-        allowed: bool, broadcast to `weights`.
+    Parameters
+    ----------
+    weights : [..., K], each row a distribution over its allowed keys.
+    allowed : bool, broadcast to `weights`.
 
-    Returns:
+    Returns
+    -------
+    Tensor
         [...] float64; NaN for a row without an allowed key.
     """
     allowed = allowed.expand_as(weights)
@@ -52,19 +58,25 @@ def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
-    """`entropy` as a share of its upper bound, [...]; NaN where a single key leaves no choice."""
+    """The share of its upper bound that `entropy` reaches; parameters as there.
+
+    Returns
+    -------
+    Tensor
+        [...] float64, 0 to 1; NaN for a row with fewer than two allowed keys, which has no choice.
+    """
     n_allowed = allowed.expand_as(weights).sum(-1)
     share = entropy(weights, allowed) / entropy_bound(n_allowed)
     return share.masked_fill(n_allowed < 2, torch.nan)
 
 
 def entropy_bound(n_allowed: Tensor) -> Tensor:
-    """log n, the entropy of uniform attention over n keys: the most there can be, in nats."""
+    """log n, the entropy of uniform attention over n keys: the largest possible, in nats."""
     return n_allowed.double().log()
 
 
 def calibrated_entropy_bound(n_allowed: Tensor) -> Tensor:
-    """The least entropy of a softmax over n scores in [0, 1], in nats: AC's last softmax.
+    """The least entropy of a softmax over n scores in [0, 1], as AC's last softmax is, in nats.
 
     The entropy H = log Z - sum w s changes with one score at the rate w (mean - s), where mean is
     sum w s: along each score it rises, then falls, so its minimum lies where every score is 0 or 1.
@@ -72,10 +84,13 @@ def calibrated_entropy_bound(n_allowed: Tensor) -> Tensor:
     not be whole; so one of the two whole numbers beside it. Over many keys the bound is
     0.1233 nats under log n.
 
-    Args:
-        n_allowed: [...] numbers of keys, at least 1.
+    Parameters
+    ----------
+    n_allowed : numbers of keys, [...], at least 1.
 
-    Returns:
+    Returns
+    -------
+    Tensor
         [...] float64.
     """
     n = n_allowed.double()
@@ -89,18 +104,23 @@ def calibrated_entropy_bound(n_allowed: Tensor) -> Tensor:
 
 
 def calibrated_weight_bound(n_allowed: Tensor) -> Tensor:
-    """The largest weight a softmax over n scores in [0, 1] can give: one score at 1, others at 0.
+    """The largest weight that a softmax over n scores in [0, 1] can give.
 
-    e / (e + n - 1), 5.3 % for 50 keys.
+    It is e / (e + n - 1), with one score at 1 and the others at 0: 5.3 % for 50 keys.
     """
     return math.e / (math.e + n_allowed.double() - 1)
 
 
 def later_maximum(weights: ArrayLike, start: int = 0) -> float:
-    """The largest weight of the later half of the rows of a map [L, L] shown from `start` on.
+    """The largest weight in the later half of the rows of a map, where a colour scale ends.
 
-    What a colour scale ends at: a row with few items to look at has large weights by necessity
-    (the first one, of its only item, always 1). NaN is where nothing is allowed.
+    A row with few items to look at must have large weights (the first one, of its only item,
+    always 1), so the earlier half is left out.
+
+    Parameters
+    ----------
+    weights : a map, [L, L]; NaN where nothing is allowed.
+    start : the first row and column that are shown.
     """
     matrix = np.asarray(weights)
     later = max(len(matrix) // 2, start)

@@ -26,12 +26,20 @@ FREEDOM = 0.5
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate, the ends of its interval, and the users it stands on.
+    """An estimate, the ends of its interval, and the users behind it.
 
-    `dropped` counts the users left out because they have no value, `nonzero` those whose value is
-    not zero. The ends are NaN where too few users stand behind them to say how far the estimate may
-    be off. A mean also has its `standard_error`, and the two-sided `p_value` of a true mean of 0,
-    which is below 1 - `level` exactly where the interval leaves out 0; else they are NaN.
+    Attributes
+    ----------
+    estimate : the mean, median or share.
+    low, high : the ends; NaN if too few users are behind them to say how far the estimate may be
+        off.
+    n : users with a value.
+    dropped : users left out because they have no value.
+    level : how often such intervals cover the true value.
+    nonzero : users whose value is not zero.
+    standard_error : of a mean; else NaN.
+    p_value : for a mean, the two-sided p value of a true mean of 0, which is below 1 - `level`
+        exactly if the interval leaves out 0; else NaN.
     """
 
     estimate: float
@@ -46,11 +54,11 @@ class Interval:
 
     @property
     def has_ends(self) -> bool:
-        """Whether enough users stand behind it to give it ends."""
+        """Whether enough users are behind it to give it ends."""
         return not np.isnan(self.low)
 
     def text(self, digits: int = 4) -> str:
-        """Such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
+        """The interval as text, such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
         left_out = f" ({self.dropped:,} dropped)" if self.dropped else ""
         if self.n == 0:
             return f"no value, n = 0{left_out}"
@@ -64,27 +72,40 @@ class Interval:
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of one value per user, [n], with its interval as of `mean_intervals`."""
+    """The mean of one value per user, [n], with its interval; see `mean_intervals`."""
     return mean_intervals(_checked(values, 1)[:, None], level)[0]
 
 
 def paired_interval(differences: ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of one difference per user, [n]: two conditions measured on the same users.
+    """The mean of one difference per user, [n], between two conditions on the same users.
 
-    What the users differ in under both conditions cancels in each difference.
+    How users differ in both conditions alike cancels in each difference; see `mean_intervals`.
     """
     return mean_interval(differences, level)
 
 
 def mean_intervals(values: ArrayLike, level: float = 0.95) -> list[Interval]:
-    """The mean of every column of [n, k] with its interval; a column's NaNs are dropped.
+    """The mean of every column with its interval.
 
     Student's t, with two corrections for values that are mostly zero or skewed: Hall's cubic
     transformation takes the skewness out of t (J. R. Statist. Soc. B 54, 1992), and the degrees of
     freedom fall as the kurtosis rises, since the standard error is then less to be trusted. Values
-    that are all the same have an interval of no width, and the p value of a sign test. The ends are
-    NaN where fewer than `FEWEST_NONZERO` values are not zero.
-    Raises WorkbenchError for another shape, an infinite value or a level outside of 0 to 1.
+    that are all the same have an interval of no width, and the p value of a sign test.
+
+    Parameters
+    ----------
+    values : a row per user, [n, k]; NaNs are dropped from their column and counted.
+    level : how often the intervals cover the true mean.
+
+    Returns
+    -------
+    list
+        An interval per column. Its ends are NaN if fewer than `FEWEST_NONZERO` values are not zero.
+
+    Raises
+    ------
+    WorkbenchError
+        If the values have another shape, a value is infinite, or the level is not between 0 and 1.
     """
     table = _checked(values, 2)
     _check_level(level)
@@ -151,11 +172,26 @@ def _skewed(z: np.ndarray, bend: np.ndarray) -> np.ndarray:
 
 
 def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
-    """The share of users who have something, 0 or 1 for each, [n]; NaNs are dropped and counted.
+    """The share of users who have something, with the exact binomial interval.
 
-    With the exact binomial interval (Clopper & Pearson, Biometrika 26, 1934), which holds for any
-    share and number of users: for nobody out of 200 it ends at 1.8 %. The ends are NaN where there
-    is no user. Raises WorkbenchError for a value that is neither 0 nor 1.
+    The interval (Clopper & Pearson, Biometrika 26, 1934) holds for any share and number of users:
+    for nobody out of 200 it ends at 1.8 %.
+
+    Parameters
+    ----------
+    values : 0 or 1 for each user, [n]; NaNs are dropped and counted.
+    level : how often the interval covers the true share, at least.
+
+    Returns
+    -------
+    Interval
+        The share; its ends are NaN if there is no user.
+
+    Raises
+    ------
+    WorkbenchError
+        If the values have another shape, a value is neither 0 nor 1, or the level is not between 0
+        and 1.
     """
     vector = _checked(values, 1)
     _check_level(level)
@@ -172,12 +208,27 @@ def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """The median of one value per user, [n], with its interval; NaNs are dropped and counted.
+    """The median of one value per user, with its interval.
 
-    The k-th smallest and the k-th largest value, for the greatest k at which either lies beyond the
-    true median with a chance of at most (1 - level) / 2: that many users or more fall on one side
-    as heads fall in n tosses, whatever the values' distribution. So it covers the level or more.
-    The ends are NaN where no k does, for 95 % with fewer than six users.
+    The interval is from the k-th smallest to the k-th largest value, with the greatest k for which
+    the chance that the true median lies beyond one of them is at most (1 - level) / 2 on each side.
+    As many users or more fall on one side of the median as heads fall in n tosses, whatever the
+    distribution of the values, so the interval covers the level or more.
+
+    Parameters
+    ----------
+    values : a value per user, [n]; NaNs are dropped and counted.
+    level : how often the interval covers the true median, at least.
+
+    Returns
+    -------
+    Interval
+        The median; its ends are NaN if there is no such k, for 95 % with fewer than six users.
+
+    Raises
+    ------
+    WorkbenchError
+        If the values have another shape, a value is infinite, or the level is not between 0 and 1.
     """
     vector = _checked(values, 1)
     _check_level(level)

@@ -12,17 +12,22 @@ CHUNK_PAIRS = 4_000_000  # pairs of positions compared at a time
 
 @dataclass(frozen=True)
 class CauseScores:
-    """Per row, [N] float64; NaN where nothing is to be found or the importance has a NaN.
+    """How well the cause is found in each row.
 
-    Ties count as their mean over all ways to break them, so a constant importance scores chance.
+    Scores are [N] float64, NaN where no cause is known or the importance has a NaN. Ties count as
+    their mean over all ways to break them, so a constant importance scores chance.
+
+    Attributes
+    ----------
+    rank : rank of the cause, 1 = most important; the mean over several causes.
+    top1 : whether the most important position is a cause, 0 to 1.
+    average_precision : mean over causes of the precision at their ranks, which is the area under
+        precision-recall.
     """
 
     rank: Tensor
-    """Rank of the cause, 1 = most important; the mean over several causes."""
     top1: Tensor
-    """Whether the most important position is a cause, 0 to 1."""
     average_precision: Tensor
-    """Mean over causes of the precision at their ranks: the area under precision-recall."""
 
 
 def cause_scores(importance: Tensor, valid: Tensor, causes: Tensor) -> CauseScores:
@@ -32,13 +37,16 @@ def cause_scores(importance: Tensor, valid: Tensor, causes: Tensor) -> CauseScor
     with k causes, after g positions with r causes, place g + i is a cause with chance k / t, and
     then has r + 1 + (i - 1)(k - 1) / (t - 1) causes up to it in expectation.
 
-    Args:
-        importance: [N, L], greater = more important (take the magnitude of signed ones).
-        valid: [N, L] bool, the positions ranked.
-        causes: [N] position of the cause, negative for none known, or [N, L] bool for several.
+    Parameters
+    ----------
+    importance : [N, L], greater = more important (take the magnitude of signed ones).
+    valid : [N, L] bool, the positions ranked.
+    causes : [N], the position of the cause, negative for none known, or [N, L] bool for several.
 
-    Raises:
-        WorkbenchError: the shapes differ, or a cause stands at a position that is not valid.
+    Raises
+    ------
+    WorkbenchError
+        If the shapes or types differ from these, or a cause stands at a position that is not valid.
     """
     mask = _cause_mask(valid, causes)
     if importance.shape != valid.shape:
@@ -57,10 +65,19 @@ def cause_scores(importance: Tensor, valid: Tensor, causes: Tensor) -> CauseScor
 
 
 def chance_scores(valid: Tensor, causes: Tensor) -> CauseScores:
-    """What a ranking in random order scores in expectation; arguments as `cause_scores`.
+    """What a ranking in random order scores in expectation.
 
     With n positions and k causes: rank (n + 1) / 2, top-1 k / n, and average precision
     (H + (k - 1)(n - H) / (n - 1)) / n, where H is the n-th harmonic number.
+
+    Parameters
+    ----------
+    valid, causes : as in `cause_scores`.
+
+    Raises
+    ------
+    WorkbenchError
+        If the shapes or types differ from these, or a cause stands at a position that is not valid.
     """
     mask = _cause_mask(valid, causes)
     n, k = valid.sum(1).double(), mask.sum(1).double()  # [N]

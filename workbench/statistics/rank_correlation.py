@@ -1,4 +1,4 @@
-"""Kendall's tau-b of many short rows at once, and the p values of its null."""
+"""Kendall's tau-b of many short rows at once, and its p values under independence."""
 
 import numpy as np
 import torch
@@ -17,16 +17,21 @@ def kendall_tau_b(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
     tau-b = S / sqrt(Nx Ny), where S is the sum over pairs of positions of
     sign(x_i - x_j) sign(y_i - y_j), and Nx, Ny count the pairs not tied in x, in y.
 
-    Args:
-        x, y: [N, L] numbers (float32 and float64 are compared as they are, others as float64).
-        valid: [N, L] bool; what stands at the other positions changes nothing.
+    Parameters
+    ----------
+    x, y : [N, L] numbers (float32 and float64 are compared as they are, others as float64).
+    valid : [N, L] bool; the numbers at the other positions change nothing.
 
-    Returns:
-        [N] float64; NaN where a row has fewer than two valid positions, a constant vector or a
-        NaN at a valid position: such a row has no tau, which is not a tau of 0.
+    Returns
+    -------
+    Tensor
+        [N] float64; NaN where a row has fewer than two valid positions, a constant vector or a NaN
+        at a valid position: such a row has no tau, which is not a tau of 0.
 
-    Raises:
-        WorkbenchError: the shapes differ, or `valid` is not boolean.
+    Raises
+    ------
+    WorkbenchError
+        If the shapes differ, or `valid` is not boolean.
     """
     score, untied_x, untied_y = _pair_counts(*_arrays(x, y, valid))
     with np.errstate(invalid="ignore"):
@@ -35,14 +40,25 @@ def kendall_tau_b(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
 
 
 def kendall_p_value(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
-    """Two-sided p value of every row's tau-b under independence; arguments as `kendall_tau_b`.
+    """Two-sided p value of every row's tau-b under independence.
 
     Exact for at most 33 positions without ties (Kendall, Biometrika 1938), else the normal
-    approximation with the variance corrected for ties (Kendall, Rank Correlation Methods, 1970):
-    the choice scipy.stats.kendalltau makes.
+    approximation with the variance corrected for ties (Kendall, Rank Correlation Methods, 1970).
+    scipy.stats.kendalltau chooses in the same way.
 
-    Returns:
+    Parameters
+    ----------
+    x, y, valid : as in `kendall_tau_b`.
+
+    Returns
+    -------
+    Tensor
         [N] float64; NaN where tau-b is undefined.
+
+    Raises
+    ------
+    WorkbenchError
+        If the shapes differ, or `valid` is not boolean.
     """
     a, b, mask = _arrays(x, y, valid)
     score, untied_x, untied_y = _pair_counts(a, b, mask)

@@ -9,12 +9,25 @@ from workbench.statistics.intervals import Interval
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjusted p values of several tests (Holm, Scand. J. Statist. 6, 1979), [m], in their order.
+    """Adjusted p values of several tests (Holm, Scand. J. Statist. 6, 1979).
 
-    To claim all those below 0.05 is to claim anything false at most 5 % of the time, however the
+    Whoever claims all those below 0.05 claims anything false at most 5 % of the time, however the
     tests depend on each other: the smallest is multiplied by the number of tests, the next by one
-    less, and so on; none falls below a smaller one's. A NaN is no test and stays NaN.
-    Raises WorkbenchError for another shape, or a p value that is not between 0 and 1.
+    less, and so on; none falls below a smaller one's.
+
+    Parameters
+    ----------
+    p_values : a p value per test, [m]; a NaN is no test and stays NaN.
+
+    Returns
+    -------
+    ndarray
+        The adjusted p values, [m], in the same order.
+
+    Raises
+    ------
+    WorkbenchError
+        If the p values have another shape, or one is not between 0 and 1.
     """
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim != 1:
@@ -30,11 +43,21 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def detectable(interval: Interval, power: float = 0.8) -> float:
-    """The smallest true mean that such an interval would leave 0 out for with this power.
+    """The smallest true mean at which such an interval would leave out 0 with this power.
 
     (z of the interval's level + z of the power) x standard error: 2.8 standard errors for 95 % and
-    0.8. It depends on how far users scatter, not on what was observed of the mean. NaN without a
-    standard error. Raises WorkbenchError for a power that is not between 0.5 and 1.
+    0.8. It depends on how far users scatter, not on the mean that was observed. It is NaN without a
+    standard error.
+
+    Parameters
+    ----------
+    interval : the interval of a mean.
+    power : the chance that the interval leaves out 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If the power is below 0.5, or is not below 1.
     """
     if not 0.5 <= power < 1:
         raise WorkbenchError(f"The power must be at least 0.5 and below 1, and is {power}.")

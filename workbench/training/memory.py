@@ -7,10 +7,10 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4  # malloc.h of the GNU C li
 
 
 def keep_pages() -> None:
-    """Let the C allocator keep what is freed, as a step needs it again at once.
+    """Let the C allocator keep what is freed, because the next step needs it again at once.
 
     By default it hands large blocks back to the system and gets them again page by page, which
-    costs a tenth of a training step on a CPU. Without effect elsewhere than on glibc.
+    costs a tenth of a training step on a CPU. This has no effect without glibc.
     """
     if not sys.platform.startswith("linux"):
         return

@@ -17,10 +17,14 @@ Objective = Literal["prefixes", "positions", "masking"]
 
 
 class Samples(NamedTuple):
-    """cases: [n]. targets: [n], how many each holds, or about. batch: from some of them to a batch.
+    """What an epoch goes through.
 
-    The targets of a batch are [B], the item after each history, or [B, L], the item to be found at
-    every position, 0 where there is none.
+    Attributes
+    ----------
+    cases : the samples, [n].
+    targets : how many targets each sample holds, or about, [n].
+    batch : makes a batch and its targets from some of the cases. The targets are [B], the item
+        after each history, or [B, L], the item to predict at every position, 0 where there is none.
     """
 
     cases: Cases
@@ -29,9 +33,12 @@ class Samples(NamedTuple):
 
 
 def check_objective(model: Recommender, objective: Objective | None) -> Objective:
-    """The objective, or what the model is made for where it is None.
+    """The objective, or the model's first one if it is None.
 
-    Raises WorkbenchError for one that is not known, or not among those of the model's class.
+    Raises
+    ------
+    WorkbenchError
+        If the objective is not known, or is not among those of the model's class.
     """
     if objective is not None and objective not in get_args(Objective):
         choices = ", ".join(get_args(Objective))
@@ -59,12 +66,21 @@ def samples(
     mask_ratio: float,
     mask_last: float,
 ) -> Samples:
-    """Those of one epoch, which are drawn anew by `rng` where chance has a part in them.
+    """The samples of one epoch.
 
-    prefixes: every prefix, the loss at its last position. positions: windows, the loss everywhere.
-    masking: windows that end anywhere, again and again until about as many items have been masked
-    as the others have targets; in a share `mask_last` of them the last item alone is masked, as
-    when the model predicts, in the rest each with the chance `mask_ratio` (Sun et al., CIKM 2019).
+    Parameters
+    ----------
+    objective : what the model learns from.
+        "prefixes": every prefix, with the loss at its last position.
+        "positions": windows, with the loss at every position.
+        "masking": windows that end anywhere, drawn again and again until about as many items have
+        been masked as the other objectives have targets (Sun et al., CIKM 2019).
+    model : the model to train; it gives the length of a window and the mask token.
+    data : the sequences.
+    rng : what everything random in the samples is drawn from, anew for each epoch.
+    mask_ratio : for "masking", the chance of each item to be masked.
+    mask_last : for "masking", the share of the windows in which only the last item is masked, as
+        when the model predicts; the other windows go by `mask_ratio`.
     """
     length = model.config.max_length
     if objective == "prefixes":
@@ -104,7 +120,7 @@ def samples(
 
 
 def shifted_windows(data: SequenceData, length: int, rng: np.random.Generator) -> Cases:
-    """Training windows of up to `length` + 1 items, the last of a user ending at any of them."""
+    """Training windows of up to `length` + 1 items; a user's last window ends at a random item."""
     room = np.maximum(data.lengths - 3, 1)  # inputs in the training part
     shift = (rng.random(data.n_users) * np.minimum(room, length)).astype(np.int64)
     moved = windows(data, length, shift)
@@ -114,7 +130,22 @@ def shifted_windows(data: SequenceData, length: int, rng: np.random.Generator) -
 def mask_items(
     batch: Batch, mask_token: int, rng: np.random.Generator, ratio: float, last: float
 ) -> tuple[Batch, Tensor]:
-    """The batch with items replaced by the mask token, and those items, [B, L], 0 elsewhere."""
+    """Replace items of a batch by the mask token.
+
+    Parameters
+    ----------
+    batch : the histories.
+    mask_token : the id that stands for a masked item.
+    rng : what the masked items are drawn from.
+    ratio : the chance of each item to be masked.
+    last : the share of histories in which only the last item is masked. It is masked as well
+        where chance masks no item.
+
+    Returns
+    -------
+    tuple
+        The batch with masked items, and the items that were masked, [B, L], 0 elsewhere.
+    """
     valid = batch.valid.numpy()
     masked = (rng.random(valid.shape) < ratio) & valid
     alone = (rng.random(len(valid)) < last) | ~masked.any(1)

@@ -1,4 +1,4 @@
-"""A training run: its options, what a killed one goes on from, and how a finished one is told."""
+"""A training run: its options, the state that a killed run continues from, and finished runs."""
 
 import json
 from collections.abc import Mapping
@@ -22,12 +22,22 @@ STATE = "training.pt"
 class Training:
     """How to train.
 
-    objective: "positions", the loss at all positions of a window, or "prefixes", every prefix a
-    sample with the loss at its last position (RecBole's and the paper's), which ranks as well and
-    costs more; for BERT4Rec "masking", the loss at items masked with the chance mask_ratio or, in a
-    share mask_last of the samples, at the last one alone. None: masking for BERT4Rec, else
-    positions. batch_size: targets in a step, whatever the objective. patience: epochs without a
-    better validation NDCG@10 before it stops. device: what `choose_device` takes.
+    Attributes
+    ----------
+    objective : "positions", the loss at all positions of a window; "prefixes", every prefix as a
+        sample with the loss at its last position (RecBole's and the paper's), which ranks as well
+        and costs more; "masking", for BERT4Rec, the loss at masked items. None is masking for
+        BERT4Rec and positions for the others.
+    mask_ratio : the chance of an item to be masked.
+    mask_last : the share of the samples in which only the last item is masked.
+    epochs : how many epochs at most.
+    patience : how many epochs without a better validation NDCG@10 before training stops.
+    batch_size : targets in a step, for every objective.
+    learning_rate, weight_decay : of the optimizer, Adam.
+    seed : of everything random.
+    device : a name that `choose_device` takes.
+    precision : a name that Lightning Fabric takes, such as "32-true" or "bf16-mixed".
+    progress : whether bars and lines are shown.
     """
 
     objective: Objective | None = None
@@ -46,7 +56,15 @@ class Training:
 
 @dataclass
 class Progress:
-    """What a resumed run has to know."""
+    """How far a run is, which a resumed run has to know.
+
+    Attributes
+    ----------
+    epoch : epochs that are done.
+    best : the best validation NDCG@10, -1 before the first epoch.
+    best_epoch : the epoch that reached it.
+    history : number, loss, seconds and validation metrics of every epoch.
+    """
 
     epoch: int = 0
     best: float = -1.0
@@ -57,9 +75,14 @@ class Progress:
 def write_state(
     folder: Path, identity: Mapping[str, Any], at: Progress, tensors: Mapping[str, Any]
 ) -> None:
-    """Keep the state of a run in its folder; a kill leaves the old one or the new one.
+    """Keep the state of a run in its folder; a kill leaves the old state or the new one.
 
-    identity: what must be the same for the run to be gone on with, JSON-able.
+    Parameters
+    ----------
+    folder : the folder of the run.
+    identity : what must be the same for the run to be continued, JSON-able.
+    at : how far the run is.
+    tensors : what else to keep, by name; the state of PyTorch's random numbers is added.
     """
     state = {
         "identity": json.dumps(identity, sort_keys=True),
@@ -74,9 +97,12 @@ def write_state(
 def read_state(
     folder: Path, identity: Mapping[str, Any], device: torch.device
 ) -> tuple[Progress, dict[str, Any]] | None:
-    """What `write_state` kept, None where there is none.
+    """What `write_state` kept, None if there is none.
 
-    Raises WorkbenchError for a file that cannot be read, or is of another run.
+    Raises
+    ------
+    WorkbenchError
+        If the file cannot be read, or belongs to another run.
     """
     path = folder / STATE
     if not path.exists():
@@ -94,16 +120,19 @@ def read_state(
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a folder holds a model, and no run that is to go on."""
+    """Whether a folder holds a model, and no state of a run that is still to be continued."""
     return (folder / CARD).exists() and not (folder / STATE).exists()
 
 
 def finished_model(
     folder: Path, config: ModelConfig, how: Training, data: SequenceData
 ) -> Recommender | None:
-    """The model of a finished folder, None where it is not finished.
+    """The model of a finished folder, None if it is not finished.
 
-    Raises WorkbenchError unless it is what these options make of these data.
+    Raises
+    ------
+    WorkbenchError
+        If the model is not the one that these options make of these data.
     """
     if not is_finished(folder):
         return None
@@ -119,7 +148,7 @@ def finished_model(
 
 
 def other_model(folder: Path) -> WorkbenchError:
-    """What to raise where a finished model is not the one asked for."""
+    """The error to raise if a finished model is not the one that was asked for."""
     return WorkbenchError(
         f"{folder}: holds a model that was not trained with these options on these data; choose "
         "another folder, or delete it."

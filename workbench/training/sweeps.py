@@ -1,7 +1,7 @@
 """Many models trained one after the other or side by side, and the best of each chosen.
 
 What is trained is a list of variants (a model with options), each with several seeds and in a
-folder of its own, so that a sweep that was killed goes on where it was.
+folder of its own, so that a sweep that was killed continues where it was.
 """
 
 import itertools
@@ -29,7 +29,13 @@ from workbench.training.trainer import train
 
 @dataclass(frozen=True)
 class Variant:
-    """A model's name and the options it is built with."""
+    """A model with options.
+
+    Attributes
+    ----------
+    model : its name, see `workbench.registry`.
+    options : what it is built with.
+    """
 
     model: str
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -41,12 +47,14 @@ class Variant:
 
 
 def studies() -> dict[str, list[Variant]]:
-    """What the AC-TSR paper varies of AC-SASRec, by name.
+    """The variants of AC-SASRec that the AC-TSR paper compares, by the name of the study.
 
-    ablation: without either calibrator, order or distance alone. correction, alpha: figures 3 and
-    4. normalization: softmax, or one that does not bind attention to near-uniformity. Without the
-    spatial calibrator positions are embedded as in the backbone, since nothing else would tell the
-    model of order.
+    - ablation: without either calibrator, and with order or distance alone.
+    - correction, alpha: figures 3 and 4.
+    - normalization: softmax, or a normalization that does not keep attention close to uniform.
+
+    Without the spatial calibrator, positions are embedded as in the backbone, because the model
+    would otherwise know nothing of order.
     """
     plain, calibrated, light = (Variant(n) for n in ("SASRec", "AC-SASRec", "AC-SASRec-light"))
     alone = {"order": False, "distance": False, "position_embedding": True}
@@ -70,7 +78,13 @@ def studies() -> dict[str, list[Variant]]:
 def vary(
     variants: Sequence[Variant], grid: Mapping[tuple[str, ...], Sequence[Any]]
 ) -> list[Variant]:
-    """Every variant with every combination of the grid; names of one key share its values."""
+    """Every variant with every combination of the grid.
+
+    Parameters
+    ----------
+    variants : the variants to start from.
+    grid : values by the names of options; the names of one key share its values.
+    """
     varied = []
     for variant, *values in itertools.product(variants, *grid.values()):
         options = dict(variant.options)
@@ -91,10 +105,26 @@ def sweep(
 ) -> pd.DataFrame:
     """Train every variant with every seed, unless it is finished in `out`, and compare them.
 
-    source: what `load_data` takes. jobs: how many are trained at once, sharing the threads. how:
-    options of training. Returns a row per variant and seed, best validation NDCG@10 first within a
-    model; it is also written to `out`/sweep.csv. Raises WorkbenchError for a variant that cannot be
-    built, before any is trained.
+    Parameters
+    ----------
+    variants : what to train; of equal ones, one is trained.
+    source : what `load_data` takes.
+    out : a folder, in which each run has its own.
+    seeds : the seeds of each variant.
+    jobs : how many are trained at once; they share the threads.
+    how : options of training.
+
+    Returns
+    -------
+    DataFrame
+        A row per variant and seed, best validation NDCG@10 first within a model. It is also
+        written to `out`/sweep.csv.
+
+    Raises
+    ------
+    WorkbenchError
+        If a variant cannot be built, before any is trained; or if the folder of a run holds another
+        model.
     """
     out = Path(out)
     data = load_data(source)
@@ -119,7 +149,7 @@ def sweep(
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per variant, the mean of its seeds, with the lowest and the highest on test."""
+    """A row per variant: the mean over its seeds, and the lowest and highest test NDCG@10."""
     by = table.groupby(["model", "variant"], sort=False)
     means = by[["valid ndcg@10", "test hit@10", "test ndcg@10"]].mean()
     means["lowest"], means["highest"] = by["test ndcg@10"].min(), by["test ndcg@10"].max()
@@ -129,7 +159,13 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
-    """Copy of every model the weights with the best validation NDCG@10 to `folder`/NAME."""
+    """Copy the weights with the best validation NDCG@10 of every model to `folder`/NAME.
+
+    Returns
+    -------
+    list
+        The folders that were written.
+    """
     best = table.loc[table.groupby("model")["valid ndcg@10"].idxmax()]
     kept = []
     for model, source in zip(best["model"], best["folder"], strict=True):
@@ -190,7 +226,7 @@ def _folder(out: Path, variant: Variant, seed: int) -> Path:
 
 
 def _finished(folder: Path, command: str, data: SequenceData) -> bool:
-    """Whether what is asked for is there. Raises WorkbenchError where something else is."""
+    """Whether the run is finished; raises WorkbenchError if its folder holds another model."""
     if not is_finished(folder):
         return False
     card = load_model(folder).card
@@ -221,7 +257,13 @@ def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def study(names: Sequence[str]) -> list[Variant]:
-    """The variants of the studies of these names. Raises WorkbenchError for one not known."""
+    """The variants of the studies with these names.
+
+    Raises
+    ------
+    WorkbenchError
+        If a name is not known.
+    """
     known = studies()
     for name in names:
         if name not in known:

@@ -47,12 +47,36 @@ def train(
 ) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
-    out: a folder for the best weights, its card, and the state from which a killed run goes on;
-    without it everything stays in memory. Where the folder holds what the same options made of the
-    same data, that is loaded and nothing is trained. options: fields of `Training`. Under torchrun
-    each rank takes its share of every batch. Raises WorkbenchError for an unknown option, a device
-    that is not here, an objective that does not go with the model, or a folder that holds another
-    model or cannot be written to.
+    Under torchrun each rank takes its share of every batch.
+
+    Parameters
+    ----------
+    model : the model to train, in place.
+    data : what to train it on.
+    out : a folder for the best weights, their card, and the state from which a killed run
+        continues; without it everything stays in memory. If the folder holds what the same options
+        made of the same data, that is loaded and nothing is trained.
+    command : the command that trains this model, for its card.
+    options : fields of `Training`.
+
+    Returns
+    -------
+    Recommender
+        The same model, ready for inference, with its card and tokens.
+
+    Raises
+    ------
+    WorkbenchError
+        If an option is unknown, the device is not on this machine or cannot compute in the
+        precision, the objective does not go with the model, the model does not fit the data, no
+        user has the four interactions that training needs, the loss is not finite, or the folder
+        holds another model or cannot be written to.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If some items of the data do not match those of the model, or it is not known whether they
+        do, see `workbench.matching.matched`.
     """
     try:
         how = Training(**options)
@@ -234,7 +258,7 @@ class _Trainer:
             )
 
     def _identity(self) -> dict[str, Any]:
-        """What must be the same for a killed run to be gone on with."""
+        """What must be the same for a killed run to be continued."""
         how = {k: v for k, v in asdict(self.how).items() if k not in ("epochs", "progress")}
         return {
             "data": self.data.checksum,

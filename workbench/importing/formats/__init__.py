@@ -1,4 +1,4 @@
-"""The software whose checkpoints are opened: a file each, and its name here."""
+"""The software whose checkpoints are opened: each has a file, and its name is listed here."""
 
 from importlib import import_module
 

@@ -32,7 +32,19 @@ SPELLING = {
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """As RecBole's, with calibrators; an annealing correction gets its count of steps."""
+    """The configuration, as RecBole's, with calibrators.
+
+    A state with an annealing correction gets its count of steps.
+
+    Raises
+    ------
+    KeyError
+        If the state lacks what the configuration is taken from.
+    ValueError
+        If the correction is annealing and no option says how many steps it was trained, lambda is
+        not one number, the activation is none of those here, or an option or setting is of the
+        wrong type.
+    """
     calibration = _calibration(state, facts)
     return recbole_models.configuration(state, facts, calibration=calibration)
 

@@ -45,7 +45,7 @@ DEFAULTS: dict[str, Any] = {
     "initializer_range": 0.02,
 }
 N_HEADS, MAX_LENGTH = 2, 50
-# what tells a backbone from SASRec: a name it has, or what RecBole calls the model
+# what distinguishes a backbone from SASRec: a name it has, or what RecBole calls the model
 BACKBONE_MARKS: dict[Backbone, str] = {
     "TiSASRec": r"time_matrix_emb_[KV]_embedding\.weight",
     "SSE-PT": r"user_(test_)?embedding\.weight",
@@ -60,7 +60,7 @@ BACKBONE_NAMES: dict[str, Backbone] = {
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """The configuration of a model of RecBole; rows of the item table for no item are taken out."""
+    """The configuration of a model of RecBole; see `configuration`."""
     return configuration(state, facts)
 
 
@@ -74,8 +74,23 @@ def configuration(
 ) -> ModelConfig:
     """The configuration of a post-norm model with our own layers.
 
-    usual_extra_rows: rows of the item table after the last item, a mask token included, where no
-    option says otherwise. more: fields that are always so.
+    Rows of the item table that stand for no item are taken out of the state.
+
+    Parameters
+    ----------
+    state : the weights under our names.
+    facts : what is known of the file.
+    calibration : of a model with calibrators.
+    usual_extra_rows : rows of the item table after the last item, a mask token included, if no
+        option says otherwise.
+    more : fields of the configuration that are always so.
+
+    Raises
+    ------
+    KeyError
+        If the state lacks what the configuration is taken from.
+    ValueError
+        If the activation is none of those here, or an option or setting is of the wrong type.
     """
     backbone = backbone_of(facts)
     if (activation := facts.settings.get("hidden_act", "gelu")) not in ("gelu", "relu"):
@@ -118,7 +133,7 @@ def configuration(
 
 
 def backbone_of(facts: Facts) -> Backbone:
-    """The backbone of a file, which is noted where its settings call the model otherwise."""
+    """The backbone of a file; a note is added if its settings name another model."""
     called = facts.settings.get("model")
     known = BACKBONE_NAMES.get(str(called).lower().removeprefix("ac"))
     backbone: Backbone = known or "SASRec"

@@ -1,4 +1,4 @@
-"""RecTools: SASRec and BERT4Rec in Lightning's .ckpt, which says all that is to be known."""
+"""RecTools: SASRec and BERT4Rec in Lightning's .ckpt, which says all that has to be known."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,12 +35,22 @@ PARTS = {  # what a model may be composed of, by the setting that names it
 
 
 def settings(weights: Weights) -> Mapping[str, Any]:
-    """The configuration of the model."""
+    """The configuration of the model, as the file has it."""
     return weights.saved("hyper_parameters").get("model_config") or {}
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """The configuration, as the file has it; extra tokens are the first rows of its item table."""
+    """The configuration, as the file has it.
+
+    Extra tokens are the first rows of its item table; they are moved behind the last item.
+
+    Raises
+    ------
+    KeyError
+        If the state has no item embeddings.
+    ValueError
+        If the file holds no configuration, or that of a model that is not here.
+    """
     given = facts.settings
     if not given:
         raise ValueError(

@@ -25,7 +25,7 @@ EPS, FINAL_EPS = 1e-8, 1e-5
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """The configuration; which of the two it is the names of its embeddings tell."""
+    """The configuration; the names of its embeddings say which of the two models it is."""
     as_affine_maps(state)
     older = any("item_embedder" in name for name in facts.names)
     table = state["item_embedding.weight"]

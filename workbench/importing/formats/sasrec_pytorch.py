@@ -60,7 +60,16 @@ def _value(text: str) -> Any:
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """The configuration, by the rows of its position table and the arguments of its training."""
+    """The configuration, by the rows of its position table and the arguments of its training.
+
+    Raises
+    ------
+    Doubt
+        If neither the arguments nor an option say which norm it has.
+    ValueError
+        If the arguments do not agree with the weights or each other, or an option or setting is not
+        possible.
+    """
     as_affine_maps(state)
     table, positions = state["item_embedding.weight"], state["position_embedding.weight"]
     size = table.shape[1]
