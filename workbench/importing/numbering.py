@@ -245,5 +245,5 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
             "import it without data."
         )
     if as_given < popular:
-        return f"It ranks no better than popularity on its as_given training data ({figures})."
+        return f"It ranks no better than popularity on its own training data ({figures})."
     return None

@@ -113,7 +113,7 @@ def _findings(run: StoredRun) -> None:
     st.subheader("Findings", help="On all users measured; brackets hold 95 % intervals.")
     titles = {name: d.title for name, d in discover().items()}
     for name in run.manifest["diagnostics"]:
-        first, *others = run.findings(name) or ["Nothing was answers."]
+        first, *others = run.findings(name) or ["Nothing was found."]
         title = titles.get(name, name.replace("_", " "))
         said = f"**{words.literal(title)}.** {words.literal(first)}"
         if others:
@@ -151,7 +151,7 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
 
 
 def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Answers]:
-    """The users and the parts of the models that are chosen, and what is answers of them."""
+    """The users and the parts of the models that are chosen, and the answers for them."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         lengths = None
         span = stored_results.lengths(run, diagnostic.name)
