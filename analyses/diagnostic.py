@@ -37,7 +37,7 @@ class Examples(Protocol):
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """One question asked of every model, and how its answer is measured, drawn and told.
+    """One question asked of every model, and how its answer is measured, drawn and put into words.
 
     Everything but the measures is made from `Results`, so that stored ones are enough.
 

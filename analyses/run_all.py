@@ -92,8 +92,12 @@ class Incomplete(WorkbenchError):
 def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
     """Run, and return the folder of the report.
 
-    Raises WorkbenchError for anything wrong; Incomplete, once the report is written, where a
-    diagnostic could not be measured, concluded or drawn.
+    Raises
+    ------
+    Incomplete
+        If a diagnostic could not be measured, concluded or drawn; the report is written before.
+    WorkbenchError
+        If anything else is wrong.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)

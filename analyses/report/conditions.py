@@ -12,11 +12,15 @@ from workbench.statistics import Interval, exact_share, mean_intervals, paired_i
 def means_by(
     frame: pd.DataFrame, by: Sequence[str], value: str, *, share: bool = False
 ) -> dict[tuple, Interval]:
-    """The mean of `value` over users with its interval, for every condition `by` (in its order).
+    """The mean of `value` over users with its interval, for every condition.
 
-    A row per user and condition is expected; users without a value are left out of the condition.
-    share: `value` says what a user has (1) or has not (0), so that its interval is the exact one;
-    unless draws were averaged, so that values lie between.
+    Parameters
+    ----------
+    frame : a row per user and condition; users without a value are left out of the condition.
+    by : the columns that make a condition, in the order of its key.
+    value : the column averaged.
+    share : whether `value` says what a user has (1) or has not (0), so that its interval is the
+        exact one; unless draws were averaged, so that values lie between.
     """
     keys = list(frame[list(by)].drop_duplicates().itertuples(index=False, name=None))
     wide = frame.pivot(index="user", columns=list(by), values=value)
@@ -78,9 +82,14 @@ def table_of(
     digits: int = 4,
     shares: Container[str] = (),
 ) -> pd.DataFrame:
-    """A row per condition `by`: how many users, and the mean of each measure (column -> label).
+    """A row per condition `by`: how many users, and the mean of each measure.
 
-    shares: the columns that are shares of users, as in `means_by`.
+    Parameters
+    ----------
+    frame, by : as in `means_by`.
+    measures : column -> label.
+    digits : to which estimates and ends are rounded.
+    shares : the columns that are shares of users, as in `means_by`.
     """
     means = {
         label: means_by(frame, by, column, share=column in shares)

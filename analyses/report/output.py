@@ -29,7 +29,13 @@ CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
 
 
 def check_writable(out: Path) -> None:
-    """Refuse a place where a report cannot go, or where it would replace something else."""
+    """Refuse a place where a report cannot go, or where it would replace something else.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is a file, a folder that holds files but no report, or cannot be written to.
+    """
     if out.exists() and not out.is_dir():
         raise WorkbenchError(f"{out} is a file; give --out a folder.")
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
@@ -53,9 +59,26 @@ def write_report(
     start: float,
     progress: ProgressFile,
 ) -> list[str]:
-    """Write report.html, manifest.json, figures/, tables/ and raw/; `start` is a perf_counter.
+    """Write report.html, manifest.json, figures/, tables/ and raw/.
 
-    Returns a sentence for each part that could not be measured, concluded or drawn.
+    Parameters
+    ----------
+    out : the folder of the report.
+    inputs, results : what was measured, and of what.
+    command : the command line that the run can be repeated with.
+    seed : of the run.
+    start : when the run began, by `perf_counter`, in seconds.
+    progress : where the steps are written to.
+
+    Returns
+    -------
+    list
+        A sentence for each part that could not be measured, concluded or drawn.
+
+    Raises
+    ------
+    WorkbenchError
+        If the report cannot go there, as in `check_writable`.
     """
     check_writable(out)
     sections = []

@@ -46,6 +46,7 @@ class Failure:
 
     @classmethod
     def of(cls, what: str, error: Exception, rest: str) -> "Failure":
+        """A failure of `what` by an error; `rest` ends the sentence."""
         reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         lines = traceback.format_exception(error)
         return cls(f"{what} ({reason}); {rest}.", "".join(lines))
@@ -64,7 +65,10 @@ class Section:
 
     @classmethod
     def of(cls, diagnostic: Diagnostic, results: Results) -> "Section":
-        """Conclude from results, and draw them; a part that fails is missing, and said to be."""
+        """Conclude from results, and draw them.
+
+        A part that fails is missing, and `failures` says so.
+        """
         failures: list[Failure] = []
 
         def attempt(part: str, make: Callable[[], Part]) -> Part | None:

@@ -69,13 +69,23 @@ class StoredRun:
         return [str(name) for name in self.manifest["diagnostics"][diagnostic].get("figures", [])]
 
     def picture(self, diagnostic: str, figure: str, kind: str) -> bytes:
-        """A figure as it was drawn, kind "png" or "svg". Raises WorkbenchError as `results`
-        does.
+        """A figure as it was drawn, kind "png" or "svg".
+
+        Raises
+        ------
+        WorkbenchError
+            If it is gone or was changed.
         """
         return self.file(f"figures/{slug(diagnostic, figure)}.{kind}")
 
     def file(self, path: str) -> bytes:
-        """A file of the report. Raises WorkbenchError if it is gone or was changed."""
+        """A file of the report.
+
+        Raises
+        ------
+        WorkbenchError
+            If it is gone or was changed.
+        """
         expected = self.manifest["files"].get(path)
         try:
             content = (self.folder / path).read_bytes()

@@ -75,9 +75,20 @@ def dots(
 ) -> dict[str, Artist]:
     """Estimates with their intervals: a row per label from the top, names side by side in each.
 
-    `estimates[name]` runs parallel to `labels`; None leaves the place empty, and an interval
-    without ends is a point without a bar. A name keeps its look in every figure by its place in
-    `estimates`, whether or not it has anything to show. Returns what a legend shows of each name.
+    A name has the same look in every figure by its place in `estimates`, whether or not it has
+    anything to show.
+
+    Parameters
+    ----------
+    panel : where they are drawn.
+    labels : of the rows.
+    estimates : name -> an interval for each label; None leaves the place empty, and an interval
+        without ends is a point without a bar.
+
+    Returns
+    -------
+    dict
+        What a legend shows of each name.
     """
     handles: dict[str, Artist] = {}
     shown = [name for name, intervals in estimates.items() if any(intervals)]

@@ -15,17 +15,22 @@ UNIFORM, SHUFFLED = "if uniform", "shuffled attention"
 
 @dataclass(frozen=True)
 class Summary:
-    """The numbers of one figure; `table` has a row per mark.
+    """The numbers of one figure, a row per mark.
 
-    All kinds have the columns `panel`, `series`, `estimate` and `n` (users). "dots" add `row`
-    (text, in order from the top), `low` and `high` (NaN where too few users stand behind them, and
-    then no interval is drawn), and may add the range the estimate can take,
-    `least` and `most`; "lines" add `at` (a number), `low` and `high`; "boxes" add `row` and
-    the percentiles `p5`, `p25`, `p50`, `p75` and `p95`, their estimate being the mean. Columns
-    `layer` and `head` say, where they are there, which part of the model a row is about.
-
-    `measure` names the axis of the estimates, `at` that of the lines. `series` gives all names in
-    the order of colours, so that a model looks the same in every figure.
+    Attributes
+    ----------
+    kind : what is drawn: "dots", "lines" or "boxes".
+    title : of the figure.
+    measure : the name of the axis of the estimates.
+    series : all names in the order of colours, so that a model looks the same in every figure.
+    table : a row per mark. All kinds have the columns `panel`, `series`, `estimate` and `n`
+        (users). "dots" add `row` (text, in order from the top), `low` and `high` (NaN where too few
+        users stand behind them, and then no interval is drawn), and may add the range the estimate
+        can take, `least` and `most`; "lines" add `at` (a number), `low` and `high`; "boxes" add
+        `row` and the percentiles `p5`, `p25`, `p50`, `p75` and `p95`, their estimate being the
+        mean. Columns `layer` and `head` say, where they are there, which part of the model a row is
+        about.
+    at : the name of the axis of the lines.
     """
 
     kind: Literal["dots", "lines", "boxes"]

@@ -31,13 +31,12 @@ def claim(
 
     Parameters
     ----------
-    sentences
-        How the sentence begins where the interval is higher than 0, lower, or neither
+    interval : what the verdict is about.
+    sentences : how the sentence begins where the interval is higher than 0, lower, or neither
         ("undetected").
-    question
-        What stays open where nobody or too few users could be measured, behind "Whether".
-    what
-        The quantity that the interval is of.
+    question : what stays open where nobody or too few users could be measured, behind "Whether".
+    what : the quantity that the interval is of.
+    digits : of the numbers printed, at least.
     """
     reading = verdict(interval)
     if reading in ("nobody", "too few"):

@@ -51,12 +51,10 @@ def code_hash(functions: Iterable[Callable[..., Any]], modules: Iterable[str] = 
 
     Parameters
     ----------
-    functions
-        From where definitions are followed. Modules are followed that belong to this repository,
-        or to the package of one of the functions.
-    modules
-        Modules, or packages with all their modules, that count as a whole, because no name leads to
-        what is called: the class of a model is known only when it runs.
+    functions : from where definitions are followed. Modules are followed that belong to this
+        repository, or to the package of one of the functions.
+    modules : modules, or packages with all their modules, that count as a whole, because no name
+        leads to what is called: the class of a model is known only when it runs.
     """
     definitions = [definition_of(function) for function in functions]
     definitions += [Definition(name, ALL) for module in modules for name in _within(module)]

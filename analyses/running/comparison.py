@@ -19,9 +19,9 @@ class Part:
     Attributes
     ----------
     role : learned attention ("plain"), attention frozen to uniform, or calibrated attention.
-    family : the backbone; an adapted model is a family of its own.
+    family : the backbone; an adapted model is a family with no other member.
     variant : the model's name with those options of its calibration that are not the default.
-        Models of one variant differ in their seeds alone.
+        Models of one variant differ only in their seeds.
     """
 
     role: Role
@@ -30,7 +30,7 @@ class Part:
 
 
 def part_of(model: Model) -> Part:
-    """The part of a model, which its configuration tells."""
+    """The part of a model, which follows from its configuration."""
     config = model.config
     if not isinstance(config, ModelConfig):
         return Part("plain", config.name, config.name)
@@ -44,8 +44,11 @@ def part_of(model: Model) -> Part:
 class Comparison:
     """The models that are compared, and what is compared with what.
 
-    parts: the part of each model by its name, in the order of the report. Models are compared
-    within their family alone. The baseline of a family is its first plain model.
+    Models are compared within their family only. The baseline of a family is its first plain model.
+
+    Attributes
+    ----------
+    parts : the part of each model by its name, in the order of the report.
     """
 
     parts: Mapping[str, Part]

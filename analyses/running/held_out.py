@@ -14,7 +14,7 @@ from workbench.mode import evaluation_mode
 from workbench.model import Model
 
 BATCH_SIZE = 128
-SAMPLE = 128  # users of those measured together on whom a dear measure runs
+SAMPLE = 128  # users of those measured together on whom a costly measure runs
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class HeldOutCases:
     users : [B] indices.
     batch : their histories, on the device of the model.
     targets : [B] held-out items.
-    in_sample : [B] whether a user belongs to the random sample on which dear measures run.
+    in_sample : [B] whether a user belongs to the random sample on which costly measures run.
     data : what all of it comes from.
     """
 
@@ -47,8 +47,15 @@ def held_out_batches(
 ) -> Iterator[HeldOutCases]:
     """Yield the cases of some users, histories of like length together.
 
-    The model is in evaluation mode until the last batch is done with. The sample is drawn by the
-    seed, `SAMPLE` of the users.
+    The model is in evaluation mode until the last batch is done with.
+
+    Parameters
+    ----------
+    model : what is measured.
+    data : what the users come from.
+    users : indices.
+    seed : by which the sample is drawn, `SAMPLE` of the users.
+    batch_size : users in a batch, at most.
     """
     sample = np.random.default_rng([seed, *users[:1]]).permutation(users)[:SAMPLE]
     chosen = held_out_cases(data, model.config.max_length, np.unique(users))

@@ -63,6 +63,15 @@ def read_inputs(
 ) -> Inputs:
     """Load the data and the models, and draw the users.
 
+    Parameters
+    ----------
+    source : name or path of the data.
+    models : names or folders; where there are none, the shipped ones, or small ones that are
+        trained on planted data.
+    n_users : how many users are drawn at random; all who have a test case where None.
+    seed : of what is drawn at random.
+    cache : where the small models are kept.
+
     Raises
     ------
     WorkbenchError
@@ -132,8 +141,9 @@ def one_numbering(
 
     Parameters
     ----------
-    labels
-        What to call each model in sentences.
+    models : by name.
+    data : what they are asked about.
+    labels : what to call each model in sentences.
 
     Raises
     ------

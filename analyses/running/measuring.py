@@ -62,12 +62,16 @@ def measure_in_memory(
 
     Parameters
     ----------
-    models
-        By the name that they are to have in tables and sentences.
-    users
-        Indices; by default all who have a test case.
+    diagnostic : what is measured.
+    models : by the name that they are to have in tables and sentences.
+    data : where the users come from.
+    users : indices; by default all who have a test case.
+    seed : of what is drawn at random.
 
-    Warns (WorkbenchWarning) of models that may not fit the data.
+    Warns
+    -----
+    WorkbenchWarning
+        If a model may not fit the data.
 
     Raises
     ------
@@ -97,10 +101,10 @@ def measured(
 
     Parameters
     ----------
-    watch
-        Called with the users done, counted for each model, and how many these are in all.
-    quiet
-        Show no progress.
+    diagnostic, models, data, users, seed : as in `measure_in_memory`.
+    store : where pieces are kept; None keeps none.
+    watch : called with the users done, counted for each model, and how many these are in all.
+    quiet : whether to show no progress.
 
     Raises
     ------
@@ -142,7 +146,12 @@ def measure_piece(
 ) -> pd.DataFrame:
     """The rows of one model and some users, batch by batch.
 
-    step: called with the number of users done, once for each batch.
+    Parameters
+    ----------
+    measure : what is measured of each batch.
+    name : of the model, in the rows.
+    model, data, users, seed : what is measured; users are indices.
+    step : called with the number of users done, once for each batch.
     """
     frames = []
     for cases in held_out_batches(model, data, users, seed=seed):

@@ -19,7 +19,14 @@ SHARES = ("hit",)  # those of them that are shares of users
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a pass led to, reduced at once: scores [B, V], ranks [B] (1 = best), top items [B]."""
+    """What a pass led to, reduced at once.
+
+    Attributes
+    ----------
+    scores : [B, V].
+    rank : [B], of the target; 1 is best.
+    top : [B], the item ranked first.
+    """
 
     scores: Tensor
     rank: Tensor

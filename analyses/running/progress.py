@@ -14,8 +14,12 @@ Stage = Literal["reading", "measuring", "drawing", "writing", "finished", "faile
 class Progress:
     """A moment of a run.
 
-    diagnostic: what is measured or drawn, else empty. done, total: users counted for each model
-    while it is measured. message: the report's page once it is finished, or why the run failed.
+    Attributes
+    ----------
+    stage : what the run is doing.
+    diagnostic : what is measured or drawn, else empty.
+    done, total : users counted for each model while it is measured.
+    message : the report's page once it is finished, or why the run failed.
     """
 
     stage: Stage = "reading"

@@ -9,9 +9,12 @@ from workbench.data.sequences import SequenceData
 
 @dataclass(frozen=True)
 class Repeats:
-    """interactions: how many, of all users, are with an item that the same user had before.
+    """How often users come back to an item.
 
-    held_out: for how many of the users measured the held-out item was in the history already.
+    Attributes
+    ----------
+    interactions : how many, of all users, are with an item that the same user had before.
+    held_out : for how many of the users measured the held-out item was in the history already.
     """
 
     interactions: int

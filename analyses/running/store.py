@@ -58,7 +58,7 @@ def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of anything JSON can tell."""
+    """SHA-256 of any value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -84,12 +84,9 @@ def piece_key(
 
     Parameters
     ----------
-    diagnostic, data, users, seed
-        What was measured, and of whom.
-    weights
-        The `weights_hash` of each model by its name.
-    code
-        The `code_hash` of what measured it.
+    diagnostic, data, users, seed : what was measured, and of whom.
+    weights : the `weights_hash` of each model by its name.
+    code : the `code_hash` of what measured it.
     """
     members = hashlib.sha256(np.ascontiguousarray(users, np.int64).tobytes()).hexdigest()
     parts = {

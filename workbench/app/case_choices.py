@@ -58,7 +58,10 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
 def choose_item(data: SequenceData, user: int, kind: str) -> Target:
     """The item for a kind of target; `OTHER` is searched by title.
 
-    Raises WorkbenchError if no title matches.
+    Raises
+    ------
+    WorkbenchError
+        If no title matches.
     """
     if kind != OTHER:
         return "top" if kind == TOP else int(data.history(user)[-1])
@@ -68,7 +71,10 @@ def choose_item(data: SequenceData, user: int, kind: str) -> Target:
 def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
     """An item chosen by words of its title; two keys of the address hold the choice.
 
-    Raises WorkbenchError if no title matches.
+    Raises
+    ------
+    WorkbenchError
+        If no title matches.
     """
     with st.container(horizontal=True):
         text = st.text_input(

@@ -17,8 +17,12 @@ log = logging.getLogger(__name__)
 def errors_shown(what: str) -> Iterator[None]:
     """Show errors raised inside as a sentence on the page, which goes on after the block.
 
-    `what` names the part that failed, as the subject of that sentence. A traceback only goes to
-    the log. A path outside the folders of `places` gets a button that opens it.
+    A traceback only goes to the log. A path outside the folders of `places` gets a button that
+    opens it.
+
+    Parameters
+    ----------
+    what : the part that failed, as the subject of that sentence.
     """
     try:
         yield

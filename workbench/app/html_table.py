@@ -36,7 +36,15 @@ STYLE = f"""<style>
 
 
 class Cell(NamedTuple):
-    """A cell. hover: the full text, if `text` may be cut. bar: -1 to 1, vermilion if negative."""
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text : what it shows.
+    hover : the full text, if `text` may be cut.
+    bar : from -1 to 1, vermilion if negative.
+    strong : whether the text is bold.
+    """
 
     text: str
     hover: str = ""
@@ -97,7 +105,10 @@ def highest(values: pd.Series) -> pd.Series:
 def bar_cells(values: pd.Series, *, sign: bool) -> list[Cell]:
     """Numbers with bars, scaled to the largest magnitude; the highest value is marked.
 
-    A NaN gives an empty cell. `sign`: write a plus before positive numbers.
+    Parameters
+    ----------
+    values : the numbers; a NaN gives an empty cell.
+    sign : whether to write a plus before positive numbers.
     """
     number, longest = numbers(values, sign=sign), values.abs().max() or 1.0
     return [

@@ -49,9 +49,13 @@ def folders() -> list[Path]:
     """Folders whose files any address may name, links resolved.
 
     They are the folder the app was started in, the uploads, the models and reports of this
-    repository, the data folder named by the environment, and those named at the start by
-    `streamlit run app.py -- --allow DIR`. Raises WorkbenchError if one named at the start is not
-    a folder.
+    repository, the data folder named by the environment, and those named at the start by `streamlit
+    run app.py -- --allow DIR`.
+
+    Raises
+    ------
+    WorkbenchError
+        If one named at the start is not a folder.
     """
     named = _named()
     for folder in named:
@@ -82,8 +86,12 @@ def _data_folder() -> list[Path]:
 def data(source: str) -> list[Path]:
     """The files that `load_data` may read for this source; none for what is built in.
 
-    Raises Outside if this session may not open one, and WorkbenchError if one is too large or not a
-    file.
+    Raises
+    ------
+    Outside
+        If this session may not open one.
+    WorkbenchError
+        If one is too large or not a file.
     """
     if source in BUILT_IN:
         return []
@@ -106,7 +114,13 @@ def data(source: str) -> list[Path]:
 
 
 def model(source: str) -> Path | None:
-    """The folder of a model, shipped or not; None if there is none. Raises as `data` does."""
+    """The folder of a model, shipped or not; None if there is none.
+
+    Raises
+    ------
+    Outside, WorkbenchError
+        If `data` would raise it for a file of the folder.
+    """
     folders_named = [_expanded(source), PRETRAINED / source]
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
@@ -117,7 +131,13 @@ def model(source: str) -> Path | None:
 
 
 def run(name: str) -> Path:
-    """The folder of a stored run, whether it holds one or not. Raises as `data` does."""
+    """The folder of a stored run, whether it holds one or not.
+
+    Raises
+    ------
+    Outside, WorkbenchError
+        If `data` would raise it for a file of the folder.
+    """
     folder = _expanded(name)
     if _admit(name, [folder]):
         _check(folder.glob("*.json"), LARGEST_JSON)
@@ -128,7 +148,12 @@ def run(name: str) -> Path:
 def checkpoint(name: str) -> Path:
     """The path of a checkpoint, or of the folder of a model.
 
-    Raises as `data` does, and WorkbenchError if the path does not exist.
+    Raises
+    ------
+    Outside, WorkbenchError
+        If `data` would raise it for the file, or for a file of the folder.
+    WorkbenchError
+        If the path does not exist.
     """
     path = _admit(name, [_expanded(name)])
     if path is None:

@@ -49,7 +49,10 @@ def shipped() -> list[str]:
 def data(source: str) -> SequenceData:
     """`load_data`, again if the files have changed; planted data if ml-100k is not available.
 
-    Raises Outside if this session may not open the path.
+    Raises
+    ------
+    Outside, WorkbenchError
+        If this session may not open the path, or it cannot be read.
     """
     return _data(source, _written(places.data(source)))
 
@@ -60,7 +63,13 @@ def _data(source: str, stamp: str) -> SequenceData:
 
 
 def model(source: str) -> Shared:
-    """`load_model`, again if the files have changed. Raises Outside as `data` does."""
+    """`load_model`, again if the files have changed.
+
+    Raises
+    ------
+    Outside, WorkbenchError
+        If this session may not open the path, or it cannot be read.
+    """
     folder = str(places.model(source) or source)
     return _model(folder, _stamp(folder))
 
@@ -115,7 +124,14 @@ def _worker() -> ThreadPoolExecutor:
 def prediction(
     shared: Shared, scenario: Scenario, layer: int | None, head: int | None
 ) -> Prediction:
-    """`predict`, with edits in one layer or head (from 0), or in all if None."""
+    """`predict` for a scenario.
+
+    Parameters
+    ----------
+    shared : the model.
+    scenario : the history and its edits.
+    layer, head : where attention is edited, from 0; in all if None.
+    """
     layers, heads = (None if one is None else [one] for one in (layer, head))
     with shared.lock:
         return predict(shared.model, scenario, layers=layers, heads=heads)

@@ -13,9 +13,16 @@ T = TypeVar("T")
 def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> T | None:
     """The value of the chosen label; None if none is chosen.
 
-    `options` maps labels to values. A browser keeps a box by its key and sends back the label it
-    shows, which may be a label of an earlier run. So Streamlit is given the labels only: a label
-    that does not exist any more counts as the first one, never as a value that happens to be equal.
+    A browser keeps a box by its key and sends back the label it shows, which may be a label of an
+    earlier run. So Streamlit is given the labels only: a label that does not exist any more counts
+    as the first one, never as a value that happens to be equal.
+
+    Parameters
+    ----------
+    label : the heading of the box.
+    options : label -> value.
+    key : under which the session keeps the choice.
+    layout : other arguments of `st.selectbox`.
     """
     values = {words.plain(text): value for text, value in options.items()}
     chosen = st.selectbox(label, list(values), key=key, **layout)
@@ -31,9 +38,13 @@ def follow(
     key: str,
     **layout: Any,
 ) -> None:
-    """Show a select box with the value `now`, whatever it showed before; None shows no value.
+    """Show a select box with the value `now`, whatever it showed before.
 
-    `take` is called with the value that a person chooses, before the page runs again.
+    Parameters
+    ----------
+    label, options, key, layout : as in `select`.
+    now : the value to show; None shows no value.
+    take : called with the value that a person chooses, before the page runs again.
     """
     values = {words.plain(text): value for text, value in options.items()}
     st.session_state[key] = next((text for text, value in values.items() if value == now), None)

@@ -47,7 +47,10 @@ def keep(content: bytes, user_name: str, kind: Kind) -> Path:
         and never becomes part of the path.
     kind : what the file holds.
 
-    Raises WorkbenchError if this kind of file is not read, or if the file is too large.
+    Raises
+    ------
+    WorkbenchError
+        If this kind of file is not read, or if the file is too large.
     """
     if len(content) > UPLOAD_MB[kind] * MB:
         raise WorkbenchError(

@@ -32,7 +32,13 @@ WAIT = 0.5  # seconds between looks whether a list is ready
 
 
 class UserList(NamedTuple):
-    """A list of users: what it holds, and the label of its model; None if it needs no model."""
+    """A list of users.
+
+    Attributes
+    ----------
+    what : what it holds.
+    label : of its model; None if it needs no model.
+    """
 
     what: str
     label: str | None = None

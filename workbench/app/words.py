@@ -133,7 +133,12 @@ def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float],
     """A function that writes the numbers of one column.
 
     They get three digits of the largest, a minus sign instead of a hyphen, and no -0; a NaN gives
-    an empty text. `sign`: write a plus before positive numbers.
+    an empty text.
+
+    Parameters
+    ----------
+    values : the numbers of the column.
+    sign : whether to write a plus before positive numbers.
     """
     largest = max((abs(v) for v in values if not math.isnan(v)), default=0.0)
     digits = min(max(2 - math.floor(math.log10(largest or 1.0)), 0), 9)

@@ -15,7 +15,15 @@ from workbench.errors import WorkbenchError
 
 @dataclass(frozen=True)
 class AdaptedConfig:
-    """The sizes of an adapted model, see `workbench.model.Sizes`."""
+    """The sizes of an adapted model, see `workbench.model.Sizes`.
+
+    Attributes
+    ----------
+    name : what to call the model.
+    n_items : items that it scores; their ids run from 1, and 0 is padding.
+    max_length : items of a history that it reads, at most.
+    n_layers, n_heads : of its attention, 0 where none is read.
+    """
 
     name: str
     n_items: int
@@ -41,24 +49,20 @@ def adapt(
 
     Parameters
     ----------
-    scorer
-        A module, or any function. Without `embed` and `score` it is called with a batch and gives
-        scores of all items [B, n_items + 1]; such a model is evaluated and explained by taking
-        items away. Histories are right-padded, and column 0 is padding.
-    embed, score
-        Item embeddings [B, L, d] of a batch, and scores [B, n_items + 1] from the batch and those
-        embeddings: gradients then reach the items.
-    attention
-        From the input up, the dotted name of the submodule of `scorer` whose output are a layer's
-        weights [B, H, L, L] (a softmax, or the dropout after it), or of a
+    scorer : a module, or any function. Without `embed` and `score` it is called with a batch and
+        gives scores of all items [B, n_items + 1]; such a model is evaluated and explained by
+        taking items away. Histories are right-padded, and column 0 is padding.
+    n_items : items that it scores; their ids run from 1.
+    max_length : items of a history that it reads, at most.
+    embed, score : item embeddings [B, L, d] of a batch, and scores [B, n_items + 1] from the batch
+        and those embeddings: gradients then reach the items.
+    attention : one dotted name per layer, from the input up: of the submodule of `scorer` whose
+        output is the layer's weights [B, H, L, L] (a softmax, or the dropout after it), or of a
         `nn.MultiheadAttention`, which is made to compute them openly. They are then recorded and
         edited. The prediction is made at the last item.
-    causal
-        Whether rows of attention see no later item.
-    needs_times, needs_users
-        Whether the scorer reads `batch.times` or `batch.users`.
-    name
-        What to call the model.
+    causal : whether rows of attention see no later item.
+    needs_times, needs_users : whether the scorer reads `batch.times` or `batch.users`.
+    name : what to call the model.
 
     Returns
     -------
@@ -69,7 +73,7 @@ def adapt(
     Raises
     ------
     WorkbenchError
-        If a name is none of the module's, what passes there are no weights, the scores have
+        If the module has no submodule of a name, what passes there are no weights, the scores have
         another shape, or `embed`, `score` and `attention` are not given together as they must be.
         One pass of two short histories checks it.
     """
@@ -132,13 +136,23 @@ class Scorer(nn.Module):
         return F.pad(self.raw_scores(batch)[:, 1:], (1, 0), value=-torch.inf)
 
     def scores(self, batch: Batch, items: Tensor | None = None) -> Tensor:
-        """Scores of all items for each history, [B, n_items + 1], or of items [B, K]."""
+        """Scores of all items, [B, n_items + 1] with -inf for padding, or of `items` [B, K]."""
         scores = self(batch)
         return scores if items is None else scores.gather(1, items)
 
     @torch.no_grad()
     def check(self, names: Sequence[str] = ()) -> None:
-        """Run two short histories; raise WorkbenchError if something is not as promised."""
+        """Run two short histories to see whether the model gives what it has to give.
+
+        Parameters
+        ----------
+        names : submodules that errors name, one for each layer with a tap; none in a `Scorer`.
+
+        Raises
+        ------
+        WorkbenchError
+            If the scores have another shape than [2, n_items + 1].
+        """
         self._check_scores(self.raw_scores(self._probe()))
 
     def _probe(self) -> Batch:
@@ -175,7 +189,7 @@ class Adapted(Scorer):
         self._taps = nn.ModuleList()
 
     def open_taps(self, sources: Sequence[nn.Module]) -> None:
-        """Let the output of each module pass a tap."""
+        """Let the output of each module, one per layer from the input up, pass a tap."""
         for layer, source in enumerate(sources):
             tap = AttentionTap(layer, "attention")
             self._taps.append(tap)
@@ -210,23 +224,37 @@ class Adapted(Scorer):
         return self._embed(batch)
 
     def raw_scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores as the module gives them, [B, n_items + 1]."""
+        """Scores as the module gives them, [B, n_items + 1]; `embeddings` as in `scores`."""
         return self._score(batch, self.embed(batch) if embeddings is None else embeddings)
 
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
-        """Scores of all items, [B, n_items + 1], -inf for padding."""
+        """Scores of all items, [B, n_items + 1], -inf for padding; `embeddings` as in `scores`."""
         return F.pad(self.raw_scores(batch, embeddings)[:, 1:], (1, 0), value=-torch.inf)
 
     def scores(
         self, batch: Batch, items: Tensor | None = None, embeddings: Tensor | None = None
     ) -> Tensor:
-        """Scores of all items for each history, [B, n_items + 1], or of items [B, K]."""
+        """As in `Scorer`; `embeddings` [B, L, d] stand in for `embed(batch)`."""
         scores = self(batch, embeddings)
         return scores if items is None else scores.gather(1, items)
 
     @torch.no_grad()
     def check(self, names: Sequence[str] = ()) -> None:
-        """As in `Scorer`; and what passes the taps must be attention weights."""
+        """As in `Scorer`; and what passes the taps must be attention weights.
+
+        The number of heads is read from them.
+
+        Parameters
+        ----------
+        names : the submodules whose outputs pass the taps, by layer.
+
+        Raises
+        ------
+        WorkbenchError
+            If the scores have another shape, or what passes a tap is not [B, H, L, L], has rows
+            that do not sum to one, or gives weight to padding or, in a causal model, to later
+            items.
+        """
         batch = self._probe()
         passed: dict[int, Any] = {}
         handles = [

@@ -33,19 +33,16 @@ def edit_attention(
 
     Parameters
     ----------
-    edit
-        What becomes of the weights, see `workbench.attention.edits`.
-    layers, heads
-        Which ones, from 0; all where None.
-    rows
-        The prediction row alone, or all rows.
-    stage
-        Where the weights are changed; `model.stages` names the points.
+    model : the model whose passes are edited.
+    edit : what becomes of the weights, see `workbench.attention.edits`.
+    layers, heads : which ones, from 0; all where None.
+    rows : "prediction", the prediction row only, or "all" rows.
+    stage : where the weights are changed; `model.stages` names the points.
 
     Raises
     ------
     WorkbenchError
-        If the model has no such stage, layer or head.
+        If the model has no attention, or no such stage, layer or head.
     """
     model = with_stages(model, [stage])
     _within("layer", layers, model.config.n_layers, model)

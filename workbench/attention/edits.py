@@ -19,7 +19,7 @@ ROUNDINGS = 4  # of the largest weight, within which weights count as the same
 
 
 def equal_rows(weights: Tensor, allowed: Tensor) -> Tensor:
-    """Whether the allowed weights of each row are all the same but for rounding: [...] bool.
+    """Whether the allowed weights of each row are all the same, except for rounding: [...] bool.
 
     A row with a single allowed key is one of these.
     """
@@ -53,7 +53,7 @@ def remove_smallest(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def remove_random(seed: int) -> Edit:
-    """Remove a random weight of each row that is not the largest; any, where all are equal."""
+    """An edit that removes a random weight of each row, never the largest unless all are equal."""
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         noise = _noise(weights, seed).masked_fill(~allowed, -1.0)
@@ -66,10 +66,14 @@ def remove_random(seed: int) -> Edit:
 
 
 def remove_keys(keys: Tensor) -> Edit:
-    """The weights of the keys [K] chosen (bool) set to zero, the others renormalised.
+    """An edit that sets the weights of the keys chosen to zero and renormalises the others.
 
-    Keys after the first K, such as a mask token, are not chosen. A row none of whose other keys is
-    allowed stays as it is.
+    A row in which no other key is allowed stays as it is.
+
+    Parameters
+    ----------
+    keys : [K] bool, True where a key is chosen. Keys after the first K, such as a mask token, are
+        not chosen.
     """
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
@@ -86,7 +90,7 @@ def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def permute(seed: int) -> Edit:
-    """The weights of each row dealt out to its allowed keys at random."""
+    """An edit that deals the weights of each row out to its allowed keys at random."""
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         # allowed keys first, in random order; and allowed keys first, in their own order

@@ -8,7 +8,20 @@ from workbench.errors import WorkbenchError
 
 
 def weights_module(module: nn.Module, path: str) -> nn.Module:
-    """The submodule whose output are weights; a MultiheadAttention is exchanged for an open one."""
+    """The submodule whose output is weights; a MultiheadAttention is exchanged for an open one.
+
+    Parameters
+    ----------
+    module : the module that contains it. Where a MultiheadAttention is exchanged, its encoders no
+        longer use their fused path.
+    path : the dotted name of the submodule, or of the MultiheadAttention.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no submodule of this name, or a MultiheadAttention was built with `add_bias_kv`
+        or `add_zero_attn`.
+    """
     try:
         submodule = module.get_submodule(path)
     except AttributeError:
@@ -29,10 +42,19 @@ def weights_module(module: nn.Module, path: str) -> nn.Module:
 
 
 class OpenMultiheadAttention(nn.MultiheadAttention):
-    """A `nn.MultiheadAttention` whose weights pass a module of its own, `weights`.
+    """A `nn.MultiheadAttention` whose weights pass a separate module, `weights`.
 
-    Its formula with its parameters (Vaswani et al., 2017), written out, since PyTorch's function
-    computes weights and result in one call.
+    It has the same formula and the same parameters (Vaswani et al., 2017), written out, since
+    PyTorch's function computes weights and result in one call.
+
+    Parameters
+    ----------
+    original : the module it stands in for; its parameters are shared, not copied.
+
+    Raises
+    ------
+    WorkbenchError
+        If the original was built with `add_bias_kv` or `add_zero_attn`.
     """
 
     def __init__(self, original: nn.MultiheadAttention) -> None:

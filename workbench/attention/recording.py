@@ -23,19 +23,17 @@ def record_attention(
 
     Parameters
     ----------
-    model, batch
-        T tokens pass through the model: the L items of the longest history and, in some, a mask
-        token, or one that stands for padding. The batch may be on another device than the model.
-    stages
-        Where the weights are read; `model.stages` names the points.
-    rows
-        What the prediction row gives to each item, or all rows and tokens.
+    model, batch : T tokens pass through the model: the L items of the longest history and, in some,
+        a mask token, or one that stands for padding. The batch may be on another device than the
+        model.
+    stages : where the weights are read; `model.stages` names the points.
+    rows : "prediction", what the prediction row gives to each item, or "all" rows and tokens.
 
     Returns
     -------
     dict
-        Stage -> [B, n_layers, H, L], without the share of such a token; or [B, n_layers, H, T, T].
-        On the device of the batch.
+        Stage -> [B, n_layers, H, L] for the prediction row, without the share of a token that is no
+        item; or [B, n_layers, H, T, T] for all rows. On the device of the batch.
 
     Raises
     ------
@@ -71,7 +69,10 @@ def record_attention(
 def mean_attention(model: Model, batch: Batch) -> Tensor:
     """What the prediction row gives to each item, [B, L]: the mean over layers and heads.
 
-    Raises as `record_attention` does.
+    Raises
+    ------
+    WorkbenchError
+        If the model has no attention.
     """
     return record_attention(model, batch)["attention"].mean((1, 2))
 
@@ -82,7 +83,7 @@ def with_stages(model: Model, stages: Sequence[str]) -> AttentionModel:
     Raises
     ------
     WorkbenchError
-        If it does not.
+        If it has no attention, or not at one of the stages.
     """
     attentive = with_attention(model)
     for stage in stages:

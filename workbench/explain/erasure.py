@@ -10,14 +10,25 @@ from workbench.model import Model
 
 @torch.no_grad()
 def leave_one_out(model: Model, batch: Batch, targets: Tensor, *, chunk: int = 512) -> Tensor:
-    """Effect of every history item on the score of `targets` [B], [B, L].
+    """Effect of every history item on the score of `targets`, [B, L].
 
-    The item is deleted and the whole model runs again (erasure: Li, Monroe & Jurafsky 2016,
-    arXiv 1612.08220): later items move up by one position, and without the last item the prediction
-    is made from the one before. Positive: the item raises the score. Zero at padding; NaN for the
-    only item of a history, since nothing is left to predict from. `chunk` shortened histories run
-    at a time. The model is in evaluation mode meanwhile. The batch may be on another device than
-    the model; the effects are on the batch's.
+    The item is deleted and the whole model runs again (erasure: Li, Monroe & Jurafsky 2016, arXiv
+    1612.08220): later items move up by one position, and without the last item the prediction is
+    made from the one before. The model is in evaluation mode meanwhile.
+
+    Parameters
+    ----------
+    model : any model that gives scores.
+    batch : the histories. It may be on another device than the model.
+    targets : [B] items.
+    chunk : how many shortened histories run at a time.
+
+    Returns
+    -------
+    Tensor
+        The score with the item minus the score without it: positive if the item raises the score.
+        Zero at padding; NaN for the only item of a history, since nothing is left to predict from.
+        On the device of the batch.
     """
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)

@@ -20,9 +20,12 @@ ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; re
 
 @dataclass(frozen=True)
 class Attribution:
-    """values: [B, L], zero at padding; signed sums over the embedding, or norms for saliency.
+    """The importance of the items of some histories.
 
-    delta: [B], how far integrated gradients are from completeness; None for the others.
+    Attributes
+    ----------
+    values : [B, L], zero at padding; signed sums over the embedding, or norms for saliency.
+    delta : [B], how far integrated gradients are from completeness; None for the other methods.
     """
 
     values: Tensor
@@ -39,20 +42,38 @@ def attribute(
     steps: int = 32,
     internal_batch_size: int = 1024,
 ) -> Attribution:
-    """Importance of every history item for the score of `targets` [B].
+    """Importance of every history item for the score of `targets`.
 
-    The batch may be on another device than the model; what is returned is on the batch's.
-
-    input_x_gradient: sum_d gradient . embedding; with `detach_attention` the weights are constants
-    (Jain & Wallace, NAACL 2019). saliency: L2 norm of the gradient. integrated_gradients: from the
-    zero embedding in `steps` steps (Sundararajan et al., ICML 2017); mask, positions and times come
-    from the batch, never from the embeddings. The model is in evaluation mode meanwhile. Raises
-    WorkbenchError for an unknown method.
+    The model is in evaluation mode meanwhile.
 
     A model that normalises the bare item embedding first (a LayerNorm, no position embedding: AC's
     published configuration) undoes its length, so that gradient . embedding is 0 at every position
-    but for rounding, and integrated gradients with it. Rows of nothing but rounding are set to 0,
-    lest it be ranked; saliency is what remains for such a model.
+    except for rounding, and so are integrated gradients. Rows that are nothing but rounding are set
+    to 0, so that rounding is not ranked; saliency is what remains for such a model.
+
+    Parameters
+    ----------
+    model : a model that scores from item embeddings.
+    batch : the histories. It may be on another device than the model.
+    targets : [B] items.
+    method : "input_x_gradient", sum_d gradient . embedding; "saliency", the L2 norm of the
+        gradient; "integrated_gradients", from the zero embedding in `steps` steps (Sundararajan et
+        al., ICML 2017), where mask, positions and times come from the batch, never from the
+        embeddings.
+    detach_attention : whether the attention weights are constants (Jain & Wallace, NAACL 2019).
+    steps : how many steps integrated gradients take.
+    internal_batch_size : how many histories run at a time for integrated gradients; at least B.
+
+    Returns
+    -------
+    Attribution
+        On the device of the batch.
+
+    Raises
+    ------
+    WorkbenchError
+        If the method is unknown, the model gives no item embeddings, or `detach_attention` is asked
+        of a model without attention.
     """
 
     def score(embeddings: Tensor, index: Tensor) -> Tensor:

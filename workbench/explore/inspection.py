@@ -20,7 +20,14 @@ METHODS: tuple[Method, ...] = ("saliency", "input_x_gradient")
 
 
 class RowAgreement(NamedTuple):
-    """Kendall's tau-b, its p value under independence, and the number of items; NaN for no tau."""
+    """How far a row of weights agrees with an importance.
+
+    Attributes
+    ----------
+    tau : Kendall's tau-b; NaN if there is none.
+    p_value : of tau, under independence; NaN if there is no tau.
+    n : the number of items.
+    """
 
     tau: float
     p_value: float
@@ -31,13 +38,18 @@ class RowAgreement(NamedTuple):
 class Inspection:
     """What a model makes of a history of L items, on the CPU.
 
-    items: [L] ids, oldest first. times: [L] seconds, or None. target: the item explained.
-    weights: stage -> [n_layers, H, T, T], NaN where a row may not look; T is L, or L + 1 with
-    BERT4Rec's mask token, and the last row is the prediction's; rows sum to less than one where a
-    model attends to padding. importance: method -> [L],
-    magnitudes with attention held constant (Jain & Wallace, NAACL 2019), zeros where it vanishes.
-    effects: [L], leave-one-out, signed, NaN where undefined. scores: [n_items + 1], -inf for
-    padding.
+    Attributes
+    ----------
+    items : [L] ids, oldest first.
+    times : [L] seconds, or None.
+    target : the item explained.
+    weights : stage -> [n_layers, H, T, T], NaN where a row may not look. T is L, or L + 1 with
+        BERT4Rec's mask token, and the last row is the prediction's. Rows sum to less than one where
+        a model attends to padding.
+    importance : method -> [L], magnitudes with attention held constant (Jain & Wallace, NAACL
+        2019), zeros where it vanishes.
+    effects : [L], leave-one-out, signed, NaN where undefined.
+    scores : [n_items + 1], -inf for padding.
     """
 
     items: Tensor
@@ -49,7 +61,13 @@ class Inspection:
     scores: Tensor
 
     def matrix(self, stage: str, layer: int | None = None, head: int | None = None) -> Tensor:
-        """Weights of a stage, [T, T]; of one layer and head (from 0), or the mean where None."""
+        """Weights of a stage, [T, T].
+
+        Parameters
+        ----------
+        stage : the point where the weights were read.
+        layer, head : which one, from 0; the mean over all where None.
+        """
         layers = self.weights[stage] if layer is None else self.weights[stage][layer][None]
         heads = layers if head is None else layers[:, head][:, None]
         return heads.mean((0, 1))
@@ -59,10 +77,15 @@ class Inspection:
         return self.matrix(stage, layer, head)[-1, : len(self.items)]
 
     def agreement(self, row: Tensor, method: Method) -> RowAgreement:
-        """Rank agreement of a row of weights [L] with a gradient importance.
+        """Rank agreement of a row of weights with a gradient importance.
 
-        In single precision, where equal weights are equal. NaN for fewer than three items, or where
-        one side is constant.
+        They are compared in single precision, in which equal weights are equal. The tau is NaN for
+        fewer than three items, or where one side is constant.
+
+        Parameters
+        ----------
+        row : [L] weights.
+        method : the gradient importance.
         """
         return RowAgreement(*of_one(row, self.importance[method]), len(row))
 
@@ -80,10 +103,21 @@ class Inspection:
 
 
 def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> Inspection:
-    """Look at one history (a batch of one): its target is an item, or the model's top one.
+    """Look at one history and one target.
 
-    The model is in evaluation mode meanwhile. Raises WorkbenchError for more than one history, an
-    item the model does not know, or a model without attention or gradients.
+    The model is in evaluation mode meanwhile.
+
+    Parameters
+    ----------
+    model : a model with attention and gradients.
+    batch : a batch of one history.
+    target : an item, or "top" for the item that the model ranks first.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is more than one history, the model does not know the item, or it has no attention
+        or no gradients.
     """
     attentive = with_attention(model)
     if len(batch.items) != 1:

@@ -22,9 +22,13 @@ from workbench.statistics import jensen_shannon
 
 @dataclass(frozen=True)
 class Prediction:
-    """items: [L], what the model sees. weights: [n_layers, H, L], the prediction row, as edited.
+    """What a model makes of a scenario, on the CPU.
 
-    scores: [n_items + 1], -inf for padding.
+    Attributes
+    ----------
+    items : [L], what the model sees.
+    weights : [n_layers, H, L], the prediction row, as edited.
+    scores : [n_items + 1], -inf for padding.
     """
 
     items: Tensor
@@ -49,12 +53,21 @@ def predict(
 ) -> Prediction:
     """Run a model on the last `max_length` items of a scenario.
 
-    Attention is edited at the prediction row, in the layers and heads given (from 0), by default
-    all; in each of them the largest weight is its own. Weights are renormalised after each removal,
-    a row that would lose its last item keeps it, and a row of equal weights, which has no largest
-    one, stays as it is. The model is in evaluation mode meanwhile.
+    Attention is edited at the prediction row. In each layer and head, the largest weight of that
+    layer and head is the one removed. Weights are renormalised after each removal, a row that would
+    lose its last item keeps it, and a row of equal weights, which has no largest one, stays as it
+    is. The model is in evaluation mode meanwhile.
 
-    Raises WorkbenchError for an item, a layer or a head that the model does not have.
+    Parameters
+    ----------
+    model : a model with attention.
+    scenario : the history and its edits.
+    layers, heads : those in which attention is edited, from 0; all where None.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model does not have an item, a layer or a head, or has no attention.
     """
     window = slice(-model.config.max_length, None)
     entries = scenario.entries[window]
@@ -87,9 +100,18 @@ def predict(
 def moves(
     before: Prediction, after: Prediction, also: Sequence[int] = (), k: int = 10
 ) -> pd.DataFrame:
-    """The k best items before and the k best after, and others named, by their rank after.
+    """The k best items before and the k best after, with their ranks and scores, by rank after.
 
-    Columns: item, rank_before, rank_after, score_before, score_after.
+    Parameters
+    ----------
+    before, after : the predictions compared.
+    also : other items to be in the table.
+    k : how many of the best items.
+
+    Returns
+    -------
+    DataFrame
+        A row per item, with the columns item, rank_before, rank_after, score_before, score_after.
     """
     items = dict.fromkeys([*after.top(k), *before.top(k), *also])
     rows = [

@@ -29,7 +29,14 @@ OPERANDS: dict[Kind, int] = {
 
 
 class Change(NamedTuple):
-    """One edit: `at` a position; `to` the position it moves to, or the item (index) put there."""
+    """One edit of a scenario.
+
+    Attributes
+    ----------
+    kind : what is done.
+    at : the position that it is done to, from 1.
+    to : the position that an item moves to, or the item (index) that is put there.
+    """
 
     kind: Kind
     at: int = 0
@@ -38,9 +45,13 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """An item of a history; `place` in the real one, from 1, or None where it was added.
+    """An item of a history.
 
-    muted: the prediction gives it no weight.
+    Attributes
+    ----------
+    item : its index.
+    place : its position in the real history, from 1; None where it was added.
+    muted : whether the prediction gives it no weight.
     """
 
     item: int
@@ -52,9 +63,17 @@ class Entry:
 class Scenario:
     """A history of a user, oldest first, and what is done to the attention of its prediction row.
 
-    user: index in the data. number: what batches call this user, where that is something else.
-    times: [n] seconds of the places, which stay when items move, or None. uniform, then the muted
-    entries, then the `largest` largest weights of what is left: in this order they are applied.
+    Attention is edited in this order: made uniform, then without the muted entries, then without
+    the largest weights of what is left.
+
+    Attributes
+    ----------
+    user : index in the data.
+    entries : the items of the history.
+    times : [n] seconds of the places, which stay when items move; None if they are not known.
+    uniform : whether all weights are made the same.
+    largest : how many of the largest weights are removed.
+    number : what batches call this user, where that is not `user`; else None.
     """
 
     user: int
@@ -68,7 +87,10 @@ class Scenario:
     def of(cls, data: SequenceData, user: int) -> "Scenario":
         """All items of a user before the held-out one.
 
-        Raises WorkbenchError where there is none.
+        Raises
+        ------
+        WorkbenchError
+            If the user has no item before it.
         """
         first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
         if last <= first:
@@ -82,7 +104,13 @@ class Scenario:
         return cls(user, entries, times, number=number)
 
     def apply(self, change: Change) -> "Scenario":
-        """The scenario after one edit. Raises WorkbenchError where it cannot be made."""
+        """The scenario after one edit.
+
+        Raises
+        ------
+        WorkbenchError
+            If the edit cannot be made.
+        """
         kind, at, to = change
         n, entries, times = len(self.entries), list(self.entries), self.times
         if kind == "largest":
@@ -112,7 +140,13 @@ class Scenario:
 
 
 def apply_all(scenario: Scenario, changes: Sequence[Change]) -> Scenario:
-    """Every edit, one after the other. Raises WorkbenchError that names the one that fails."""
+    """The scenario after every edit, one after the other.
+
+    Raises
+    ------
+    WorkbenchError
+        If an edit cannot be made; it names which one.
+    """
     for number, change in enumerate(changes, 1):
         try:
             scenario = scenario.apply(change)
@@ -134,7 +168,13 @@ def _operands(data: SequenceData, change: Change) -> list[str]:
 
 
 def read_changes(data: SequenceData, text: str) -> list[Change]:
-    """Edits from text, as above. Raises WorkbenchError for what cannot be read."""
+    """Edits from text, written as the module describes.
+
+    Raises
+    ------
+    WorkbenchError
+        If a part of the text cannot be read.
+    """
     changes = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         kind, *operands = part.split(":")

@@ -46,17 +46,37 @@ def survey(
     batch_size: int = 128,
     progress: Callable[[int], object] | None = None,
 ) -> pd.DataFrame:
-    """A row per user (by default `drawn_users`), about the prediction of the held-out item.
+    """A row per user, about the prediction of the held-out item.
 
-    Columns: user (index); length, items before the held-out one; rank of the held-out item (1 is
-    best); tau, Kendall's tau-b between the prediction row's attention, its mean over layers and
-    heads, and the saliency of the same positions with attention held constant (NaN below three
-    items or where one side is constant); flips, whether another item comes first once the largest
-    weight of the prediction row is removed in every layer and head; divergence, Jensen-Shannon, of
-    the scores from those after that removal. `progress` is told the users done with each batch. The
-    model is in evaluation mode meanwhile.
+    The model is in evaluation mode meanwhile.
 
-    Warns and raises WorkbenchError as `evaluate` does of a model that does not fit the data.
+    Parameters
+    ----------
+    model : a model with attention and gradients.
+    data : what the users are taken from.
+    users : indices; `drawn_users` where None.
+    batch_size : how many users are measured at a time.
+    progress : called after each batch with the number of users in it.
+
+    Returns
+    -------
+    DataFrame
+        Columns: user (index); length, items before the held-out one; rank of the held-out item (1
+        is best); tau, Kendall's tau-b between the prediction row's attention, its mean over layers
+        and heads, and the saliency of the same positions with attention held constant (NaN below
+        three items or where one side is constant); flips, whether another item comes first once the
+        largest weight of the prediction row is removed in every layer and head; divergence,
+        Jensen-Shannon, of the scores from those after that removal.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If the model may not fit the data, as in `evaluate`.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model does not fit the data, as in `evaluate`, or has no attention or no gradients.
     """
     data, warning = matched(model, data)
     if warning:
@@ -93,8 +113,17 @@ def survey(
 def listed(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
     """The rows of a survey that a listing is about, the most telling first.
 
-    disagree: lowest tau. flip: another item first without the largest weight, greatest divergence.
-    right: held-out item among the first ten, best rank. wrong: the others, worst rank.
+    Parameters
+    ----------
+    table : what `survey` returns.
+    listing : "disagree", lowest tau; "flip", another item first without the largest weight,
+        greatest divergence; "right", held-out item among the first ten, best rank; "wrong", the
+        others, worst rank.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such listing.
     """
     right = table["rank"] <= CUTOFF
     if listing == "disagree":
@@ -109,7 +138,17 @@ def listed(table: pd.DataFrame, listing: Listing) -> pd.DataFrame:
 
 
 def ranked_apart(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Users of two surveys, `rank_first` and `rank_second`, by how many times one is the other."""
+    """Users of two surveys, by how many times one of their ranks is the other, the most first.
+
+    Parameters
+    ----------
+    first, second : what `survey` returns for two models.
+
+    Returns
+    -------
+    DataFrame
+        A row per user in both surveys, with `rank_first` and `rank_second`.
+    """
     both = first.merge(second, on="user", suffixes=("_first", "_second"))
     first_rank, second_rank = (both[f"rank_{which}"].to_numpy() for which in ("first", "second"))
     order = np.argsort(-np.abs(np.log(first_rank / second_rank)), kind="stable")

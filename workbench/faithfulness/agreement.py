@@ -25,9 +25,14 @@ class Agreement(NamedTuple):
 
 
 def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement:
-    """Kendall's tau-b of two importances [B, L] over the items of each history.
+    """Kendall's tau-b of two importances over the items of each history.
 
     They are compared in single precision, in which equal weights are equal.
+
+    Parameters
+    ----------
+    importance, other : [B, L], or wider; what comes after the L items is left out.
+    batch : the histories.
     """
     width = batch.items.shape[1]
     x, y = importance[:, :width].float(), other[:, :width].float()
@@ -36,7 +41,12 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
 
 
 def of_one(importance: Tensor, other: Tensor) -> tuple[float, float]:
-    """tau-b and its p value for a single history, importances [L]."""
+    """Kendall's tau-b and its p value for a single history.
+
+    Parameters
+    ----------
+    importance, other : [L].
+    """
     items = torch.ones(1, len(importance), dtype=torch.long)
     agreement = rank_agreement(
         importance[None], other[None], Batch(items, torch.tensor([len(importance)]))

@@ -68,7 +68,16 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Trial:
-    """One model on one batch: the unedited pass, run once, and what edits change about it."""
+    """One model on one batch: the unedited pass, run once, and what edits change about it.
+
+    Attributes
+    ----------
+    model, batch, targets : what is measured; targets [B].
+    before : the unedited pass.
+    lone : [B, T], rows that may attend to a single item, which keep it.
+    choice : [B, T], rows that may attend to several.
+    equal : [B, n_layers, T], rows whose weights are equal in every head.
+    """
 
     model: AttentionModel
     batch: Batch
@@ -80,6 +89,7 @@ class Trial:
 
     @classmethod
     def start(cls, model: AttentionModel, batch: Batch, targets: Tensor) -> "Trial":
+        """Run the unedited pass of a batch for `targets` [B]."""
         items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
         real = items.clone()
         real[at, model.rows(batch)] = True  # rows of padding are none

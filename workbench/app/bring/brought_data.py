@@ -27,7 +27,10 @@ TABLES = (*SUFFIXES, ".txt", ".parquet")
 def choose() -> tuple[str, SequenceData] | None:
     """A source for `load_data`, and its data; None while nothing, or not enough, is chosen.
 
-    Raises WorkbenchError if the data cannot be read.
+    Raises
+    ------
+    WorkbenchError
+        If the data cannot be read.
     """
     with uploads.paths_hidden():
         uploads.take("Upload a file", "interactions", KEY)

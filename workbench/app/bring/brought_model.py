@@ -49,7 +49,10 @@ class BroughtModel:
 def choose() -> BroughtModel | None:
     """The model that was uploaded or named; None while there is none.
 
-    Raises WorkbenchError if it cannot be read.
+    Raises
+    ------
+    WorkbenchError
+        If it cannot be read.
     """
     with uploads.paths_hidden():
         uploads.take("Upload a checkpoint", "checkpoint", KEY)
@@ -188,7 +191,13 @@ def is_ready(folder: Path) -> bool:
 
 
 def import_brought(brought: BroughtModel, source: str, folder: Path) -> None:
-    """Import a checkpoint into a folder. Raises WorkbenchError as `import_checkpoint` does."""
+    """Import a checkpoint into a folder.
+
+    Raises
+    ------
+    WorkbenchError
+        If `import_checkpoint` cannot import it.
+    """
     spinner = st.spinner("Importing the model and measuring its quality on these data ...")
     with uploads.paths_hidden(), spinner:
         import_checkpoint(

@@ -147,7 +147,7 @@ def _around(summary: Summary) -> int:
 
 
 def _has_legend(summary: Summary) -> bool:
-    """Boxes are told apart by their rows."""
+    """Whether there is a legend; boxes need none, since each has its row."""
     return summary.kind != "boxes" and len(_shown(summary)) > 1
 
 

@@ -70,7 +70,14 @@ def show_terms(diagnostic: Diagnostic) -> None:
 
 
 def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
-    """A download of exactly the rows shown; `of` says what it belongs to, in the key."""
+    """A download of exactly the rows shown.
+
+    Parameters
+    ----------
+    table : the rows.
+    stem : the name of the file, without its ending.
+    of : what the table belongs to, for the button's key.
+    """
     st.download_button(
         "CSV",
         downloads.csv(table).encode(),

@@ -55,10 +55,11 @@ class Run:
 
     @property
     def alive(self) -> bool:
+        """Whether the process has not ended yet."""
         return self.process.poll() is None
 
     def log(self, last: int = 8192) -> str:
-        """The end of what the process has said."""
+        """The end of what the process has written, `last` bytes at most."""
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), last, max(0, size - last)).decode("utf-8", "replace")
 
@@ -112,7 +113,13 @@ class Runs:
         return self._runs.get(name or "")
 
     def start(self, out: Path, arguments: Sequence[str], diagnostics: Sequence[str]) -> Run:
-        """Start a run. Raises WorkbenchError where too many are under way already."""
+        """Start a run.
+
+        Raises
+        ------
+        WorkbenchError
+            If too many are under way already.
+        """
         if sum(run.alive for run in self._runs.values()) >= MOST_AT_ONCE:
             raise WorkbenchError(
                 f"{MOST_AT_ONCE} runs are under way on this machine already; wait for one to end."

@@ -17,7 +17,13 @@ from workbench.errors import WorkbenchError
 
 
 class Choice(NamedTuple):
-    """Shortest and longest history (None: all), layers and heads (none named: all)."""
+    """The users and the parts of the models that are chosen.
+
+    Attributes
+    ----------
+    lengths : of the shortest and the longest history; None for all.
+    layers, heads : by name; all if none is named.
+    """
 
     lengths: tuple[int, int] | None = None
     layers: tuple[str, ...] = ()
@@ -35,13 +41,16 @@ class Answers:
     by_user: pd.DataFrame
 
     def parts(self, column: str) -> list[str]:
-        """Layers or heads that any of the figures or tables tells apart, means and alls last."""
+        """Layers or heads that appear in any figure or table; means and alls come last."""
         frames = [*(s.table for s in self.summaries.values()), *self.tables.values()]
         values = {str(v) for frame in frames if column in frame for v in frame[column].unique()}
         return sorted(values, key=lambda v: (not v.isdigit(), int(v) if v.isdigit() else 0, v))
 
     def only(self, choice: Choice) -> "Answers":
-        """Figures and tables with the rows of the layers and heads chosen, where they have such."""
+        """The same answers; figures and tables keep only the layers and heads chosen.
+
+        Ones without layers or heads stay as they are.
+        """
         summaries = {
             name: replace(summary, table=_of(summary.table, choice))
             for name, summary in self.summaries.items()
@@ -66,9 +75,12 @@ def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
 
 
 def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answers:
-    """Figures, tables and sentences by the diagnostic's own functions, for the users chosen.
+    """Figures, tables and sentences for the users chosen, made by the diagnostic's functions.
 
-    Raises WorkbenchError where no user is left.
+    Raises
+    ------
+    WorkbenchError
+        If no user is left.
     """
     complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths)
     return complete.only(choice)
@@ -138,7 +150,13 @@ def conditions_of(table: pd.DataFrame) -> dict[str, list[str]]:
 
 
 def data_of(run: StoredRun) -> SequenceData:
-    """The data a run stands on. Raises WorkbenchError where they are gone or were changed."""
+    """The data a run stands on.
+
+    Raises
+    ------
+    WorkbenchError
+        If they are gone or were changed.
+    """
     described = run.manifest["data"]
     data = resources.data(source_of(run))
     if data.checksum != described.get("checksum"):

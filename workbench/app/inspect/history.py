@@ -21,8 +21,11 @@ LATEST, OLDEST = "Latest first", "Oldest first"
 def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataFrame:
     """A row per item before the held-out one that at least one model sees, latest first.
 
-    Columns: position (from 1, the oldest item), title, seconds before the held-out item (if times
-    are known), and three measures per model, NaN for items that this model does not see.
+    Returns
+    -------
+    DataFrame
+        Columns: position (from 1, the oldest item), title, seconds before the held-out item (if
+        times are known), and three measures per model, NaN for items that this model does not see.
     """
     first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
     start = last - max(len(one.inspection.items) for one in shown)

@@ -16,9 +16,13 @@ from workbench.fonts import chosen_fonts
 def picture(
     shown: Shown, titles: list[str], first: int, last: int, *, fixed: bool, kind: str
 ) -> bytes:
-    """The maps of `maps.small_maps` and `maps.large_map` in one picture; kind: "png" or "svg".
+    """The maps of `maps.small_maps` and `maps.large_map` in one picture file.
 
-    The other parameters are those of `maps.large_map`.
+    Parameters
+    ----------
+    shown : the model, its weights, and the layer and head of the large map.
+    titles, first, last, fixed : as in `maps.large_map`.
+    kind : "png" or "svg".
     """
     with matplotlib.rc_context({"text.parse_math": False}):  # no formulas in titles
         figure = _figure(shown, titles, first, last, fixed)

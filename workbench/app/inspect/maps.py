@@ -20,9 +20,13 @@ TITLE_WIDTH = 22
 
 
 def ceiling(matrix: Tensor, start: int = 0, *, fixed: bool) -> float:
-    """The weight at the top of the colour scale of a map [L, L], shown from `start` on.
+    """The weight at the top of the colour scale of a map.
 
-    It is 1 if the scale is `fixed`, else taken from the weights shown.
+    Parameters
+    ----------
+    matrix : the weights, [L, L].
+    start : the row and column from which on the map is shown.
+    fixed : whether the scale goes to 1; else the weight is taken from the weights shown.
     """
     return 1.0 if fixed else later_maximum(matrix, start)
 

@@ -64,7 +64,10 @@ def choose_view(shared: Shared, slot: int) -> View:
 def choose_scale(longest: int) -> tuple[bool, int]:
     """Whether the colour scale is fixed, and how many items the opened map shows.
 
-    `longest` is the number of items in the longest map."""
+    Parameters
+    ----------
+    longest : the number of items in the longest map.
+    """
     with st.container(horizontal=True):
         scale = st.segmented_control(
             "Colour scale",

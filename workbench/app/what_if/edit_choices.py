@@ -28,7 +28,10 @@ def choose_scenario(
 ) -> tuple[Scenario, list[Change], Place]:
     """The edited history, the edits in the address, and where attention is edited.
 
-    Raises WorkbenchError, after showing the field for edits, if they cannot be read or made.
+    Raises
+    ------
+    WorkbenchError
+        If the edits cannot be read or made; the field for edits is shown before.
     """
     owner = source, user
     if st.session_state.get("edited", owner) != owner:

@@ -130,9 +130,12 @@ def weights_frame(
 ) -> pd.DataFrame:
     """A row per item of the edited history that at least one model sees, latest first.
 
-    Columns: position, title, was (its position before, NaN if it was added), and for each model
-    the weight of the item before and after, mean of layers and heads; NaN if the model does not
-    see the item.
+    Returns
+    -------
+    DataFrame
+        Columns: position, title, was (its position before, NaN if it was added), and for each model
+        the weight of the item before and after, mean of layers and heads; NaN if the model does not
+        see the item.
     """
     n = len(scenario.entries)
     seen = max(len(after.items) for _, after in shown.values())
