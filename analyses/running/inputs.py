@@ -83,6 +83,7 @@ def read_inputs(
         raise WorkbenchError(f"--seed {seed} is negative; give 0 or more.")
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
+    notices += data.provenance.get("warnings", [])  # what a reader of files had to assume
     if models or data.name != "planted":
         data, loaded, sources, warnings = _load(models or shipped(), data)
         notices += warnings
@@ -97,8 +98,8 @@ def read_inputs(
     exclusions = []
     if len(users) < data.n_users:
         exclusions.append(
-            f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, for want "
-            "of an item before the held-out one."
+            f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, because "
+            "they have no item before the held-out one."
         )
     if n_users is not None and n_users < len(users):
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))

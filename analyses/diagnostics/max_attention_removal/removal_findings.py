@@ -26,7 +26,7 @@ CAPTIONS = {
     "second largest, smallest and random set one weight to zero and renormalise the row; uniform "
     "and permuted replace the row. A small effect does not mean that the item was unused: it also "
     "reaches the prediction through other rows, layers and the residual path.",
-    "effect by layer": "The same edits in one layer at a time, told by how far the whole score "
+    "effect by layer": "The same edits in one layer at a time: how far the whole score "
     "distribution moves (Jensen-Shannon divergence, 0 = unchanged, at most 0.693 nats), prediction "
     "row. A divergence has no direction: the ranking may have become better or worse.",
     "effect of deleting items": "A different operator: an item is deleted from the history itself. "
