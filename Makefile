@@ -16,8 +16,8 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 report: $(VENV)/.installed  ## the report on MovieLens 100k with the shipped models
 	$(PYTHON) -m analyses.run_all
 
-test: $(VENV)/.installed-dev
-	$(PYTHON) -m pytest
+test: $(VENV)/.installed-dev  ## two processes with a thread each, which two cores finish soonest
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
 	$(PYTHON) -m ruff format --check .
