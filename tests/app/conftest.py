@@ -12,7 +12,7 @@ import torch
 
 from analyses.run_all import main
 from tests.app.brought import write_walks
-from tests.app.browser import CHROMIUM, chromium, served, watched
+from tests.app.browser import served, watched
 from workbench import build_model, load_data, save_model
 from workbench.data.fetch import CACHE_VARIABLE
 
@@ -86,15 +86,6 @@ def walks(tmp_path) -> Path:
     """Folder of walks.csv and walks.pth, which was trained on it."""
     write_walks(tmp_path)
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    if CHROMIUM is None:
-        pytest.skip("needs a chromium on the PATH")
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

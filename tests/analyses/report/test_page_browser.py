@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from analyses.run_all import main
-from tests.app.browser import CHROMIUM, chromium, watched
+from tests.app.browser import watched
 from workbench import build_model, load_data, save_model
 
 LONG = "a_model_of_a_name_without_a_single_space_that_no_line_of_a_telephone_could_ever_hold"
@@ -38,19 +38,17 @@ def report(tmp_path_factory):
     return main([*given, "--out", str(place / "report")], cache=place / "cache") / "report.html"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on the PATH")
 @pytest.mark.parametrize("width", [1280, 400])
-def test_the_page_fits_the_window_and_wider_figures_say_that_they_scroll(report, width):
-    pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
-    with chromium() as browser:
-        page = watched(browser.new_page(viewport={"width": width, "height": 900}))
-        page.goto(report.as_uri())
-        root = "document.documentElement"
-        assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
-        assert f"SASRec ({LONG})" in page.locator("body").inner_text()
-        names = page.locator("figure strong").all_inner_texts()
-        states = [figure.evaluate(STATE) for figure in page.locator("figure").all()]
-        assert page.errors == page.left == []
+def test_the_page_fits_the_window_and_wider_figures_say_that_they_scroll(browser, report, width):
+    page = watched(browser.new_page(viewport={"width": width, "height": 900}))
+    page.goto(report.as_uri())
+    root = "document.documentElement"
+    assert page.evaluate(f"{root}.scrollWidth <= {root}.clientWidth")
+    assert f"SASRec ({LONG})" in page.locator("body").inner_text()
+    names = page.locator("figure strong").all_inner_texts()
+    states = [figure.evaluate(STATE) for figure in page.locator("figure").all()]
+    assert page.errors == page.left == []
+    page.close()
     assert len(states) > 15
     assert all(scrolls == hinted for scrolls, hinted in states)
     wide = {name.rstrip(".") for name, (scrolls, _) in zip(names, states, strict=True) if scrolls}
