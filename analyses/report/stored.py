@@ -16,13 +16,13 @@ from analyses.report.page import raw_path, slug
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
 from workbench.errors import WorkbenchError
+from workbench.files import LARGEST_JSON
 
 # what a manifest must hold to be shown: key -> kind
 NEEDED: dict[str, type] = {
     **{"created": str, "command": str, "users": dict, "data": dict, "models": dict},
     **{"diagnostics": dict, "notices": list, "exclusions": list, "files": dict},
 }
-LARGEST_MANIFEST = 20_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def open_run(folder: str | Path) -> StoredRun:
             f"{folder}: no report here (no {MANIFEST}); give a folder that "
             "`python -m analyses.run_all` wrote."
         )
-    if path.stat().st_size > LARGEST_MANIFEST:
+    if path.stat().st_size > LARGEST_JSON:
         raise WorkbenchError(f"{path} is too large to be a manifest; run the report again.")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

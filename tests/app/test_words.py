@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from workbench.app import words
 from workbench.explore.inspection import RowAgreement
+from workbench.phrases import cut
 
 MINUS, SPACE = "\N{MINUS SIGN}", "\N{NO-BREAK SPACE}"
 
@@ -53,7 +54,7 @@ def test_two_decimals():
 
 @given(st.text(max_size=60), st.integers(1, 40))
 def test_cut_titles_are_no_longer_than_allowed(title, width):
-    short = words.cut(title, width)
+    short = cut(title, width)
     assert len(short) <= width
     assert short == title or short.endswith("\N{HORIZONTAL ELLIPSIS}")
 

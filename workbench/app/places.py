@@ -19,11 +19,10 @@ from workbench.app import uploads
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.catalogue import BUILT_IN, DATA_VARIABLE
 from workbench.errors import WorkbenchError
-from workbench.files import REPORTS
+from workbench.files import LARGEST_JSON, REPORTS
 
 MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
-LARGEST_JSON = 20_000_000  # bytes of a model's card or a manifest
 ROW_BYTES = 20  # bytes of a row in memory; a small Parquet file can claim any number of rows
 PACKED = (".gz", ".bz2", ".lz4", ".zst")  # endings of files that Arrow unpacks
 # files with titles, which some formats keep beside the file that is named

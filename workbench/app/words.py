@@ -157,11 +157,6 @@ def decimal(value: float, *, sign: bool = False) -> str:
     return numbers([1.0], sign=sign)(value)
 
 
-def cut(title: str, width: int) -> str:
-    """A title of at most `width` characters."""
-    return title if len(title) <= width else title[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"
-
-
 def plain(text: str) -> str:
     """Outside text (of a file, an address, a card) in one line, for places without Markdown.
 

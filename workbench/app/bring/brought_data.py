@@ -17,6 +17,7 @@ from workbench.data.readers.roles import REQUIRED, usual
 from workbench.data.readers.shape import guess_delimiter, split
 from workbench.data.readers.table import SUFFIXES, column_names
 from workbench.errors import WorkbenchError
+from workbench.phrases import cut
 
 KEY = "interactions"
 DETECTED, NONE = "detected from the file", "(none)"
@@ -90,7 +91,7 @@ def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[
         positions = st.toggle("The file has no header", key="headerless", bind="query-params")
     if positions:
         line = first_line(path, encoding)
-        st.caption(f"Its first line: {words.literal(words.cut(line, 200))}")
+        st.caption(f"Its first line: {words.literal(cut(line, 200))}")
         (fields,) = split([line], guess_delimiter(path, line))
         names = tuple(f"column {k}" for k in range(1, len(fields) + 1))
     else:

@@ -12,6 +12,7 @@ import pandas as pd
 from torch import Tensor
 
 from workbench.app import words
+from workbench.phrases import cut
 from workbench.statistics import later_maximum
 
 SCHEME: Final = "cividis"  # safe for colour blindness, and the same in matplotlib and vega
@@ -141,7 +142,7 @@ def large_map(
 
 def labels(titles: list[str], first: int) -> list[str]:
     """Labels of rows and columns: shortened titles with positions, which count from `first`."""
-    return [f"{words.cut(words.plain(t), TITLE_WIDTH)} {n}" for n, t in enumerate(titles, first)]
+    return [f"{cut(words.plain(t), TITLE_WIDTH)} {n}" for n, t in enumerate(titles, first)]
 
 
 def cells(matrix: Tensor, labels: list[str], names: list[str], start: int) -> pd.DataFrame:
