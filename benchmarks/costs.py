@@ -11,8 +11,8 @@ from analyses.running.passes import Outcome
 from benchmarks.timing import medians, seconds
 from models import Batch
 from workbench import (
-    attribute,
     edit_attention,
+    explain,
     record_attention,
 )
 from workbench.attention.edits import Edit
@@ -59,8 +59,8 @@ class Costs:
             },
         }
         gradients = {
-            "input x gradient": self._gradient(detach=False),
-            "input x gradient, attention detached": self._gradient(detach=True),
+            "input x gradient": self._gradient("input x gradient"),
+            "input x gradient, attention held": self._gradient("input x gradient, attention held"),
         }
         ranked = {
             RANKED: lambda: [record_attention(Ranked(self.model, t), b) for b, t in self.every],
@@ -84,10 +84,9 @@ class Costs:
 
         return run
 
-    def _gradient(self, *, detach: bool) -> Run:
+    def _gradient(self, method: str) -> Run:
         return lambda: [
-            attribute(self.model, batch, targets, detach_attention=detach)
-            for batch, targets in self.every
+            explain(self.model, batch, targets, method) for batch, targets in self.every
         ]
 
     def _whole(self) -> None:

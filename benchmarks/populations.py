@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analyses.running.passes import CUTOFF
 from models import Batch
-from workbench import attribute, edit_attention, load_data, load_model, record_attention
+from workbench import edit_attention, explain, load_data, load_model, record_attention
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data.batches import iterate
 from workbench.data.splits import cases
@@ -91,7 +91,7 @@ def _measured(name: str) -> dict[str, np.ndarray]:
 
 def _measure(model: Any, batch: Batch, targets: Tensor) -> dict[str, Tensor]:
     attention = record_attention(model, batch)["attention"].mean((1, 2))  # [B, L]
-    importance = attribute(model, batch, targets, "saliency").values
+    importance = explain(model, batch, targets, "saliency")
     with torch.no_grad():
         scores = model.scores(batch)
         with edit_attention(model, uniform):

@@ -60,7 +60,8 @@ class BERT4Rec(Recommender):
     def tokens(self, batch: Batch) -> Batch:
         """The history with a mask token after its last item, [B, L + 1]."""
         items = F.pad(batch.items, (0, 1)).scatter(1, batch.lengths[:, None], self.mask_token)
-        return Batch(items, batch.lengths + 1)
+        hidden = None if batch.hidden is None else F.pad(batch.hidden, (0, 1))
+        return Batch(items, batch.lengths + 1, hidden=hidden)
 
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
         """From item embeddings [B, L, d] to tokens [B, T, d], with positions."""

@@ -152,7 +152,10 @@ class Recommender(nn.Module):
         seen = torch.ones(length, length, dtype=torch.bool, device=tokens.items.device)
         if self.causal:
             seen = seen.tril()
-        return (seen & tokens.valid[:, None, :])[:, None]  # [B, 1, T, T]
+        allowed = seen & tokens.valid[:, None, :]  # [B, T, T]
+        if tokens.hidden is not None:  # nobody reads a hidden row, and a row needs some key
+            allowed = allowed | torch.diag_embed(tokens.hidden)
+        return allowed[:, None]
 
     def embed(self, batch: Batch) -> Tensor:
         """Item embeddings [B, L, item_size]: where attributions start."""

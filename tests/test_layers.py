@@ -17,8 +17,8 @@ ORDER = """\
 errors
 devices files fonts model phrases progress_bars
 data mode statistics
-attention checkpoint explain registry
-matching
+attention checkpoint registry
+explaining matching
 evaluation faithfulness
 explore importing recommendation training
 __init__

@@ -10,8 +10,7 @@ from workbench.data.batches import held_out
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import Evaluation, evaluate
-from workbench.explain.erasure import leave_one_out
-from workbench.explain.gradients import Attribution, attribute
+from workbench.explaining.methods import explain, importances
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Change, Scenario
@@ -24,7 +23,6 @@ from workbench.training.sweeps import Variant, sweep
 from workbench.training.trainer import Training, train
 
 __all__ = [
-    "Attribution",
     "Change",
     "Evaluation",
     "Scenario",
@@ -34,16 +32,16 @@ __all__ = [
     "WorkbenchError",
     "WorkbenchWarning",
     "adapt",
-    "attribute",
     "build_model",
     "choose_device",
     "edit_attention",
     "edits",
     "evaluate",
+    "explain",
     "held_out",
     "import_checkpoint",
+    "importances",
     "inspect_case",
-    "leave_one_out",
     "load_data",
     "load_model",
     "mean_attention",

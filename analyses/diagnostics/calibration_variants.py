@@ -16,7 +16,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
 from analyses.running.results import Results
-from workbench import attribute, record_attention
+from workbench import explain, record_attention
 from workbench.attention.recording import mean_attention
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model
@@ -43,7 +43,7 @@ def attention(model: Model, cases: HeldOutCases) -> dict[str, np.ndarray]:
     nats = entropy(weights, batch.valid[:, None, None]).mean((1, 2))
     most = batch.lengths.to(nats).log()
     evenness = torch.where(most > 0, nats / most, torch.nan)
-    saliency = attribute(model, batch, cases.targets, "saliency", detach_attention=True).values
+    saliency = explain(model, batch, cases.targets, "saliency, attention held")
     tau = rank_agreement(mean_attention(model, batch), saliency, batch).tau
     return {"evenness": evenness.cpu().numpy(), "tau": tau.cpu().numpy()}
 

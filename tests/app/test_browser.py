@@ -57,7 +57,7 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
         inspection = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
         for column, values in (
             ("attention", inspection.matrix("attention")[-1]),
-            ("gradient", inspection.importance["saliency"]),
+            ("gradient", inspection.importance["saliency, attention held"]),
             ("leave-one-out", inspection.effects),
         ):
             expected = values.numpy()[::-1]

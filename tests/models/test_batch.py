@@ -24,7 +24,9 @@ def test_without_deletes_one_item_and_nothing_else(history, draw):
     padded = torch.tensor([[*history, 0, 0], [1, *[0] * (len(history) + 1)]])
     times = torch.arange(padded.numel()).view_as(padded)
     batch = Batch(padded, torch.tensor([len(history), 1]), times, torch.tensor([0, 1]))
-    left = batch.without(torch.tensor([place, 0]))
+    removed = torch.zeros_like(padded, dtype=torch.bool)
+    removed[0, place] = removed[1, 0] = True
+    left = batch.without(removed)
     expected = history[:place] + history[place + 1 :] if len(history) > 1 else history
     kept = int(left.lengths[0])
     assert left.items[0, :kept].tolist() == expected
@@ -34,3 +36,22 @@ def test_without_deletes_one_item_and_nothing_else(history, draw):
     where = [p for p in range(len(history)) if p != place or len(history) == 1]
     assert left.times is not None
     assert left.times[0, :kept].tolist() == where
+
+
+def test_several_items_leave_at_once_and_a_history_never_empties():
+    items = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+    batch = Batch(items, torch.tensor([4, 2]))
+    removed = torch.tensor([[True, False, True, False], [True, True, False, False]])
+    left = batch.without(removed)
+    assert left.items.tolist() == [[2, 4], [5, 6]]
+    assert left.lengths.tolist() == [2, 2]
+
+
+def test_hidden_items_keep_their_places_and_the_last_one_shown_predicts():
+    items = torch.tensor([[1, 2, 3, 4], [5, 6, 0, 0]])
+    batch = Batch(items, torch.tensor([4, 2]))
+    hidden = batch.hiding(torch.tensor([[True, False, False, True], [True, True, False, False]]))
+    assert hidden.items.equal(items)
+    assert hidden.valid.tolist() == [[False, True, True, False], [True, True, False, False]]
+    assert hidden.rows.tolist() == [2, 1]
+    assert hidden.take(torch.tensor([1])).valid.tolist() == [[True, True, False, False]]

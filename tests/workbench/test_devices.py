@@ -10,10 +10,10 @@ from tests.elsewhere import PLACE, Elsewhere
 from workbench import (
     WorkbenchError,
     adapt,
-    attribute,
     build_model,
     edit_attention,
     evaluate,
+    explain,
     held_out,
     record_attention,
 )
@@ -22,7 +22,7 @@ from workbench.attention.edits import permute, remove_largest
 from workbench.commands import evaluate as evaluating
 from workbench.data import planted
 from workbench.devices import choose_device
-from workbench.explain.erasure import leave_one_out
+from workbench.explaining.methods import importances
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Change, Scenario
@@ -85,9 +85,8 @@ def measured(model, data):
     batch, targets = held_out(data, [0, 1, 2], LENGTH)
     found = record_attention(model, batch, stages=model.stages)
     found["all rows"] = record_attention(model, batch, rows="all")["attention"]
-    for method in ("saliency", "input_x_gradient", "integrated_gradients"):
-        found[method] = attribute(model, batch, targets, method, steps=4).values
-    found["erasure"] = leave_one_out(model, batch, targets)
+    for method in importances(model):
+        found[method] = explain(model, batch, targets, method)
     found["ranks"] = torch.from_numpy(evaluate(model, data, remove_seen=True).ranks)
     for name, edit in {"without the largest": remove_largest, "permuted": permute(0)}.items():
         with edit_attention(model, edit):

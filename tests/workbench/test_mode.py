@@ -1,6 +1,7 @@
 """Whatever measures a model does so without dropout, and leaves each module in its own mode."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,9 @@ import torch
 from models import Recommender
 from tests.models.variants import build, stamped
 from tests.workbench.tiny import data_of
-from workbench import attribute, edit_attention, evaluate, record_attention
+from workbench import edit_attention, evaluate, explain, record_attention
 from workbench.attention.edits import remove_largest
-from workbench.explain.erasure import leave_one_out
+from workbench.explaining.methods import importances
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Change, Scenario
@@ -41,12 +42,11 @@ def predicted(model: Recommender) -> Any:
 
 MEASURES: dict[str, Callable[[Recommender], Any]] = {
     "record_attention": lambda model: record_attention(model, BATCH)["attention"],
-    "saliency": lambda model: attribute(model, BATCH, TARGETS, "saliency").values,
-    "input_x_gradient": lambda model: attribute(model, BATCH, TARGETS).values,
-    "integrated_gradients": lambda model: (
-        attribute(model, BATCH, TARGETS, "integrated_gradients", steps=4).values
-    ),
-    "leave_one_out": lambda model: leave_one_out(model, BATCH, TARGETS),
+    **{
+        name: partial(explain, batch=BATCH, targets=TARGETS, method=name)
+        for name, each in importances(build("SASRec")).items()
+        if each.family != "control"  # which runs no pass
+    },
     "edit_attention": edited,
     "inspect_case": inspected,
     "predict": predicted,

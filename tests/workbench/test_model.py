@@ -7,10 +7,9 @@ from torch import Tensor
 
 from models import Batch
 from tests.models.variants import batch_of
-from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention
+from workbench import WorkbenchError, adapt, edit_attention, evaluate, explain, record_attention
 from workbench.attention.edits import uniform
 from workbench.data import planted
-from workbench.explain.erasure import leave_one_out
 from workbench.explore.inspection import inspect_case
 from workbench.explore.survey import survey
 from workbench.model import AttentionModel, DifferentiableModel, Model
@@ -38,7 +37,7 @@ def test_a_function_is_evaluated_and_explained_by_taking_items_away():
     last, held_out = (DATA.items[DATA.offsets[1:] - k] for k in (2, 1))
     hits = last % DATA.n_items + 1 == held_out
     assert result.metrics["hit@1"] >= hits.mean()
-    effects = leave_one_out(model, BATCH, torch.tensor([5, 8]))
+    effects = explain(model, BATCH, torch.tensor([5, 8]), "deletion")
     # without its last item a history loses the ten points of the item after it
     assert effects.tolist() == [[0.0, 0.0, 10.0], [0.0, 10.0, 0.0]]
 
@@ -59,7 +58,7 @@ def test_what_needs_attention_says_so(ask):
 
 def test_what_needs_gradients_says_so():
     with pytest.raises(WorkbenchError, match="followers gives no item embeddings"):
-        attribute(scorer(), BATCH, torch.tensor([1, 2]), "saliency")
+        explain(scorer(), BATCH, torch.tensor([1, 2]), "saliency")
 
 
 def test_what_must_be_given_together_is_asked_for():

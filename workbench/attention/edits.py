@@ -78,7 +78,7 @@ def remove_keys(keys: Tensor) -> Edit:
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         chosen = F.pad(keys, (0, weights.shape[-1] - len(keys)))
-        return _without(weights, allowed, chosen.expand_as(weights))
+        return without_keys(weights, allowed, chosen.expand_as(weights))
 
     return edit
 
@@ -121,11 +121,11 @@ def _without_one(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
     bare = rest[..., 0] <= 0  # nothing to share among the others: few rows, with rules of their own
     if bare.any():
         gone = torch.zeros_like(weights[bare], dtype=torch.bool).scatter(-1, removed[bare], True)
-        edited[bare] = _without(weights[bare], allowed.expand_as(weights)[bare], gone)
+        edited[bare] = without_keys(weights[bare], allowed.expand_as(weights)[bare], gone)
     return edited
 
 
-def _without(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
+def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
     """Weights with keys (bool, [..., K]) removed; a row left without any allowed key is untouched.
 
     Where everything sat on the removed keys, the others share it.

@@ -10,13 +10,12 @@ from models import Batch
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
-from workbench.explain.erasure import leave_one_out
-from workbench.explain.gradients import Method, attribute
+from workbench.explaining.methods import default_erasure, explain
 from workbench.faithfulness.agreement import of_one
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
 
-METHODS: tuple[Method, ...] = ("saliency", "input_x_gradient")
+METHODS = ("saliency, attention held", "input x gradient, attention held")
 
 
 class RowAgreement(NamedTuple):
@@ -46,9 +45,8 @@ class Inspection:
     weights : stage -> [n_layers, H, T, T], NaN where a row may not look. T is L, or L + 1 with
         BERT4Rec's mask token, and the last row is the prediction's. Rows sum to less than one where
         a model attends to padding.
-    importance : method -> [L], magnitudes with attention held constant (Jain & Wallace, NAACL
-        2019), zeros where it vanishes.
-    effects : [L], leave-one-out, signed, NaN where undefined.
+    importance : one of `METHODS` -> [L], magnitudes, zeros where it vanishes.
+    effects : [L], leave-one-out, by `default_erasure`: signed, NaN where undefined.
     scores : [n_items + 1], -inf for padding.
     """
 
@@ -56,7 +54,7 @@ class Inspection:
     times: Tensor | None
     target: int
     weights: dict[str, Tensor]
-    importance: dict[Method, Tensor]
+    importance: dict[str, Tensor]
     effects: Tensor
     scores: Tensor
 
@@ -76,7 +74,7 @@ class Inspection:
         """What the prediction row gives to the items of the history, [L]; as in `matrix`."""
         return self.matrix(stage, layer, head)[-1, : len(self.items)]
 
-    def agreement(self, row: Tensor, method: Method) -> RowAgreement:
+    def agreement(self, row: Tensor, method: str) -> RowAgreement:
         """Rank agreement of a row of weights with a gradient importance.
 
         They are compared in single precision, in which equal weights are equal. The tau is NaN for
@@ -85,12 +83,12 @@ class Inspection:
         Parameters
         ----------
         row : [L] weights.
-        method : the gradient importance.
+        method : the gradient importance, one of `METHODS`.
         """
         return RowAgreement(*of_one(row, self.importance[method]), len(row))
 
-    def vanishes(self, method: Method) -> bool:
-        """Whether a gradient importance is zero everywhere, see `attribute`."""
+    def vanishes(self, method: str) -> bool:
+        """Whether a gradient importance is zero everywhere, as `gradients` says why."""
         return not self.importance[method].any()
 
     def rank(self, item: int) -> int:
@@ -143,12 +141,8 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
             for stage, recorded in weights.items()
         },
         importance={
-            method: attribute(model, batch, targets, method, detach_attention=True)
-            .values[0]
-            .abs()
-            .cpu()
-            for method in METHODS
+            method: explain(model, batch, targets, method)[0].abs().cpu() for method in METHODS
         },
-        effects=leave_one_out(model, batch, targets)[0].cpu(),
+        effects=explain(model, batch, targets, default_erasure(model))[0].cpu(),
         scores=scores[0].cpu(),
     )

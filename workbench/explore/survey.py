@@ -17,7 +17,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import target_ranks
-from workbench.explain.gradients import attribute
+from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
 from workbench.mode import evaluation_mode
@@ -91,7 +91,7 @@ def survey(
             with edit_attention(model, remove_largest):
                 after = model.scores(batch)
         attention = mean_attention(model, batch)  # [B, L]
-        importance = attribute(model, batch, targets, "saliency", detach_attention=True).values
+        importance = explain(model, batch, targets, "saliency, attention held")
         user_indices = cases.users[index]
         frames.append(
             pd.DataFrame(

@@ -16,7 +16,7 @@ from analyses.diagnostics.attention_maps import map_findings as view
 from analyses.running.held_out import HeldOutCases, held_out_batches
 from analyses.running.results import Results
 from models import ModelConfig
-from workbench import attribute, record_attention
+from workbench import explain, record_attention
 from workbench.attention.recording import mean_attention
 from workbench.data.sequences import SequenceData
 from workbench.faithfulness.agreement import rank_agreement
@@ -87,7 +87,7 @@ def agreement(model: Model, cases: HeldOutCases) -> pd.DataFrame:
     """Tau-b of each user between the mean attention of the prediction row and saliency."""
     batch = cases.batch
     attention = mean_attention(model, batch)  # [B, L]
-    saliency = attribute(model, batch, cases.targets, "saliency", detach_attention=True).values
+    saliency = explain(model, batch, cases.targets, "saliency, attention held")
     tau = rank_agreement(attention, saliency, batch).tau
     lengths = batch.lengths.cpu().numpy()
     columns = {"kind": "agreement", "user": cases.users, "length": lengths}

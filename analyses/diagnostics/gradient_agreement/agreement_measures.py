@@ -18,19 +18,18 @@ from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench import attribute, record_attention
-from workbench.explain.gradients import Method
+from workbench import explain, record_attention
+from workbench.explaining.gradients import above_zero
 from workbench.faithfulness.agreement import SHORTEST, rank_agreement
-from workbench.model import Model
+from workbench.model import Model, with_gradients
 from workbench.statistics import kendall_tau_b
 
-METHODS: dict[Method, bool] = {  # whether attention is held constant
-    "input_x_gradient": True,
-    "saliency": True,
-    "integrated_gradients": False,
+METHODS = {
+    "input_x_gradient": "input x gradient, attention held",
+    "saliency": "saliency, attention held",
+    "integrated_gradients": "integrated gradients",
 }
-DEAR: Method = "integrated_gradients"  # for the users of the sample alone
-STEPS = 16
+DEAR = "integrated_gradients"  # for the users of the sample alone
 
 
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
@@ -44,16 +43,16 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     all_users = np.full(len(cases.users), True)
     parts = []
     for target, items in (("held-out item", cases.targets), ("own top item", top)):
-        for method, detach in METHODS.items():
+        for method, full_name in METHODS.items():
             chosen = cases.in_sample if method == DEAR else all_users
             if not chosen.any():
                 continue
             rows = torch.from_numpy(np.flatnonzero(chosen)).to(items.device)
             taken = batch if chosen.all() else batch.take(rows)
-            attribution = attribute(
-                model, taken, items[rows], method, detach_attention=detach, steps=STEPS
-            )
-            delta = attribution.delta
+            signed = explain(model, taken, items[rows], full_name)
+            delta = None
+            if method == DEAR:
+                delta = signed.sum(-1) - above_zero(with_gradients(model), taken, items[rows])
             head = pd.DataFrame(
                 {
                     "user": cases.users[chosen],
@@ -63,7 +62,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
                     "delta": np.nan if delta is None else delta.cpu().numpy(),
                 }
             )
-            importance = attribution.values.abs()  # [b, L]
+            importance = signed.abs()  # [b, L]
             parts += [
                 head.assign(
                     layer=layer,

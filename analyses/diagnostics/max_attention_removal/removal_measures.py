@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.max_attention_removal import removal_findings as view
@@ -144,7 +145,7 @@ class Trial:
         for operator, scores in keys.items():
             deleted = [key.argmax(-1) for key in scores]  # [B] each
             draws = [
-                self._effect(self.batch.without(position)).assign(
+                self._effect(self.batch.without(one_hot(position, valid.shape[1]).bool())).assign(
                     copies=recurs(self.batch, position).double().cpu().numpy()
                 )
                 for position in deleted

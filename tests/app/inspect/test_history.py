@@ -9,7 +9,7 @@ import torch
 from tests.analyses.handmade import data_of
 from workbench.app.inspect.history import csv, history_frame, ordered, orders
 from workbench.app.inspect.shown import Shown, View
-from workbench.explore.inspection import Inspection
+from workbench.explore.inspection import METHODS, Inspection
 
 
 def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
@@ -21,11 +21,11 @@ def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
         times=None,
         target=1,
         weights={"attention": weights},
-        importance={"saliency": torch.arange(n) / 10, "input_x_gradient": torch.zeros(n)},
+        importance=dict(zip(METHODS, (torch.arange(n) / 10, torch.zeros(n)), strict=True)),
         effects=torch.tensor(effects),
         scores=torch.zeros(6),
     )
-    return Shown(label, View("attention"), "saliency", inspection)
+    return Shown(label, View("attention"), METHODS[0], inspection)
 
 
 @pytest.fixture

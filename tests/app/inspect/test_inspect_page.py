@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import TITLES
 from tests.app.shown import captions, metrics, press, read, sentences, tables
-from workbench import attribute, evaluate, load_data, load_model, record_attention
+from workbench import evaluate, explain, load_data, load_model, record_attention
 from workbench.app import choices, resources, words
 from workbench.app.html_table import HIGHEST
 from workbench.app.userlists import OF_A_MODEL
@@ -63,7 +63,7 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
         else:
             row = record_attention(model, batch, stages=["mask"])["mask"][0, 1, 0]
         target = torch.tensor([int(data.history(0)[-1])])
-        importance = attribute(model, batch, target, "saliency", detach_attention=True).values[0]
+        importance = explain(model, batch, target, "saliency, attention held")[0]
         for place, values in ((start, row), (start + 1, importance)):
             values_shown = [float(text.removeprefix(HIGHEST)) for text in table.column(place)]
             assert values_shown == pytest.approx(

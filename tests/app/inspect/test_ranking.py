@@ -7,7 +7,7 @@ from workbench.app.inspect.ranking import ranking_frame
 from workbench.app.inspect.shown import Shown, View
 from workbench.app.what_if.what_if_page import moves_frame
 from workbench.data import from_interactions
-from workbench.explore.inspection import Inspection
+from workbench.explore.inspection import METHODS, Inspection
 from workbench.explore.prediction import Prediction
 from workbench.explore.scenario import Change, Scenario, apply_all
 
@@ -32,7 +32,7 @@ def test_seen_is_the_whole_history():
         scores=SCORES,
     )
     data = history()
-    frame = ranking_frame(data, Shown("m", View("attention"), "saliency", inspection), 0)
+    frame = ranking_frame(data, Shown("m", View("attention"), METHODS[0], inspection), 0)
     assert frame["Item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
     assert frame["Note"].tolist() == ["", "", "held-out", *["seen"] * 5]
 

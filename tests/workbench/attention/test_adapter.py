@@ -13,10 +13,11 @@ from analyses.diagnostic import discover
 from analyses.running.measuring import measure_in_memory
 from models import Batch
 from tests.models.variants import batch_of
-from workbench import WorkbenchError, adapt, attribute, edit_attention, evaluate, record_attention
+from workbench import WorkbenchError, adapt, edit_attention, evaluate, explain, record_attention
 from workbench.attention.edits import uniform
 from workbench.attention.open_attention import OpenMultiheadAttention
 from workbench.data import planted
+from workbench.explaining.gradients import above_zero
 
 DOCS = Path(__file__).parents[3] / "docs" / "checkpoints.md"
 BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7])
@@ -43,7 +44,7 @@ def test_the_documented_attention_of_ones_own_is_read_and_explained(documented):
     later = torch.arange(5)[None] >= BATCH.lengths[:, None]
     assert not weights[:, 0, 0][later].any()
     targets = torch.tensor([8, 8, 8])
-    assert attribute(model, BATCH, targets, "saliency").values[0].all()
+    assert explain(model, BATCH, targets, "saliency")[0].all()
 
 
 def test_the_documented_function_is_a_model_without_attention(documented):
@@ -104,9 +105,9 @@ def test_weights_are_recorded_edited_and_attributed(documented):
     torch.testing.assert_close(before[2, 1:], after[2, 1:])  # a single key keeps its weight
     assert torch.equal(model.scores(BATCH), before)
     targets = torch.tensor([8, 8, 8])
-    integrated = attribute(model, BATCH, targets, "integrated_gradients", steps=128)
-    assert integrated.delta.abs().max() < 0.02
-    assert attribute(model, BATCH, targets, "saliency", detach_attention=True).values[0].all()
+    integrated = explain(model, BATCH, targets, "integrated gradients").sum(-1)
+    assert (integrated - above_zero(model, BATCH, targets)).abs().max() < 0.05
+    assert explain(model, BATCH, targets, "saliency, attention held")[0].all()
 
 
 def test_every_diagnostic_takes_it(documented):
@@ -182,7 +183,7 @@ def test_a_module_without_attention_has_gradients():
     with torch.no_grad():
         scores = model.scores(BATCH, targets[:, None])
     torch.testing.assert_close(scores, model.scores(BATCH)[:, 8:9])
-    assert attribute(model, BATCH, targets, "saliency").values[0].all()
+    assert explain(model, BATCH, targets, "saliency")[0].all()
     with pytest.raises(WorkbenchError, match="Adapted has no attention"):
         record_attention(model, BATCH)
 

@@ -15,9 +15,11 @@ from workbench.data.batches import make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
-from workbench.explore.inspection import inspect_case
+from workbench.explore.inspection import METHODS, inspect_case
 
 USERS = 6
+
+SALIENCY, PRODUCT = METHODS
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +55,11 @@ def test_agreement_is_that_of_the_report(data, name):
         for row in report.itertuples():
             layer, head = (None if w == "mean" else int(w) - 1 for w in (row.layer, row.head))
             weights = found.matrix("attention", layer, head)[-1]
-            agreement = found.agreement(weights, "saliency")
+            agreement = found.agreement(weights, SALIENCY)
             assert agreement.tau == pytest.approx(row.tau, abs=1e-12)
             assert agreement.p_value == pytest.approx(row.p_value, abs=1e-12)
             assert agreement.tau == pytest.approx(
-                kendalltau(weights.numpy(), found.importance["saliency"].numpy()).statistic
+                kendalltau(weights.numpy(), found.importance[SALIENCY].numpy()).statistic
             )
 
 
@@ -118,11 +120,11 @@ def test_numbers_known_by_hand():
     found = inspect_case(model, batch, 4)
     assert found.matrix("attention")[-1].tolist() == [0.25, 0.5, 0.25]
     length = np.linalg.norm([9, 2, 1])  # the column of item 4
-    assert found.importance["saliency"].tolist() == pytest.approx(
+    assert found.importance[SALIENCY].tolist() == pytest.approx(
         [0.25 * length, 0.5 * length, 0.25 * length]
     )
     # one-hot inputs times gradient: the weight times the effect of that very item
-    assert found.importance["input_x_gradient"].tolist() == pytest.approx([0.25 * 9, 0, 0])
+    assert found.importance[PRODUCT].tolist() == pytest.approx([0.25 * 9, 0, 0])
     assert found.rank(4) == rank_by_hand({1: 1, 2: 2, 3: 1}, 4)
 
 
@@ -135,20 +137,20 @@ def test_input_x_gradient_that_is_only_rounding_is_zero(data):
     torch.testing.assert_close(model.scores(batch, embeddings=longer), model.scores(batch))
 
     found = inspect_case(model, batch, "top")
-    assert found.vanishes("input_x_gradient")
-    assert not found.vanishes("saliency")
-    assert np.isnan(found.agreement(found.matrix("attention")[-1], "input_x_gradient").tau)
+    assert found.vanishes(PRODUCT)
+    assert not found.vanishes(SALIENCY)
+    assert np.isnan(found.agreement(found.matrix("attention")[-1], PRODUCT).tau)
     placed = tiny("AC-SASRec", data, position_embedding=True)
-    assert not inspect_case(placed, batch, "top").vanishes("input_x_gradient")
+    assert not inspect_case(placed, batch, "top").vanishes(PRODUCT)
 
 
 def test_no_tau_for_short_histories_or_constant_attention(data):
     model = tiny("SASRec-uniform", data)
     found = inspect_case(model, case_of(model, data, 0), "top")
-    assert np.isnan(found.agreement(found.matrix("attention")[-1], "saliency").tau)
+    assert np.isnan(found.agreement(found.matrix("attention")[-1], SALIENCY).tau)
     two = Batch(torch.tensor([[3, 5]]), torch.tensor([2]))
     short = inspect_case(tiny("SASRec", data), two, "top")
-    tau, p_value, n = short.agreement(short.matrix("attention")[-1], "saliency")
+    tau, p_value, n = short.agreement(short.matrix("attention")[-1], SALIENCY)
     assert np.isnan(tau)
     assert np.isnan(p_value)
     assert n == 2

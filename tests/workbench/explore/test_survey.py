@@ -11,7 +11,7 @@ from workbench.data import planted
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
-from workbench.explore.inspection import inspect_case
+from workbench.explore.inspection import METHODS, inspect_case
 from workbench.explore.prediction import divergence, predict
 from workbench.explore.scenario import Change, Scenario
 from workbench.explore.survey import drawn_users, listed, ranked_apart, survey
@@ -35,7 +35,7 @@ def test_a_row_says_what_inspecting_the_user_says(name):
         found = inspect_case(model, case, held_out)
         assert row.length == len(data.history(row.user)) - 1
         assert row.rank == found.rank(held_out)
-        tau = found.agreement(found.matrix("attention")[-1], "saliency").tau
+        tau = found.agreement(found.matrix("attention")[-1], METHODS[0]).tau
         assert row.tau == pytest.approx(tau, abs=1e-12)
         scenario = Scenario.of(data, row.user)
         before, after = predict(model, scenario), predict(model, scenario.apply(Change("largest")))

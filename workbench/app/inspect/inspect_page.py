@@ -10,7 +10,6 @@ from workbench.app.inspect.history import history_frame, show_history
 from workbench.app.inspect.ranking import ranking_frame, show_ranking
 from workbench.app.inspect.shown import Shown, View
 from workbench.data.lookup import find_user
-from workbench.explain.gradients import Method
 from workbench.explore.inspection import Inspection
 
 
@@ -53,7 +52,7 @@ def page() -> None:
         _maps(data, len(data.history(user)) - 1, shown, raw_id)
 
 
-def _head(label: str, view: View, method: Method, inspection: Inspection, target: str) -> Shown:
+def _head(label: str, view: View, method: str, inspection: Inspection, target: str) -> Shown:
     """Show the top of a model's column: the target's rank and score, and the agreement."""
     shown = Shown(label, view, method, inspection)
     agreement = inspection.agreement(shown.row, method)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from workbench.explain.gradients import Method
 from workbench.explore.inspection import Inspection
 
 
@@ -31,7 +30,7 @@ class Shown:
 
     label: str
     view: View
-    method: Method
+    method: str
     inspection: Inspection
 
     @property

@@ -6,17 +6,14 @@ from workbench.app import words
 from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
 from workbench.app.selection import select
-from workbench.explain.gradients import Method
 from workbench.explore.inspection import METHODS
 
-METHOD_NAMES: dict[str, Method] = {
-    method.replace("_", " ").capitalize(): method for method in METHODS
-}
+METHOD_NAMES = {method.partition(",")[0].capitalize(): method for method in METHODS}
 PANEL, FIXED = "Per panel", "Fixed, 0 to 1"
 LAST = 20  # items of the opened map, unless all are chosen
 
 
-def choose_method() -> Method:
+def choose_method() -> str:
     """The gradient method that attention is compared with."""
     method = select(
         "Gradient importance",

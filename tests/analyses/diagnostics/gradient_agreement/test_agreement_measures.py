@@ -47,7 +47,7 @@ def test_input_x_gradient_agrees_with_a_computation_by_hand(results):
 def test_integrated_gradients_of_a_linear_score_are_input_x_gradient_without_delta(results):
     path, direct = pick(results, "integrated_gradients"), pick(results, "input_x_gradient")
     np.testing.assert_allclose(path["tau"], direct["tau"])
-    np.testing.assert_allclose(path["delta"], 0, atol=1e-9)
+    np.testing.assert_allclose(path["delta"], 0, atol=1e-6)  # Captum's steps: single precision
 
 
 def test_short_histories_have_no_tau_and_are_counted(results):

@@ -1,0 +1,230 @@
+"""Attributions against autograd by hand, completeness, and models simple enough to solve."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from models import Batch
+from tests.models.variants import batch_of, build
+from workbench import explain, importances
+from workbench.attention.editing import edit_attention
+from workbench.attention.recording import record_attention
+from workbench.errors import WorkbenchError
+from workbench.explaining import gradients
+from workbench.explaining.gradients import above_zero
+
+HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
+TARGETS = torch.tensor([2, 8, 4])
+VARIANTS = ["SASRec", "SASRec-uniform", "light-od", "AC-gate-two-softmax-od"]
+
+
+def by_hand(model, user):
+    """Embeddings of one history, alone, and the gradient of its target's score: [n, d] each."""
+    batch = batch_of(HISTORIES[user])
+    embeddings = model.item_embedding.weight[HISTORIES[user]][None].detach().requires_grad_()
+    score = model(batch, embeddings)[0] @ model.item_embedding.weight[TARGETS[user]]
+    return embeddings[0].detach(), torch.autograd.grad(score, embeddings)[0][0]
+
+
+def near(found, wanted, rtol=1e-9):
+    torch.testing.assert_close(found, wanted, rtol=rtol, atol=1e-12)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_gradients_are_autograds(variant):
+    model, batch = build(variant), batch_of(*HISTORIES)
+    product = explain(model, batch, TARGETS, "input x gradient")
+    saliency = explain(model, batch, TARGETS, "saliency")
+    for user, history in enumerate(HISTORIES):
+        embeddings, gradient = by_hand(model, user)
+        n = len(history)
+        near(product[user, :n], (embeddings * gradient).sum(-1))
+        near(saliency[user, :n], gradient.pow(2).sum(-1).sqrt())
+        assert (product[user, n:] == 0).all()
+        assert (saliency[user, n:] == 0).all()
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_held_attention_is_attention_played_back(variant):
+    model, batch = build(variant), batch_of(*HISTORIES)
+    record = record_attention(model, batch, rows="all")["attention"]
+    played = iter(record.unbind(1))  # a layer each time
+    embeddings = model.embed(batch).detach().requires_grad_()
+    with edit_attention(model, lambda weights, allowed: next(played), rows="all"):
+        hidden = model(batch, embeddings)
+    scores = (hidden * model.item_embedding.weight[TARGETS]).sum()
+    (gradient,) = torch.autograd.grad(scores, embeddings)
+    held = explain(model, batch, TARGETS, "saliency, attention held")
+    near(held, gradient.norm(dim=-1))
+    product = explain(model, batch, TARGETS, "input x gradient, attention held")
+    near(product, (gradient * embeddings).sum(-1).detach())
+    through = explain(model, batch, TARGETS, "saliency")
+    assert torch.allclose(held, through) == (variant == "SASRec-uniform")
+    assert not any(tap.hooked for tap in model.taps())
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_held_norms_are_affine_maps(variant, monkeypatch):
+    """Autograd through LayerNorms whose scales are played back as numbers."""
+    model, batch = build(variant), batch_of(*HISTORIES)
+    record = record_attention(model, batch, rows="all")["attention"]
+    scales = []
+    norms = [module for module in model.modules() if isinstance(module, nn.LayerNorm)]
+
+    def remember(norm, args, _):
+        scales.append(1 / (args[0].var(-1, correction=0, keepdim=True) + norm.eps).sqrt())
+
+    embeddings = model.embed(batch).detach().requires_grad_()
+    with torch.no_grad(), edit_attention(model, lambda weights, _: weights, rows="all"):
+        handles = [norm.register_forward_hook(remember) for norm in norms]
+        model(batch, embeddings)
+    for handle in handles:
+        handle.remove()
+    played, weights = iter(scales), iter(record.unbind(1))
+    for norm in norms:
+        monkeypatch.setattr(
+            norm,
+            "forward",
+            lambda x, norm=norm: (
+                (x - x.mean(-1, keepdim=True)) * next(played) * norm.weight + norm.bias
+            ),
+        )
+    with edit_attention(model, lambda _, __: next(weights), rows="all"):
+        hidden = model(batch, embeddings)
+    scores = (hidden * model.item_embedding.weight[TARGETS]).sum()
+    (gradient,) = torch.autograd.grad(scores, embeddings)
+    monkeypatch.undo()
+    found = explain(model, batch, TARGETS, "input x gradient, attention and norms held")
+    near(found, (gradient * embeddings).sum(-1).detach())
+    assert not any(norm._forward_hooks for norm in norms)
+
+
+@pytest.mark.parametrize("variant", ["SASRec", "SASRec-uniform"])
+def test_integrated_gradients_are_complete(variant, monkeypatch):
+    model, batch = build(variant), batch_of(*HISTORIES)
+    whole = above_zero(model, batch, TARGETS)
+    with torch.no_grad():
+        zero = model(batch, torch.zeros(3, 5, 8).double())
+        expected = (model(batch) - zero) * model.item_embedding.weight[TARGETS]
+    near(whole, expected.sum(-1))
+    assert whole.abs().min() > 1e-4
+    monkeypatch.setattr(gradients, "STEPS", 2)
+    coarse = explain(model, batch, TARGETS, "integrated gradients").sum(-1) - whole
+    monkeypatch.setattr(gradients, "STEPS", 64)
+    found = explain(model, batch, TARGETS, "integrated gradients")
+    torch.testing.assert_close(found.sum(-1), whole, rtol=1e-6, atol=1e-9)
+    assert coarse.abs().max() > 10 * (found.sum(-1) - whole).abs().max()
+    for user, history in enumerate(HISTORIES):
+        assert (found[user, len(history) :] == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("variant", ["light-od", "AC-gate-two-softmax-od"])
+def test_where_the_length_of_an_embedding_means_nothing_rounding_is_no_importance(variant, dtype):
+    """Without position embeddings the first LayerNorm undoes the length of an embedding."""
+    model, batch = build(variant).to(dtype), batch_of(*HISTORIES)
+    stretched = model.embed(batch).detach() * torch.tensor([1, 2, 3, 4, 5])[None, :, None]
+    torch.testing.assert_close(model(batch, stretched), model(batch))
+    for method in ("input x gradient", "integrated gradients"):
+        assert (explain(model, batch, TARGETS, method) == 0).all()
+    for method in ("saliency", "input x gradient, attention and norms held"):
+        assert (explain(model, batch, TARGETS, method)[batch.valid].abs() > 0).all()
+
+
+@pytest.mark.parametrize("head", [False, True])
+def test_a_mask_token_is_no_item_of_a_history(head, monkeypatch):
+    """BERT4Rec predicts at it, and it stays where every embedding goes to zero."""
+    monkeypatch.setattr(gradients, "STEPS", 64)
+    model = build("SASRec", backbone="BERT4Rec", output_head=head)
+    batch = batch_of(*HISTORIES)
+    product = explain(model, batch, TARGETS, "input x gradient")
+    saliency = explain(model, batch, TARGETS, "saliency")
+    whole = explain(model, batch, TARGETS, "integrated gradients")
+    for values in (product, saliency, whole):
+        assert values.shape == batch.items.shape
+        assert ((values != 0) == batch.valid).all()
+
+    def score(embeddings):
+        with torch.no_grad():
+            return model.score(model(batch, embeddings), TARGETS[:, None])[:, 0]
+
+    x, h = model.embed(batch).detach(), 1e-5
+    for at in range(5):  # of one item's embedding, a little longer or shorter
+        step = torch.zeros_like(x)
+        step[:, at] = h * x[:, at]
+        near(product[:, at], (score(x + step) - score(x - step)) / (2 * h), rtol=1e-6)
+    change = score(x) - score(torch.zeros_like(x))
+    near(above_zero(model, batch, TARGETS), change)
+    torch.testing.assert_close(whole.sum(-1), change, rtol=1e-4, atol=1e-6)
+    with torch.no_grad():
+        before, masked = score(x), score(torch.zeros_like(x))
+        model.item_embedding.weight[-1] *= 2
+        assert not torch.allclose(score(x), before)
+        assert not torch.allclose(score(torch.zeros_like(x)), masked)
+
+
+class Weighted(nn.Module):
+    """Score of t: the sum of embeddings, times `times` and the user's factor, at column t."""
+
+    device = torch.device("cpu")
+    stages = ()
+
+    def __init__(self):
+        super().__init__()
+        weight = torch.randn(6, 6, generator=torch.Generator().manual_seed(0))
+        self.weight = nn.Parameter(weight.double())
+        self.config = SimpleNamespace(name="weighted", n_items=5, n_layers=0, n_heads=0)
+
+    def embed(self, batch):
+        return self.weight[batch.items]
+
+    def forward(self, batch, embeddings):
+        factor = (1 + batch.users)[:, None, None]
+        return (embeddings * batch.times[..., None] * factor).sum(1)
+
+    def scores(self, batch, items, embeddings=None):
+        return self(batch, self.embed(batch) if embeddings is None else embeddings).gather(1, items)
+
+
+@pytest.mark.parametrize("size", [2, 7, 1024])
+def test_each_step_takes_its_own_users_and_times_and_padding_gets_nothing(size, monkeypatch):
+    """A linear model: integrated gradients are its terms, even where it does look at padding."""
+    monkeypatch.setattr(gradients, "AT_ONCE", size)
+    model = Weighted()
+    batch = Batch(
+        torch.tensor([[1, 2, 3], [4, 5, 0]]),
+        torch.tensor([3, 2]),
+        times=torch.tensor([[1, 2, 3], [4, 5, 6]]),
+        users=torch.tensor([0, 9]),
+    )
+    targets = torch.tensor([1, 5])
+    w = model.weight.detach()
+    terms = [w[1, 1], 2 * w[2, 1], 3 * w[3, 1], 40 * w[4, 5], 50 * w[5, 5], 0 * w[0, 0]]
+    wanted = torch.stack(terms).view(2, 3)
+    found = explain(model, batch, targets, "integrated gradients")
+    near(found, wanted, rtol=1e-7)  # Captum's step sizes are in single precision
+    near(explain(model, batch, targets, "input x gradient"), wanted)
+    saliency = explain(model, batch, targets, "saliency")
+    near(saliency, torch.tensor([[1, 2, 3], [40, 50, 0]]).double())
+    mean = w[1:].mean(0)  # one item for the mean one: the difference of two terms
+    factors = torch.tensor([[1, 2, 3], [40, 50, 0]]).double()
+    near(explain(model, batch, targets), wanted - factors * mean[targets][:, None])
+
+
+def test_hooks_are_removed_when_something_fails(monkeypatch):
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    monkeypatch.setattr(model, "scores", SimpleNamespace())  # cannot be called
+    for method in ("gradient x attention", "masking", "saliency, attention held"):
+        with pytest.raises(TypeError):
+            explain(model, batch, TARGETS, method)
+        assert not any(tap.hooked for tap in model.taps())
+
+
+def test_a_model_without_attention_says_so():
+    with pytest.raises(WorkbenchError, match="weighted has no attention"):
+        explain(Weighted(), batch_of([1, 2]), TARGETS[:1], "saliency, attention held")
+    assert "saliency" in importances(Weighted())
+    assert not any("attention" in name for name in importances(Weighted()))

@@ -1,1 +1,0 @@
-"""How important each item of a history is for a score."""

@@ -1,0 +1,1 @@
+"""How important each item of a history is for a score, by every method there is."""

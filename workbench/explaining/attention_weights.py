@@ -1,0 +1,245 @@
+"""Importances read from attention: weights as they are, rolled out, times values, or gradients."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from itertools import product
+
+import torch
+from torch import Tensor, nn
+
+from models import Batch, Recommender
+from models.transformer import Context, TransformerLayer
+from workbench.attention.recording import record_attention
+from workbench.errors import WorkbenchError
+from workbench.explaining.importance import Importance
+from workbench.model import AttentionModel, Model
+
+NAME = re.compile(
+    r"attention(?: (?P<stage>[a-z]\w*))??(?: layer (?P<layer>\d+))?(?: head (?P<head>\d+))?"
+)
+
+
+def weights(
+    stage: str,
+    layer: int | None,
+    head: int | None,
+    model: AttentionModel,
+    batch: Batch,
+    targets: Tensor,
+    seed: int,
+) -> Tensor:
+    """What the prediction row gives to each item, [B, L].
+
+    The mean over all layers or heads where `layer` or `head`, from 0, is None.
+    """
+    recorded = record_attention(model, batch, stages=[stage])[stage]  # [B, layers, H, L]
+    layers = recorded if layer is None else recorded[:, layer, None]
+    return (layers if head is None else layers[:, :, head, None]).mean((1, 2))
+
+
+def rollout(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
+    """R_l = rownorm(mean_h A_l + I) R_(l-1) at the prediction row, [B, L]."""
+    every = record_attention(model, batch, rows="all")["attention"].mean(2)  # [B, layers, T, T]
+    one = torch.eye(every.shape[-1], dtype=every.dtype, device=every.device)
+    rolled: Tensor | None = None
+    for layer in every.unbind(1):
+        mixed = layer + one
+        mixed = mixed / mixed.sum(-1, keepdim=True)
+        rolled = mixed if rolled is None else mixed @ rolled
+    assert rolled is not None
+    return _row(model, batch, rolled)
+
+
+def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> Tensor:
+    """sum over layers of || sum_h a_hij (x_j W_V + b_V)_h W_O ||, i the prediction row; [B, L]."""
+    total = torch.zeros(batch.items.shape, dtype=model.item_embedding.weight.dtype)
+    total = total.to(batch.items.device)
+    rows = model.rows(batch)
+    recorded = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
+    each = torch.arange(len(rows), device=rows.device)
+    with torch.no_grad():
+        for (layer, x, context), given in zip(
+            layer_inputs(model, batch), recorded.unbind(1), strict=True
+        ):
+            p = layer.project(x, context).at(rows)
+            row = given[each, :, rows][:, :, None]  # [B, H, 1, T]
+            for j in range(total.shape[1]):  # what key j alone brings to the row
+                alone = torch.zeros_like(row)
+                alone[..., j] = row[..., j]
+                brought = p.mix(alone)[:, 0]  # [B, d]
+                if isinstance(layer.dense, nn.Linear):
+                    brought = brought @ layer.dense.weight.T
+                total[:, j] += brought.norm(dim=-1)
+    return total
+
+
+def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
+    """R_l = R_(l-1) + mean_h (dA_l * A_l)^+ R_(l-1), R_0 = I, at the prediction row; [B, L].
+
+    dA_l is the gradient of the score of `targets` [B] in the weights of layer l.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_: object, __: object, passing: Tensor) -> Tensor:
+        passing = passing if passing.requires_grad else passing.detach().requires_grad_()
+        kept.append(passing)
+        return passing
+
+    handles = [tap.register_forward_hook(keep) for tap in model.taps() if tap.stage == "attention"]
+    try:
+        with torch.enable_grad():
+            scores = model.scores(batch, targets[:, None], model.embed(batch))
+            gradients = torch.autograd.grad(scores.sum(), kept)
+    finally:
+        for handle in handles:
+            handle.remove()
+    size = kept[0].shape[-1]
+    rolled = torch.eye(size, dtype=scores.dtype, device=scores.device).expand(len(targets), -1, -1)
+    for passing, gradient in zip(kept, gradients, strict=True):
+        rolled = rolled + (passing * gradient).clamp(min=0).mean(1).detach() @ rolled
+    return _row(model, batch, rolled)
+
+
+def value_zeroing(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> Tensor:
+    """1 - cos of each row's state with and without value j, by layer, rolled out; [B, L].
+
+    C_l[i, j] = 1 - cos(x_i, x_i without v_j in layer l); rows of C_l are normalised, and rolled out
+    like attention. The row itself is the prediction's.
+    """
+    rolled: Tensor | None = None
+    with torch.no_grad():
+        for layer, x, context in layer_inputs(model, batch):
+            whole = layer(x, context)  # [B, T, d]
+            changes = []
+            for j in range(x.shape[1]):
+                with _without_value(layer, j):
+                    changes.append(1 - torch.cosine_similarity(whole, layer(x, context), dim=-1))
+            change = torch.stack(changes, -1).clamp(min=0)  # [B, T, T]
+            change = change / change.sum(-1, keepdim=True).clamp(min=1e-30)
+            rolled = change if rolled is None else change @ rolled
+    assert rolled is not None
+    return _row(model, batch, rolled)
+
+
+def layer_inputs(
+    model: Recommender, batch: Batch
+) -> Iterator[tuple[TransformerLayer, Tensor, Context]]:
+    """Each layer of a model, what goes into it [B, T, d], and where its rows may look."""
+    x, context = model.prepare(batch)
+    context = context._replace(rows=None)
+    for layer in model.encoder.layers:
+        yield layer, x, context
+        x = layer(x, context)
+
+
+@contextmanager
+def _without_value(layer: TransformerLayer, j: int) -> Iterator[None]:
+    """While it lasts, key j brings nothing to any row of a layer, and no weight changes."""
+
+    def zero(_: object, __: object, passing: Tensor) -> Tensor:
+        return passing.index_fill(-1, torch.tensor(j, device=passing.device), 0.0)
+
+    handle = layer.weights.taps["attention"].register_forward_hook(zero)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _row(model: AttentionModel, batch: Batch, rolled: Tensor) -> Tensor:
+    """What the prediction row of [B, T, T] has for each item, [B, L]."""
+    rows = model.rows(batch)
+    return rolled[torch.arange(len(rows), device=rows.device), rows, : batch.items.shape[1]]
+
+
+ROLLED = (
+    Importance(
+        "rollout",
+        "attention",
+        rollout,
+        "Abnar & Zuidema 2020, arXiv 2005.00928",
+        "attention",
+        passes=1,
+        misses="How much is in a value, and what the feed-forward blocks do.",
+    ),
+    Importance(
+        "norm-based",
+        "attention",
+        norm_based,
+        "Kobayashi et al. 2020, arXiv 2004.10102",
+        "layers",
+        passes=2,
+        misses="What later layers do with it.",
+    ),
+    Importance(
+        "gradient x attention",
+        "attention",
+        gradient_x_attention,
+        "Chefer et al. 2021, arXiv 2103.15679",
+        "attention",
+        passes=3,
+    ),
+    Importance(
+        "value zeroing",
+        "attention",
+        value_zeroing,
+        "Mohebbi et al. 2023, arXiv 2301.12971",
+        "layers",
+        passes=2,
+        passes_per_item=1,
+        misses="The last item of a causal model, whose own state is the row that predicts and goes "
+        "on beside its value; and which item is predicted.",
+    ),
+)
+
+
+def reduction(
+    stage: str | None = None, layer: int | None = None, head: int | None = None
+) -> Importance:
+    """Attention weights at a stage, of one layer and head or their mean; both count from 0.
+
+    The name says which, counted from 1: "attention layer 1 head 2".
+    """
+    name = "attention" if stage is None else f"attention {stage}"
+    name += "" if layer is None else f" layer {layer + 1}"
+    name += "" if head is None else f" head {head + 1}"
+    compute = partial(weights, stage or "attention", layer, head)
+    source = "Vaswani et al. 2017, arXiv 1706.03762"
+    return Importance(name, "attention", compute, source, "attention", passes=1)
+
+
+def reductions(model: Model) -> list[Importance]:
+    """Attention of a model where it multiplies the values: the mean, each layer, each head."""
+    layers, heads = range(model.config.n_layers), range(model.config.n_heads)
+    if not model.stages:
+        return []
+    several = {
+        "layers": [reduction(layer=layer) for layer in layers] if len(layers) > 1 else [],
+        "heads": [reduction(layer=layer, head=head) for layer, head in product(layers, heads)],
+    }
+    return [reduction(), *several["layers"], *(several["heads"] if len(heads) > 1 else [])]
+
+
+def named(name: str, model: Model) -> Importance | None:
+    """The attention that a name means, such as "attention after_spatial layer 2 head 1".
+
+    None where the name means no attention.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model has no such stage, layer or head.
+    """
+    match = NAME.fullmatch(name)
+    if match is None:
+        return None
+    stage = match["stage"]
+    numbers = {key: None if match[key] is None else int(match[key]) for key in ("layer", "head")}
+    for key, count in (("layer", model.config.n_layers), ("head", model.config.n_heads)):
+        number = numbers[key]
+        if number is not None and not 1 <= number <= count:
+            raise WorkbenchError(f"{model.config.name} has no {key} {number}; it has {count}.")
+    layer, head = (None if number is None else number - 1 for number in numbers.values())
+    return reduction(stage, layer, head)

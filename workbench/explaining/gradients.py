@@ -1,0 +1,188 @@
+"""How a score changes with item embeddings: gradients by Captum.
+
+A model that normalises the bare item embedding first (a LayerNorm, no position embedding: AC's
+published configuration) undoes its length, so that gradient . embedding is 0 at every position
+except for rounding, and so are integrated gradients. Rows that are nothing but rounding are set to
+0, so that rounding is not ranked. With the scales of the LayerNorms held constant it is not so.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from captum.attr import InputXGradient, IntegratedGradients, Saliency
+from torch import Tensor, nn
+
+from models import Batch
+from workbench.explaining.importance import Importance, Need
+from workbench.model import DifferentiableModel, Model, with_attention
+
+Held = Literal["attention", "norms"]
+ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
+STEPS = 32
+AT_ONCE = 1024  # histories that run at a time for integrated gradients
+
+
+def saliency(
+    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
+) -> Tensor:
+    """L2 norm of the gradient at each item's embedding, [B, L]."""
+    with _holding(model, held):
+        raw = Saliency(_score(model, batch, targets)).attribute(
+            _embeddings(model, batch), abs=False, additional_forward_args=_index(targets)
+        )
+    return raw.norm(dim=-1).detach()
+
+
+def input_x_gradient(
+    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
+) -> Tensor:
+    """Gradient . embedding of each item, [B, L]."""
+    with _holding(model, held):
+        raw = InputXGradient(_score(model, batch, targets)).attribute(
+            _embeddings(model, batch), additional_forward_args=_index(targets)
+        )
+    return _summed(raw.detach())
+
+
+def integrated_gradients(
+    model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
+) -> Tensor:
+    """Integrated gradients from the zero embedding, summed over each item's embedding, [B, L].
+
+    Mask, positions and times come from the batch, never from the embeddings.
+    """
+    raw = IntegratedGradients(_score(model, batch, targets)).attribute(
+        _embeddings(model, batch),
+        additional_forward_args=_index(targets),
+        n_steps=STEPS,
+        internal_batch_size=max(AT_ONCE, len(targets)),
+    )
+    return _summed(raw.detach())
+
+
+@torch.no_grad()
+def above_zero(model: DifferentiableModel, batch: Batch, targets: Tensor) -> Tensor:
+    """What integrated gradients have to sum up to, [B].
+
+    The scores of `targets` [B] minus those where every item's embedding is zero. The batch is on
+    the model's device.
+    """
+    x = model.embed(batch)
+    at, zero = (
+        model.scores(batch, targets[:, None], each)[:, 0] for each in (x, torch.zeros_like(x))
+    )
+    return at - zero
+
+
+def _score(
+    model: DifferentiableModel, batch: Batch, targets: Tensor
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """From embeddings and the indices of their cases to the scores of their targets."""
+
+    def score(embeddings: Tensor, index: Tensor) -> Tensor:
+        return model.scores(batch.take(index), targets[index][:, None], embeddings)[:, 0]
+
+    return score
+
+
+def _embeddings(model: DifferentiableModel, batch: Batch) -> Tensor:
+    return model.embed(batch).detach().requires_grad_()  # [B, L, d]
+
+
+def _index(targets: Tensor) -> Tensor:
+    return torch.arange(len(targets), device=targets.device)
+
+
+def _summed(products: Tensor) -> Tensor:
+    """Sums over the embedding, [B, L, d] -> [B, L]; rows [L] of nothing but rounding become 0."""
+    total = products.sum(-1)
+    vanishing = (total.abs() <= ROUNDING * products.abs().sum(-1)).all(1, keepdim=True)
+    return total.masked_fill(vanishing, 0.0)
+
+
+@contextmanager
+def _holding(model: Model, held: Sequence[Held]) -> Iterator[None]:
+    """While it lasts, no gradient flows through attention weights, or the scales of LayerNorms."""
+    with ExitStack() as stack:
+        if "attention" in held:
+            for tap in with_attention(model).taps():
+                if tap.stage == "attention":
+                    hook = tap.register_forward_hook(lambda _, __, weights: weights.detach())
+                    stack.callback(hook.remove)
+        if "norms" in held:
+            for module in model.modules():
+                if isinstance(module, nn.LayerNorm):
+                    stack.callback(module.register_forward_hook(_with_constant_scale).remove)
+        yield
+
+
+def _with_constant_scale(norm: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor:
+    """What a LayerNorm gives, by whose standard deviation no gradient flows."""
+    assert isinstance(norm, nn.LayerNorm)
+    (x,) = args
+    over = tuple(range(-len(norm.normalized_shape), 0))
+    centred = x - x.mean(over, keepdim=True)
+    scale = (x.detach().var(over, correction=0, keepdim=True) + norm.eps).rsqrt()
+    normed = centred * scale
+    if norm.weight is not None:
+        normed = normed * norm.weight
+    return normed if norm.bias is None else normed + norm.bias
+
+
+def _product(name: str, held: Sequence[Held], need: Need, source: str) -> Importance:
+    return Importance(
+        name,
+        "gradient",
+        partial(input_x_gradient, held),
+        source,
+        need,
+        signed=True,
+        passes=3,
+        misses="The length of an embedding that is normalised first."
+        if "norms" not in held
+        else "",
+    )
+
+
+JAIN = "attention held constant: Jain & Wallace 2019, arXiv 1902.10186"
+GRADIENTS = (
+    Importance(
+        "saliency",
+        "gradient",
+        partial(saliency, ()),
+        "Simonyan et al. 2014, arXiv 1312.6034",
+        "embeddings",
+        passes=3,
+    ),
+    Importance(
+        "saliency, attention held",
+        "gradient",
+        partial(saliency, ("attention",)),
+        JAIN,
+        "attention",
+        passes=3,
+        misses="What an item does by changing attention; it is scaled by the item's own weights.",
+    ),
+    _product("input x gradient", (), "embeddings", "Shrikumar et al. 2016, arXiv 1605.01713"),
+    _product("input x gradient, attention held", ("attention",), "attention", JAIN),
+    _product(
+        "input x gradient, attention and norms held",
+        ("attention", "norms"),
+        "attention",
+        "LayerNorm scales held constant: Ali et al. 2022, arXiv 2202.07304",
+    ),
+    Importance(
+        "integrated gradients",
+        "gradient",
+        integrated_gradients,
+        "Sundararajan et al. 2017, arXiv 1703.01365",
+        "embeddings",
+        signed=True,
+        complete=True,
+        passes=3 * STEPS,
+        misses="The length of an embedding that is normalised first.",
+    ),
+)

@@ -1,0 +1,72 @@
+"""What an importance of items is, and what it declares about itself."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+
+from models import Batch, Recommender
+from workbench.errors import WorkbenchError
+from workbench.model import Model, with_attention, with_gradients
+
+Family = Literal["control", "attention", "gradient", "erasure"]
+Need = Literal["scores", "embeddings", "attention", "layers"]
+
+
+@dataclass(frozen=True)
+class Importance:
+    """A number for every item of a history: how much the score of a target owes to it.
+
+    Attributes
+    ----------
+    name : what it is called.
+    family : controls know nothing of the model's reasons, and show what others must exceed.
+    compute : from a model in evaluation mode, a batch on its device, targets [B] and a seed to
+        [B, L].
+    source : where its formula comes from.
+    need : what a model must give: only scores; item embeddings to score from, with gradients;
+        attention weights; or the layers of a `models.Recommender`.
+    signed : whether an item that lowers the score has a negative number.
+    complete : whether the numbers of a history sum up to a difference of scores.
+    passes : forward passes that it costs, a backward pass counted as two.
+    passes_per_item : passes of its own for every item of a history.
+    misses : what it cannot see, where there is such a thing.
+    """
+
+    name: str
+    family: Family
+    compute: Callable[[Any, Batch, Tensor, int], Tensor]
+    source: str
+    need: Need = "scores"
+    signed: bool = False
+    complete: bool = False
+    passes: float = 0
+    passes_per_item: float = 0
+    misses: str = ""
+
+    def check(self, model: Model) -> None:
+        """See whether it can be computed for a model.
+
+        Raises
+        ------
+        WorkbenchError
+            If the model does not give what it needs.
+        """
+        if self.need in ("attention", "layers"):
+            with_attention(model)
+        if self.need != "scores":
+            with_gradients(model)
+        if self.need == "layers" and not isinstance(model, Recommender):
+            raise WorkbenchError(
+                f"{self.name!r} reads inside the layers of this repository's models, and "
+                f"{model.config.name} is none of them; choose another method."
+            )
+
+    def serves(self, model: Model) -> bool:
+        """Whether it can be computed for a model."""
+        try:
+            self.check(model)
+        except WorkbenchError:
+            return False
+        return True

@@ -1,0 +1,86 @@
+"""Every importance by its name, and the one entry to all of them."""
+
+from torch import Tensor
+
+from models import Batch
+from workbench.errors import WorkbenchError
+from workbench.explaining.attention_weights import ROLLED, named, reductions
+from workbench.explaining.controls import CONTROLS
+from workbench.explaining.erasure import ERASURES
+from workbench.explaining.gradients import GRADIENTS
+from workbench.explaining.importance import Importance
+from workbench.mode import evaluation_mode
+from workbench.model import Model
+
+FIXED = {each.name: each for each in (*CONTROLS, *ROLLED, *GRADIENTS, *ERASURES)}
+
+
+def importances(model: Model) -> dict[str, Importance]:
+    """The importances that serve a model, by name: controls, attention, gradients, erasure.
+
+    Of attention these are the reductions of what multiplies the values: its mean, each layer, and
+    each head. `explain` knows other stages too, such as "attention before_spatial layer 1".
+    """
+    every = [*CONTROLS, *reductions(model), *ROLLED, *GRADIENTS, *ERASURES]
+    return {each.name: each for each in every if each.serves(model)}
+
+
+def importance(model: Model, name: str) -> Importance:
+    """The importance of a name, for a model.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is none of this name, or it does not serve the model.
+    """
+    chosen = FIXED.get(name) or named(name, model)
+    if chosen is None:
+        raise WorkbenchError(
+            f"no importance is called {name!r}; {model.config.name} has "
+            f"{', '.join(importances(model))}."
+        )
+    chosen.check(model)
+    return chosen
+
+
+def default_erasure(model: Model) -> str:
+    """By which erasure an item is taken from a history: "replacement" where a model can.
+
+    A model that gives no item embeddings knows deletion alone.
+    """
+    return "replacement" if FIXED["replacement"].serves(model) else "deletion"
+
+
+def explain(
+    model: Model, batch: Batch, targets: Tensor, method: str = "replacement", *, seed: int = 0
+) -> Tensor:
+    """How important every history item is for the score of a target.
+
+    The model is in evaluation mode meanwhile.
+
+    Parameters
+    ----------
+    model : any model that gives what the method needs.
+    batch : the histories. It may be on another device than the model.
+    targets : [B] items.
+    method : a name that `importances` lists. "attention", which may be followed by a stage, a layer
+        and a head, as in "attention before_spatial layer 1 head 2"; means over others.
+    seed : of what is random in a method: "random" alone.
+
+    Returns
+    -------
+    Tensor
+        [B, L], zero at padding, on the device of the batch. NaN where an item cannot be taken away:
+        for a deletion, the only item of a history.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such method, or it does not serve the model.
+    """
+    chosen = importance(model, method)
+    home = batch.items.device
+    batch, targets = batch.to(model.device), targets.to(model.device)
+    with evaluation_mode(model):
+        values = chosen.compute(model, batch, targets, seed)
+    return values.detach().masked_fill(~batch.valid, 0.0).to(home)
