@@ -42,7 +42,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def detectable(interval: Interval, power: float = 0.8) -> float:
+def detectable(interval: Interval, power: float = 0.8, comparisons: int = 1) -> float:
     """The smallest true mean at which such an interval would leave out 0 with this power.
 
     (z of the interval's level + z of the power) x standard error: 2.8 standard errors for 95 % and
@@ -53,6 +53,9 @@ def detectable(interval: Interval, power: float = 0.8) -> float:
     ----------
     interval : the interval of a mean.
     power : the chance that the interval leaves out 0.
+    comparisons : the tests that share the risk of 1 - level. By Holm's method these are, for a
+        test that found nothing, all that found nothing: however small its p value had been, it
+        would have been rejected exactly if below the risk divided by their number.
 
     Raises
     ------
@@ -61,4 +64,5 @@ def detectable(interval: Interval, power: float = 0.8) -> float:
     """
     if not 0.5 <= power < 1:
         raise WorkbenchError(f"The power must be at least 0.5 and below 1, and is {power}.")
-    return float((ndtri((1 + interval.level) / 2) + ndtri(power)) * interval.standard_error)
+    tail = (1 - interval.level) / (2 * comparisons)
+    return float((ndtri(power) - ndtri(tail)) * interval.standard_error)

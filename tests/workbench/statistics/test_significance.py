@@ -61,6 +61,8 @@ def test_detectable_by_hand():
     found = Interval(0.1, 0.0, 0.2, 943, standard_error=0.05)
     assert detectable(found) == pytest.approx(2.801585 * 0.05, rel=1e-6)
     assert detectable(found, 0.9) == pytest.approx(3.241516 * 0.05, rel=1e-6)
+    # z of 1 - 0.05 / 8 is 2.497705
+    assert detectable(found, comparisons=4) == pytest.approx(3.339327 * 0.05, rel=1e-6)
     assert np.isnan(detectable(mean_interval(np.zeros(100))))
     assert np.isnan(detectable(exact_share(np.ones(100))))
     with pytest.raises(WorkbenchError, match="power"):

@@ -1,0 +1,182 @@
+"""What a diagnostic claims: all of its comparisons are decided together, by Holm's method.
+
+Eighteen intervals at 95 % let a report of models that do not differ claim something in half of the
+cases. Claimed is therefore only what Holm's method finds at 5 % among all that the findings of one
+diagnostic compare; what is not claimed says which effect would have been.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analyses.report.wording import change, decimals, number, people
+from workbench.errors import WorkbenchError
+from workbench.phrases import listing
+from workbench.statistics import Interval, detectable, holm
+
+Verdict = Literal["higher", "lower", "undetected", "too few", "nobody"]
+RISK = 0.05  # of any false claim among those of a diagnostic
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What can be claimed of a comparison, among all that are decided with it.
+
+    Attributes
+    ----------
+    interval : of the mean that is compared with 0.
+    verdict : "higher" or "lower" than 0, or "undetected"; "too few" where too few users stand
+        behind the interval for it to have ends, "nobody" where none does.
+    adjusted : the p value after Holm's method; NaN where there is none.
+    comparisons : how many are decided together.
+    reach : the smallest true mean that these users would have shown with a power of `POWER`, given
+        what was decided of the others; NaN where there is no p value.
+    """
+
+    interval: Interval
+    verdict: Verdict
+    adjusted: float
+    comparisons: int
+    reach: float
+
+    @property
+    def claims(self) -> bool:
+        """Whether it claims a difference."""
+        return self.verdict in ("higher", "lower")
+
+    def numbers(self, digits: int = 4, what: str = "") -> str:
+        """The difference with its interval, and why it is no claim though the interval omits 0."""
+        text = change(self.interval, digits, what)
+        if self.verdict == "undetected" and self.interval.p_value < RISK:
+            text += (
+                f", p {self.interval.p_value:.2g}, {self.adjusted:.2g} after Holm over "
+                f"{self.comparisons} comparisons"
+            )
+        return text
+
+
+Tell = Callable[[Sequence[Decision]], str]
+
+
+class Claims:
+    """The sentences of a diagnostic, and the intervals that decide what they say.
+
+    Sentences are added in the order in which they are read, each with what it compares; nothing is
+    decided before all are there.
+    """
+
+    def __init__(self) -> None:
+        self._intervals: list[Interval] = []
+        self._sentences: list[tuple[slice, Tell]] = []
+
+    def add(
+        self,
+        interval: Interval,
+        sentences: Mapping[Verdict, str],
+        question: str,
+        what: str,
+        digits: int = 4,
+        more: str = "",
+    ) -> None:
+        """A sentence about one comparison, with the interval behind it, or why there is none.
+
+        Parameters
+        ----------
+        interval : of the mean that the sentence is about, with its p value.
+        sentences : how the sentence begins where that mean is "higher" than 0, "lower", or
+            "undetected".
+        question : what stays open where nobody or too few users could be measured, behind
+            "Whether".
+        what : the quantity that the interval is of.
+        digits : of the numbers printed, at least.
+        more : what is said behind the numbers in any case, as "; the other numbers".
+        """
+
+        def tell(decisions: Sequence[Decision]) -> str:
+            (decision,) = decisions
+            if decision.verdict in ("nobody", "too few"):
+                return f"Whether {question}: {decision.numbers()}{more}."
+            begins = sentences[decision.verdict]
+            return f"{begins} ({evidence({what: decision}, digits)}){more}."
+
+        self.compose([interval], tell)
+
+    def compose(self, intervals: Sequence[Interval], tell: Tell) -> None:
+        """A sentence about several comparisons, which `tell` makes of what was decided of them.
+
+        Raises
+        ------
+        WorkbenchError
+            If an interval has no p value though it has ends, as that of a share or a median.
+        """
+        if any(interval.has_ends and np.isnan(interval.p_value) for interval in intervals):
+            raise WorkbenchError(
+                "a claim is decided by the p value of a mean, and this interval has none; compare "
+                "shares by the mean of their differences."
+            )
+        start = len(self._intervals)
+        self._intervals += intervals
+        self._sentences.append((slice(start, len(self._intervals)), tell))
+
+    def say(self, sentence: str) -> None:
+        """A sentence that claims no difference."""
+        self.compose([], lambda _: sentence)
+
+    def decisions(self) -> list[Decision]:
+        """What can be claimed of each comparison, in the order in which they were added."""
+        adjusted = holm([interval.p_value for interval in self._intervals])
+        comparisons = int((~np.isnan(adjusted)).sum())
+        open_ = comparisons - int((adjusted < RISK).sum())
+        return [
+            Decision(
+                interval,
+                _verdict(interval, p),
+                float(p),
+                comparisons,
+                detectable(interval, POWER, max(1, open_)),
+            )
+            for interval, p in zip(self._intervals, adjusted, strict=True)
+        ]
+
+    def sentences(self) -> list[str]:
+        """All sentences, in the order in which they were added."""
+        decisions = self.decisions()
+        return [tell(decisions[part]) for part, tell in self._sentences]
+
+
+def _verdict(interval: Interval, adjusted: float) -> Verdict:
+    if not interval.n:
+        return "nobody"
+    if not interval.has_ends:
+        return "too few"
+    if not adjusted < RISK:
+        return "undetected"
+    return "higher" if interval.low > 0 else "lower"
+
+
+def evidence(decisions: Mapping[str, Decision], digits: int = 4) -> str:
+    """What stands in brackets behind a sentence: every difference, the users, and their reach.
+
+    Parameters
+    ----------
+    decisions : by the quantity that is compared, at least one.
+    digits : of the numbers printed, at least.
+    """
+    numbers = ", ".join(decision.numbers(digits, what) for what, decision in decisions.items())
+    users = people(max(decision.interval.n for decision in decisions.values()))
+    reaches = {
+        what: number(d.reach, decimals(d.reach, d.reach, digits))
+        for what, d in decisions.items()
+        if d.verdict == "undetected" and d.reach > 0
+    }
+    if not reaches:
+        return f"{numbers}; {users}"
+    shown = list(reaches.values())
+    if len(decisions) > 1:
+        shown = [f"{reach} in {what}" for what, reach in reaches.items()]
+    return (
+        f"{numbers}; {users}, who would have shown {listing(shown)} with {100 * POWER:.0f} % power"
+    )
