@@ -5,8 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from analyses.report.claims import Claims
 from analyses.report.conditions import paired, table_of, with_intervals
-from analyses.report.wording import NOBODY, claim, people, percent, span, verdict
+from analyses.report.wording import NOBODY, people, percent, span
 from analyses.running.results import Results
 from workbench.phrases import listing
 from workbench.statistics import (
@@ -19,6 +20,7 @@ from workbench.statistics import (
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
 PRODUCT = "input_x_gradient"
+METHODS = (METHOD, PRODUCT)  # of which something is claimed
 LEVEL = 0.05
 LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
 CAUTION = (
@@ -125,18 +127,20 @@ def findings(results: Results) -> list[str]:
 
     By saliency, and by input x gradient where a model has any.
     """
-    frame, comparison = results.frame, results.comparison
-    claims, agreements = [], []
-    for method in (METHOD, PRODUCT):
-        means = mean_rows(headline_rows(frame, method))
-        stated = [n for n in comparison.names if method == METHOD or _has_tau(means, n)]
-        agreements += [_agreement(name, method, means[means["model"] == name]) for name in stated]
-        claims += [
-            _claim(calibrated, plain, method, _difference(frame, calibrated, plain, TARGET, method))
-            for calibrated, plain in comparison.calibrated_pairs
-            if _has_tau(means, calibrated) and _has_tau(means, plain)
-        ]
-    return [*claims, *agreements, *_vanishing(results), CAUTION]
+    comparison, claims = results.comparison, Claims()
+    methods = {method: mean_rows(headline_rows(results.frame, method)) for method in METHODS}
+    for method, means in methods.items():
+        for calibrated, plain in comparison.calibrated_pairs:
+            if _has_tau(means, calibrated) and _has_tau(means, plain):
+                difference = paired(means, "tau", calibrated, plain)
+                _add_paper_claim(claims, calibrated, plain, method, difference)
+    for method, means in methods.items():
+        for name in comparison.names:
+            if method == METHOD or _has_tau(means, name):
+                _add_agreement(claims, name, method, means[means["model"] == name])
+    for sentence in (*_vanishing(results), CAUTION):
+        claims.say(sentence)
+    return claims.sentences()
 
 
 def _has_tau(means: pd.DataFrame, model: str) -> bool:
@@ -164,27 +168,33 @@ def _vanishing(results: Results) -> list[str]:
     ]
 
 
-def _agreement(model: str, method: str, rows: pd.DataFrame) -> str:
+def _add_agreement(claims: Claims, model: str, method: str, rows: pd.DataFrame) -> None:
+    """Whether attention of a model agrees with its gradients more than by chance."""
     tau, null = rows["tau"].dropna(), rows["null_tau"].dropna()
     if (rows["status"] == "short").all():
-        return f"How far attention agrees with gradients in {model}: {NOBODY}."
+        claims.say(f"How far attention agrees with gradients in {model}: {NOBODY}.")
+        return
     if tau.empty:
-        return (
+        claims.say(
             f"In {model} attention is constant within every history, so it orders no items and "
             f"has no rank correlation with their gradients ({people(len(rows))})."
         )
+        return
     mean, chance = mean_interval(tau.to_numpy()), mean_interval(null.to_numpy())
-    difference = paired_interval((rows["tau"] - rows["null_tau"]).dropna().to_numpy())
-    against = {
-        "higher": "more than shuffled attention does",
-        "lower": "less than shuffled attention does",
-        "undetected": "no more than shuffled attention does",
-    }.get(verdict(difference), "for too few users to compare it with shuffled attention")
     significant = exact_share(rows["p_value"].dropna().to_numpy() < LEVEL)
-    return (
-        f"In {model} attention agrees with the {called(method)} of the held-out item {against}: "
-        f"mean tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} shuffled, "
-        f"significant for {percent(significant)} of users ({people(mean.n)})."
+    agrees = f"attention agrees with the {called(method)} of the held-out item"
+    claims.add(
+        paired_interval((rows["tau"] - rows["null_tau"]).to_numpy()),
+        {
+            "higher": f"In {model} {agrees} more than shuffled attention does",
+            "lower": f"In {model} {agrees} less than shuffled attention does",
+            "undetected": f"In {model} {agrees} no more than shuffled attention does",
+        },
+        f"in {model} {agrees} more than shuffled attention does",
+        "paired difference of tau",
+        digits=3,
+        more=f"; mean tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} "
+        f"shuffled, significant for {percent(significant)} of users",
     )
 
 
@@ -193,9 +203,11 @@ def called(method: str) -> str:
     return method.replace("_", " ")
 
 
-def _claim(calibrated: str, plain: str, method: str, difference: Interval) -> str:
+def _add_paper_claim(
+    claims: Claims, calibrated: str, plain: str, method: str, difference: Interval
+) -> None:
     """The paper's claim: attention of the calibrated model agrees more than its baseline's."""
-    return claim(
+    claims.add(
         difference,
         {
             "higher": "As the paper reports, attention agrees with gradients more in "
