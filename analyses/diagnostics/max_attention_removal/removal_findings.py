@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import change, claim, people, percent, verdict
+from analyses.report.wording import people, percent
 from analyses.running.results import Results
 from workbench.phrases import in_order, listing
 from workbench.statistics import Interval
@@ -78,60 +79,66 @@ def _largest_minus_random(frame: pd.DataFrame, measures: list[str]) -> pd.DataFr
 
 def findings(results: Results) -> list[str]:
     """What removing the largest weight does to each model, and whether AC is hurt more."""
-    frame = results.frame
+    frame, claims = results.frame, Claims()
     chosen = frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)]
     largest = chosen[chosen["operator"] == "largest"]
+    for calibrated, plain in results.comparison.calibrated_pairs:
+        difference = paired(largest, "d_ndcg", calibrated, plain)
+        _add_paper_claim(claims, calibrated, plain, difference)
     effects = means_by(largest, ["model"], "d_ndcg")
     tops = means_by(largest, ["model"], "top1_changed", share=True)
     relative = means_by(_largest_minus_random(chosen, ["d_ndcg"]), ["model"], "d_ndcg")
-    removals = []
     for (model,), effect in effects.items():
         removed = largest[largest["model"] == model]
         if not effect.n:
-            removals.append(
+            claims.say(
                 f"{model} gives all items of a row the same weight, so that it has no largest one "
                 f"to remove ({people(len(removed))})."
             )
             continue
         layers = "all layers" if (removed["layer"] == "all").any() else "its only layer"
-        removal = f"removing the largest attention weight of {model} (the prediction row, {layers})"
-        sentence = _effect(removal, effect, relative[model,], tops[model,])
-        removals.append(sentence + _without_largest(int(removed["equal"].sum())))
-    claims = [
-        _claim(calibrated, plain, paired(largest, "d_ndcg", calibrated, plain))
-        for calibrated, plain in results.comparison.calibrated_pairs
-    ]
-    return claims + removals
+        weight = f"the largest attention weight of {model} (the prediction row, {layers})"
+        rest = f"; the top item changes for {percent(tops[model,])} of users"
+        equal = int(removed["equal"].sum())
+        if equal:
+            rest += f"; for {equal:,} more all weights are equal, so that none is the largest"
+        _add_effect(claims, weight, effect, rest)
+        _add_against_random(claims, model, relative[model,])
+    return claims.sentences()
 
 
-def _effect(removal: str, effect: Interval, relative: Interval, top: Interval) -> str:
-    removing = removal[0].upper() + removal[1:]
-    lead = {
-        "higher": f"{removing} raises NDCG@10",
-        "lower": f"{removing} lowers NDCG@10",
-        "undetected": f"{removing} does not detectably change NDCG@10",
-    }.get(verdict(effect), f"Whether {removal} changes NDCG@10")
-    against = {
-        "higher": "this is less harmful than removing a random other weight ({})",
-        "lower": "this is more harmful than removing a random other weight ({})",
-        "undetected": "this is not detectably different from removing a random other weight ({})",
-    }.get(verdict(relative), "whether it harms more than removing a random other weight: {}")
-    return (
-        f"{lead}: {change(effect)}; "
-        f"{against.format(change(relative, what='paired difference'))}; the top item changes for "
-        f"{percent(top)} of users ({people(effect.n)})."
+def _add_effect(claims: Claims, weight: str, effect: Interval, rest: str) -> None:
+    claims.add(
+        effect,
+        {
+            "higher": f"Removing {weight} raises NDCG@10",
+            "lower": f"Removing {weight} lowers NDCG@10",
+            "undetected": f"Removing {weight} does not detectably change NDCG@10",
+        },
+        f"removing {weight} changes NDCG@10",
+        "mean change",
+        more=rest,
     )
 
 
-def _without_largest(n: int) -> str:
-    """A sentence on the users left out because none of their weights is largest, if any."""
-    return f" For {n:,} more all weights are equal, so that none is the largest." if n else ""
+def _add_against_random(claims: Claims, model: str, relative: Interval) -> None:
+    weight, random = f"the largest weight of {model}", "removing a random other weight"
+    claims.add(
+        relative,
+        {
+            "higher": f"Removing {weight} is less harmful than {random}",
+            "lower": f"Removing {weight} is more harmful than {random}",
+            "undetected": f"Removing {weight} is not detectably more or less harmful than {random}",
+        },
+        f"removing {weight} is more harmful than {random}",
+        "paired difference",
+    )
 
 
-def _claim(calibrated: str, plain: str, difference: Interval) -> str:
+def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: Interval) -> None:
     """The paper's claim: removal hurts the calibrated model more than its baseline."""
     hurts = f"removing the largest weight hurts {calibrated}"
-    return claim(
+    claims.add(
         difference,
         {
             "lower": f"As the paper reports, {hurts} more than {plain}",
