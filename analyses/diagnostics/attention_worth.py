@@ -4,12 +4,16 @@ After Wiegreffe & Pinter (EMNLP 2019, arXiv 1908.04626): the same model trained 
 attention bounds what any reading of the weights can explain.
 """
 
+from collections.abc import Mapping
+from functools import partial
+
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic
+from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import difference_table, means_by, paired, table_of
 from analyses.report.summaries import Summary, ends
-from analyses.report.wording import change, people, span, verdict
+from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
@@ -53,23 +57,27 @@ def findings(results: Results) -> list[str]:
             "What attention is worth was not measured: no model with uniform attention stands "
             f"beside a learned one of its kind among {listing(comparison.names)}."
         ]
-    sentences = [
-        _sentence(model, uniform, compare(frame, model, uniform))
-        for model, uniform in comparison.uniform_pairs
-    ]
+    claims = Claims()
+    for model, uniform in comparison.uniform_pairs:
+        differences = compare(frame, model, uniform)
+        claims.compose(
+            {METRICS[metric]: interval for metric, interval in differences.items()},
+            partial(_sentence, model, uniform),
+        )
     means = means_by(frame, ["model"], "ndcg")
     levels = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
     n = next(iter(means.values())).n
-    return [*sentences, f"Test NDCG@10 of each model: {levels} ({people(n)})."]
+    claims.say(f"Test NDCG@10 of each model: {levels} ({people(n)}).")
+    return claims.sentences()
 
 
-def _sentence(model: str, uniform: str, differences: dict[str, Interval]) -> str:
-    numbers = ", ".join(f"{METRICS[m]} {change(i)}" for m, i in differences.items())
-    verdicts = {METRICS[m]: verdict(i) for m, i in differences.items()}
-    detected = [f"a {v} {label}" for label, v in verdicts.items() if v in ("higher", "lower")]
-    rest = [label for label, v in verdicts.items() if v == "undetected"]
+def _sentence(model: str, uniform: str, decisions: Mapping[str, Decision]) -> str:
+    """What was decided of a pair, by the label of the metric."""
+    detected = [f"a {d.verdict} {label}" for label, d in decisions.items() if d.claims]
+    rest = [label for label, d in decisions.items() if d.verdict == "undetected"]
     kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
     if not detected and not rest:
+        numbers = ", ".join(f"{label} {d.numbers()}" for label, d in decisions.items())
         return f"Whether {model} ranks otherwise than {kind}: {numbers}."
     if not detected:
         worth = (
@@ -79,9 +87,9 @@ def _sentence(model: str, uniform: str, differences: dict[str, Interval]) -> str
     else:
         worth = f"{model} has {listing(detected)} than {kind}"
         worth += f"; no difference was detected in {listing(rest)}" if rest else ""
-        if set(verdicts.values()) == {"lower"}:
+        if {d.verdict for d in decisions.values()} == {"lower"}:
             worth += ", so its weights explain nothing that helps"
-    return f"{worth} (paired difference: {numbers}; {people(differences['ndcg'].n)})."
+    return f"{worth} (paired difference: {evidence(decisions)})."
 
 
 def summaries(results: Results) -> dict[str, Summary]:

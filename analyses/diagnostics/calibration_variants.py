@@ -4,14 +4,18 @@ Models that differ in their calibration alone, against their backbone: quality, 
 is spread, and how it agrees with gradients. Trained by `python -m workbench sweep --study ...`.
 """
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
 
 from analyses.diagnostic import Diagnostic
+from analyses.report.claims import Claims, Decision, users
 from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
 from analyses.report.summaries import Summary, ends
-from analyses.report.wording import change, people, span, verdict
+from analyses.report.wording import number, people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
@@ -23,6 +27,8 @@ from workbench.model import Model
 from workbench.phrases import in_order, listing
 from workbench.statistics import Interval, entropy
 
+RANKING = {"higher": "a higher NDCG@10", "lower": "a lower NDCG@10"}
+ATTENDING = {"higher": "more even attention", "lower": "more concentrated attention"}
 ATTENTION = {"evenness": "evenness", "tau": "tau-b with saliency"}
 
 
@@ -106,57 +112,55 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
 
 def findings(results: Results) -> list[str]:
-    """Which parts rank better or worse than the baseline, and how even their attention is."""
-    changes, evenness = differences(results, "ndcg"), means(results, "evenness")
-    if not changes:
+    """Which variants rank better or worse than their baseline, or attend more evenly or less."""
+    changes = {value: differences(results, value) for value in ("ndcg", "evenness")}
+    if not changes["ndcg"]:
         return [
             "The parts of the calibration were not compared: no calibrated model stands beside the "
             "plain one of its backbone."
         ]
-    calibrated: dict[str, list[str]] = {}
-    for variant, plain in changes:
-        calibrated.setdefault(plain, []).append(variant)
-    return [
-        sentence
-        for plain, variants in calibrated.items()
-        for sentence in (
-            _quality(plain, {v: changes[v, plain] for v in variants}),
-            _evenness([plain, *variants], evenness),
+    claims, evenness = Claims(), means(results, "evenness")
+    for plain in in_order(plain for _, plain in changes["ndcg"]):
+        of_plain = {
+            value: {variant: change for (variant, other), change in all_.items() if other == plain}
+            for value, all_ in changes.items()
+        }
+        claims.compose(of_plain["ndcg"], partial(_against, plain, "NDCG@10", RANKING))
+        if not evenness[plain].n:
+            claims.say("No history has two items, so that attention has no evenness to compare.")
+            continue
+        whose = (
+            f"{plain}, whose attention of the prediction has an entropy of "
+            f"{span(evenness[plain], 3)} of what uniform attention has"
         )
-    ]
+        claims.compose(of_plain["evenness"], partial(_against, whose, "evenness", ATTENDING))
+    return claims.sentences()
 
 
-def _quality(plain: str, changes: dict[str, Interval]) -> str:
+def _against(
+    plain: str, what: str, ways: Mapping[str, str], decisions: Mapping[str, Decision]
+) -> str:
+    """What was decided of all variants of a baseline; `ways` says what a side of 0 means."""
     by_verdict: dict[str, list[str]] = {}
-    for name, interval in changes.items():
-        by_verdict.setdefault(verdict(interval), []).append(f"{name} ({change(interval)})")
+    for name, decision in decisions.items():
+        by_verdict.setdefault(decision.verdict, []).append(f"{name} ({decision.numbers()})")
     parts = [
-        f"{listing(by_verdict[reading])} {'has' if len(by_verdict[reading]) == 1 else 'have'} a "
-        f"{reading} NDCG@10"
-        for reading in ("higher", "lower")
-        if reading in by_verdict
+        f"{listing(by_verdict[side])} {'has' if len(by_verdict[side]) == 1 else 'have'} {way}"
+        for side, way in ways.items()
+        if side in by_verdict
     ]
     if "undetected" in by_verdict:
-        parts.append(f"no difference was detected for {listing(by_verdict['undetected'])}")
+        names = listing(by_verdict["undetected"])
+        parts.append(f"no difference in {what} was detected for {names}")
     parts += [
-        f"{name}: {change(interval)}"
-        for name, interval in changes.items()
-        if verdict(interval) in ("too few", "nobody")
+        f"{name}: {decision.numbers()}"
+        for name, decision in decisions.items()
+        if decision.verdict in ("too few", "nobody")
     ]
-    n = next(iter(changes.values())).n
-    return f"Against {plain}, paired by user: {'; '.join(parts)} ({people(n)})."
-
-
-def _evenness(variants: list[str], evenness: dict[str, Interval]) -> str:
-    ranked = sorted((v for v in variants if evenness[v].n), key=lambda v: evenness[v].estimate)
-    if not ranked:
-        return "No history has two items, so that attention has no evenness to compare."
-    least, most = ranked[0], ranked[-1]
-    return (
-        f"Attention of the prediction is most concentrated in {least}, with an entropy of "
-        f"{span(evenness[least], 3)} of what uniform attention has, and most even in {most}, with "
-        f"{span(evenness[most], 3)} ({people(evenness[least].n)})."
-    )
+    n = next(iter(decisions.values())).interval.n
+    reaches = sorted(number(d.reach) for d in decisions.values() if d.reach > 0)
+    reach = " to ".join(dict.fromkeys(reaches[:1] + reaches[-1:]))
+    return f"Against {plain}, paired by user: {'; '.join(parts)} ({users(n, reach)})."
 
 
 def summaries(results: Results) -> dict[str, Summary]:

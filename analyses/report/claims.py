@@ -5,7 +5,7 @@ cases. Claimed is therefore only what Holm's method finds at 5 % among all that 
 diagnostic compare; what is not claimed says which effect would have been.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -32,8 +32,8 @@ class Decision:
         behind the interval for it to have ends, "nobody" where none does.
     adjusted : the p value after Holm's method; NaN where there is none.
     comparisons : how many are decided together.
-    reach : the smallest true mean that these users would have shown with a power of `POWER`, given
-        what was decided of the others; NaN where there is no p value.
+    reach : where nothing is claimed, the smallest true mean that these users would have shown with
+        a power of `POWER`, given what was decided of the others; else NaN.
     """
 
     interval: Interval
@@ -58,7 +58,7 @@ class Decision:
         return text
 
 
-Tell = Callable[[Sequence[Decision]], str]
+Tell = Callable[[Mapping[str, Decision]], str]
 
 
 class Claims:
@@ -70,7 +70,7 @@ class Claims:
 
     def __init__(self) -> None:
         self._intervals: list[Interval] = []
-        self._sentences: list[tuple[slice, Tell]] = []
+        self._sentences: list[tuple[tuple[str, ...], Tell]] = []
 
     def add(
         self,
@@ -95,56 +95,59 @@ class Claims:
         more : what is said behind the numbers in any case, as "; the other numbers".
         """
 
-        def tell(decisions: Sequence[Decision]) -> str:
-            (decision,) = decisions
+        def tell(decisions: Mapping[str, Decision]) -> str:
+            decision = decisions[what]
             if decision.verdict in ("nobody", "too few"):
                 return f"Whether {question}: {decision.numbers()}{more}."
-            begins = sentences[decision.verdict]
-            return f"{begins} ({evidence({what: decision}, digits)}){more}."
+            return f"{sentences[decision.verdict]} ({evidence(decisions, digits)}){more}."
 
-        self.compose([interval], tell)
+        self.compose({what: interval}, tell)
 
-    def compose(self, intervals: Sequence[Interval], tell: Tell) -> None:
+    def compose(self, intervals: Mapping[str, Interval], tell: Tell) -> None:
         """A sentence about several comparisons, which `tell` makes of what was decided of them.
+
+        Parameters
+        ----------
+        intervals : by what is compared.
+        tell : makes the sentence of the decisions, which it gets by the same names.
 
         Raises
         ------
         WorkbenchError
             If an interval has no p value though it has ends, as that of a share or a median.
         """
-        if any(interval.has_ends and np.isnan(interval.p_value) for interval in intervals):
+        if any(interval.has_ends and np.isnan(interval.p_value) for interval in intervals.values()):
             raise WorkbenchError(
                 "a claim is decided by the p value of a mean, and this interval has none; compare "
                 "shares by the mean of their differences."
             )
-        start = len(self._intervals)
-        self._intervals += intervals
-        self._sentences.append((slice(start, len(self._intervals)), tell))
+        self._intervals += intervals.values()
+        self._sentences.append((tuple(intervals), tell))
 
     def say(self, sentence: str) -> None:
         """A sentence that claims no difference."""
-        self.compose([], lambda _: sentence)
+        self.compose({}, lambda _: sentence)
 
     def decisions(self) -> list[Decision]:
         """What can be claimed of each comparison, in the order in which they were added."""
         adjusted = holm([interval.p_value for interval in self._intervals])
         comparisons = int((~np.isnan(adjusted)).sum())
-        open_ = comparisons - int((adjusted < RISK).sum())
+        undetected = int((adjusted >= RISK).sum())
         return [
             Decision(
                 interval,
                 _verdict(interval, p),
                 float(p),
                 comparisons,
-                detectable(interval, POWER, max(1, open_)),
+                detectable(interval, POWER, undetected) if p >= RISK else np.nan,
             )
             for interval, p in zip(self._intervals, adjusted, strict=True)
         ]
 
     def sentences(self) -> list[str]:
         """All sentences, in the order in which they were added."""
-        decisions = self.decisions()
-        return [tell(decisions[part]) for part, tell in self._sentences]
+        decisions = iter(self.decisions())
+        return [tell({name: next(decisions) for name in names}) for names, tell in self._sentences]
 
 
 def _verdict(interval: Interval, adjusted: float) -> Verdict:
@@ -166,17 +169,17 @@ def evidence(decisions: Mapping[str, Decision], digits: int = 4) -> str:
     digits : of the numbers printed, at least.
     """
     numbers = ", ".join(decision.numbers(digits, what) for what, decision in decisions.items())
-    users = people(max(decision.interval.n for decision in decisions.values()))
-    reaches = {
-        what: number(d.reach, decimals(d.reach, d.reach, digits))
-        for what, d in decisions.items()
-        if d.verdict == "undetected" and d.reach > 0
-    }
-    if not reaches:
-        return f"{numbers}; {users}"
-    shown = list(reaches.values())
-    if len(decisions) > 1:
-        shown = [f"{reach} in {what}" for what, reach in reaches.items()]
-    return (
-        f"{numbers}; {users}, who would have shown {listing(shown)} with {100 * POWER:.0f} % power"
-    )
+    n = max(decision.interval.n for decision in decisions.values())
+    reaches = {what: d.reach for what, d in decisions.items() if d.reach > 0}
+    named = [
+        number(reach, decimals(reach, reach, digits))
+        + (f" in {what}" if len(decisions) > 1 else "")
+        for what, reach in reaches.items()
+    ]
+    return f"{numbers}; {users(n, listing(named) if named else '')}"
+
+
+def users(n: int, reach: str = "") -> str:
+    """How many users were compared, and, if given, from which effect on they would have told."""
+    power = f", who would have shown {reach} with {100 * POWER:.0f} % power" if reach else ""
+    return people(n) + power

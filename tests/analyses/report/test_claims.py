@@ -59,8 +59,8 @@ def test_a_sentence_of_several_comparisons_and_one_of_none_keep_their_places():
     claims = Claims()
     claims.say("First.")
     claims.compose(
-        [MORE, NEARLY, OPEN],
-        lambda d: f"{d[0].claims} {d[1].claims} ({evidence(dict(zip('abc', d, strict=True)), 1)}).",
+        {"a": MORE, "b": NEARLY, "c": OPEN},
+        lambda d: f"{d['a'].claims} {d['b'].claims} ({evidence(d, 1)}).",
     )
     claims.add(LESS, SENTENCES, "A is", "tau", more="; and so on")
     assert claims.sentences() == [
