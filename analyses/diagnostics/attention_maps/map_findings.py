@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.attention_maps import heatmaps
+from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
-from analyses.report.wording import NOBODY, change, claim, people, span, verdict
+from analyses.report.wording import NOBODY, people, span
 from analyses.running.results import Results
 from workbench.phrases import in_order
 from workbench.statistics import Interval
@@ -92,19 +93,21 @@ def findings(results: Results) -> list[str]:
     last = _per_user(last, ["value", "excess"])
     means, least = (means_by(spread, ["model"], c) for c in ("value", "least"))
     weights, excess = (means_by(last, ["model"], c) for c in ("value", "excess"))
-    sentences = [
-        _spread(name, means[name,], least[name,].estimate, weights[name,], excess[name,])
-        + _kept(spread[spread["model"] == name])
-        if (name,) in means
-        else f"How {name} spreads its attention: {NOBODY}."
-        for name in comparison.names
-        if comparison.parts[name].role != "uniform"
-    ]
-    return sentences + [
-        _sharper(calibrated, plain, paired(spread, "value", calibrated, plain))
-        for calibrated, plain in comparison.calibrated_pairs
-        if (calibrated,) in means
-    ]
+    claims = Claims()
+    for name in comparison.names:
+        if comparison.parts[name].role == "uniform":
+            continue
+        if (name,) not in means:
+            claims.say(f"How {name} spreads its attention: {NOBODY}.")
+            continue
+        kept = _kept(spread[spread["model"] == name])
+        claims.say(_spread(name, means[name,], least[name,].estimate) + kept)
+        _add_last(claims, name, weights[name,], excess[name,])
+    for calibrated, plain in comparison.calibrated_pairs:
+        if (calibrated,) in means:
+            difference = paired(spread, "value", calibrated, plain)
+            _add_sharper(claims, calibrated, plain, difference)
+    return claims.sentences()
 
 
 def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -113,17 +116,12 @@ def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return by[columns].mean().reset_index()
 
 
-def _spread(model: str, mean: Interval, least: float, weight: Interval, excess: Interval) -> str:
+def _spread(model: str, mean: Interval, least: float) -> str:
+    """A sentence on how even the attention of a model is."""
     bound = f" (it cannot fall below {least:.1f} %)" if least > 0 else ""
-    against = {
-        "higher": "more than uniform attention would give it",
-        "lower": "less than uniform attention would give it",
-        "undetected": "not detectably different from what uniform attention would give it",
-    }.get(verdict(excess), "not to be compared with what uniform attention would give it")
     return (
         f"{model} spreads its attention at {span(mean, 1)} % of the highest possible entropy"
-        f"{bound}; the last item gets a weight of {span(weight)}, {against} "
-        f"({change(excess, what='difference')}; {people(mean.n)})."
+        f"{bound} ({people(mean.n)})."
     )
 
 
@@ -133,8 +131,23 @@ def _kept(spread: pd.DataFrame) -> str:
     return f" A further {share:.1f} % of the row's weight goes to no item of it." if share else ""
 
 
-def _sharper(calibrated: str, plain: str, difference: Interval) -> str:
-    return claim(
+def _add_last(claims: Claims, model: str, weight: Interval, excess: Interval) -> None:
+    gives, uniform = f"{model} gives the last item", "uniform attention would give it"
+    claims.add(
+        excess,
+        {
+            "higher": f"{gives} a weight of {span(weight)}, more than {uniform}",
+            "lower": f"{gives} a weight of {span(weight)}, less than {uniform}",
+            "undetected": f"{gives} a weight of {span(weight)}, not detectably different from what "
+            f"{uniform}",
+        },
+        f"{gives} another weight than {uniform}",
+        "difference",
+    )
+
+
+def _add_sharper(claims: Claims, calibrated: str, plain: str, difference: Interval) -> None:
+    claims.add(
         difference,
         {
             "lower": f"{calibrated} attends more sharply than {plain}",
