@@ -1,47 +1,10 @@
-"""Numbers and verdicts in words, so that all sentences of the report read the same way."""
+"""Numbers in words, so that all sentences of the report read the same way."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal
 
 from workbench.statistics import Interval
 
-Verdict = Literal["higher", "lower", "undetected", "too few", "nobody"]
 NOBODY = "nobody could be measured"
-
-
-def verdict(interval: Interval) -> Verdict:
-    """Higher or lower where the interval leaves out 0, else undetected.
-
-    "too few" where it has no ends, since too few users stand behind it; "nobody" where none does.
-    """
-    if not interval.n:
-        return "nobody"
-    if not interval.has_ends:
-        return "too few"
-    if interval.low > 0:
-        return "higher"
-    return "lower" if interval.high < 0 else "undetected"
-
-
-def claim(
-    interval: Interval, sentences: Mapping[Verdict, str], question: str, what: str, digits: int = 4
-) -> str:
-    """The sentence of a verdict with the interval behind it, or why there is no verdict.
-
-    Parameters
-    ----------
-    interval : what the verdict is about.
-    sentences : how the sentence begins where the interval is higher than 0, lower, or neither
-        ("undetected").
-    question : what stays open where nobody or too few users could be measured, behind "Whether".
-    what : the quantity that the interval is of.
-    digits : of the numbers printed, at least.
-    """
-    reading = verdict(interval)
-    if reading in ("nobody", "too few"):
-        return f"Whether {question}: {change(interval)}."
-    return f"{sentences[reading]} ({change(interval, digits, what)}; {people(interval.n)})."
 
 
 def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
