@@ -87,9 +87,7 @@ def load_model(source: str | Path) -> Recommender:
         If the folder holds no model, its card cannot be read, or weights or tokens do not fit the
         card. This is seen before memory is taken for the model.
     """
-    folder = Path(source)
-    if not (folder / CARD).exists() and (PRETRAINED / str(source) / CARD).exists():
-        folder = PRETRAINED / str(source)
+    folder = _folder(source)
     if not (folder / CARD).exists():
         shipped = ", ".join(sorted(p.parent.name for p in PRETRAINED.glob(f"*/{CARD}"))) or "none"
         raise WorkbenchError(
@@ -120,6 +118,33 @@ def load_model(source: str | Path) -> Recommender:
         ) from error
     model.card, model.item_ids, model.user_ids = card, item_ids, user_ids
     return model
+
+
+def sibling_name(seed: int | str) -> str:
+    """The folder, within a model's, of the same training with another seed."""
+    return f"seed-{seed}"
+
+
+def siblings(folder: str | Path) -> dict[int, Path]:
+    """The folders of the same training with other seeds, by seed, in a model's folder.
+
+    Parameters
+    ----------
+    folder : of the model, or the name of a shipped one.
+    """
+    cards = _folder(folder).glob(f"{sibling_name('[0-9]*')}/{CARD}")
+    numbers = {card.parent.name.rpartition("-")[2]: card.parent for card in cards}
+    return {int(n): numbers[n] for n in sorted(filter(str.isdecimal, numbers), key=int)}
+
+
+def _folder(source: str | Path) -> Path:
+    """Where a model is: the folder itself, or that of a shipped model of this name."""
+    shipped = PRETRAINED / str(source)
+    return (
+        shipped
+        if not (Path(source) / CARD).exists() and (shipped / CARD).exists()
+        else Path(source)
+    )
 
 
 def _tokens_text(model: Recommender) -> str:

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,7 @@ import torch
 import typer
 
 from workbench import build_model, load_data, train
+from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
@@ -52,7 +54,17 @@ def train_command(
     batch_size: Annotated[int, typer.Option(help="Items to predict in a step.", min=1)] = 256,
     learning_rate: Annotated[float, typer.Option(help="Adam's step size.", min=0.0)] = 1e-3,
     weight_decay: Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of batch order, dropout and noise.", min=0)] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of first weights, batch order, dropout and noise.", min=0)
+    ] = 0,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            help="Train so many times, each with the next seed; the others go into OUT/seed-K, "
+            "where a report finds them.",
+            min=1,
+        ),
+    ] = 1,
     device: Device = "auto",
     precision: Annotated[
         Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
@@ -76,27 +88,46 @@ def train_command(
     epoch; where they are done, nothing is trained, and a model of other options is not replaced.
     """
     loaded = load_data(data)
-    torch.manual_seed(seed)
-    built = build_model(model, loaded, **dict(read_option(text) for text in option or []))
-    trained = train(
-        built,
-        loaded,
-        out,
-        command="python -m workbench " + shlex.join(sys.argv[1:]),
-        objective=objective,
-        mask_ratio=mask_ratio,
-        mask_last=mask_last,
-        epochs=epochs,
-        patience=patience,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
-    test = trained.card["metrics"]["test"]
-    typer.echo(
-        f"{model} on {loaded.name}: test hit@10 {test['hit@10']:.4f}, "
-        f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {out}"
-    )
+    options = dict(read_option(text) for text in option or [])
+    for number in range(seed, seed + seeds):
+        folder = out if number == seed else out / sibling_name(number)
+        torch.manual_seed(number)
+        built = build_model(model, loaded, **options)
+        trained = train(
+            built,
+            loaded,
+            folder,
+            command=_command(sys.argv[1:], folder, number) if seeds > 1 else _line(sys.argv[1:]),
+            objective=objective,
+            mask_ratio=mask_ratio,
+            mask_last=mask_last,
+            epochs=epochs,
+            patience=patience,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            seed=number,
+            device=device,
+            precision=precision,
+        )
+        test = trained.card["metrics"]["test"]
+        typer.echo(
+            f"{model} on {loaded.name}, seed {number}: test hit@10 {test['hit@10']:.4f}, "
+            f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {folder}"
+        )
+
+
+def _command(words: Sequence[str], folder: Path, seed: int) -> str:
+    """The command that trains one of several seeds by itself."""
+    kept, given = [], iter(words)
+    for word in given:
+        name, equals, _ = word.partition("=")
+        if name not in ("--out", "--seed", "--seeds"):
+            kept.append(word)
+        elif not equals:
+            next(given)  # its value
+    return _line([*kept, "--out", str(folder), "--seed", str(seed)])
+
+
+def _line(words: Sequence[str]) -> str:
+    return "python -m workbench " + shlex.join(words)

@@ -1,0 +1,70 @@
+"""Training with several seeds: what is trained, where it goes, and how it is trained alone."""
+
+import shlex
+import sys
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from workbench import load_model
+from workbench.__main__ import app
+from workbench.checkpoint import siblings
+
+ROWS = "".join(f"u{u},{i}\n" for u in range(12) for i in [(u + k) % 9 for k in range(6)])
+SIZES = ("hidden_size=8", "inner_size=8", "n_layers=1", "max_length=6")
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch):
+    """Runs a command line, which the cards are to tell."""
+    (tmp_path / "log.csv").write_text("user,item\n" + ROWS)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["workbench", *words])
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    return run
+
+
+def words(*more: str) -> list[str]:
+    options = [word for size in SIZES for word in ("--option", size)]
+    return ["train", "--model", "SASRec", "--data", "log.csv", "--epochs", "2", *options, *more]
+
+
+def test_each_seed_has_a_folder_and_a_command_of_its_own(command, tmp_path):
+    said = command(*words("--out=m", "--seed", "4", "--seeds", "3"))
+    assert all(f"seed {seed}: test hit@10" in said for seed in (4, 5, 6))
+    assert siblings("m") == {5: (folder := siblings("m")[5]), 6: folder.parent / "seed-6"}
+    models = [load_model("m"), *map(load_model, siblings("m").values())]
+    assert [model.card["training"]["seed"] for model in models] == [4, 5, 6]
+    tables = [model.item_embedding.weight for model in models]
+    assert not torch.equal(tables[0], tables[1])
+    again = shlex.split(models[1].card["command"])
+    assert again[:3] == ["python", "-m", "workbench"]
+    assert again[-4:] == ["--out", "m/seed-5", "--seed", "5"]
+    assert "--seeds" not in again
+    again[again.index("--out") + 1] = "alone"
+    command(*again[3:])
+    torch.testing.assert_close(load_model("alone").state_dict(), models[1].state_dict())
+
+
+def test_further_seeds_are_added_to_a_model_that_is_there(command):
+    command(*words("--out", "m"))
+    first = load_model("m")
+    assert siblings("m") == {}
+    said = command(*words("--seeds", "2", "--out", "m"))
+    assert said.count("nothing is trained") == 1
+    assert list(siblings("m")) == [1]
+    assert load_model("m").card == first.card
+
+
+def test_siblings_are_ordered_by_seed_and_other_folders_are_none(tmp_path):
+    for name in ("seed-10", "seed-9", "seed-x", "seed-2x", "other", "seed-3"):
+        (tmp_path / name).mkdir()
+        if name != "seed-3":  # which holds no model yet
+            (tmp_path / name / "card.json").write_text("{}")
+    assert list(siblings(tmp_path)) == [9, 10]
