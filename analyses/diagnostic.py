@@ -54,6 +54,8 @@ class Diagnostic:
     by_user : the rows and columns worth reading of a single user, named for readers, the main
         condition's rows first.
     needs_attention, needs_gradients : what a model must have to be measured.
+    across_seeds : whether the siblings of a model, the same training with other seeds, are measured
+        as well; they have rows of their own, and `Comparison.trainings` tells whose they are.
     order : its place in the report.
     """
 
@@ -71,6 +73,7 @@ class Diagnostic:
     examples: Examples | None = None
     needs_attention: bool = False
     needs_gradients: bool = False
+    across_seeds: bool = False
     order: int = 100
 
     def caption(self, name: str) -> str:

@@ -46,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME|PATH",
         help="shipped models by name or folders of trained ones (default: SASRec's four that are "
-        "shipped, trained on ml-100k)",
+        "shipped, trained on ml-100k); what `train --seeds` wrote into such a folder is measured "
+        "where a diagnostic compares seeds",
     )
     made.add_argument(
         "--only", nargs="+", default=[], metavar="DIAGNOSTIC", help=f"some of: {names}"
@@ -121,8 +122,9 @@ def _run(
         check_writable(options.out)
     device = choose_device(options.device)
     inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
-    for model in inputs.models.values():
-        model.to(device)
+    for each in (inputs.models, *inputs.siblings.values()):
+        for model in each.values():
+            model.to(device)
     out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
     store = Store(cache, force=options.force)
     results = [_measured(d, inputs, options.seed, store, progress) for d in diagnostics]
@@ -151,7 +153,10 @@ def _measured(
         progress.write(Progress("measuring", diagnostic.name, done, total))
 
     try:
-        return measured(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch)
+        return measured(
+            *(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch),
+            siblings=inputs.siblings,
+        )
     except Exception as error:
         return Unmeasured(diagnostic, error)
 

@@ -166,6 +166,14 @@ def _manifest(
                 "part": asdict(part_of(model)),
                 "config": asdict(model.config),
                 "card": model.card,
+                "siblings": {
+                    sibling: {
+                        "source": inputs.sources[sibling],
+                        "weights": weights_hash(other),
+                        "card": other.card,
+                    }
+                    for sibling, other in inputs.siblings.get(name, {}).items()
+                },
             }
             for name, model in inputs.models.items()
         },

@@ -1,7 +1,8 @@
 """Which part each model plays in a comparison: by its configuration, never by its name."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from models import ModelConfig
@@ -10,6 +11,7 @@ from workbench.model import Model
 from workbench.registry import variant
 
 Role = Literal["plain", "uniform", "calibrated"]
+NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,19 @@ class Comparison:
     Attributes
     ----------
     parts : the part of each model by its name, in the order of the report.
+    siblings : names of the same training with other seeds, by the model that they belong to. They
+        are models of nothing else here: no part is theirs, and no pair.
     """
 
     parts: Mapping[str, Part]
+    siblings: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, models: Mapping[str, Model]) -> "Comparison":
-        """The comparison of these models."""
-        return cls({name: part_of(model) for name, model in models.items()})
+    def of(
+        cls, models: Mapping[str, Model], siblings: Mapping[str, Sequence[str]] = NONE
+    ) -> "Comparison":
+        """The comparison of these models, and of their siblings by the names of the models."""
+        return cls({name: part_of(model) for name, model in models.items()}, siblings)
 
     @classmethod
     def stored(cls, entries: Mapping[str, Any]) -> "Comparison":
@@ -67,7 +74,7 @@ class Comparison:
         WorkbenchError
             If it does not say which part a model plays.
         """
-        parts = {}
+        parts, siblings = {}, {}
         for name, entry in entries.items():
             part = entry.get("part") if isinstance(entry, dict) else None
             try:
@@ -78,16 +85,26 @@ class Comparison:
                 raise WorkbenchError(
                     f"the manifest does not say which part {name} plays; run the report again."
                 )
-        return cls(parts)
+            siblings[name] = [*entry.get("siblings", ())]
+        return cls(parts, siblings)
 
     def only(self, names: Collection[str]) -> "Comparison":
-        """The comparison of some of the models."""
-        return Comparison({name: part for name, part in self.parts.items() if name in names})
+        """The comparison of some of the models, and of those of their siblings that are named."""
+        parts = {name: part for name, part in self.parts.items() if name in names}
+        siblings = {
+            name: [sibling for sibling in self.siblings.get(name, ()) if sibling in names]
+            for name in parts
+        }
+        return Comparison(parts, siblings)
 
     @property
     def names(self) -> list[str]:
         """All models, in order."""
         return list(self.parts)
+
+    def trainings(self, model: str) -> list[str]:
+        """A model and its siblings: all that differs from it in nothing but the seed."""
+        return [model, *self.siblings.get(model, ())]
 
     def with_role(self, role: Role) -> list[str]:
         """The models of a role, in order."""
@@ -99,7 +116,7 @@ class Comparison:
         members: dict[str, dict[str, Part]] = {}
         for name, part in self.parts.items():
             members.setdefault(part.family, {})[name] = part
-        return {family: Comparison(parts) for family, parts in members.items()}
+        return {family: Comparison(parts, self.siblings) for family, parts in members.items()}
 
     @property
     def baseline(self) -> str:

@@ -12,7 +12,7 @@ from analyses.running.code import code_hash
 from analyses.running.store import digest
 from models import Recommender
 from workbench import build_model, load_data, load_model, train
-from workbench.checkpoint import CARD, PRETRAINED
+from workbench.checkpoint import CARD, PRETRAINED, siblings
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
@@ -44,7 +44,9 @@ class Inputs:
 
     Attributes
     ----------
-    sources : where each model was loaded from.
+    siblings : the same training with other seeds, by the name of the model and then by its own;
+        found in the folder of the model, where `train --seeds` writes it.
+    sources : where each model and each sibling was loaded from.
     users : indices of those measured.
     notices : sentences to read before anything else.
     exclusions : sentences that count what was left out.
@@ -52,6 +54,7 @@ class Inputs:
 
     data: SequenceData
     models: dict[str, Recommender]
+    siblings: dict[str, dict[str, Recommender]]
     sources: dict[str, str]
     users: np.ndarray
     notices: list[str]
@@ -85,10 +88,11 @@ def read_inputs(
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     notices += data.provenance.get("warnings", [])  # what a reader of files had to assume
     if models or data.name != "planted":
-        data, loaded, sources, warnings = _load(models or shipped(), data)
+        data, loaded, related, sources, warnings = _load(models or shipped(), data)
         notices += warnings
     else:
         loaded, sources = _small(data, seed, cache)
+        related = {}
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
@@ -105,7 +109,7 @@ def read_inputs(
         users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, loaded, sources, users, notices, exclusions)
+    return Inputs(data, loaded, related, sources, users, notices, exclusions)
 
 
 def shipped() -> list[str]:
@@ -115,10 +119,18 @@ def shipped() -> list[str]:
 
 def _load(
     sources: Sequence[str], data: SequenceData
-) -> tuple[SequenceData, dict[str, Recommender], dict[str, str], list[str]]:
-    """The data as the models number items, models and where each is from, and warnings."""
+) -> tuple[
+    SequenceData,
+    dict[str, Recommender],
+    dict[str, dict[str, Recommender]],
+    dict[str, str],
+    list[str],
+]:
+    """The data as the models number items, models, siblings, where each is from, and warnings."""
     loaded: dict[str, Recommender] = {}
     origins: dict[str, str] = {}
+    related: dict[str, list[str]] = {}
+    warnings: list[str] = []
     for source in sources:
         if source in origins.values():
             raise WorkbenchError(f"{source} is named more than once by --models.")
@@ -127,12 +139,44 @@ def _load(
         names = (name, f"{name} ({Path(source).name})", f"{name} ({source})")
         free = next(name for name in names if name not in loaded)
         loaded[free], origins[free] = model, source
+    named = {Path(source).resolve() for source in sources}
+    for name, source in list(origins.items()):
+        related[name] = []
+        for seed, folder in siblings(source).items():
+            sibling = load_model(folder)
+            if folder.resolve() in named:
+                continue
+            if not _same_but_seed(loaded[name], sibling):
+                warnings.append(
+                    f"{folder} is left out: it is not the training of {source} with another seed."
+                )
+                continue
+            called = f"{name} seed {seed}"
+            loaded[called], origins[called] = sibling, str(folder)
+            related[name].append(called)
     labels = {}
     for name, source in origins.items():
         configured = loaded[name].config.name
         labels[name] = configured if source == configured else f"{configured} ({source})"
-    data, loaded, warnings = one_numbering(loaded, data, labels)
-    return data, loaded, origins, warnings
+    data, loaded, unmatched = one_numbering(loaded, data, labels)
+    apart = {name: {s: loaded.pop(s) for s in members} for name, members in related.items()}
+    return data, loaded, apart, origins, [*warnings, *unmatched]
+
+
+def _same_but_seed(model: Recommender, sibling: Recommender) -> bool:
+    """Whether two trained models differ by their cards in nothing but the seed."""
+
+    def how(card: dict[str, Any]) -> Any:
+        options = {k: v for k, v in card["training"].items() if k not in ("seed", "progress")}
+        return options, card["data"]["checksum"], card["training"]["seed"]
+
+    if model.config != sibling.config:
+        return False
+    try:
+        (*one, seed), (*other, another) = how(model.card), how(sibling.card)
+    except (KeyError, TypeError, AttributeError):
+        return False
+    return one == other and seed != another
 
 
 def one_numbering(

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from workbench.model import Model, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece
+NONE: Mapping[str, Mapping[str, Model]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ def measure_in_memory(
     data: SequenceData,
     users: np.ndarray | None = None,
     seed: int = 0,
+    siblings: Mapping[str, Mapping[str, Model]] = NONE,
 ) -> Results:
     """Measure a diagnostic on models at hand, and store nothing.
 
@@ -67,6 +70,8 @@ def measure_in_memory(
     data : where the users come from.
     users : indices; by default all who have a test case.
     seed : of what is drawn at random.
+    siblings : the same training with other seeds, by the name of the model and then by its own;
+        measured where the diagnostic asks for them.
 
     Warns
     -----
@@ -79,11 +84,14 @@ def measure_in_memory(
         If a model cannot be asked about these data, none of them can be measured, or a user has no
         test case.
     """
-    data, fitting, sentences = one_numbering(models, data, {name: name for name in models})
+    everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
+    data, fitting, sentences = one_numbering(everyone, data, {name: name for name in everyone})
     for sentence in sentences:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
     users = np.sort(users_with_case(data)) if users is None else users
-    return measured(diagnostic, fitting, data, users, seed, None, quiet=True).results
+    chosen = {name: fitting[name] for name in models}
+    apart = {name: {s: fitting[s] for s in members} for name, members in siblings.items()}
+    return measured(diagnostic, chosen, data, users, seed, None, siblings=apart, quiet=True).results
 
 
 def measured(
@@ -95,13 +103,14 @@ def measured(
     store: Store | None,
     watch: Callable[[int, int], object] = lambda done, total: None,
     *,
+    siblings: Mapping[str, Mapping[str, Model]] = NONE,
     quiet: bool = False,
 ) -> Measured:
     """Measure every piece that is not stored, storing each as soon as it is there.
 
     Parameters
     ----------
-    diagnostic, models, data, users, seed : as in `measure_in_memory`.
+    diagnostic, models, data, users, seed, siblings : as in `measure_in_memory`.
     store : where pieces are kept; None keeps none.
     watch : called with the users done, counted for each model, and how many these are in all.
     quiet : whether to show no progress.
@@ -113,8 +122,10 @@ def measured(
     """
     start = perf_counter()
     able, left_out = _able(diagnostic, models)
-    pieces = Pieces(diagnostic, able, data, seed, store)
-    frames, done, total = [], 0, len(able) * len(users)
+    related = {name: siblings.get(name, {}) for name in able if diagnostic.across_seeds}
+    everyone = {**able, **{name: m for each in related.values() for name, m in each.items()}}
+    pieces = Pieces(diagnostic, everyone, data, seed, store)
+    frames, done, total = [], 0, len(everyone) * len(users)
     with progress_bar(total, diagnostic.name, "user", quiet=quiet) as bar:
 
         def step(n: int) -> None:
@@ -124,9 +135,10 @@ def measured(
             watch(done, total)
 
         step(0)
-        for name, members in _parted(able, users):
+        for name, members in _parted(everyone, users):
             frames.append(pieces.of_users(name, members, step))
-        results = Results(compact(frames), Comparison.of(able), left_out)
+        comparison = Comparison.of(able, {name: [*each] for name, each in related.items()})
+        results = Results(compact(frames), comparison, left_out)
         if diagnostic.examples is not None:
             frames.append(pieces.of_examples(results, users))
             results = replace(results, frame=compact(frames))
@@ -200,10 +212,11 @@ class Pieces:
         examples = self.diagnostic.examples
         assert examples is not None
         code = code_hash([examples]) if self.store is not None else ""
-        key = self._key(list(self.models), users, self.code + code)
+        models = {name: self.models[name] for name in results.comparison.names}
+        key = self._key(list(models), users, self.code + code)
         frame = self._stored(key)
         if frame is None:
-            frame = self._keep(key, compact([examples(self.models, self.data, results)]))
+            frame = self._keep(key, compact([examples(models, self.data, results)]))
         return frame
 
     def _key(self, names: list[str], users: np.ndarray, code: str) -> str:

@@ -1,5 +1,6 @@
 """The part of a model is that of its configuration, whatever it is called."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -105,3 +106,21 @@ def test_a_manifest_with_an_unknown_role_is_refused():
     part = {"role": "star", "family": "SASRec", "variant": "mine"}
     with pytest.raises(WorkbenchError, match="which part mine plays"):
         Comparison.stored({"mine": {"part": part}})
+
+
+def test_siblings_belong_to_a_model_and_are_none_themselves(mixed):
+    comparison = Comparison(mixed.parts, {"mine": ["mine seed 1", "mine seed 2"]})
+    assert comparison.names == mixed.names
+    assert comparison.calibrated_pairs == mixed.calibrated_pairs
+    assert comparison.trainings("mine") == ["mine", "mine seed 1", "mine seed 2"]
+    assert comparison.families["SASRec"].trainings("mine") == comparison.trainings("mine")
+    some = comparison.only(["mine", "mine seed 2", "plain"])
+    assert some.names == ["mine", "plain"]
+    assert some.trainings("mine") == ["mine", "mine seed 2"]
+    entries = {
+        name: {"part": asdict(part), "siblings": dict.fromkeys(comparison.trainings(name)[1:])}
+        for name, part in comparison.parts.items()
+    }
+    stored = Comparison.stored(entries)
+    assert stored.parts == comparison.parts
+    assert stored.trainings("mine") == comparison.trainings("mine")

@@ -167,3 +167,17 @@ def test_without_any_model_that_can_serve_there_is_one_error():
     diagnostic = replace(Counting().diagnostic(), needs_attention=True)
     with pytest.raises(WorkbenchError, match="Counting leaves out popular: Popular has no attent"):
         measure_in_memory(diagnostic, {"popular": scorer("Popular")}, data)
+
+
+def test_siblings_are_measured_where_a_diagnostic_compares_seeds(inputs):
+    models, data, _, _ = inputs
+    siblings = {"a": {"a seed 1": Handmade([3.0, 2, 1, 4, 5], "a")}}
+    across = replace(Counting().diagnostic(), across_seeds=True)
+    results = measure_in_memory(across, models, data, siblings=siblings)
+    assert results.comparison.names == ["a", "b"]
+    assert results.comparison.trainings("a") == ["a", "a seed 1"]
+    assert results.comparison.trainings("b") == ["b"]
+    assert results.frame["model"].value_counts().to_dict() == {"a": 3, "b": 3, "a seed 1": 3}
+    results = measure_in_memory(Counting().diagnostic(), models, data, siblings=siblings)
+    assert set(results.frame["model"]) == {"a", "b"}
+    assert results.comparison.trainings("a") == ["a"]
