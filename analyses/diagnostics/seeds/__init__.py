@@ -1,0 +1,5 @@
+"""Seeds."""
+
+from analyses.diagnostics.seeds.seed_measures import DIAGNOSTIC
+
+__all__ = ["DIAGNOSTIC"]

@@ -1,0 +1,181 @@
+"""What is said and shown of other seeds."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
+from analyses.report.claims import Claims, Decision, evidence
+from analyses.report.conditions import means_of, with_intervals
+from analyses.report.summaries import Summary, ends
+from analyses.report.wording import number, people, percent, span
+from analyses.running.passes import METRICS
+from analyses.running.results import Results
+from workbench.phrases import listing
+from workbench.statistics import Interval
+
+SEEDS, MODELS = "other seeds of one model", "two models"  # series
+# what a claim is about, and how it is called in a sentence
+CLAIMED = {"divergence": "attention", "effects": "the effects of items", "lists": "the top 10"}
+CAPTIONS = {
+    "differences": "How far two trainings differ, the mean over users and pairs of trainings with "
+    "its 95 % interval over users: two that differ in nothing but their seed, and one of each of "
+    "two models, which began with other seeds as well. Where the second is no larger than the "
+    "first, what is seen between the models is no difference of the models. Uniform attention is "
+    "no choice and has no difference.",
+    "pairs": "The same as numbers. Effects are those of leaving an item out on the score of the "
+    "held-out item, for users of a random sample.",
+    "trainings": "Test NDCG@10 over trainings that differ in nothing but their seed: the mean, the "
+    "standard deviation over seeds, the lowest and the highest.",
+}
+
+
+def findings(results: Results) -> list[str]:
+    """How far seeds differ, whether models differ more, and what was trained only once."""
+    trainings, claims = Trainings(results), Claims()
+    for model, other in trainings.pairs():
+        _compare(claims, trainings, model, other)
+    for model in trainings.repeated:
+        claims.say(_among_seeds(trainings, model))
+    spread = quality(results)
+    several = spread[spread["trainings"] > 1]
+    if len(several):
+        levels = [
+            f"{name} {number(mean)} \N{PLUS-MINUS SIGN} {number(sd)} in {count} trainings "
+            f"({number(low)} to {number(high)})"
+            for name, count, mean, sd, low, high in several.itertuples(index=False, name=None)
+        ]
+        claims.say(f"Test NDCG@10, mean and standard deviation over seeds: {'; '.join(levels)}.")
+    once = [name for name in results.comparison.names if name not in trainings.repeated]
+    if once:
+        claims.say(
+            f"What another seed changes is not known of {listing(once)}, trained once: `python -m "
+            "workbench train` with the options of its card, its folder as --out and --seeds 3 "
+            "adds two trainings."
+        )
+    return claims.sentences()
+
+
+def _compare(claims: Claims, trainings: Trainings, model: str, other: str) -> None:
+    """A sentence on whether two models differ more than seeds do."""
+    excesses: dict[str, Interval] = {}
+    for what in CLAIMED:
+        excess = trainings.excess(what, model, other)
+        if excess is not None:
+            excesses[what] = excess
+    counts = [len(trainings.comparison.trainings(name)) for name in (model, other)]
+
+    def tell(decisions: Sequence[Decision]) -> str:
+        decided = dict(zip(excesses, decisions, strict=True))
+        more = [CLAIMED[what] for what, d in decided.items() if d.verdict == "higher"]
+        rest = [CLAIMED[what] for what, d in decided.items() if d.verdict != "higher"]
+        begins = f"{model} and {other} differ "
+        if more:
+            begins += f"more than two trainings of one of them do in {listing(more)}"
+        if rest:
+            begins += (", but in " if more else "in ") + listing(rest)
+            begins += " not detectably more than seeds do, which is then no difference of models"
+        numbers = {f"{DIFFERENCES[what].label} beyond seeds": d for what, d in decided.items()}
+        return f"{begins} ({evidence(numbers, 3)}; {counts[0]} and {counts[1]} trainings)."
+
+    if excesses:
+        claims.compose(list(excesses.values()), tell)
+
+
+def _among_seeds(trainings: Trainings, model: str) -> str:
+    """How far two trainings of a model differ."""
+    means = {what: i for what in DIFFERENCES if (i := _mean_within(trainings, what, model))}
+    parts = []
+    if "attended" in means:
+        parts.append(
+            f"attend most to another item for {percent(means['attended'])} of users (divergence "
+            f"{span(means['divergence'], 3)} nats)"
+        )
+    if "largest" in means:
+        parts.append(
+            f"owe the most to another item for {percent(means['largest'])} ("
+            f"{people(means['largest'].n)})"
+        )
+    parts.append(f"do not share {percent(means['lists'])} of their top 10")
+    count = len(trainings.comparison.trainings(model))
+    return (
+        f"Trainings of {model} that differ in nothing but their seed {listing(parts)} ({count} "
+        f"trainings; {people(means['lists'].n)})."
+    )
+
+
+def _mean_within(trainings: Trainings, what: str, model: str) -> Interval | None:
+    values = trainings.within(what, model)
+    return None if values is None else means_of(values[:, None])[0]
+
+
+def quality(results: Results) -> pd.DataFrame:
+    """A row per model: trainings, mean, sd, lowest and highest test NDCG@10 over them."""
+    frame = results.frame[results.frame["kind"] == "ndcg"]
+    means = frame.groupby("model", observed=True)["value"].mean()
+    rows = []
+    for name in results.comparison.names:
+        levels = means[results.comparison.trainings(name)]
+        spread = {"mean": levels.mean(), "sd": levels.std()}
+        spread |= {"lowest": levels.min(), "highest": levels.max()}
+        rows.append({"model": name, "trainings": len(levels), **spread})
+    return pd.DataFrame(rows)
+
+
+def _intervals(trainings: Trainings) -> list[tuple[str, str, str, Interval]]:
+    """(what, series, row, interval) of all that is drawn and tabulated."""
+    made = []
+    for what in DIFFERENCES:
+        for model in trainings.repeated:
+            interval = _mean_within(trainings, what, model)
+            if interval is not None and interval.n:
+                made.append((what, SEEDS, model, interval))
+        for model, other in trainings.pairs():
+            values = trainings.between(what, model, other)
+            interval = None if values is None else means_of(values[:, None])[0]
+            if interval is not None and interval.n:
+                made.append((what, MODELS, f"{model} and {other}", interval))
+    return made
+
+
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """Quality over seeds, and all differences."""
+    made = {"trainings": quality(results).round(4)}
+    rows = _intervals(Trainings(results))
+    if rows:
+        table = pd.DataFrame(
+            [
+                {
+                    "difference": DIFFERENCES[what].label,
+                    "between": series,
+                    "of": row,
+                    "n users": i.n,
+                }
+                for what, series, row, i in rows
+            ]
+        )
+        made["pairs"] = with_intervals(table, {"mean": [i for *_, i in rows]})
+    return made
+
+
+def summaries(results: Results) -> dict[str, Summary]:
+    """All differences, drawn."""
+    marks = [
+        {"panel": DIFFERENCES[what].label, "series": series, "row": row} | ends(interval)
+        for what, series, row, interval in _intervals(Trainings(results))
+    ]
+    if not marks:
+        return {}
+    title = "Trainings of one model, and of two: how far they differ, 95 % intervals over users"
+    return {
+        "differences": Summary(
+            "dots", title, "difference of two trainings", (SEEDS, MODELS), pd.DataFrame(marks)
+        )
+    }
+
+
+def by_user(results: Results) -> pd.DataFrame:
+    """Each user's NDCG@10 in every training."""
+    frame: pd.DataFrame = results.frame[results.frame["kind"] == "ndcg"]
+    labels: Mapping[str, str] = {"value": METRICS["ndcg"]}
+    return frame[["model", "user", "value"]].rename(columns=labels)

@@ -1,0 +1,74 @@
+"""Seeds: what another seed of the same training changes, against what another model does.
+
+What differs more between two trainings of one model than between two models is no difference of the
+models (Wiegreffe & Pinter, EMNLP 2019, arXiv 1908.04626). Each training is measured by itself here;
+`seed_pairs` puts two and two of them together.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analyses.diagnostic import Diagnostic
+from analyses.diagnostics.seeds import seed_findings as view
+from analyses.running.held_out import HeldOutCases
+from analyses.running.passes import CUTOFF, Outcome
+from workbench import leave_one_out
+from workbench.attention.recording import mean_attention
+from workbench.evaluation import ndcg
+from workbench.model import Model
+
+
+@torch.no_grad()
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """Rows per user by `kind`.
+
+    - "ndcg": NDCG@10 of the held-out item.
+    - "top": the item at each place (`key`, from 0) of the top 10.
+    - "attention": what the prediction row gives to the item at each position (`key`, from 0, the
+      oldest first), the mean over layers and heads.
+    - "effect": what the score of the held-out item owes to each position, for the users of the
+      sample who have two items or more.
+    """
+    batch, users = cases.batch, cases.users
+    outcome = Outcome.of(model, batch, cases.targets)
+    gained = ndcg(outcome.rank.cpu().numpy(), CUTOFF)
+    n_listed = min(CUTOFF, model.config.n_items)
+    top = outcome.scores.topk(n_listed).indices  # [B, 10]
+    parts = [
+        pd.DataFrame({"user": users, "kind": "ndcg", "key": 0, "value": gained}),
+        _rows("top", users, top, torch.ones_like(top, dtype=torch.bool)),
+    ]
+    if model.stages:
+        parts.append(_rows("attention", users, mean_attention(model, batch), batch.valid))
+    sample = np.flatnonzero(cases.in_sample & (batch.lengths.cpu().numpy() > 1))
+    if len(sample):
+        rows = torch.from_numpy(sample).to(batch.items.device)
+        chosen = batch.take(rows)
+        effects = leave_one_out(model, chosen, cases.targets[rows])
+        parts.append(_rows("effect", users[sample], effects, chosen.valid))
+    return pd.concat(parts)
+
+
+def _rows(kind: str, users: np.ndarray, values: Tensor, valid: Tensor) -> pd.DataFrame:
+    """A row per valid place of [B, K]."""
+    user, key = valid.nonzero(as_tuple=True)
+    columns = {"key": key.cpu().numpy(), "value": values[user, key].double().cpu().numpy()}
+    return pd.DataFrame({"user": users[user.cpu().numpy()], "kind": kind, **columns})
+
+
+DIAGNOSTIC = Diagnostic(
+    name="seeds",
+    title="Other seeds",
+    question="Do attention, importance and recommendations differ more between models than between "
+    "trainings of one model?",
+    measure=measure,
+    findings=view.findings,
+    tables=view.tables,
+    summaries=view.summaries,
+    captions=view.CAPTIONS,
+    by_user=view.by_user,
+    across_seeds=True,
+    order=60,
+)

@@ -1,0 +1,152 @@
+"""Two trainings side by side, user by user: how far their attention, effects and lists differ."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+import pandas as pd
+import torch
+
+from analyses.report.conditions import means_of
+from analyses.running.comparison import Comparison
+from analyses.running.results import Results
+from workbench.faithfulness.agreement import SHORTEST
+from workbench.statistics import Interval, jensen_shannon, kendall_tau_b
+
+Values = Mapping[str, np.ndarray]  # [users, places] by training, NaN where there is no such place
+
+
+def divergence(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Jensen-Shannon divergence of two attentions over the same items, in nats, [U]."""
+    logits = (torch.from_numpy(np.nan_to_num(x)).log() for x in (one, other))
+    return jensen_shannon(*logits).numpy()
+
+
+def order_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """1 - Kendall's tau-b of two importances, [U]; NaN below `SHORTEST` items."""
+    valid = ~(np.isnan(one) | np.isnan(other))
+    valid &= (valid.sum(1) >= SHORTEST)[:, None]
+    x, y = (torch.from_numpy(np.nan_to_num(v).astype(np.float32)) for v in (one, other))
+    return 1 - kendall_tau_b(x, y, torch.from_numpy(valid)).numpy()
+
+
+def other_largest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Whether two importances have their largest value at other items, [U]; NaN for a lone item."""
+    lone = (~np.isnan(one)).sum(1) < 2
+    first, second = (np.nan_to_num(v, nan=-np.inf).argmax(1) for v in (one, other))
+    return np.where(lone, np.nan, first != second)
+
+
+def not_shared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Share of one list that is not in the other, [U]."""
+    return 1 - (one[:, :, None] == other[:, None]).any(2).mean(1)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How two trainings can differ.
+
+    Attributes
+    ----------
+    kind : the rows of the frame that it is about.
+    label : what it is called.
+    between : from the values of two trainings, [U, K] each, to their difference, [U].
+    """
+
+    kind: str
+    label: str
+    between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+DIFFERENCES = {
+    "divergence": Difference("attention", "divergence of attention, nats", divergence),
+    "attended": Difference("attention", "another most attended item", other_largest),
+    "order": Difference("attention", "attention, 1 \N{MINUS SIGN} tau", order_distance),
+    "effects": Difference("effect", "effects of items, 1 \N{MINUS SIGN} tau", order_distance),
+    "largest": Difference("effect", "another item of largest effect", other_largest),
+    "lists": Difference("top", "share of the top 10 not in common", not_shared),
+}
+
+
+class Trainings:
+    """All trainings of a report, and how far two of them, or of their models, differ."""
+
+    def __init__(self, results: Results) -> None:
+        self.comparison: Comparison = results.comparison
+        frame = results.frame.astype({"model": str, "kind": str})
+        self._values = {
+            kind: _wide(frame[frame["kind"] == kind]) for kind in ("attention", "effect", "top")
+        }
+        self._known: dict[tuple[str, str, str], np.ndarray] = {}
+
+    @property
+    def repeated(self) -> list[str]:
+        """The models that were trained more than once."""
+        names = self.comparison.names
+        return [name for name in names if len(self.comparison.trainings(name)) > 1]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Models that are compared, where another seed of one of them says what that changes."""
+        known = self.comparison.uniform_pairs + self.comparison.calibrated_pairs
+        return [(a, b) for a, b in known if {a, b} & {*self.repeated}]
+
+    def within(self, what: str, model: str) -> np.ndarray | None:
+        """The mean difference of two trainings of a model, [U]; None where there is none."""
+        trainings = self.comparison.trainings(model)
+        return self._mean(what, combinations(trainings, 2))
+
+    def between(self, what: str, model: str, other: str) -> np.ndarray | None:
+        """The mean difference of a training of one model and one of another, [U].
+
+        Trainings at the same place are not paired: they began with one seed, hence with the same
+        weights and order of batches, which makes two models more alike than two seeds of one.
+        """
+        numbered = (enumerate(self.comparison.trainings(name)) for name in (model, other))
+        pairs = ((a, b) for (i, a), (j, b) in product(*numbered) if i != j)
+        return self._mean(what, pairs)
+
+    def excess(self, what: str, model: str, other: str) -> Interval | None:
+        """How much more two models differ than two trainings of one of them do.
+
+        Both are means over pairs of trainings, for each user; the interval is over users.
+        """
+        between = self.between(what, model, other)
+        parts = [self.within(what, name) for name in (model, other)]
+        within = [part for part in parts if part is not None]
+        if between is None or not within:
+            return None
+        return means_of((between - np.mean(within, axis=0))[:, None])[0]
+
+    def _mean(self, what: str, pairs: Iterable[tuple[str, str]]) -> np.ndarray | None:
+        each = [d for pair in pairs if (d := self._difference(what, *pair)) is not None]
+        return np.mean(each, axis=0) if each else None
+
+    def _difference(self, what: str, one: str, other: str) -> np.ndarray | None:
+        difference = DIFFERENCES[what]
+        values = self._values[difference.kind]
+        given = {name for name in (one, other) if name in values and not self._is_fixed(what, name)}
+        if len(given) < 2:
+            return None
+        key = (what, one, other)
+        if key not in self._known:
+            self._known[key] = difference.between(values[one], values[other])
+        return self._known[key]
+
+    def _is_fixed(self, what: str, training: str) -> bool:
+        """Whether the values are the same whatever was learned: uniform attention."""
+        uniform = self.comparison.with_role("uniform")
+        fixed = {name for model in uniform for name in self.comparison.trainings(model)}
+        return DIFFERENCES[what].kind == "attention" and training in fixed
+
+
+def _wide(frame: pd.DataFrame) -> Values:
+    """[users, places] of each model; all models have the same users."""
+    users, row = np.unique(frame["user"], return_inverse=True)
+    width = int(frame["key"].max()) + 1 if len(frame) else 0
+    wide = {}
+    for name, at in frame.groupby("model", observed=True).indices.items():
+        values = np.full((len(users), width), np.nan)
+        values[row[at], frame["key"].to_numpy()[at]] = frame["value"].to_numpy()[at]
+        wide[str(name)] = values
+    return wide
