@@ -1,0 +1,235 @@
+"""Controls: the same model with what it learned taken out, by which every measure is judged.
+
+A measure of the trained model that a control reaches as well does not show what was learned
+(Adebayo et al., NeurIPS 2018, arXiv 1810.03292).
+"""
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from models import Recommender
+from workbench.attention.adapter import Scorer
+from workbench.attention.editing import edit_attention
+from workbench.attention.edits import permute
+from workbench.errors import WorkbenchError
+from workbench.model import Model
+
+Control = Callable[[], AbstractContextManager[Model]]
+SHUFFLED = "all weights shuffled"
+POINTERS = "queries and keys shuffled"
+PERMUTED = "attention permuted"
+
+
+def controls(model: Model, seed: int) -> dict[str, Control]:
+    """The controls of a model by their names, those that it can have.
+
+    `with controls(model, seed)[name]() as control:` gives a model that is measured like the trained
+    one, while the block runs. They are all weights shuffled, queries and keys shuffled, the layers
+    drawn anew one after another from the top, and attention permuted in every pass, which changes
+    what is recorded too.
+
+    Parameters
+    ----------
+    model : a trained model, which is as it was after each block.
+    seed : of what is drawn.
+    """
+    module = _module_of(model)
+    made: dict[str, Control] = {}
+    if list(module.parameters()):
+        made[SHUFFLED] = _copy_by(shuffled, model, seed)
+    if _pointers(module):
+        made[POINTERS] = _copy_by(shuffled, model, seed, only="queries and keys")
+    if isinstance(model, Recommender):
+        for layers in range(1, model.config.n_layers + 1):
+            named = "top layer" if layers == 1 else f"top {layers} layers"
+            made[f"{named} re-initialised"] = _copy_by(reinitialized, model, layers, seed)
+    if model.stages:
+        made[PERMUTED] = partial(_permuted, model, seed)
+    return made
+
+
+def shuffled(
+    model: Model, seed: int, *, only: Literal["everything", "queries and keys"] = "everything"
+) -> Model:
+    """A copy whose parameters are permuted, each tensor within itself.
+
+    So they keep their distribution. The padding row of an embedding stays where it is.
+
+    Parameters
+    ----------
+    model : a trained model.
+    seed : of the permutations.
+    only : "queries and keys" permutes no more than the projections that attention compares: the
+        modules called `query` and `key`, and those within a `nn.MultiheadAttention`.
+
+    Returns
+    -------
+    Model
+        In evaluation mode. That of an adapted model shares its module, whose parameters are
+        exchanged during each pass, since `embed` and `score` reach that module and no copy.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is nothing to permute.
+    """
+    other, module = _copied(model)
+    chosen = list(module.parameters()) if only == "everything" else _pointers(module)
+    if not chosen:
+        what = "parameters" if only == "everything" else "modules called query and key"
+        raise WorkbenchError(
+            f"{model.config.name} has no {what} to shuffle; permute its attention, or compare it "
+            "with random importances instead."
+        )
+    padding = {
+        id(part.weight): part.padding_idx
+        for part in module.modules()
+        if isinstance(part, nn.Embedding) and part.padding_idx is not None
+    }
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for tensor in chosen:
+            rows = tensor if tensor.dim() else tensor[None]
+            moving = torch.arange(len(rows), device=rows.device) != padding.get(id(tensor), -1)
+            values = rows[moving]
+            order = torch.randperm(values.numel(), generator=generator).to(rows.device)
+            rows[moving] = values.flatten()[order].view_as(values)
+    return other
+
+
+def reinitialized(model: Model, layers: int, seed: int) -> Model:
+    """A copy whose layers nearest to the output are as untrained as a new model's.
+
+    Parameters
+    ----------
+    model : one of `models`, or of a class of yours that extends `models.Recommender`: what a layer
+        is, and how it is drawn, another module does not say.
+    layers : how many, counted from the top.
+    seed : of what is drawn.
+
+    Returns
+    -------
+    Model
+        In evaluation mode.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model is of another kind, or has fewer layers.
+    """
+    name = model.config.name
+    if not isinstance(model, Recommender):
+        raise WorkbenchError(
+            f"{name} does not say what its layers are and how they are drawn, so they cannot be "
+            "re-initialised; shuffle its weights instead."
+        )
+    if not 1 <= layers <= model.config.n_layers:
+        raise WorkbenchError(
+            f"{name} has no {layers} layers to re-initialise; choose from 1 to "
+            f"{model.config.n_layers}."
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        new = type(model)(model.config)
+    other = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        for mine, drawn in zip(
+            other.encoder.layers[-layers:], new.encoder.layers[-layers:], strict=True
+        ):
+            for parameter, value in zip(mine.parameters(), drawn.parameters(), strict=True):
+                parameter.copy_(value)
+    return other
+
+
+def _copy_by(make: Callable[..., Model], *args: Any, **named: Any) -> Control:
+    """Make the copy when it is asked for, and no earlier."""
+    return lambda: nullcontext(make(*args, **named))
+
+
+@contextmanager
+def _permuted(model: Model, seed: int) -> Iterator[Model]:
+    with edit_attention(model, permute(seed), rows="all"):
+        yield model
+
+
+def _pointers(module: nn.Module) -> list[Tensor]:
+    """What makes queries and keys: parameters, or the part of one that does (a view)."""
+    tensors: list[Tensor | None] = []
+    for path, part in module.named_modules():
+        if isinstance(part, nn.MultiheadAttention):
+            if part.in_proj_weight is None:
+                tensors += [part.q_proj_weight, part.k_proj_weight]
+            else:
+                tensors += part.in_proj_weight.detach().chunk(3)[:2]
+            if part.in_proj_bias is not None:
+                tensors += part.in_proj_bias.detach().chunk(3)[:2]
+        elif path.rpartition(".")[2] in ("query", "key"):
+            tensors += part.parameters()
+    return [tensor for tensor in tensors if tensor is not None]
+
+
+def _module_of(model: Model) -> nn.Module:
+    """The module whose parameters a model runs with; an empty one around a function."""
+    module = model.module if isinstance(model, Scorer) else next(iter(model.modules()))
+    return module if isinstance(module, nn.Module) else nn.Module()
+
+
+def _copied(model: Model) -> tuple[Model, nn.Module]:
+    """A copy in evaluation mode, and the module whose parameters it runs with."""
+    if isinstance(model, Scorer):
+        exchanged = Exchanged(model)
+        return cast(Model, exchanged), exchanged.values
+    other = copy.deepcopy(model)
+    other.eval()
+    return other, _module_of(other)
+
+
+class Exchanged:
+    """An adapted model that runs with other parameters, and is itself otherwise.
+
+    Parameters
+    ----------
+    model : the adapted model.
+
+    Attributes
+    ----------
+    values : a copy of its module, from which the parameters of each pass are taken.
+    """
+
+    PASSES = ("embed", "scores")
+
+    def __init__(self, model: Scorer) -> None:
+        self.original = model
+        self.values = copy.deepcopy(_module_of(model))
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.original, name)
+        return partial(self._run, value) if name in self.PASSES else value
+
+    def __call__(self, batch: Any) -> Any:
+        """A pass, so that weights pass the taps."""
+        return self._run(self.original, batch)
+
+    def _run(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        values: dict[str, Tensor] = {
+            f"model.module.{name}": value for name, value in self.values.named_parameters()
+        }
+        return functional_call(_Pass(self.original), values, (function, *args), named)
+
+
+class _Pass(nn.Module):
+    """Whatever is called while the parameters of `model` are exchanged."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        return function(*args, **named)
