@@ -41,6 +41,17 @@ class Outcome:
         return cls(scores, rank, scores.argmax(-1))
 
 
+def overlap(scores: Tensor, others: Tensor, k: int = CUTOFF) -> Tensor:
+    """Jaccard index of the k best items by two scores [B, V] each: [B], 1 for the same items.
+
+    Of a catalogue of fewer than k items, all are among the best.
+    """
+    k = min(k, scores.shape[1] - 1)  # padding is no item
+    best, other = scores.topk(k).indices, others.topk(k).indices  # [B, k]
+    both = (best[:, :, None] == other[:, None]).sum((1, 2))
+    return both.double() / (2 * k - both)
+
+
 @torch.no_grad()
 def quality(model: Model, cases: HeldOutCases) -> dict[str, np.ndarray]:
     """Columns, a value per case: length of the history, rank of the target, Hit@10, NDCG@10."""
