@@ -1,0 +1,167 @@
+"""What the zoo consists of: planted data of several kinds, and the models trained on each.
+
+The plan is no full cross: around a base (2,000 users, a rule that speaks in 64 % of cases) it varies the size of
+the data, the difficulty, and the seeds, and what tells most comes first, so that a part of it is
+of use.
+"""
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, get_args
+
+from workbench.data.planted import Planted, planted
+from workbench.data.planted_settings import Rule
+from workbench.training.sweeps import Variant
+
+Scale = Literal["small", "default", "full"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+BASE_USERS = 2000
+SIZES = (300, 1000, 16_000)
+DIFFICULTIES: dict[str, dict[str, float]] = {
+    "default": {"signal": 0.8, "noise": 0.2},
+    "easy": {"signal": 0.95, "noise": 0.05},
+    "hard": {"signal": 0.8, "noise": 0.5},
+    "hopeless": {"signal": 0.0, "noise": 0.2},  # nothing has a cause to be pointed at
+}
+CHOOSING, CONFIRMING = (0, 1), (2, 3)  # seeds of data on which a rule is chosen, and confirmed
+SHAPE: dict[str, int] = {"n_items": 100, "length": 30}
+# shorter than a sequence, so that windows end at every position and the test row is a trained one
+MODEL: dict[str, Any] = {
+    "max_length": 20,
+    "hidden_size": 32,
+    "inner_size": 64,
+    "n_heads": 2,
+    "hidden_dropout": 0.1,
+    "attention_dropout": 0.1,
+}
+TRAINING: dict[str, Any] = {"batch_size": 512, "learning_rate": 3e-3, "device": "cpu"}
+EPOCHS, PATIENCE = 60, 8  # of the base; an epoch of more users has more steps, so that fewer do
+
+PLAIN = Variant("SASRec")
+UNIFORM = Variant("SASRec-uniform")
+CALIBRATED = Variant("AC-SASRec")
+RENORMALIZED = Variant("AC-SASRec", {"normalization": "renormalize"})
+LIGHT = Variant("AC-SASRec-light")
+VARIANTS = (PLAIN, UNIFORM, LIGHT, RENORMALIZED, CALIBRATED)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One planted data set.
+
+    Attributes
+    ----------
+    rule : see `workbench.data.planted`.
+    users : how many.
+    difficulty : a name of `DIFFICULTIES`.
+    seed : of the data.
+    """
+
+    rule: Rule
+    users: int = BASE_USERS
+    difficulty: str = "default"
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """What the cell is called in tables and folders."""
+        return f"{self.rule}_users={self.users}_{self.difficulty}_seed={self.seed}"
+
+    @property
+    def role(self) -> str:
+        """Whether it serves to choose a rule or to confirm it."""
+        return "choosing" if self.seed in CHOOSING else "confirming"
+
+    def training(self) -> dict[str, Any]:
+        """How models are trained on it: about as many steps, however many users there are."""
+        share = BASE_USERS / self.users
+        patience = min(max(round(PATIENCE * share), 2), 3 * PATIENCE)
+        epochs = min(max(round(EPOCHS * share), 12), 3 * EPOCHS)
+        return TRAINING | {"epochs": epochs, "patience": patience}
+
+    def planted(self) -> Planted:
+        """The data and their causes."""
+        settings = SHAPE | DIFFICULTIES[self.difficulty]
+        return planted(self.rule, n_users=self.users, seed=self.seed, **settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """One model of the zoo.
+
+    Attributes
+    ----------
+    cell : what it is trained on.
+    variant : the model.
+    seed : of the training.
+    """
+
+    cell: Cell
+    variant: Variant = field(default=PLAIN)
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """The folder of the model below that of its cell."""
+        return f"{self.variant.label} seed={self.seed}".replace(" ", "_")
+
+    def columns(self) -> dict[str, Any]:
+        """What tells it from the others, for a tidy table."""
+        cell = {("data seed" if k == "seed" else k): v for k, v in asdict(self.cell).items()}
+        return cell | {"role": self.cell.role, "model": self.variant.label, "seed": self.seed}
+
+
+def plan(scale: Scale) -> list[Trained]:
+    """The models of a scale, what tells most first.
+
+    Parameters
+    ----------
+    scale : "small", for a test that the whole works, within two minutes; "default", about an hour
+        on one core; or "full".
+    """
+    stages = {"small": _small, "default": _default, "full": _full}[scale]()
+    return list({(entry.cell, entry.name): entry for entry in stages}.values())
+
+
+def _small() -> Iterator[Trained]:
+    for seed in (CHOOSING[0], CONFIRMING[0]):
+        yield from _models([Cell("content", 500, "easy", seed)], [PLAIN, UNIFORM])
+
+
+def _default() -> Iterator[Trained]:
+    """One seed of data of each role; the models that differ most wherever something is varied."""
+    seeds = (CHOOSING[0], CONFIRMING[0])
+    few = (PLAIN, UNIFORM, LIGHT)
+    yield from _models(_cells(seeds), VARIANTS)
+    yield from _models(_cells(seeds, users=SIZES[:2]), few)
+    yield from _models(_cells(seeds, difficulties=list(DIFFICULTIES)[1:]), few)
+    yield from _models(_cells(seeds, users=SIZES[2:]), few[:2])
+
+
+def _full() -> Iterator[Trained]:
+    yield from _default()
+    seeds = (*CHOOSING, *CONFIRMING)
+    more = [variant for variant in VARIANTS if variant != UNIFORM]
+    yield from _models(_cells(seeds), VARIANTS)
+    yield from _models(_cells(seeds), more, seed=1)
+    yield from _models(_cells(seeds, users=SIZES[:2]), VARIANTS)
+    yield from _models(_cells(seeds, difficulties=list(DIFFICULTIES)[1:]), VARIANTS)
+    yield from _models(_cells(seeds, users=SIZES[2:]), (PLAIN, UNIFORM, LIGHT))
+
+
+def _cells(
+    seeds: Sequence[int],
+    *,
+    users: Sequence[int] = (BASE_USERS,),
+    difficulties: Sequence[str] = ("default",),
+) -> list[Cell]:
+    crossed = itertools.product(users, difficulties, seeds, RULES)
+    return [Cell(rule, n, difficulty, seed) for n, difficulty, seed, rule in crossed]
+
+
+def _models(
+    cells: Sequence[Cell], variants: Sequence[Variant], *, seed: int = 0
+) -> Iterator[Trained]:
+    for variant, cell in itertools.product(variants, cells):
+        yield Trained(cell, variant, seed)

@@ -1,0 +1,133 @@
+"""Models whose attention cannot be faithful, made of trained ones without any training.
+
+Each is a copy of a model that does all that a model does: its attention is recorded, edited and
+differentiated at its taps.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models import AttentionTap, Batch, Recommender
+from models.attention import PlainAttention, Projected
+from models.kernels import masked_softmax, uniform_weights
+
+Arrange = Callable[[Tensor, Tensor], Tensor]  # items [B, L], weights [B, H, Q, L] -> order of keys
+SHARPNESS = 2.0  # standard deviation of the scores of decorative queries and keys, about
+
+
+def mislabelled(model: Recommender, seed: int = 0) -> Recommender:
+    """The model as it is, whose weights are shown at other items of the history than they act on.
+
+    What is edited acts on the weights, wherever they were shown.
+    """
+    return _rearranged(model, _at_random(seed), used=False)
+
+
+def permuted(model: Recommender, seed: int = 0) -> Recommender:
+    """The model with the weights of every row dealt out to other items, and used like that."""
+    return _rearranged(model, _at_random(seed), used=True)
+
+
+def wrong_copy(model: Recommender) -> Recommender:
+    """The model as it is, whose weight of an item is shown at its next copy in the history.
+
+    Where an item is there once only, nothing changes.
+    """
+    return _rearranged(model, _next_copy, used=False)
+
+
+def decorated(model: Recommender, seed: int = 0) -> Recommender:
+    """A model of uniform attention that shows the softmax of untrained queries and keys.
+
+    Nothing depends on what is shown, so that editing it changes nothing.
+
+    Parameters
+    ----------
+    model : one whose attention is uniform.
+    seed : of the queries and keys.
+    """
+    made = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    for number, layer in enumerate(made.encoder.layers):
+        for part in (layer.query, layer.key):
+            with torch.no_grad():
+                part.weight.normal_(
+                    std=(SHARPNESS / made.config.hidden_size) ** 0.5, generator=generator
+                )
+        layer.weights = _Decoration(made.config, number)
+    return made.eval()
+
+
+class _Decoration(PlainAttention):
+    """Uniform attention that shows a softmax instead."""
+
+    def forward(self, p: Projected) -> Tensor:
+        q, _, scores = p.scores(self.n_heads)
+        shown = self.taps["attention"](masked_softmax(scores, p.allowed, q.shape[-1] ** -0.5))
+        used = uniform_weights(p.allowed, p.query.dtype).expand_as(shown)
+        return used + 0 * shown  # its gradient is there, and 0
+
+
+class _Rearranged(AttentionTap):
+    """A tap at which the keys of every row change places before anybody reads or edits them."""
+
+    def __init__(self, tap: AttentionTap, arrange: Arrange, seen: dict[str, Any], used: bool):
+        super().__init__(tap.layer, tap.stage)
+        self.arrange, self.seen, self.used = arrange, seen, used
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        order = self.arrange(self.seen["items"], weights)
+        shown = super().__call__(weights.gather(-1, order))
+        return shown if self.used else torch.zeros_like(shown).scatter(-1, order, shown)
+
+
+def _rearranged(model: Recommender, arrange: Arrange, *, used: bool) -> Recommender:
+    made, seen = copy.deepcopy(model), {}
+
+    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
+        batch: Batch = args[0]
+        seen["items"] = made.tokens(batch).items
+
+    made.register_forward_pre_hook(remember)
+    for layer in made.encoder.layers:
+        taps = layer.weights.taps
+        taps["attention"] = _Rearranged(taps["attention"], arrange, seen, used)
+    return made.eval()
+
+
+def _at_random(seed: int) -> Arrange:
+    """Keys that have weight change places at random, as the history, and nothing else, decides."""
+
+    def arrange(items: Tensor, weights: Tensor) -> Tensor:
+        places = torch.arange(items.shape[1], device=items.device)
+        # padding is 0, and so counts for nothing, however long the batch
+        history = (items * (places + 1) * (seed + 7919)).sum(1, keepdim=True)  # [B, 1]
+        noise = ((history % 100_003).double() * 12.9898 + (places + 1) * 78.233).sin() * 43_758.5453
+        noise = noise - noise.floor()  # [B, L], in 0 to 1
+        dealt = noise[:, None, None].masked_fill(weights <= 0, 2.0).argsort(-1)  # [B, H, Q, L]
+        ordered = (weights <= 0).to(torch.uint8).argsort(dim=-1, stable=True)
+        return torch.empty_like(dealt).scatter(-1, ordered, dealt)
+
+    return arrange
+
+
+def _next_copy(items: Tensor, weights: Tensor) -> Tensor:
+    """Keys that have weight move to the next one with the same item, the last to the first."""
+    length = items.shape[1]
+    places = torch.arange(length, device=items.device)
+    alone = items.max() + 1 + places  # a key without weight is like no other
+    named = torch.where(weights > 0, items[:, None, None], alone)  # [B, H, Q, L]
+    groups = named.argsort(dim=-1, stable=True)  # copies side by side, the oldest first
+    sorted_names = named.gather(-1, groups)
+    starts = torch.ones_like(sorted_names, dtype=torch.bool)
+    starts[..., 1:] = sorted_names[..., 1:] != sorted_names[..., :-1]
+    ends = torch.ones_like(starts)
+    ends[..., :-1] = starts[..., 1:]
+    last = torch.where(ends, places, length).flip(-1).cummin(-1).values.flip(-1)
+    before = torch.where(starts, last, places - 1)  # each shows what its earlier copy has
+    source = groups.gather(-1, before)
+    return torch.empty_like(groups).scatter(-1, groups, source)
