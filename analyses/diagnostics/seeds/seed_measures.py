@@ -14,9 +14,10 @@ from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.seeds import seed_findings as view
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, Outcome
-from workbench import leave_one_out
+from workbench import explain
 from workbench.attention.recording import mean_attention
 from workbench.evaluation import ndcg
+from workbench.explaining.methods import default_erasure
 from workbench.model import Model
 
 
@@ -46,7 +47,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     if len(sample):
         rows = torch.from_numpy(sample).to(batch.items.device)
         chosen = batch.take(rows)
-        effects = leave_one_out(model, chosen, cases.targets[rows])
+        effects = explain(model, chosen, cases.targets[rows], default_erasure(model))
         parts.append(_rows("effect", users[sample], effects, chosen.valid))
     return pd.concat(parts)
 
