@@ -161,6 +161,7 @@ ROLLED = (
         rollout,
         "Abnar & Zuidema 2020, arXiv 2005.00928",
         "attention",
+        targeted=False,
         passes=1,
         misses="How much is in a value, and what the feed-forward blocks do.",
     ),
@@ -170,6 +171,7 @@ ROLLED = (
         norm_based,
         "Kobayashi et al. 2020, arXiv 2004.10102",
         "layers",
+        targeted=False,
         passes=2,
         misses="What later layers do with it.",
     ),
@@ -187,6 +189,7 @@ ROLLED = (
         value_zeroing,
         "Mohebbi et al. 2023, arXiv 2301.12971",
         "layers",
+        targeted=False,
         passes=2,
         passes_per_item=1,
         misses="The last item of a causal model, whose own state is the row that predicts and goes "
@@ -207,7 +210,9 @@ def reduction(
     name += "" if head is None else f" head {head + 1}"
     compute = partial(weights, stage or "attention", layer, head)
     source = "Vaswani et al. 2017, arXiv 1706.03762"
-    return Importance(name, "attention", compute, source, "attention", passes=1)
+    return Importance(
+        name, "attention", compute, source, "attention", targeted=False, passes=1
+    )
 
 
 def reductions(model: Model) -> list[Importance]:

@@ -33,8 +33,8 @@ def similarity(model: DifferentiableModel, batch: Batch, targets: Tensor, seed: 
 
 
 CONTROLS = (
-    Importance("random", "control", random, "chance"),
-    Importance("recency", "control", recency, "the order of the history"),
+    Importance("random", "control", random, "chance", targeted=False),
+    Importance("recency", "control", recency, "the order of the history", targeted=False),
     Importance(
         "similarity",
         "control",

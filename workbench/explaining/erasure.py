@@ -93,18 +93,32 @@ def scores_without(
     return scores
 
 
-def erasure(operator: str, model: Model, batch: Batch, targets: Tensor, seed: int) -> Tensor:
-    """Effect of every item on the score of `targets` [B]: with it minus without it, [B, L]."""
-    with torch.no_grad():
-        complete = model.scores(batch, targets[:, None])[:, 0]  # [B]
-    effects = torch.zeros(batch.items.shape, dtype=complete.dtype, device=complete.device)
+@torch.no_grad()
+def effects_of_each(
+    model: Model, batch: Batch, targets: Tensor, operator: str = "replacement"
+) -> Tensor:
+    """Effect of every item on the scores of `targets` [B, K]: with it minus without it.
+
+    The model is in evaluation mode, and the batch on its device. `operator` as in `scores_without`.
+
+    Returns
+    -------
+    Tensor
+        [B, L, K], zero at padding, NaN as in `scores_without`.
+    """
+    complete = model.scores(batch, targets)  # [B, K]
+    effects = complete.new_zeros(*batch.items.shape, targets.shape[1])
     case, position = batch.valid.nonzero(as_tuple=True)
     for rows, at in zip(case.split(CHUNK), position.split(CHUNK), strict=True):
         taken = batch.take(rows)
         one = torch.zeros_like(taken.valid).scatter(1, at[:, None], True)
-        without = scores_without(model, taken, one, targets[rows][:, None], operator)[:, 0]
+        without = scores_without(model, taken, one, targets[rows], operator)
         effects[rows, at] = complete[rows] - without
     return effects
+
+
+def _erasure(operator: str, model: Model, batch: Batch, targets: Tensor, seed: int) -> Tensor:
+    return effects_of_each(model, batch, targets[:, None], operator)[..., 0]
 
 
 def mean_embedding(model: DifferentiableModel, batch: Batch) -> Tensor:
@@ -150,7 +164,7 @@ def _importance(operator: str, need: Need, misses: str = "") -> Importance:
     return Importance(
         operator,
         "erasure",
-        partial(erasure, operator),
+        partial(_erasure, operator),
         "erasure (Li, Monroe & Jurafsky 2016, arXiv 1612.08220)",
         need,
         signed=True,

@@ -21,7 +21,7 @@ from workbench.model import DifferentiableModel, Model, with_attention
 
 Held = Literal["attention", "norms"]
 ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
-STEPS = 32
+STEPS = 16
 AT_ONCE = 1024  # histories that run at a time for integrated gradients
 
 

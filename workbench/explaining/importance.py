@@ -29,6 +29,7 @@ class Importance:
         attention weights; or the layers of a `models.Recommender`.
     signed : whether an item that lowers the score has a negative number.
     complete : whether the numbers of a history sum up to a difference of scores.
+    targeted : whether it depends on which item is predicted.
     passes : forward passes that it costs, a backward pass counted as two.
     passes_per_item : passes of its own for every item of a history.
     misses : what it cannot see, where there is such a thing.
@@ -41,6 +42,7 @@ class Importance:
     need: Need = "scores"
     signed: bool = False
     complete: bool = False
+    targeted: bool = True
     passes: float = 0
     passes_per_item: float = 0
     misses: str = ""

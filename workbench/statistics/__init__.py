@@ -18,7 +18,7 @@ from workbench.statistics.intervals import (
     paired_interval,
 )
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
-from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b
+from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b, spearman
 from workbench.statistics.significance import detectable, holm
 
 __all__ = [
@@ -42,4 +42,5 @@ __all__ = [
     "median_interval",
     "normalised_entropy",
     "paired_interval",
+    "spearman",
 ]

@@ -163,3 +163,37 @@ def _exact_p_values() -> np.ndarray:
         share /= n
         table[n] = np.minimum(1, 2 * np.cumsum(share))
     return table
+
+
+def spearman(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
+    """Spearman's rank correlation of every row over its valid positions; ties share their ranks.
+
+    Parameters
+    ----------
+    x, y, valid : as in `kendall_tau_b`.
+
+    Returns
+    -------
+    Tensor
+        [N] float64; NaN as in `kendall_tau_b`.
+
+    Raises
+    ------
+    WorkbenchError
+        If the shapes differ, or `valid` is not boolean.
+    """
+    _arrays(x, y, valid)  # what may not be is said
+    centred = []
+    for values in (x.double(), y.double()):
+        ranks = torch.empty_like(values)
+        for rows in torch.arange(len(values)).split(max(1, CHUNK_NUMBERS // values.shape[1])):
+            mine, others = values[rows, :, None], values[rows, None, :]
+            counts = (mine > others).double() + (mine == others).double() / 2  # [n, L, L]
+            ranks[rows] = (counts * valid[rows, None, :]).sum(-1)
+        ranks = ranks.masked_fill(~valid, 0)
+        mean = ranks.sum(1, keepdim=True) / valid.sum(1, keepdim=True)
+        centred.append((ranks - mean).masked_fill(~valid, 0))
+    a, b = centred
+    norms = a.norm(dim=1) * b.norm(dim=1)
+    missing = ((x.isnan() | y.isnan()) & valid).any(1)
+    return ((a * b).sum(1) / norms).masked_fill((norms == 0) | missing, torch.nan).clamp(-1, 1)

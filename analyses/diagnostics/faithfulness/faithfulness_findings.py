@@ -1,0 +1,2 @@
+CAPTIONS = {}
+findings = tables = exclusions = by_user = None

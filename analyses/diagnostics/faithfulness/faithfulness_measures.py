@@ -1,0 +1,232 @@
+"""What moves the prediction: every importance of items against what taking items away does.
+
+An importance is right as far as the items it names are those without which the prediction changes.
+Two ways of taking items away are used, since each is blind somewhere: an item is replaced by the
+mean embedding, or no row may attend to it (masking; deletion in a model without attention). Masking
+cannot take the last item away, so that item is kept and not ranked there. As the last item often
+decides alone, replacement is measured both with and without it.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analyses.diagnostic import Diagnostic
+from analyses.diagnostics.faithfulness import faithfulness_findings as view
+from analyses.diagnostics.faithfulness.faithfulness_figures import summaries
+from analyses.running.held_out import HeldOutCases
+from analyses.running.passes import CUTOFF
+from models import Batch
+from workbench import explain, importances
+from workbench.evaluation import target_ranks
+from workbench.explaining.erasure import effects_of_each
+from workbench.explaining.methods import default_erasure
+from workbench.faithfulness.agreement import SHORTEST, rank_agreement
+from workbench.faithfulness.curves import (
+    SIZES,
+    most_important_first,
+    normalised,
+    outcomes_without,
+    searched,
+)
+from workbench.model import Model
+from workbench.statistics import spearman
+
+TARGETS = ("held-out item", "own top item")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """How items are taken away, and whether the last one may go.
+
+    Attributes
+    ----------
+    operator : see `workbench.explaining.erasure`.
+    last : "ranked", or "kept".
+    """
+
+    operator: str
+    last: str
+
+    def candidates(self, batch: Batch) -> Tensor:
+        """The items that are ranked and may be taken away, [B, L]."""
+        if self.last == "ranked":
+            return batch.valid
+        return batch.valid.scatter(1, batch.rows[:, None], False)
+
+
+def conditions(model: Model) -> list[Condition]:
+    """How items are taken from a model: replaced, and a second way that keeps the last item."""
+    first = default_erasure(model)
+    second = "masking" if model.stages else "deletion"
+    every = [Condition(first, "ranked"), Condition(first, "kept"), Condition(second, "kept")]
+    return list(dict.fromkeys(every))
+
+
+@torch.no_grad()
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """A row per user of the sample, target, importance and condition.
+
+    Columns: `align`, whether the most important item is the one whose removal costs the score most;
+    `tau` and `spearman` with the effects of all removals; `without` and `alone` with a number of
+    items behind them, nats of log probability lost without the most important ones and with them
+    alone; `without least 1` to 5, without the least important; `stays 1` to 5 and `stays least 1`
+    to 5, whether the target is still among the first ten; `attained`, the mean loss without 1 to 5
+    items on the scale of what searches attain; `hit`, whether the target was among the first ten.
+    """
+    chosen = cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST)
+    rows = torch.from_numpy(np.flatnonzero(chosen)).to(cases.targets.device)
+    if not len(rows):
+        return pd.DataFrame({"user": np.zeros(0, np.int64)})
+    batch = cases.batch.take(rows)
+    scores = model.scores(batch)  # [b, V]
+    both = torch.stack([cases.targets[rows], scores.argmax(-1)], 1)  # [b, 2]
+    trial = Trial(model, batch, both, scores, seed)
+    frames = [trial.condition(condition) for condition in conditions(model)]
+    users = pd.DataFrame({"case": range(len(rows)), "user": cases.users[chosen]})
+    return pd.concat(frames).merge(users, on="case").drop(columns="case")
+
+
+class Trial:
+    """One model on the users of a sample.
+
+    Parameters
+    ----------
+    model, batch : what is measured.
+    targets : [b, 2], the held-out item and the model's own first.
+    scores : [b, V], of all items with nothing taken away.
+    seed : of what is random.
+    """
+
+    def __init__(
+        self, model: Model, batch: Batch, targets: Tensor, scores: Tensor, seed: int
+    ) -> None:
+        self.model, self.batch, self.targets, self.seed = model, batch, targets, seed
+        self.complete = scores.double().log_softmax(-1).gather(1, targets)  # [b, 2]
+        ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
+        self.hits = torch.stack(ranks, 1) <= CUTOFF  # [b, 2]
+        self.values = dict(self._explained())
+
+    def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
+        """Every importance by target and name, [b, L]."""
+        for name, importance in importances(self.model).items():
+            values: Tensor | None = None
+            for target in range(len(TARGETS)):
+                if values is None or importance.targeted:
+                    items = self.targets[:, target]
+                    values = explain(self.model, self.batch, items, name, seed=self.seed)
+                yield (target, name), values
+
+    def condition(self, condition: Condition) -> pd.DataFrame:
+        """All importances for both targets in one condition."""
+        candidates = condition.candidates(self.batch)
+        effects = effects_of_each(self.model, self.batch, self.targets, condition.operator)
+        places = {
+            key: most_important_first(values, candidates, self.seed)
+            for key, values in self.values.items()
+        }
+        curves = self._curves(places, candidates, condition.operator)
+        frames = []
+        for target, label in enumerate(TARGETS):
+            items = self.targets[:, target]
+            least, most = (
+                self.complete[:, target]
+                - searched(
+                    self.model,
+                    self.batch,
+                    items,
+                    candidates,
+                    most=which,
+                    operator=condition.operator,
+                ).mean(1)
+                for which in (False, True)
+            )
+            effect = effects[..., target].double().masked_fill(~candidates, -torch.inf)
+            first = effect.argmax(1)  # [b]
+            ranked = Ranked(effects[..., target], candidates)
+            for (of, name), place in places.items():
+                if of != target:
+                    continue
+                columns = curves[target, name]
+                lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
+                columns |= {
+                    "align": (place.gather(1, first[:, None])[:, 0] == 0).double(),
+                    **ranked.agreement(self.values[of, name]),
+                    "attained": normalised(lost, least, most),
+                    "hit": self.hits[:, target].double(),
+                }
+                frames.append(
+                    pd.DataFrame({name: each.cpu().numpy() for name, each in columns.items()})
+                    .assign(case=range(len(items)), target=label, importance=name)
+                )
+        length = self.batch.lengths.cpu().numpy()
+        frame = pd.concat(frames).assign(operator=condition.operator, last=condition.last)
+        return frame.assign(length=length[frame["case"]])
+
+    def _curves(
+        self, places: Mapping[tuple[int, str], Tensor], candidates: Tensor, operator: str
+    ) -> dict[tuple[int, str], dict[str, Tensor]]:
+        """What is lost in every removal, columns by target and importance."""
+        count = candidates.sum(1, keepdim=True)  # [b, 1]
+        masks, names = [], []
+        for key, place in places.items():
+            for k in SIZES:
+                first = candidates & (place < k)
+                masks += [first, candidates & ~first, candidates & (place >= count - k)]
+                names += [(key, f"{what} {k}") for what in ("without", "alone", "without least")]
+        n = len(self.targets)
+        outcome = outcomes_without(
+            self.model,
+            self.batch,
+            torch.arange(n, device=candidates.device).repeat(len(masks)),
+            torch.cat(masks),
+            self.targets,
+            operator,
+        )
+        curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key in places}
+        nats, ranks = outcome.nats.split(n), outcome.ranks.split(n)
+        for (key, name), left, rank in zip(names, nats, ranks, strict=True):
+            target = key[0]
+            curves[key][name] = self.complete[:, target] - left[:, target]
+            if name.startswith("without"):
+                stays = (rank[:, target] <= CUTOFF).double()
+                curves[key][name.replace("without", "stays")] = stays
+        return curves
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The effects [b, L] of taking each item away, among the candidates [b, L]."""
+
+    effects: Tensor
+    candidates: Tensor
+
+    def agreement(self, importance: Tensor) -> dict[str, Tensor]:
+        """Rank correlations of an importance [b, L] with the effects, NaN below `SHORTEST` items."""
+        items = self.candidates.long()
+        width = Batch(items, items.sum(1))
+        return {
+            "tau": rank_agreement(importance, self.effects, width).tau,
+            "spearman": spearman(importance, self.effects, self.candidates).masked_fill(
+                items.sum(1) < SHORTEST, torch.nan
+            ),
+        }
+
+
+DIAGNOSTIC = Diagnostic(
+    name="faithfulness",
+    title="What moves the prediction",
+    question="Do the items that attention names move the prediction, more than others do?",
+    measure=measure,
+    findings=view.findings,
+    tables=view.tables,
+    summaries=summaries,
+    captions=view.CAPTIONS,
+    exclusions=view.exclusions,
+    by_user=view.by_user,
+    order=5,
+)

@@ -1,0 +1,153 @@
+"""What is lost when the most important items of a history are taken away, or alone are left.
+
+Comprehensiveness is the mean over k of what is lost without the k most important items,
+sufficiency of what is lost with them alone (ERASER, DeYoung et al. 2020, arXiv 1911.03429): in nats
+of the target's log probability over the catalogue. k is a number of items rather than a share,
+since a share of a short history is nothing.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench.evaluation import target_ranks
+from workbench.explaining.erasure import CHUNK, effects_of_each, scores_without
+from workbench.model import Model
+
+SIZES = (1, 2, 3, 5)  # k
+POOL = 10  # items among which a search chooses
+
+
+class Outcome(NamedTuple):
+    """What a model makes of targets.
+
+    Attributes
+    ----------
+    nats : [N, K], log probability over the catalogue.
+    ranks : [N, K], 1 is best.
+    """
+
+    nats: Tensor
+    ranks: Tensor
+
+
+def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) -> Tensor:
+    """The place of each item when the most important comes first, [B, L] from 0.
+
+    Items of equal importance come in random order. What is no candidate comes last, and so does
+    NaN among the candidates.
+
+    Parameters
+    ----------
+    importance : [B, L].
+    candidates : [B, L] bool, which items are ranked.
+    seed : of the random order.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shuffled = torch.rand(importance.shape, generator=generator).to(importance.device).argsort(1)
+    values = importance.double().nan_to_num(-torch.inf).gather(1, shuffled)
+    there = candidates.gather(1, shuffled)
+    order = values.masked_fill(~there, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    # a candidate at minus infinity comes before what is none
+    order = order.gather(1, (~there.gather(1, order)).to(torch.uint8).argsort(dim=1, stable=True))
+    return shuffled.gather(1, order).argsort(1)
+
+
+@torch.no_grad()
+def outcomes_without(
+    model: Model,
+    batch: Batch,
+    rows: Tensor,
+    removed: Tensor,
+    targets: Tensor,
+    operator: str = "replacement",
+) -> Outcome:
+    """What becomes of targets without some items; the same history is run once.
+
+    The model is in evaluation mode, and the batch on its device.
+
+    Parameters
+    ----------
+    model, batch : what scores, and the histories.
+    rows : [N] indices of histories of the batch.
+    removed : [N, L] bool, what is taken from each.
+    targets : [B, K] items.
+    operator : as in `scores_without`.
+    """
+    asked = torch.cat([rows[:, None], removed], 1).to(torch.int32)
+    distinct, which = asked.unique(dim=0, return_inverse=True)
+    parts = []
+    for part in distinct.split(CHUNK):
+        at, gone = part[:, 0].long(), part[:, 1:].bool()
+        scores = scores_without(model, batch.take(at), gone, operator=operator)
+        parts.append(_outcome(scores, targets[at]))
+    return Outcome(*(torch.cat(each)[which] for each in zip(*parts, strict=True)))
+
+
+def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
+    """Scores [N, V] of all items, reduced to targets [N, K]."""
+    nats = scores.double().log_softmax(-1).gather(1, targets)
+    ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
+    return Outcome(nats, torch.stack(ranks, 1))
+
+
+@torch.no_grad()
+def searched(
+    model: Model,
+    batch: Batch,
+    targets: Tensor,
+    candidates: Tensor,
+    *,
+    most: bool,
+    operator: str = "replacement",
+) -> Tensor:
+    """Log probability left when a greedy search takes items away one by one, [B, len(SIZES)].
+
+    In every step the item goes whose removal lowers the target's log probability most, or least if
+    not `most`. It chooses among the `POOL` candidates with the largest (smallest) effect of their
+    own. What an importance attains lies between the two searches, up to what they miss (normalised
+    AOPC, Edin et al. 2024, arXiv 2408.08137).
+
+    Parameters
+    ----------
+    model, batch : what scores, and the histories.
+    targets : [B] items.
+    candidates : [B, L] bool, the items that may go.
+    most : which way the search goes.
+    operator : as in `scores_without`.
+    """
+    sign = 1 if most else -1
+    alone = sign * effects_of_each(model, batch, targets[:, None], operator)[..., 0]
+    pool = most_important_first(alone, candidates) < POOL
+    pool &= candidates
+    removed = torch.zeros_like(pool)
+    left = []
+    for step in range(1, max(SIZES) + 1):
+        rows, at = (pool & ~removed).nonzero(as_tuple=True)
+        if len(rows):
+            tried = removed[rows].scatter(1, at[:, None], True)
+            nats = outcomes_without(model, batch, rows, tried, targets[:, None], operator).nats
+            worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
+            worst[rows, at] = sign * nats[:, 0]
+            has_more = worst.isfinite().any(1)
+            chosen = worst.argmin(1)
+            removed[has_more, chosen[has_more]] = True
+        if step in SIZES:
+            every = torch.arange(len(removed), device=removed.device)
+            left.append(
+                outcomes_without(model, batch, every, removed, targets[:, None], operator).nats[:, 0]
+            )
+    return torch.stack(left, 1)
+
+
+def normalised(lost: Tensor, least: Tensor, most: Tensor) -> Tensor:
+    """Where what is lost lies between the least and the most that searches attain; NaN if equal.
+
+    Parameters
+    ----------
+    lost, least, most : [B], means over `SIZES`.
+    """
+    span = most - least
+    return ((lost - least) / span).masked_fill(span.abs() < 1e-9, torch.nan)
