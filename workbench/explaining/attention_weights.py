@@ -210,9 +210,7 @@ def reduction(
     name += "" if head is None else f" head {head + 1}"
     compute = partial(weights, stage or "attention", layer, head)
     source = "Vaswani et al. 2017, arXiv 1706.03762"
-    return Importance(
-        name, "attention", compute, source, "attention", targeted=False, passes=1
-    )
+    return Importance(name, "attention", compute, source, "attention", targeted=False, passes=1)
 
 
 def reductions(model: Model) -> list[Importance]:

@@ -88,7 +88,7 @@ def outcomes_without(
 
 def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
     """Scores [N, V] of all items, reduced to targets [N, K]."""
-    nats = scores.double().log_softmax(-1).gather(1, targets)
+    nats = (scores.gather(1, targets) - scores.logsumexp(1, keepdim=True)).double()
     ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
     return Outcome(nats, torch.stack(ranks, 1))
 
@@ -137,7 +137,9 @@ def searched(
         if step in SIZES:
             every = torch.arange(len(removed), device=removed.device)
             left.append(
-                outcomes_without(model, batch, every, removed, targets[:, None], operator).nats[:, 0]
+                outcomes_without(model, batch, every, removed, targets[:, None], operator).nats[
+                    :, 0
+                ]
             )
     return torch.stack(left, 1)
 

@@ -77,6 +77,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     alone; `without least 1` to 5, without the least important; `stays 1` to 5 and `stays least 1`
     to 5, whether the target is still among the first ten; `attained`, the mean loss without 1 to 5
     items on the scale of what searches attain; `hit`, whether the target was among the first ten.
+    Where the last item is kept, only some of them, since they cost a pass each.
     """
     chosen = cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST)
     rows = torch.from_numpy(np.flatnonzero(chosen)).to(cases.targets.device)
@@ -124,60 +125,55 @@ class Trial:
     def condition(self, condition: Condition) -> pd.DataFrame:
         """All importances for both targets in one condition."""
         candidates = condition.candidates(self.batch)
-        effects = effects_of_each(self.model, self.batch, self.targets, condition.operator)
+        operator, seed = condition.operator, self.seed
+        effects = effects_of_each(self.model, self.batch, self.targets, operator)
         places = {
-            key: most_important_first(values, candidates, self.seed)
+            key: most_important_first(values, candidates, seed)
             for key, values in self.values.items()
         }
-        curves = self._curves(places, candidates, condition.operator)
+        curves = self._curves(places, candidates, condition)
         frames = []
         for target, label in enumerate(TARGETS):
-            items = self.targets[:, target]
-            least, most = (
-                self.complete[:, target]
-                - searched(
-                    self.model,
-                    self.batch,
-                    items,
-                    candidates,
-                    most=which,
-                    operator=condition.operator,
-                ).mean(1)
-                for which in (False, True)
-            )
-            effect = effects[..., target].double().masked_fill(~candidates, -torch.inf)
-            first = effect.argmax(1)  # [b]
-            ranked = Ranked(effects[..., target], candidates)
+            first = effects[..., target].masked_fill(~candidates, -torch.inf).argmax(1)  # [b]
+            bounds = self._bounds(target, candidates, condition)
             for (of, name), place in places.items():
                 if of != target:
                     continue
-                columns = curves[target, name]
-                lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
+                agreement = agree(self.values[of, name], effects[..., target], candidates)
+                columns = curves.get((of, name), {})
                 columns |= {
                     "align": (place.gather(1, first[:, None])[:, 0] == 0).double(),
-                    **ranked.agreement(self.values[of, name]),
-                    "attained": normalised(lost, least, most),
+                    **agreement,
                     "hit": self.hits[:, target].double(),
                 }
-                frames.append(
-                    pd.DataFrame({name: each.cpu().numpy() for name, each in columns.items()})
-                    .assign(case=range(len(items)), target=label, importance=name)
-                )
-        length = self.batch.lengths.cpu().numpy()
-        frame = pd.concat(frames).assign(operator=condition.operator, last=condition.last)
-        return frame.assign(length=length[frame["case"]])
+                if bounds is not None:
+                    lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
+                    columns["attained"] = normalised(lost, *bounds)
+                arrays = {column: values.cpu().numpy() for column, values in columns.items()}
+                frame = pd.DataFrame({"case": range(len(place)), **arrays})
+                frames.append(frame.assign(target=label, importance=name))
+        frame = pd.concat(frames).assign(operator=operator, last=condition.last)
+        return frame.assign(length=self.batch.lengths.cpu().numpy()[frame["case"]])
 
     def _curves(
-        self, places: Mapping[tuple[int, str], Tensor], candidates: Tensor, operator: str
+        self, places: Mapping[tuple[int, str], Tensor], candidates: Tensor, condition: Condition
     ) -> dict[tuple[int, str], dict[str, Tensor]]:
-        """What is lost in every removal, columns by target and importance."""
+        """What is lost in every removal, columns by target and importance.
+
+        In other conditions than the first one for the held-out item alone, and the most important
+        items alone.
+        """
+        main = condition.last == "ranked"
         count = candidates.sum(1, keepdim=True)  # [b, 1]
         masks, names = [], []
         for key, place in places.items():
-            for k in SIZES:
+            for k in SIZES if main or key[0] == 0 else ():
                 first = candidates & (place < k)
-                masks += [first, candidates & ~first, candidates & (place >= count - k)]
-                names += [(key, f"{what} {k}") for what in ("without", "alone", "without least")]
+                masks += [first, candidates & ~first]
+                names += [(key, f"without {k}"), (key, f"alone {k}")]
+                if main:
+                    masks.append(candidates & (place >= count - k))
+                    names.append((key, f"without least {k}"))
         n = len(self.targets)
         outcome = outcomes_without(
             self.model,
@@ -185,36 +181,51 @@ class Trial:
             torch.arange(n, device=candidates.device).repeat(len(masks)),
             torch.cat(masks),
             self.targets,
-            operator,
+            condition.operator,
         )
-        curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key in places}
-        nats, ranks = outcome.nats.split(n), outcome.ranks.split(n)
-        for (key, name), left, rank in zip(names, nats, ranks, strict=True):
+        curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key, _ in names}
+        parts = zip(names, outcome.nats.split(n), outcome.ranks.split(n), strict=True)
+        for (key, name), left, rank in parts:
             target = key[0]
             curves[key][name] = self.complete[:, target] - left[:, target]
-            if name.startswith("without"):
+            if main and name.startswith("without"):
                 stays = (rank[:, target] <= CUTOFF).double()
                 curves[key][name.replace("without", "stays")] = stays
         return curves
 
+    def _bounds(
+        self, target: int, candidates: Tensor, condition: Condition
+    ) -> tuple[Tensor, Tensor] | None:
+        """The least and the most that searches for items to remove attain, [b] each.
 
-@dataclass(frozen=True)
-class Ranked:
-    """The effects [b, L] of taking each item away, among the candidates [b, L]."""
+        For the first condition alone, since it costs as much as everything else.
+        """
+        if condition.last != "ranked":
+            return None
+        least, most = (
+            searched(
+                self.model,
+                self.batch,
+                self.targets[:, target],
+                candidates,
+                most=which,
+                operator=condition.operator,
+            )
+            for which in (False, True)
+        )
+        complete = self.complete[:, target]
+        return complete - least.mean(1), complete - most.mean(1)
 
-    effects: Tensor
-    candidates: Tensor
 
-    def agreement(self, importance: Tensor) -> dict[str, Tensor]:
-        """Rank correlations of an importance [b, L] with the effects, NaN below `SHORTEST` items."""
-        items = self.candidates.long()
-        width = Batch(items, items.sum(1))
-        return {
-            "tau": rank_agreement(importance, self.effects, width).tau,
-            "spearman": spearman(importance, self.effects, self.candidates).masked_fill(
-                items.sum(1) < SHORTEST, torch.nan
-            ),
-        }
+def agree(importance: Tensor, effects: Tensor, candidates: Tensor) -> dict[str, Tensor]:
+    """Rank correlations of an importance with effects, all [b, L]; NaN below `SHORTEST` items."""
+    lengths = candidates.sum(1)
+    ranked = Batch(candidates.long(), lengths)
+    rho = spearman(importance, effects, candidates)
+    return {
+        "tau": rank_agreement(importance, effects, ranked).tau,
+        "spearman": rho.masked_fill(lengths < SHORTEST, torch.nan),
+    }
 
 
 DIAGNOSTIC = Diagnostic(
