@@ -25,9 +25,13 @@ def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tenso
 
 
 def renormalize(weights: Tensor, allowed: Tensor) -> Tensor:
-    """Weights [..., L] over the allowed keys divided by their sum, 0 elsewhere."""
+    """Weights [..., L] over the allowed keys divided by their sum, 0 elsewhere.
+
+    A row of which dropout left nothing stays 0.
+    """
     kept = weights.masked_fill(~allowed, 0.0)
-    return kept / kept.sum(-1, keepdim=True)
+    total = kept.sum(-1, keepdim=True)
+    return kept / total.masked_fill(total == 0, 1.0)
 
 
 def uniform_weights(allowed: Tensor, dtype: torch.dtype) -> Tensor:

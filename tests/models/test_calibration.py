@@ -14,6 +14,7 @@ from models.calibration import (
     SpatialCalibrator,
 )
 from tests.models.concatenating import ConcatenatingCalibrator
+from tests.models.variants import batch_of, build, losses_of
 
 TERMS = [(True, True), (True, False), (False, True)]
 
@@ -136,3 +137,15 @@ def test_heads_are_consecutive_parts_of_a_vector():
     heads = split_heads(x, 3)
     assert heads.shape == (1, 3, 2, 4)
     assert heads[0, 1].tolist() == [[4, 5, 6, 7], [16, 17, 18, 19]]
+
+
+def test_dividing_by_the_sum_survives_rows_that_dropout_empties():
+    model = build("AC-annealing-two-renormalize-od", attention_dropout=0.9).train()
+    for module in model.modules():
+        if isinstance(module, AnnealingCorrection):
+            module.step.zero_()  # all of it is A, of which a lone key falls nine times in ten
+    torch.manual_seed(0)
+    losses = losses_of(model, batch_of([1, 2, 3], [4], [5]), torch.tensor([4, 5, 6]), None)
+    (losses.recommendation + losses.adversarial).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is None or parameter.grad.isfinite().all(), name

@@ -43,6 +43,15 @@ def test_renormalized_and_uniform_rows(row):
     )
 
 
+def test_a_row_of_which_dropout_left_nothing_stays_zero():
+    weights = torch.tensor([[0.0, 0.0, 7.0], [0.0, 3.0, 1.0]], requires_grad=True)
+    allowed = torch.tensor([[True, True, False], [True, True, False]])
+    found = renormalize(weights, allowed)
+    assert found.tolist() == [[0, 0, 0], [0, 1, 0]]
+    (grad,) = torch.autograd.grad(found.square().sum(), weights)
+    assert grad.isfinite().all()
+
+
 @pytest.mark.parametrize("forbidden", [1e30, torch.inf, torch.nan])
 def test_a_forbidden_score_never_shows(forbidden):
     scores = torch.tensor([[0.0, math.log(3), forbidden]], requires_grad=True)
