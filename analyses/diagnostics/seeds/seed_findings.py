@@ -1,6 +1,6 @@
 """What is said and shown of other seeds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -65,8 +65,7 @@ def _compare(claims: Claims, trainings: Trainings, model: str, other: str) -> No
             excesses[what] = excess
     counts = [len(trainings.comparison.trainings(name)) for name in (model, other)]
 
-    def tell(decisions: Sequence[Decision]) -> str:
-        decided = dict(zip(excesses, decisions, strict=True))
+    def tell(decided: Mapping[str, Decision]) -> str:
         more = [CLAIMED[what] for what, d in decided.items() if d.verdict == "higher"]
         rest = [CLAIMED[what] for what, d in decided.items() if d.verdict != "higher"]
         begins = f"{model} and {other} differ "
@@ -79,7 +78,7 @@ def _compare(claims: Claims, trainings: Trainings, model: str, other: str) -> No
         return f"{begins} ({evidence(numbers, 3)}; {counts[0]} and {counts[1]} trainings)."
 
     if excesses:
-        claims.compose(list(excesses.values()), tell)
+        claims.compose(excesses, tell)
 
 
 def _among_seeds(trainings: Trainings, model: str) -> str:
