@@ -185,6 +185,7 @@ def _by_token(
         titles=titles,
         provenance={**data.provenance, "checksum_as_read": data.checksum_as_read},
         rows=None if data.rows is None else data.rows[kept],
+        truth=None if data.truth is None else data.truth.kept(kept, data.offsets),
     )
     unknown = int((numbers[1:] < 1).sum())
     said = []

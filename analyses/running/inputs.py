@@ -87,7 +87,7 @@ def read_inputs(
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     notices += data.provenance.get("warnings", [])  # what a reader of files had to assume
-    if models or data.name != "planted":
+    if models or data.truth is None:
         data, loaded, related, sources, warnings = _load(models or shipped(), data)
         notices += warnings
     else:

@@ -10,6 +10,7 @@ from torch import Tensor
 from models import Batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, held_out_cases
+from workbench.errors import WorkbenchError
 
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 
@@ -122,3 +123,33 @@ def shifted_targets(data: SequenceData, part: Cases, width: int) -> Tensor:
     valid = columns < (part.ends - part.starts)[:, None]
     at = np.where(valid, part.starts[:, None] + columns + 1, 0)
     return torch.from_numpy(np.where(valid, data.items[at], 0).astype(np.int64))
+
+
+def cause_mask(data: SequenceData, part: Cases, width: int) -> Tensor:
+    """Which items of the histories of `part` caused the item that follows, bool [B, L].
+
+    A row holds no True where chance made that item, or where its cause lies before the history; it
+    goes into `workbench.statistics.cause_scores` as it is.
+
+    Parameters
+    ----------
+    data : where the histories are from; its `truth` is known.
+    part : the cases.
+    width : L.
+
+    Raises
+    ------
+    WorkbenchError
+        If nobody knows what caused the items of these data.
+    """
+    if data.truth is None:
+        raise WorkbenchError(
+            f"what caused the items of {data.name} is not known; it is known of planted data alone "
+            "(planted:content, planted:distance, ...)."
+        )
+    columns = part.starts[:, None] + np.arange(width)  # [B, L]
+    mask = np.zeros(columns.shape, bool)
+    for causes in (data.truth.causes[part.ends], data.truth.second_causes[part.ends]):
+        at = np.where(causes < 0, -1, data.offsets[part.users] + causes)  # [B]
+        mask |= columns == at[:, None]
+    return torch.from_numpy(mask)

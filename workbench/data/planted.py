@@ -17,6 +17,9 @@ The effect of a cause is another cause (for *distance*, every item is one). That
 recorded cause the only source: given it, nothing else in the history says more about the next item.
 If effects were repeated, the earlier effect would say as much as the cause, and "which item was
 it?" would have two right answers.
+
+Sequences differ in length, so that what predicts in a test stands at a position at which others
+were trained (`PlantedSettings.sequence_lengths`).
 """
 
 from dataclasses import asdict, dataclass
@@ -26,6 +29,7 @@ import numpy as np
 from workbench.data.planted_bayes import hit_rate
 from workbench.data.planted_settings import PlantedSettings, Rule
 from workbench.data.sequences import PAD, SequenceData
+from workbench.data.truth import Truth
 from workbench.errors import WorkbenchError
 
 DAY = 86_400
@@ -33,25 +37,17 @@ DAY = 86_400
 
 @dataclass(frozen=True, eq=False)
 class Planted:
-    """Planted data and their truth.
-
-    In a case whose history is `data.items[start:end]` and whose target is `data.items[end]`, the
-    cause stands at `data.offsets[user] + causes[end] - start`.
+    """Planted data and the rule behind them.
 
     Attributes
     ----------
-    data : the sequences.
-    causes : [n], aligned with `data.items`: the position within the user's sequence of the item
-        that produced this one; -1 where chance did.
-    second_causes : [n], in the same way the second cause of a conjunction; -1 elsewhere.
+    data : the sequences; `data.truth` holds the cause of each item.
     effects : [n_items+1], the effect of each item (0: none); for a conjunction
         [n_items+1, n_items+1], the effect of a cause of the first and one of the second kind.
     settings : what the data were made with.
     """
 
     data: SequenceData
-    causes: np.ndarray
-    second_causes: np.ndarray
     effects: np.ndarray
     settings: PlantedSettings
 
@@ -61,15 +57,18 @@ class Planted:
         Parameters
         ----------
         k : length of the list.
-        position : where it predicts, from 0; None: the last position.
+        position : where it predicts, from 0; None: the last item of each user, as in a test.
 
         Raises
         ------
         WorkbenchError
             If there is no such k or position.
         """
-        at = self.settings.length - 1 if position is None else position
-        return hit_rate(self.settings, self.effects, k, at)
+        if position is not None:
+            return hit_rate(self.settings, self.effects, k, position)
+        lengths, counts = np.unique(self.data.lengths, return_counts=True)
+        rates = [hit_rate(self.settings, self.effects, k, int(n) - 1) for n in lengths]
+        return float(np.average(rates, weights=counts))
 
 
 def planted(rule: Rule = "content", **settings: float) -> Planted:
@@ -90,6 +89,7 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
     except TypeError as error:
         raise WorkbenchError(f"planted: {error}.") from error
     rng = np.random.default_rng(setting.seed)
+    lengths = rng.choice(setting.length + 1, setting.n_users, p=setting.sequence_lengths())
     effects = _effects(setting, rng)
     shape = n_users, length = setting.n_users, setting.length
     is_noise = rng.random(shape) < setting.noise
@@ -117,9 +117,7 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
             latest[kind, _is_cause(setting, items[:, t], kind)] = t
     if setting.rule != "conjunction":
         causes[1] = -1
-    result = Planted(
-        _sequences(setting, items), causes[0].ravel(), causes[1].ravel(), effects, setting
-    )
+    result = Planted(_sequences(setting, items, causes, lengths), effects, setting)
     for k in (1, 10):
         result.data.provenance[f"bayes_hit@{k}"] = result.bayes_hit_rate(k)
     return result
@@ -177,8 +175,12 @@ def _effects(setting: PlantedSettings, rng: np.random.Generator) -> np.ndarray:
     return effects
 
 
-def _sequences(setting: PlantedSettings, items: np.ndarray) -> SequenceData:
+def _sequences(
+    setting: PlantedSettings, items: np.ndarray, causes: np.ndarray, lengths: np.ndarray
+) -> SequenceData:
+    """The first `lengths` [n_users] of items [n_users, length] and causes [2, n_users, length]."""
     n_users, length = items.shape
+    kept = np.arange(length) < lengths[:, None]
     first_noise = setting.n_items - setting.n_noise + 1
     kinds = [
         "noise" if i >= first_noise
@@ -187,12 +189,13 @@ def _sequences(setting: PlantedSettings, items: np.ndarray) -> SequenceData:
         for i in range(1, setting.n_items + 1)
     ]  # fmt: skip
     return SequenceData(
-        name="planted",
-        items=items.ravel().astype(np.int32),
-        times=np.tile(np.arange(length, dtype=np.int64) * DAY, n_users),
-        offsets=np.arange(n_users + 1, dtype=np.int64) * length,
+        name=f"planted-{setting.rule}",
+        items=items[kept].astype(np.int32),
+        times=np.nonzero(kept)[1] * DAY,
+        offsets=np.append(0, np.cumsum(lengths)).astype(np.int64),
         item_ids=np.array([PAD, *map(str, range(1, setting.n_items + 1))], dtype=object),
         user_ids=np.array([*map(str, range(1, n_users + 1))], dtype=object),
         titles=[PAD, *(f"{kind} {i}" for i, kind in enumerate(kinds, 1))],
         provenance={"source": "planted", "reader": "planted", "settings": asdict(setting)},
+        truth=Truth(causes[0][kept], causes[1][kept]),
     )

@@ -8,6 +8,7 @@ import numpy as np
 from workbench.errors import WorkbenchError
 
 Rule = Literal["content", "distance", "content-and-distance", "conjunction"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 NOISE_BLOCK = 0.25  # share of the catalogue that is noise items
 
 
@@ -21,7 +22,8 @@ class PlantedSettings:
     ----------
     rule : see `workbench.data.planted`.
     n_users, n_items : counts.
-    length : items in each user's sequence.
+    length : items in the longest sequences.
+    shortest : items in the shortest sequences, `length` where that is less.
     signal : how often the rule, rather than popularity, produces an item that is not noise.
     noise : share of noise items among all.
     n_causes : items that are causes, in the rules where only some are.
@@ -40,6 +42,7 @@ class PlantedSettings:
     n_users: int = 2000
     n_items: int = 200
     length: int = 30
+    shortest: int = 10
     signal: float = 0.8
     noise: float = 0.5
     n_causes: int = 20
@@ -48,16 +51,18 @@ class PlantedSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.rule not in get_args(Rule):
+        if self.rule not in RULES:
             raise WorkbenchError(
-                f"rule={self.rule!r} is not known; choose one of {', '.join(get_args(Rule))}."
+                f"rule={self.rule!r} is not known; choose one of {', '.join(RULES)}."
             )
         for name in ("signal", "noise", "cause_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise WorkbenchError(f"{name}={getattr(self, name)} must lie between 0 and 1.")
         for name, least, most in (
             ("n_users", 1, 10**8),
-            ("length", 3, 10**6),
+            ("length", 3, 1_000),
+            ("shortest", 3, 1_000),
+            ("seed", 0, 2**63),
             ("n_items", 8, 5_000 if self.rule == "conjunction" else 10**6),
             ("n_causes", 4, self.n_items // 2),
             ("lag", 1, self.length - 1),
@@ -71,6 +76,20 @@ class PlantedSettings:
     def n_noise(self) -> int:
         """Items that are noise: the share `NOISE_BLOCK` of the catalogue, at least one."""
         return max(1, int(NOISE_BLOCK * self.n_items))
+
+    def sequence_lengths(self) -> np.ndarray:
+        """Probability of each number of items in a sequence, [length+1].
+
+        Each has the smaller of two even draws from `shortest` to `length`. The item that predicts
+        in a test stands two places behind the last one that is an input in training, so that if all
+        sequences were equally long, every test would be at a position that was never trained, in a
+        model that counts positions from the start. As it is, nearly every user stands where longer
+        sequences were trained.
+        """
+        least = min(self.shortest, self.length)
+        n = np.arange(self.length + 2)
+        at_least = np.clip((self.length + 1 - n) / (self.length + 1 - least), 0, 1) ** 2
+        return at_least[:-1] - at_least[1:]
 
     def popularity(self) -> np.ndarray:
         """Probability of each item under popularity, [n_items+1], 0 for padding and noise."""

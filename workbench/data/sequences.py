@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from workbench.data.tokens import Missing, absent, encode
+from workbench.data.truth import Truth
 from workbench.errors import WorkbenchError
 
 PAD = "[pad]"
@@ -37,6 +38,7 @@ class SequenceData:
         the order of the rows, users and items appear in the order of their numbers.
     user_numbers : int64 [n_users], which user each is to the model that the data are matched to
         (`workbench.matching`); None where that is their index.
+    truth : what caused each interaction, in planted data; None where nobody knows.
     """
 
     name: str
@@ -49,6 +51,7 @@ class SequenceData:
     provenance: dict[str, Any] = field(default_factory=dict)
     rows: np.ndarray | None = None
     user_numbers: np.ndarray | None = None
+    truth: Truth | None = None
 
     @property
     def n_users(self) -> int:

@@ -87,7 +87,7 @@ def item_rows(
     if data.n_items == n_items:
         return _rows_among(data.item_ids, data, numbering)
     known = data.n_items
-    if isinstance(source, str | Path) and source != "planted":
+    if isinstance(source, str | Path) and data.truth is None:  # not planted
         unfiltered = load_data(source, min_user=1)  # before anybody was dropped
         if unfiltered.n_items == n_items:
             return _rows_among(unfiltered.item_ids, data, numbering)
@@ -165,7 +165,7 @@ def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> 
     """
     if data.n_users == n_users:
         return np.arange(n_users + 1)
-    if isinstance(source, str | Path) and source != "planted":
+    if isinstance(source, str | Path) and data.truth is None:  # not planted
         unfiltered = load_data(source, min_user=1)
         if unfiltered.n_users == n_users:
             theirs = {token: row for row, token in enumerate(unfiltered.user_ids, start=1)}

@@ -83,7 +83,7 @@ def test_the_first_rows_are_those_of_the_file(file):
 
 
 def test_planted_data_and_sequences(tmp_path):
-    assert run("planted").startswith("planted: 2,000 users, 200 items, 60,000 interactions")
+    assert run("planted").startswith("planted-content: 2,000 users, 200 items, 33,003 interactions")
     (tmp_path / "s.txt").write_text("u a b a\nv b c\n")
     text = run(str(tmp_path / "s.txt"))
     assert "format     sequences" in text

@@ -141,7 +141,7 @@ def test_planted_data_stand_in_when_asked_for(cache, site, pip):
     with pytest.raises(DataUnavailable):
         load_data("ml-100k")
     data = load_data("ml-100k", fallback="planted")
-    assert data.name == "planted"
+    assert data.name == "planted-content"
     assert data.checksum == load_data("planted").checksum
     assert "could not be fetched" in data.provenance["fallback"]
     assert "fallback" not in load_data("planted").provenance

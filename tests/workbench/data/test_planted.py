@@ -53,7 +53,9 @@ def likeliest(made, history, k):
 )
 def test_oracle_reaches_the_closed_form(rule, signal, noise, lag, k):
     made = planted(
-        rule, n_users=3000, length=12, signal=signal, noise=noise, lag=lag, n_items=60, seed=1
+        rule,
+        **{"n_users": 3000, "length": 12, "shortest": 6, "n_items": 60, "seed": 1},
+        **{"signal": signal, "noise": noise, "lag": lag},
     )
     hits = []
     for user in range(made.data.n_users):
@@ -65,13 +67,13 @@ def test_oracle_reaches_the_closed_form(rule, signal, noise, lag, k):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_recorded_causes_are_those_the_rule_names(rule):
-    made = planted(rule, n_users=100, length=20, seed=2)
+    made = planted(rule, n_users=200, length=20, seed=2)
     rows = 0
     for user in range(made.data.n_users):
         history = made.data.history(user).tolist()
-        for position in range(20):
+        for position in range(len(history)):
             row = made.data.offsets[user] + position
-            recorded = (made.causes[row], made.second_causes[row])
+            recorded = (made.data.truth.causes[row], made.data.truth.second_causes[row])
             if recorded[0] < 0:
                 assert recorded == (-1, -1)
                 continue
@@ -83,11 +85,12 @@ def test_recorded_causes_are_those_the_rule_names(rule):
 
 
 def test_signal_and_noise_are_the_shares_asked_for():
-    made = planted("distance", n_users=2000, length=30, signal=0.7, noise=0.4, lag=2, seed=3)
-    by_rule = (made.causes.reshape(2000, 30)[:, 2:] >= 0).mean()
+    made = planted("distance", n_users=2000, signal=0.7, noise=0.4, lag=2, seed=3)
+    positions = np.concatenate([np.arange(n) for n in made.data.lengths])
+    by_rule = (made.data.truth.causes[positions >= 2] >= 0).mean()
     assert by_rule == pytest.approx(0.7 * 0.6, abs=0.01)
     silent = planted("content", signal=0.0)
-    assert (silent.causes == -1).all()
+    assert (silent.data.truth.causes == -1).all()
     everything_noise = planted("content", noise=1.0)
     noise = everything_noise.settings.n_items - everything_noise.settings.n_noise
     assert (everything_noise.data.items > noise).all()
@@ -117,10 +120,11 @@ def test_permuting_keeps_each_users_items_and_unseats_the_causes():
     null = permute_sequences(made.data, seed=1)
     for user in (0, 17, 499):
         assert sorted(null.history(user)) == sorted(made.data.history(user))
-    where = np.flatnonzero(made.causes >= 0)
+    where = np.flatnonzero(made.data.truth.causes >= 0)
     rule_holds = made.effects[null.items[where - made.settings.lag]] == null.items[where]
     assert rule_holds.mean() < 0.1
     assert null.checksum != made.data.checksum
+    assert null.truth is None
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_mo
 from workbench.checkpoint import CARD, TOKENS, WEIGHTS
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import windows
 from workbench.registry import NAMES
 from workbench.training import trainer as training
 
@@ -73,6 +74,24 @@ def test_a_planted_rule_is_learnt_to_the_bayes_rate(rule, objective):
     assert 0.95 * bayes < hit < bayes + 4 * error
 
 
+def test_planted_data_stand_where_positions_were_trained():
+    """In windows as long as the sequences, and positions that count from the start."""
+    how = {"n_users": 500, "n_items": 24, "n_causes": 8, "lag": 2, "signal": 0.9, "noise": 0.1}
+    hits = {}
+    for shortest in (6, 14):
+        made = planted("distance", **how, length=14, shortest=shortest)
+        training = windows(made.data, 50)
+        last_trained = int((training.ends - training.starts).max()) - 1
+        untrained = made.data.lengths - 2 > last_trained  # where the prediction stands in a test
+        hits[shortest] = hit_after_training(made.data, "positions", max_length=50)
+        if shortest == 14:
+            assert untrained.all()
+        else:
+            assert 0 < untrained.mean() < 0.1
+    bayes = made.bayes_hit_rate(1)
+    assert hits[14] < 0.5 * bayes < 0.75 * bayes < hits[6]
+
+
 @pytest.mark.parametrize("objective", ["prefixes", "positions"])
 def test_nothing_is_learnt_where_no_position_has_a_cause(objective):
     made = planted(
@@ -82,7 +101,7 @@ def test_nothing_is_learnt_where_no_position_has_a_cause(objective):
     assert hit < made.bayes_hit_rate(1, position=0)  # what popularity alone is worth
 
 
-def hit_after_training(data: SequenceData, objective: str) -> float:
+def hit_after_training(data: SequenceData, objective: str, max_length: int = 8) -> float:
     """Test Hit@1. Windows shorter than the training part leave no position untrained."""
     torch.manual_seed(0)
     sizes: dict[str, Any] = {
@@ -90,7 +109,7 @@ def hit_after_training(data: SequenceData, objective: str) -> float:
         "inner_size": 32,
         "n_layers": 1,
         "n_heads": 1,
-        "max_length": 8,
+        "max_length": max_length,
     }
     model = build_model("SASRec", data, hidden_dropout=0.1, attention_dropout=0.1, **sizes)
     options: dict[str, Any] = {

@@ -1,0 +1,38 @@
+"""The truth that planted data carry: which item caused which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What caused each interaction of a data set.
+
+    Attributes
+    ----------
+    causes : int64 [n], aligned with `SequenceData.items`: the position, within the user's sequence,
+        of the item that produced this one; -1 where chance did, or the cause is not among the data.
+    second_causes : int64 [n], in the same way the other cause of a conjunction; -1 elsewhere.
+    """
+
+    causes: np.ndarray
+    second_causes: np.ndarray
+
+    def kept(self, keep: np.ndarray, offsets: np.ndarray) -> "Truth":
+        """The truth of the interactions that are kept.
+
+        Parameters
+        ----------
+        keep : [n] bool.
+        offsets : [n_users+1], where each user begins before anything is left out.
+        """
+        first = np.repeat(offsets[:-1], np.diff(offsets))  # [n], where its user begins
+        before = np.append(0, np.cumsum(keep))  # [n+1], how many are kept up to each position
+
+        def moved(causes: np.ndarray) -> np.ndarray:
+            at = first + causes
+            there = (causes >= 0) & keep[at]
+            return np.where(there, before[at] - before[first], -1)[keep]
+
+        return Truth(moved(self.causes), moved(self.second_causes))
