@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME|PATH",
         help="a known data set or a file (default: %(default)s; python -m workbench data lists "
         "what is known); how to read a file may stand behind its path, in quotes: "
-        "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'",
+        "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; and so may settings of planted "
+        "data: 'planted:distance?noise=.3&users=500'",
     )
     made.add_argument(
         "--models",

@@ -391,8 +391,11 @@ def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
         save_model(model, out)
 
     monkeypatch.setattr(inputs, "train", train)
-    arguments = ["--data", "planted", "--only", "attention_worth", "--users", "20", "--out"]
+    source = "planted:distance?noise=.3&users=60"
+    arguments = ["--data", source, "--only", "attention_worth", "--users", "20", "--out"]
     for name in ("first", "second"):
         folder = main([*arguments, str(tmp_path / name)], cache=tmp_path / "cache")
     assert trained == list(inputs.SASREC)
+    about = json.loads((folder / "manifest.json").read_text())["data"]
+    assert (about["name"], about["users"]) == ("planted-distance", 60)
     assert "trained within a minute on these data" in (folder / "report.html").read_text()

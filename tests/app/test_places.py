@@ -156,6 +156,9 @@ def test_folders_that_need_no_click(inside, monkeypatch, tmp_path, films, models
     shutil.copytree(films, started / "data" / "inner")
     for source in (inside / "films", "films", "inner", "films/films.inter?min_user=5", "planted"):
         places.data(str(source))
+    assert places.data("planted:distance?noise=.3&users=500") == []
+    with pytest.raises(WorkbenchError, match=r"may have 30,000,000 interactions, .* 5,000,000"):
+        places.data("planted?users=1000000")
     with pytest.raises(Outside):
         places.data(str(films))
     shutil.copytree(films, named / "mine")

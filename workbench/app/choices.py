@@ -23,7 +23,7 @@ def choose_data() -> tuple[str, SequenceData]:
         list(BUILT_IN),
         key="data",
         accept_new_options=True,
-        help="A known name, or the path of an interactions file or folder on this machine.",
+        help=words.DATA,
         bind="query-params",
     )
     return str(source), resources.data(str(source))

@@ -17,7 +17,8 @@ import streamlit as st
 
 from workbench.app import uploads
 from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
-from workbench.data.catalogue import BUILT_IN, DATA_VARIABLE
+from workbench.data.address import planting
+from workbench.data.catalogue import DATA_VARIABLE, is_built_in
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, REPORTS
 
@@ -25,6 +26,7 @@ MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
 ROW_BYTES = 20  # bytes of a row in memory; a small Parquet file can claim any number of rows
 PACKED = (".gz", ".bz2", ".lz4", ".zst")  # endings of files that Arrow unpacks
+MOST_PLANTED = 5_000_000  # interactions
 # files with titles, which some formats keep beside the file that is named
 BESIDE = ("*.item", "movies.*", "meta_*", "*business*")
 CLICKED = "clicked"  # in the session: real paths that a person chose to open
@@ -90,9 +92,17 @@ def data(source: str) -> list[Path]:
     Outside
         If this session may not open one.
     WorkbenchError
-        If one is too large or not a file.
+        If one is too large or not a file, or the source names planted data that are too large or
+        cannot be.
     """
-    if source in BUILT_IN:
+    settings = planting(source)
+    if settings is not None and settings.n_users * settings.length > MOST_PLANTED:
+        raise WorkbenchError(
+            f"{source} may have {settings.n_users * settings.length:,} interactions, and the limit "
+            f"is {MOST_PLANTED:,} here; use the command line, `python -m workbench`, or name fewer "
+            "users."
+        )
+    if is_built_in(source):
         return []
     name = source.rpartition("?")[0] or source
     # in the order in which `load_data` tries them; a name itself may hold a question mark

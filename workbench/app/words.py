@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterable
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
 
+DATA = (
+    "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
+    "interactions file or folder on this machine."
+)
 ATTENTION = (
     "Weight that the prediction row gives to the item, in the stage, layer and head chosen for "
     "the model. It shows where a weight went, not what caused the recommendation."

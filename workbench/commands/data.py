@@ -27,7 +27,8 @@ def data_command(
         typer.Argument(
             help="What to describe; without it the known ones are listed. How to read a file may "
             "stand behind its path, in quotes: "
-            "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'."
+            "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; and so may settings of "
+            "planted data: 'planted:distance?noise=.3&users=500'."
         ),
     ] = None,
     to: Annotated[

@@ -13,7 +13,8 @@ Data = Annotated[
     typer.Option(
         "--data",
         help="A known data set (the command `data` lists them), or a path. How to read a file may "
-        "stand behind its path, in quotes: 'x.csv?user=who&item=what&encoding=latin-1&min_user=5'.",
+        "stand behind its path, in quotes: 'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; "
+        "and so may settings of planted data: 'planted:distance?noise=.3&users=500'.",
     ),
 ]
 Device = Annotated[

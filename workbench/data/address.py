@@ -1,11 +1,13 @@
-"""Options of `load_data` written behind a path, as in an address: `x.csv?user=who&item=what`."""
+"""Options behind a name, as in an address: `x.csv?user=who`, `planted:distance?noise=.3`."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import parse_qsl, urlencode
 
+from workbench.data.planted_settings import PlantedSettings
 from workbench.data.sequences import Duplicates
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
@@ -24,6 +26,9 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 LISTS = ("where",)
 KNOWN = (*ROLES, *TEXTS, *LISTS, *COUNTS)
+DEFAULTS = asdict(PlantedSettings())
+# option of planted data -> the setting that it gives
+PLANTED = {name.removeprefix("n_"): name for name in DEFAULTS if name != "rule"}
 
 
 @dataclass(frozen=True)
@@ -102,3 +107,37 @@ def split(source: str) -> tuple[str, Asked]:
                 known += f", where {name} is one of {', '.join(TEXTS[name])}"
             raise WorkbenchError(f"{source}: {name}={value} is no option; known are {known}.")
     return path, Asked(columns or None, **asked)
+
+
+def planting(source: str) -> PlantedSettings | None:
+    """What planted data are made with, of an address `planted:RULE?OPTION=VALUE&...`.
+
+    The rule is the default one where it is left out. None if the address names other data.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such rule or option, or an option does not take the value.
+    """
+    named = re.fullmatch(r"planted(?::(?P<rule>[^?]*))?(?:\?(?P<query>.*))?", source)
+    if named is None:
+        return None
+    given: dict[str, Any] = {} if named["rule"] is None else {"rule": named["rule"]}
+    for name, value in parse_qsl(named["query"] or "", keep_blank_values=True):
+        if name not in PLANTED:
+            raise WorkbenchError(
+                f"{source}: {name}={value} is no option of planted data; known are "
+                f"{', '.join(PLANTED)}."
+            )
+        default = DEFAULTS[PLANTED[name]]
+        try:
+            given[PLANTED[name]] = type(default)(value)
+        except ValueError:
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise WorkbenchError(
+                f"{source}: {name}={value} must be {kind}, such as {default}."
+            ) from None
+    try:
+        return PlantedSettings(**given)
+    except WorkbenchError as error:
+        raise WorkbenchError(f"{source}: {str(error).removeprefix('n_')}") from error

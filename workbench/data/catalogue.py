@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench.data.address import planting
+from workbench.data.planted_settings import RULES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
@@ -36,7 +38,13 @@ KNOWN = {
     known.name: known
     for known in (
         Known("ml-100k", 943, 1_682, 100_000, "fetched at first use, then cached"),
-        Known("planted", 2_000, 200, 60_000, "generated: the cause of each item is known"),
+        Known(
+            "planted",
+            2_000,
+            200,
+            33_003,
+            "generated, with known causes; planted:RULE for another rule",
+        ),
         Known(
             "amazon-beauty",
             22_363,
@@ -54,7 +62,18 @@ KNOWN = {
         ),
     )
 }
-BUILT_IN = ("ml-100k", "planted")
+BUILT_IN = ("ml-100k", *(f"planted:{rule}" for rule in RULES))  # what there is to choose from
+
+
+def is_built_in(source: str) -> bool:
+    """Whether data are not read from a file of the user's: ml-100k, or planted in any way.
+
+    Raises
+    ------
+    WorkbenchError
+        If they are planted, and there is no such rule or option.
+    """
+    return source == "ml-100k" or planting(source) is not None
 
 
 def locate(source: str | Path) -> Path:

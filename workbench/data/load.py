@@ -3,6 +3,7 @@
 import html
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
@@ -34,15 +35,16 @@ def load_data(
     duplicates: Duplicates = "keep",
     fallback: str | None = None,
 ) -> SequenceData:
-    """Load a known data set by name ("ml-100k", "planted", ...) or a file or folder by path.
+    """Load a known data set by name ("ml-100k", ...), planted data, or a file or folder by path.
 
     A path may carry these options as an address does, `ratings.csv?user=who&item=what&min_item=5`,
     so that a link or a command line can name them too; they override the arguments. Planted data
-    come as they are made, unfiltered.
+    are named with their rule and settings, `planted:distance?noise=.3&users=500`, and come as they
+    are made, unfiltered.
 
     Parameters
     ----------
-    source : a name, or a path with or without options.
+    source : a name or path, with or without options.
     format : one of `workbench.data.readers.FORMATS`; None: the file shows it.
     columns : user, item, time and title -> columns of the file. Positions, counted from 0, stand
         for columns of a file without header; an empty time leaves times out.
@@ -73,8 +75,9 @@ def load_data(
     if fallback not in (None, "planted"):
         raise WorkbenchError(f'fallback={fallback!r} is not known; use "planted".')
     name = str(source)
-    if name == "planted":
-        return planted().data
+    settings = address.planting(name)
+    if settings is not None:
+        return planted(**asdict(settings)).data
     if name == "ml-100k":
         try:
             path, asked = fetch_ml_100k(), address.Asked()

@@ -53,6 +53,13 @@ def test_an_empty_page_says_what_to_do():
     assert "200 MB of interactions" in shown.caption[0].value
 
 
+def test_planted_data_are_described_without_being_asked_for_columns():
+    shown = page(interactions="planted:distance?users=20&items=40")
+    assert sentences(shown) == []
+    assert metrics(shown, "Users") == ["20"]
+    assert metrics(shown, "Items") == ["40"]
+
+
 def test_columns_are_asked_for_and_found(walks):
     shown = page(interactions=walks / "walks.csv")
     assert sentences(shown) == []

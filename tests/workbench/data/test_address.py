@@ -2,8 +2,10 @@
 
 import pytest
 
-from workbench.data import load_data
-from workbench.data.address import Asked, join, split
+from workbench.data import load_data, planted
+from workbench.data.address import Asked, join, planting, split
+from workbench.data.catalogue import BUILT_IN
+from workbench.data.planted_settings import PlantedSettings
 from workbench.errors import WorkbenchError
 
 ROWS = "a;1;x;5\na;2;y;6\nb;1;x;7\nb;3;z;8\n"
@@ -50,3 +52,49 @@ def test_positions_stand_for_columns_of_a_file_without_header(tmp_path):
 def test_an_unknown_option_is_told(query):
     with pytest.raises(WorkbenchError, match=r"is no option; known are user, item"):
         load_data(f"r.csv?{query}")
+
+
+def test_planted_data_by_an_address_are_those_by_arguments():
+    address = "planted:distance?noise=.3&users=20&items=40&causes=6&length=9&lag=2&seed=1&signal=1"
+    how = {"noise": 0.3, "n_users": 20, "n_items": 40, "n_causes": 6, "length": 9, "lag": 2}
+    made = planted("distance", **how, seed=1, signal=1).data
+    found = load_data(address)
+    assert found.checksum == made.checksum
+    assert found.provenance == made.provenance
+    assert (found.truth.causes == made.truth.causes).all()
+    assert planting("planted?cause_share=.4&shortest=5") == PlantedSettings(
+        cause_share=0.4, shortest=5
+    )
+
+
+def test_the_rule_is_content_where_it_is_left_out():
+    assert planting("planted") == planting("planted:content") == PlantedSettings()
+
+
+@pytest.mark.parametrize("source", ["planted.csv", "planted_data", "x.csv?user=a", "ml-100k", ""])
+def test_other_data_are_not_planted(source):
+    assert planting(source) is None
+
+
+def test_every_rule_can_be_chosen():
+    rules = [settings.rule for settings in map(planting, BUILT_IN) if settings]
+    assert rules == ["content", "distance", "content-and-distance", "conjunction"]
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("planted:magic", "rule='magic' is not known; choose one of content, distance, "),
+        ("planted:", "rule='' is not known; choose one of content"),
+        ("planted?colour=red", "colour=red is no option of planted data; known are users, items, "),
+        ("planted?users=few", "users=few must be a whole number, such as 2000."),
+        ("planted?noise=loud", "noise=loud must be a number, such as 0.5."),
+        ("planted?users=0", "users=0 must lie between 1 and "),
+        ("planted?noise=nan", "noise=nan must lie between 0 and 1."),
+        ("planted?seed=-1", "seed=-1 must lie between 0 and "),
+    ],
+)
+def test_what_cannot_be_planted_is_told(source, why):
+    with pytest.raises(WorkbenchError) as caught:
+        load_data(source)
+    assert str(caught.value).startswith(f"{source}: {why}")

@@ -10,7 +10,7 @@ from workbench import SequenceData
 from workbench.app import places, resources, uploads, words
 from workbench.app.selection import select
 from workbench.data import address
-from workbench.data.catalogue import BUILT_IN, locate
+from workbench.data.catalogue import is_built_in, locate
 from workbench.data.readers import FORMATS, detect
 from workbench.data.readers.base import data_suffix, first_line
 from workbench.data.readers.roles import REQUIRED, usual
@@ -45,7 +45,7 @@ def choose() -> tuple[str, SequenceData] | None:
         typed = str(typed or "").strip()
         if not typed:
             return None
-        source = typed if typed in BUILT_IN else _with_options(typed)
+        source = typed if is_built_in(typed) else _with_options(typed)
         if source is None:
             st.info("Choose the columns that hold the users and the items.", icon=":material/info:")
             return None

@@ -10,6 +10,7 @@ from analyses.running.inputs import shipped as usual
 from workbench.app import places, resources, words
 from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import errors_shown
+from workbench.data.address import planting
 from workbench.data.catalogue import BUILT_IN
 from workbench.files import REPORTS
 
@@ -40,7 +41,7 @@ def show_form() -> None:
             list(BUILT_IN),
             accept_new_options=True,
             key="start_data",
-            help="A known name, or the path of an interactions file or folder on this machine.",
+            help=words.DATA,
         )
         models = st.multiselect(
             "Models of the run",
@@ -75,15 +76,17 @@ def show_form() -> None:
 
 
 def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
-    if not only or (not models and source != "planted"):
+    is_planted = planting(source) is not None
+    if is_planted:  # which the shipped models do not know: without others, it brings small ones
+        models = [model for model in models if model not in resources.shipped()]
+    if not only or not (models or is_planted):
         st.warning("Choose at least one model and one diagnostic.")
         return
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in Path(source).name).strip(".")
     out = REPORTS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     chosen = [name for name in discover() if name in only]
     arguments = [f"--data={source}", f"--users={users}"]
-    # planted data bring models of their own
-    if source != "planted":
+    if models:
         arguments += ["--models", *models]
     places.data(source)
     for model in models:
