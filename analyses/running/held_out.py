@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from models import Batch
-from workbench.data.batches import iterate
+from workbench.data.batches import cause_mask, iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.mode import evaluation_mode
@@ -28,6 +28,9 @@ class HeldOutCases:
     targets : [B] held-out items.
     in_sample : [B] whether a user belongs to the random sample on which costly measures run.
     data : what all of it comes from.
+    causes : [B, L] bool, which items caused the held-out one, none where chance did; None where
+        nobody knows, which is so for all data that are not planted. It is what
+        `workbench.statistics.cause_scores` takes.
     """
 
     users: np.ndarray
@@ -35,6 +38,7 @@ class HeldOutCases:
     targets: Tensor
     in_sample: np.ndarray
     data: SequenceData
+    causes: Tensor | None = None
 
 
 def held_out_batches(
@@ -64,4 +68,8 @@ def held_out_batches(
         for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
             members = chosen.users[index]
             in_sample = np.isin(members, sample)
-            yield HeldOutCases(members, batch.to(device), targets.to(device), in_sample, data)
+            causes = None
+            if data.truth is not None:
+                causes = cause_mask(data, chosen.take(index), batch.items.shape[1]).to(device)
+            batch, targets = batch.to(device), targets.to(device)
+            yield HeldOutCases(members, batch, targets, in_sample, data, causes)

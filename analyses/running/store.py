@@ -91,6 +91,7 @@ def piece_key(
     members = hashlib.sha256(np.ascontiguousarray(users, np.int64).tobytes()).hexdigest()
     parts = {
         "data": data.checksum,
+        "truth": None if data.truth is None else data.truth.checksum,
         "titles": None if data.titles is None else digest(data.titles),
         "weights": list(weights.items()),
         "users": members,

@@ -1,6 +1,8 @@
 """The truth that planted data carry: which item caused which."""
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +20,12 @@ class Truth:
 
     causes: np.ndarray
     second_causes: np.ndarray
+
+    @cached_property
+    def checksum(self) -> str:
+        """SHA-256 over both arrays."""
+        both = np.stack([self.causes, self.second_causes])
+        return hashlib.sha256(both.astype("<i8").tobytes()).hexdigest()
 
     def kept(self, keep: np.ndarray, offsets: np.ndarray) -> "Truth":
         """The truth of the interactions that are kept.
