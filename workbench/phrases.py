@@ -3,6 +3,8 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+MARK = "\N{BLACK CIRCLE} "  # before the title of what is known to have caused the held-out item
+
 
 def in_order(names: Iterable[object]) -> tuple[str, ...]:
     """Distinct names as text, in the order in which they first come."""

@@ -11,7 +11,9 @@ from workbench.app import words
 from workbench.app.resources import Shared, Target
 from workbench.app.selection import select
 from workbench.app.userlists import ALL, choose_list, choose_listed
+from workbench.data.batches import cause_mask
 from workbench.data.lookup import search_items, users_with_case
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 
 HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
@@ -100,15 +102,36 @@ def name(data: SequenceData, item: int) -> str:
 
 
 def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> str:
-    """A sentence about the user: the history and the held-out item."""
+    """A sentence about the user: the history, the held-out item and, if it is known, its cause."""
     history = data.history(user)
     n = len(history) - 1
     seen = max((shared.model.config.max_length for shared in models.values()), default=n)
     how_many = f"{n} items" if n <= seen else f"the last {seen} of {n} items"
     return (
         f"User {words.literal(str(data.user_ids[user]))}: {how_many} of history, then the held-out "
-        f"item **{words.literal(data.title(int(history[-1])))}**."
+        f"item **{words.literal(data.title(int(history[-1])))}**{_caused(data, user)}."
     )
+
+
+def causes(data: SequenceData, user: int) -> np.ndarray | None:
+    """Which items before the held-out one caused it, bool [n]; None where nobody knows."""
+    if data.truth is None:
+        return None
+    n = len(data.history(user)) - 1
+    return cause_mask(data, held_out_cases(data, n, [user]), n)[0].numpy()
+
+
+def _caused(data: SequenceData, user: int) -> str:
+    caused = causes(data, user)
+    if caused is None:
+        return ""
+    if not caused.any():
+        return ", which no item before it caused"
+    named = [
+        f"item {place + 1} ({words.literal(data.title(int(data.history(user)[place])))})"
+        for place in np.flatnonzero(caused)
+    ]
+    return f", which was planted as the effect of {' and '.join(named)}"
 
 
 def note(item: int, held_out: int, target: int, seen: set[int]) -> str:

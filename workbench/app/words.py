@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
+from workbench.phrases import MARK
 
 DATA = (
     "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
@@ -42,6 +43,7 @@ SCALE = (
 )
 ORDER = "How the rows are ordered: by time, or by a measure with its highest value first."
 POSITION = "Position in the history, from 1, the oldest item."
+CAUSE = f"Green, and marked {MARK}in the maps: what caused the held-out item, as it was planted."
 AGO = "Time from the item to the held-out one."
 TARGET = (
     "The item whose score is explained: what the user really chose next, what the model ranks "

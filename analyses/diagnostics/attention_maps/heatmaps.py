@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from analyses.report import style
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
-from workbench.phrases import cut, in_order
+from workbench.phrases import MARK, cut, in_order
 from workbench.statistics import later_maximum
 
 LAST = 20  # positions a full matrix shows; a title needs room to be read
@@ -54,7 +54,7 @@ def _of_family(weights: pd.DataFrame, members: Comparison) -> dict[str, Figure]:
     first = weights.iloc[0]
     caption = (
         f"user {first['user id']}, {first['choice']} agreement (tau-b {first['tau']:.2f}), "
-        f"{first['length']} items"
+        f"{first['length']} items{_truth(weights)}"
     )
     final = weights[weights["stage"] == "attention"]
     columns = {
@@ -72,13 +72,36 @@ def _of_family(weights: pd.DataFrame, members: Comparison) -> dict[str, Figure]:
             {str(stage).replace("_", " "): rows for stage, rows in by_stage},
             f"{name}{rest if len(calibrated) > 1 else ''}, {caption}",
         )
+    for figure in figures.values():
+        _mark_causes(figure)
     return figures
 
 
+def _truth(weights: pd.DataFrame) -> str:
+    """What a caption adds where the cause of the held-out item is known."""
+    if "cause" not in weights or weights["cause"].isna().all():
+        return ""
+    if not weights["cause"].any():
+        return "; the held-out item came by chance, or its cause is not in the history"
+    return f"; {MARK}caused the held-out item"
+
+
 def _titles(weights: pd.DataFrame, width: int) -> list[str]:
-    """Titles of the history, oldest first, cut to `width` characters."""
-    titles = weights.drop_duplicates("key").sort_values("key")["title"]
-    return [cut(str(title), width) for title in titles]
+    """Titles of the history, oldest first, cut to `width` characters; a cause has its mark."""
+    items = weights.drop_duplicates("key").sort_values("key")
+    causes = items["cause"] == 1 if "cause" in items else [False] * len(items)
+    return [
+        MARK * bool(cause) + cut(str(title), width)
+        for title, cause in zip(items["title"], causes, strict=True)
+    ]
+
+
+def _mark_causes(figure: Figure) -> None:
+    """Colour the titles that have the mark."""
+    for panel in figure.axes:
+        for label in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
+            if label.get_text().startswith(MARK):
+                label.set(color=style.PALETTE[1], fontweight="bold")
 
 
 def _matrix(weights: pd.DataFrame, size: int) -> np.ndarray:

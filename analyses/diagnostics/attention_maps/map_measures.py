@@ -124,9 +124,11 @@ def chosen(candidates: pd.DataFrame) -> dict[str, tuple[int, float]]:
 def _weights(model: Model, data: SequenceData, user: int) -> pd.DataFrame:
     """All allowed weights of one user: a row per stage, layer, head, query and key position.
 
-    A mask token has the position after the last item.
+    A mask token has the position after the last item. In planted data the column "cause" is 1 where
+    the key caused the held-out item, else 0.
     """
-    case = next(held_out_batches(model, data, np.array([user]))).batch
+    cases = next(held_out_batches(model, data, np.array([user])))
+    case = cases.batch
     attentive = with_attention(model)
     n = int(attentive.rows(case)[0]) + 1  # what comes after the row that predicts is padding
     allowed = attentive.allowed(case)[0, 0, :n, :n]
@@ -153,9 +155,13 @@ def _weights(model: Model, data: SequenceData, user: int) -> pd.DataFrame:
                     )
                 )
     titles = np.array([*(data.title(int(item)) for item in items), MASK], dtype=object)
-    return pd.concat(parts).assign(
+    frame = pd.concat(parts).assign(
         title=lambda f: titles[f["key"]], query_title=lambda f: titles[f["query"]]
     )
+    if cases.causes is None:
+        return frame
+    caused = np.append(cases.causes[0].cpu().numpy(), False).astype(float)
+    return frame.assign(cause=lambda f: caused[f["key"]])
 
 
 DIAGNOSTIC = Diagnostic(

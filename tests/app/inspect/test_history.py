@@ -1,14 +1,19 @@
 """The history table: its order, and the alignment of models that see less."""
 
 import io
+from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from tests.analyses.handmade import data_of
+from workbench import SequenceData
+from workbench.app import case_choices
 from workbench.app.inspect.history import csv, history_frame, ordered, orders
 from workbench.app.inspect.shown import Shown, View
+from workbench.data.truth import Truth
 from workbench.explore.inspection import METHODS, Inspection
 
 
@@ -66,3 +71,22 @@ def test_csv_holds_the_numbers_in_full(frame):
     assert list(read)[:3] == ["position", "title", "all attention"]
     assert read["late leave-one-out"].tolist()[:2] == [0, 0]
     assert read["all attention"].tolist() == frame["all", "Attention"].tolist()
+
+
+def caused_by(*places: int) -> SequenceData:
+    """Five items, of which some caused the last."""
+    causes = np.full((2, 5), -1)
+    causes[: len(places), -1] = places
+    return replace(data_of([1, 2, 3, 4, 5]), truth=Truth(*causes))
+
+
+def test_what_caused_the_held_out_item_is_told():
+    models = [shown("late", [0.6, 0.4, 0.0], [0.0, 0.0, 0.0])]
+    frame = history_frame(caused_by(2, 3), 0, models)
+    assert frame["", "Cause"].tolist() == [True, True, False]
+    assert pd.read_csv(io.StringIO(csv(frame)))["cause"].tolist() == [True, True, False]
+    assert not history_frame(caused_by(), 0, models)["", "Cause"].any()
+    said = case_choices.describe_user(caused_by(2, 3), 0, {})
+    assert "which was planted as the effect of item 3 (i3) and item 4 (i4)." in said
+    assert "which no item before it caused" in case_choices.describe_user(caused_by(), 0, {})
+    assert "planted" not in case_choices.describe_user(data_of([1, 2, 3]), 0, {})

@@ -1,5 +1,6 @@
 """The first page, run without a browser: what it shows against what the library says."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,15 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import TITLES
 from tests.app.shown import captions, metrics, press, read, sentences, tables
-from workbench import evaluate, explain, load_data, load_model, record_attention
+from workbench import (
+    build_model,
+    evaluate,
+    explain,
+    load_data,
+    load_model,
+    record_attention,
+    save_model,
+)
 from workbench.app import choices, resources, words
 from workbench.app.html_table import HIGHEST
 from workbench.app.userlists import OF_A_MODEL
@@ -199,6 +208,23 @@ def test_agreement_is_a_sentence_with_its_caution(open_page):
 )
 def test_what_is_wrong_is_shown_in_a_sentence(open_page, address, sentence):
     assert sentence in sentences(open_page(**address))[0]
+
+
+def test_the_planted_cause_is_marked(open_page, tmp_path, monkeypatch):
+    source = "planted:distance?users=20&items=20&causes=4&length=12&noise=0&signal=1&lag=3"
+    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, source))
+    data = load_data(source)
+    folder = save_model(build_model("SASRec", data, hidden_size=8, inner_size=8), tmp_path / "m")
+    page = open_page(data=source, models=[str(folder)], user="5")
+    assert sentences(page) == []
+    n = int(data.lengths[4]) - 1
+    titles = [data.title(int(item)) for item in data.history(4)]
+    assert any(
+        f"the effect of item {n - 2} ({titles[n - 3]})" in read(t.value) for t in page.markdown
+    )
+    history = next(part.proto.body for part in page.get("html") if "<table>" in part.proto.body)
+    assert re.findall('<tr class="(m?)">', history) == ["", "", "m", *[""] * (n - 3)]
+    assert words.CAUSE in captions(page)
 
 
 def test_one_bad_model_leaves_the_other(open_page, models, tmp_path):

@@ -7,12 +7,12 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import downloads, words
+from workbench.app import case_choices, downloads, words
 from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.inspect.shown import Shown
 from workbench.app.selection import select
 
-POSITION, TITLE, AGO = ("", "#"), ("", "Item"), ("", "Ago")
+POSITION, TITLE, AGO, CAUSE = ("", "#"), ("", "Item"), ("", "Ago"), ("", "Cause")
 MEASURES = ("Attention", "Gradient", "Leave-one-out")
 HELPS = dict(zip(MEASURES, (words.ATTENTION, words.GRADIENT, words.LEAVE_ONE_OUT), strict=True))
 LATEST, OLDEST = "Latest first", "Oldest first"
@@ -25,7 +25,8 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
     -------
     DataFrame
         Columns: position (from 1, the oldest item), title, seconds before the held-out item (if
-        times are known), and three measures per model, NaN for items that this model does not see.
+        times are known), whether it caused that item (if that is known), and three measures per
+        model, NaN for items that this model does not see.
     """
     first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
     start = last - max(len(one.inspection.items) for one in shown)
@@ -35,6 +36,9 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
     }
     if data.times is not None:
         columns[AGO] = (data.times[last] - data.times[start:last]).astype(float)
+    caused = case_choices.causes(data, user)
+    if caused is not None:
+        columns[CAUSE] = caused[start - first :]
     for one in shown:
         for measure, values in zip(
             MEASURES, (one.row, one.importance, one.inspection.effects), strict=True
@@ -62,14 +66,14 @@ def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
 
 def csv(frame: pd.DataFrame) -> str:
     """The table as CSV, with all digits; times are in seconds."""
-    names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago"}
+    names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago", CAUSE: "cause"}
     columns: list[Any] = list(frame.columns)
     plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
     return downloads.csv(frame.set_axis(plain, axis=1))
 
 
 def show_history(frame: pd.DataFrame, file_name: str) -> None:
-    """Show the table in the order chosen, and what its columns mean."""
+    """Show the table in the order chosen, what its columns mean, and in green what is the cause."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(orders(frame))
         by = select(
@@ -102,4 +106,7 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
         heads,
         list(zip(*columns, strict=True)),
         groups=groups,
+        marked=np.flatnonzero(rows[CAUSE]).tolist() if CAUSE in frame.columns else (),
     )
+    if CAUSE in frame.columns and frame[CAUSE].any():
+        st.caption(words.CAUSE)

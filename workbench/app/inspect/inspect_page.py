@@ -1,5 +1,6 @@
 """Inspect: one user, one or two models, and why an item was recommended."""
 
+import numpy as np
 import streamlit as st
 
 from workbench import SequenceData
@@ -11,6 +12,7 @@ from workbench.app.inspect.ranking import ranking_frame, show_ranking
 from workbench.app.inspect.shown import Shown, View
 from workbench.data.lookup import find_user
 from workbench.explore.inspection import Inspection
+from workbench.phrases import MARK
 
 
 def page() -> None:
@@ -49,7 +51,8 @@ def page() -> None:
                 _ranking(data, one, user)
     with errors_shown("The maps"):
         st.subheader("Layers and heads")
-        _maps(data, len(data.history(user)) - 1, shown, raw_id)
+        caused = case_choices.causes(data, user)
+        _maps(data, len(data.history(user)) - 1, shown, raw_id, caused)
 
 
 def _head(label: str, view: View, method: str, inspection: Inspection, target: str) -> Shown:
@@ -72,13 +75,26 @@ def _ranking(data: SequenceData, shown: Shown, user: int) -> None:
     downloads.button("CSV", lambda: downloads.csv(frame), name, downloads.CSV)
 
 
-def _maps(data: SequenceData, n: int, shown: list[Shown], user_id: str) -> None:
-    """Show all maps of each model small, and one large; n: the number of items in the history."""
+def _maps(
+    data: SequenceData, n: int, shown: list[Shown], user_id: str, caused: np.ndarray | None
+) -> None:
+    """Show all maps of each model small, and one large.
+
+    Parameters
+    ----------
+    data, shown : the data, and the models with their inspections.
+    n : the number of items in the history.
+    user_id : for the names of files.
+    caused : [n] bool, which of them caused the held-out item; None where nobody knows.
+    """
     fixed, last = view_choices.choose_scale(max(len(one.inspection.items) for one in shown))
     alone = len(shown) == 1
     for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
         titles = [data.title(int(item)) for item in one.inspection.items]
         first = n - len(titles) + 1
+        if caused is not None:
+            marks = np.where(caused[first - 1 :], MARK, "")
+            titles = [f"{mark}{title}" for mark, title in zip(marks, titles, strict=True)]
         titles += [words.MASK] * (len(one.matrix) - len(titles))
         with column:
             st.markdown(f"**{words.literal(one.label)}**, opened: {one.view.name}")

@@ -6,9 +6,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from analyses.diagnostics.attention_maps.heatmaps import ACROSS, pictures
+from analyses.diagnostics.attention_maps.map_measures import _weights
+from analyses.report import style
 from analyses.report.page import images
 from analyses.running.comparison import Comparison, Part
 from analyses.running.results import Results
+from workbench import build_model, planted
+from workbench.data import permute_sequences
+from workbench.phrases import MARK
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
 
@@ -116,3 +121,28 @@ def test_a_scale_ends_at_the_largest_weight_of_the_later_rows():
     tops = {p.get_title().split("\n")[0]: p.images[0].get_clim()[1] for p in figure.axes}
     # rows 15 to 29 of 30 and 5 to 9 of 10: the first of them gives its last item 2 / (n + 1)
     assert tops == pytest.approx({"SASRec": 2 / 17, "AC-SASRec": 2 / 7})
+
+
+@pytest.mark.parametrize("kind", ["prediction row", "layers and heads", "stages"])
+def test_what_caused_the_held_out_item_is_marked(kind):
+    frame = pd.concat([weights("SASRec", 1, 1), weights("AC-SASRec", 1, 1)])
+    figure = draw(frame.assign(cause=(frame["key"] == 2).astype(float)))[f"{kind} highest"]
+    labels = [t for p in figure.axes for t in [*p.get_xticklabels(), *p.get_yticklabels()]]
+    marked = {t.get_text() for t in labels if t.get_color() == style.PALETTE[1]}
+    assert marked == {f"{MARK}$item 3$"}
+    assert f"{MARK}caused the held-out item" in figure.get_suptitle().replace("\n", " ")
+    assert MARK not in draw(frame)[f"{kind} highest"].get_suptitle()
+    by_chance = draw(frame.assign(cause=0.0))[f"{kind} highest"].get_suptitle().replace("\n", " ")
+    assert "the held-out item came by chance" in by_chance
+
+
+def test_causes_of_planted_data_come_with_the_weights():
+    made = planted("distance", n_users=20, n_items=20, n_causes=4, length=12, noise=0.2, lag=3)
+    model = build_model("BERT4Rec", made.data, hidden_size=8, inner_size=8, max_length=6)
+    truth = made.data.truth.causes[made.data.offsets[1:] - 1]
+    caused, by_chance = (int(np.flatnonzero(known)[0]) for known in (truth >= 0, truth < 0))
+    rows = _weights(model, made.data, caused)
+    assert set(rows.loc[rows["cause"] == 1, "key"]) == {6 - 3}
+    assert set(rows["key"]) == set(range(7))  # with the mask token
+    assert not _weights(model, made.data, by_chance)["cause"].any()
+    assert "cause" not in _weights(model, permute_sequences(made.data), caused)
