@@ -13,6 +13,7 @@ from torch import Tensor
 from workbench.attention.edits import (
     equal_rows,
     permute,
+    power,
     remove_keys,
     remove_largest,
     remove_random,
@@ -28,6 +29,7 @@ EDITS = {
     "random": remove_random(3),
     "uniform": uniform,
     "permute": permute(3),
+    "power": power(0.1),
 }
 WEIGHT = st.one_of(st.just(0.0), st.just(0.25), st.floats(1e-6, 1))  # zeros and ties are likely
 
@@ -206,3 +208,11 @@ def test_chosen_keys_are_removed_by_hand(allowed, removed, left):
     alone = double([1, 0, 0, 0])
     found = remove_keys(torch.tensor([True, False, False, False]))(alone, torch.ones(1, 4) > 0)
     torch.testing.assert_close(found, double([0, 1 / 3, 1 / 3, 1 / 3]))
+
+
+def test_a_power_flattens_and_keeps_the_order():
+    weights, allowed = double([0.81, 0.01, 0.0, 0.18]), torch.tensor([[True, True, False, True]])
+    roots = [0.9, 0.1, 0.0, 0.18**0.5]
+    flatter = [[root / sum(roots) for root in roots]]
+    torch.testing.assert_close(power(0.5)(weights, allowed), double(*flatter))
+    torch.testing.assert_close(power(2.0)(double(*flatter), allowed), weights / weights.sum())
