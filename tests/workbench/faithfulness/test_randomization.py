@@ -8,7 +8,7 @@ from torch import nn
 
 from models import BACKBONES
 from tests.models.variants import build, stamped
-from workbench import WorkbenchError, adapt, attribute, record_attention
+from workbench import WorkbenchError, adapt, explain, record_attention
 from workbench.faithfulness.randomization import (
     PERMUTED,
     POINTERS,
@@ -100,7 +100,7 @@ def test_every_model_has_all_controls_and_is_itself_afterwards(variant, backbone
     for control in controls(model, 0).values():
         with control() as other:
             weights = record_attention(other, BATCH)["attention"]
-            saliency = attribute(other, BATCH, TARGETS, "saliency", detach_attention=True).values
+            saliency = explain(other, BATCH, TARGETS, "saliency, attention held")
         assert weights.shape == (3, 2, 2, 5)  # items alone
         assert saliency.isfinite().all()
     assert changed(before, model) == set()
@@ -163,7 +163,7 @@ def test_an_adapted_model_runs_with_the_shuffled_parameters(own, only):
     other = shuffled(model, 1, only=only)
     values = copy.deepcopy(other.values.state_dict())
     recorded = record_attention(other, BATCH)["attention"]
-    explained = attribute(other, BATCH, TARGETS, "saliency").values
+    explained = explain(other, BATCH, TARGETS, "saliency")
     assert torch.equal(model.scores(BATCH), scores)
     assert changed(before, module) == set()
     in_place = {"encoder.layers.0.self_attn.in_proj_weight"}
@@ -173,7 +173,7 @@ def test_an_adapted_model_runs_with_the_shuffled_parameters(own, only):
     module.load_state_dict(values)  # the same, with the module itself changed
     torch.testing.assert_close(other.scores(BATCH), model.scores(BATCH))
     torch.testing.assert_close(recorded, record_attention(model, BATCH)["attention"])
-    torch.testing.assert_close(explained, attribute(model, BATCH, TARGETS, "saliency").values)
+    torch.testing.assert_close(explained, explain(model, BATCH, TARGETS, "saliency"))
     third = before["encoder.layers.0.self_attn.in_proj_weight"][16:]
     kept = torch.equal(third, values["encoder.layers.0.self_attn.in_proj_weight"][16:])
     assert kept == (only != "everything")  # values stay where queries and keys move
