@@ -132,6 +132,7 @@ def test_agreement_with_saliency_is_one_number_in_all_diagnostics(models, data):
     maps, gradients, variants = frames.values()
     maps = maps[maps["kind"] == "agreement"]
     for column, value in (
+        ("control", "trained"),
         ("target", "held-out item"),
         ("method", "saliency"),
         ("layer", "mean"),

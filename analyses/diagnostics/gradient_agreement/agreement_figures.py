@@ -1,56 +1,85 @@
-"""The numbers of gradient agreement's figures: distribution, means by layer, head and length."""
+"""The numbers of gradient agreement's figures: beside controls, by layer, head and length."""
 
 import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.gradient_agreement.agreement_findings import (
     METHOD,
-    called,
+    beyond,
+    by_control,
     headline_rows,
     length_bins,
     mean_rows,
+    trained_rows,
 )
 from analyses.report.conditions import means_by
-from analyses.report.summaries import SHUFFLED, Summary, not_empty, rows
+from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import people
 from analyses.running.results import Results
+from workbench.phrases import in_order
+
+ACROSS = 4  # models in a figure of distributions
+QUANTILES = (5, 25, 50, 75, 95)
 
 
 def summaries(results: Results) -> dict[str, Summary]:
-    """The distribution over users, and means by layer and head and by history length."""
+    """The distribution over users beside controls, the difference from them, and means by part."""
     frame, models = results.frame, tuple(results.comparison.names)
+    headline = headline_rows(trained_rows(frame))
+    shown = [models[start : start + ACROSS] for start in range(0, len(models), ACROSS)]
+    parts = ["", *(f", part {k}" for k in range(2, 1 + len(shown)))]
     return not_empty(
         {
-            "distribution": _distribution(mean_rows(frame), models),
-            "agreement by layer and head": _by_layer_and_head(headline_rows(frame), models),
-            "agreement by history length": _by_length(mean_rows(headline_rows(frame)), models),
+            **{
+                f"distribution{part}": _distribution(frame, some)
+                for part, some in zip(parts, shown, strict=True)
+            },
+            "beyond controls": _beyond(frame, models),
+            "agreement by layer and head": _by_layer_and_head(headline, models),
+            "agreement by history length": _by_length(mean_rows(headline), models),
         }
     )
 
 
-def _distribution(means: pd.DataFrame, models: tuple[str, ...]) -> Summary:
+def _distribution(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
     table = []
-    for keys, group in means.groupby(["target", "method", "model"], sort=False, observed=True):
-        target, method, model = (str(key) for key in keys)
-        for series, column in ((model, "tau"), (SHUFFLED, "null_tau")):
-            values = group[column].dropna().to_numpy()
+    for model in models:
+        for control, taus in by_control(frame, model).items():
+            values = taus.dropna().to_numpy()
             if len(values):
                 table.append(
                     {
-                        "panel": f"{target} / {called(method)}",
-                        "row": model,
-                        "series": series,
+                        "panel": f"{METHOD} / {model}",
+                        "row": control,
+                        "series": control,
                         "estimate": values.mean(),
                         "n": len(values),
                     }
-                    | {f"p{q}": np.percentile(values, q) for q in (5, 25, 50, 75, 95)}
+                    | {f"p{q}": np.percentile(values, q) for q in QUANTILES}
                 )
     return Summary(
         "boxes",
-        "Agreement of attention with gradients",
-        "tau-b per user (colour: attention, grey: shuffled attention)",
-        (*models, SHUFFLED),
+        "Agreement of attention with gradients, beside controls of the same model",
+        "tau-b of attention with saliency, per user",
+        in_order(row["row"] for row in table),
         pd.DataFrame(table),
+    )
+
+
+def _beyond(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
+    marks = [
+        {"panel": "", "series": model, "row": control} | ends(interval)
+        for model in models
+        for control, interval in beyond(frame, model).items()
+        if interval.n
+    ]
+    n = max((mark["n"] for mark in marks), default=0)
+    return Summary(
+        "dots",
+        f"Agreement of attention with saliency beyond controls, {people(n)}",
+        "tau-b of the trained model minus that of its control, 95 % interval",
+        models,
+        pd.DataFrame(marks),
     )
 
 
@@ -85,8 +114,8 @@ def _means(
     n = frame.loc[has_tau, "user"].nunique()
     return Summary(
         "dots",
-        f"Agreement of attention with {called(METHOD)}, {people(n)}",
-        f"mean tau-b with {called(METHOD)} for the held-out item, 95 % interval",
+        f"Agreement of attention with {METHOD}, {people(n)}",
+        f"mean tau-b with {METHOD} for the held-out item, 95 % interval",
         models,
         pd.DataFrame(table),
     )

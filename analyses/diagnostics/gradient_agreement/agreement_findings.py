@@ -1,56 +1,73 @@
-"""What gradient agreement says: mean, median, share significant, against a shuffled null."""
+"""What gradient agreement says: how far it goes beyond the controls of the same model."""
 
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from analyses.report.claims import Claims
-from analyses.report.conditions import paired, table_of, with_intervals
-from analyses.report.wording import NOBODY, people, percent, span
+from analyses.report.claims import Claims, Decision, evidence
+from analyses.report.conditions import paired, paired_means, table_of, with_intervals
+from analyses.report.wording import NOBODY, number, people
 from analyses.running.results import Results
-from workbench.phrases import listing
-from workbench.statistics import (
-    Interval,
-    exact_share,
-    mean_interval,
-    median_interval,
-    paired_interval,
-)
+from workbench.faithfulness.randomization import SHUFFLED
+from workbench.phrases import in_order, listing
+from workbench.statistics import Interval, mean_interval, median_interval
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
-PRODUCT = "input_x_gradient"
-METHODS = (METHOD, PRODUCT)  # of which something is claimed
+PRODUCT, PATHS = "input_x_gradient", "integrated_gradients"
+TRAINED, FLATTENED = "trained", "attention flattened"
+DIFFERENCE, NET = "paired difference of tau", "difference of the differences"
 LEVEL = 0.05
 LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
 CAUTION = (
     "Agreement is agreement, not faithfulness: gradients are another view of the model, not its "
     "truth, and two explanations may agree and both mislead (Neely et al. 2021, arXiv 2105.03287)."
 )
+CONTROLS = (
+    "Controls are the same model with all weights shuffled within their tensors, with those of "
+    "queries and keys shuffled, with layers re-initialised one after another from the top, and "
+    "with the weights of every row of attention dealt out at random in the forward pass "
+    "(Adebayo et al. 2018, arXiv 1810.03292). With attention detached, an item's gradient is "
+    "scaled by its own weight, so that sharp attention agrees with saliency by construction; only "
+    "what goes beyond the controls was learned. Flattened: each weight of the trained model to the "
+    "power 0.1, which keeps the order in each row. Each batch of users has its own draw of the "
+    "controls. "
+)
 CAPTIONS = {
     "distribution": "Kendall's tau-b per user between attention (mean over layers and heads, "
-    "prediction row) and gradient importance of the same items; 1 = the same order, 0 = unrelated, "
-    "-1 = the reverse. Grey: the same attention shuffled within each history. Boxes hold the "
-    "middle half of the users, whiskers 5 to 95 %, the dot is the mean. With attention detached an "
-    "item's gradient is scaled by its own weights, so some agreement of saliency is by "
-    "construction; integrated gradients have no part in that. A model without value has a gradient "
-    "that vanishes, or constant attention. " + CAUTION,
+    "prediction row) and saliency of the same items for the held-out item; 1 = the same order, 0 = "
+    "unrelated, -1 = the reverse; of the model and of its controls, for the same users, a random "
+    "part of all. Boxes hold the middle half of the users, whiskers 5 to 95 %, the dot is the "
+    "mean. " + CONTROLS + CAUTION,
+    "beyond controls": "Mean over users of the model's tau-b minus that of each of its controls, "
+    "for the same users, with its 95 % interval; right of the line the model agrees more than the "
+    "control. " + CONTROLS + CAUTION,
     "agreement by layer and head": "Mean tau-b with its 95 % interval by layer (mean over heads) "
-    "and by head, saliency for the held-out item. " + CAUTION,
-    "agreement by history length": "Mean tau-b with its 95 % interval by history length. Short "
-    "histories have few pairs to order, so their taus scatter more. " + CAUTION,
-    "by method and target": "Mean over layers and heads. Significant: p below 0.05 for that user, "
-    "of which 5 % are expected by chance. Input x gradient and saliency with attention detached "
-    "from the graph, integrated gradients on the full graph and for a random part of the users. "
-    "The convergence delta is what integrated gradients leave unexplained of the score. A model "
-    "that normalises bare item embeddings has input x gradient 0 at every item, since their length "
-    "does not reach the scores, and integrated gradients with it: such users are without tau. "
-    + CAUTION,
+    "and by head, saliency for the held-out item, of the trained models. It is to be read beside "
+    "the controls above. " + CAUTION,
+    "agreement by history length": "Mean tau-b with its 95 % interval by history length, of the "
+    "trained models. Short histories have few pairs to order, so their taus scatter more. It is to "
+    "be read beside the controls above. " + CAUTION,
+    "controls": "Saliency for the held-out item; difference: the model's tau-b minus the "
+    "control's, paired by user. " + CONTROLS + CAUTION,
+    "by method and target": "Mean over layers and heads, of the trained models. Significant: p "
+    "below 0.05 for that user, of which 5 % are expected by chance. Input x gradient and saliency "
+    "with attention detached from the graph, integrated gradients on the full graph and for a "
+    "random part of the users: those whose importances add up to the score, but for 5 % of what "
+    "the items do to it. The median gap is of that share. A model that normalises bare item "
+    "embeddings has input x gradient 0 at every item, since their length does not reach the "
+    "scores, and integrated gradients with it: such users are without tau. " + CAUTION,
     "by layer and head": "The same by layer and head ('mean': over all of them). " + CAUTION,
     "by history length": "The same by history length. " + CAUTION,
     "calibrated against baseline": "Paired difference of tau-b per user, for users with a tau in "
-    "both models. " + CAUTION,
+    "both models; of a control, the difference of the two models' controls. " + CAUTION,
 }
+
+
+def trained_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the models themselves."""
+    return frame[frame["control"] == TRAINED]
 
 
 def mean_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -63,6 +80,29 @@ def headline_rows(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
     return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
 
 
+def by_control(frame: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Tau of a model and of its controls, [users, controls], for users who have a control.
+
+    The column of the model comes first; there is none but that where nobody has a control.
+    """
+    rows = mean_rows(headline_rows(frame))
+    rows = rows[rows["model"] == model].astype({"control": str})
+    wide = rows.pivot(index="user", columns="control", values="tau")
+    wide = wide[list(in_order(rows["control"]))]
+    others = wide.drop(columns=TRAINED)
+    return wide[others.notna().any(axis=1)] if len(others.columns) else wide
+
+
+def beyond(frame: pd.DataFrame, model: str) -> dict[str, Interval]:
+    """Mean tau of a model minus that of each of its controls, paired by user."""
+    taus = by_control(frame, model)
+    return {
+        control: paired_means(taus[TRAINED], taus[control])
+        for control in taus.columns
+        if control != TRAINED
+    }
+
+
 def length_bins(lengths: pd.Series) -> pd.Series:
     """The bin of each history length."""
     edges = [*LENGTHS, np.inf]
@@ -71,8 +111,8 @@ def length_bins(lengths: pd.Series) -> pd.Series:
 
 
 def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Mean, median, shuffled null and share significant of tau for each condition."""
-    labels = {"tau": "mean tau", "null_tau": "shuffled tau", "significant": "share significant"}
+    """Mean, median and share significant of tau for each condition."""
+    labels = {"tau": "mean tau", "significant": "share significant"}
     significant = (frame["p_value"] < LEVEL).where(frame["p_value"].notna()).astype(float)
     frame = frame.assign(significant=significant)
     table = table_of(frame, by, labels, digits=3, shares=["significant"])
@@ -81,7 +121,7 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     rest = groups.agg(
         **{
             "without tau": ("tau", lambda v: int(v.isna().sum())),
-            "median |delta|": ("delta", lambda v: round(float(v.abs().median()), 4)),
+            "median gap": ("gap", lambda v: round(float(v.median()), 4)),
         }
     )
     rest = with_intervals(rest.reset_index(), {"median tau": medians}, digits=3)
@@ -89,152 +129,192 @@ def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
 
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
-    """By method and target, by layer and head, by history length, and AC against its baseline."""
-    frame = results.frame
+    """Against the controls; by method and target, layer and head, length; AC and its baseline."""
+    frame = trained_rows(results.frame)
     headline, means = headline_rows(frame), mean_rows(frame)
     binned = mean_rows(headline).assign(history=lambda f: length_bins(f["length"]).astype(str))
     binned = binned[binned["length"] >= LENGTHS[0]]
-    made = {
+    against = _controls(results)
+    made = {"controls": against} if len(against) else {}
+    made |= {
         "by method and target": _table(means, ["model", "method", "target"]),
         "by layer and head": _table(headline, ["model", "layer", "head"]),
     }
     if len(binned):
         made["by history length"] = _table(binned, ["model", "history"])
-    conditions = [
-        (*pair, target, method)
+    differences = {
+        (*pair, *condition): paired(chosen, "tau", *pair)
+        for condition, chosen in mean_rows(results.frame).groupby(
+            ["control", "target", "method"], observed=True, sort=False
+        )
         for pair in results.comparison.calibrated_pairs
-        for target, method in means[["target", "method"]].drop_duplicates().to_numpy()
-    ]
-    if conditions:
-        differences = [_difference(frame, *condition) for condition in conditions]
-        columns = ["model", "compared with", "target", "method"]
-        table = pd.DataFrame(conditions, columns=columns)
-        table["n users"] = [interval.n for interval in differences]
+        if set(pair) <= set(chosen["model"])
+    }
+    if differences:
+        columns = ["model", "compared with", "control", "target", "method"]
+        table = pd.DataFrame(list(differences), columns=columns)
+        table["n users"] = [interval.n for interval in differences.values()]
         made["calibrated against baseline"] = with_intervals(
-            table, {"difference of tau": differences}, digits=3
+            table, {"difference of tau": list(differences.values())}, digits=3
         )
     return made
 
 
-def _difference(frame: pd.DataFrame, model: str, other: str, target: str, method: str) -> Interval:
-    means = mean_rows(frame)
-    chosen = means[(means["target"] == target) & (means["method"] == method)]
-    return paired(chosen, "tau", model, other)
+def _controls(results: Results) -> pd.DataFrame:
+    """A row per model and control: users, mean tau of the control, and the model's minus it."""
+    conditions, means, differences = [], [], []
+    for name in results.comparison.names:
+        taus = by_control(results.frame, name)
+        for control, difference in beyond(results.frame, name).items():
+            conditions.append({"model": name, "control": control, "n users": difference.n})
+            means.append(mean_interval(taus[control].to_numpy(np.float64)))
+            differences.append(difference)
+    measures = {"mean tau": means, "difference": differences}
+    return with_intervals(pd.DataFrame(conditions), measures, digits=3)
 
 
 def findings(results: Results) -> list[str]:
-    """How far attention and gradients agree in each model, and whether AC agrees more.
-
-    By saliency, and by input x gradient where a model has any.
-    """
+    """Whether attention agrees with gradients beyond the controls, and whether AC agrees more."""
     comparison, claims = results.comparison, Claims()
-    methods = {method: mean_rows(headline_rows(results.frame, method)) for method in METHODS}
-    for method, means in methods.items():
-        for calibrated, plain in comparison.calibrated_pairs:
-            if _has_tau(means, calibrated) and _has_tau(means, plain):
-                difference = paired(means, "tau", calibrated, plain)
-                _add_paper_claim(claims, calibrated, plain, method, difference)
-    for method, means in methods.items():
-        for name in comparison.names:
-            if method == METHOD or _has_tau(means, name):
-                _add_agreement(claims, name, method, means[means["model"] == name])
-    for sentence in (*_vanishing(results), CAUTION):
-        claims.say(sentence)
+    for calibrated, plain in comparison.calibrated_pairs:
+        _add_paper_claim(claims, results.frame, calibrated, plain)
+    for name in comparison.names:
+        _add_agreement(claims, results.frame, name)
+    claims.say(CAUTION)
     return claims.sentences()
 
 
-def _has_tau(means: pd.DataFrame, model: str) -> bool:
-    return bool(means.loc[means["model"] == model, "tau"].notna().any())
-
-
-def _vanishing(results: Results) -> list[str]:
-    """Of which models input x gradient is nothing, though saliency is something."""
-    by_product, by_norm = (
-        mean_rows(headline_rows(results.frame, method)) for method in (PRODUCT, METHOD)
-    )
-    vanishing = [
-        name
-        for name in results.comparison.names
-        if (by_product["model"] == name).any()
-        and _has_tau(by_norm, name)
-        and not _has_tau(by_product, name)
-    ]
-    if not vanishing:
-        return []
-    return [
-        f"Input x gradient says nothing of {listing(vanishing)}: it is 0 at every item, because "
-        "the first thing done to an item embedding is to normalise it, without a position "
-        "embedding added, so that its length does not reach the scores."
-    ]
-
-
-def _add_agreement(claims: Claims, model: str, method: str, rows: pd.DataFrame) -> None:
-    """Whether attention of a model agrees with its gradients more than by chance."""
-    tau, null = rows["tau"].dropna(), rows["null_tau"].dropna()
+def _add_agreement(claims: Claims, frame: pd.DataFrame, model: str) -> None:
+    """Whether attention of a model agrees with its saliency more than that of every control."""
+    rows = mean_rows(headline_rows(trained_rows(frame)))
+    rows = rows[rows["model"] == model]
+    tau = mean_interval(rows["tau"].to_numpy(np.float64))
     if (rows["status"] == "short").all():
         claims.say(f"How far attention agrees with gradients in {model}: {NOBODY}.")
         return
-    if tau.empty:
+    if not tau.n:
         claims.say(
             f"In {model} attention is constant within every history, so it orders no items and "
             f"has no rank correlation with their gradients ({people(len(rows))})."
         )
         return
-    mean, chance = mean_interval(tau.to_numpy()), mean_interval(null.to_numpy())
-    significant = exact_share(rows["p_value"].dropna().to_numpy() < LEVEL)
-    agrees = f"attention agrees with the {called(method)} of the held-out item"
-    claims.add(
-        paired_interval((rows["tau"] - rows["null_tau"]).to_numpy()),
-        {
-            "higher": f"In {model} {agrees} more than shuffled attention does",
-            "lower": f"In {model} {agrees} less than shuffled attention does",
-            "undetected": f"In {model} {agrees} no more than shuffled attention does",
-        },
-        f"in {model} {agrees} more than shuffled attention does",
-        "paired difference of tau",
-        digits=3,
-        more=f"; mean tau {span(mean, 3, sign=True)} against {span(chance, 3, sign=True)} "
-        f"shuffled, significant for {percent(significant)} of users",
+    taus, differences = by_control(frame, model).mean(), beyond(frame, model)
+
+    def tell(decisions: Mapping[str, Decision]) -> str:
+        agrees = f"{number(tau.estimate, 3, sign=True)} for {people(tau.n)}"
+        compared = {name: d for name, d in decisions.items() if name != FLATTENED}
+        return _told(model, agrees, compared, taus) + _flat(decisions.get(FLATTENED), taus)
+
+    claims.compose(differences, tell)
+
+
+def _told(model: str, agrees: str, decisions: Mapping[str, Decision], taus: pd.Series) -> str:
+    """The sentence about the controls, those first that the model does not exceed."""
+
+    def those(*verdicts: str) -> dict[str, Decision]:
+        return {name: d for name, d in decisions.items() if d.verdict in verdicts}
+
+    def levels(names: Sequence[str]) -> str:
+        return listing([f"{number(taus[name], 3, sign=True)} with {name}" for name in names])
+
+    passed = those("lower", "undetected")
+    attention = f"attention agrees with saliency of the held-out item (mean tau {agrees})"
+    if passed:
+        shown = {f"difference from {name}": decision for name, decision in passed.items()}
+        return (
+            f"In {model} {attention} not detectably more than in the same model after what it "
+            f"learned was taken out, {levels(list(passed))}: its agreement is no evidence of what "
+            f"it learned ({evidence(shown, 3)})."
+        )
+    untold = those("nobody", "too few")
+    if untold or not decisions:
+        numbers = next((decision.numbers() for decision in untold.values()), NOBODY)
+        beside = f", {levels(list(untold))}" if untold else ""
+        return f"Whether in {model} {attention} more than in its controls{beside}: {numbers}."
+    closest = min(decisions, key=lambda name: decisions[name].interval.estimate)
+    shown = {f"least difference, from {closest}": decisions[closest]}
+    return (
+        f"In {model} {attention} more than in any of its {len(decisions)} controls, "
+        f"{levels(list(decisions))} ({evidence(shown, 3)})."
     )
 
 
-def called(method: str) -> str:
-    """A method in words."""
-    return method.replace("_", " ")
+def _flat(flattened: Decision | None, taus: pd.Series) -> str:
+    """What the sharpness of attention does to agreement by itself."""
+    if flattened is None or not flattened.claims:
+        return ""
+    numbers = flattened.numbers(3, "difference")
+    return (
+        f" Its own weights in the same order, but flattened, agree at "
+        f"{number(taus[FLATTENED], 3, sign=True)} ({numbers}): tau depends on how sharp attention "
+        "is, too."
+    )
 
 
-def _add_paper_claim(
-    claims: Claims, calibrated: str, plain: str, method: str, difference: Interval
-) -> None:
-    """The paper's claim: attention of the calibrated model agrees more than its baseline's."""
-    claims.add(
-        difference,
-        {
-            "higher": "As the paper reports, attention agrees with gradients more in "
-            f"{calibrated} than in {plain}",
-            "lower": "Against the paper, attention agrees with gradients less in "
+def _add_paper_claim(claims: Claims, frame: pd.DataFrame, calibrated: str, plain: str) -> None:
+    """The paper's claim, that calibrated attention agrees more, and what shuffled weights do."""
+    rows = mean_rows(headline_rows(trained_rows(frame)))
+    own, other = (by_control(frame, name) for name in (calibrated, plain))
+    intervals = {DIFFERENCE: paired(rows, "tau", calibrated, plain)}
+    if SHUFFLED in own and SHUFFLED in other:
+        intervals[NET] = paired_means(
+            own[TRAINED] - own[SHUFFLED], other[TRAINED] - other[SHUFFLED]
+        )
+
+    def tell(decisions: Mapping[str, Decision]) -> str:
+        difference = decisions[DIFFERENCE]
+        than = f"more in {calibrated} than in {plain}"
+        if difference.verdict in ("nobody", "too few"):
+            return (
+                f"Whether attention agrees with gradients {than}, as the paper reports: "
+                f"{difference.numbers()}."
+            )
+        begins = {
+            "higher": f"As the paper reports, attention agrees with saliency {than}",
+            "lower": "Against the paper, attention agrees with saliency less in "
             f"{calibrated} than in {plain}",
             "undetected": "The paper's claim is not seen on these data: no difference in agreement "
-            f"with gradients was detected between {calibrated} and {plain}",
-        },
-        f"attention agrees with gradients ({called(method)}) more in {calibrated} than in {plain}, "
-        "as the paper reports",
-        f"{called(method)}, paired difference of tau",
-        digits=3,
+            f"with saliency was detected between {calibrated} and {plain}",
+        }[difference.verdict]
+        told = f"{begins} ({evidence({DIFFERENCE: difference}, 3)})"
+        if NET in decisions:
+            shuffled = paired_means(own[SHUFFLED], other[SHUFFLED])
+            told += _net(difference, decisions[NET], shuffled)
+        return f"{told}."
+
+    claims.compose(intervals, tell)
+
+
+def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
+    """What the difference of two models is with all weights shuffled, and what learning adds."""
+    if net.verdict in ("nobody", "too few"):
+        return f"; how it compares with the same two, all weights shuffled: {net.numbers()}"
+    level = number(shuffled.estimate, 3, sign=True)
+    moves = {
+        "higher": "what they learned moves it up",
+        "lower": "what they learned moves it down",
+        "undetected": "what they learned does not detectably move it",
+    }[net.verdict]
+    told = (
+        f"; between the same two with all weights shuffled it is {level}, {moves} "
+        f"({evidence({NET: net}, 3)})"
     )
+    if difference.verdict == "higher" and net.verdict != "higher":
+        told += ", so that agreeing more is no evidence of what was learned"
+    return told
 
 
 def by_user(results: Results) -> pd.DataFrame:
-    """Each user's tau and its p value; that of the findings first."""
+    """Each user's tau and its p value, of the trained models; that of the findings first."""
     columns = ["model", "user", "length", "target", "method", "layer", "head", "tau", "p_value"]
-    table = results.frame[columns]
+    table = trained_rows(results.frame)[columns]
     table = table.sort_values("method", key=lambda method: method != METHOD, kind="stable")
     return table.rename(columns={"tau": "tau-b", "p_value": "p value"})
 
 
 def exclusions(results: Results) -> list[str]:
-    """Histories too short, and constant vectors; models that agree share a sentence."""
-    frame = results.frame
+    """Histories too short, constant vectors, and importances that are none."""
+    frame = trained_rows(results.frame)
     models: dict[str, list[str]] = {}
     means = mean_rows(headline_rows(frame))
     for name in results.comparison.names:
@@ -246,9 +326,45 @@ def exclusions(results: Results) -> list[str]:
             "no tau"
         )
         models.setdefault(text, []).append(name)
-    paths = frame.loc[frame["method"] == "integrated_gradients", "user"].nunique()
+    sampled = frame[frame["method"] == PATHS]
     return [
         *(f"Gradient agreement, {listing(names)}: {text}." for text, names in models.items()),
-        f"Integrated gradients were computed for {people(paths)}, drawn at random, because each "
-        "takes many passes.",
+        f"Controls were measured, and integrated gradients computed, for "
+        f"{people(sampled['user'].nunique())} drawn at random, because they take many passes.",
+        *_incomplete(sampled),
+        *_vanishing(results),
+    ]
+
+
+def _incomplete(sampled: pd.DataFrame) -> list[str]:
+    """For whom integrated gradients do not add up."""
+    counts = sampled[sampled["status"] == "incomplete"].groupby("model", observed=True).size()
+    if counts.empty:
+        return []
+    users = listing([f"{count:,} in {name}" for name, count in counts.items()])
+    return [
+        "Integrated gradients that leave more than 5 % of the difference of scores unexplained "
+        f"were left out: users, {users}."
+    ]
+
+
+def _vanishing(results: Results) -> list[str]:
+    """Of which models input x gradient is nothing, though saliency is something."""
+    by_product, by_norm = (
+        mean_rows(headline_rows(trained_rows(results.frame), method))
+        for method in (PRODUCT, METHOD)
+    )
+    vanishing = [
+        name
+        for name in results.comparison.names
+        if (by_product["model"] == name).any()
+        and by_norm.loc[by_norm["model"] == name, "tau"].notna().any()
+        and not by_product.loc[by_product["model"] == name, "tau"].notna().any()
+    ]
+    if not vanishing:
+        return []
+    return [
+        f"Input x gradient says nothing of {listing(vanishing)}: it is 0 at every item, because "
+        "the first thing done to an item embedding is to normalise it, without a position "
+        "embedding added, so that its length does not reach the scores."
     ]

@@ -4,9 +4,16 @@ Per user, Kendall's tau-b between the prediction row's attention over the histor
 importance of the same positions. As in Jain & Wallace (NAACL 2019), input x gradient and saliency
 are taken with attention detached from the graph; integrated gradients use the full graph, since
 their completeness holds for the function as it is.
+
+An item's gradient is then scaled by its own weights, so that attention agrees with it in models
+that have learned nothing (Adebayo et al., NeurIPS 2018). The same is therefore measured of the
+controls of each model.
 """
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -18,66 +25,87 @@ from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench import explain, record_attention
+from workbench import edit_attention, explain, record_attention
+from workbench.attention.edits import power
+from workbench.attention.recording import mean_attention
 from workbench.explaining.gradients import above_zero
 from workbench.faithfulness.agreement import SHORTEST, rank_agreement
+from workbench.faithfulness.randomization import controls
 from workbench.model import Model, with_gradients
-from workbench.statistics import kendall_tau_b
 
 METHODS = {
-    "input_x_gradient": "input x gradient, attention held",
-    "saliency": "saliency, attention held",
-    "integrated_gradients": "integrated gradients",
-}
-DEAR = "integrated_gradients"  # for the users of the sample alone
+    view.METHOD: "saliency, attention held",
+    view.PRODUCT: "input x gradient, attention held",
+    view.PATHS: "integrated gradients",
+}  # what `explain` calls them
+MEAN = ("mean", "mean")  # over layers and heads
+EXPONENT = 0.1  # of weights that are flattened
+INCOMPLETE = 0.05  # share of the difference of scores that integrated gradients may leave over
 
 
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
-    """A row per user, target, method, and layer and head ("mean" is over all of them)."""
+    """A row per user, control, target, method, and layer and head ("mean" is over all of them).
+
+    Layers and heads are told apart for saliency of the held-out item alone, which is also what is
+    measured of controls. Controls and integrated gradients run on the users of the sample; each
+    batch of users has its own draw of the controls.
+    """
     batch = cases.batch
     attention = record_attention(model, batch)["attention"]  # [B, layers, H, L]
+    mean = {MEAN: attention.mean((1, 2))}
     with torch.no_grad():
         top = model.scores(batch).argmax(-1)  # [B]
-    conditions = by_layer_and_head(attention)
-    shuffled = _shuffle(batch.valid, seed + int(cases.users[0]))  # [B, L]
-    all_users = np.full(len(cases.users), True)
-    parts = []
-    for target, items in (("held-out item", cases.targets), ("own top item", top)):
-        for method, full_name in METHODS.items():
-            chosen = cases.in_sample if method == DEAR else all_users
-            if not chosen.any():
-                continue
-            rows = torch.from_numpy(np.flatnonzero(chosen)).to(items.device)
-            taken = batch if chosen.all() else batch.take(rows)
-            signed = explain(model, taken, items[rows], full_name)
-            delta = None
-            if method == DEAR:
-                delta = signed.sum(-1) - above_zero(with_gradients(model), taken, items[rows])
-            head = pd.DataFrame(
-                {
-                    "user": cases.users[chosen],
-                    "target": target,
-                    "method": method,
-                    "length": taken.lengths.cpu().numpy(),
-                    "delta": np.nan if delta is None else delta.cpu().numpy(),
-                }
-            )
-            importance = signed.abs()  # [b, L]
-            parts += [
-                head.assign(
-                    layer=layer,
-                    head=number,
-                    **_agree(weights[rows], importance, taken, shuffled[rows]),
-                )
-                for (layer, number), weights in conditions.items()
-            ]
+    trained = agreement(model, cases, cases.targets, view.METHOD, by_layer_and_head(attention))
+    parts = [
+        trained,
+        agreement(model, cases, cases.targets, view.PRODUCT, mean),
+        *(
+            agreement(model, cases, top, method, mean).assign(target="own top item")
+            for method in (view.METHOD, view.PRODUCT)
+        ),
+    ]
+    if cases.in_sample.any():
+        rows = torch.from_numpy(np.flatnonzero(cases.in_sample)).to(batch.items.device)
+        sample, weights = _sample(cases, rows), {MEAN: mean[MEAN][rows]}
+        parts.append(agreement(model, sample, sample.targets, view.PATHS, weights))
+        if trained.loc[trained["user"].isin(sample.users), "tau"].notna().any():
+            parts += _of_controls(model, sample, seed + int(cases.users[0]))
     return pd.concat(parts)
+
+
+def _sample(cases: HeldOutCases, rows: Tensor) -> HeldOutCases:
+    """The cases of the sample, at these rows of the batch."""
+    chosen = cases.in_sample
+    return replace(
+        cases,
+        users=cases.users[chosen],
+        batch=cases.batch.take(rows),
+        targets=cases.targets[rows],
+        in_sample=chosen[chosen],
+    )
+
+
+def _of_controls(model: Model, cases: HeldOutCases, seed: int) -> Iterator[pd.DataFrame]:
+    """What is measured of each control, and of the model with its attention flattened."""
+    every = controls(model, seed) | {view.FLATTENED: partial(_flattened, model)}
+    for name, control in every.items():
+        with control() as other:
+            weights = mean_attention(other, cases.batch)
+            measured = agreement(other, cases, cases.targets, view.METHOD, {MEAN: weights})
+            yield measured.assign(control=name)
+
+
+@contextmanager
+def _flattened(model: Model) -> Iterator[Model]:
+    """The model with every row of its attention flattened, in the order that it has."""
+    with edit_attention(model, power(EXPONENT), rows="all"):
+        yield model
 
 
 def by_layer_and_head(attention: Tensor) -> dict[tuple[str, str], Tensor]:
     """Attention rows [B, layers, H, L] by (layer, head): single ones and means, each [B, L]."""
     n_layers, n_heads = attention.shape[1:3]
-    rows = {("mean", "mean"): attention.mean((1, 2))}
+    rows = {MEAN: attention.mean((1, 2))}
     for layer in range(n_layers):
         rows[str(layer + 1), "mean"] = attention[:, layer].mean(1)
         for head in range(n_heads):
@@ -85,32 +113,84 @@ def by_layer_and_head(attention: Tensor) -> dict[tuple[str, str], Tensor]:
     return rows
 
 
-def _agree(weights: Tensor, importance: Tensor, batch: Batch, shuffled: Tensor) -> dict[str, Any]:
-    """tau-b, its p value, and tau-b with the attention shuffled within the history; [b] each."""
-    width = batch.items.shape[1]
-    agreement = rank_agreement(weights, importance, batch)
-    chance = weights[:, :width].gather(1, shuffled[:, :width])
-    null = kendall_tau_b(chance.float(), importance.float(), batch.valid)
-    tau = agreement.tau.cpu().numpy()
-    without = np.where(batch.lengths.cpu().numpy() < SHORTEST, "short", "constant")
-    return {
-        "tau": tau,
-        "p_value": agreement.p_value.cpu().numpy(),
-        "null_tau": np.where(np.isnan(tau), np.nan, null.cpu().numpy()),
-        "status": np.where(np.isnan(tau), without, "ok"),
+def agreement(
+    model: Model,
+    cases: HeldOutCases,
+    items: Tensor,
+    method: str,
+    attention: Mapping[tuple[str, str], Tensor],
+) -> pd.DataFrame:
+    """A row per user, layer and head: tau-b of attention and importance, its p value and status.
+
+    Parameters
+    ----------
+    model, cases : what is measured, and of whom.
+    items : [B], whose score the importance is of.
+    method : of the importance, one of `METHODS`.
+    attention : weights [B, L] by layer and head.
+    """
+    batch = cases.batch
+    importance = explain(model, batch, items, METHODS[method])  # [B, L]
+    gap = torch.full((len(items),), torch.nan)
+    if method == view.PATHS:
+        gap = completeness_gap(model, batch, items, importance).cpu()
+    lengths = batch.lengths.cpu().numpy()
+    common = {
+        "user": cases.users,
+        "control": view.TRAINED,
+        "target": view.TARGET,
+        "method": method,
+        "length": lengths,
+        "gap": gap.numpy(),
     }
+    parts = []
+    for (layer, head), weights in attention.items():
+        tau, p_value = (
+            values.cpu().numpy() for values in rank_agreement(weights, importance.abs(), batch)
+        )
+        incomplete = ~np.isnan(tau) & (gap.numpy() > INCOMPLETE)
+        none = np.where(lengths < SHORTEST, "short", "constant")
+        parts.append(
+            pd.DataFrame(
+                {
+                    **common,
+                    "tau": np.where(incomplete, np.nan, tau),
+                    "p_value": np.where(incomplete, np.nan, p_value),
+                    "status": np.where(
+                        incomplete, "incomplete", np.where(np.isnan(tau), none, "ok")
+                    ),
+                    "layer": layer,
+                    "head": head,
+                }
+            )
+        )
+    return pd.concat(parts)
 
 
-def _shuffle(valid: Tensor, seed: int) -> Tensor:
-    """For each row a random order of its valid positions, padding staying last; [B, L]."""
-    noise = torch.rand(valid.shape, generator=torch.Generator().manual_seed(seed))
-    return noise.to(valid.device).masked_fill(~valid, 2).argsort(-1)
+def completeness_gap(model: Model, batch: Batch, items: Tensor, importance: Tensor) -> Tensor:
+    """How far an importance is from adding up to what the items did to the score, as a share of it.
+
+    Parameters
+    ----------
+    model, batch : what is explained.
+    items : [B], whose score it is.
+    importance : [B, L].
+
+    Returns
+    -------
+    Tensor
+        [B], at least 0.
+    """
+    difference = above_zero(with_gradients(model), batch, items)
+    left = (importance.sum(1) - difference).abs()
+    return torch.where(left > 0, left / difference.abs(), left)
 
 
 DIAGNOSTIC = Diagnostic(
     name="gradient_agreement",
     title="Gradient agreement",
-    question="Does attention rank the items of a history as their gradients do?",
+    question="Does attention rank the items of a history as their gradients do, and more so than "
+    "in a model that has learned nothing?",
     measure=measure,
     findings=view.findings,
     tables=view.tables,
