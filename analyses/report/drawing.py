@@ -1,67 +1,108 @@
-"""Summaries as matplotlib figures: points, lines and boxes over users, with their intervals."""
+"""Summaries as seaborn figures: points, lines and boxes over users, with their intervals."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
+import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from analyses.report import style
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 from workbench.phrases import in_order
-from workbench.statistics import Interval
 
 ACROSS = 3  # panels side by side, as many as a window of 1,280 pixels shows in readable type
+GREY = "0.55"
+MARKS: dict[str, Any] = {"markersize": 5.0, "markeredgewidth": 0.0}
+PERCENTILES = ["p5", "p25", "p50", "p75", "p95"]
+TITLE = 100  # characters of a line above a figure of the least width
 
 
 def draw(summary: Summary) -> Figure:
-    """The figure of a summary, a panel for each of its panels."""
+    """The figure of a summary, a panel for each of its panels; above it, what is seen."""
     with style.context():
-        return {"dots": _dots, "lines": _lines, "boxes": _boxes}[summary.kind](summary)
+        figure = {"dots": _dots, "lines": _lines, "boxes": _boxes}[summary.kind](summary)
+        width = int(TITLE * figure.get_size_inches()[0] / 8)
+        said = [style.wrapped(text, width) for text in (summary.seen, summary.title) if text]
+        figure.suptitle("\n".join(said))
+        return figure
 
 
 def _dots(summary: Summary) -> Figure:
     """Rows from the top, series side by side in each; a pale bar is the attainable range."""
     table = summary.table
     labels = list(in_order(table["row"]))
-    shown = table["series"].nunique()
+    shown = [name for name in summary.series if name in set(table["series"])]
     columns = min(ACROSS, len(summary.panels))
     lines = -(-len(summary.panels) // columns)
-    tall = 0.09 + style.LINE * max(shown, style.lines_of(map(style.wrapped, labels)))
+    tall = 0.09 + style.LINE * max(len(shown), style.lines_of(map(style.wrapped, labels)))
     height = 1.1 + lines * (0.8 + len(labels) * tall)
     width = max(8.0, 1.6 + 3.8 * columns)
     figure = Figure(figsize=(width, height), layout="constrained")
     panels = style.grid(figure, len(summary.panels), ACROSS, sharex=True, sharey=True)
-    handles: dict[str, Artist] = {}
+    looks = {name: style.look(summary.series.index(name)) for name in shown}
     for panel, name in zip(panels, summary.panels, strict=True):
         rows = table[table["panel"] == name]
         if "least" in rows:
             span = rows["most"] - rows["least"]
-            panel.barh(range(len(rows)), span, left=rows["least"], height=0.8, color="0.9")
-        estimates = {series: _aligned(rows, series, labels) for series in summary.series}
-        handles |= style.dots(panel, labels, estimates)
-        panel.set_title(name)
-        panel.set_xlabel(summary.measure)
+            panel.barh(rows["row"], span, left=rows["least"], height=0.8, color="0.9")
+        sns.pointplot(
+            _numbers(rows),
+            x="value",
+            y="row",
+            hue="series",
+            order=labels,
+            hue_order=shown,
+            palette=[color for color, _ in looks.values()],
+            markers=[marker for _, marker in looks.values()],
+            linestyles="none",
+            dodge=0.8 * (1 - 1 / len(shown)) if len(shown) > 1 else False,
+            estimator=_first,
+            errorbar=_ends,
+            err_kws={"linewidth": 1.6},
+            legend=False,
+            ax=panel,
+            **MARKS,
+        )
+        panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
+        panel.set_yticks(range(len(labels)), [style.wrapped(label) for label in labels])
+        panel.set_ylim(len(labels) - 0.5, -0.5)
+        panel.locator_params(axis="x", nbins=5)
+        panel.set(title=name, xlabel=summary.measure, ylabel="")
     if "least" in table:
         panels[0].set_xlim(0, 1.02 * table["most"].max())
-    style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
-    figure.suptitle(style.wrapped(summary.title, 90))
+    handles = {name: _handle(color, marker, "-") for name, (color, marker) in looks.items()}
+    style.legend_below(figure, handles)
     return figure
 
 
-def _aligned(rows: pd.DataFrame, series: str, labels: list[str]) -> list[Interval | None]:
-    """The intervals of a series, one for each label or None."""
-    chosen = rows[rows["series"] == series]
-    columns = (chosen[name] for name in ("row", "estimate", "low", "high", "n"))
-    intervals = {row: Interval(*numbers) for row, *numbers in zip(*columns, strict=True)}
-    return [intervals.get(label) for label in labels]
+def _numbers(rows: pd.DataFrame) -> pd.DataFrame:
+    """An estimate and then its ends as rows of `value`, of which seaborn makes a point and a bar.
+
+    It leaves out ends that are not there, and then the bar.
+    """
+    parts = [rows.assign(value=rows[name]) for name in ("estimate", "low", "high")]
+    return pd.concat(parts, ignore_index=True)[["row", "series", "value"]].astype(
+        {"row": str, "series": str}
+    )
+
+
+def _first(values: pd.Series) -> float:
+    return float(values.iloc[0])
+
+
+def _ends(values: pd.Series) -> tuple[float, float]:
+    return float(values.iloc[1]), float(values.iloc[2])
 
 
 def _lines(summary: Summary) -> Figure:
     columns = min(ACROSS, len(summary.panels))
     lines = -(-len(summary.panels) // columns)
-    figure = Figure(figsize=(1 + 4 * columns, 0.8 + 3.2 * lines), layout="constrained")
+    width = max(8.0, 1 + 4 * columns)
+    figure = Figure(figsize=(width, 1 + 3.2 * lines), layout="constrained")
     panels = style.grid(figure, len(summary.panels), ACROSS, sharey=True)
     handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
@@ -70,27 +111,31 @@ def _lines(summary: Summary) -> Figure:
             points = rows[rows["series"] == series]
             if len(points):
                 handles[series] = _line(panel, points, series, k)
-        panel.set_title(name)
-        panel.set_xlabel(summary.at)
+        panel.set(title=name, xlabel=summary.at, ylabel="")
     # of all panels, once all they share the axis for is drawn; with room above flat curves
     panels[0].set_ylim(0, 1.05 * float(summary.table[["estimate", "high"]].max().max()))
     for panel in panels[::columns]:
         panel.set_ylabel(summary.measure)
     style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})
-    figure.suptitle(style.wrapped(summary.title, 90))
     return figure
 
 
 def _line(panel: Axes, points: pd.DataFrame, series: str, k: int) -> Artist:
+    color, marker = style.look(k)
+    look = {"color": color, "marker": marker, "linestyle": "-"}
     if series == UNIFORM:
-        look: dict[str, Any] = {"color": "0.4", "linestyle": "--"}
+        look = {"color": GREY, "marker": "", "linestyle": "--"}
     else:
-        color, marker = style.look(k)
-        look = {"color": color, "marker": marker}
         ends = points["low"], points["high"]
         panel.fill_between(points["at"], *ends, color=color, alpha=0.25, linewidth=0)
-    (line,) = panel.plot(points["at"], points["estimate"], markersize=3, linewidth=1, **look)
-    return line
+    plot = partial(sns.lineplot, points, x="at", y="estimate", estimator=None, errorbar=None)
+    plot(ax=panel, linewidth=1.2, **look, **MARKS)
+    return _handle(**look)
+
+
+def _handle(color: str, marker: str, linestyle: Any) -> Artist:
+    """What a legend shows of a series."""
+    return Line2D([], [], color=color, marker=marker, linestyle=linestyle, **MARKS)
 
 
 def _boxes(summary: Summary) -> Figure:
@@ -100,46 +145,47 @@ def _boxes(summary: Summary) -> Figure:
     tall = max(0.5, style.LINE * style.lines_of(map(style.wrapped, labels)))
     places = [tuple(name.split(" / ")) for name in summary.panels]
     lines, columns = (in_order(part) for part in zip(*places, strict=True))
-    size = (9, 1.2 + len(lines) * (0.8 + tall * len(labels)))
+    size = (9, 1.4 + len(lines) * (0.8 + tall * len(labels)))
     figure = Figure(figsize=size, layout="constrained")
     grid = figure.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False)
     for name, (line, column) in zip(summary.panels, places, strict=True):
         rows = table[table["panel"] == name]
         panel = grid[lines.index(line)][columns.index(column)]
-        for box in rows.itertuples():
-            _box(panel, box, labels.index(str(box.row)), summary)
+        _boxes_of(panel, rows, labels, summary.series)
         for place, row in enumerate(labels):
             if row not in set(rows["row"].astype(str)):
                 panel.text(0.05, place, "no value", va="center", color="0.4", fontsize=8)
         panel.set_title(f"{column}\n{line}, n = {rows['n'].max():,} users", fontsize=9)
         panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
         panel.set_yticks(range(len(labels)), [style.wrapped(label) for label in labels])
-        panel.set_ylim(len(labels) - 0.5, -0.5)
-        panel.set_xlim(-1, 1)
+        panel.set(ylim=(len(labels) - 0.5, -0.5), xlim=(-1, 1), xlabel="", ylabel="")
     figure.supxlabel(summary.measure, fontsize=10)
     return figure
 
 
-def _box(panel: Axes, box: Any, row: int, summary: Summary) -> None:
-    """One box; that of shuffled attention is grey and below."""
-    null = box.series == SHUFFLED
-    color = "0.6" if null else style.look(summary.series.index(box.series))[0]
-    panel.bxp(
-        [
-            {"whislo": box.p5, "q1": box.p25, "med": box.p50, "q3": box.p75, "whishi": box.p95}
-            | {"mean": box.estimate}
-        ],
-        positions=[row + (0.17 if null else -0.17)],
-        widths=0.28,
-        orientation="horizontal",
-        showfliers=False,
-        showmeans=True,
-        manage_ticks=False,
-        patch_artist=True,
-        boxprops={"facecolor": color, "alpha": 0.35, "edgecolor": color},
-        medianprops={"color": color, "linewidth": 2},
-        whiskerprops={"color": color},
-        capprops={"color": color},
-        meanprops={"marker": "o", "markerfacecolor": color, "markeredgecolor": color}
-        | {"markersize": 4},
-    )
+def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[str, ...]) -> None:
+    """The boxes of a panel, those of shuffled attention grey and below the others.
+
+    The quartiles and the extremes of five percentiles are these percentiles.
+    """
+    shuffled = rows["series"] == SHUFFLED
+    rows = rows.assign(row=rows["row"].astype(str), side=shuffled)
+    values = rows.melt(["row", "side"], PERCENTILES, value_name="percentile")
+    for row in in_order(rows["row"]):
+        color = style.look(series.index(row))[0] if row in series else style.look(0)[0]
+        sns.boxplot(
+            values[values["row"] == row],
+            x="percentile",
+            y="row",
+            hue="side",
+            order=labels,
+            hue_order=[False, True],
+            palette={False: color, True: "0.7"},
+            whis=(0, 100),
+            linewidth=1.2,
+            boxprops={"alpha": 0.6},
+            legend=False,
+            ax=panel,
+        )
+    places = rows["row"].map(labels.index) + rows["side"].map({False: -0.2, True: 0.2})
+    panel.plot(rows["estimate"], places, "o", color="black", markersize=3.5)

@@ -123,7 +123,8 @@ def images(figure: Figure) -> tuple[bytes, bytes]:
     for text in figure.findobj(Text):
         text.set_parse_math(False)  # what the style says as well, of text made under it
     made = []
-    for kind, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    for kind, metadata in (("png", {"Software": None}), ("svg", nothing)):
         buffer = BytesIO()
         with style.context(), chosen_fonts(figure):
             figure.savefig(buffer, format=kind, metadata=metadata)

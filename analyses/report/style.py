@@ -1,17 +1,18 @@
 """How figures look: sizes that can be read, colours that survive colour blindness."""
 
 import textwrap
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from cycler import cycler
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from workbench.statistics import Interval
 
 # Okabe & Ito's palette (2008) without its yellow, which is lost on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -25,7 +26,7 @@ def context() -> AbstractContextManager[Any]:
     """Matplotlib settings shared by every figure."""
     return mpl.rc_context(
         {
-            "font.family": "DejaVu Sans",
+            "font.family": ["DejaVu Sans", "sans-serif"],  # the second is the reader's
             "font.size": 10,
             "axes.titlesize": 10,
             "axes.spines.top": False,
@@ -33,7 +34,7 @@ def context() -> AbstractContextManager[Any]:
             "figure.titlesize": 11,
             "legend.frameon": False,
             "savefig.dpi": 110,
-            "svg.fonttype": "path",
+            "svg.fonttype": "none",  # small, and letters stay letters
             "svg.hashsalt": "analyses",
             "axes.prop_cycle": cycler(color=PALETTE),
             "text.parse_math": False,  # titles, users and models are named as they are
@@ -70,44 +71,69 @@ def grid(
     return list(panels[:n])
 
 
-def dots(
-    panel: Axes, labels: Sequence[str], estimates: Mapping[str, Sequence[Interval | None]]
-) -> dict[str, Artist]:
-    """Estimates with their intervals: a row per label from the top, names side by side in each.
+def width_of(labels: Iterable[str], size: float) -> float:
+    """Inches that the longest line of some labels takes in type of a size in points."""
+    lines = [line for label in labels for line in label.split("\n")]
+    em = size / 72
+    return 0.1 + max((em * sum(map(_width, line)) for line in lines), default=0.0)
 
-    A name has the same look in every figure by its place in `estimates`, whether or not it has
-    anything to show.
 
-    Parameters
-    ----------
-    panel : where they are drawn.
-    labels : of the rows.
-    estimates : name -> an interval for each label; None leaves the place empty, and an interval
-        without ends is a point without a bar.
+def _width(character: str) -> float:
+    """About the width of a character, in the size of its type."""
+    if unicodedata.combining(character):
+        return 0.0
+    return 1.05 if unicodedata.east_asian_width(character) in "WF" else 0.64
 
-    Returns
-    -------
-    dict
-        What a legend shows of each name.
+
+@dataclass(frozen=True)
+class Frame:
+    """Room around a grid of many panels, in inches: laid out by arithmetic.
+
+    Matplotlib's own layout draws every panel several times to find this out.
     """
-    handles: dict[str, Artist] = {}
-    shown = [name for name, intervals in estimates.items() if any(intervals)]
-    for name, intervals in estimates.items():
-        if name not in shown:
-            continue
-        shift = (shown.index(name) - (len(shown) - 1) / 2) * 0.8 / len(shown)
-        color, marker = look(list(estimates).index(name))
-        (handles[name],) = panel.plot([], [], marker, color=color, linestyle="-", markersize=4)
-        for row, interval in enumerate(intervals):
-            if interval is not None:
-                if interval.has_ends:
-                    panel.plot([interval.low, interval.high], [row + shift] * 2, color=color)
-                panel.plot(interval.estimate, row + shift, marker, color=color, markersize=4)
-    panel.axvline(0, color="0.4", linewidth=1, linestyle="--")
-    panel.set_yticks(range(len(labels)), [wrapped(label) for label in labels])
-    panel.set_ylim(len(labels) - 0.5, -0.5)
-    panel.locator_params(axis="x", nbins=5)
-    return handles
+
+    left: float
+    right: float
+    top: float
+    bottom: float
+
+    def panels(
+        self,
+        inner: tuple[float, float],
+        lines: int,
+        columns: int,
+        *,
+        heights: Sequence[float] | None = None,
+        between: tuple[float, float] = (0.0, 0.12),
+    ) -> tuple[Figure, np.ndarray]:
+        """A figure and its panels, [lines, columns].
+
+        Parameters
+        ----------
+        inner : width and height of all panels together, with what is between them.
+        lines, columns : how many panels down and across.
+        heights : of the lines, in any unit; equal if None.
+        between : inches between columns, and between lines.
+        """
+        width, height = self.left + inner[0] + self.right, self.top + inner[1] + self.bottom
+        across = (inner[0] - between[0] * (columns - 1)) / columns
+        down = (inner[1] - between[1] * (lines - 1)) / lines
+        figure = Figure(figsize=(width, height))
+        panels = figure.subplots(
+            lines,
+            columns,
+            squeeze=False,
+            height_ratios=heights,
+            gridspec_kw={
+                "left": self.left / width,
+                "right": 1 - self.right / width,
+                "bottom": self.bottom / height,
+                "top": 1 - self.top / height,
+                "wspace": between[0] / across,
+                "hspace": between[1] / down,
+            },
+        )
+        return figure, panels
 
 
 def legend_below(figure: Figure, handles: Mapping[str, Artist]) -> None:

@@ -6,11 +6,14 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from workbench.phrases import in_order
+from analyses.report.wording import number
+from workbench.phrases import cut, in_order
 from workbench.statistics import Interval
 
 # series of what would be without what is measured, drawn grey
 UNIFORM, SHUFFLED = "if uniform", "shuffled attention"
+HOLDS = "The interval holds 0"
+LONGEST_NAME = 40  # characters of a series or row in a title
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Summary:
     Attributes
     ----------
     kind : what is drawn: "dots", "lines" or "boxes".
-    title : of the figure.
-    measure : the name of the axis of the estimates.
+    title : what is measured, of whom; what is `seen` stands above it.
+    measure : the name of the axis of the estimates, in words.
     series : all names in the order of colours, so that a model looks the same in every figure.
     table : a row per mark. All kinds have the columns `panel`, `series`, `estimate` and `n`
         (users). "dots" add `row` (text, in order from the top), `low` and `high` (NaN where too few
@@ -44,6 +47,61 @@ class Summary:
     def panels(self) -> list[str]:
         """Panels in order."""
         return list(in_order(self.table["panel"]))
+
+    @property
+    def seen(self) -> str:
+        """What the figure shows, in a sentence without a verdict; empty where it shows nothing.
+
+        Of differences from 0, how many intervals leave it out, and which is furthest from it; of
+        anything else, the highest and the lowest.
+        """
+        marks = self.table[~self.table["series"].isin([UNIFORM, SHUFFLED])]
+        marks = marks[marks["estimate"].notna()]
+        if marks.empty:
+            return ""
+        if self.kind == "dots" and self._is_about_zero(marks):
+            return self._away_from_zero(marks)
+        estimates = marks["estimate"].to_numpy(float)
+        highest, lowest = (marks.iloc[int(k)] for k in (estimates.argmax(), estimates.argmin()))
+        said = [f"highest: {self._mark(highest, marks)}"]
+        if self.kind != "lines" and len(marks) > 1:  # lines end low by themselves
+            said.append(f"lowest: {self._mark(lowest, marks)}")
+        return _capital("; ".join(said))
+
+    @staticmethod
+    def _is_about_zero(marks: pd.DataFrame) -> bool:
+        """Whether estimates lie on both sides of 0 or their intervals hold it."""
+        return bool((marks[["estimate", "low"]] < 0).any(axis=None))
+
+    def _away_from_zero(self, marks: pd.DataFrame) -> str:
+        known = marks[marks["low"].notna()]
+        away = known[(known["low"] > 0) | (known["high"] < 0)]
+        if known.empty:
+            return "Too few users changed for any interval"
+        if away.empty:
+            return f"None of {len(known)} intervals leaves out 0" if len(known) > 1 else HOLDS
+        furthest = away.iloc[int(away["estimate"].abs().to_numpy().argmax())]
+        return (
+            f"{len(away)} of {len(known)} intervals leave out 0; furthest from it: "
+            f"{self._mark(furthest, marks, sign=True)}"
+        )
+
+    def _mark(self, mark: pd.Series, marks: pd.DataFrame, *, sign: bool = False) -> str:
+        """A mark by what tells it from the others, and its estimate."""
+        names = [
+            cut(str(mark[column]), LONGEST_NAME)
+            for column in ("series", "row", "panel")
+            if column in marks and marks[column].nunique() > 1
+        ]
+        if self.kind == "lines":
+            names.append(f"{self.at} {mark['at']:g}")
+        digits = 1 if abs(mark["estimate"]) >= 10 else 3
+        text = number(mark["estimate"], digits, sign=sign)
+        return f"{', '.join(in_order(names))} ({text})" if names else text
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def rows(

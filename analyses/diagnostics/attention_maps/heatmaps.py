@@ -2,13 +2,14 @@
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.report import style
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
-from workbench.phrases import MARK, cut, in_order
+from workbench.phrases import MARK, cut, in_order, listing
 from workbench.statistics import later_maximum
 
 LAST = 20  # positions a full matrix shows; a title needs room to be read
@@ -140,19 +141,19 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
     heights = [block["head"].nunique() for _, _, block in blocks]
     labels = [style.wrapped(f"{name}, layer {layer}, head 1") for name, layer, _ in blocks]
     tall = max(0.28, 0.8 * style.LINE * style.lines_of(labels))
-    width = max(7.0, 3.2 + 0.2 * len(titles))
-    figure = Figure(
-        figsize=(width, 3 + tall * sum(heights) + 0.12 * len(blocks)), layout="constrained"
+    frame = style.Frame(
+        left=style.width_of(labels, 8), right=0.8, top=0.7, bottom=style.width_of(titles, 8)
     )
-    panels = figure.subplots(len(blocks), 1, squeeze=False, height_ratios=heights)[:, 0]
-    for panel, (name, layer, block) in zip(panels, blocks, strict=True):
+    inner = max(7.0 - frame.left - frame.right, 0.2 * len(titles))
+    figure, panels = frame.panels(
+        (inner, tall * sum(heights) + 0.12 * len(blocks)), len(blocks), 1, heights=heights
+    )
+    for panel, (name, layer, block) in zip(panels[:, 0], blocks, strict=True):
         heads = in_order(block["head"])
         rows = np.stack([_matrix(block[block["head"] == h], size)[-1, :n] for h in heads])
-        panel.imshow(rows, cmap=style.SEQUENTIAL, vmin=0, aspect="auto", interpolation="nearest")
+        _heatmap(panel, rows, np.nanmax(rows))
         named = [style.wrapped(f"{name}, layer {layer}, head {head}") for head in heads]
-        panel.set_yticks(range(len(heads)), named)
-        panel.set_xticks([])
-        panel.tick_params(length=0, labelsize=8)
+        panel.set_yticks(np.arange(len(heads)) + 0.5, named, rotation=0, fontsize=8)
         panel.text(
             1.005,
             0.5,
@@ -161,10 +162,25 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
             va="center",
             fontsize=8,
         )
-    panels[-1].set_xticks(range(len(titles)), titles, rotation=90, fontsize=8)
-    title = "Prediction row, oldest item left, scale 0 to max per panel"
-    figure.suptitle(f"{title}\n{style.wrapped(caption, 90)}")
+    panels[-1, 0].set_xticks(np.arange(len(titles)) + 0.5, titles, rotation=90, fontsize=8)
+    shown = "Weights of the prediction row, oldest item left"
+    figure.suptitle(
+        f"{_most_attended(models, n)}\n{style.wrapped(f'{shown}, {caption}', 100)}",
+        y=1 - 0.1 / figure.get_figheight(),
+    )
     return figure
+
+
+def _most_attended(models: dict[str, pd.DataFrame], n: int) -> str:
+    """The item of most weight in each model, mean over layers and heads."""
+    tops: dict[str, list[str]] = {}
+    for name, rows in models.items():
+        row = rows[(rows["query"] == rows["query"].max()) & (rows["key"] < n)]
+        means = row.groupby("key")["value"].mean()
+        title = row.loc[row["key"] == means.idxmax(), "title"].iloc[0]
+        tops.setdefault(cut(str(title), 30), []).append(name)
+    said = "; ".join(f"{listing(names)}: {title}" for title, names in tops.items())
+    return style.wrapped(f"Most attended in {said}", 100)
 
 
 def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
@@ -178,36 +194,44 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
     parts, across = _parts(columns), min(ACROSS, len(columns))
     blocks = -(-len(columns) // across)
     lines = blocks * len(parts)
-    figure = Figure(figsize=(1.8 + 2.4 * across, 1.8 + 2.6 * lines), layout="constrained")
-    panels = figure.subplots(lines, across, squeeze=False)
-    places = range(size - start)
+    words = style.width_of(titles[start:], 7)
+    names_of = [style.wrapped(name, 30) for name in columns]
+    head = 0.2 + 0.15 * style.lines_of(names_of)
+    frame = style.Frame(left=words, right=0.15, top=0.6 + head, bottom=words)
+    figure, panels = frame.panels(
+        (2.2 * across, (2.1 + head) * lines), lines, across, between=(0.15, head + 0.1)
+    )
+    places = np.arange(size - start) + 0.5
     for block in range(blocks):
         names = list(columns)[block * across : (block + 1) * across]
         drawn = np.zeros((len(parts), across), dtype=bool)
-        for line, (layer, head) in enumerate(parts):
+        for line, (layer, head_) in enumerate(parts):
             for k, panel in enumerate(panels[block * len(parts) + line]):
                 panel.set(xticks=[], yticks=[])
                 if k >= len(names):
                     panel.set_axis_off()
                     continue
                 rows = columns[names[k]]
-                weights = rows[(rows["layer"] == layer) & (rows["head"] == head)]
-                title = f"{style.wrapped(names[k], 30)}\nlayer {layer}, head {head}"
+                weights = rows[(rows["layer"] == layer) & (rows["head"] == head_)]
+                title = f"{style.wrapped(names[k], 30)}\nlayer {layer}, head {head_}"
                 drawn[line, k] = len(weights) > 0
                 if drawn[line, k]:
                     top = _draw(panel, weights, size, start)
-                    panel.set_title(f"{title}, 0 to {top:.3f}", fontsize=9)
+                    panel.set_title(f"{title}, 0 to {top:.3f}", fontsize=9, y=1)
                 else:
                     panel.set_axis_off()
-                    panel.set_title(f"{title}: has none", fontsize=9)
+                    panel.set_title(f"{title}: has none", fontsize=9, y=1)
         for line, k in zip(*np.nonzero(drawn), strict=True):
             panel = panels[block * len(parts) + line, k]
             if not drawn[line, :k].any():
-                panel.set_yticks(places, titles[start:], fontsize=7)
+                panel.set_yticks(places, titles[start:], fontsize=7, rotation=0)
             if not drawn[line + 1 :, k].any():
                 panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
     shown = f"last {LAST} shown, " if start else ""
-    figure.suptitle(f"{style.wrapped(caption, 90)}\n{shown}scale of its own per panel")
+    figure.suptitle(
+        f"{style.wrapped(caption, 100)}\n{shown}scale of its own per panel",
+        y=1 - 0.1 / figure.get_figheight(),
+    )
     return figure
 
 
@@ -215,6 +239,22 @@ def _draw(panel: Axes, weights: pd.DataFrame, size: int, start: int) -> float:
     """Draw one matrix from position `start` of `size` on; returns where its scale ends."""
     seen = 1 + int(weights["key"].max())  # a model that sees less has no earlier rows
     top = later_maximum(_matrix(weights, seen), max(0, start - (size - seen)))
-    matrix = _matrix(weights, size)[start:, start:]
-    panel.imshow(matrix, cmap=style.SEQUENTIAL, vmin=0, vmax=top, interpolation="nearest")
+    _heatmap(panel, _matrix(weights, size)[start:, start:], top)
     return top
+
+
+def _heatmap(panel: Axes, values: np.ndarray, top: float) -> None:
+    """Cells from 0 to `top`; as pixels, since a path for each cell would fill the page."""
+    sns.heatmap(
+        pd.DataFrame(values),
+        cmap=style.SEQUENTIAL,
+        vmin=0,
+        vmax=top,
+        cbar=False,
+        xticklabels=False,
+        yticklabels=False,
+        rasterized=True,
+        ax=panel,
+    )
+    panel.set(xlabel="", ylabel="")
+    panel.tick_params(length=0)

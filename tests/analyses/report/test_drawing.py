@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from analyses.report import style
 from analyses.report.drawing import draw
 from analyses.report.page import images
-from analyses.report.summaries import UNIFORM, Summary
+from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
 
@@ -41,10 +41,42 @@ def test_the_shared_axis_fits_the_highest_curve_of_all_panels():
 
 def test_a_point_without_ends_has_no_bar():
     figure = draw(dots(("a", "one", 0.003, np.nan, np.nan), ("b", "one", 0.1, -0.1, 0.3)))
-    drawn = [np.asarray(line.get_xdata(), dtype=float) for line in figure.axes[0].lines]
-    bars = [x.tolist() for x in drawn if len(x) == 2 and np.ptp(x) > 0]
-    assert bars == [[-0.1, 0.3]]
-    assert sorted(float(x[0]) for x in drawn if len(x) == 1) == [0.003, 0.1]
+    lines = figure.axes[0].lines
+    bars = [np.asarray(line.get_xdata(), float) for line in lines if line.get_marker() == "None"]
+    assert [x.tolist() for x in bars if np.ptp(x) > 0] == [[-0.1, 0.3]]
+    marks = [line.get_xdata() for line in lines if line.get_marker() != "None"]
+    assert sorted(np.concatenate(marks).tolist()) == [0.003, 0.1]
+
+
+def test_the_title_says_what_is_seen():
+    drawn = dots(
+        *[("a", "one", 0.003, np.nan, np.nan), ("b", "one", 0.1, -0.1, 0.3)],
+        ("b", "two", -0.2, -0.3, -0.1),
+    )
+    seen = "1 of 2 intervals leave out 0; furthest from it: b, two (−0.200)"
+    assert drawn.seen == seen
+    assert draw(drawn).get_suptitle() == f"{seen}\nTitle"
+    assert dots(("b", "one", 0.1, -0.1, 0.3)).seen == "The interval holds 0"
+    levels = dots(("a", "one", 0.25, 0.2, 0.3), ("b", "one", 12.0, 11.0, 13.0))
+    assert levels.seen == "Highest: b (12.0); lowest: a (0.250)"
+    assert lines({"layer 1": 0.1, "layer 2": 0.4}).seen == "Highest: layer 2, steps 0 (0.400)"
+
+
+def test_boxes_are_those_of_the_percentiles():
+    marks = [
+        {"panel": "a / b", "series": series, "row": "one", "estimate": shift + 0.3, "n": 9}
+        | {f"p{q}": shift + q / 100 for q in (5, 25, 50, 75, 95)}
+        for series, shift in (("one", 0.0), (SHUFFLED, -0.5))
+    ]
+    figure = draw(Summary("boxes", "Title", "measure", ("one", SHUFFLED), pd.DataFrame(marks)))
+    (panel,) = figure.axes
+    spans = sorted(
+        (float(box.get_path().vertices[:, 0].min()), float(box.get_path().vertices[:, 0].max()))
+        for box in panel.patches
+    )
+    np.testing.assert_allclose(spans, [(-0.25, 0.25), (0.25, 0.75)])
+    ends = {round(float(x), 2) for line in panel.lines for x in line.get_xdata()}
+    assert {0.05, 0.95, 0.5, 0.3, -0.45, 0.45, 0.0, -0.2} <= ends
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 7])

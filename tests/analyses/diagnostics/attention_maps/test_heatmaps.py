@@ -52,7 +52,9 @@ def draw(frame: pd.DataFrame) -> dict[str, Figure]:
 
 def panels(figure) -> dict[str, bool]:
     """Title of every panel, and whether it has a picture."""
-    return {p.get_title().replace("\n", " "): bool(p.images) for p in figure.axes if p.get_title()}
+    return {
+        p.get_title().replace("\n", " "): bool(p.collections) for p in figure.axes if p.get_title()
+    }
 
 
 def test_models_of_other_depths_and_heads_stand_side_by_side():
@@ -118,7 +120,7 @@ def test_a_scale_ends_at_the_largest_weight_of_the_later_rows():
     # 30 items, of which a model of 10 positions sees the last; 20 are shown
     frame = pd.concat([weights("SASRec", 1, 1, n=30), weights("AC-SASRec", 1, 1, n=10)])
     figure = draw(frame)["layers and heads highest"]
-    tops = {p.get_title().split("\n")[0]: p.images[0].get_clim()[1] for p in figure.axes}
+    tops = {p.get_title().split("\n")[0]: p.collections[0].get_clim()[1] for p in figure.axes}
     # rows 15 to 29 of 30 and 5 to 9 of 10: the first of them gives its last item 2 / (n + 1)
     assert tops == pytest.approx({"SASRec": 2 / 17, "AC-SASRec": 2 / 7})
 
