@@ -1,1 +1,1 @@
-"""The judge is judged: what a report says of models, against planted data whose causes are known."""
+"""The judge is judged: what a report says, against planted data whose causes are known."""

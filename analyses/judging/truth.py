@@ -1,17 +1,181 @@
 """Whether an importance finds the planted cause, and so which attention is faithful.
 
-Cases are the held-out items that the rule produced and whose cause (for a conjunction, either of
-two) a model can read. "Faithful" is measured, never taken from a name. An attention map, that is a
-model and a reduction of its attention, is
+Cases are held-out items that the rule produced, and whose causes a model can read: one, or two of a
+conjunction, of which either will do. There the best prediction is the effect, so that a model that
+knows the rule is right in all of them. "Faithful" is measured, never taken from a name. A map,
+which is a model and a reduction of its attention, is
 
-- *faithful* if it ranks a cause first in at least `FOUND` of the cases, in at least `FOUND` of those
-  that the model gets right, and more often than chance and recency do, by intervals that do not
-  reach 0;
-- *unfaithful* if it does so no more often than the better of chance and recency plus `MARGIN`, or
-  if nothing has a cause;
-- *partly* faithful otherwise, which is shown and counts in no error rate.
-
-A model that has not learned the rule uses no cause, so that its map could be faithful to the data
-but not to the model: where its Hit@1 in these cases is less than `LEARNED` of what is possible, it
-is *unlearned*; whoever points at a cause there explains what the model did not do.
+- *faithful* if the model has learned the rule (it is right in at least `LEARNED` of the cases), and
+  the map ranks a cause first in at least `FOUND` of those that the model gets right, and in all
+  cases more often than chance and than recency do, by intervals that leave out 0;
+- *unfaithful* if it ranks a cause first hardly more often (`MARGIN`) than the better of chance and
+  recency, or if nothing in the data has a cause;
+- *partly* faithful otherwise: shown, and counted in no error rate.
 """
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from models import Batch
+from workbench import explain
+from workbench.data.batches import make_batch
+from workbench.data.sequences import SequenceData
+from workbench.data.splits import held_out_cases
+from workbench.errors import WorkbenchError
+from workbench.evaluation import target_ranks
+from workbench.mode import evaluation_mode
+from workbench.model import Model
+from workbench.statistics import cause_scores, chance_scores, paired_interval
+
+LEARNED = 0.5
+FOUND = 0.8
+MARGIN = 0.1
+CASES = 300  # at most, drawn at random: shares are then known to about 5 %
+COLUMNS = ["n", "hit@1", "top1", "rank", "average precision", "top1 where right"]
+LABELS = ("faithful", "partly", "unfaithful")
+
+
+@dataclass(frozen=True)
+class CausedCases:
+    """Cases whose cause is known.
+
+    Attributes
+    ----------
+    batch : their histories, [B, L].
+    targets : [B], what the rule produced.
+    causes : [B, L] bool, True at what it produced them from.
+    users : [B] indices.
+    """
+
+    batch: Batch
+    targets: Tensor
+    causes: Tensor
+    users: np.ndarray
+
+
+def caused_cases(
+    data: SequenceData, max_length: int, most: int = CASES, seed: int = 0
+) -> CausedCases | None:
+    """The test cases that a rule produced, whose causes are all among what a model reads.
+
+    None where there are none.
+
+    Parameters
+    ----------
+    data : planted data.
+    max_length : how many items a model reads.
+    most : how many cases at most; they are then drawn at random.
+    seed : of the draw.
+
+    Raises
+    ------
+    WorkbenchError
+        If the data carry no truth.
+    """
+    if data.truth is None:
+        raise WorkbenchError(f"{data.name} carries no causes; give planted data.")
+    chosen = held_out_cases(data, max_length)
+    first = data.offsets[chosen.users]
+    places = np.stack(
+        [
+            first + causes[chosen.ends] - chosen.starts
+            for causes in (data.truth.causes, data.truth.second_causes)
+        ]
+    )  # [2, n], from where the history begins
+    given = np.stack([data.truth.causes[chosen.ends], data.truth.second_causes[chosen.ends]]) >= 0
+    readable = given[0] & (~given | (places >= 0)).all(0)
+    index = np.flatnonzero(readable)
+    if not len(index):
+        return None
+    if len(index) > most:
+        index = np.sort(np.random.default_rng(seed).choice(index, most, replace=False))
+    part, places, given = chosen.take(index), places[:, index], given[:, index]
+    batch = make_batch(data, part)
+    causes = np.zeros(batch.items.shape, bool)
+    for at, there in zip(places, given, strict=True):
+        causes[np.flatnonzero(there), at[there]] = True
+    return CausedCases(batch, torch.from_numpy(part.targets), torch.from_numpy(causes), part.users)
+
+
+@torch.no_grad()
+def right(model: Model, cases: CausedCases) -> Tensor:
+    """Whether the model ranks the target first, [B] bool."""
+    with evaluation_mode(model):
+        scores = model.scores(cases.batch.to(model.device)).to(cases.targets.device)
+    return target_ranks(scores, cases.targets) == 1
+
+
+def truth_table(model: Model, cases: CausedCases | None, names: Sequence[str]) -> pd.DataFrame:
+    """How well importances find the cause.
+
+    Parameters
+    ----------
+    model : what is explained.
+    cases : cases with causes, None where nothing has one.
+    names : importances, as `workbench.explain` knows them.
+
+    Returns
+    -------
+    DataFrame
+        A row per importance: `importance`, `COLUMNS`, the same of chance and of recency for top1,
+        and the lower ends of the intervals of the differences to them. Magnitudes are ranked, so
+        that an item that lowers the score counts as one that matters.
+    """
+    if cases is None:
+        return pd.DataFrame([{"importance": name, "n": 0} for name in names])
+    valid = cases.batch.valid
+    correct = right(model, cases)
+    chance = chance_scores(valid, cases.causes).top1.numpy()
+    recency = _scores(model, cases, "recency")[0]
+    rows = []
+    for name in names:
+        top1, rank, precision = _scores(model, cases, name)
+        rows.append(
+            {
+                "importance": name,
+                "n": len(top1),
+                "hit@1": float(correct.double().mean()),
+                "top1": top1.mean(),
+                "rank": rank.mean(),
+                "average precision": precision.mean(),
+                "top1 where right": top1[correct.numpy()].mean() if correct.any() else np.nan,
+                "chance": chance.mean(),
+                "recency": recency.mean(),
+                "above chance, at least": _at_least(top1 - chance),
+                "above recency, at least": _at_least(top1 - recency),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """Faithful, partly or unfaithful, by the definition above, of a row of `truth_table`."""
+    if row["n"] == 0 or row["top1"] <= max(row["chance"], row["recency"]) + MARGIN:
+        return "unfaithful"
+    if (
+        row["hit@1"] >= LEARNED
+        and row["top1 where right"] >= FOUND
+        and row["above chance, at least"] > 0
+        and row["above recency, at least"] > 0
+    ):
+        return "faithful"
+    return "partly"
+
+
+def _scores(model: Model, cases: CausedCases, name: str) -> tuple[np.ndarray, ...]:
+    """Whether a cause is first, its rank and average precision, [B] each."""
+    values = explain(model, cases.batch, cases.targets, name).abs()
+    scores = cause_scores(values, cases.batch.valid, cases.causes)
+    return scores.top1.numpy(), scores.rank.numpy(), scores.average_precision.numpy()
+
+
+def _at_least(differences: np.ndarray) -> float:
+    """The lower end of the interval of a mean; the mean where too few differ from 0 to have one."""
+    interval = paired_interval(differences)
+    return interval.low if interval.has_ends else 0.0

@@ -6,10 +6,11 @@ differentiated at its taps.
 
 import copy
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import AttentionTap, Batch, Recommender
 from models.attention import PlainAttention, Projected
@@ -75,28 +76,41 @@ class _Decoration(PlainAttention):
 class _Rearranged(AttentionTap):
     """A tap at which the keys of every row change places before anybody reads or edits them."""
 
-    def __init__(self, tap: AttentionTap, arrange: Arrange, seen: dict[str, Any], used: bool):
+    def __init__(self, tap: AttentionTap, arrange: Arrange, seen: dict[str, Tensor], used: bool):
         super().__init__(tap.layer, tap.stage)
         self.arrange, self.seen, self.used = arrange, seen, used
 
-    def __call__(self, weights: Tensor) -> Tensor:
+    def __call__(self, weights: Tensor) -> Tensor:  # hooks run within nn.Module's
         order = self.arrange(self.seen["items"], weights)
         shown = super().__call__(weights.gather(-1, order))
         return shown if self.used else torch.zeros_like(shown).scatter(-1, order, shown)
 
 
 def _rearranged(model: Recommender, arrange: Arrange, *, used: bool) -> Recommender:
-    made, seen = copy.deepcopy(model), {}
-
-    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
-        batch: Batch = args[0]
-        seen["items"] = made.tokens(batch).items
-
-    made.register_forward_pre_hook(remember)
-    for layer in made.encoder.layers:
-        taps = layer.weights.taps
-        taps["attention"] = _Rearranged(taps["attention"], arrange, seen, used)
+    made = copy.deepcopy(model)
+    made.__class__ = _remembering(type(model))  # type: ignore[arg-type]
+    seen: dict[str, Tensor] = {}
+    made.seen = seen  # type: ignore[assignment]
+    for layer, tap in zip(made.encoder.layers, _used(made), strict=True):
+        layer.weights.taps["attention"] = _Rearranged(tap, arrange, seen, used)
     return made.eval()
+
+
+def _used(model: Recommender) -> list[AttentionTap]:
+    """The taps of what multiplies the values, by layer."""
+    return [tap for tap in model.taps() if tap.stage == "attention"]
+
+
+@lru_cache
+def _remembering(kind: type[Recommender]) -> type[Recommender]:
+    """The same class, whose `seen` always holds the items that pass the layers; copies do too."""
+
+    class Remembering(kind):  # type: ignore[misc, valid-type]
+        def prepare(self, batch: Batch, *rest: Any, **options: Any) -> Any:
+            self.seen["items"] = self.tokens(batch).items
+            return super().prepare(batch, *rest, **options)
+
+    return Remembering
 
 
 def _at_random(seed: int) -> Arrange:

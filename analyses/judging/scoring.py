@@ -1,0 +1,114 @@
+"""How well numbers, and decisions, tell faithful from unfaithful attention.
+
+Everything works on tidy tables with a row per map: its `label`, its `role`, and what a report says
+of it.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from workbench.statistics import exact_share
+
+FAITHFUL, UNFAITHFUL = "faithful", "unfaithful"
+
+
+def auc(values: np.ndarray, faithful: np.ndarray) -> float:
+    """The chance that a faithful map has a greater value than an unfaithful one; ties are half.
+
+    The statistic of Mann and Whitney over the number of pairs. NaN where either is missing.
+
+    Parameters
+    ----------
+    values : [n]; NaNs are left out.
+    faithful : [n] bool.
+    """
+    known = ~np.isnan(values)
+    values, faithful = values[known], faithful[known]
+    n, m = int(faithful.sum()), int((~faithful).sum())
+    if not n or not m:
+        return float("nan")
+    return float((rankdata(values)[faithful].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def told_apart(
+    maps: pd.DataFrame, numbers: Sequence[str], decisions: Mapping[str, str]
+) -> pd.DataFrame:
+    """How well each number tells faithful from unfaithful, and its decision's two error rates.
+
+    Parameters
+    ----------
+    maps : a row per map: `label`, and a column for each number and decision. Maps that are partly
+        faithful are left out.
+    numbers : the columns of numbers, greater = more faithful.
+    decisions : number -> the column of the decision that is made by it, bool; True says faithful.
+
+    Returns
+    -------
+    DataFrame
+        A row per number: `number`, `faithful` and `unfaithful` (how many), `auc`, and of the
+        decision the share of `unfaithful called faithful` and of `faithful not recognised`, each
+        with its exact interval (`... low`, `... high`); NaN where there is no decision.
+    """
+    counted = maps[maps["label"].isin([FAITHFUL, UNFAITHFUL])]
+    rows = []
+    for number in numbers:
+        known = counted[counted[number].notna()]
+        faithful = (known["label"] == FAITHFUL).to_numpy()
+        row = {"number": number, "faithful": faithful.sum(), "unfaithful": (~faithful).sum()}
+        row["auc"] = auc(known[number].to_numpy(float), faithful)
+        if number in decisions:
+            says = known[decisions[number]].to_numpy(bool)
+            row |= _share("unfaithful called faithful", says[~faithful])
+            row |= _share("faithful not recognised", ~says[faithful])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def confusion(maps: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame:
+    """How often each verdict was reached by what is true: a row per label, a column per verdict."""
+    table = pd.crosstab(maps["label"], maps[verdict])
+    return table.rename_axis(index="truth", columns=None).reset_index()
+
+
+def error_rates(
+    maps: pd.DataFrame, by: Sequence[str], believed: str, undecided: str, verdict: str = "verdict"
+) -> pd.DataFrame:
+    """The two error rates of a verdict, and how often it could not tell, for all and by group.
+
+    Parameters
+    ----------
+    maps : a row per map: `label`, the verdict and the columns `by`.
+    by : columns, by each of which the maps are grouped in turn.
+    believed : the verdict that calls attention a reason.
+    undecided : the verdict that cannot tell.
+    verdict : the column of the verdict.
+
+    Returns
+    -------
+    DataFrame
+        `group`, `value`, and for faithful and unfaithful maps how many there are and the shares
+        that are called believable and undecided, each with its exact interval.
+    """
+    groups = [("all", "", maps)]
+    for column in by:
+        groups += [(column, str(value), part) for value, part in maps.groupby(column, sort=False)]
+    rows = []
+    for group, value, part in groups:
+        row: dict[str, object] = {"group": group, "value": value}
+        for truth in (FAITHFUL, UNFAITHFUL):
+            reached = part.loc[part["label"] == truth, verdict]
+            row[truth] = len(reached)
+            row |= _share(f"{truth} believed", (reached == believed).to_numpy())
+            row |= _share(f"{truth} undecided", (reached == undecided).to_numpy())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _share(name: str, values: np.ndarray) -> dict[str, float]:
+    if not len(values):
+        return {name: np.nan, f"{name} low": np.nan, f"{name} high": np.nan}
+    share = exact_share(values)
+    return {name: share.estimate, f"{name} low": share.low, f"{name} high": share.high}
