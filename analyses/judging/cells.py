@@ -8,14 +8,14 @@ a part of it is of use.
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from workbench.data.planted import Planted, planted
-from workbench.data.planted_settings import Rule
+from workbench.data.planted import planted
+from workbench.data.planted_settings import RULES, Rule
+from workbench.data.sequences import SequenceData
 from workbench.training.sweeps import Variant
 
 Scale = Literal["small", "default", "full"]
-RULES: tuple[Rule, ...] = get_args(Rule)
 BASE_USERS = 2000
 SIZES = (300, 1000, 16_000)
 DIFFICULTIES: dict[str, dict[str, float]] = {
@@ -25,10 +25,9 @@ DIFFICULTIES: dict[str, dict[str, float]] = {
     "hopeless": {"signal": 0.0, "noise": 0.2},  # nothing has a cause to be pointed at
 }
 CHOOSING, CONFIRMING = (0, 1), (2, 3)  # seeds of data on which a rule is chosen, and confirmed
-SHAPE: dict[str, int] = {"n_items": 100, "length": 30}
-# shorter than a sequence, so that windows end at every position and the test row is a trained one
+SHAPE: dict[str, Any] = {"n_items": 100, "length": 30, "shortest": 20}
 MODEL: dict[str, Any] = {
-    "max_length": 20,
+    "max_length": 20,  # that of a test's row is then a position that was trained
     "hidden_size": 32,
     "inner_size": 64,
     "n_heads": 2,
@@ -81,10 +80,10 @@ class Cell:
         epochs = min(max(round(EPOCHS * share), 12), 3 * EPOCHS)
         return TRAINING | {"epochs": epochs, "patience": patience}
 
-    def planted(self) -> Planted:
-        """The data and their causes."""
+    def data(self) -> SequenceData:
+        """The data, with their causes."""
         settings = SHAPE | DIFFICULTIES[self.difficulty]
-        return planted(self.rule, n_users=self.users, seed=self.seed, **settings)
+        return planted(self.rule, n_users=self.users, seed=self.seed, **settings).data
 
 
 @dataclass(frozen=True, eq=False)

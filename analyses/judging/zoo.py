@@ -76,10 +76,10 @@ def _trained(
 
 def _train(entry: Trained, zoo: Path) -> tuple[Trained, float, float]:
     """Train one; its test Hit@1 and the best that anybody could reach."""
-    truth = entry.cell.planted()
+    data = entry.cell.data()
     torch.manual_seed(entry.seed)
-    model = build_model(entry.variant.model, truth.data, **MODEL, **entry.variant.options)
+    model = build_model(entry.variant.model, data, **MODEL, **entry.variant.options)
     out = folder_of(entry, zoo)
     how = entry.cell.training()
-    model = train(model, truth.data, out, seed=entry.seed, progress=False, **how)
-    return entry, model.card["metrics"]["test"]["hit@1"], truth.bayes_hit_rate()
+    model = train(model, data, out, seed=entry.seed, progress=False, **how)
+    return entry, model.card["metrics"]["test"]["hit@1"], data.provenance["bayes_hit@1"]

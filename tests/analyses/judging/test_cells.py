@@ -22,7 +22,7 @@ def test_the_row_that_predicts_in_a_test_is_trained():
     """Windows of training reach the last position that a test is read from."""
     from workbench.data.splits import cases, windows
 
-    data = cells.Cell("content", users=3).planted().data
+    data = cells.Cell("content", users=50).data()
     length = cells.MODEL["max_length"]
     trained = windows(data, length)
     tested = cases(data, "test", length)
