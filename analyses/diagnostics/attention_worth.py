@@ -7,11 +7,12 @@ attention bounds what any reading of the weights can explain.
 from collections.abc import Mapping
 from functools import partial
 
+import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic
 from analyses.report.claims import Claims, Decision, evidence
-from analyses.report.conditions import difference_table, means_by, paired, table_of
+from analyses.report.conditions import difference_table, table_of
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
@@ -20,7 +21,12 @@ from analyses.running.passes import METRICS, SHARES, quality
 from analyses.running.results import Results
 from workbench.model import Model
 from workbench.phrases import listing
-from workbench.statistics import Interval
+from workbench.statistics import (
+    Interval,
+    difference_over_seeds,
+    mean_interval,
+    paired_interval,
+)
 
 
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
@@ -28,9 +34,38 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     return pd.DataFrame(quality(model, cases))
 
 
-def compare(frame: pd.DataFrame, model: str, other: str) -> dict[str, Interval]:
-    """Paired difference `model` minus `other` over the users both have, by metric."""
-    return {metric: paired(frame, metric, model, other) for metric in METRICS}
+def compare(results: Results, model: str, other: str) -> dict[str, Interval]:
+    """Difference `model` minus `other` over all trainings and the users they have, by metric.
+
+    The interval is over users and seeds where both were trained more than once, else over users.
+    """
+    differences = {}
+    for metric in METRICS:
+        values, others = (by_training(results, metric, name) for name in (model, other))
+        if min(len(values), len(others)) > 1:
+            differences[metric] = difference_over_seeds(values, others)
+        else:
+            differences[metric] = paired_interval(values.mean(0) - others.mean(0))
+    return differences
+
+
+def by_training(results: Results, metric: str, model: str) -> np.ndarray:
+    """A metric of every training of a model and every user, [trainings, users]."""
+    frame = results.frame
+    trainings = results.comparison.trainings(model)
+    rows = frame[frame["model"].isin(trainings)].astype({"model": str})
+    wide = rows.pivot(index="model", columns="user", values=metric)
+    return wide.loc[trainings].reindex(columns=np.unique(frame["user"])).to_numpy(np.float64)
+
+
+def trainings_of(comparison: Comparison, model: str, other: str) -> str:
+    """How many trainings stand behind a difference, and what its interval covers."""
+    counts = {name: len(comparison.trainings(name)) for name in (model, other)}
+    once = [name for name, count in counts.items() if count == 1]
+    if not once:
+        return f"{counts[model]} and {counts[other]} trainings, users and seeds in the interval"
+    runs = "one training of each" if len(once) == 2 else f"one training of {once[0]}"
+    return f"{runs}, so users and not seeds are in the interval"
 
 
 def pairs_of(comparison: Comparison) -> list[tuple[str, str]]:
@@ -43,15 +78,18 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     made = {"models": table_of(results.frame, ["model"], METRICS, shares=SHARES)}
     pairs = pairs_of(results.comparison)
     if pairs:
-        differences = [compare(results.frame, *pair) for pair in pairs]
+        differences = [compare(results, *pair) for pair in pairs]
         measures = {label: [pair[m] for pair in differences] for m, label in METRICS.items()}
-        made["differences"] = difference_table(pairs, measures)
+        table = difference_table(pairs, measures)
+        counts = [[len(results.comparison.trainings(name)) for name in pair] for pair in pairs]
+        table.insert(3, "trainings", [f"{a} and {b}" for a, b in counts])
+        made["differences"] = table
     return made
 
 
 def findings(results: Results) -> list[str]:
     """What learned attention adds to uniform attention, and what calibration adds to either."""
-    frame, comparison = results.frame, results.comparison
+    comparison = results.comparison
     if not comparison.uniform_pairs:
         return [
             "What attention is worth was not measured: no model with uniform attention stands "
@@ -59,19 +97,23 @@ def findings(results: Results) -> list[str]:
         ]
     claims = Claims()
     for model, uniform in comparison.uniform_pairs:
-        differences = compare(frame, model, uniform)
+        differences = compare(results, model, uniform)
         claims.compose(
             {METRICS[metric]: interval for metric, interval in differences.items()},
-            partial(_sentence, model, uniform),
+            partial(_sentence, model, uniform, trainings_of(comparison, model, uniform)),
         )
-    means = means_by(frame, ["model"], "ndcg")
-    levels = "; ".join(f"{name} {span(mean)}" for (name,), mean in means.items())
+    values = {name: by_training(results, "ndcg", name) for name in comparison.names}
+    means = {name: mean_interval(each.mean(0)) for name, each in values.items()}
+    levels = "; ".join(
+        f"{name} {span(mean)}" + (f" in {len(values[name])} trainings" * (len(values[name]) > 1))
+        for name, mean in means.items()
+    )
     n = next(iter(means.values())).n
     claims.say(f"Test NDCG@10 of each model: {levels} ({people(n)}).")
     return claims.sentences()
 
 
-def _sentence(model: str, uniform: str, decisions: Mapping[str, Decision]) -> str:
+def _sentence(model: str, uniform: str, trainings: str, decisions: Mapping[str, Decision]) -> str:
     """What was decided of a pair, by the label of the metric."""
     detected = [f"a {d.verdict} {label}" for label, d in decisions.items() if d.claims]
     rest = [label for label, d in decisions.items() if d.verdict == "undetected"]
@@ -89,7 +131,7 @@ def _sentence(model: str, uniform: str, decisions: Mapping[str, Decision]) -> st
         worth += f"; no difference was detected in {listing(rest)}" if rest else ""
         if {d.verdict for d in decisions.values()} == {"lower"}:
             worth += ", so its weights explain nothing that helps"
-    return f"{worth} (paired difference: {evidence(decisions)})."
+    return f"{worth} (paired difference: {evidence(decisions)}; {trainings})."
 
 
 def summaries(results: Results) -> dict[str, Summary]:
@@ -98,7 +140,7 @@ def summaries(results: Results) -> dict[str, Summary]:
         {"panel": METRICS[metric], "series": "difference", "row": f"{a} \N{MINUS SIGN} {b}"}
         | ends(interval)
         for a, b in pairs_of(results.comparison)
-        for metric, interval in compare(results.frame, a, b).items()
+        for metric, interval in compare(results, a, b).items()
     ]
     if not rows:
         return {}
@@ -124,16 +166,17 @@ DIAGNOSTIC = Diagnostic(
     question="Does a model with learned attention rank better than one trained with uniform "
     "attention?",
     measure=measure,
+    across_seeds=True,
     findings=findings,
     tables=tables,
     summaries=summaries,
     by_user=by_user,
     captions={
         "differences": "Each point is the mean over users of one model's metric minus another's, "
-        "the bar its paired 95 % interval; right of the line, the first model ranks "
-        "better. One training run stands behind each model, so the interval covers the choice of "
-        "users, not the luck of training.",
-        "models": "Test metrics, every item ranked, seen items not removed.",
+        "the bar its paired 95 % interval; right of the line, the first model ranks better. Where "
+        "both were trained with several seeds, the interval covers the choice of users and the "
+        "luck of training; else the choice of users alone.",
+        "models": "Test metrics of every training, every item ranked, seen items not removed.",
     },
     order=0,
 )

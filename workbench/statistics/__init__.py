@@ -17,6 +17,7 @@ from workbench.statistics.intervals import (
     median_interval,
     paired_interval,
 )
+from workbench.statistics.over_seeds import difference_over_seeds
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
 from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b, spearman
 from workbench.statistics.significance import detectable, holm
@@ -29,6 +30,7 @@ __all__ = [
     "cause_scores",
     "chance_scores",
     "detectable",
+    "difference_over_seeds",
     "entropy",
     "entropy_bound",
     "exact_share",

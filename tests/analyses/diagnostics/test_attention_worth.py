@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 
 from analyses.diagnostics.attention_worth import DIAGNOSTIC
+from analyses.running.comparison import Comparison
 from analyses.running.measuring import measure_in_memory
-from tests.analyses.handmade import Handmade, data_of, rank_by_hand, results_of
+from analyses.running.results import Results
+from tests.analyses.handmade import PARTS, Handmade, data_of, rank_by_hand, results_of
 
 
 def test_metrics_are_those_of_ranks_computed_by_hand():
@@ -75,3 +77,38 @@ def test_where_too_few_users_changed_nothing_is_said_of_worth():
     assert "SASRec-uniform 0.0000 [too few users to tell: 0 of 200 not 0]" in means
     table = DIAGNOSTIC.tables(results)["models"].set_index("model")
     assert table.loc["SASRec-uniform", "Hit@10 high"] == pytest.approx(0.0183, abs=1e-4)
+
+
+def seeds(shift: float, n: int = 300) -> Results:
+    """Three trainings of each model; those of one model are apart by about 0.02."""
+    generator = np.random.default_rng(0)
+    siblings = {m: [f"{m} seed {k}" for k in (1, 2)] for m in ("SASRec", "SASRec-uniform")}
+    rows = []
+    for model, level in (("SASRec", 0.2 + shift), ("SASRec-uniform", 0.2)):
+        for training, apart in zip((model, *siblings[model]), (0.02, -0.02, 0.0), strict=True):
+            up = level + (apart if model == "SASRec" else -apart)
+            values = {m: up + generator.normal(0, 0.02, n) for m in ("hit", "ndcg")}
+            rows.append(pd.DataFrame({"model": training, "user": range(n), **values}))
+    parts = {name: PARTS[name] for name in siblings}
+    return Results(pd.concat(rows, ignore_index=True), Comparison(parts, siblings))
+
+
+def test_a_difference_of_two_trainings_that_seeds_can_make_is_no_claim():
+    results = seeds(0.0)
+    first, levels = DIAGNOSTIC.findings(results)
+    assert first.startswith("No difference was detected between SASRec and SASRec-uniform")
+    assert "3 and 3 trainings, users and seeds in the interval" in first
+    assert levels.count("in 3 trainings") == 2
+    alone = Results(results.frame, Comparison(results.comparison.parts))
+    first = DIAGNOSTIC.findings(alone)[0]
+    assert "SASRec has a higher Hit@10 and a higher NDCG@10 than" in first  # on one seed
+    assert "one training of each, so users and not seeds are in the interval" in first
+
+
+def test_a_difference_beyond_seeds_is_claimed_on_the_mean_of_all():
+    results = seeds(0.2)
+    assert "SASRec has a higher Hit@10 and a higher NDCG@10 than" in DIAGNOSTIC.findings(results)[0]
+    table = DIAGNOSTIC.tables(results)["differences"]
+    assert table["trainings"].tolist() == ["3 and 3"]
+    assert table["dNDCG@10"][0] == pytest.approx(0.2, abs=0.01)
+    assert len(DIAGNOSTIC.tables(results)["models"]) == 6
