@@ -19,7 +19,8 @@ devices files fonts model phrases progress_bars
 data mode statistics
 attention checkpoint registry
 explaining matching
-evaluation faithfulness
+evaluation
+faithfulness
 explore importing recommendation training
 __init__
 app commands

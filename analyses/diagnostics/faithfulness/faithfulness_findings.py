@@ -1,2 +1,202 @@
-CAPTIONS = {}
-findings = tables = exclusions = by_user = None
+"""What is said of what moves the prediction: attention against the best control, and the best."""
+
+import pandas as pd
+
+from analyses.diagnostics.faithfulness.importance_choices import (
+    ERASURES,
+    HELD_OUT,
+    LEFT,
+    LOST,
+    OWN,
+    advantage,
+    attentions,
+    chosen,
+    conditions,
+    controls,
+    explanations,
+    of_model,
+    with_means,
+)
+from analyses.diagnostics.faithfulness.importance_choices import (
+    by_user as values_by_user,
+)
+from analyses.report.claims import Claims
+from analyses.report.conditions import table_of
+from analyses.report.wording import NOBODY, people, percent
+from analyses.running.results import Results
+from workbench.statistics import exact_share
+
+CAPTIONS = {
+    "deletion curves": "Nats of log probability that the held-out item loses when the most "
+    "important items are replaced by the mean embedding (higher is better), and when they alone "
+    "are left (lower is better), by how many items. One-item replacement is the importance whose "
+    "single effects these are, so it is no rival but the ruler. Bands are 95 % intervals.",
+    "first item": "For how many users the most important item is the one whose removal costs the "
+    "score most. Recency always names the last item; random is chance. Masking cannot take away "
+    "the last item of a causal model, so the last item is kept and not ranked there.",
+    "": "A row per model and importance. align: share of users whose most important item is the one "
+    "whose removal costs most; tau and Spearman with the effects of all single removals; lost "
+    "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
+    "items (ERASER); attained: the former as a share of what a greedy search attains and the "
+    "opposite one leaves; stays: share of removal steps, most or least important first, after which "
+    "the item is still in the top 10 (POS@10, NEG@10).",
+}
+MEASURES = {
+    "align": "align",
+    "tau": "tau",
+    "spearman": "Spearman",
+    LOST: LOST,
+    LEFT: LEFT,
+    "attained": "attained",
+    "stays": "stays, most first",
+    "stays least": "stays, least first",
+}
+
+
+def _complete(frame: pd.DataFrame) -> pd.DataFrame:
+    """With every measure of the tables."""
+    frame = with_means(frame)
+    steps = {
+        name: frame[[f"{name} {k}" for k in (1, 2, 3, 5)]].mean(axis=1, skipna=False)
+        for name in ("stays", "stays least")
+    }
+    return frame.assign(**steps)
+
+
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """Every importance by target and condition."""
+    frame = _complete(results.frame)
+    made = {}
+    for operator, last in conditions(frame):
+        for target in (HELD_OUT, OWN):
+            rows = frame[
+                (frame["operator"] == operator)
+                & (frame["last"] == last)
+                & (frame["target"] == target)
+            ]
+            known = {k: v for k, v in MEASURES.items() if rows[k].notna().any()}
+            if len(rows):
+                made[f"{target}, {operator}, last item {last}"] = table_of(
+                    rows, ["model", "importance"], known, digits=3, shares=["align"]
+                )
+    return made
+
+
+def findings(results: Results) -> list[str]:
+    """For each model: attention against the best control, and what does best."""
+    claims = Claims()
+    for model in results.comparison.names:
+        if (results.frame["model"] == model).any():
+            _of_model(claims, results.frame, model)
+        else:
+            claims.say(f"What moves the prediction of {model}: {NOBODY}.")
+    return claims.sentences()
+
+
+def _of_model(claims: Claims, frame: pd.DataFrame, model: str) -> None:
+    rows = with_means(of_model(frame, model))
+    aligned, lost = values_by_user(rows, "align"), values_by_user(rows, LOST)
+    hits = exact_share(rows.drop_duplicates("user")["hit"].to_numpy())
+    known = controls(rows)
+    if attentions(rows):
+        name = chosen(rows, attentions(rows))
+        share = exact_share(aligned[name].to_numpy())
+        control = chosen(rows, known)
+        first = exact_share(aligned[control].to_numpy())
+        claims.add(
+            advantage(aligned, attentions(rows), known),
+            {
+                "higher": f"In {model} attention names the item that matters most more often than "
+                f"any control: {name} for {percent(share)} of users, {control} for "
+                f"{percent(first)}",
+                "lower": f"In {model} attention names the item that matters most less often than a "
+                f"control that knows nothing of the model: {name} for {percent(share)} of users, "
+                f"{control} for {percent(first)}",
+                "undetected": f"In {model} attention was not seen to name the item that matters "
+                f"most more often than a control: {name} for {percent(share)} of users, {control} "
+                f"for {percent(first)}",
+            },
+            f"attention of {model} names the item that matters most more often than a control",
+            "difference in share of users, each half judged by what the other chose",
+            digits=3,
+            more=f"; the model has the held-out item in its top 10 for {percent(hits)} of them",
+        )
+        _without_the_last(claims, frame, model)
+    rivals = [name for name in explanations(rows) if name not in ERASURES]
+    if rivals:
+        better = chosen(rows, rivals, LOST)
+        base = attentions(rows) or known
+        what = "attention" if attentions(rows) else "the best control"
+        claims.add(
+            advantage(lost, rivals, base),
+            {
+                "higher": f"Taking away what {better} names costs {model} more than what {what} "
+                f"names",
+                "lower": f"Taking away what {better} names costs {model} less than what {what} "
+                "names",
+                "undetected": f"No difference was detected in {model} between taking away what "
+                f"{better} names, the best importance that needs no removals of its own, and what "
+                f"{what} names",
+            },
+            f"another importance finds what moves {model} better than {what}",
+            "difference in nats, mean over 1, 2, 3 and 5 items",
+            digits=3,
+        )
+
+
+def _without_the_last(claims: Claims, frame: pd.DataFrame, model: str) -> None:
+    """Whether attention beats the controls with the last item kept, by both ways of removal."""
+    kept = [c for c in conditions(frame[frame["model"] == model]) if c[1] == "kept"]
+    intervals = {}
+    for condition in kept:
+        rows = of_model(frame, model, HELD_OUT, condition)
+        wide = values_by_user(rows, "align")
+        intervals[f"by {condition[0]}"] = advantage(wide, attentions(rows), controls(rows))
+
+    def tell(decisions: dict) -> str:
+        verdicts = {d.verdict for d in decisions.values()}
+        numbers = ", ".join(f"{what} {d.numbers(3)}" for what, d in decisions.items())
+        n = max(d.interval.n for d in decisions.values())
+        begin = f"With the last item kept and not ranked, attention of {model} "
+        if verdicts == {"higher"}:
+            text = "names the item that matters most more often than any control"
+        elif verdicts == {"lower"}:
+            text = "names the item that matters most less often than a control"
+        elif "higher" in verdicts:
+            text = (
+                "names it more often than any control by one way of taking items away and not by "
+                "the other, so nothing is claimed"
+            )
+        else:
+            text = "was not seen to name it more often than a control"
+        return f"{begin}{text} ({numbers}; {people(n)})."
+
+    claims.compose(intervals, tell)
+
+
+def by_user(results: Results) -> pd.DataFrame:
+    """What each importance is worth for a user, the held-out item and the first condition first."""
+    columns = [
+        "model",
+        "user",
+        "length",
+        "target",
+        "operator",
+        "last",
+        "importance",
+        "align",
+        "tau",
+    ]
+    frame = with_means(results.frame)
+    labels = {"tau": "tau-b", "align": "names the item that matters most"}
+    return frame[[*columns, LOST, LEFT]].rename(columns=labels)
+
+
+def exclusions(results: Results) -> list[str]:
+    """The sample, and short histories."""
+    frame = results.frame
+    n = frame["user"].nunique()
+    return [
+        f"What moves the prediction was measured on a random sample of users with three items or "
+        f"more, {people(n)}, since every removal costs a pass."
+    ]

@@ -1,0 +1,125 @@
+"""Which importance is chosen for a model, and what it is worth on users who did not choose it.
+
+A model has several attentions: the mean over layers and heads, each layer, each head. One may name
+the cause every time while the mean of all never does. Whoever shows the best of them on the very
+users who chose it shows luck. So the users are halved; each half is judged by what the other chose,
+controls likewise, and what is compared is a difference within each user.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analyses.report.wording import NOBODY
+from workbench.statistics import Interval, paired_interval
+
+HELD_OUT, OWN = "held-out item", "own top item"
+CONTROLS = ("random", "recency", "similarity")
+ERASURES = ("replacement", "deletion", "deletion, positions kept", "masking")
+SIZES = (1, 2, 3, 5)
+LOST, LEFT = "lost without", "lost alone"  # comprehensiveness, sufficiency
+
+
+def of_model(
+    frame: pd.DataFrame,
+    model: str,
+    target: str = HELD_OUT,
+    condition: tuple[str, str] | None = None,
+) -> pd.DataFrame:
+    """The rows of a model and a target in one condition; by default the first measured."""
+    rows = frame[(frame["model"] == model) & (frame["target"] == target)]
+    condition = condition or conditions(rows)[0]
+    return rows[(rows["operator"] == condition[0]) & (rows["last"] == condition[1])]
+
+
+def conditions(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """(operator, last) of each condition measured, in order."""
+    table = frame[["operator", "last"]].drop_duplicates().astype(str)
+    return [(str(operator), str(last)) for operator, last in table.to_numpy()]
+
+
+def with_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with comprehensiveness and sufficiency, means over the numbers of items."""
+    return frame.assign(
+        **{
+            LOST: frame[[f"without {k}" for k in SIZES]].mean(axis=1, skipna=False),
+            LEFT: frame[[f"alone {k}" for k in SIZES]].mean(axis=1, skipna=False),
+        }
+    )
+
+
+def attentions(frame: pd.DataFrame) -> list[str]:
+    """The importances that are weights of attention themselves: the mean, layers and heads."""
+    return [name for name in _names(frame) if name.split(" layer")[0] == "attention"]
+
+
+def explanations(frame: pd.DataFrame) -> list[str]:
+    """The importances that could be shown instead: all but controls, and attention itself."""
+    rest = {*CONTROLS, *attentions(frame)}
+    return [name for name in _names(frame) if name not in rest]
+
+
+def controls(frame: pd.DataFrame) -> list[str]:
+    """The controls that were measured."""
+    return [name for name in _names(frame) if name in CONTROLS]
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [str(name) for name in frame["importance"].drop_duplicates()]
+
+
+def by_user(rows: pd.DataFrame, value: str) -> pd.DataFrame:
+    """A value of each user (rows, ascending) by importance (columns)."""
+    wide = rows.astype({"importance": str}).pivot(index="user", columns="importance", values=value)
+    return wide.sort_index()
+
+
+def best(wide: pd.DataFrame, names: Sequence[str], *, lowest: bool = False) -> str:
+    """The name with the highest (lowest) mean over the users of `wide`; the first of equals."""
+    means = wide[list(names)].mean()
+    return str(means.idxmin() if lowest else means.idxmax())
+
+
+def chosen_elsewhere(
+    wide: pd.DataFrame,
+    names: Sequence[str],
+    *,
+    lowest: bool = False,
+    by: pd.DataFrame | None = None,
+) -> pd.Series:
+    """Each user's value of what is best for the other half of the users.
+
+    Parameters
+    ----------
+    wide : values, a row per user, as `by_user` gives them.
+    names : the importances to choose from.
+    lowest : whether the lowest mean is best.
+    by : values of the same users by which is chosen; `wide` itself where None.
+    """
+    by = wide if by is None else by
+    half = np.arange(len(wide)) % 2
+    parts = []
+    for k in (0, 1):
+        name = best(by[half != k], names, lowest=lowest)
+        parts.append(wide.loc[half == k, name])
+    return pd.concat(parts).sort_index()
+
+
+def advantage(
+    wide: pd.DataFrame,
+    names: Sequence[str],
+    others: Sequence[str],
+    *,
+    lowest: bool = False,
+    by: pd.DataFrame | None = None,
+) -> Interval:
+    """Mean over users of the best of `names` minus the best of `others`, each chosen elsewhere."""
+    mine, theirs = (chosen_elsewhere(wide, each, lowest=lowest, by=by) for each in (names, others))
+    return paired_interval((mine - theirs).to_numpy(np.float64))
+
+
+def chosen(rows: pd.DataFrame, names: Sequence[str], value: str = "align") -> str:
+    """The best of some importances by all users of a condition."""
+    wide = by_user(rows, value)
+    return best(wide, names) if len(wide) else NOBODY
