@@ -77,6 +77,10 @@ def _lines(about: Mapping[str, Any]) -> Iterator[str]:
         ties = about["tie_share"]
         shared = "" if ties is None else f", {ties:.1%} as the one before"
         yield f"{'times':<10} {' to '.join(about['span'])}{written}{shared}"
+    if about["caused"] is not None:
+        rates = " and ".join(f"Hit@{k} {origin[f'bayes_hit@{k}']:.3f}" for k in (1, 10))
+        yield f"{'planted':<10} {origin['settings']['rule']}; who knows the rule can have {rates}"
+        yield f"{'causes':<10} of {about['caused']:.1%} of the items to be predicted in a test"
     length = about["history_length"]
     yield f"{'histories':<10} {length['min']:,.0f} to {length['max']:,.0f} items, " + (
         f"median {length['median']:,.0f}"

@@ -43,7 +43,7 @@ KNOWN = {
             2_000,
             200,
             33_003,
-            "generated, with known causes; planted:RULE for another rule",
+            "generated, causes known; or planted:RULE",
         ),
         Known(
             "amazon-beauty",
@@ -125,7 +125,8 @@ def describe(data: SequenceData) -> dict[str, Any]:
         With `density`, interactions over users times items; `span`, the first and last date in UTC,
         None without times; `tie_share`, the share of neighbouring interactions of one user with
         equal times; `repeats`, the share of interactions with an item that the user had before;
-        `first_rows`, the first rows that were kept, as they were understood; and the counts, the
+        `first_rows`, the first rows that were kept, as they were understood; `caused`, the share of
+        users whose last item is known to have a cause, None where nobody knows; and the counts, the
         quantiles of `history_length`, `titles` (whether there are any), `checksum` and
         `provenance`.
     """
@@ -145,6 +146,9 @@ def describe(data: SequenceData) -> dict[str, Any]:
         "tie_share": data.provenance.get("tie_share"),
         "span": span,
         "repeats": _repeats(data),
+        "caused": None
+        if data.truth is None
+        else float((data.truth.causes[data.offsets[1:] - 1] >= 0).mean()),
         "first_rows": first_rows(data),
         "titles": data.titles is not None,
         "checksum": data.checksum,
