@@ -165,7 +165,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
     panels[-1, 0].set_xticks(np.arange(len(titles)) + 0.5, titles, rotation=90, fontsize=8)
     shown = "Weights of the prediction row, oldest item left"
     figure.suptitle(
-        f"{_most_attended(models, n)}\n{style.wrapped(f'{shown}, {caption}', 100)}",
+        f"{_most_attended(models, n)}\n{style.wrapped(f'{shown}, {caption}', 80)}",
         y=1 - 0.1 / figure.get_figheight(),
     )
     return figure
@@ -180,7 +180,7 @@ def _most_attended(models: dict[str, pd.DataFrame], n: int) -> str:
         title = row.loc[row["key"] == means.idxmax(), "title"].iloc[0]
         tops.setdefault(cut(str(title), 30), []).append(name)
     said = "; ".join(f"{listing(names)}: {title}" for title, names in tops.items())
-    return style.wrapped(f"Most attended in {said}", 100)
+    return style.wrapped(f"Most attended in {said}", 80)
 
 
 def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
@@ -229,7 +229,7 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
                 panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
     shown = f"last {LAST} shown, " if start else ""
     figure.suptitle(
-        f"{style.wrapped(caption, 100)}\n{shown}scale of its own per panel",
+        f"{style.wrapped(caption, 80)}\n{shown}scale of its own per panel",
         y=1 - 0.1 / figure.get_figheight(),
     )
     return figure
