@@ -1,12 +1,12 @@
 """What one model's diagnostics cost: recorded passes, removal conditions and gradients, timed."""
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from analyses.diagnostics.max_attention_removal.removal_measures import Trial, operators
+from analyses.diagnostics.max_attention_removal.removal_measures import Trial, operators, places
 from analyses.running.passes import Outcome
 from benchmarks.timing import medians, seconds
 from models import Batch
@@ -18,7 +18,7 @@ from workbench import (
 from workbench.attention.edits import Edit
 from workbench.attention.recording import Rows
 
-SEEDS = [1, 2, 3]
+SEED = 1
 RECORDED, RANKED = "recorded pass", "recorded pass, to the ranks"
 WHOLE = "whole removal condition"
 
@@ -53,9 +53,9 @@ class Costs:
             "pass, nothing recorded": lambda: [self.model(batch) for batch, _ in self.every],
             RECORDED: lambda: [record_attention(self.model, batch) for batch, _ in self.every],
             **{
-                f"removal: {operator}, rows: {rows}": self._removal(edits[0], rows)
-                for rows in get_args(Rows)
-                for operator, edits in operators(SEEDS).items()
+                f"removal: {operator}, k = {k}, rows: {rows}": self._removal(edit, rows)
+                for rows, k in dict.fromkeys((p.rows, p.k) for p in places(2))
+                for operator, edit in operators(k, SEED).items()
             },
         }
         gradients = {
@@ -91,14 +91,14 @@ class Costs:
 
     def _whole(self) -> None:
         for trial in self.trials:
-            trial.weights(SEEDS)
+            trial.conditions(SEED)
 
     def _count_passes(self) -> int:
         """How many edited passes the conditions of one trial are."""
         passes = []
         handle = self.model.register_forward_pre_hook(lambda *_: passes.append(1))
         with torch.no_grad():
-            self.trials[0].weights(SEEDS)
+            self.trials[0].conditions(SEED)
         handle.remove()
         return len(passes)
 

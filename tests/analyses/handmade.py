@@ -107,8 +107,9 @@ def data_of(*sequences: list[int], n_items: int = 5) -> SequenceData:
 def rank_by_hand(weights: dict[int, float], target: int) -> int:
     """Rank of the target when the prediction row gives these weights to these items."""
     total = sum(weights.values())
-    scores = sum(w / total * EFFECT[item] for item, w in weights.items())
-    return 1 + int((scores[1:] > scores[target]).sum())
+    scores = sum(w / total * EFFECT[item] for item, w in weights.items())[1:]
+    higher, ties = (scores > scores[target - 1]).sum(), (scores == scores[target - 1]).sum() - 1
+    return 1 + int(higher + (ties + 1) // 2)
 
 
 PARTS = {

@@ -145,16 +145,14 @@ def test_agreement_with_saliency_is_one_number_in_all_diagnostics(models, data):
         np.testing.assert_array_equal(taus[0], other)
 
 
-def test_a_lone_item_beside_a_mask_token_keeps_its_weight(models, data):
+def test_a_lone_item_beside_a_mask_token_is_not_removed(models, data):
     removal, chosen = discover()["max_attention_removal"], {"BERT4Rec": models["BERT4Rec"]}
     frame = measure_in_memory(removal, chosen, data, np.arange(2)).frame
     lone = frame[frame["user"] == 0]  # two interactions: one item of history
-    assert lone["one_key"].all()
-    assert (lone["jsd"] == 0).all()
-    edited = lone[lone["rows"] == "all"]
-    assert (edited["one_key_rows"] == 2).all()  # the item's row and the mask token's
-    longer = frame[(frame["user"] == 1) & (frame["operator"] == "largest")]
-    assert not longer["one_key"].any()
+    assert lone["short"].all()
+    assert lone["jsd"].isna().all()
+    longer = frame[(frame["user"] == 1) & (frame["k"] == 1)]
+    assert not longer["short"].any()
     assert (longer.loc[longer["layer"] == "all", "jsd"] > 0).all()
 
 

@@ -19,14 +19,14 @@ def costs() -> Costs:
 
 
 def test_passes_of_the_conditions(costs: Costs) -> None:
-    # 5 operators and 3 random draws; in layer 1, 2 and both; at one row and, where it matters, all
-    assert costs._count_passes() == (5 + 3) * (3 + 2)
+    # largest and control; 4 numbers of weights in both layers, 2 in each, and 1 at all rows
+    assert costs._count_passes() == 2 * (4 + 2 * 2 + 1)
 
 
 def test_units_and_hooks(costs: Costs) -> None:
     found = costs.times(1)
     assert found[RECORDED][1] == found[RANKED][1] == 1
-    largest = found["removal: largest, rows: all"]
+    largest = found["removal: largest, k = 1, rows: all"]
     assert largest[1] == largest[0] / found[RECORDED][0]
     assert found[WHOLE][1] == found[WHOLE][0] / found[RANKED][0]
     assert not any(tap.hooked for tap in costs.model.taps())

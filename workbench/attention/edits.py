@@ -3,9 +3,9 @@
 An edit takes weights [..., K] and allowed (bool, broadcastable) and returns weights [..., K];
 nothing ever gets weight where `allowed` is False.
 
-Where the allowed weights of a row are all the same (`equal_rows`), it has no largest, second
-largest or smallest one: what removes such a weight leaves the row as it is. Among several equal
-largest of a row with others, that of the oldest item is removed.
+Where the allowed weights of a row are all the same (`equal_rows`), it has no largest one: what
+removes such a weight leaves the row as it is. Among several equal largest of a row with others,
+that of the oldest item is removed.
 """
 
 from collections.abc import Callable
@@ -33,34 +33,60 @@ def remove_largest(weights: Tensor, allowed: Tensor) -> Tensor:
 
     A row of equal weights has none and stays as it is.
     """
-    removed = weights.masked_fill(~allowed, -torch.inf).argmax(-1)
-    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
+    return remove_k_largest(1)(weights, allowed)
 
 
-def remove_second_largest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The second-largest weight of each row set to zero; a row of equal weights stays so."""
-    ranked = weights.masked_fill(~allowed, -torch.inf)
-    if weights.shape[-1] == 1:
-        return weights
-    removed = ranked.topk(2, dim=-1).indices[..., 1]
-    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
+def remove_k_largest(k: int) -> Edit:
+    """An edit that sets the k largest weights of each row to zero and renormalises the others.
 
-
-def remove_smallest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The smallest allowed weight of each row set to zero; a row of equal weights stays so."""
-    removed = weights.masked_fill(~allowed, torch.inf).argmin(-1)
-    return _keeping_equal(weights, allowed, _without_one(weights, allowed, removed))
-
-
-def remove_random(seed: int) -> Edit:
-    """An edit that removes a random weight of each row, never the largest unless all are equal."""
+    A row of equal weights, or one in which k keys or fewer are allowed, stays as it is.
+    """
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
-        noise = _noise(weights, seed).masked_fill(~allowed, -1.0)
-        largest = weights.masked_fill(~allowed, -torch.inf).argmax(-1, keepdim=True)
-        others = noise.scatter(-1, largest, -0.5)
-        equal = equal_rows(weights, allowed)[..., None]
-        return _without_one(weights, allowed, torch.where(equal, noise, others).argmax(-1))
+        allowed = allowed.expand_as(weights)
+        largest = torch.zeros_like(allowed)
+        for key in _k_largest(weights, allowed, k):
+            largest = largest.scatter(-1, key, True)
+        edited = without_keys(weights, allowed, largest)
+        return torch.where(_without_largest(weights, allowed, k), weights, edited)
+
+    return edit
+
+
+def remove_matched(k: int, seed: int) -> Edit:
+    """An edit like `remove_k_largest` but for which keys it takes: its control, like with like.
+
+    As much weight is taken from each row, and in the same pattern over rows, heads and layers. The
+    keys of a history lie at random on a circle, the same for all its rows, heads and layers. A row
+    loses the keys that follow its k largest on the circle, the nearest first, until as much weight
+    is gone as the k largest have; the last of these keys loses only the part that is needed. So two
+    heads with the same largest keys lose the same others, and two with different ones different
+    ones, where independent draws would take another key in each. Where the other keys have less
+    than the k largest, they lose it all, and only the k largest are left.
+
+    A row of equal weights, or one in which k keys or fewer are allowed, stays as it is.
+
+    Parameters
+    ----------
+    k : how many largest weights the control is for.
+    seed : by which keys are laid on the circle. Weights begin with the histories, [B, ..., K].
+    """
+
+    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        allowed = allowed.expand_as(weights)
+        one_row = (len(weights), *[1] * (weights.dim() - 2), weights.shape[-1])
+        places = _noise(weights.new_empty(one_row), seed).expand_as(weights)  # of a circle of 1
+        distance, others = torch.full_like(weights, 2.0), allowed
+        for key in _k_largest(weights, allowed, k):
+            distance = distance.minimum((places - places.gather(-1, key)) % 1)
+            others = others.scatter(-1, key, False)
+        order = distance.masked_fill(~others, 2.0).argsort(-1)
+        wanted = weights.masked_fill(others, 0.0).sum(-1, keepdim=True)
+        at_hand = weights.masked_fill(~others, 0.0).gather(-1, order)  # nearest first
+        taken = (wanted - (at_hand.cumsum(-1) - at_hand)).clamp(min=0).minimum(at_hand)
+        left = weights - torch.zeros_like(weights).scatter(-1, order, taken)
+        edited = left / left.sum(-1, keepdim=True) * weights.sum(-1, keepdim=True)
+        return torch.where(_without_largest(weights, allowed, k), weights, edited)
 
     return edit
 
@@ -124,21 +150,18 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
     )
 
 
-def _keeping_equal(weights: Tensor, allowed: Tensor, edited: Tensor) -> Tensor:
-    return torch.where(equal_rows(weights, allowed)[..., None], weights, edited)
+def _k_largest(weights: Tensor, allowed: Tensor, k: int) -> list[Tensor]:
+    """The keys of the k largest weights of each row, [..., 1] each, the largest first."""
+    ranked, keys = weights.masked_fill(~allowed, -torch.inf), []
+    for _ in range(min(k, weights.shape[-1])):
+        keys.append(ranked.argmax(-1, keepdim=True))
+        ranked = ranked.scatter(-1, keys[-1], -torch.inf)
+    return keys
 
 
-def _without_one(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
-    """Weights with one key of each row, its index in `removed` [...], removed."""
-    removed = removed[..., None]
-    left = weights.masked_fill(~allowed, 0.0).scatter(-1, removed, 0.0)
-    rest = left.sum(-1, keepdim=True)
-    edited = left * (weights.sum(-1, keepdim=True) / rest)
-    bare = rest[..., 0] <= 0  # nothing to share among the others: few rows, with rules of their own
-    if bare.any():
-        gone = torch.zeros_like(weights[bare], dtype=torch.bool).scatter(-1, removed[bare], True)
-        edited[bare] = without_keys(weights[bare], allowed.expand_as(weights)[bare], gone)
-    return edited
+def _without_largest(weights: Tensor, allowed: Tensor, k: int) -> Tensor:
+    """Whether a row has no k largest weights that could go: all are equal, or no more: [..., 1]."""
+    return (equal_rows(weights, allowed) | (allowed.sum(-1) <= k))[..., None]
 
 
 def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
@@ -150,6 +173,10 @@ def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
     others = allowed.expand_as(weights) & ~removed
     left = weights.masked_fill(~others, 0.0)
     rest = left.sum(-1, keepdim=True)
-    share = others.to(weights.dtype) / others.sum(-1, keepdim=True).clamp(min=1)
-    edited = torch.where(rest > 0, left / rest.clamp(min=torch.finfo(weights.dtype).tiny), share)
-    return torch.where(others.any(-1, keepdim=True), edited * total, weights)
+    edited = left / rest * total
+    bare = rest <= 0
+    if bare.any():
+        share = others.to(weights.dtype) / others.sum(-1, keepdim=True).clamp(min=1)
+        shared = torch.where(others.any(-1, keepdim=True), share * total, weights)
+        edited = torch.where(bare, shared, edited)
+    return edited

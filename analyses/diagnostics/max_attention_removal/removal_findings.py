@@ -1,15 +1,17 @@
 """What max-attention removal says: intervals per condition, the numbers of figures, findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import people, percent
+from analyses.report.wording import number, people, percent, span
+from analyses.running.passes import CUTOFF
 from analyses.running.results import Results
-from workbench.phrases import in_order, listing
+from workbench.phrases import listing
 from workbench.statistics import Interval
 
 MEASURES = {
@@ -18,29 +20,41 @@ MEASURES = {
     "rank_change": "rank change",
     "top1_changed": "top-1 changed",
     "jsd": "JSD (nats)",
+    "mass": "weight taken",
+    "size": "change of weights",
+    "per_size": "distance per change",
+    "hit_before": "Hit@10 before",
 }
+COMPARED = ("d_ndcg", "jsd", "per_size")  # of the largest and its control
 HEADLINE_ROWS = "prediction"
+CLAIMED = (1, 5)  # of how many largest weights the findings speak
 CAPTIONS = {
-    "effect on NDCG@10": "How much NDCG@10 changes when attention weights are edited in all layers "
-    "and the whole model runs again: mean over users with its paired 95 % interval, for "
-    "the prediction row alone and for every row; left of the line, ranking got worse. Largest, "
-    "second largest, smallest and random set one weight to zero and renormalise the row; uniform "
-    "and permuted replace the row. A small effect does not mean that the item was unused: it also "
-    "reaches the prediction through other rows, layers and the residual path.",
-    "effect by layer": "The same edits in one layer at a time: how far the whole score "
-    "distribution moves (Jensen-Shannon divergence, 0 = unchanged, at most 0.693 nats), prediction "
-    "row. A divergence has no direction: the ranking may have become better or worse.",
-    "effect of deleting items": "A different operator: an item is deleted from the history itself. "
-    "If attention pointed at what matters, deleting the most attended item would hurt more than "
-    "deleting a random or the least attended one. Deleting also shifts the positions of the items "
-    "before it relative to the end, which removing a weight does not. Where the item occurs again "
-    "in the history, its copies stay.",
-    "conditions": "Every condition: model, operator, layer and rows edited. Random "
-    "is averaged over three draws per user. Of the last layer only the prediction row reaches "
-    "the scores, so both choices of rows agree there. Users whose weights are all equal have no "
-    "largest or smallest one, and are left out of the conditions that ask for it.",
-    "largest against random": "Paired difference per user, largest minus random: below 0 for "
-    "dNDCG@10, or above 0 for the divergence, the largest weight matters more than a random one.",
+    "effect on NDCG@10": "How much NDCG@10 changes when attention weights are removed in all "
+    "layers and the whole model runs again: mean over users with its paired 95 % interval, for the "
+    "prediction row alone and for every row; left of the line, ranking got worse. The k largest "
+    "weights of each head are set to zero and the row renormalised. Each has a control below it: "
+    "as much weight is taken from other keys, in the same pattern over heads and layers, the last "
+    "key in part; where the others hold less than the largest, all they have. A small effect does "
+    "not mean that the item was unused: it also reaches the prediction through other rows, layers "
+    "and the residual path.",
+    "effect by layer": "The same in one layer at a time: how far the whole score distribution "
+    "moves (Jensen-Shannon divergence, 0 = unchanged, at most 0.693 nats), prediction row. A "
+    "divergence has no direction: the ranking may have become better or worse. The largest moves "
+    "scores further than its control in any attention, since the control is spread over several "
+    "keys whose values partly cancel; what tells more is the distance per change.",
+    "distance per change": "How far scores move for how far the weights of the prediction row "
+    "change: the Jensen-Shannon distance (square root of the divergence) divided by the length of "
+    "the change of weights. Where weights say nothing of what matters, as when they are dealt to "
+    "items at random, removal and control have the same, however unequal the weights are.",
+    "conditions": "Every condition: model, operator, how many weights (k), layer and rows edited. "
+    "Weight taken: the part of the prediction row that goes, the mean over heads and layers; the "
+    "control takes less where the other keys hold less. Change of weights: its length over keys, "
+    "root mean square over heads and layers; smaller where it is spread over more keys. Users "
+    "whose weights are all equal have no largest one, and those with at most k items cannot lose "
+    "k: they are left out of the condition, and counted.",
+    "largest against control": "Paired difference per user, the k largest minus their control, "
+    "which takes as much weight elsewhere: below 0 for dNDCG@10, or above 0 for the others, the "
+    "largest weights matter more.",
 }
 
 
@@ -50,66 +64,86 @@ def of_all_layers(frame: pd.DataFrame) -> pd.Series:
     return (frame["layer"] == "all") | ((frame["layer"] == "1") & ~frame["model"].isin(deep))
 
 
+def measured(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with what follows from its columns."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        per_size = np.sqrt(frame["jsd"]) / frame["size"]
+    return frame.assign(
+        rank_change=frame["rank_after"] - frame["rank_before"],
+        per_size=per_size.where(frame["size"] > 0),
+        hit_before=(frame["rank_before"] <= CUTOFF).astype(float).where(frame["jsd"].notna()),
+    )
+
+
 def tables(results: Results) -> dict[str, pd.DataFrame]:
-    """All conditions with their intervals, and largest against random, paired."""
-    frame = results.frame
-    frame = frame.assign(rank_change=frame["rank_after"] - frame["rank_before"])
-    by = ["model", "operator", "layer", "rows"]
-    conditions = table_of(frame, by, MEASURES, shares=["top1_changed"])
-    groups = frame.groupby(by, observed=True)
-    counts = groups[["one_key", "one_key_rows", "equal"]].sum().astype(int)
-    counts.columns = pd.Index(["one-key users", "one-key rows", "users with equal weights"])
-    against = _largest_minus_random(frame, ["d_ndcg", "jsd"])
-    labels = {c: MEASURES[c] for c in ("d_ndcg", "jsd")}
+    """All conditions with their intervals, and the largest against their control, paired."""
+    frame = measured(results.frame)
+    by = ["model", "operator", "k", "layer", "rows"]
+    conditions = table_of(frame, by, MEASURES, shares=["top1_changed", "hit_before"])
+    counts = frame.groupby(by, observed=True)[["short", "equal"]].sum().astype(int)
+    counts.columns = pd.Index(["users with k items or fewer", "users with equal weights"])
+    labels = {c: MEASURES[c] for c in COMPARED}
+    against = table_of(largest_minus_control(frame), ["model", "k", "layer", "rows"], labels)
     return {
         "conditions": conditions.merge(counts.reset_index(), on=by),
-        "largest against random": table_of(against, ["model", "layer", "rows"], labels),
+        "largest against control": against,
     }
 
 
-def _largest_minus_random(frame: pd.DataFrame, measures: list[str]) -> pd.DataFrame:
-    """Effect of removing the largest weight minus that of a random one, per user."""
-    by = ["user", "model", "layer", "rows"]
-    largest, random = (
-        frame[frame["operator"] == operator].set_index(by)[measures]
-        for operator in ("largest", "random")
+def largest_minus_control(frame: pd.DataFrame) -> pd.DataFrame:
+    """Effects of removing the k largest weights minus those of their control, per user.
+
+    Parameters
+    ----------
+    frame : what `measured` returns.
+    """
+    by = ["user", "model", "k", "layer", "rows"]
+    largest, control = (
+        frame[frame["operator"] == operator].set_index(by)[list(COMPARED)]
+        for operator in ("largest", "control")
     )
-    return (largest - random).reset_index()
+    return (largest - control).reset_index()
 
 
 def findings(results: Results) -> list[str]:
-    """What removing the largest weight does to each model, and whether AC is hurt more."""
-    frame, claims = results.frame, Claims()
+    """Whether the paper's claim holds, and whether the largest weights matter more than others."""
+    frame, claims = measured(results.frame), Claims()
     chosen = frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)]
-    largest = chosen[chosen["operator"] == "largest"]
+    largest = chosen[(chosen["operator"] == "largest") & (chosen["k"] == CLAIMED[0])]
     for calibrated, plain in results.comparison.calibrated_pairs:
         difference = paired(largest, "d_ndcg", calibrated, plain)
         _add_paper_claim(claims, calibrated, plain, difference)
-    effects = means_by(largest, ["model"], "d_ndcg")
-    tops = means_by(largest, ["model"], "top1_changed", share=True)
-    relative = means_by(_largest_minus_random(chosen, ["d_ndcg"]), ["model"], "d_ndcg")
-    for (model,), effect in effects.items():
+    differences = largest_minus_control(chosen)
+    for model in results.comparison.names:
         removed = largest[largest["model"] == model]
-        if not effect.n:
+        if not removed["jsd"].notna().any():
             claims.say(
-                f"{model} gives all items of a row the same weight, so that it has no largest one "
-                f"to remove ({people(len(removed))})."
+                f"{model} has no largest weight to lose: of {people(len(removed))}, "
+                f"{removed['equal'].sum():,} have equal weights in the prediction row, and "
+                f"{removed['short'].sum():,} a single item."
             )
             continue
-        layers = "all layers" if (removed["layer"] == "all").any() else "its only layer"
-        weight = f"the largest attention weight of {model} (the prediction row, {layers})"
-        rest = f"; the top item changes for {percent(tops[model,])} of users"
-        equal = int(removed["equal"].sum())
-        if equal:
-            rest += f"; for {equal:,} more all weights are equal, so that none is the largest"
-        _add_effect(claims, weight, effect, rest)
-        _add_against_random(claims, model, relative[model,])
+        _add_effect(claims, model, removed)
+        own = differences[differences["model"] == model]
+        for k in CLAIMED:
+            condition = chosen[(chosen["model"] == model) & (chosen["k"] == k)]
+            _add_against_control(claims, model, k, own[own["k"] == k], condition)
     return claims.sentences()
 
 
-def _add_effect(claims: Claims, weight: str, effect: Interval, rest: str) -> None:
+def _add_effect(claims: Claims, model: str, removed: pd.DataFrame) -> None:
+    """What removing the largest weight does, whatever it weighs: the paper's figure."""
+    layers = "all layers" if (removed["layer"] == "all").any() else "its only layer"
+    weight = f"the largest attention weight of {model} (the prediction row, {layers})"
+    tops = means_by(removed, ["model"], "top1_changed", share=True)[model,]
+    hits = means_by(removed, ["model"], "hit_before")[model,]
+    more = (
+        f"; Hit@10 is {number(hits.estimate)} before, and the top item changes for {percent(tops)}"
+    )
+    equal = int(removed["equal"].sum())
+    rest = f"; for {equal:,} more all weights are equal, so that none is the largest"
     claims.add(
-        effect,
+        means_by(removed, ["model"], "d_ndcg")[model,],
         {
             "higher": f"Removing {weight} raises NDCG@10",
             "lower": f"Removing {weight} lowers NDCG@10",
@@ -117,21 +151,45 @@ def _add_effect(claims: Claims, weight: str, effect: Interval, rest: str) -> Non
         },
         f"removing {weight} changes NDCG@10",
         "mean change",
-        more=rest,
+        more=f"{more} of users{rest * bool(equal)}",
     )
 
 
-def _add_against_random(claims: Claims, model: str, relative: Interval) -> None:
-    weight, random = f"the largest weight of {model}", "removing a random other weight"
+def _add_against_control(
+    claims: Claims, model: str, k: int, differences: pd.DataFrame, condition: pd.DataFrame
+) -> None:
+    """Whether the k largest matter more than as much attention elsewhere, to metric and scores."""
+    weights = f"the largest weight of {model}" if k == 1 else f"the {k} largest weights of {model}"
+    other = "removing as much attention elsewhere"
+    means = {
+        value: {key[0]: mean for key, mean in means_by(condition, ["operator"], value).items()}
+        for value in ("mass", "per_size")
+    }
+    taken = " and ".join(span(means["mass"][name], 3) for name in ("largest", "control"))
     claims.add(
-        relative,
+        means_by(differences, ["k"], "d_ndcg")[k,],
         {
-            "higher": f"Removing {weight} is less harmful than {random}",
-            "lower": f"Removing {weight} is more harmful than {random}",
-            "undetected": f"Removing {weight} is not detectably more or less harmful than {random}",
+            "higher": f"Removing {weights} is less harmful than {other}",
+            "lower": f"Removing {weights} is more harmful than {other}",
+            "undetected": f"Removing {weights} is not detectably more or less harmful than {other}",
         },
-        f"removing {weight} is more harmful than {random}",
-        "paired difference",
+        f"removing {weights} is more harmful than {other}",
+        "paired difference of dNDCG@10",
+        more=f"; they take {taken} of the row" if means["mass"]["largest"].n else "",
+    )
+    removing = f"removing {weights}"
+    moved = " against ".join(span(means["per_size"][name]) for name in ("largest", "control"))
+    claims.add(
+        means_by(differences, ["k"], "per_size")[k,],
+        {
+            "higher": f"For how far weights change, {removing} moves scores further than {other}",
+            "lower": f"For how far weights change, {removing} moves scores less far than {other}",
+            "undetected": f"For how far weights change, {removing} does not detectably move scores "
+            f"further or less far than {other}",
+        },
+        f"{removing} moves scores further than {other}, for how far weights change",
+        "paired difference of the Jensen-Shannon distance per change",
+        more=f"; {moved}" if means["per_size"]["largest"].n else "",
     )
 
 
@@ -152,37 +210,39 @@ def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: In
 
 
 def summaries(results: Results) -> dict[str, Summary]:
-    """The effect of every operator, over all layers and by layer, and of deleting items."""
-    frame, models = results.frame, results.comparison.names
-    operators = in_order(frame["operator"])
-    weights = [operator for operator in operators if not operator.startswith("delete")]
-    items = [operator for operator in operators if operator.startswith("delete")]
+    """The effect of every removal and its control, over all layers and by layer."""
+    frame, models = measured(results.frame), results.comparison.names
     n = people(frame["user"].nunique())
     layers = _layers(frame)
     all_layers = frame[of_all_layers(frame)].assign(layer=layers[-1])
-    alone = frame[frame["rows"] == "prediction"]
+    alone = frame[frame["rows"] == HEADLINE_ROWS]
     by_layer = {f"layer {k}": alone[alone["layer"] == k] for k in layers if k != "all"}
     if layers[-1] == "all":
-        by_layer["all layers"] = all_layers[all_layers["rows"] == "prediction"]
+        by_layer["all layers"] = all_layers[
+            (all_layers["rows"] == HEADLINE_ROWS) & all_layers["k"].isin(CLAIMED)
+        ]
     return not_empty(
         {
             "effect on NDCG@10": _summary(
                 {
-                    "prediction row": all_layers[all_layers["rows"] == "prediction"],
+                    "prediction row": all_layers[all_layers["rows"] == HEADLINE_ROWS],
                     "all rows": all_layers[all_layers["rows"] == "all"],
                 },
-                *(weights, models, "d_ndcg"),
-                f"Change of NDCG@10 when attention is edited in all layers, {n}",
+                *(models, "d_ndcg"),
+                f"What removing attention in all layers does to ranking, {n}",
+                "change of NDCG@10",
             ),
             "effect by layer": _summary(
                 by_layer,
-                *(weights, models, "jsd"),
+                *(models, "jsd"),
                 f"How far scores move, by layer edited (prediction row), {n}",
+                "Jensen-Shannon divergence, nats",
             ),
-            "effect of deleting items": _summary(
-                {"items of the history": frame[frame["layer"] == "history"]},
-                *(items, models, "d_ndcg"),
-                f"Change of NDCG@10 when an item is deleted, {n}",
+            "distance per change": _summary(
+                by_layer,
+                *(models, "per_size"),
+                f"How far scores move for how far weights change, {n}",
+                "Jensen-Shannon distance per change of weights",
             ),
         }
     )
@@ -190,79 +250,70 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 def _layers(frame: pd.DataFrame) -> list[str]:
     """Layers by number, and "all" last where any model has several."""
-    layers = {str(k) for k in frame["layer"].unique()} - {"history"}
+    layers = {str(k) for k in frame["layer"].unique()}
     return sorted(layers, key=lambda k: (k == "all", int(k) if k.isdigit() else 0))
 
 
 def _summary(
-    panels: dict[str, pd.DataFrame],
-    operators: Sequence[str],
+    panels: Mapping[str, pd.DataFrame],
     models: Sequence[str],
-    measure: str,
+    value: str,
     title: str,
+    measure: str,
 ) -> Summary:
-    """A panel for each choice of rows; operators down, models side by side in each."""
+    """A panel for each choice of rows; each removal above its control, models side by side."""
     table = []
     for label, chosen in panels.items():
-        means = means_by(chosen, ["layer", "operator", "model"], measure)
-        keys = sorted(means, key=lambda key: (operators.index(key[1]), models.index(key[2])))
-        ordered = {key: means[key] for key in keys}
-        table += rows(ordered, ["layer", "row", "series"], panel=label)
-    return Summary("dots", title, MEASURES[measure], tuple(models), pd.DataFrame(table))
+        means = means_by(chosen, ["layer", "k", "operator", "model"], value)
+        keys = sorted(means, key=lambda key: (key[1], key[2] == "control", models.index(key[3])))
+        named = {(key[0], _label(*key[1:3]), key[3]): means[key] for key in keys}
+        table += rows(named, ["layer", "row", "series"], panel=label)
+    return Summary("dots", title, measure, tuple(models), pd.DataFrame(table))
+
+
+def _label(k: int, operator: str) -> str:
+    largest = "largest" if k == 1 else f"{k} largest"
+    return largest if operator == "largest" else f"as much as the {largest}, elsewhere"
 
 
 def by_user(results: Results) -> pd.DataFrame:
     """What each condition does to a user; that of all layers first."""
-    conditions = ["model", "user", "length", "operator", "layer", "rows"]
-    measures = ["d_ndcg", "top1_changed", "jsd", "rank_before", "rank_after"]
-    first = of_all_layers(results.frame)
-    table = pd.concat([results.frame[first], results.frame[~first]])[conditions + measures]
+    frame = measured(results.frame)
+    conditions = ["model", "user", "length", "operator", "k", "layer", "rows"]
+    measures = ["d_ndcg", "top1_changed", "jsd", "mass", "rank_before", "rank_after"]
+    first = of_all_layers(frame)
+    table = pd.concat([frame[first], frame[~first]])[conditions + measures]
     labels = {"rank_before": "rank before", "rank_after": "rank after"}
     return table.rename(columns=MEASURES | labels)
 
 
 def exclusions(results: Results) -> list[str]:
-    """Prediction rows with nothing to remove, or nothing that is largest, and copies that stay.
+    """Prediction rows with nothing that is largest, or too little to lose, by model.
 
     Models that agree share a sentence.
     """
     frame = results.frame
-    largest = frame[(frame["operator"] == "largest") & of_all_layers(frame)]
+    chosen = frame[
+        (frame["operator"] == "largest") & of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)
+    ]
     models: dict[str, list[str]] = {}
     for name in results.comparison.names:
-        counts = _counts(largest[largest["model"] == name])
-        text = f"{counts}; {_copies(frame[frame['model'] == name])}"
-        models.setdefault(text, []).append(name)
+        models.setdefault(_counts(chosen[chosen["model"] == name]), []).append(name)
     return [f"Max-attention removal, {listing(names)}: {text}." for text, names in models.items()]
 
 
 def _counts(largest: pd.DataFrame) -> str:
-    """How many rows have equal weights or a single key, of one model."""
-    row, several = (largest[largest["rows"] == rows] for rows in (HEADLINE_ROWS, "all"))
-    equal = int(row["equal"].sum())
-    text = f"nobody was left out of {people(len(row))}"
-    if equal:
-        text = (
-            f"of {people(len(row))}, {equal:,} have equal weights in the prediction row, and "
-            "are left out of what asks for the largest, second largest or smallest"
-        )
-    return (
-        f"{text}; a row with a single key keeps it: the prediction row of "
-        f"{row['one_key'].sum():,} users, and, where all rows are edited, "
-        f"{several['one_key_rows'].sum():,} rows"
-    )
-
-
-def _copies(frame: pd.DataFrame) -> str:
-    """For how many users an item that was deleted occurs again in the history, in one model."""
-    known = frame[frame["copies"].notna()]
-    if not known["copies"].any():
-        return "no item that is deleted occurs again in the history"
-    counts = [
-        f"{str(operator).removeprefix('delete ')} {copies.sum():,.0f} of {copies.count():,}"
-        for operator, copies in known.groupby("operator", observed=True, sort=False)["copies"]
+    """How many users of one model are left out, by how many weights are removed."""
+    of_one = largest[largest["k"] == largest["k"].min()]
+    short = largest.groupby("k")["short"].sum()
+    few = [
+        f"{n:,} with {'a single item' if k == 1 else f'at most {k} items'}"
+        for k, n in zip(short.index, short, strict=True)
+        if n
     ]
     return (
-        "an item that is deleted occurs again in the history, where its copies stay, for so many "
-        f"users: {', '.join(counts)}"
+        f"of {people(len(of_one))}, {of_one['equal'].sum():,} are left out because the weights of "
+        "the prediction row are equal, "
+        + (f"and {listing(few)} cannot lose as many" if few else "and none has too few items")
+        + "; where all rows are edited, a row that sees a single item keeps it"
     )

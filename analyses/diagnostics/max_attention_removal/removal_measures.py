@@ -1,18 +1,27 @@
-"""Max-attention removal (figure 1a of the AC-TSR paper), with controls.
+"""Max-attention removal (figure 1a of the AC-TSR paper), against a control of the same mass.
 
-Weight level: in the rows edited, one weight is set to zero and the rest renormalised (or the row
-is made uniform, or permuted), in one layer or in all, and the whole model runs again. Item level:
-an item is deleted from the history, a second and different operator.
+In the rows edited, the k largest weights of each head are set to zero and the rest renormalised, in
+one layer or in all, and the whole model runs again. The control, `workbench.attention.edits.
+remove_matched`, takes as much weight from other keys, in the same pattern over heads and layers. A
+single random weight is no control: it carries a fraction of the largest one's mass, and is another
+key in each head and layer, while the largest is often the same in all.
+
+One thing the control cannot share: where the largest weight is one key, as much weight elsewhere is
+several, whose values partly cancel, so that the largest moves the scores further even where weights
+were dealt to keys at random. If values are unrelated to weights, the mean square of what a row's
+output moves by is in proportion to the sum of squares of what its weights change by, whichever keys
+these are. How far scores move is therefore also given per length of that change (`size`), in which
+largest and control do not differ where weights were dealt at random.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.max_attention_removal import removal_findings as view
@@ -20,50 +29,58 @@ from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, Outcome
 from models import Batch
 from workbench import edit_attention, record_attention
-from workbench.attention.edits import (
-    Edit,
-    equal_rows,
-    permute,
-    remove_largest,
-    remove_random,
-    remove_second_largest,
-    remove_smallest,
-    uniform,
-)
-from workbench.attention.recording import Rows, mean_attention
+from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove_matched
+from workbench.attention.recording import Rows
 from workbench.evaluation import hit, ndcg
 from workbench.model import AttentionModel, Model, with_attention
 from workbench.statistics import jensen_shannon
 
-DRAWS = 3  # random removals, whose effects are averaged per user
-MOST, LEAST = "delete most attended item", "delete least attended item"
-# Conditions that mean nothing where all weights are equal, so that no effect of theirs is measured
-BY_SIZE = ("largest", "second largest", "smallest", MOST, LEAST)
+COUNTS = (1, 2, 3, 5)  # how many of the largest weights are removed, in all layers
+BY_LAYER = (1, 5)  # and in one layer alone of several, where the ends of the range have to do
+LARGEST, CONTROL = "largest", "control"
 
 
-def operators(seeds: list[int]) -> dict[str, list[Edit]]:
-    """The edits each weight-level operator consists of: one, or a draw for each seed."""
-    return {
-        "largest": [remove_largest],
-        "second largest": [remove_second_largest],
-        "smallest": [remove_smallest],
-        "random": [remove_random(seed) for seed in seeds],
-        "uniform": [uniform],
-        "permuted": [permute(seeds[0])],
-    }
+class Place(NamedTuple):
+    """Where weights are edited: how many of the largest, in which layers, in which rows."""
+
+    k: int
+    layer: str
+    layers: Sequence[int]
+    rows: Rows
+
+
+def places(n_layers: int) -> list[Place]:
+    """Every place: the prediction row in each layer and in all, and once every row of all layers.
+
+    Of the last layer only the prediction row reaches the scores, so in a model of one layer it
+    stands for all.
+    """
+    every = range(n_layers)
+    if n_layers == 1:
+        return [Place(k, "1", every, "prediction") for k in COUNTS]
+    whole = [Place(k, "all", every, "prediction") for k in COUNTS]
+    alone = [Place(k, str(n + 1), [n], "prediction") for n in every for k in BY_LAYER]
+    return [*whole, Place(COUNTS[0], "all", every, "all"), *alone]
+
+
+def operators(k: int, seed: int) -> dict[str, Edit]:
+    """The removal of the k largest weights, and its control."""
+    return {LARGEST: remove_k_largest(k), CONTROL: remove_matched(k, seed)}
 
 
 @torch.no_grad()
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
-    """A row per user and condition (operator, layer, rows edited).
+    """A row per user and condition (operator, k, layer, rows edited).
 
-    Effects are NaN where a condition asks for a largest weight and all are equal (`equal`).
-    `copies` is the share of draws in which an item deleted occurs again in the history.
+    Effects are NaN where the rows edited have no k largest weights to lose: the history has no more
+    than k items (`short`), or the weights of all rows edited are equal (`equal`). `mass` is what
+    the prediction row loses of its weight, the mean over heads and layers edited, and `size` the
+    length of the change of its weights (the root of the sum of squares over keys), root mean square
+    over heads and layers edited; both of the unedited weights.
     """
     generator = np.random.default_rng([seed, *cases.users[:1]])
-    seeds = generator.integers(2**31, size=DRAWS).tolist()
     trial = Trial.start(with_attention(model), cases.batch, cases.targets)
-    conditions = [*trial.weights(seeds), *trial.items(seeds)]
+    conditions = trial.conditions(int(generator.integers(2**31)))
     return pd.concat([condition.assign(user=cases.users) for condition in conditions])
 
 
@@ -75,91 +92,85 @@ class Trial:
     ----------
     model, batch, targets : what is measured; targets [B].
     before : the unedited pass.
-    lone : [B, T], rows that may attend to a single item, which keep it.
-    choice : [B, T], rows that may attend to several.
+    seen : [B, T], how many items each row may attend to; 0 for rows of padding.
     equal : [B, n_layers, T], rows whose weights are equal in every head.
+    weights : [B, n_layers, H, T], what the prediction row gives to each item, 0 to other tokens.
+    items : [B, T], which tokens are items.
     """
 
     model: AttentionModel
     batch: Batch
     targets: Tensor
     before: Outcome
-    lone: Tensor  # [B, T] rows that may attend to a single item, which keep it
-    choice: Tensor  # [B, T] rows that may attend to several
-    equal: Tensor  # [B, layers, T] rows whose weights are equal in every head
+    seen: Tensor
+    equal: Tensor
+    weights: Tensor
+    items: Tensor
 
     @classmethod
     def start(cls, model: AttentionModel, batch: Batch, targets: Tensor) -> "Trial":
         """Run the unedited pass of a batch for `targets` [B]."""
         items, at = model.history(batch), torch.arange(len(batch.items), device=targets.device)
-        real = items.clone()
-        real[at, model.rows(batch)] = True  # rows of padding are none
+        real, row = items.clone(), model.rows(batch)
+        real[at, row] = True  # rows of padding are none
         allowed = model.allowed(batch)[:, 0] & items[:, None]  # [B, T, T]
-        seen = allowed.sum(-1)  # [B, T]
         weights = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
         equal = equal_rows(weights, allowed[:, None, None]).all(2)
+        given = weights[at, :, :, row].masked_fill(~items[:, None, None], 0.0)
         before = Outcome.of(model, batch, targets)
-        lone, choice = (seen == 1) & real, (seen > 1) & real
-        return cls(model, batch, targets, before, lone, choice, equal)
+        return cls(model, batch, targets, before, allowed.sum(-1) * real, equal, given, items)
 
-    def weights(self, seeds: list[int]) -> list[pd.DataFrame]:
-        """Every weight-level condition: operators x (each layer, all) x (prediction row, all)."""
-        n_layers = self.model.config.n_layers
-        choices = {str(n + 1): [n] for n in range(n_layers)}
-        if n_layers > 1:
-            choices["all"] = list(range(n_layers))
-        parts = []
-        for operator, edits in operators(seeds).items():
-            for layer, layers in choices.items():
-                for rows in get_args(Rows):
-                    # of the last layer only the prediction row reaches the scores
-                    if rows == "prediction" or layers != [n_layers - 1]:
-                        draws = [self._edited(edit, layers, rows) for edit in edits]
-                        equal = self._equal(layers, rows)
-                    parts.append(self._row(operator, layer, rows, draws, equal))
-        return parts
+    def conditions(self, seed: int) -> list[pd.DataFrame]:
+        """Every condition: the removal in each place, and its control."""
+        return [
+            self._condition(operator, edit, place)
+            for place in places(self.model.config.n_layers)
+            for operator, edit in operators(place.k, seed).items()
+        ]
 
-    def _equal(self, layers: list[int], rows: Rows) -> Tensor:
-        """For which users the rows edited have several weights, all of them equal: [B]."""
-        even = self.equal[:, layers].all(1) | ~self.choice  # [B, T]
-        if rows == "all":
-            return even.all(-1) & self.choice.any(-1)
-        at, row = torch.arange(len(even), device=even.device), self.model.rows(self.batch)
-        return even[at, row] & self.choice[at, row]
+    def _condition(self, operator: str, edit: Edit, place: Place) -> pd.DataFrame:
+        short = self.batch.lengths <= place.k
+        equal = self._equal(place) & ~short
+        with edit_attention(self.model, edit, layers=place.layers, rows=place.rows):
+            effects = self._effect()
+        effects["mass"] = self._mass(operator, place).cpu().numpy()
+        effects["size"] = self._size(edit, place).cpu().numpy()
+        effects[(short | equal).cpu().numpy()] = np.nan
+        return effects.assign(
+            operator=operator,
+            k=place.k,
+            layer=place.layer,
+            rows=place.rows,
+            length=self.batch.lengths.cpu().numpy(),
+            short=short.cpu().numpy(),
+            equal=equal.cpu().numpy(),
+            rank_before=self.before.rank.cpu().numpy(),
+        )
 
-    def items(self, seeds: list[int]) -> list[pd.DataFrame]:
-        """Every item-level condition; the attention meant is the mean over layers and heads."""
-        attention = mean_attention(self.model, self.batch)  # [B, L]
-        valid = self.batch.valid
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        equal = equal_rows(attention, valid) & (self.batch.lengths > 1)
-        keys = {
-            MOST: [attention.masked_fill(~valid, -1)],
-            LEAST: [-attention.masked_fill(~valid, 2)],
-            "delete random item": [
-                torch.rand(valid.shape, generator=g).to(valid.device).masked_fill(~valid, -1)
-                for g in generators
-            ],
-        }
-        parts = []
-        for operator, scores in keys.items():
-            deleted = [key.argmax(-1) for key in scores]  # [B] each
-            draws = [
-                self._effect(self.batch.without(one_hot(position, valid.shape[1]).bool())).assign(
-                    copies=recurs(self.batch, position).double().cpu().numpy()
-                )
-                for position in deleted
-            ]
-            parts.append(self._row(operator, "history", "history", draws, equal))
-        return parts
+    def _equal(self, place: Place) -> Tensor:
+        """For which users the weights of every row edited are equal: [B]."""
+        even = self.equal[:, list(place.layers)].all(1) | (self.seen < 2)  # [B, T]
+        if place.rows == "all":
+            return even.all(-1)
+        return even[torch.arange(len(even), device=even.device), self.model.rows(self.batch)]
 
-    def _edited(self, edit: Edit, layers: list[int], rows: Rows) -> pd.DataFrame:
-        with edit_attention(self.model, edit, layers=layers, rows=rows):
-            return self._effect(self.batch)
+    def _mass(self, operator: str, place: Place) -> Tensor:
+        """What the prediction row loses of its weight, the mean over heads and layers: [B]."""
+        weights = self.weights[:, list(place.layers)]  # [B, layers, H, T]
+        largest = weights.topk(min(place.k, weights.shape[-1])).values.sum(-1)
+        if operator == CONTROL:
+            largest = largest.minimum(weights.sum(-1) - largest)  # no more than the others have
+        return largest.mean((1, 2))
 
-    def _effect(self, batch: Batch) -> pd.DataFrame:
-        """What the scores of `batch` differ in from the unedited ones, a row per case."""
-        after = Outcome.of(self.model, batch, self.targets)
+    def _size(self, edit: Edit, place: Place) -> Tensor:
+        """How far the weights of the prediction row change, over heads and layers: [B]."""
+        weights = self.weights[:, list(place.layers)]
+        change = edit(weights, self.items[:, None, None]) - weights  # [B, layers, H, T]
+        return change.square().sum(-1).mean((1, 2)).sqrt()
+
+    def _effect(self) -> pd.DataFrame:
+        """What scores under an edit differ in from the unedited ones, a row per case."""
+        after = Outcome.of(self.model, self.batch, self.targets)
         old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
         return pd.DataFrame(
             {
@@ -171,40 +182,12 @@ class Trial:
             }
         )
 
-    def _row(
-        self, operator: str, layer: str, rows: str, draws: list[pd.DataFrame], equal: Tensor
-    ) -> pd.DataFrame:
-        """A condition; `equal` [B] says for whom all weights it chooses among are the same."""
-        effects = {c: np.mean([d[c] for d in draws], axis=0) for c in draws[0]}
-        if operator in BY_SIZE:
-            effects = {c: np.where(equal.cpu(), np.nan, values) for c, values in effects.items()}
-        alone = self.lone[torch.arange(len(self.lone)), self.model.rows(self.batch)]  # [B]
-        edited = self.lone.sum(-1) if rows == "all" else alone.long()
-        return pd.DataFrame(
-            {
-                "operator": operator,
-                "layer": layer,
-                "rows": rows,
-                "length": self.batch.lengths.cpu().numpy(),
-                "one_key": alone.cpu().numpy(),
-                "one_key_rows": edited.cpu().numpy(),
-                "equal": equal.cpu().numpy(),
-                "rank_before": self.before.rank.cpu().numpy(),
-                **effects,
-            }
-        )
-
-
-def recurs(batch: Batch, positions: Tensor) -> Tensor:
-    """Whether the item at `positions` [B] occurs elsewhere in its history: [B] bool."""
-    deleted = batch.items.gather(1, positions[:, None])
-    return ((batch.items == deleted) & batch.valid).sum(1) > 1
-
 
 DIAGNOSTIC = Diagnostic(
     name="max_attention_removal",
     title="Max-attention removal",
-    question="Does the prediction depend on the largest attention weight, more than on others?",
+    question="Does the prediction depend on the largest attention weights, more than on as much "
+    "attention elsewhere?",
     measure=measure,
     findings=view.findings,
     tables=view.tables,

@@ -10,23 +10,23 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
+from workbench.attention import edits
 from workbench.attention.edits import (
     equal_rows,
     permute,
     power,
+    remove_k_largest,
     remove_keys,
     remove_largest,
-    remove_random,
-    remove_second_largest,
-    remove_smallest,
+    remove_matched,
     uniform,
 )
 
 EDITS = {
     "largest": remove_largest,
-    "second": remove_second_largest,
-    "smallest": remove_smallest,
-    "random": remove_random(3),
+    "two largest": remove_k_largest(2),
+    "matched": remove_matched(1, 3),
+    "two matched": remove_matched(2, 3),
     "uniform": uniform,
     "permute": permute(3),
     "power": power(0.1),
@@ -69,7 +69,7 @@ def test_rows_stay_distributions_over_what_is_allowed(name, case):
     assert torch.equal(edited[single], weights[single])
 
 
-@pytest.mark.parametrize("name", ["largest", "second", "smallest", "random", "permute"])
+@pytest.mark.parametrize("name", ["largest", "two largest", "matched", "two matched", "permute"])
 @given(rows(), st.floats(0.2, 3))
 def test_a_row_that_sums_to_something_else_keeps_its_sum(name, case, factor):
     weights, allowed = case
@@ -82,8 +82,7 @@ def test_removals_by_hand():
     allowed = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 0, 0]]).bool()
     for edit, wanted in (
         (remove_largest, ([0.4, 0, 0.6, 0], [0, 1, 0, 0])),
-        (remove_second_largest, ([2 / 7, 5 / 7, 0, 0], [1, 0, 0, 0])),
-        (remove_smallest, ([0, 0.625, 0.375, 0], [1, 0, 0, 0])),
+        (remove_k_largest(2), ([1, 0, 0, 0], [0.6, 0.4, 0, 0])),  # two keys of two stay
     ):
         found = edit(weights, allowed)
         torch.testing.assert_close(found, double(*wanted, [1, 0, 0, 0]))
@@ -99,9 +98,12 @@ def test_where_all_sat_on_the_removed_key_the_others_share_it():
     assert remove_largest(weights, allowed).tolist() == [[0.5, 0, 0.5, 0]]
 
 
-@pytest.mark.parametrize("edit", [remove_largest, remove_second_largest, remove_smallest])
+@pytest.mark.parametrize(
+    ("edit", "gone"),
+    [(remove_largest, 1), (remove_k_largest(3), 3), (remove_matched(2, 0), None)],
+)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_equal_weights_have_no_largest_and_stay(edit, dtype):
+def test_equal_weights_have_no_largest_and_stay(edit, gone, dtype):
     # sevenths of what a softmax gives to equal scores, the last row one rounding apart
     weights = torch.tensor([[1 / 7] * 7, [0.2] * 5 + [0.0] * 2, [1 / 7] * 7], dtype=dtype)
     weights[2, 3] += torch.finfo(dtype).eps / 8
@@ -110,15 +112,10 @@ def test_equal_weights_have_no_largest_and_stay(edit, dtype):
     assert torch.equal(edit(weights, allowed), weights)
     weights[:, 0] *= 1.001
     assert equal_rows(weights, allowed).tolist() == [False, False, False]
-    assert ((edit(weights, allowed) == 0) & allowed).sum(-1).tolist() == [1, 1, 1]
-
-
-def test_random_removes_each_of_equal_weights_as_often():
-    weights = double([0.25, 0.25, 0.25, 0.25]).expand(4000, -1)
-    edited = remove_random(0)(weights, torch.ones(4, dtype=torch.bool))
-    gone = (edited == 0).sum(0).tolist()
-    assert sum(gone) == 4000
-    assert chisquare(gone).pvalue > 1e-4
+    edited = edit(weights, allowed)
+    assert not (edited == weights).all(-1).any()
+    if gone is not None:
+        assert ((edited == 0) & allowed).sum(-1).tolist() == [gone] * 3
 
 
 @given(st.lists(st.integers(-200, 200), min_size=2, max_size=7, unique=True))
@@ -126,44 +123,80 @@ def test_removing_a_weight_is_removing_its_score(scores):
     s = double(scores) / 10
     allowed = torch.ones_like(s, dtype=torch.bool)
     order = s[0].argsort(descending=True)
-    for edit, gone in (
-        (remove_largest, order[0]),
-        (remove_second_largest, order[1]),
-        (remove_smallest, order[-1]),
-    ):
+    for k in range(1, len(scores)):
         left = s.clone()
-        left[0, gone] = -math.inf
-        found = edit(s.softmax(-1), allowed)
+        left[0, order[:k]] = -math.inf
+        found = remove_k_largest(k)(s.softmax(-1), allowed)
         torch.testing.assert_close(found, left.softmax(-1), rtol=1e-6, atol=1e-12)
 
 
-@given(rows(), st.integers(0, 2**31))
-def test_random_removes_one_key_and_never_the_largest(case, seed):
+@pytest.fixture
+def circle(monkeypatch):
+    """Keys 0, 2, 1, 3 lie on the circle in this order."""
+    places = torch.tensor([0.1, 0.5, 0.3, 0.9], dtype=torch.float64)
+    monkeypatch.setattr(edits, "_noise", lambda weights, seed: places.expand_as(weights))
+
+
+@pytest.mark.parametrize(
+    ("k", "weights", "left"),
+    [
+        (1, [0.4, 0.1, 0.2, 0.3], [0.4, 0, 0, 0.2]),  # key 2, key 1, and 0.1 of key 3
+        (1, [0.1, 0.4, 0.3, 0.2], [0, 0.4, 0.2, 0]),  # key 3, key 0, and 0.1 of key 2
+        (1, [0.2, 0.4, 0.0, 0.4], [0.2, 0.4, 0, 0]),  # of equals the oldest is the largest
+        (1, [0.7, 0.1, 0.1, 0.1], [1, 0, 0, 0]),  # the others have less: all of it
+        (2, [0.4, 0.1, 0.2, 0.3], [0.4, 0, 0, 0.3]),
+        (2, [0.3, 0.05, 0.35, 0.3], [0.3, 0, 0.35, 0]),  # 0.65 of the 0.35 there are
+        (1, [1.0, 0.0, 0.0, 0.0], [1, 0, 0, 0]),
+        (3, [0.1, 0.4, 0.3, 0.2], [0, 0.4, 0.3, 0.2]),
+        (4, [0.1, 0.4, 0.3, 0.2], [0.1, 0.4, 0.3, 0.2]),  # no more than four keys
+    ],
+)
+def test_the_matched_control_by_hand(circle, k, weights, left):
+    found = remove_matched(k, 0)(double(weights), torch.ones(1, 4, dtype=torch.bool))
+    torch.testing.assert_close(found, double(left) / sum(left))
+
+
+def test_the_matched_control_follows_the_pattern_of_the_largest(circle):
+    # heads with one largest key lose the same others, a head with another loses others
+    heads = double([0.4, 0.3, 0.2, 0.1], [0.4, 0.1, 0.3, 0.2], [0.1, 0.2, 0.3, 0.4])[None]
+    edited = remove_matched(1, 0)(heads, torch.ones(1, 1, 4, dtype=torch.bool))
+    taken = heads - edited * 0.6  # 0.4 of each goes
+    torch.testing.assert_close(
+        taken[0], double([0, 0.2, 0.2, 0], [0, 0.1, 0.3, 0], [0.1, 0, 0.3, 0]), atol=1e-12, rtol=0
+    )
+
+
+@given(rows(), st.integers(1, 4), st.integers(0, 2**31))
+def test_the_matched_control_takes_as_much_from_others(case, k, seed):
     weights, allowed = case
-    edited = remove_random(seed)(weights, allowed)
-    for row, new, may in zip(
-        weights.flatten(0, 1).tolist(),
-        edited.flatten(0, 1).tolist(),
-        allowed.expand_as(weights).flatten(0, 1).tolist(),
-        strict=True,
-    ):
-        keys = [k for k, one in enumerate(may) if one]
-        largest = max(keys, key=lambda k: row[k])  # the first of equals
-        removed = [k for k in keys if row[k] > 0 and new[k] == 0]
-        all_equal = max(row[k] for k in keys) - min(row[k] for k in keys) < 1e-12
-        assert largest not in removed or (all_equal and len(keys) > 1)
-        assert len(removed) <= 1
-        if len(keys) > 1:
-            assert any(new[k] == 0 for k in keys if k != largest or all_equal)
+    may = allowed.expand_as(weights)
+    edited = remove_matched(k, seed)(weights, allowed)
+    by_size = weights.masked_fill(~may, -1).sort(dim=-1, descending=True, stable=True).indices
+    largest = torch.zeros_like(may).scatter(-1, by_size[..., :k], True) & may
+    stays = equal_rows(weights, allowed) | (may.sum(-1) <= k)
+    assert torch.equal(edited[stays], weights[stays])
+    weights, edited, largest = weights[~stays], edited[~stays], largest[~stays]
+    mass = (weights * largest).sum(-1)
+    taken = mass.minimum(1 - mass)
+    # the largest keep what they had, of which they are a greater part once the rest is gone
+    torch.testing.assert_close((edited * largest).sum(-1), mass / (1 - taken), atol=1e-9, rtol=1e-9)
 
 
-def test_random_removes_each_of_the_others_as_often():
-    weights = double([0.1, 0.2, 0.4, 0.3, 0.0]).expand(4000, -1)
-    edited = remove_random(0)(weights, torch.tensor([True, True, True, True, False]))
-    gone = (edited == 0)[:, :4].sum(0).tolist()
-    assert gone[2] == 0
-    assert sum(gone) == 4000
-    assert chisquare([gone[k] for k in (0, 1, 3)]).pvalue > 1e-4
+def test_the_matched_control_begins_at_any_other_key_as_often():
+    weights = double([0.3, 0.175, 0.175, 0.175, 0.175]).expand(6000, -1)
+    edited = remove_matched(1, 0)(weights, torch.ones(5, dtype=torch.bool))
+    first = (edited == 0)[:, 1:].sum(0).tolist()  # gone as a whole; another lost a part
+    assert (edited[:, 0] > 0).all()
+    assert chisquare(first).pvalue > 1e-4
+
+
+def test_rows_of_a_history_share_the_circle_of_the_control():
+    # whether one row of each head is edited or all of them, and in whichever layer
+    weights = torch.rand(3, 2, 5, 5).softmax(-1)
+    allowed = torch.ones(3, 1, 5, 5, dtype=torch.bool)
+    every = remove_matched(1, 4)(weights, allowed)
+    one = remove_matched(1, 4)(weights[:, :, 2], allowed[:, :, 2])
+    torch.testing.assert_close(every[:, :, 2], one)
 
 
 @given(rows(), st.integers(0, 2**31))
@@ -182,7 +215,7 @@ def test_every_permutation_comes_as_often():
     assert chisquare(counts).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("make", [remove_random, permute])
+@pytest.mark.parametrize("make", [lambda seed: remove_matched(2, seed), permute])
 def test_a_seed_decides(make):
     weights = torch.rand(20, 9).softmax(-1)
     allowed = torch.ones_like(weights, dtype=torch.bool)
