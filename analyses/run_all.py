@@ -10,11 +10,12 @@ from pathlib import Path
 from time import perf_counter
 
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.output import check_writable, write_report
+from analyses.report.output import PAGE, check_writable, write_report
 from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
 from analyses.running.store import Store
+from analyses.verdict import CONCLUSIONS
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
@@ -28,8 +29,8 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         prog="python -m analyses.run_all",
         description="Run the diagnostics on trained models and write a report: report.html (opens "
-        "offline), manifest.json, figures/, tables/, raw/. Killed and started again, it goes on "
-        "where it was; what is stored is reused only for the same data, weights, options and code.",
+        "offline), report.md, report.json, manifest.json, figures/, tables/, raw/. Killed and "
+        "started again, it goes on where it was; what is stored is reused only for the same data, weights, options and code.",
         epilog="example: python -m analyses.run_all --data my.csv --models runs/sasrec runs/ac",
     )
     made.add_argument(
@@ -72,6 +73,14 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--force", action="store_true", help="measure again what is stored")
     made.add_argument(
+        "--fail-on",
+        type=_conclusion,
+        default=(),
+        metavar="CONCLUSION",
+        help="for pipelines: end with code 3 if the conclusion of any model begins so, as in "
+        "'must not be shown'; the report is written all the same",
+    )
+    made.add_argument(
         "--progress",
         type=Path,
         metavar="FILE",
@@ -81,14 +90,38 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-class Incomplete(WorkbenchError):
-    """A report was written to `folder`, but without some of its parts."""
+def _conclusion(text: str) -> str:
+    """How a conclusion begins."""
+    if not text or not any(conclusion.startswith(text) for conclusion in CONCLUSIONS):
+        raise argparse.ArgumentTypeError(
+            f"no conclusion begins with {text!r}; conclusions are: {'; '.join(CONCLUSIONS)}"
+        )
+    return text
+
+
+class Unsatisfactory(WorkbenchError):
+    """A report was written to `folder`, but the command does not end well; with which `code`."""
+
+    code: int
+
+    def __init__(self, folder: Path, sentences: Sequence[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.folder = folder
+
+
+class Incomplete(Unsatisfactory):
+    """A report without some of its parts."""
+
+    code = 1
 
     def __init__(self, folder: Path, failures: Sequence[str]) -> None:
-        super().__init__(
-            f"{folder / 'report.html'} lacks what failed. " + " ".join(failures),
-        )
-        self.folder = folder
+        super().__init__(folder, [f"{folder / PAGE} lacks what failed.", *failures])
+
+
+class Refused(Unsatisfactory):
+    """A report with a conclusion that `--fail-on` names."""
+
+    code = 3
 
 
 def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
@@ -98,6 +131,8 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     ------
     Incomplete
         If a diagnostic could not be measured, concluded or drawn; the report is written before.
+    Refused
+        If the conclusion of a model begins as `--fail-on` says; the report is written before.
     WorkbenchError
         If anything else is wrong.
     """
@@ -109,7 +144,7 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     except BaseException as error:
         progress.write(Progress("failed", message=_reason(error)))
         raise
-    progress.write(Progress("finished", message=str(out / "report.html")))
+    progress.write(Progress("finished", message=str(out / PAGE)))
     return out
 
 
@@ -133,15 +168,18 @@ def _run(
     if len(errors) == len(results):
         raise errors[0]
     command = shlex.join(["python", "-m", "analyses.run_all", *given])
-    failures = write_report(
+    report = write_report(
         *(out, inputs, results),
         command=command,
         seed=options.seed,
         start=start,
         progress=progress,
     )
-    if failures:
-        raise Incomplete(out, failures)
+    if report.failures:
+        raise Incomplete(out, report.failures)
+    refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
+    if refused:
+        raise Refused(out, refused)
     return out
 
 
@@ -176,14 +214,14 @@ if __name__ == "__main__":
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         folder = main()
-    except Incomplete as error:
-        print(f"report: {error.folder / 'report.html'}")
+    except Unsatisfactory as error:
+        print(f"report: {error.folder / PAGE}")
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.code)
     except (WorkbenchError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print(STOPPED, file=sys.stderr)
         sys.exit(130)
-    print(f"report: {folder / 'report.html'}")
+    print(f"report: {folder / PAGE}")

@@ -1,8 +1,21 @@
 """What the terms of the report mean, for a reader who does not work on recommenders."""
 
+import re
+
+from markupsafe import Markup, escape
+
 from workbench.statistics.intervals import FEWEST_NONZERO
 
+PAPER = (
+    "Attention Calibration for Transformer-based Sequential Recommendation (AC-TSR, CIKM 2023, "
+    "arXiv 2308.09419). It reports that in plain models the largest attention weights often belong "
+    "to items that do not matter: removing them hardly hurts the ranking, or improves it, and "
+    "attention agrees little with gradients; and that calibrated models (AC) rank better, are hurt "
+    "more by that removal, and agree more."
+)
+PAPER_ADDRESS = "https://arxiv.org/abs/2308.09419"
 GLOSSARY = {
+    "The paper": PAPER,
     "Sequential recommender": "A model that reads a user's items in order and scores every item of "
     "the catalogue as the next one.",
     "Held-out item": "The last item of a user's sequence; the models see everything before it and "
@@ -11,7 +24,8 @@ GLOSSARY = {
     "users, the share of hits.",
     "NDCG@10": "1 / log2(rank + 1) if the held-out item is among the ten highest scored, else 0: "
     "1 for the first place, 0.63 for the second, 0.29 for the tenth.",
-    "dHit@10, dNDCG@10": "A user's metric after an edit minus before; below 0, the edit hurt.",
+    "Change of Hit@10, change of NDCG@10": "A user's metric after an edit minus before; below 0, "
+    "the edit hurt.",
     "Attention weight": "How much of one item's value enters another's new representation; a row's "
     "weights add up to 1.",
     "Prediction row": "The row of attention that belongs to the last item of the history, from "
@@ -52,3 +66,39 @@ GLOSSARY = {
     "far too narrow.",
     "Detected": "The interval leaves out 0. 'Not detected' is not proof of no difference.",
 }
+
+
+def _meanings() -> dict[str, str]:
+    """The meaning of each way to say a term, lower case."""
+    return {
+        part.strip().lower(): meaning
+        for term, meaning in GLOSSARY.items()
+        for part in term.split(",")
+    }
+
+
+_MEANINGS = _meanings()
+_LONGEST_FIRST = sorted(map(re.escape, _MEANINGS), key=len, reverse=True)
+# a name such as AC-SASRec is no term
+_TERMS = re.compile(rf"(?<![\w-])(?:{'|'.join(_LONGEST_FIRST)})(?![\w-])", re.IGNORECASE)
+
+
+def explained(text: str, known: set[str]) -> Markup:
+    """Text as HTML, in which each term shows its meaning where it stands first.
+
+    Parameters
+    ----------
+    text : plain text.
+    known : meanings that are not explained again; those that are explained here are added.
+    """
+    made, end = Markup(), 0
+    for match in _TERMS.finditer(text):
+        meaning = _MEANINGS[match[0].lower()]
+        if meaning not in known:
+            known.add(meaning)
+            made += escape(text[end : match.start()]) + _TERM.format(match[0], meaning)
+            end = match.end()
+    return made + escape(text[end:])
+
+
+_TERM = Markup('<span class="term" tabindex="0">{}<span role="tooltip">{}</span></span>')

@@ -14,17 +14,21 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.report.page import Section, raw_path, render, slug
-from analyses.running.comparison import part_of
+from analyses.report.exports import as_json, as_markdown
+from analyses.report.one_user import OneUser, one_user, usual_user
+from analyses.report.page import Report, Section, raw_path, render, slug
+from analyses.running.comparison import Comparison, part_of
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.progress import Progress, ProgressFile
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, parquet, weights_hash
+from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_folder
 
 MANIFEST = "manifest.json"
+PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
 
 
@@ -58,8 +62,8 @@ def write_report(
     seed: int,
     start: float,
     progress: ProgressFile,
-) -> list[str]:
-    """Write report.html, manifest.json, figures/, tables/ and raw/.
+) -> Report:
+    """Write report.html, report.md, report.json, manifest.json, figures/, tables/ and raw/.
 
     Parameters
     ----------
@@ -72,8 +76,8 @@ def write_report(
 
     Returns
     -------
-    list
-        A sentence for each part that could not be measured, concluded or drawn.
+    Report
+        What was written; its `failures` are the parts that could not be made.
 
     Raises
     ------
@@ -90,6 +94,10 @@ def write_report(
             sections.append(Section.unmeasured(result.diagnostic, result.error))
     progress.write(Progress("writing"))
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
+    repeats = count_repeats(inputs.data, inputs.users)
+    measured = {r.diagnostic.name: r.results for r in results if isinstance(r, Measured)}
+    judged = verdicts(measured)
+    told = _in_short(judged, Comparison.of(inputs.models).baseline)
     with replaced_folder(out) as folder:
         for name in ("figures", "tables", "raw"):
             (folder / name).mkdir()
@@ -105,20 +113,22 @@ def write_report(
             for name, table in section.tables.items():
                 stem = slug(section.diagnostic.name, name)
                 table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
-        repeats = count_repeats(inputs.data, inputs.users)
-        manifest = _manifest(inputs, repeats, results, sections, exclusions, command, seed)
-        page = render(
-            sections,
+        report = Report(
             data=inputs.data,
-            repeats=repeats,
             n_users=len(inputs.users),
             models=_model_table(inputs),
+            repeats=repeats,
+            verdicts=judged,
+            in_short=told,
+            example=_example(inputs, told),
+            sections=sections,
             notices=inputs.notices,
             exclusions=exclusions,
-            created=manifest["created"],
-            manifest=manifest,
+            manifest=_manifest(inputs, repeats, results, sections, exclusions, command, seed),
         )
-        (folder / "report.html").write_text(page, encoding="utf-8")
+        manifest = dict(report.manifest)
+        for name, write in ((PAGE, render), (TEXT, as_markdown), (NUMBERS, as_json)):
+            (folder / name).write_text(write(report), encoding="utf-8")
         manifest["files"] = {
             str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
             for path in sorted(folder.rglob("*"))
@@ -127,7 +137,21 @@ def write_report(
         manifest["seconds"] = round(perf_counter() - start, 2)
         text = json.dumps(manifest, indent=2, default=str)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
-    return [f"{s.diagnostic.title}: {f.sentence}" for s in sections for f in s.failures]
+    return report
+
+
+def _in_short(judged: Sequence[Verdict], baseline: str) -> Verdict | None:
+    """The verdict that is told in short: that of the baseline, or the first."""
+    return next((v for v in judged if v.model == baseline), judged[0] if judged else None)
+
+
+def _example(inputs: Inputs, verdict: Verdict | None) -> OneUser | None:
+    """One user of the model that a verdict is about."""
+    user = usual_user(inputs.data, inputs.users)
+    if verdict is None or user is None:
+        return None
+    model = inputs.models[verdict.model]
+    return one_user(model, verdict.model, inputs.data, user, verdict.reduction)
 
 
 def _model_table(inputs: Inputs) -> pd.DataFrame:
@@ -179,7 +203,7 @@ def _manifest(
         },
         "diagnostics": {
             r.diagnostic.name: {
-                "findings": [*(f.sentence for f in section.failures), *section.findings],
+                "findings": section.said,
                 "figures": list(section.pictures),
                 "tables": list(section.tables),
                 "failures": [asdict(f) for f in section.failures],
@@ -190,7 +214,7 @@ def _manifest(
         "notices": inputs.notices,
         "exclusions": exclusions,
         "versions": {"python": platform.python_version()}
-        | {name: version(name) for name in (*LIBRARIES, "matplotlib")},
+        | {name: version(name) for name in (*LIBRARIES, "matplotlib", "seaborn")},
     }
 
 

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BytesIO
@@ -20,15 +20,20 @@ from matplotlib.text import Text
 from analyses.diagnostic import Diagnostic
 from analyses.report import style
 from analyses.report.drawing import draw
-from analyses.report.glossary import GLOSSARY
+from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
+from analyses.report.one_user import OneUser
 from analyses.report.summaries import Summary
-from analyses.report.wording import decimals, number
+from analyses.report.wording import decimals, number, span
+from analyses.running.repeats import Repeats
 from analyses.running.results import Results
+from analyses.verdict import Verdict
+from workbench.data.sequences import SequenceData
 from workbench.fonts import chosen_fonts
+from workbench.phrases import in_order, listing
 from workbench.statistics.intervals import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
-LONG_TABLE = 16  # rows; longer ones are folded
+THE_PICTURE = ("faithfulness", "deletion curves")  # of which diagnostic, and its name
 UNDEFINED = "\N{EM DASH}"
 TOO_FEW = "too few changed"  # in the place of an interval
 SLUG = str.maketrans({" ": "-", "_": "-", "@": "-at-", "/": "-", "\0": "-"})
@@ -58,6 +63,7 @@ class Section:
 
     diagnostic: Diagnostic
     findings: list[str] = field(default_factory=list)
+    summaries: dict[str, Summary] = field(default_factory=dict)
     pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     exclusions: list[str] = field(default_factory=list)
@@ -90,13 +96,73 @@ class Section:
         tables = attempt("tables", lambda: diagnostic.tables(results)) or {}
         counts = attempt("counts of what was left out", lambda: diagnostic.exclusions(results))
         exclusions = [*results.left_out, *(counts or [])]
-        return cls(diagnostic, findings, pictures, tables, exclusions, failures)
+        return cls(diagnostic, findings, summaries, pictures, tables, exclusions, failures)
 
     @classmethod
     def unmeasured(cls, diagnostic: Diagnostic, error: Exception) -> "Section":
         """The section of a diagnostic that could not be measured."""
         rest = "nothing else of the report depends on it"
         return cls(diagnostic, failures=[Failure.of("This could not be measured", error, rest)])
+
+    @property
+    def said(self) -> list[str]:
+        """What could not be made, and then the findings."""
+        return [*(failure.sentence for failure in self.failures), *self.findings]
+
+    def holds(self) -> str:
+        """What is folded below the first finding, counted."""
+        counts = {
+            "more finding": len(self.findings) - 1,
+            "picture": len(self.pictures),
+            "table": len(self.tables),
+        }
+        parts = [f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n > 0]
+        return listing(parts) if parts else ""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that a report says, whether as a page, as text or as numbers.
+
+    Attributes
+    ----------
+    data, n_users : what was measured, and how many users of it.
+    models : what each model's card says of its test metrics.
+    repeats : how often items repeat.
+    verdicts : of each model, in order.
+    in_short : the verdict told in the section for all readers; None where there is none.
+    example : one user of its model, if any history is long enough.
+    sections : of each diagnostic, in order.
+    notices, exclusions : sentences to read first, and what was left out.
+    manifest : what was run.
+    """
+
+    data: SequenceData
+    n_users: int
+    models: pd.DataFrame
+    repeats: Repeats
+    verdicts: Sequence[Verdict]
+    in_short: Verdict | None
+    example: OneUser | None
+    sections: Sequence[Section]
+    notices: Sequence[str]
+    exclusions: Sequence[str]
+    manifest: Mapping[str, Any]
+
+    @property
+    def failures(self) -> list[str]:
+        """A sentence for each part that could not be measured, concluded or drawn."""
+        return [f"{s.diagnostic.title}: {f.sentence}" for s in self.sections for f in s.failures]
+
+    @property
+    def cannot_tell(self) -> list[str]:
+        """What the data cannot tell of any of the models, each sentence once."""
+        return list(in_order(text for verdict in self.verdicts for text in verdict.cannot_tell))
+
+    @property
+    def names_paper(self) -> bool:
+        """Whether a finding speaks of the paper."""
+        return any("the paper" in text.lower() for s in self.sections for text in s.findings)
 
 
 def raw_path(diagnostic: str) -> str:
@@ -178,8 +244,8 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def render(sections: list[Section], **facts: Any) -> str:
-    """The page; `facts` as the template asks.
+def render(report: Report) -> str:
+    """The page, from the verdict down.
 
     Every image is inline and nothing is requested from anywhere.
     """
@@ -190,17 +256,25 @@ def render(sections: list[Section], **facts: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inline"] = lambda png: base64.b64encode(png).decode()
+    environment.filters["inline"] = lambda picture: base64.b64encode(picture).decode()
     environment.filters["thousands"] = lambda n: f"{n:,}"
+    environment.filters["explained"] = explained
+    diagnostic, name = THE_PICTURE
+    sections = report.sections
+    pictured = [s for s in sections if s.diagnostic.name == diagnostic and name in s.pictures]
     return environment.get_template("report.html").render(
-        sections=sections,
+        report=report,
+        the_picture=(pictured[0], name) if pictured else None,
         widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
         percent=lambda part, total: f"{number(100 * part / total, 1)} %",
+        span=span,
+        number=number,
         fewest=FEWEST_NONZERO,
         slug=slug,
+        set=set,
         readable=readable,
         readable_width=readable_width,
-        long_table=LONG_TABLE,
         glossary=GLOSSARY,
-        **facts,
+        paper=PAPER,
+        paper_address=PAPER_ADDRESS,
     )

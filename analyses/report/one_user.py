@@ -1,0 +1,118 @@
+"""One real user: what attention says of a recommendation, and what moves it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from workbench.data.batches import held_out
+from workbench.data.sequences import SequenceData
+from workbench.explaining.methods import default_erasure, explain
+from workbench.mode import evaluation_mode
+from workbench.model import Model
+
+SHORTEST = 3  # items of a history that has something to choose from
+MOST = 5  # items shown on each side
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of the history.
+
+    Attributes
+    ----------
+    place : from 1, the oldest.
+    title : as in the data.
+    attention : its share of the attention, in percent.
+    effect : what the score of the recommended item loses without it.
+    """
+
+    place: int
+    title: str
+    attention: float
+    effect: float
+
+
+@dataclass(frozen=True)
+class OneUser:
+    """The history of a user, with attention and effect of each item.
+
+    Attributes
+    ----------
+    model, user : names.
+    reduction, erasure : the methods of `explain` behind `Item.attention` and `Item.effect`.
+    recommended : the title of what the model ranks first.
+    items : the history, oldest first.
+    """
+
+    model: str
+    user: str
+    reduction: str
+    erasure: str
+    recommended: str
+    items: tuple[Item, ...]
+
+    @property
+    def attended(self) -> list[Item]:
+        """The items of most attention, the most first."""
+        return sorted(self.items, key=lambda item: -item.attention)[:MOST]
+
+    @property
+    def moving(self) -> list[Item]:
+        """The items of most effect, the most first."""
+        return sorted(self.items, key=lambda item: -item.effect)[:MOST]
+
+    @property
+    def shared(self) -> int:
+        """How many items are among both."""
+        return len({i.place for i in self.attended} & {i.place for i in self.moving})
+
+
+def usual_user(data: SequenceData, users: np.ndarray) -> int | None:
+    """Of some users the one whose history has the middle length, of at least `SHORTEST` items.
+
+    Nothing that was measured has a part in the choice. None where all are too short.
+    """
+    lengths = data.offsets[users + 1] - data.offsets[users] - 1  # without the held-out item
+    able = np.flatnonzero(lengths >= SHORTEST)
+    if not len(able):
+        return None
+    order = able[np.argsort(lengths[able], kind="stable")]
+    return int(users[order[len(order) // 2]])
+
+
+@torch.no_grad()
+def recommended(model: Model, data: SequenceData, user: int) -> int:
+    """The item that a model ranks first for a user."""
+    batch, _ = held_out(data, [user], model.config.max_length)
+    with evaluation_mode(model):
+        return int(model.scores(batch.to(model.device))[0].argmax())
+
+
+def one_user(model: Model, name: str, data: SequenceData, user: int, reduction: str) -> OneUser:
+    """What attention says and what moves the prediction, for what the model ranks first.
+
+    Parameters
+    ----------
+    model, name : a model with attention, and what it is called in the report.
+    data, user : whose history.
+    reduction : the attention shown, a method of `explain`.
+    """
+    batch, _ = held_out(data, [user], model.config.max_length)
+    top, erasure = recommended(model, data, user), default_erasure(model)
+    target = torch.tensor([top])
+    attention = explain(model, batch, target, reduction)[0]
+    effect = explain(model, batch, target, erasure)[0]
+    valid = batch.valid[0]
+    shares = 100 * attention / attention[valid].sum()
+    history = zip(
+        *(each[valid].tolist() for each in (batch.items[0], shares, effect)),
+        strict=True,
+    )
+    items = [
+        Item(place, data.title(int(item)), share, moved)
+        for place, (item, share, moved) in enumerate(history, 1)
+    ]
+    return OneUser(
+        name, str(data.user_ids[user]), reduction, erasure, data.title(top), tuple(items)
+    )
