@@ -30,7 +30,8 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m analyses.run_all",
         description="Run the diagnostics on trained models and write a report: report.html (opens "
         "offline), report.md, report.json, manifest.json, figures/, tables/, raw/. Killed and "
-        "started again, it goes on where it was; what is stored is reused only for the same data, weights, options and code.",
+        "started again, it goes on where it was; what is stored is reused only for the same data, "
+        "weights, options and code.",
         epilog="example: python -m analyses.run_all --data my.csv --models runs/sasrec runs/ac",
     )
     made.add_argument(

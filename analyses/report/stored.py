@@ -37,6 +37,10 @@ class StoredRun:
         """The sentences of a diagnostic."""
         return [str(text) for text in self.manifest["diagnostics"][diagnostic]["findings"]]
 
+    def has(self, diagnostic: str) -> bool:
+        """Whether something measured for a diagnostic is stored."""
+        return raw_path(diagnostic) in self.manifest["files"]
+
     def results(self, diagnostic: str) -> Results:
         """What was measured for a diagnostic.
 
@@ -50,7 +54,7 @@ class StoredRun:
 
     def _frame(self, diagnostic: str) -> pd.DataFrame:
         path = raw_path(diagnostic)
-        if path not in self.manifest["files"]:
+        if not self.has(diagnostic):
             raise WorkbenchError(
                 f"{self.folder}: holds nothing measured by {diagnostic} ("
                 f"{' '.join(self.findings(diagnostic)[:1]) or 'the manifest does not say why'}); "

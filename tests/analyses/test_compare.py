@@ -1,0 +1,113 @@
+"""Two reports side by side: paired by user, decided together, refused where nothing is alike."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analyses import compare
+from analyses.compare import changes, compared, main
+from analyses.diagnostic import discover
+from analyses.report.stored import open_run
+from analyses.run_all import main as run_all
+from analyses.running.comparison import Comparison, Part
+from analyses.running.results import Results
+from analyses.verdict import Question, Verdict
+from workbench import build_model, load_data, save_model
+from workbench.errors import WorkbenchError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Of the same users, before and after the weights of a model were drawn anew."""
+    place = tmp_path_factory.mktemp("compare")
+    rows = [f"u{u},i{(u * 5 + t) % 11},{t}" for u in range(12) for t in range(8)]
+    (place / "small.csv").write_text("\n".join(["user,item,time", *rows, ""]))
+    data = load_data(place / "small.csv")
+    made = []
+    for seed, folder in enumerate(("before", "after")):
+        torch.manual_seed(seed)
+        save_model(build_model("SASRec", data, hidden_size=8, max_length=10), place / folder)
+        given = ["--data", str(place / "small.csv"), "--models", str(place / folder)]
+        given += ["--only", "attention_worth", "--out", str(place / "runs" / folder)]
+        made.append(run_all(given, cache=place / "cache"))
+    return made
+
+
+def results(ndcg: np.ndarray, model: str = "a", first: int = 0) -> Results:
+    frame = pd.DataFrame(
+        {"model": model, "user": first + np.arange(len(ndcg)), "rank": 5, "hit": 1.0, "ndcg": ndcg}
+    )
+    return Results(frame, Comparison({model: Part("plain", "SASRec", model)}))
+
+
+def test_what_changed_is_paired_over_the_users_of_both():
+    generator = np.random.default_rng(0)
+    ndcg = generator.random(60)
+    better = ndcg[20:] + generator.random(40)
+    found = changes(
+        discover()["attention_worth"],
+        results(ndcg),
+        results(better, "b", first=20),
+        {"a": "b"},
+    )
+    by_measure = {each.measure: each for each in found}
+    change = by_measure["NDCG@10"]
+    assert (change.model, change.difference.n) == ("b", 40)
+    assert change.difference.estimate == pytest.approx((better - ndcg[20:]).mean())
+    assert change.before == pytest.approx(ndcg[20:].mean())
+    assert change.difference.low > 0
+    assert by_measure["rank"].difference.estimate == 0
+
+
+def test_a_report_beside_itself_has_not_changed(reports):
+    text = main([str(reports[0]), str(reports[0])])
+    assert "No change was detected among 3 comparisons" in text
+
+
+def test_single_models_are_matched_whatever_they_are_called(reports):
+    before, after = map(open_run, reports)
+    text = compared(before, after)
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "NDCG@10" in line]
+    (cells,) = [line.strip("| ").split(" | ") for line in lines]
+    frames = [run.results("attention_worth").frame.set_index("user") for run in (before, after)]
+    means = [frame["ndcg"].mean() for frame in frames]
+    assert [float(cell) for cell in cells[2:4]] == pytest.approx(means, abs=5e-5)
+    assert cells[-1] == "12"
+
+
+def test_what_became_of_a_verdict_is_told(reports, monkeypatch):
+    answers = iter([("must not be shown as a reason", "no"), ("can be shown as a reason", "yes")])
+
+    def judged(measured):
+        conclusion, answer = next(answers)
+        question = Question("used", "Is it used?", answer, "NDCG@10 falls by 0.02.")
+        return (Verdict("SASRec", "attention", conclusion, "Why.", (question,), "replacement"),)
+
+    monkeypatch.setattr(compare, "verdicts", judged)
+    text = main([str(folder) for folder in reports])
+    assert "can be shown as a reason; before: must not be shown as a reason" in text
+    assert "Is it used? Yes; before: no. NDCG@10 falls by 0.02." in text
+
+
+def test_reports_of_other_data_are_refused(reports, tmp_path):
+    manifest = json.loads((reports[1] / "manifest.json").read_text())
+    manifest["data"]["checksum"] = "another"
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(WorkbenchError, match="different data"):
+        compared(open_run(reports[0]), open_run(tmp_path))
+
+
+def test_a_folder_that_is_no_report_ends_in_one_sentence(tmp_path, reports):
+    command = [sys.executable, "-m", "analyses.compare", str(reports[0]), str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert f"{tmp_path}: no report here" in done.stderr
