@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from analyses.judging import truth
+from analyses.judging import labels
 from models import ModelConfig, make_model
 from tests.workbench.tiny import data_of
 from workbench import WorkbenchError
@@ -29,31 +29,31 @@ def model(**options):
 
 
 def test_cases_are_those_whose_causes_are_read():
-    cases = truth.caused_cases(data(), 4)
+    cases = labels.caused_cases(data(), 4)
     assert cases.users.tolist() == [0, 1, 3, 4]
     assert cases.targets.tolist() == [5, 5, 1, 6]
     # the first item of user 4 is not read
     assert [row.nonzero()[:, 0].tolist() for row in cases.causes] == [[1], [0, 3], [0], [2]]
     assert cases.batch.items[3].tolist() == [2, 3, 4, 5]
     # nor are the first of the others by a model that reads three
-    assert truth.caused_cases(data(), 3).users.tolist() == [0, 4]
-    assert truth.caused_cases(data(), 1) is None
+    assert labels.caused_cases(data(), 3).users.tolist() == [0, 4]
+    assert labels.caused_cases(data(), 1) is None
 
 
 def test_without_causes_there_are_no_cases():
     nothing = np.full(26, -1)
-    assert truth.caused_cases(replace(data(), truth=Truth(nothing, nothing)), 4) is None
+    assert labels.caused_cases(replace(data(), truth=Truth(nothing, nothing)), 4) is None
     with pytest.raises(WorkbenchError, match="carries no causes"):
-        truth.caused_cases(replace(data(), truth=None), 4)
+        labels.caused_cases(replace(data(), truth=None), 4)
 
 
 def test_as_many_cases_as_wanted_are_drawn():
-    assert len(truth.caused_cases(data(), 4, most=2).users) == 2
+    assert len(labels.caused_cases(data(), 4, most=2).users) == 2
 
 
 def test_recency_finds_what_was_last():
-    cases = truth.caused_cases(data(), 4)
-    (row,) = truth.truth_table(model(), cases, ["recency"]).to_dict("records")
+    cases = labels.caused_cases(data(), 4)
+    (row,) = labels.truth_table(model(), cases, ["recency"]).to_dict("records")
     assert (row["n"], row["top1"], row["recency"]) == (4, 0.25, 0.25)
     assert row["rank"] == pytest.approx((3 + 2.5 + 4 + 2) / 4)
     assert row["chance"] == pytest.approx((1 + 2 + 1 + 1) / 16)
@@ -61,18 +61,18 @@ def test_recency_finds_what_was_last():
 
 
 def test_uniform_attention_scores_chance():
-    cases = truth.caused_cases(data(), 4)
-    (row,) = truth.truth_table(model(attention="uniform"), cases, ["attention"]).to_dict("records")
+    cases = labels.caused_cases(data(), 4)
+    (row,) = labels.truth_table(model(attention="uniform"), cases, ["attention"]).to_dict("records")
     assert row["top1"] == pytest.approx(row["chance"])
-    assert truth.label(row) == "unfaithful"
+    assert labels.label(row) == "unfaithful"
 
 
 def test_what_the_model_gets_right_is_counted_apart():
-    cases = truth.caused_cases(data(), 4)
+    cases = labels.caused_cases(data(), 4)
     made = model()
     best = made.scores(cases.batch).argmax(1)
     cases = replace(cases, targets=torch.where(torch.arange(4) < 2, best, best % 12 + 1))
-    (row,) = truth.truth_table(made, cases, ["recency"]).to_dict("records")
+    (row,) = labels.truth_table(made, cases, ["recency"]).to_dict("records")
     assert row["hit@1"] == 0.5
     assert row["top1 where right"] == 0.5  # of the first two, the last item is a cause of one
 
@@ -94,7 +94,7 @@ GOOD = {
     [
         ({}, "faithful"),
         ({"hit@1": 0.3}, "partly"),
-        ({"top1": 0.6, "top1 where right": 0.7}, "partly"),
+        ({"top1": 0.8, "top1 where right": 0.85}, "partly"),
         ({"top1": 0.45}, "unfaithful"),
         ({"top1": 0.15, "recency": 0.0}, "unfaithful"),
         ({"above recency, at least": -0.01, "top1": 0.55}, "partly"),
@@ -102,4 +102,4 @@ GOOD = {
     ],
 )
 def test_labels(changed, label):
-    assert truth.label(GOOD | changed) == label
+    assert labels.label(GOOD | changed) == label

@@ -1,0 +1,168 @@
+"""Judge what reports say by planted data whose causes are known: `python -m analyses.judge`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from analyses.judging.cells import Scale, plan
+from analyses.judging.entries import AS_TRAINED, Entry, entries
+from analyses.judging.labels import CASES, caused_cases, label, truth_table
+from analyses.judging.scoring import told_apart
+from analyses.judging.signals import DECISIONS, NUMBERS, signals
+from analyses.judging.zoo import train_zoo
+from analyses.running.code import code_hash
+from analyses.running.store import Store, piece_key, weights_hash
+from workbench import held_out, importances
+from workbench.data.lookup import users_with_case
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError, sentence
+from workbench.files import REPORTS, check_writable
+from workbench.model import Model
+from workbench.progress_bars import progress_bar
+
+REDUCTION = "attention"  # how the names of attention's reductions begin
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m analyses.judge",
+        description="Train models on planted data whose causes are known, see which attention is "
+        "faithful to them, and how well importances find the causes and what a report says tells "
+        "faithful from unfaithful. Killed and started again, it goes on where it was.",
+    )
+    made.add_argument("--out", type=Path, default=REPORTS / "judge", metavar="DIR")
+    made.add_argument(
+        "--scale",
+        choices=get_args(Scale),
+        default="default",
+        help="small: whether all of it works, within two minutes; default: about an hour on one "
+        "core; full: every rule, size, difficulty and seed (default: %(default)s)",
+    )
+    made.add_argument(
+        "--zoo", type=Path, metavar="DIR", help="folder of the models (default: OUT/zoo)"
+    )
+    made.add_argument("--jobs", type=int, default=1, metavar="N", help="models trained at once")
+    made.add_argument(
+        "--no-training", action="store_true", help="judge those of the models that are trained"
+    )
+    return made
+
+
+def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
+    """Judge, and return the folder of tables.
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder cannot be written to, or there is no model to judge.
+    """
+    options = parser().parse_args(arguments)
+    check_writable(options.out)
+    zoo = options.zoo or options.out / "zoo"
+    planned = plan(options.scale)
+    if not options.no_training:
+        train_zoo(planned, zoo, jobs=options.jobs)
+    judged = list(entries(planned, zoo))
+    if not judged:
+        raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
+    measured = _measured(judged, zoo, Store(cache))
+    for name, table in tables(measured).items():
+        table.to_csv(options.out / f"{name}.csv", index=False)
+    return options.out
+
+
+def tables(measured: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """All tables, from what was measured of every entry and importance."""
+    maps = measured[measured["importance"].str.startswith(REDUCTION)]
+    return {
+        "measured": measured,
+        "models": _models(measured),
+        "importances": _importances(measured),
+        "labels": maps.groupby(["rule", "model", "version", "label"]).size().unstack(fill_value=0)
+        .reset_index(),
+        "signals": told_apart(maps, NUMBERS, DECISIONS),
+    }  # fmt: skip
+
+
+def _models(measured: pd.DataFrame) -> pd.DataFrame:
+    """A row per trained model: its Hit@1 in all test cases beside the best possible."""
+    trained = measured[measured["version"] == AS_TRAINED]
+    names = ["rule", "users", "difficulty", "data seed", "model", "seed"]
+    numbers = ["test hit@1", "best possible hit@1", "hit@1"]
+    return (
+        trained[names + numbers].drop_duplicates(names)
+        .rename(columns={"hit@1": "hit@1 in caused cases"})
+    )  # fmt: skip
+
+
+def _importances(measured: pd.DataFrame) -> pd.DataFrame:
+    """How often each importance ranks a cause first, in what was learned as it is."""
+    trained = measured[(measured["version"] == AS_TRAINED) & (measured["n"] > 0)]
+    by = trained.groupby(["rule", "difficulty", "users", "model", "importance"], sort=False)
+    numbers = ["hit@1", "top1", "rank", "average precision", "top1 where right"]
+    table = by[[*numbers, "chance", "recency"]].mean()
+    table.insert(0, "trainings", by.size())
+    return table.reset_index()
+
+
+def _measured(judged: Sequence[Entry], zoo: Path, store: Store) -> pd.DataFrame:
+    """What is true and what is said of every entry, by importance."""
+    code = code_hash([_of_one], ["models"])
+    frames = []
+    data: dict[object, SequenceData] = {}
+    with progress_bar(len(judged), "judging", "model") as bar:
+        for entry in judged:
+            cell = entry.trained.cell
+            if cell not in data:
+                data = {cell: cell.data()}  # the last one only: entries of a cell may be apart
+            model = entry.model(zoo)
+            key = piece_key(
+                *("judge", {entry.version: weights_hash(model)}, data[cell]),
+                *(np.array([CASES]), 0, code),
+            )
+            frame = store.get(key)
+            if frame is None:
+                frame = _of_one(model, data[cell], every=entry.version == AS_TRAINED)
+                store.put(key, frame)
+            card = model.card.get("metrics", {}).get("test", {})
+            best = data[cell].provenance["bayes_hit@1"]
+            frames.append(
+                frame.assign(
+                    **entry.columns(),
+                    **{"test hit@1": card.get("hit@1", np.nan), "best possible hit@1": best},
+                )
+            )
+            bar.update()
+    measured = pd.concat(frames, ignore_index=True)
+    measured["label"] = measured.apply(label, axis=1)
+    return measured
+
+
+def _of_one(model: Model, data: SequenceData, *, every: bool) -> pd.DataFrame:
+    """How well importances of one model find causes, and what is said of its attention."""
+    known = importances(model)
+    maps = [name for name in known if name.startswith(REDUCTION)]
+    names = list(known) if every else maps
+    truth = truth_table(model, caused_cases(data, model.config.max_length), names)
+    users = np.random.default_rng(0).permutation(users_with_case(data))[:CASES]
+    batch, targets = held_out(data, np.sort(users).tolist(), model.config.max_length)
+    said = signals(model, batch, targets, maps)
+    return truth.merge(said, on="importance", how="left")
+
+
+if __name__ == "__main__":
+    try:
+        folder = main()
+    except (WorkbenchError, OSError) as error:
+        print(f"error: {sentence(error)}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here.", file=sys.stderr)
+        sys.exit(130)
+    print(f"tables: {folder}")

@@ -1,0 +1,61 @@
+"""All that is judged: the trained models of the zoo, and the unfaithful ones made of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from analyses.judging.cells import LIGHT, PLAIN, UNIFORM, Trained
+from analyses.judging.unfaithful import decorated, mislabelled, permuted, wrong_copy
+from analyses.judging.zoo import finished, load
+from models import Recommender
+from workbench.faithfulness.randomization import shuffled
+
+AS_TRAINED = "as trained"
+DECORATED = "decorative queries and keys"
+VERSIONS: dict[str, Callable[[Recommender], Any]] = {
+    AS_TRAINED: lambda model: model,
+    "weights shown at other items": mislabelled,
+    "weights dealt to other items": permuted,
+    "weights shown at copies of items": wrong_copy,
+    "all weights shuffled": partial(shuffled, seed=0),
+    DECORATED: decorated,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One model to judge.
+
+    Attributes
+    ----------
+    trained : what it is made of.
+    version : what was made of it, a name of `VERSIONS`.
+    """
+
+    trained: Trained
+    version: str
+
+    def model(self, zoo: Path) -> Any:
+        """The model, in evaluation mode."""
+        return VERSIONS[self.version](load(self.trained, zoo))
+
+    def columns(self) -> dict[str, Any]:
+        """What tells it from the others, for a tidy table."""
+        return self.trained.columns() | {"version": self.version}
+
+
+def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
+    """What a plan gives to judge, as far as it is trained.
+
+    Unfaithful models are made of one training of the plain and the light model in each cell, since
+    those of others would say the same.
+    """
+    for trained in finished(plan, zoo):
+        yield Entry(trained, AS_TRAINED)
+        if trained.variant == UNIFORM:
+            yield Entry(trained, DECORATED)
+        elif trained.variant in (PLAIN, LIGHT) and trained.seed == 0:
+            others = (name for name in VERSIONS if name not in (AS_TRAINED, DECORATED))
+            yield from (Entry(trained, name) for name in others)
