@@ -102,10 +102,10 @@ def _models(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _importances(measured: pd.DataFrame) -> pd.DataFrame:
-    """How often each importance ranks a cause first, in what was learned as it is."""
+    """How well each importance finds the causes, in what was learned as it is."""
     trained = measured[(measured["version"] == AS_TRAINED) & (measured["n"] > 0)]
     by = trained.groupby(["rule", "difficulty", "users", "model", "importance"], sort=False)
-    numbers = ["hit@1", "top1", "rank", "average precision", "top1 where right"]
+    numbers = ["hit@1", "found", "found where right", "top1", "rank", "average precision"]
     table = by[[*numbers, "chance", "recency"]].mean()
     table.insert(0, "trainings", by.size())
     return table.reset_index()

@@ -1,15 +1,17 @@
 """Whether an importance finds the planted cause, and so which attention is faithful.
 
-Cases are held-out items that the rule produced, and whose causes a model can read: one, or two of a
-conjunction, of which either will do. There the best prediction is the effect, so that a model that
-knows the rule is right in all of them. "Faithful" is measured, never taken from a name. A map,
-which is a model and a reduction of its attention, is
+Cases are held-out items that the rule produced, and whose causes a model can read: one, or the two
+of a conjunction. There the best prediction is the effect, so that a model that knows the rule is
+right in all of them. What an importance *finds* is the share of causes among as many first items:
+whether the first item is the cause, or how many of the first two are those of a conjunction (either
+alone would not do: the last item is one of them in three quarters of these). "Faithful" is
+measured, never taken from a name. A map, which is a model and a reduction of its attention, is
 
 - *faithful* if the model has learned the rule (it is right in at least `LEARNED` of the cases), and
-  the map ranks a cause first in at least `FOUND` of those that the model gets right, and in all
-  cases more often than chance and than recency do, by intervals that leave out 0;
-- *unfaithful* if it ranks a cause first hardly more often (`MARGIN`) than the better of chance and
-  recency, or if nothing in the data has a cause;
+  the map finds at least `FOUND` of the causes where the model is right, and in all cases more than
+  chance and than recency do, by intervals that leave out 0;
+- *unfaithful* if it finds hardly more (`MARGIN`) than the better of chance and recency, or if
+  nothing in the data has a cause;
 - *partly* faithful otherwise: shown, and counted in no error rate.
 """
 
@@ -37,7 +39,6 @@ LEARNED = 0.5
 FOUND = 0.9
 MARGIN = 0.1
 CASES = 300  # at most, drawn at random: shares are then known to about 5 %
-COLUMNS = ["n", "hit@1", "top1", "rank", "average precision", "top1 where right"]
 LABELS = ("faithful", "partly", "unfaithful")
 
 
@@ -123,32 +124,36 @@ def truth_table(model: Model, cases: CausedCases | None, names: Sequence[str]) -
     Returns
     -------
     DataFrame
-        A row per importance: `importance`, `COLUMNS`, the same of chance and of recency for top1,
-        and the lower ends of the intervals of the differences to them. Magnitudes are ranked, so
-        that an item that lowers the score counts as one that matters.
+        A row per importance: `importance`, `n` cases, `hit@1` of the model in them, what is `found`
+        and what of that where the model is right; the share whose first item is a cause (`top1`),
+        the mean `rank` and `average precision` of causes; what `chance` and `recency` find, and the
+        lower ends of the intervals of the differences to them. Magnitudes are ranked, so that an
+        item that lowers the score counts as one that matters.
     """
     if cases is None:
         return pd.DataFrame([{"importance": name, "n": 0} for name in names])
     valid = cases.batch.valid
     correct = right(model, cases)
     chance = chance_scores(valid, cases.causes).top1.numpy()
-    recency = _scores(model, cases, "recency")[0]
+    recency = _found(explain(model, cases.batch, cases.targets, "recency"), cases)
     rows = []
     for name in names:
-        top1, rank, precision = _scores(model, cases, name)
+        values = explain(model, cases.batch, cases.targets, name).abs()
+        found, scores = _found(values, cases), cause_scores(values, valid, cases.causes)
         rows.append(
             {
                 "importance": name,
-                "n": len(top1),
+                "n": len(found),
                 "hit@1": float(correct.double().mean()),
-                "top1": top1.mean(),
-                "rank": rank.mean(),
-                "average precision": precision.mean(),
-                "top1 where right": top1[correct.numpy()].mean() if correct.any() else np.nan,
+                "found": found.mean(),
+                "found where right": found[correct.numpy()].mean() if correct.any() else np.nan,
+                "top1": float(scores.top1.mean()),
+                "rank": float(scores.rank.mean()),
+                "average precision": float(scores.average_precision.mean()),
                 "chance": chance.mean(),
                 "recency": recency.mean(),
-                "above chance, at least": _at_least(top1 - chance),
-                "above recency, at least": _at_least(top1 - recency),
+                "above chance, at least": _at_least(found - chance),
+                "above recency, at least": _at_least(found - recency),
             }
         )
     return pd.DataFrame(rows)
@@ -156,11 +161,11 @@ def truth_table(model: Model, cases: CausedCases | None, names: Sequence[str]) -
 
 def label(row: Mapping[str, Any]) -> str:
     """Faithful, partly or unfaithful, by the definition above, of a row of `truth_table`."""
-    if row["n"] == 0 or row["top1"] <= max(row["chance"], row["recency"]) + MARGIN:
+    if row["n"] == 0 or row["found"] <= max(row["chance"], row["recency"]) + MARGIN:
         return "unfaithful"
     if (
         row["hit@1"] >= LEARNED
-        and row["top1 where right"] >= FOUND
+        and row["found where right"] >= FOUND
         and row["above chance, at least"] > 0
         and row["above recency, at least"] > 0
     ):
@@ -168,11 +173,14 @@ def label(row: Mapping[str, Any]) -> str:
     return "partly"
 
 
-def _scores(model: Model, cases: CausedCases, name: str) -> tuple[np.ndarray, ...]:
-    """Whether a cause is first, its rank and average precision, [B] each."""
-    values = explain(model, cases.batch, cases.targets, name).abs()
-    scores = cause_scores(values, cases.batch.valid, cases.causes)
-    return scores.top1.numpy(), scores.rank.numpy(), scores.average_precision.numpy()
+def _found(importance: Tensor, cases: CausedCases) -> np.ndarray:
+    """The share of k causes among the k most important items, ties broken at random, [B]."""
+    values = importance.masked_fill(~cases.batch.valid, -torch.inf)
+    above = (values[:, None, :] > values[:, :, None]).sum(-1)  # [B, L]
+    tied = (values[:, None, :] == values[:, :, None]).sum(-1)
+    k = cases.causes.sum(1, keepdim=True)
+    among = ((k - above) / tied).clamp(0, 1)  # the chance of each item to be among the first k
+    return ((among * cases.causes).sum(1, keepdim=True) / k)[:, 0].double().numpy()
 
 
 def _at_least(differences: np.ndarray) -> float:
