@@ -15,6 +15,7 @@ from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
+from workbench.training.state import Avoid
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
@@ -69,6 +70,19 @@ def train_command(
     precision: Annotated[
         Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
     ] = Precision.single,
+    avoid: Annotated[
+        Avoid | None,
+        typer.Option(
+            help="Keep attention off items, to see whether the model ranks as well: the planted "
+            "cause of each target, or the item that is the most important to a plain model.",
+        ),
+    ] = None,
+    avoid_by: Annotated[
+        str | None, typer.Option(help="That plain model, a folder or a name.")
+    ] = None,
+    avoid_weight: Annotated[
+        float, typer.Option(help="Of the penalty for attention to what is avoided.", min=0.0)
+    ] = 0.1,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -109,6 +123,9 @@ def train_command(
             seed=number,
             device=device,
             precision=precision,
+            avoid=avoid,
+            avoid_by=avoid_by,
+            avoid_weight=avoid_weight,
         )
         test = trained.card["metrics"]["test"]
         typer.echo(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
@@ -16,6 +16,7 @@ from workbench.files import replaced_file
 from workbench.training.objectives import Objective
 
 STATE = "training.pt"
+Avoid = Literal["cause", "important"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Training:
     seed : of everything random.
     device : a name that `choose_device` takes.
     precision : a name that Lightning Fabric takes, such as "32-true" or "bf16-mixed".
+    avoid : what attention is kept off, see `workbench.training.avoidance`; None for nothing.
+        "cause": the planted causes of each target; "important": what matters most to a plain model.
+    avoid_by : that plain model, a folder or a name.
+    avoid_weight : of the penalty for attention to what is avoided.
     progress : whether bars and lines are shown.
     """
 
@@ -51,6 +56,9 @@ class Training:
     seed: int = 0
     device: str = "auto"
     precision: str = "32-true"
+    avoid: Avoid | None = None
+    avoid_by: str | None = None
+    avoid_weight: float = 0.1
     progress: bool = True
 
 
@@ -140,9 +148,12 @@ def finished_model(
         model = load_model(folder)
     except WorkbenchError as error:
         raise other_model(folder) from error
-    options, checksum = model.card.get("training"), model.card.get("data", {}).get("checksum")
-    asked = [asdict(replace(how, progress=progress)) for progress in (False, True)]
-    if model.config != config or options not in asked or checksum != data.checksum_as_read:
+    checksum = model.card.get("data", {}).get("checksum")
+    try:
+        trained = replace(Training(**model.card.get("training", {})), progress=how.progress)
+    except TypeError as error:  # options that are not known here
+        raise other_model(folder) from error
+    if model.config != config or trained != how or checksum != data.checksum_as_read:
         raise other_model(folder)
     return model
 

@@ -17,12 +17,14 @@ from models import Batch, Recommender
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import Cases
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
+from workbench.training.avoidance import avoidance
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
 from workbench.training.state import (
@@ -123,6 +125,7 @@ class _Trainer:
         )
         self.at = Progress()
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
+        self.avoidance = None if how.avoid is None else avoidance(model, data, how)
         self.samples = self._samples(np.random.default_rng(how.seed))
         if not len(self.samples.cases):
             raise WorkbenchError(
@@ -188,8 +191,8 @@ class _Trainer:
         rng = np.random.default_rng([self.how.seed, number])
         self.samples = self._samples(rng)
         batches = self._batches(rng)
-        for batch, targets in self._bar(batches, number):
-            total += self._step(batch, targets)
+        for part, batch, targets in self._bar(batches, number):
+            total += self._step(part, batch, targets)
         seconds = perf_counter() - start
         if not torch.isfinite(total):
             raise WorkbenchError(
@@ -211,7 +214,7 @@ class _Trainer:
         """The cases of every step of an epoch."""
         return shuffled(self.samples.cases, self.how.batch_size, rng, self.samples.targets)
 
-    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
+    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Cases, Batch, Tensor]]:
         """This rank's share of every batch, on its device."""
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
         quiet = not (self.how.progress and self.fabric.is_global_zero)
@@ -219,14 +222,18 @@ class _Trainer:
         with progress_bar(len(batches), label, "batch", passing=True, quiet=quiet) as bar:
             for index in batches:
                 share = index[rank::ranks] if len(index) >= ranks else index
-                batch, targets = self.samples.batch(self.samples.cases.take(share))
-                yield batch.to(self.fabric.device), targets.to(self.fabric.device)
+                part = self.samples.cases.take(share)
+                batch, targets = self.samples.batch(part)
+                yield part, batch.to(self.fabric.device), targets.to(self.fabric.device)
                 bar.update()
 
-    def _step(self, batch: Batch, targets: Tensor) -> Tensor:
+    def _step(self, part: Cases, batch: Batch, targets: Tensor) -> Tensor:
         """One update; each loss reaches its own parameters only."""
         with self.fabric.autocast():
-            losses = self.model.losses(batch, targets)
+            if self.avoidance is None:
+                losses = self.model.losses(batch, targets)
+            else:
+                losses = self.avoidance.losses(self.model, part, batch, targets)
         more = losses.adversarial is not None
         grads = torch.autograd.grad(  # zeros for what uniform attention leaves unused
             losses.recommendation, self.main, retain_graph=more, materialize_grads=True
