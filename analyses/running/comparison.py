@@ -10,7 +10,8 @@ from workbench.errors import WorkbenchError
 from workbench.model import Model
 from workbench.registry import variant
 
-Role = Literal["plain", "uniform", "calibrated"]
+Role = Literal["plain", "uniform", "calibrated", "kept off"]
+KEPT_OFF = ", attention kept off"  # behind the variant of a model that was trained so
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
@@ -20,7 +21,8 @@ class Part:
 
     Attributes
     ----------
-    role : learned attention ("plain"), attention frozen to uniform, or calibrated attention.
+    role : learned attention ("plain"), attention frozen to uniform, calibrated attention, or
+        attention that was kept off items in training, of whatever kind it is.
     family : the backbone; an adapted model is a family with no other member.
     variant : the model's name with those options of its calibration that are not the default.
         Models of one variant differ only in their seeds.
@@ -32,13 +34,15 @@ class Part:
 
 
 def part_of(model: Model) -> Part:
-    """The part of a model, which follows from its configuration."""
+    """The part of a model, which follows from its configuration and how it was trained."""
     config = model.config
     if not isinstance(config, ModelConfig):
         return Part("plain", config.name, config.name)
     role: Role = "plain" if config.calibration is None else "calibrated"
     if config.attention == "uniform":
         role = "uniform"
+    if model.card.get("training", {}).get("avoid"):
+        return Part("kept off", config.backbone, variant(config) + KEPT_OFF)
     return Part(role, config.backbone, variant(config))
 
 
@@ -141,6 +145,24 @@ class Comparison:
             for family in self.families.values()
             for uniform in family.with_role("uniform")[:1]
             for learned in (*family.with_role("plain")[:1], *family.with_role("calibrated"))
+        ]
+
+    @property
+    def kept_off_pairs(self) -> list[tuple[str, str]]:
+        """Each model whose attention was kept off items, with the first trained without that."""
+        return [
+            (name, others[0])
+            for name in self.with_role("kept off")
+            if (others := self._trained_plainly(self.parts[name]))
+        ]
+
+    def _trained_plainly(self, part: Part) -> list[str]:
+        """The models that are what one with attention kept off would be without that."""
+        bare = part.variant.removesuffix(KEPT_OFF)
+        return [
+            name
+            for name, other in self.parts.items()
+            if other.family == part.family and other.variant == bare
         ]
 
     @property

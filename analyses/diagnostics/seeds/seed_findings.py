@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from analyses.diagnostics.seeds.deception import claim_deception, deception_table
 from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
 from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import means_of, with_intervals
@@ -25,16 +26,21 @@ CAPTIONS = {
     "no choice and has no difference.",
     "pairs": "The same as numbers. Effects are those of leaving an item out on the score of the "
     "held-out item, for users of a random sample.",
+    "attention kept off": "What a model that was trained to keep its attention off items, and the "
+    "one trained without that, give to the item of largest effect in the latter (and to the cause, "
+    "where it was planted), how often each attends most to its own item of largest effect, and "
+    "their quality.",
     "trainings": "Test NDCG@10 over trainings that differ in nothing but their seed: the mean, the "
     "standard deviation over seeds, the lowest and the highest.",
 }
 
 
 def findings(results: Results) -> list[str]:
-    """How far seeds differ, whether models differ more, and what was trained only once."""
+    """Whether models differ more than seeds, what was kept off, and what was trained only once."""
     trainings, claims = Trainings(results), Claims()
     for model, other in trainings.pairs():
         _compare(claims, trainings, model, other)
+    claim_deception(claims, trainings)
     for model in trainings.repeated:
         claims.say(_among_seeds(trainings, model))
     spread = quality(results)
@@ -139,8 +145,11 @@ def _intervals(trainings: Trainings) -> list[tuple[str, str, str, Interval]]:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Quality over seeds, and all differences."""
-    made = {"trainings": quality(results).round(4)}
-    rows = _intervals(Trainings(results))
+    made, trainings = {"trainings": quality(results).round(4)}, Trainings(results)
+    kept_off = deception_table(trainings)
+    if kept_off is not None:
+        made["attention kept off"] = kept_off
+    rows = _intervals(trainings)
     if rows:
         table = pd.DataFrame(
             [

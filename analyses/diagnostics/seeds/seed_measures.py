@@ -1,8 +1,9 @@
-"""Seeds: what another seed of the same training changes, against what another model does.
+"""Trained again: what another seed changes, and how far attention can be moved for nothing.
 
 What differs more between two trainings of one model than between two models is no difference of the
 models (Wiegreffe & Pinter, EMNLP 2019, arXiv 1908.04626). Each training is measured by itself here;
-`seed_pairs` puts two and two of them together.
+`seed_pairs` puts two and two of them together, and `deception` compares those whose attention was
+kept off what matters with those trained without that.
 """
 
 import numpy as np
@@ -31,6 +32,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
       oldest first), the mean over layers and heads.
     - "effect": what the score of the held-out item owes to each position, for the users of the
       sample who have two items or more.
+    - "cause": 1 at each position that holds a planted cause, else 0, where causes are known.
     """
     batch, users = cases.batch, cases.users
     outcome = Outcome.of(model, batch, cases.targets)
@@ -49,6 +51,8 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         chosen = batch.take(rows)
         effects = explain(model, chosen, cases.targets[rows], default_erasure(model))
         parts.append(_rows("effect", users[sample], effects, chosen.valid))
+    if cases.causes is not None:
+        parts.append(_rows("cause", users, cases.causes.int(), batch.valid))
     return pd.concat(parts)
 
 
@@ -61,9 +65,9 @@ def _rows(kind: str, users: np.ndarray, values: Tensor, valid: Tensor) -> pd.Dat
 
 DIAGNOSTIC = Diagnostic(
     name="seeds",
-    title="Other seeds",
-    question="Do attention, importance and recommendations differ more between models than between "
-    "trainings of one model?",
+    title="Trained again",
+    question="What stays of attention when a model is trained again, with another seed or with its "
+    "attention kept off what matters?",
     measure=measure,
     findings=view.findings,
     tables=view.tables,

@@ -25,7 +25,7 @@ def divergence(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def order_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """1 - Kendall's tau-b of two importances, [U]; NaN below `SHORTEST` items."""
-    valid = ~(np.isnan(one) | np.isnan(other))
+    valid = ~(np.isnan(one) | np.isnan(other))  # [U, K]
     valid &= (valid.sum(1) >= SHORTEST)[:, None]
     x, y = (torch.from_numpy(np.nan_to_num(v).astype(np.float32)) for v in (one, other))
     return 1 - kendall_tau_b(x, y, torch.from_numpy(valid)).numpy()
@@ -70,13 +70,19 @@ DIFFERENCES = {
 
 
 class Trainings:
-    """All trainings of a report, and how far two of them, or of their models, differ."""
+    """All trainings of a report, and how far two of them, or of their models, differ.
+
+    Attributes
+    ----------
+    values : what was measured, [users, places] by kind and training; NaN where there is none.
+    """
 
     def __init__(self, results: Results) -> None:
         self.comparison: Comparison = results.comparison
         frame = results.frame.astype({"model": str, "kind": str})
-        self._values = {
-            kind: _wide(frame[frame["kind"] == kind]) for kind in ("attention", "effect", "top")
+        users = np.unique(frame["user"])
+        self.values = {
+            kind: _wide(rows, users) for kind, rows in frame.groupby("kind", observed=True)
         }
         self._known: dict[tuple[str, str, str], np.ndarray] = {}
 
@@ -124,7 +130,7 @@ class Trainings:
 
     def _difference(self, what: str, one: str, other: str) -> np.ndarray | None:
         difference = DIFFERENCES[what]
-        values = self._values[difference.kind]
+        values = self.values.get(difference.kind, {})
         given = {name for name in (one, other) if name in values and not self._is_fixed(what, name)}
         if len(given) < 2:
             return None
@@ -140,10 +146,10 @@ class Trainings:
         return DIFFERENCES[what].kind == "attention" and training in fixed
 
 
-def _wide(frame: pd.DataFrame) -> Values:
-    """[users, places] of each model; all models have the same users."""
-    users, row = np.unique(frame["user"], return_inverse=True)
-    width = int(frame["key"].max()) + 1 if len(frame) else 0
+def _wide(frame: pd.DataFrame, users: np.ndarray) -> Values:
+    """[users, places] of each model, NaN for a user who has none."""
+    row = np.searchsorted(users, frame["user"])
+    width = int(frame["key"].max()) + 1
     wide = {}
     for name, at in frame.groupby("model", observed=True).indices.items():
         values = np.full((len(users), width), np.nan)

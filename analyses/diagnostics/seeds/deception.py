@@ -1,0 +1,119 @@
+"""How far attention can be moved for nothing: models that were trained to keep it off what matters.
+
+After Pruthi et al. (ACL 2020, arXiv 1909.07913). What matters is what has the largest effect in the
+plain model, and the cause where it was planted.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+import pandas as pd
+
+from analyses.diagnostics.seeds.seed_pairs import Trainings
+from analyses.report.claims import Claims, Decision, evidence
+from analyses.report.conditions import means_of, with_intervals
+from analyses.report.wording import percent
+from analyses.running.passes import METRICS
+from workbench.statistics import Interval
+
+SHARE = "attention to the item of largest effect"
+CAUSE = "attention to the planted cause"
+ALIGNED = "attends most to its own item of largest effect"
+QUALITY = METRICS["ndcg"]
+
+
+def claim_deception(claims: Claims, trainings: Trainings) -> None:
+    """A sentence on each model whose attention was kept off, and one on each without a peer."""
+    pairs = dict(trainings.comparison.kept_off_pairs)
+    for model in trainings.comparison.with_role("kept off"):
+        if model not in pairs:
+            claims.say(
+                f"How far the attention of {model}, which was kept off items in training, can be "
+                "moved for nothing is not known: no model trained without that stands beside it."
+            )
+            continue
+        plain = pairs[model]
+        ours, theirs = (shares(trainings, name, plain) for name in (model, plain))
+        differences = {what: _mean(ours[what] - theirs[what]) for what in ours if what != ALIGNED}
+        claims.compose(
+            differences, partial(_sentence, model, plain, _mean(ours[SHARE]), _mean(theirs[SHARE]))
+        )
+        own, other = (percent(_mean(each[ALIGNED])) for each in (ours, theirs))
+        claims.say(
+            f"{model} attends most to its own item of largest effect for {own} of users, {plain} "
+            f"for {other}."
+        )
+
+
+def _sentence(
+    model: str,
+    plain: str,
+    share: Interval,
+    plain_share: Interval,
+    decisions: Mapping[str, Decision],
+) -> str:
+    moved = decisions[SHARE].verdict == "lower"
+    worse = decisions[QUALITY].verdict == "lower"
+    given = (
+        f"{model}, trained to keep its attention off items, gives {percent(share)} of it to what "
+        f"has the largest effect in {plain}, and {plain} {percent(plain_share)}"
+    )
+    if moved and worse:
+        concluded = "this costs quality, so the map was not to be had for nothing"
+    elif moved:
+        concluded = (
+            "no loss of quality was detected, so a map like that of the plain model is no evidence "
+            "of what the prediction needs"
+        )
+    else:
+        concluded = "its attention was not moved detectably, and nothing follows for the map"
+    return f"{given}; {concluded} ({evidence(decisions)})."
+
+
+def shares(trainings: Trainings, model: str, plain: str) -> dict[str, np.ndarray]:
+    """What a model gives to what matters, and its quality, by what it is; [U], NaN for none.
+
+    Parameters
+    ----------
+    trainings : all that was measured.
+    model : whose attention it is.
+    plain : the model in which effects are measured.
+    """
+    values = trainings.values
+    attention = values["attention"][model]
+    effects, own = (values["effect"][name] for name in (plain, model))
+    made = {SHARE: _at_largest(attention, effects)}
+    if "cause" in values:
+        is_cause = values["cause"][model] == 1
+        given = np.where(is_cause, attention, 0).sum(1)
+        made[CAUSE] = np.where(is_cause.any(1), given, np.nan)
+    aligned = np.nan_to_num(own, nan=-np.inf).argmax(1) == np.nan_to_num(attention).argmax(1)
+    made[ALIGNED] = np.where(np.isnan(own).all(1), np.nan, aligned)
+    made[QUALITY] = values["ndcg"][model][:, 0]
+    return made
+
+
+def _at_largest(attention: np.ndarray, effects: np.ndarray) -> np.ndarray:
+    """Attention to the item of largest effect, [U]; NaN where effects were not measured."""
+    largest = np.nan_to_num(effects, nan=-np.inf).argmax(1)
+    given = attention[np.arange(len(attention)), largest]
+    return np.where(np.isnan(effects).all(1), np.nan, given)
+
+
+def _mean(values: np.ndarray) -> Interval:
+    return means_of(values[:, None])[0]
+
+
+def deception_table(trainings: Trainings) -> pd.DataFrame | None:
+    """A row per model of each pair: what it gives to what matters, and its quality."""
+    rows, intervals = [], []
+    for model, plain in trainings.comparison.kept_off_pairs:
+        for name in (model, plain):
+            measured = {what: _mean(v) for what, v in shares(trainings, name, plain).items()}
+            rows.append({"model": name, "n users": measured[SHARE].n})
+            intervals.append(measured)
+    if not rows:
+        return None
+    columns = {what: [each[what] for each in intervals] for what in intervals[0]}
+    return with_intervals(pd.DataFrame(rows), columns)
