@@ -17,7 +17,7 @@ from analyses.run_all import Incomplete, main
 from analyses.running import inputs
 from analyses.running.code import ROOT
 from analyses.running.progress import Progress, ProgressFile, read_progress
-from workbench import build_model, load_data, load_model, save_model
+from workbench import build_model, load_data, load_model, save_model, train
 from workbench.errors import WorkbenchError
 
 MONEY = ROOT.parent / "shared" / "cases" / "08-dollar-titles" / "money"
@@ -399,3 +399,26 @@ def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
     about = json.loads((folder / "manifest.json").read_text())["data"]
     assert (about["name"], about["users"]) == ("planted-distance", 60)
     assert "trained within a minute on these data" in (folder / "report.html").read_text()
+
+
+def test_other_seeds_of_a_model_are_in_the_report_and_in_what_is_read_of_it(place, run, tmp_path):
+    data = load_data(place / "small.csv")
+    how = {"epochs": 1, "progress": False}
+    for name in NAMES[:2]:
+        for seed in (0, 1):
+            model = build_model(name, data, hidden_size=8, max_length=10)
+            folder = tmp_path / name / (f"seed-{seed}" if seed else "")
+            train(model, data, folder, seed=seed, **how)
+    models = [str(tmp_path / name) for name in NAMES[:2]]
+    only = ["--only", "attention_worth", "seeds", "attention_maps"]
+    stored = open_run(run("--out", str(tmp_path / "report"), *only, models=models))
+    assert [*stored.manifest["models"]] == [*NAMES[:2]]
+    (sibling,) = stored.manifest["models"]["SASRec"]["siblings"].values()
+    assert sibling["source"] == str(tmp_path / "SASRec" / "seed-1")
+    assert sibling["card"]["training"]["seed"] == 1
+    for name in ("attention_worth", "seeds"):
+        results = stored.results(name)
+        assert results.comparison.trainings("SASRec") == ["SASRec", "SASRec seed 1"]
+        assert discover()[name].findings(results) == stored.findings(name)
+        assert "2 and 2 trainings" in stored.findings(name)[0]
+    assert set(stored.results("attention_maps").frame["model"]) == {*NAMES[:2]}

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from models import CalibrationConfig
-from workbench.checkpoint import load_model, save_model
+from workbench.checkpoint import load_model, save_model, sibling_name, siblings
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
 from workbench.progress_bars import progress_bar, write_line
@@ -161,6 +161,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Copy the weights with the best validation NDCG@10 of every model to `folder`/NAME.
 
+    Further seeds that `train --seeds` wrote into the folder of a run go with it.
+
     Returns
     -------
     list
@@ -170,6 +172,8 @@ def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
     kept = []
     for model, source in zip(best["model"], best["folder"], strict=True):
         kept.append(save_model(load_model(source), Path(folder) / model))
+        for seed, sibling in siblings(source).items():
+            save_model(load_model(sibling), kept[-1] / sibling_name(seed))
     return kept
 
 

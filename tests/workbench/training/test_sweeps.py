@@ -10,8 +10,9 @@ import torch
 from typer.testing import CliRunner
 
 from models import CalibrationConfig
-from workbench import WorkbenchError, build_model, load_data, load_model, sweep
+from workbench import WorkbenchError, build_model, load_data, load_model, sweep, train
 from workbench.__main__ import app
+from workbench.checkpoint import siblings
 from workbench.registry import variant
 from workbench.training.sweeps import Variant, keep_best, studies, vary
 
@@ -88,6 +89,16 @@ def test_the_best_by_validation_are_kept(source, tmp_path):
     assert (
         card["metrics"]["valid"]["ndcg@10"] == best["valid ndcg@10"] == found["valid ndcg@10"].max()
     )
+
+
+def test_further_seeds_of_the_best_are_kept_with_it(source, tmp_path):
+    found = run(source, tmp_path / "out", TINY[:1])
+    folder = Path(found["folder"][0])
+    model = build_model("SASRec", load_data(source), **SIZES)
+    train(model, load_data(source), folder / "seed-1", seed=1, epochs=2, progress=False)
+    (kept,) = keep_best(found, tmp_path / "best")
+    assert list(siblings(kept)) == [1]
+    assert load_model(kept / "seed-1").card == load_model(folder / "seed-1").card
 
 
 def test_options_are_crossed_and_those_joined_share_values():
