@@ -2,10 +2,33 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
+import pandas as pd
+
+from analyses.diagnostics import attention_worth
+from analyses.diagnostics.faithfulness.importance_choices import (
+    LOST,
+    OWN,
+    TRAINED,
+    advantage,
+    attentions,
+    by_user,
+    chosen,
+    chosen_elsewhere,
+    conditions,
+    controls,
+    explanations,
+    of_model,
+    with_means,
+)
+from analyses.diagnostics.max_attention_removal import removal_findings as removal
+from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
+from analyses.diagnostics.seeds.seed_pairs import Trainings
+from analyses.report.wording import change, people, span
 from analyses.running.results import Results
-from workbench.statistics import Interval
+from workbench.statistics import Interval, mean_interval, paired_interval
 
 Answer = Literal["yes", "no", "cannot tell"]
 Conclusion = Literal[
@@ -15,6 +38,7 @@ Conclusion = Literal[
     "these data cannot tell",
 ]
 CONCLUSIONS: tuple[Conclusion, ...] = get_args(Conclusion)
+SHOWN, BESIDE, NOT, OPEN = CONCLUSIONS
 
 
 @dataclass(frozen=True)
@@ -74,14 +98,277 @@ class Verdict:
         return _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.instead)
 
 
+class Limits(NamedTuple):
+    """Where the rule draws its lines; chosen on planted data, see docs/judge.md.
+
+    Attributes
+    ----------
+    named : share of users for whom attention must name the item that matters most, to be shown by
+        itself.
+    margin : a share of users so small that an advantage over controls within it is none.
+    worth : a share of a model's NDCG@10 so small that a difference within it is none.
+    kept : share of users for whom another training must attend most to the same item.
+    """
+
+    named: float = 0.5
+    margin: float = 0.05
+    worth: float = 0.05
+    kept: float = 0.5
+
+
+LIMITS = Limits()
+
+
 def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
-    """The verdict of each model.
+    """The verdict of each model whose attention could be measured.
 
     Parameters
     ----------
-    measured : results by the name of their diagnostic; those that are lacking answer nothing.
+    measured : results by the name of their diagnostic; what is lacking answers nothing.
     """
-    return ()
+    results = measured.get("faithfulness")
+    if results is None:
+        return ()
+    return tuple(
+        judged
+        for model in results.comparison.names
+        if (judged := _verdict(model, Evidence(measured, results))) is not None
+    )
+
+
+def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion, str]:
+    """The rule: from the answers to the six questions to the conclusion, and why.
+
+    Attention must point at what moves the prediction, better than controls that know nothing of the
+    model, and must have learned to: without both it is no reason. It can be shown by itself if it
+    names the most important item often enough, is not known to be unnecessary, and is not known to
+    be another in another training. Whether ranking needs attention, or more of a history than its
+    last item, says what there is to explain, and decides nothing: where any attention ranks as
+    well, it may still be right.
+
+    Parameters
+    ----------
+    answers : by the key of the question.
+    named : the share of users for whom attention names the item that matters most.
+    """
+    pointing, learned = answers["pointing"], answers["learned"]
+    if pointing == "no":
+        return NOT, "what it names moves the prediction no more than controls that know nothing."
+    if learned == "no":
+        return NOT, "the same model without what it learned points at what matters as often."
+    if "cannot tell" in (pointing, learned):
+        what = "points at what moves the prediction" if pointing != "yes" else "learned to point"
+        return OPEN, f"whether it {what}, more than controls do, was not detected on these users."
+    if not named.low >= LIMITS.named:
+        return BESIDE, (
+            "it points at what moves the prediction more often than controls, but not for most "
+            "users."
+        )
+    if answers["necessary"] == "no":
+        return BESIDE, "it points at what moves the prediction, which does not need those weights."
+    if answers["stable"] == "no":
+        return BESIDE, "it points at what moves the prediction, at other items in another training."
+    return SHOWN, "it points at what moves the prediction, and the model learned to."
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured, by diagnostic, and of it what a verdict is about.
+
+    Attributes
+    ----------
+    measured : results by the name of their diagnostic.
+    faithfulness : those of them without which there is no verdict.
+    """
+
+    measured: Mapping[str, Results]
+    faithfulness: Results
+
+    def rows(self, model: str, **which: Any) -> pd.DataFrame:
+        """What moves the model's own top item, which is what a reason is shown for."""
+        return of_model(self.faithfulness.frame, model, OWN, **which)
+
+    def used(self, model: str) -> Question:
+        """Does ranking need learned attention?"""
+        asked = "Does ranking need learned attention?"
+        worth, order = self.measured.get("attention_worth"), self.measured.get("order")
+        pairs = dict(worth.comparison.uniform_pairs) if worth is not None else {}
+        if worth is not None and model in pairs:
+            values = attention_worth.by_training(worth, "ndcg", model)
+            gain = attention_worth.compare(worth, model, pairs[model])["ndcg"]
+            margin = LIMITS.worth * float(np.nanmean(values))
+            answer = _answer(gain, margin)
+            against = f"the same model trained with uniform attention, {pairs[model]}"
+        elif order is not None and (shown := _change(order, model, UNIFORM)) is not None:
+            gain, margin = shown
+            answer = _answer(gain, margin)
+            against = "itself with its attention made uniform at inference"
+        else:
+            return Question("used", asked, "cannot tell", "Nothing was measured to tell.")
+        sentence = f"NDCG@10 {change(gain)} against {against} ({people(gain.n)})."
+        return Question("used", asked, answer, sentence, gain)
+
+    def history(self, model: str) -> Question:
+        """Does ranking need more than the last item?"""
+        asked = "Does ranking need more than the last item?"
+        order = self.measured.get("order")
+        shown = _change(order, model, ALONE) if order is not None else None
+        if shown is None:
+            return Question("history", asked, "cannot tell", "Nothing was measured to tell.")
+        gain, margin = shown
+        sentence = f"NDCG@10 {change(gain)} against the last item alone ({people(gain.n)})."
+        return Question("history", asked, _answer(gain, margin), sentence, gain)
+
+    def necessary(self, model: str) -> Question:
+        """Do the largest weights matter more than as much attention elsewhere?"""
+        asked = "Do the largest weights matter more than as much attention elsewhere?"
+        results = self.measured.get("max_attention_removal")
+        frame = None if results is None else removal.measured(results.frame)
+        if frame is not None:
+            frame = frame[(frame["model"] == model) & (frame["rows"] == removal.HEADLINE_ROWS)]
+            frame = frame[removal.of_all_layers(frame) & (frame["k"] == removal.CLAIMED[0])]
+        if frame is None or not frame["per_size"].notna().any():
+            return Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
+        differences = removal.largest_minus_control(frame)["per_size"].to_numpy(np.float64)
+        more = paired_interval(differences)
+        of_control = frame.loc[frame["operator"] == "control", "per_size"].to_numpy(np.float64)
+        control = mean_interval(of_control)
+        answer = _answer(more, 0.1 * abs(control.estimate))
+        sentence = (
+            f"Scores move {change(more)} further without the largest weight than without as much "
+            f"elsewhere, which moves them {span(control)} (for how far weights change; "
+            f"{people(more.n)})."
+        )
+        return Question("necessary", asked, answer, sentence, more, control)
+
+    def pointing(self, model: str) -> tuple[Question, Interval]:
+        """Do the items that attention names move the prediction more than controls' do?
+
+        And the share of users for whom it names the item that matters most.
+        """
+        asked = "Do the items that attention names move the prediction more than controls do?"
+        intervals, shares = {}, []
+        for condition in conditions(self.faithfulness.frame):
+            rows = self.rows(model, condition=condition)
+            wide = by_user(rows, "align")
+            mine, theirs = (
+                chosen_elsewhere(wide, names) for names in (attentions(rows), controls(rows))
+            )
+            intervals[condition] = paired_interval((mine - theirs).to_numpy(np.float64))
+            shares.append([mean_interval(each.to_numpy(np.float64)) for each in (mine, theirs)])
+        (named, control), main = shares[0], next(iter(intervals.values()))
+        answers = [_answer(interval, LIMITS.margin) for interval in intervals.values()]
+        answer: Answer = "cannot tell"
+        if answers[0] == "no" or main.high < LIMITS.margin:
+            answer = "no"
+        elif all(each == "yes" for each in answers):
+            answer = "yes"
+        others = ", ".join(
+            f"{change(interval, 3)} with the last item kept, by {operator}"
+            for (operator, last), interval in intervals.items()
+            if last == "kept"
+        )
+        sentence = (
+            f"It names the item whose removal costs the model's own first item most for "
+            f"{span(named, 3)} of users, the best control for {span(control, 3)}: "
+            f"{change(main, 3)} ({others}; {people(main.n)})."
+        )
+        return Question("pointing", asked, answer, sentence, named, control), named
+
+    def learned(self, model: str) -> Question:
+        """Does that vanish when what the model learned is taken out of it?"""
+        asked = "Does that vanish when what it learned is taken out?"
+        wide = by_user(self.rows(model), "align")
+        mine = chosen_elsewhere(wide, attentions(self.rows(model)))
+        frame = self.faithfulness.frame
+        names = [str(c) for c in frame["control"].drop_duplicates() if c != TRAINED]
+        found = []
+        for name in names:
+            rows = self.rows(model, control=name)
+            if len(rows):
+                theirs = chosen_elsewhere(by_user(rows, "align"), attentions(rows))
+                found.append((paired_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
+        if not found:
+            return Question("learned", asked, "cannot tell", "It has no weights to shuffle.")
+        less, name, theirs = min(found, key=lambda each: each[0].estimate)
+        control = mean_interval(theirs.to_numpy(np.float64))
+        sentence = (
+            f"With {name} it names that item for {span(control, 3)} of users: {change(less, 3)} "
+            f"for what was learned ({people(less.n)})."
+        )
+        return Question("learned", asked, _answer(less, LIMITS.margin), sentence, less, control)
+
+    def stable(self, model: str) -> Question:
+        """Does another training attend most to the same item?"""
+        asked = "Does another training attend most to the same item?"
+        results = self.measured.get("seeds")
+        other = None if results is None else Trainings(results).within("attended", model)
+        if other is None:
+            return Question("stable", asked, "cannot tell", "It was trained once.")
+        same = mean_interval(1 - other)
+        answer: Answer = "cannot tell"
+        if same.low > LIMITS.kept:
+            answer = "yes"
+        elif same.high < LIMITS.kept:
+            answer = "no"
+        n = len(results.comparison.trainings(model)) if results is not None else 0
+        sentence = (
+            f"Two of its {n} trainings share the most attended item, by the mean over layers and "
+            f"heads, for {span(same, 3)} of users ({people(same.n)})."
+        )
+        return Question("stable", asked, answer, sentence, same)
+
+
+def _verdict(model: str, evidence: Evidence) -> Verdict | None:
+    rows = with_means(evidence.rows(model))
+    if not len(rows) or not attentions(rows):
+        return None
+    pointing, named = evidence.pointing(model)
+    questions = (
+        evidence.used(model),
+        evidence.history(model),
+        evidence.necessary(model),
+        pointing,
+        evidence.learned(model),
+        evidence.stable(model),
+    )
+    answers = {question.key: question.answer for question in questions}
+    conclusion, why = conclude(answers, named)
+    lost = by_user(rows, LOST)
+    instead = chosen(rows, explanations(rows), LOST)
+    open_questions = [q for q in questions if q.answer == "cannot tell"]
+    return Verdict(
+        model=model,
+        reduction=chosen(rows, attentions(rows)),
+        conclusion=conclusion,
+        why=why[0].upper() + why[1:],
+        questions=questions,
+        instead=instead,
+        gain=advantage(lost, explanations(rows), attentions(rows)),
+        cannot_tell=(
+            *(f"{model}: {q.asked} {q.sentence}" for q in open_questions),
+            "What a user takes for a reason: all of this is about the model.",
+        ),
+    )
+
+
+def _answer(difference: Interval, margin: float) -> Answer:
+    """Whether a difference is above 0; "no" needs it to be shown to be below the margin."""
+    if not difference.n or not difference.has_ends:
+        return "cannot tell"
+    if difference.low > 0:
+        return "yes"
+    return "no" if difference.high < margin else "cannot tell"
+
+
+def _change(order: Results, model: str, condition: str) -> tuple[Interval, float] | None:
+    """What NDCG@10 loses in a condition, and how much of it counts as nothing."""
+    frame = order.frame[order.frame["model"] == model]
+    rows = frame[frame["condition"] == condition]
+    if rows.empty:
+        return None
+    level = frame.loc[frame["condition"] == UNCHANGED, "ndcg"].mean()
+    return paired_interval(-rows["d_ndcg"].to_numpy(np.float64)), LIMITS.worth * float(level)
 
 
 _VERB: dict[Conclusion, str] = {

@@ -12,6 +12,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     conditions,
     explanations,
     of_model,
+    trained,
     with_means,
 )
 from analyses.report.conditions import means_by
@@ -77,7 +78,7 @@ def shown(frame: pd.DataFrame) -> dict[str, str]:
 
 def _first(results: Results) -> Summary:
     """How often each importance names the item that matters most, by condition."""
-    frame, models = results.frame, results.comparison.names
+    frame, models = trained(results.frame), results.comparison.names
     table = []
     for operator, last in conditions(frame):
         here = frame[

@@ -1,5 +1,7 @@
 """What is said of what moves the prediction: attention against the best control, and the best."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from analyses.diagnostics.faithfulness.importance_choices import (
@@ -15,12 +17,13 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     controls,
     explanations,
     of_model,
+    trained,
     with_means,
 )
 from analyses.diagnostics.faithfulness.importance_choices import (
     by_user as values_by_user,
 )
-from analyses.report.claims import Claims
+from analyses.report.claims import Claims, Decision
 from analyses.report.conditions import table_of
 from analyses.report.wording import NOBODY, people, percent
 from analyses.running.results import Results
@@ -34,12 +37,12 @@ CAPTIONS = {
     "first item": "For how many users the most important item is the one whose removal costs the "
     "score most. Recency always names the last item; random is chance. Masking cannot take away "
     "the last item of a causal model, so the last item is kept and not ranked there.",
-    "": "A row per model and importance. align: share of users whose most important item is the one "
+    "": "A row per model and importance. align: share of users whose most important item is that "
     "whose removal costs most; tau and Spearman with the effects of all single removals; lost "
     "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
     "items (ERASER); attained: the former as a share of what a greedy search attains and the "
-    "opposite one leaves; stays: share of removal steps, most or least important first, after which "
-    "the item is still in the top 10 (POS@10, NEG@10).",
+    "opposite one leaves; stays: share of removals, most or least important first, after which the "
+    "item is still in the top 10 (POS@10, NEG@10).",
 }
 MEASURES = {
     "align": "align",
@@ -65,7 +68,7 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every importance by target and condition."""
-    frame = _complete(results.frame)
+    frame = _complete(trained(results.frame))
     made = {}
     for operator, last in conditions(frame):
         for target in (HELD_OUT, OWN):
@@ -153,7 +156,7 @@ def _without_the_last(claims: Claims, frame: pd.DataFrame, model: str) -> None:
         wide = values_by_user(rows, "align")
         intervals[f"by {condition[0]}"] = advantage(wide, attentions(rows), controls(rows))
 
-    def tell(decisions: dict) -> str:
+    def tell(decisions: Mapping[str, Decision]) -> str:
         verdicts = {d.verdict for d in decisions.values()}
         numbers = ", ".join(f"{what} {d.numbers(3)}" for what, d in decisions.items())
         n = max(d.interval.n for d in decisions.values())
@@ -187,7 +190,7 @@ def by_user(results: Results) -> pd.DataFrame:
         "align",
         "tau",
     ]
-    frame = with_means(results.frame)
+    frame = with_means(trained(results.frame))
     labels = {"tau": "tau-b", "align": "names the item that matters most"}
     return frame[[*columns, LOST, LEFT]].rename(columns=labels)
 

@@ -18,11 +18,13 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness import faithfulness_findings as view
 from analyses.diagnostics.faithfulness.faithfulness_figures import summaries
+from analyses.diagnostics.faithfulness.importance_choices import TRAINED
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import explain, importances
 from workbench.evaluation import target_ranks
+from workbench.explaining.attention_weights import reductions
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
 from workbench.faithfulness.agreement import SHORTEST, rank_agreement
@@ -33,6 +35,7 @@ from workbench.faithfulness.curves import (
     outcomes_without,
     searched,
 )
+from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
 from workbench.model import Model
 from workbench.statistics import spearman
 
@@ -77,7 +80,8 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     alone; `without least 1` to 5, without the least important; `stays 1` to 5 and `stays least 1`
     to 5, whether the target is still among the first ten; `attained`, the mean loss without 1 to 5
     items on the scale of what searches attain; `hit`, whether the target was among the first ten.
-    Where the last item is kept, only some of them, since they cost a pass each.
+    Where the last item is kept, only some of them, since they cost a pass each. `control` is
+    "trained" but for the controls, of which `align` of their attention alone is measured.
     """
     chosen = cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST)
     rows = torch.from_numpy(np.flatnonzero(chosen)).to(cases.targets.device)
@@ -87,9 +91,50 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     scores = model.scores(batch)  # [b, V]
     both = torch.stack([cases.targets[rows], scores.argmax(-1)], 1)  # [b, 2]
     trial = Trial(model, batch, both, scores, seed)
-    frames = [trial.condition(condition) for condition in conditions(model)]
+    frames = [trial.condition(condition).assign(control=TRAINED) for condition in conditions(model)]
+    if model.stages:
+        frames += controlled(model, batch, cases.targets[rows], seed)
     users = pd.DataFrame({"case": range(len(rows)), "user": cases.users[chosen]})
     return pd.concat(frames).merge(users, on="case").drop(columns="case")
+
+
+def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[pd.DataFrame]:
+    """How often attention names the item that matters most, in each control of a model."""
+    every = controls(model, seed)
+    frames = []
+    for name in (SHUFFLED, POINTERS, PERMUTED):
+        if name not in every:
+            continue
+        with every[name]() as control:
+            both = torch.stack([targets, control.scores(batch).argmax(-1)], 1)  # [b, 2]
+            condition = conditions(control)[0]
+            candidates = condition.candidates(batch)
+            effects = effects_of_each(control, batch, both, condition.operator)
+            for reduction in reductions(control):
+                values = explain(control, batch, targets, reduction.name)
+                place = most_important_first(values, candidates, seed)
+                for target, label in enumerate(TARGETS):
+                    aligned = is_first(place, effects[..., target], candidates)
+                    columns = {"case": range(len(both)), "align": aligned.cpu().numpy()}
+                    frames.append(
+                        pd.DataFrame(columns).assign(
+                            target=label,
+                            importance=reduction.name,
+                            operator=condition.operator,
+                            last=condition.last,
+                            control=name,
+                        )
+                    )
+    return frames
+
+
+def is_first(place: Tensor, effects: Tensor, candidates: Tensor) -> Tensor:
+    """Whether the item in the first place is the candidate of the largest effect, [b] of 0 and 1.
+
+    `place`, `effects` and `candidates` are [b, L].
+    """
+    largest = effects.masked_fill(~candidates, -torch.inf).argmax(1, keepdim=True)
+    return (place.gather(1, largest)[:, 0] == 0).double()
 
 
 class Trial:
@@ -134,7 +179,6 @@ class Trial:
         curves = self._curves(places, candidates, condition)
         frames = []
         for target, label in enumerate(TARGETS):
-            first = effects[..., target].masked_fill(~candidates, -torch.inf).argmax(1)  # [b]
             bounds = self._bounds(target, candidates, condition)
             for (of, name), place in places.items():
                 if of != target:
@@ -142,7 +186,7 @@ class Trial:
                 agreement = agree(self.values[of, name], effects[..., target], candidates)
                 columns = curves.get((of, name), {})
                 columns |= {
-                    "align": (place.gather(1, first[:, None])[:, 0] == 0).double(),
+                    "align": is_first(place, effects[..., target], candidates),
                     **agreement,
                     "hit": self.hits[:, target].double(),
                 }

@@ -18,7 +18,13 @@ HELD_OUT, OWN = "held-out item", "own top item"
 CONTROLS = ("random", "recency", "similarity")
 ERASURES = ("replacement", "deletion", "deletion, positions kept", "masking")
 SIZES = (1, 2, 3, 5)
+TRAINED = "trained"  # where nothing was taken out of the model
 LOST, LEFT = "lost without", "lost alone"  # comprehensiveness, sufficiency
+
+
+def trained(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of models as they were trained."""
+    return frame[frame["control"] == TRAINED]
 
 
 def of_model(
@@ -26,10 +32,12 @@ def of_model(
     model: str,
     target: str = HELD_OUT,
     condition: tuple[str, str] | None = None,
+    control: str = TRAINED,
 ) -> pd.DataFrame:
     """The rows of a model and a target in one condition; by default the first measured."""
     rows = frame[(frame["model"] == model) & (frame["target"] == target)]
-    condition = condition or conditions(rows)[0]
+    rows = rows[rows["control"] == control]
+    condition = condition or next(iter(conditions(rows)), ("", ""))
     return rows[(rows["operator"] == condition[0]) & (rows["last"] == condition[1])]
 
 
