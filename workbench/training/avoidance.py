@@ -6,8 +6,8 @@ To the loss is added
 
 where `share` is what a row gives of its attention to the items that are avoided, the mean over
 layers, heads and those rows whose target has any (Pruthi et al., ACL 2020, arXiv 1909.07913). If
-attention can be kept off the items that matter and the model ranks as well, its map was no evidence
-of what matters.
+attention can be kept off the items that matter and the model ranks as well, then a map by itself is
+no proof of what a ranking was made from.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """How far attention can be moved for nothing: models that were trained to keep it off what matters.
 
-After Pruthi et al. (ACL 2020, arXiv 1909.07913). What matters is what has the largest effect in the
-plain model, and the cause where it was planted.
+After Pruthi et al. (ACL 2020, arXiv 1909.07913). That attention can be moved does not make the map
+of the plain model wrong: a map has to be tested, since ranking well does not vouch for it. What
+matters is what has the largest effect in the plain model, and the cause where it was planted.
 """
 
 from collections.abc import Mapping
@@ -63,8 +64,8 @@ def _sentence(
         concluded = "this costs quality, so the map was not to be had for nothing"
     elif moved:
         concluded = (
-            "no loss of quality was detected, so a map like that of the plain model is no evidence "
-            "of what the prediction needs"
+            "no loss of quality was detected: a model can rank as well and show another map, so a "
+            "map by itself is no proof of what a ranking was made from"
         )
     else:
         concluded = "its attention was not moved detectably, and nothing follows for the map"
