@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, spearmanr
 
 from workbench.errors import WorkbenchError
-from workbench.statistics import kendall_p_value, kendall_tau_b, rank_correlation
+from workbench.statistics import kendall_p_value, kendall_tau_b, rank_correlation, spearman
 
 
 def scipy_rows(x, y, valid):
@@ -176,3 +176,17 @@ def test_p_values_of_independent_vectors_are_uniform():
     x, y = torch.rand(2, 4000, 40, generator=generator)
     p = kendall_p_value(x, y, torch.ones_like(x, dtype=torch.bool))
     assert (p < 0.05).double().mean().item() == pytest.approx(0.05, abs=0.012)
+
+
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=2, max_size=9))
+def test_spearman_is_scipys(pairs):
+    x, y = (torch.tensor([[*values, 7]]).double() for values in zip(*pairs, strict=True))
+    valid = torch.ones_like(x, dtype=torch.bool)
+    valid[0, -1] = False
+    found = spearman(x, y, valid)[0].item()
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = spearmanr(*zip(*pairs, strict=True)).statistic
+    assert np.isnan(found) == np.isnan(expected)
+    if not np.isnan(found):
+        assert found == pytest.approx(expected, abs=1e-12)

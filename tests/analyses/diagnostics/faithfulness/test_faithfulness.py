@@ -1,0 +1,115 @@
+"""What moves the prediction, in a model whose causes are known, and in one whose map is a lie."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analyses.diagnostics.faithfulness import DIAGNOSTIC
+from analyses.diagnostics.faithfulness import importance_choices as choices
+from analyses.running.measuring import measure_in_memory
+from models import ModelConfig, SASRec
+from workbench import planted
+from workbench.data.sequences import SequenceData
+
+LAG = 2
+
+
+class Pointer(SASRec):
+    """Scores by the item `LAG` before the last alone; its attention says so, or says otherwise.
+
+    Parameters
+    ----------
+    effects : [n_items + 1], what follows each item.
+    honest : whether the weights shown are those used.
+    """
+
+    def __init__(self, effects: np.ndarray, honest: bool) -> None:
+        n = len(effects) - 1
+        super().__init__(
+            ModelConfig(
+                "pointer", n_items=n, max_length=12, hidden_size=n + 1, n_heads=1, n_layers=1
+            )
+        )
+        self.item_embedding = torch.nn.Embedding.from_pretrained(torch.eye(n + 1), padding_idx=0)
+        self.effects = torch.from_numpy(effects).long()
+        self.honest = honest
+
+    def scores(self, batch, items=None, embeddings=None):
+        x = self.embed(batch) if embeddings is None else embeddings
+        at = (batch.rows - LAG).clamp(min=0)
+        each = torch.arange(len(at))
+        weights = torch.zeros(len(at), 1, x.shape[1], x.shape[1])
+        shown = at if self.honest else batch.rows - (batch.rows > 0).long()
+        weights[each, 0, batch.rows, shown] = 1.0
+        self.taps()[0](weights)
+        scores = torch.zeros(len(at), len(self.effects))
+        scores = scores.index_add(1, self.effects, 5 * x[each, at])
+        scores[:, 0] = -torch.inf
+        return scores if items is None else scores.gather(1, items)
+
+    def forward(self, batch, embeddings=None):
+        return self.scores(batch, embeddings=embeddings)
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[SequenceData, np.ndarray]:
+    truth = planted(
+        "distance",
+        lag=LAG + 1,
+        n_users=40,
+        n_items=20,
+        length=10,
+        shortest=8,
+        signal=1,
+        noise=0,
+        n_causes=8,
+    )
+    return truth.data, truth.effects
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["honest", "lying"])
+def measured(request, made):
+    data, effects = made
+    model = Pointer(effects, request.param)
+    return request.param, measure_in_memory(DIAGNOSTIC, {"pointer": model}, data)
+
+
+def test_the_map_that_is_used_names_what_matters_and_the_other_does_not(measured):
+    honest, results = measured
+    rows = choices.of_model(results.frame, "pointer", choices.OWN)
+    means = rows.groupby("importance", observed=True)["align"].mean()
+    assert means["replacement"] == 1
+    assert means["attention"] == (1 if honest else 0)
+    assert means["recency"] == 0
+    lost = choices.with_means(rows).groupby("importance", observed=True)[choices.LOST].mean()
+    if honest:
+        assert lost["attention"] == pytest.approx(lost["replacement"])
+    else:
+        assert lost["attention"] < 0.8 * lost["replacement"]
+
+
+def test_the_sentence_tells_one_from_the_other(measured):
+    honest, results = measured
+    first, *_ = DIAGNOSTIC.findings(results)
+    assert first.startswith("In pointer attention names the item that matters most more") == honest
+
+
+def test_every_column_is_in_the_tables_and_figures(measured):
+    _, results = measured
+    tables = DIAGNOSTIC.tables(results)
+    assert "own top item, replacement, last item ranked" in tables
+    figures = DIAGNOSTIC.summaries(results)
+    assert {*figures} == {"deletion curves", "first item"}
+    assert set(figures["deletion curves"].table["at"]) == {1, 2, 3, 5}
+    assert len(DIAGNOSTIC.by_user(results))
+    assert DIAGNOSTIC.exclusions(results)
+
+
+def test_halves_are_judged_by_what_the_other_half_chose():
+    """Users at even places choose b, at odd ones a; each is judged by the other's choice."""
+    wide = pd.DataFrame({"a": [0, 1, 0, 1], "b": [1, 0, 1, 0.0]}, index=[10, 11, 12, 13])
+    assert choices.chosen_elsewhere(wide, ["a", "b"]).tolist() == [0, 0, 0, 0]
+    assert choices.best(wide, ["a", "b"]) == "a"
+    same = pd.DataFrame({"a": [1, 1, 1, 1], "b": [0, 0, 0, 0.0]})
+    assert choices.chosen_elsewhere(same, ["b", "a"]).tolist() == [1, 1, 1, 1]
