@@ -70,7 +70,7 @@ NULLS: dict[str, Null] = {
     "attention_maps": Null(_maps, _mirrored),
     "gradient_agreement": Null(
         lambda frame: (frame["target"] == "held-out item") & (frame["layer"] == "mean"),
-        lambda frame: frame.assign(tau=frame["null_tau"], null_tau=frame["tau"]),
+        lambda frame: frame.assign(tau=-frame["tau"]),
     ),
     "max_attention_removal": Null(
         lambda frame: (

@@ -5,6 +5,11 @@ import pandas as pd
 import pytest
 
 from analyses.diagnostic import discover
+from analyses.diagnostics.gradient_agreement.agreement_findings import (
+    FLATTENED,
+    SHUFFLED,
+    TRAINED,
+)
 from analyses.diagnostics.order import ASKED, UNCHANGED
 from benchmarks.null_claims import NULLS, claimed, summary, without_difference
 from tests.analyses.handmade import results_of
@@ -43,11 +48,11 @@ def tables() -> dict[str, pd.DataFrame]:
         made.setdefault("gradient_agreement", []).extend(
             pd.DataFrame(
                 user
-                | {"target": "held-out item", "method": method, "layer": "mean", "head": "mean"}
-                | {"tau": draw.normal(0.2 * k, 0.2, N), "null_tau": draw.normal(0, 0.3, N)}
-                | {"p_value": 0.5, "delta": np.nan, "status": "ok"}
+                | {"target": "held-out item", "method": "saliency", "layer": "mean", "head": "mean"}
+                | {"control": control, "tau": draw.normal(level, 0.2, N)}
+                | {"p_value": 0.5, "gap": np.nan, "status": "ok"}
             )
-            for method in ("saliency", "input_x_gradient")
+            for control, level in ((TRAINED, 0.2 * k), (SHUFFLED, 0.1), (FLATTENED, 0))
         )
         made.setdefault("max_attention_removal", []).extend(
             pd.DataFrame(
