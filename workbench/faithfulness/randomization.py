@@ -138,7 +138,8 @@ def reinitialized(model: Model, layers: int, seed: int) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         new = type(model)(model.config)
-    other = copy.deepcopy(model).eval()
+    other, _ = _copied(model)
+    assert isinstance(other, Recommender)
     with torch.no_grad():
         for mine, drawn in zip(
             other.encoder.layers[-layers:], new.encoder.layers[-layers:], strict=True
@@ -186,7 +187,8 @@ def _copied(model: Model) -> tuple[Model, nn.Module]:
     if isinstance(model, Scorer):
         exchanged = Exchanged(model)
         return cast(Model, exchanged), exchanged.values
-    other = copy.deepcopy(model)
+    about = (model.card, model.item_ids, model.user_ids)  # many small objects: shared
+    other = copy.deepcopy(model, {id(each): each for each in about})
     other.eval()
     return other, _module_of(other)
 
