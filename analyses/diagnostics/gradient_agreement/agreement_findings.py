@@ -1,6 +1,7 @@
 """What gradient agreement says: how far it goes beyond the controls of the same model."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -31,8 +32,8 @@ CONTROLS = (
     "(Adebayo et al. 2018, arXiv 1810.03292). With attention detached, an item's gradient is "
     "scaled by its own weight, so that sharp attention agrees with saliency by construction; only "
     "what goes beyond the controls was learned. Flattened: each weight of the trained model to the "
-    "power 0.1, which keeps the order in each row. Each batch of users has its own draw of the "
-    "controls. "
+    "power 0.1, which keeps the order in each row. A few users share a draw of a control, "
+    "and intervals are over draws, so that they cover the luck of the draw, too. "
 )
 CAPTIONS = {
     "distribution": "Kendall's tau-b per user between attention (mean over layers and heads, "
@@ -55,13 +56,13 @@ CAPTIONS = {
     "below 0.05 for that user, of which 5 % are expected by chance. Input x gradient and saliency "
     "with attention detached from the graph, integrated gradients on the full graph and for a "
     "random part of the users: those whose importances add up to the score, but for 5 % of what "
-    "the items do to it. The median gap is of that share. A model that normalises bare item "
-    "embeddings has input x gradient 0 at every item, since their length does not reach the "
-    "scores, and integrated gradients with it: such users are without tau. " + CAUTION,
+    "the items do to it, which is the gap. A model that normalises bare item embeddings has "
+    "input x gradient 0 at every item, since their length does not reach the scores: such users "
+    "are without tau, and integrated gradients are not computed. " + CAUTION,
     "by layer and head": "The same by layer and head ('mean': over all of them). " + CAUTION,
     "by history length": "The same by history length. " + CAUTION,
     "calibrated against baseline": "Paired difference of tau-b per user, for users with a tau in "
-    "both models; of a control, the difference of the two models' controls. " + CAUTION,
+    "both models. " + CAUTION,
 }
 
 
@@ -80,14 +81,14 @@ def headline_rows(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
     return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
 
 
-def by_control(frame: pd.DataFrame, model: str) -> pd.DataFrame:
-    """Tau of a model and of its controls, [users, controls], for users who have a control.
+def by_control(frame: pd.DataFrame, model: str, value: str = "tau") -> pd.DataFrame:
+    """A value of a model and of its controls, [users, controls], for users who have a control.
 
     The column of the model comes first; there is none but that where nobody has a control.
     """
     rows = mean_rows(headline_rows(frame))
     rows = rows[rows["model"] == model].astype({"control": str})
-    wide = rows.pivot(index="user", columns="control", values="tau")
+    wide = rows.pivot(index="user", columns="control", values=value)
     wide = wide[list(in_order(rows["control"]))]
     others = wide.drop(columns=TRAINED)
     return wide[others.notna().any(axis=1)] if len(others.columns) else wide
@@ -95,12 +96,28 @@ def by_control(frame: pd.DataFrame, model: str) -> pd.DataFrame:
 
 def beyond(frame: pd.DataFrame, model: str) -> dict[str, Interval]:
     """Mean tau of a model minus that of each of its controls, paired by user."""
-    taus = by_control(frame, model)
+    taus, draws = (by_control(frame, model, value) for value in ("tau", "draw"))
     return {
-        control: paired_means(taus[TRAINED], taus[control])
+        control: over_draws(taus[TRAINED] - taus[control], draws[control])
         for control in taus.columns
         if control != TRAINED
     }
+
+
+def over_draws(values: pd.Series, draws: pd.Series) -> Interval:
+    """The mean over draws of the mean of their users, with its interval.
+
+    Draws have users of their own, so that it covers the choice of users and the luck of the draw.
+
+    Parameters
+    ----------
+    values, draws : a value and the number of a draw, by user.
+    """
+    known = values.dropna()
+    means = known.groupby(draws.reindex(known.index)).mean()
+    return replace(
+        mean_interval(means.to_numpy(np.float64)), n=len(known), dropped=len(values) - len(known)
+    )
 
 
 def length_bins(lengths: pd.Series) -> pd.Series:
@@ -144,14 +161,12 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         made["by history length"] = _table(binned, ["model", "history"])
     differences = {
         (*pair, *condition): paired(chosen, "tau", *pair)
-        for condition, chosen in mean_rows(results.frame).groupby(
-            ["control", "target", "method"], observed=True, sort=False
-        )
+        for condition, chosen in means.groupby(["target", "method"], observed=True, sort=False)
         for pair in results.comparison.calibrated_pairs
         if set(pair) <= set(chosen["model"])
     }
     if differences:
-        columns = ["model", "compared with", "control", "target", "method"]
+        columns = ["model", "compared with", "target", "method"]
         table = pd.DataFrame(list(differences), columns=columns)
         table["n users"] = [interval.n for interval in differences.values()]
         made["calibrated against baseline"] = with_intervals(
@@ -164,10 +179,10 @@ def _controls(results: Results) -> pd.DataFrame:
     """A row per model and control: users, mean tau of the control, and the model's minus it."""
     conditions, means, differences = [], [], []
     for name in results.comparison.names:
-        taus = by_control(results.frame, name)
+        taus, draws = (by_control(results.frame, name, value) for value in ("tau", "draw"))
         for control, difference in beyond(results.frame, name).items():
             conditions.append({"model": name, "control": control, "n users": difference.n})
-            means.append(mean_interval(taus[control].to_numpy(np.float64)))
+            means.append(over_draws(taus[control], draws[control]))
             differences.append(difference)
     measures = {"mean tau": means, "difference": differences}
     return with_intervals(pd.DataFrame(conditions), measures, digits=3)
@@ -257,9 +272,9 @@ def _add_paper_claim(claims: Claims, frame: pd.DataFrame, calibrated: str, plain
     own, other = (by_control(frame, name) for name in (calibrated, plain))
     intervals = {DIFFERENCE: paired(rows, "tau", calibrated, plain)}
     if SHUFFLED in own and SHUFFLED in other:
-        intervals[NET] = paired_means(
-            own[TRAINED] - own[SHUFFLED], other[TRAINED] - other[SHUFFLED]
-        )
+        draws = by_control(frame, calibrated, "draw")[SHUFFLED]
+        learned = (own[TRAINED] - own[SHUFFLED]) - (other[TRAINED] - other[SHUFFLED])
+        intervals[NET] = over_draws(learned, draws)
 
     def tell(decisions: Mapping[str, Decision]) -> str:
         difference = decisions[DIFFERENCE]
@@ -326,19 +341,21 @@ def exclusions(results: Results) -> list[str]:
             "no tau"
         )
         models.setdefault(text, []).append(name)
-    sampled = frame[frame["method"] == PATHS]
+    paths = frame[frame["method"] == PATHS]
+    of_sample = (results.frame["control"] != TRAINED) | (results.frame["method"] == PATHS)
+    sampled = results.frame.loc[of_sample, "user"].nunique()
     return [
         *(f"Gradient agreement, {listing(names)}: {text}." for text, names in models.items()),
-        f"Controls were measured, and integrated gradients computed, for "
-        f"{people(sampled['user'].nunique())} drawn at random, because they take many passes.",
-        *_incomplete(sampled),
+        f"Controls were measured, and integrated gradients computed, for {people(sampled)} drawn "
+        "at random, because they take many passes.",
+        *_incomplete(paths),
         *_vanishing(results),
     ]
 
 
-def _incomplete(sampled: pd.DataFrame) -> list[str]:
+def _incomplete(paths: pd.DataFrame) -> list[str]:
     """For whom integrated gradients do not add up."""
-    counts = sampled[sampled["status"] == "incomplete"].groupby("model", observed=True).size()
+    counts = paths[paths["status"] == "incomplete"].groupby("model", observed=True).size()
     if counts.empty:
         return []
     users = listing([f"{count:,} in {name}" for name, count in counts.items()])
@@ -366,5 +383,6 @@ def _vanishing(results: Results) -> list[str]:
     return [
         f"Input x gradient says nothing of {listing(vanishing)}: it is 0 at every item, because "
         "the first thing done to an item embedding is to normalise it, without a position "
-        "embedding added, so that its length does not reach the scores."
+        "embedding added, so that its length does not reach the scores. Integrated gradients are "
+        "nothing with it, and were not computed."
     ]

@@ -30,7 +30,7 @@ from workbench.attention.edits import power
 from workbench.attention.recording import mean_attention
 from workbench.explaining.gradients import above_zero
 from workbench.faithfulness.agreement import SHORTEST, rank_agreement
-from workbench.faithfulness.randomization import controls
+from workbench.faithfulness.randomization import PERMUTED, Control, controls
 from workbench.model import Model, with_gradients
 
 METHODS = {
@@ -39,6 +39,7 @@ METHODS = {
     view.PATHS: "integrated gradients",
 }  # what `explain` calls them
 MEAN = ("mean", "mean")  # over layers and heads
+USERS_OF_A_DRAW = 6  # of a control
 EXPONENT = 0.1  # of weights that are flattened
 INCOMPLETE = 0.05  # share of the difference of scores that integrated gradients may leave over
 
@@ -47,8 +48,8 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     """A row per user, control, target, method, and layer and head ("mean" is over all of them).
 
     Layers and heads are told apart for saliency of the held-out item alone, which is also what is
-    measured of controls. Controls and integrated gradients run on the users of the sample; each
-    batch of users has its own draw of the controls.
+    measured of controls. Controls and integrated gradients run on the users of the sample. Users
+    who share a draw of a control have the same number in the column "draw".
     """
     batch = cases.batch
     attention = record_attention(model, batch)["attention"]  # [B, layers, H, L]
@@ -56,43 +57,57 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     with torch.no_grad():
         top = model.scores(batch).argmax(-1)  # [B]
     trained = agreement(model, cases, cases.targets, view.METHOD, by_layer_and_head(attention))
+    product = agreement(model, cases, cases.targets, view.PRODUCT, mean)
     parts = [
         trained,
-        agreement(model, cases, cases.targets, view.PRODUCT, mean),
-        *(
-            agreement(model, cases, top, method, mean).assign(target="own top item")
-            for method in (view.METHOD, view.PRODUCT)
-        ),
+        product,
+        agreement(model, cases, top, view.METHOD, mean).assign(target="own top item"),
     ]
-    if cases.in_sample.any():
-        rows = torch.from_numpy(np.flatnonzero(cases.in_sample)).to(batch.items.device)
-        sample, weights = _sample(cases, rows), {MEAN: mean[MEAN][rows]}
-        parts.append(agreement(model, sample, sample.targets, view.PATHS, weights))
+    rows = np.flatnonzero(cases.in_sample)
+    if len(rows):
+        sample = taken(cases, rows)
+        if product["tau"].notna().any():  # where it vanishes, integrated gradients do as well
+            weights = {MEAN: mean[MEAN][torch.from_numpy(rows).to(top.device)]}
+            parts.append(agreement(model, sample, sample.targets, view.PATHS, weights))
         if trained.loc[trained["user"].isin(sample.users), "tau"].notna().any():
-            parts += _of_controls(model, sample, seed + int(cases.users[0]))
+            parts += _of_controls(model, sample, seed)
     return pd.concat(parts)
 
 
-def _sample(cases: HeldOutCases, rows: Tensor) -> HeldOutCases:
-    """The cases of the sample, at these rows of the batch."""
-    chosen = cases.in_sample
+def taken(cases: HeldOutCases, rows: np.ndarray) -> HeldOutCases:
+    """Some of the cases, at these rows of the batch."""
+    index = torch.from_numpy(rows).to(cases.targets.device)
     return replace(
         cases,
-        users=cases.users[chosen],
-        batch=cases.batch.take(rows),
-        targets=cases.targets[rows],
-        in_sample=chosen[chosen],
+        users=cases.users[rows],
+        batch=cases.batch.take(index),
+        targets=cases.targets[index],
+        in_sample=cases.in_sample[rows],
     )
 
 
 def _of_controls(model: Model, cases: HeldOutCases, seed: int) -> Iterator[pd.DataFrame]:
-    """What is measured of each control, and of the model with its attention flattened."""
-    every = controls(model, seed) | {view.FLATTENED: partial(_flattened, model)}
-    for name, control in every.items():
-        with control() as other:
-            weights = mean_attention(other, cases.batch)
-            measured = agreement(other, cases, cases.targets, view.METHOD, {MEAN: weights})
-            yield measured.assign(control=name)
+    """What is measured of each control, and of the model with its attention flattened.
+
+    A copy is drawn for a few users at a time, since draws differ more than users do.
+    """
+    n_groups = -(-len(cases.users) // USERS_OF_A_DRAW)
+    for k in range(n_groups):
+        group = taken(cases, np.arange(k, len(cases.users), n_groups))
+        first = int(group.users[0])
+        for name, control in controls(model, seed + first).items():
+            if name != PERMUTED:
+                yield _of_control(control, group).assign(control=name, draw=first)
+    permuted = controls(model, seed + int(cases.users[0]))[PERMUTED]  # anew for every user
+    yield _of_control(permuted, cases).assign(control=PERMUTED)
+    yield _of_control(partial(_flattened, model), cases).assign(control=view.FLATTENED)
+
+
+def _of_control(control: Control, cases: HeldOutCases) -> pd.DataFrame:
+    """Agreement of attention with saliency of the held-out item in a control."""
+    with control() as other:
+        weights = mean_attention(other, cases.batch)
+        return agreement(other, cases, cases.targets, view.METHOD, {MEAN: weights})
 
 
 @contextmanager
@@ -138,6 +153,7 @@ def agreement(
     common = {
         "user": cases.users,
         "control": view.TRAINED,
+        "draw": cases.users,
         "target": view.TARGET,
         "method": method,
         "length": lengths,

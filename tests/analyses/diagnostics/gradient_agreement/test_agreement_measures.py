@@ -8,6 +8,7 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
     METHOD,
     TARGET,
     TRAINED,
+    beyond,
 )
 from analyses.diagnostics.gradient_agreement.agreement_measures import DIAGNOSTIC, completeness_gap
 from analyses.running.measuring import measure_in_memory
@@ -75,10 +76,11 @@ def test_completeness_is_missed_by_what_an_importance_leaves_over():
 
 
 class Saturating(Handmade):
-    """Scores that few steps of integrated gradients do not add up to."""
+    """Scores that rise too soon for the steps of integrated gradients to add up to them."""
 
     def score(self, hidden, items=None):
-        return (super().score(hidden, items) * 500).tanh()
+        scores = super().score(hidden, items)
+        return scores + 50 * (500 * scores).tanh()
 
 
 def test_integrated_gradients_that_do_not_add_up_are_left_out_and_counted():
@@ -135,6 +137,7 @@ def agreements(n=80, method=METHOD, controls=None, **levels: float) -> pd.DataFr
         pd.DataFrame(
             {"model": model.replace("_", "-"), "user": np.arange(n), "target": TARGET}
             | {"method": method, "layer": "mean", "head": "mean", "length": 9, "control": control}
+            | {"draw": np.arange(n)}
             | {"tau": at + generator.normal(0, 0.1, n)}
             | {"p_value": 0.5, "gap": np.nan, "status": "ok"}
         )
@@ -206,6 +209,31 @@ def test_a_difference_is_of_the_users_whose_control_was_measured():
     boxes = DIAGNOSTIC.summaries(results)["distribution"].table
     assert boxes["n"].tolist() == [30, 30]
     assert "for n = 80 users" in DIAGNOSTIC.findings(results)[0]
+
+
+def test_intervals_cover_the_luck_of_the_draw():
+    frame = agreements(controls={"SASRec": {SHUFFLED: 0.4, PERMUTED: 0.4}}, SASRec=0.4)
+    generator = np.random.default_rng(3)
+    shuffled = frame["control"] == SHUFFLED
+    frame.loc[shuffled, "draw"] = np.arange(80) // 4
+    luck = generator.normal(0, 0.3, 20)
+    frame.loc[shuffled, "tau"] += luck[np.arange(80) // 4]
+    found = beyond(results_of(frame).frame, "SASRec")
+    users = frame.pivot(index="user", columns="control", values="tau")
+    means = (users[TRAINED] - users[SHUFFLED]).groupby(np.arange(80) // 4).mean()
+    assert found[SHUFFLED].estimate == pytest.approx(means.mean())
+    assert found[SHUFFLED].standard_error == pytest.approx(means.std() / np.sqrt(20))
+    assert found[SHUFFLED].standard_error > 3 * found[PERMUTED].standard_error
+    assert found[SHUFFLED].n == found[PERMUTED].n == 80
+
+
+def test_a_few_users_share_a_draw_and_all_have_one():
+    generator = np.random.default_rng(1)
+    results = measure(SALIENCE, *(generator.permutation(5) + 1 for _ in range(39)))
+    draws = pick(results, METHOD, control=SHUFFLED)["draw"]
+    assert draws.value_counts().tolist() == [6] * 4 + [5] * 3
+    for control in (TRAINED, PERMUTED, FLATTENED):
+        assert pick(results, METHOD, control=control)["draw"].is_unique
 
 
 def test_where_input_x_gradient_vanishes_it_is_said():
