@@ -1,8 +1,9 @@
 """What a diagnostic claims: all of its comparisons are decided together, by Holm's method.
 
 Eighteen intervals at 95 % let a report of models that do not differ claim something in half of the
-cases. Claimed is therefore only what Holm's method finds at 5 % among all that the findings of one
-diagnostic compare; what is not claimed says which effect would have been.
+cases. Claimed is therefore only what Holm's method finds among all that the findings of one
+diagnostic compare, at its part of the 5 % that a whole report may risk; what is not claimed says
+which effect would have been.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,8 @@ from workbench.phrases import listing
 from workbench.statistics import Interval, detectable, holm
 
 Verdict = Literal["higher", "lower", "undetected", "too few", "nobody"]
-RISK = 0.05  # of any false claim among those of a diagnostic
+RISK = 0.05  # of any false claim in a report
+FAMILIES = 10  # diagnostics of a report that claim anything, between which the risk is divided
 POWER = 0.8
 
 
@@ -30,7 +32,8 @@ class Decision:
     interval : of the mean that is compared with 0.
     verdict : "higher" or "lower" than 0, or "undetected"; "too few" where too few users stand
         behind the interval for it to have ends, "nobody" where none does.
-    adjusted : the p value after Holm's method; NaN where there is none.
+    adjusted : the p value after Holm's method within the diagnostic and Bonferroni's between those
+        of a report; NaN where there is none.
     comparisons : how many are decided together.
     reach : where nothing is claimed, the smallest true mean that these users would have shown with
         a power of `POWER`, given what was decided of the others; else NaN.
@@ -52,8 +55,9 @@ class Decision:
         text = change(self.interval, digits, what)
         if self.verdict == "undetected" and self.interval.p_value < RISK:
             text += (
-                f", p {self.interval.p_value:.2g}, {self.adjusted:.2g} after Holm over "
-                f"{self.comparisons} comparisons"
+                f", p {self.interval.p_value:.2g}, {self.adjusted:.2g} corrected for "
+                f"{self.comparisons} comparison{'s' * (self.comparisons > 1)} in each of "
+                f"{FAMILIES} diagnostics"
             )
         return text
 
@@ -130,7 +134,8 @@ class Claims:
 
     def decisions(self) -> list[Decision]:
         """What can be claimed of each comparison, in the order in which they were added."""
-        adjusted = holm([interval.p_value for interval in self._intervals])
+        within = holm([interval.p_value for interval in self._intervals])
+        adjusted = np.minimum(1, FAMILIES * within)
         comparisons = int((~np.isnan(adjusted)).sum())
         undetected = int((adjusted >= RISK).sum())
         return [
@@ -139,7 +144,7 @@ class Claims:
                 _verdict(interval, p),
                 float(p),
                 comparisons,
-                detectable(interval, POWER, undetected) if p >= RISK else np.nan,
+                detectable(interval, POWER, FAMILIES * undetected) if p >= RISK else np.nan,
             )
             for interval, p in zip(self._intervals, adjusted, strict=True)
         ]

@@ -35,7 +35,7 @@ class Pointer(SASRec):
         self.effects = torch.from_numpy(effects).long()
         self.honest = honest
 
-    def scores(self, batch, items=None, embeddings=None):
+    def forward(self, batch, embeddings=None):
         x = self.embed(batch) if embeddings is None else embeddings
         at = (batch.rows - LAG).clamp(min=0)
         each = torch.arange(len(at))
@@ -45,11 +45,11 @@ class Pointer(SASRec):
         self.taps()[0](weights)
         scores = torch.zeros(len(at), len(self.effects))
         scores = scores.index_add(1, self.effects, 5 * x[each, at])
-        scores[:, 0] = -torch.inf
-        return scores if items is None else scores.gather(1, items)
+        return scores.masked_fill(torch.arange(scores.shape[1]) == 0, -torch.inf)
 
-    def forward(self, batch, embeddings=None):
-        return self.scores(batch, embeddings=embeddings)
+    def scores(self, batch, items=None, embeddings=None):
+        scores = self(batch, embeddings)
+        return scores if items is None else scores.gather(1, items)
 
 
 @pytest.fixture(scope="module")
