@@ -55,7 +55,8 @@ def test_what_an_interval_shows_alone_is_no_claim_among_several():
     # 0.004 x 2 x 10; z of 1 - 0.05 / 40 and of 0.8 are 3.0233 and 0.8416, times 0.1
     assert said(NEARLY, OPEN, NONE, FEW)[0] == (
         "A is about as much (tau +0.20 [+0.01, +0.39], p 0.004, 0.08 corrected for 2 "
-        "comparisons in each of 10 diagnostics; n = 40 users, who would have shown 0.39 with 80 % power)."
+        "comparisons in each of 10 diagnostics; n = 40 users, who would have shown 0.39 with "
+        "80 % power)."
     )
     # what is claimed before it no longer counts
     assert said(MORE, NEARLY)[1].startswith("A is more (")
