@@ -19,6 +19,7 @@ import pandas as pd
 from tqdm import tqdm
 
 from analyses.diagnostic import Diagnostic, discover
+from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
 from analyses.report.claims import RISK, Claims, Decision
 from analyses.report.stored import open_run
 from analyses.running.results import Results
@@ -63,6 +64,15 @@ def _opposite(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(d_ndcg=-frame["d_ndcg"])
 
 
+def _removals(frame: pd.DataFrame) -> pd.DataFrame:
+    """The change of NDCG@10 the other way round, and scores moved as by the other removal."""
+    keys = ["model", "user", "operator", "k", "layer", "rows"]
+    exchanged = {"largest": "control", "control": "largest"}
+    moved = frame.assign(operator=frame["operator"].astype(str).map(exchanged))
+    rest = _opposite(frame).astype({"operator": str}).drop(columns=["jsd", "size"])
+    return rest.merge(moved[[*keys, "jsd", "size"]], on=keys)
+
+
 NULLS: dict[str, Null] = {
     "attention_worth": Null(),
     "order": Null(turn=_opposite),
@@ -74,9 +84,9 @@ NULLS: dict[str, Null] = {
     ),
     "max_attention_removal": Null(
         lambda frame: (
-            (frame["rows"] == "prediction") & frame["operator"].isin(["largest", "random"])
+            (frame["rows"] == "prediction") & frame["k"].isin(CLAIMED) & of_all_layers(frame)
         ),
-        _opposite,
+        _removals,
     ),
 }
 

@@ -45,7 +45,9 @@ GLOSSARY = {
     "Removal": "A weight is set to 0, the rest of its row is scaled to add up to 1, and the whole "
     "model runs again. A row with a single allowed item keeps it, and one whose weights are all "
     "equal has no largest one.",
-    "Item-level removal": "The item itself is deleted from the history, a different operator.",
+    "Control of a removal": "As much attention is taken from other items, in the same pattern over "
+    "heads and layers, so that only where it is taken differs; where the others hold less than the "
+    "largest, all they have.",
     "JSD": "Jensen-Shannon divergence between two score distributions (softmax over all items), in "
     "nats: 0 if equal, at most 0.693.",
     "Top-1 change": "The share of users whose highest scored item is another after the edit.",

@@ -57,10 +57,13 @@ def tables() -> dict[str, pd.DataFrame]:
         made.setdefault("max_attention_removal", []).extend(
             pd.DataFrame(
                 user
-                | {"operator": operator, "layer": "all", "rows": "prediction", "equal": False}
+                | {"operator": operator, "k": n, "layer": "all", "rows": "prediction"}
+                | {"equal": False, "short": False, "rank_before": 3, "rank_after": 3.0}
                 | {"d_ndcg": -draw.exponential(1, N), "top1_changed": 0.0}
+                | {"jsd": draw.random(N) * (1 + (operator == "largest")), "mass": 0.1, "size": 0.1}
             )
-            for operator in ("largest", "random")
+            for operator in ("largest", "control")
+            for n in (1, 5)
         )
     return {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
 
@@ -73,7 +76,7 @@ def test_a_users_models_are_exchanged_together_and_signs_are_turned(tables):
     frame = tables["max_attention_removal"]
     null = NULLS["max_attention_removal"]
     exchanged = without_difference(frame, null.turn, np.random.default_rng(0))
-    keys = ["user", "model", "operator"]
+    keys = ["user", "model", "operator", "k"]
     assert len(exchanged.drop_duplicates(keys)) == len(frame)
     columns = ["user", "operator", "d_ndcg"]
     old, new = (
