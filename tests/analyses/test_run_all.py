@@ -12,11 +12,14 @@ import pytest
 
 from analyses import run_all
 from analyses.diagnostic import discover
+from analyses.report import output
+from analyses.report.glossary import PAPER_ADDRESS
 from analyses.report.stored import open_run
-from analyses.run_all import Incomplete, main
+from analyses.run_all import Incomplete, Refused, main
 from analyses.running import inputs
 from analyses.running.code import ROOT
 from analyses.running.progress import Progress, ProgressFile, read_progress
+from analyses.verdict import Verdict
 from workbench import build_model, load_data, load_model, save_model, train
 from workbench.errors import WorkbenchError
 
@@ -88,6 +91,9 @@ def test_all_that_is_promised_is_written(report):
     assert set(manifest["models"]) == set(NAMES)
     assert manifest["data"]["checksum"]
     assert {"torch", "captum", "numpy", "python"} <= set(manifest["versions"])
+    numbers = json.loads((report / "report.json").read_text())
+    assert list(numbers["diagnostics"]) == names
+    assert "## Findings" in (report / "report.md").read_text()
     assert not [p for p in report.parent.iterdir() if p.name.startswith(".partial")]
 
 
@@ -96,11 +102,12 @@ def test_the_page_loads_nothing_and_opens_with_the_findings(report):
     links = Links()
     links.feed(page)
     assert links.loads
-    assert all(load.startswith("data:image/png;base64,") for load in links.loads)
+    assert all(load.startswith("data:image/svg+xml;base64,") for load in links.loads)
     assert not re.search(r"url\(|@import|<script", page)
-    assert all(a.startswith("#") and a[1:] in links.ids for a in links.anchors)
+    own = [anchor for anchor in links.anchors if anchor != PAPER_ADDRESS]
+    assert all(a.startswith("#") and a[1:] in links.ids for a in own)
     assert links.tags.count("h1") == 1
-    places = [page.index(f'id="{part}"') for part in ("findings", "models", "pictures", "tables")]
+    places = [page.index(f'id="{part}"') for part in ("findings", "models", "terms")]
     assert places == sorted(places)
     assert page.index("What attention is worth") < page.index("Max-attention removal")
     assert "Agreement is agreement, not faithfulness" in page
@@ -234,6 +241,28 @@ def test_a_diagnostic_that_cannot_be_measured_loses_no_report(run, place, broken
         stored.results("attention_worth")
     assert len(stored.results("gradient_agreement").frame)
     assert stored.findings("gradient_agreement")[-1].startswith("Agreement is agreement")
+
+
+def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monkeypatch):
+    def judged(measured):
+        names = next(iter(measured.values())).comparison.names
+        conclusions = ["can be shown as a reason", "must not be shown as a reason"]
+        return tuple(
+            Verdict(name, "attention", conclusion, "Why.", (), "replacement")
+            for name, conclusion in zip(names, conclusions, strict=False)
+        )
+
+    monkeypatch.setattr(output, "verdicts", judged)
+    given = ["--only", "attention_worth", "--users", "9", "--out"]
+    out = run(*given, str(place / "fine"), "--fail-on", "these data")
+    assert "SASRec: its attention (attention) can be shown" in (out / "report.md").read_text()
+    with pytest.raises(Refused, match=NAMES[1]) as caught:
+        run(*given, str(place / "refused"), "--fail-on", "must not be shown")
+    assert caught.value.code == 3
+    assert (caught.value.folder / "report.html").exists()
+    with pytest.raises(SystemExit):
+        run(*given, str(place / "none"), "--fail-on", "nonsense")
+    assert not (place / "none").exists()
 
 
 def test_where_nothing_can_be_measured_nothing_is_written(run, place, broken):

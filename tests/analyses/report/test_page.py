@@ -1,3 +1,4 @@
+import base64
 import io
 
 import numpy as np
@@ -5,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.report.page import images, readable, readable_width, slug
+from analyses.report.page import images, readable, readable_width, render, slug
+from tests.analyses.report.invented import report
 
 
 def test_an_estimate_and_its_ends_share_a_cell():
@@ -40,3 +42,33 @@ def test_a_name_of_a_file_has_no_slash_and_is_not_too_long():
     first, second = (slug("stages of", 400 * "\N{GRINNING FACE}", k) for k in "12")
     assert first != second
     assert len(first.encode()) <= 255
+
+
+def test_a_page_opens_with_the_verdict_and_folds_the_rest():
+    page = render(report())
+    places = [page.index(f'id="{part}"') for part in ("verdict", "short", "findings", "models")]
+    assert places == sorted(places)
+    assert page.index("must") < page.index('id="findings"')
+    assert page.count('class="answer') == 2 * 6
+    assert "By NDCG@10 &lt;used&gt; it is" in page
+    finding = page.index("&lt;falls&gt;")
+    assert finding < page.index("1 more finding, 1 picture and 1 table") < page.index("<figure")
+    assert "arXiv 2308.09419" in page[: page.index("1 more finding")]
+    assert "<old>" not in page
+    assert page.count("Whether another seed says the same.") == 1
+
+
+def test_a_page_without_verdicts_begins_with_the_findings():
+    page = render(report(verdicts=False, failing=True))
+    assert 'id="verdict"' not in page
+    assert 'id="short"' not in page
+    assert page.index('id="findings"') < page.index("It failed.") < page.index("&lt;falls&gt;")
+
+
+def test_a_picture_is_in_the_page_once():
+    made = report()
+    page = render(made)
+    (picture,) = made.sections[0].pictures.values()
+    assert page.count("<img") == 1
+    assert page.count("data:image/svg+xml;base64,") == 1
+    assert base64.b64encode(picture[1]).decode() in page
