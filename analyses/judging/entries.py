@@ -56,6 +56,6 @@ def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
         yield Entry(trained, AS_TRAINED)
         if trained.variant == UNIFORM:
             yield Entry(trained, DECORATED)
-        elif trained.variant in (PLAIN, LIGHT) and trained.seed == 0:
+        elif trained.variant in (PLAIN, LIGHT) and trained.seed == 0 and not trained.kept_off:
             others = (name for name in VERSIONS if name not in (AS_TRAINED, DECORATED))
             yield from (Entry(trained, name) for name in others)

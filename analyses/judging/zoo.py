@@ -80,6 +80,5 @@ def _train(entry: Trained, zoo: Path) -> tuple[Trained, float, float]:
     torch.manual_seed(entry.seed)
     model = build_model(entry.variant.model, data, **MODEL, **entry.variant.options)
     out = folder_of(entry, zoo)
-    how = entry.cell.training()
-    model = train(model, data, out, seed=entry.seed, progress=False, **how)
+    model = train(model, data, out, seed=entry.seed, progress=False, **entry.training())
     return entry, model.card["metrics"]["test"]["hit@1"], data.provenance["bayes_hit@1"]

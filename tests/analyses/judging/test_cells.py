@@ -32,3 +32,11 @@ def test_the_row_that_predicts_in_a_test_is_trained():
 def test_larger_data_take_fewer_epochs():
     assert cells.Cell("content", users=16_000).training()["epochs"] < cells.EPOCHS
     assert cells.Cell("content").training()["epochs"] == cells.EPOCHS
+
+
+def test_a_model_kept_off_the_cause_is_another():
+    cell = cells.Cell("content")
+    plain, kept_off = cells.Trained(cell), cells.Trained(cell, kept_off=True)
+    assert plain.name != kept_off.name
+    assert kept_off.columns()["model"] == "SASRec kept off the cause"
+    assert kept_off.training().items() - plain.training().items() == cells.KEPT_OFF.items()
