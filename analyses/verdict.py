@@ -107,12 +107,15 @@ class Limits(NamedTuple):
         itself.
     margin : a share of users so small that an advantage over controls within it is none.
     worth : a share of a model's NDCG@10 so small that a difference within it is none.
+    chance : by what share of the control's effect the largest weight exceeds it where weights were
+        dealt to items at random.
     kept : share of users for whom another training must attend most to the same item.
     """
 
     named: float = 0.5
     margin: float = 0.05
     worth: float = 0.05
+    chance: float = 0.1
     kept: float = 0.5
 
 
@@ -233,7 +236,12 @@ class Evidence:
         more = paired_interval(differences)
         of_control = frame.loc[frame["operator"] == "control", "per_size"].to_numpy(np.float64)
         control = mean_interval(of_control)
-        answer = _answer(more, 0.1 * abs(control.estimate))
+        nothing = LIMITS.chance * abs(control.estimate)
+        answer: Answer = "cannot tell"
+        if more.has_ends and more.low > nothing:
+            answer = "yes"
+        elif more.has_ends and more.high < nothing:
+            answer = "no"
         sentence = (
             f"Scores move {change(more)} further without the largest weight than without as much "
             f"elsewhere, which moves them {span(control)} (for how far weights change; "

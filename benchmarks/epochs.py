@@ -9,6 +9,7 @@ from benchmarks.products import Product, Workspace, sasrec_products
 from benchmarks.timing import seconds
 from models import Batch
 from workbench import SequenceData, Training, build_model
+from workbench.data.splits import Cases
 from workbench.training.objectives import Objective
 from workbench.training.trainer import _Trainer
 
@@ -32,7 +33,7 @@ class TimedEpoch(_Trainer):
         self._epoch()
         return self.at.history[-1]["seconds"] * self.scale
 
-    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Batch, Tensor]]:
+    def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Cases, Batch, Tensor]]:
         lengths = self.samples.cases.ends - self.samples.cases.starts
         self.chosen = evenly(batches, lengths, self.n_batches)
         self.scale = len(batches) / len(self.chosen)
