@@ -7,7 +7,13 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostics import attention_worth
+from analyses.diagnostics import (
+    attention_worth,
+    faithfulness,
+    max_attention_removal,
+    order,
+    seeds,
+)
 from analyses.diagnostics.faithfulness.importance_choices import (
     LOST,
     OWN,
@@ -27,7 +33,10 @@ from analyses.diagnostics.max_attention_removal import removal_findings as remov
 from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
 from analyses.diagnostics.seeds.seed_pairs import Trainings
 from analyses.report.wording import change, people, span
+from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
+from workbench.data.sequences import SequenceData
+from workbench.model import Model, with_attention
 from workbench.statistics import Interval, mean_interval, paired_interval
 
 Answer = Literal["yes", "no", "cannot tell"]
@@ -120,6 +129,51 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+ASKED = (faithfulness, attention_worth, order, max_attention_removal, seeds)
+NONE: Mapping[str, Any] = {}
+
+
+def verdict(
+    model: Model,
+    data: SequenceData,
+    *,
+    beside: Mapping[str, Model] = NONE,
+    siblings: Mapping[str, Model] = NONE,
+    users: np.ndarray | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """The verdict of one model on these data, as a report gives it.
+
+    Parameters
+    ----------
+    model : what is judged.
+    data : where the test cases come from.
+    beside : other models by name; one of the same kind trained with uniform attention tells whether
+        ranking needs learned attention.
+    siblings : the same training with other seeds, by name; they tell whether it attends alike.
+    users : indices; by default all who have a test case.
+    seed : of what is drawn at random.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model has no attention, or does not fit the data.
+    """
+    name = model.config.name
+    with_attention(model)
+    models = {name: model, **{k: v for k, v in beside.items() if v is not model}}
+    measured = {
+        asked.DIAGNOSTIC.name: measure_in_memory(
+            asked.DIAGNOSTIC,
+            models if asked is attention_worth else {name: model},
+            data,
+            users,
+            seed,
+            siblings={name: siblings} if siblings else NONE,
+        )
+        for asked in ASKED
+    }
+    return verdicts(measured)[0]
 
 
 def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:

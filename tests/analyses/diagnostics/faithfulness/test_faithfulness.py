@@ -3,53 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from analyses.diagnostics.faithfulness import DIAGNOSTIC
 from analyses.diagnostics.faithfulness import importance_choices as choices
 from analyses.running.measuring import measure_in_memory
-from models import ModelConfig, SASRec
+from tests.analyses.pointer import LAG, Pointer
 from workbench import planted
 from workbench.data.sequences import SequenceData
-
-LAG = 2
-
-
-class Pointer(SASRec):
-    """Scores by the item `LAG` before the last alone; its attention says so, or says otherwise.
-
-    Parameters
-    ----------
-    effects : [n_items + 1], what follows each item.
-    honest : whether the weights shown are those used.
-    """
-
-    def __init__(self, effects: np.ndarray, honest: bool) -> None:
-        n = len(effects) - 1
-        super().__init__(
-            ModelConfig(
-                "pointer", n_items=n, max_length=12, hidden_size=n + 1, n_heads=1, n_layers=1
-            )
-        )
-        self.item_embedding = torch.nn.Embedding.from_pretrained(torch.eye(n + 1), padding_idx=0)
-        self.effects = torch.from_numpy(effects).long()
-        self.honest = honest
-
-    def forward(self, batch, embeddings=None):
-        x = self.embed(batch) if embeddings is None else embeddings
-        at = (batch.rows - LAG).clamp(min=0)
-        each = torch.arange(len(at))
-        weights = torch.zeros(len(at), 1, x.shape[1], x.shape[1])
-        shown = at if self.honest else batch.rows - (batch.rows > 0).long()
-        weights[each, 0, batch.rows, shown] = 1.0
-        self.taps()[0](weights)
-        scores = torch.zeros(len(at), len(self.effects))
-        scores = scores.index_add(1, self.effects, 5 * x[each, at])
-        return scores.masked_fill(torch.arange(scores.shape[1]) == 0, -torch.inf)
-
-    def scores(self, batch, items=None, embeddings=None):
-        scores = self(batch, embeddings)
-        return scores if items is None else scores.gather(1, items)
 
 
 @pytest.fixture(scope="module")

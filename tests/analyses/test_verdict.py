@@ -1,0 +1,81 @@
+"""The verdict: its rule case by case, and on models whose reasons are known."""
+
+import pytest
+
+from analyses.verdict import BESIDE, NOT, OPEN, SHOWN, Answer, conclude, verdict
+from tests.analyses.pointer import LAG, Pointer
+from workbench import WorkbenchError, adapt, planted
+from workbench.statistics import Interval
+
+OFTEN, SELDOM = Interval(0.9, 0.8, 0.95, 100), Interval(0.3, 0.2, 0.4, 100)
+YES: dict[str, Answer] = dict.fromkeys(
+    ("used", "history", "necessary", "pointing", "learned", "stable"), "yes"
+)
+
+
+@pytest.mark.parametrize(
+    ("changed", "named", "conclusion"),
+    [
+        ({}, OFTEN, SHOWN),
+        ({"used": "no", "history": "no"}, OFTEN, SHOWN),  # any attention may be right
+        ({"necessary": "cannot tell", "stable": "cannot tell"}, OFTEN, SHOWN),
+        ({}, SELDOM, BESIDE),
+        ({"necessary": "no"}, OFTEN, BESIDE),
+        ({"stable": "no"}, OFTEN, BESIDE),
+        ({"pointing": "no"}, OFTEN, NOT),
+        ({"learned": "no"}, OFTEN, NOT),
+        ({"pointing": "no", "learned": "cannot tell"}, OFTEN, NOT),
+        ({"pointing": "cannot tell"}, OFTEN, OPEN),
+        ({"learned": "cannot tell"}, OFTEN, OPEN),
+        ({"pointing": "cannot tell", "learned": "no"}, OFTEN, NOT),
+    ],
+)
+def test_the_rule(changed, named, conclusion):
+    assert conclude(YES | changed, named)[0] == conclusion
+
+
+def test_a_share_that_too_few_users_stand_behind_shows_nothing():
+    few = Interval(0.9, float("nan"), float("nan"), 5)
+    assert conclude(YES, few)[0] == BESIDE
+
+
+@pytest.fixture(scope="module")
+def made():
+    return planted(
+        "distance",
+        lag=LAG + 1,
+        n_users=150,
+        n_items=20,
+        length=10,
+        shortest=8,
+        signal=1,
+        noise=0,
+        n_causes=8,
+    )
+
+
+def test_a_map_that_is_not_the_one_used_must_not_be_shown(made):
+    judged = verdict(Pointer(made.effects, honest=False), made.data)
+    answers = {question.key: question.answer for question in judged.questions}
+    assert answers["pointing"] == "no"
+    assert judged.conclusion == NOT
+    assert judged.instead in ("saliency", "replacement")  # which find the same item
+    assert judged.gain is not None
+    assert judged.gain.low > 0
+
+
+def test_a_map_that_is_used_points(made):
+    """It has no weights to shuffle but its embeddings, so what it learned is in those alone."""
+    judged = verdict(Pointer(made.effects, honest=True), made.data)
+    answers = {question.key: question.answer for question in judged.questions}
+    assert answers["pointing"] == "yes"
+    assert judged.reduction == "attention"
+    assert [question.key for question in judged.questions] == [*YES]
+    assert all(question.sentence for question in judged.questions)
+
+
+def test_a_model_without_attention_has_no_verdict(made):
+    model = adapt(lambda batch: batch.items.new_ones(len(batch.items), 21).float(),
+                  n_items=20, max_length=10)  # fmt: skip
+    with pytest.raises(WorkbenchError, match="has no attention"):
+        verdict(model, made.data)
