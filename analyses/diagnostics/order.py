@@ -37,7 +37,11 @@ from workbench.phrases import in_order, listing
 DRAWS = 3  # shufflings, whose effects are averaged per user
 UNCHANGED, SHUFFLED, ALONE = "unchanged", "all but the last item shuffled", "last item alone"
 REVERSED, UNIFORM = "history reversed", "attention uniform at inference"
-CHANGES = {"d_hit": "dHit@10", "d_ndcg": "dNDCG@10", "top1_changed": "top-1 changed"}
+CHANGES = {
+    "d_hit": "change of Hit@10",
+    "d_ndcg": "change of NDCG@10",
+    "top1_changed": "top-1 changed",
+}
 OVERLAP = "overlap of the ten best"
 ASKED = {  # what the findings ask: what was changed, and what is so called in a sentence
     ALONE: "from its last item alone than from the whole history",
@@ -155,7 +159,7 @@ def findings(results: Results) -> list[str]:
                     "undetected": f"{model} does not rank detectably better or worse {change}",
                 },
                 question=f"{model} ranks worse {change}",
-                what="dNDCG@10",
+                what="change of NDCG@10",
                 more=f"; Hit@10 goes from {number(hits[model, UNCHANGED].estimate)} to "
                 f"{number(hits[key].estimate)}, the top item changes for {percent(tops[key])} of "
                 f"users, and the ten best overlap by {span(overlaps[key], 2)}",

@@ -58,7 +58,9 @@ def difference_table(
     """A row per pair compared: users, and the difference in every measure, parallel to `pairs`."""
     table = pd.DataFrame(list(pairs), columns=[what, "compared with"])
     table["n users"] = [interval.n for interval in next(iter(measures.values()))]
-    return with_intervals(table, {f"d{measure}": list(each) for measure, each in measures.items()})
+    return with_intervals(
+        table, {f"difference of {measure}": list(each) for measure, each in measures.items()}
+    )
 
 
 def with_intervals(

@@ -168,8 +168,8 @@ def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[
 
     The quartiles and the extremes of five percentiles are these percentiles.
     """
-    shuffled = rows["series"] == SHUFFLED
-    rows = rows.assign(row=rows["row"].astype(str), side=shuffled)
+    rows = rows.assign(row=rows["row"].astype(str), side=rows["series"] == SHUFFLED)
+    sides = {False: -0.2, True: 0.2} if rows["side"].any() else {False: 0.0}
     values = rows.melt(["row", "side"], PERCENTILES, value_name="percentile")
     for row in in_order(rows["row"]):
         color = style.look(series.index(row))[0] if row in series else style.look(0)[0]
@@ -179,7 +179,7 @@ def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[
             y="row",
             hue="side",
             order=labels,
-            hue_order=[False, True],
+            hue_order=list(sides),
             palette={False: color, True: "0.7"},
             whis=(0, 100),
             linewidth=1.2,
@@ -187,5 +187,5 @@ def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[
             legend=False,
             ax=panel,
         )
-    places = rows["row"].map(labels.index) + rows["side"].map({False: -0.2, True: 0.2})
+    places = rows["row"].map(labels.index) + rows["side"].map(sides)
     panel.plot(rows["estimate"], places, "o", color="black", markersize=3.5)

@@ -5,6 +5,13 @@ from dataclasses import replace
 from workbench.statistics import Interval
 
 NOBODY = "nobody could be measured"
+STAGES = {  # of attention, where a calibrated model can be read
+    "before_spatial": "before the spatial calibrator",
+    "after_spatial": "after the spatial calibrator",
+    "mask": "the adversary's mask",
+    "calibrated": "after the adversarial calibrator",
+    "attention": "as used",
+}
 
 
 def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
@@ -62,6 +69,11 @@ def percent(share: Interval, digits: int = 1) -> str:
         return NOBODY
     ends = {name: 100 * getattr(share, name) for name in ("estimate", "low", "high")}
     return f"{span(replace(share, **ends), digits)} %"
+
+
+def stage_in_words(stage: str) -> str:
+    """A stage of attention, for a reader who does not know its name in the code."""
+    return STAGES.get(stage, stage.replace("_", " "))
 
 
 def people(n: int) -> str:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.report import style
+from analyses.report.wording import stage_in_words
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
 from workbench.phrases import MARK, cut, in_order, listing
@@ -70,7 +71,7 @@ def _of_family(weights: pd.DataFrame, members: Comparison) -> dict[str, Figure]:
         rest = f" (the first of {len(calibrated)} calibrated models)"
         by_stage = weights[weights["model"] == name].groupby("stage", sort=False, observed=True)
         figures["stages"] = _matrices(
-            {str(stage).replace("_", " "): rows for stage, rows in by_stage},
+            {stage_in_words(str(stage)): rows for stage, rows in by_stage},
             f"{name}{rest if len(calibrated) > 1 else ''}, {caption}",
         )
     for figure in figures.values():

@@ -9,7 +9,7 @@ from analyses.diagnostics.attention_maps import heatmaps
 from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
-from analyses.report.wording import NOBODY, people, span
+from analyses.report.wording import NOBODY, people, span, stage_in_words
 from analyses.running.results import Results
 from workbench.phrases import in_order
 from workbench.statistics import Interval
@@ -170,6 +170,7 @@ def summaries(results: Results) -> dict[str, Summary]:
     }
     for model in results.comparison.with_role("calibrated"):
         rows = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
+        rows = rows.assign(stage=rows["stage"].astype(str).map(stage_in_words))
         made[f"stages of {model}"] = _by_distance(rows, "stage", model)
     return not_empty(made)
 
@@ -188,7 +189,7 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
     return Summary(
         "lines",
         f"Where the prediction row's weight goes: {title}, {people(n)}",
-        "mean weight",
+        "mean share of the attention",
         (*series, UNIFORM),
         table.sort_values(["panel", "at"], kind="stable", ignore_index=True),
         at="items before the last",
@@ -202,12 +203,12 @@ def _entropies(spread: pd.DataFrame) -> Summary:
     table = pd.DataFrame(rows(means, by, panel="", series="entropy", most=100.0))
     if len(table):
         table["least"] = [least[key].estimate for key in means if means[key].n]
-        stage = table["stage"].astype(str).str.replace("_", " ")
+        stage = table["stage"].astype(str).map(stage_in_words)
         table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
     return Summary(
         "dots",
         f"How evenly attention is spread, {people(spread['user'].nunique())}",
-        "entropy in percent of log n, and the range it can take",
+        "entropy in percent of that of even attention, and the range it can take",
         ("entropy",),
         table,
     )

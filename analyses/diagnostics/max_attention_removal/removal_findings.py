@@ -15,8 +15,8 @@ from workbench.phrases import listing
 from workbench.statistics import Interval
 
 MEASURES = {
-    "d_hit": "dHit@10",
-    "d_ndcg": "dNDCG@10",
+    "d_hit": "change of Hit@10",
+    "d_ndcg": "change of NDCG@10",
     "rank_change": "rank change",
     "top1_changed": "top-1 changed",
     "jsd": "JSD (nats)",
@@ -53,7 +53,7 @@ CAPTIONS = {
     "whose weights are all equal have no largest one, and those with at most k items cannot lose "
     "k: they are left out of the condition, and counted.",
     "largest against control": "Paired difference per user, the k largest minus their control, "
-    "which takes as much weight elsewhere: below 0 for dNDCG@10, or above 0 for the others, the "
+    "which takes as much weight elsewhere: below 0 for NDCG@10, or above 0 for the others, the "
     "largest weights matter more.",
 }
 
@@ -174,7 +174,7 @@ def _add_against_control(
             "undetected": f"Removing {weights} is not detectably more or less harmful than {other}",
         },
         f"removing {weights} is more harmful than {other}",
-        "paired difference of dNDCG@10",
+        "paired difference of changes of NDCG@10",
         more=f"; they take {taken} of the row" if means["mass"]["largest"].n else "",
     )
     removing = f"removing {weights}"

@@ -110,5 +110,5 @@ def test_a_difference_beyond_seeds_is_claimed_on_the_mean_of_all():
     assert "SASRec has a higher Hit@10 and a higher NDCG@10 than" in DIAGNOSTIC.findings(results)[0]
     table = DIAGNOSTIC.tables(results)["differences"]
     assert table["trainings"].tolist() == ["3 and 3"]
-    assert table["dNDCG@10"][0] == pytest.approx(0.2, abs=0.01)
+    assert table["difference of NDCG@10"][0] == pytest.approx(0.2, abs=0.01)
     assert len(DIAGNOSTIC.tables(results)["models"]) == 6

@@ -49,7 +49,9 @@ def test_variants_are_named_after_their_options_and_seeds_are_averaged():
     table = tables["differences"].set_index("variant")
     mean = frame.groupby("model")["ndcg"].mean()
     expected = (mean["one"] + mean["other"]) / 2 - mean["SASRec"]
-    assert table.loc["AC-SASRec order=False", "dNDCG@10"] == pytest.approx(expected, abs=1e-4)
+    assert table.loc["AC-SASRec order=False", "difference of NDCG@10"] == pytest.approx(
+        expected, abs=1e-4
+    )
 
 
 def frame_of(**ndcg: float) -> pd.DataFrame:
