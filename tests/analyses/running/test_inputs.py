@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from analyses.running.inputs import read_inputs
-from workbench import build_model, load_data, save_model, train
+from analyses.running.inputs import read_inputs, shipped
+from workbench import build_model, load_data, load_model, save_model, train
+from workbench.checkpoint import siblings
 from workbench.errors import WorkbenchWarning
 
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
@@ -42,3 +43,17 @@ def test_siblings_are_found_in_the_folder_of_a_model(tmp_path: Path, monkeypatch
     assert [n for n in inputs.notices if n.startswith("m/seed-2 is left out")]  # other epochs
     alone = read_inputs("log.csv?time=", ["m", "m/seed-1"], None, 0, tmp_path / "cache")
     assert list(alone.siblings["SASRec"]) == []
+
+
+def test_each_shipped_model_of_a_default_report_has_two_more_seeds():
+    for name in shipped():
+        card = load_model(name).card
+        assert list(siblings(name)) == [1, 2]
+        for seed, folder in siblings(name).items():
+            sibling = load_model(folder)
+            assert sibling.config == load_model(name).config
+            assert sibling.card["data"] == card["data"]
+            assert sibling.card["training"]["seed"] == seed
+            command = sibling.card["command"]
+            assert command.endswith(f"/{folder.name} --seed {seed}")
+            assert f"--out runs/ml-100k/{name}_" in command
