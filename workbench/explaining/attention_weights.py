@@ -76,9 +76,10 @@ def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> 
 
 
 def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
-    """R_l = R_(l-1) + mean_h (dA_l * A_l)^+ R_(l-1), R_0 = I, at the prediction row; [B, L].
+    """R - I at the prediction row, R_l = R_(l-1) + mean_h (dA_l * A_l)^+ R_(l-1), R_0 = I; [B, L].
 
-    dA_l is the gradient of the score of `targets` [B] in the weights of layer l.
+    dA_l is the gradient of the score of `targets` [B] in the weights of layer l. I is what a row has
+    of itself before any attention: as the last item's row predicts, that item would always be first.
     """
     kept: list[Tensor] = []
 
@@ -100,7 +101,8 @@ def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, s
     rolled = torch.eye(size, dtype=scores.dtype, device=scores.device).expand(len(targets), -1, -1)
     for passing, gradient in zip(kept, gradients, strict=True):
         rolled = rolled + (passing * gradient).clamp(min=0).mean(1).detach() @ rolled
-    return _row(model, batch, rolled)
+    own = torch.eye(size, dtype=rolled.dtype, device=rolled.device)
+    return _row(model, batch, rolled - own)
 
 
 def value_zeroing(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> Tensor:
