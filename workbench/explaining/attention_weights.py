@@ -78,8 +78,8 @@ def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> 
 def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
     """R - I at the prediction row, R_l = R_(l-1) + mean_h (dA_l * A_l)^+ R_(l-1), R_0 = I; [B, L].
 
-    dA_l is the gradient of the score of `targets` [B] in the weights of layer l. I is what a row has
-    of itself before any attention: as the last item's row predicts, that item would always be first.
+    dA_l is the gradient of the score of `targets` [B] in the weights of layer l. I is what a row
+    has of itself before any attention; as the last item's row predicts, it would always be first.
     """
     kept: list[Tensor] = []
 
