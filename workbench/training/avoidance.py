@@ -201,8 +201,19 @@ def important(plain: Recommender, data: SequenceData, seed: int) -> np.ndarray:
     plain : the model by which effects are judged.
     data : what is trained on.
     seed : of the sample.
+
+    Raises
+    ------
+    WorkbenchError
+        If the plain model does not know all items.
     """
-    data, _ = matched(plain, data)
+    known, _ = matched(plain, data)
+    if known.n_interactions < data.n_interactions:
+        raise WorkbenchError(
+            f"{plain.config.name} does not know all items of {data.name}, so it cannot say which "
+            "are important; train the plain model on the same data."
+        )
+    data = known
     every = cases(data, "train", plain.config.max_length)
     last = np.flatnonzero(np.append(np.diff(every.users) != 0, True))
     rng = np.random.default_rng(seed)

@@ -83,6 +83,14 @@ def test_what_is_important_is_what_the_replacement_changes_most():
         assert items[part.ends[0], 0] == part.starts[0] + int(effects.argmax())
 
 
+def test_a_plain_model_of_other_items_cannot_say_what_is_important():
+    known, asked = (data_of([1, 2, 3, 4, 5, 6], [2, 4, 6, 1, 3], n_items=n) for n in (6, 6))
+    plain = build_model("SASRec", known, **SIZES).eval()
+    plain.item_ids = np.where(known.item_ids == "i6", "another", known.item_ids)
+    with pytest.raises(WorkbenchError, match="does not know all items"):
+        important(plain, asked, seed=0)
+
+
 def shares(model, data) -> tuple[float, float]:
     """What the prediction row gives to the cause on average, and Hit@1, on test cases."""
     test = cases(data, "test", 12)
