@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -12,11 +13,19 @@ import pandas as pd
 from analyses.judging.cells import Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, caused_cases, label, truth_table
-from analyses.judging.scoring import told_apart
+from analyses.judging.scoring import confusion, error_rates, told_apart
 from analyses.judging.signals import DECISIONS, NUMBERS, signals
+from analyses.judging.verdict_rows import (
+    FEWER,
+    VERDICT_NUMBERS,
+    Surroundings,
+    measured_for_verdict,
+    verdict_rows,
+)
 from analyses.judging.zoo import train_zoo
 from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key, weights_hash
+from analyses.verdict import OPEN, SHOWN
 from workbench import held_out, importances
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
@@ -26,6 +35,9 @@ from workbench.model import Model
 from workbench.progress_bars import progress_bar
 
 REDUCTION = "attention"  # how the names of attention's reductions begin
+ROLES = ("choosing", "confirming")
+GROUPS = ("rule", "users", "difficulty", "model", "version")  # by which errors are counted
+ENTRY = (*GROUPS, "data seed", "role", "seed")  # what tells an entry from the others
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,6 +61,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--jobs", type=int, default=1, metavar="N", help="models trained at once")
     made.add_argument(
+        "--seeds",
+        choices=ROLES,
+        help="judge those alone on which a rule is chosen, or confirmed (default: both, apart)",
+    )
+    made.add_argument(
         "--no-training", action="store_true", help="judge those of the models that are trained"
     )
     return made
@@ -65,29 +82,69 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     options = parser().parse_args(arguments)
     check_writable(options.out)
     zoo = options.zoo or options.out / "zoo"
-    planned = plan(options.scale)
+    planned = [t for t in plan(options.scale) if options.seeds in (None, t.cell.role)]
     if not options.no_training:
         train_zoo(planned, zoo, jobs=options.jobs)
     judged = list(entries(planned, zoo))
     if not judged:
         raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
-    measured = _measured(judged, zoo, Store(cache))
-    for name, table in tables(measured).items():
+    judged.sort(key=lambda entry: entry.trained.cell.name)  # so that data are made once
+    measured, verdict = _judged(judged, zoo, Store(cache))
+    for name, table in tables(measured, verdict).items():
         table.to_csv(options.out / f"{name}.csv", index=False)
     return options.out
 
 
-def tables(measured: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """All tables, from what was measured of every entry and importance."""
+def tables(measured: pd.DataFrame, verdict: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """All tables.
+
+    Parameters
+    ----------
+    measured : what is true and said of every entry and importance.
+    verdict : of every entry and number of users.
+    """
     maps = measured[measured["importance"].str.startswith(REDUCTION)]
+    judged = verdict.merge(
+        maps.rename(columns={"importance": "reduction"}), on=[*ENTRY, "reduction"], how="left"
+    )
     return {
         "measured": measured,
         "models": _models(measured),
         "importances": _importances(measured),
         "labels": maps.groupby(["rule", "model", "version", "label"]).size().unstack(fill_value=0)
         .reset_index(),
-        "signals": told_apart(maps, NUMBERS, DECISIONS),
+        "verdicts": judged,
+        **scores(judged),
     }  # fmt: skip
+
+
+def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """How well verdicts, and the numbers behind them, tell faithful from unfaithful models.
+
+    Seeds on which the rule was chosen and those that confirm it are apart. A model counts once, by
+    the reduction of its attention that its verdict names; what is told of fewer users stands in
+    `errors` alone.
+    """
+    says = {f"{name}: says faithful": judged[f"{name} low"] > 0 for name in VERDICT_NUMBERS}
+    judged = judged.assign(**says)
+    decisions = DECISIONS | {name: f"{name}: says faithful" for name in VERDICT_NUMBERS[1:]}
+    made: dict[str, list[pd.DataFrame]] = {"confusion": [], "errors": [], "signals": []}
+    for role, part in judged.groupby("role"):
+        whole = part[part["measured users"] > max(FEWER)]
+        every = {
+            "confusion": confusion(whole, "conclusion"),
+            "errors": pd.concat(
+                [
+                    error_rates(whole, GROUPS, SHOWN, OPEN, "conclusion"),
+                    error_rates(part, ["measured users"], SHOWN, OPEN, "conclusion").iloc[1:],
+                ]
+            ),
+            "signals": told_apart(whole, [*VERDICT_NUMBERS, *NUMBERS], decisions),
+        }
+        for name, table in every.items():
+            table.insert(0, "seeds", role)
+            made[name].append(table)
+    return {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
 
 
 def _models(measured: pd.DataFrame) -> pd.DataFrame:
@@ -111,37 +168,47 @@ def _importances(measured: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _measured(judged: Sequence[Entry], zoo: Path, store: Store) -> pd.DataFrame:
-    """What is true and what is said of every entry, by importance."""
-    code = code_hash([_of_one], ["models"])
-    frames = []
+def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is true and said of every entry by importance, and its verdict by number of users."""
+    truth_code = code_hash([_of_one], ["models"])
+    verdict_code = code_hash([_verdict_of], ["models"])
+    everything, verdict = [], []
     data: dict[object, SequenceData] = {}
     with progress_bar(len(judged), "judging", "model") as bar:
         for entry in judged:
             cell = entry.trained.cell
             if cell not in data:
-                data = {cell: cell.data()}  # the last one only: entries of a cell may be apart
-            model = entry.model(zoo)
-            key = piece_key(
-                *("judge", {entry.version: weights_hash(model)}, data[cell]),
-                *(np.array([CASES]), 0, code),
+                data = {cell: cell.data()}
+            model, around = entry.model(zoo), Surroundings.of(entry, zoo)
+            key = partial(piece_key, data=data[cell], users=np.array([CASES]), seed=0)
+            weights = {entry.version: weights_hash(model)}
+            frame = store.made(
+                key("judge", weights, code=truth_code),
+                partial(_of_one, model, data[cell], every=entry.version == AS_TRAINED),
             )
-            frame = store.get(key)
-            if frame is None:
-                frame = _of_one(model, data[cell], every=entry.version == AS_TRAINED)
-                store.put(key, frame)
             card = model.card.get("metrics", {}).get("test", {})
             best = data[cell].provenance["bayes_hit@1"]
-            frames.append(
+            everything.append(
                 frame.assign(
                     **entry.columns(),
                     **{"test hit@1": card.get("hit@1", np.nan), "best possible hit@1": best},
                 )
             )
+            rows = store.made(
+                key("verdict", weights | around.hashes(), code=verdict_code),
+                partial(_verdict_of, entry, model, around, data[cell], store),
+            )
+            verdict.append(rows.assign(**entry.columns()))
             bar.update()
-    measured = pd.concat(frames, ignore_index=True)
+    measured = pd.concat(everything, ignore_index=True)
     measured["label"] = measured.apply(label, axis=1)
-    return measured
+    return measured, pd.concat(verdict, ignore_index=True)
+
+
+def _verdict_of(
+    entry: Entry, model: Model, around: Surroundings, data: SequenceData, store: Store
+) -> pd.DataFrame:
+    return verdict_rows(measured_for_verdict(entry, model, around, data, store))
 
 
 def _of_one(model: Model, data: SequenceData, *, every: bool) -> pd.DataFrame:

@@ -35,7 +35,7 @@ class Entry:
     """
 
     trained: Trained
-    version: str
+    version: str = AS_TRAINED
 
     def model(self, zoo: Path) -> Any:
         """The model, in evaluation mode."""
@@ -53,7 +53,7 @@ def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
     those of others would say the same.
     """
     for trained in finished(plan, zoo):
-        yield Entry(trained, AS_TRAINED)
+        yield Entry(trained)
         if trained.variant == UNIFORM:
             yield Entry(trained, DECORATED)
         elif trained.variant in (PLAIN, LIGHT) and trained.seed == 0 and not trained.kept_off:

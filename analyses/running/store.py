@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,14 @@ class Store:
     def put(self, key: str, frame: pd.DataFrame) -> None:
         """Keep a piece; a kill leaves the old one, the new one or none, never half of one."""
         write_file(self.path(key), parquet(frame, piece=key))
+
+    def made(self, key: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """The piece of this key, made and kept where there is none."""
+        frame = self.get(key)
+        if frame is None:
+            frame = make()
+            self.put(key, frame)
+        return frame
 
 
 def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:

@@ -1,0 +1,169 @@
+"""What the verdict says of an entry of the zoo, and the numbers behind it.
+
+A verdict stands on as many users as a report would have. So it is taken on all that were measured,
+and on fewer of them as if there were no others, to see whether it then says that it cannot tell.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analyses.diagnostic import Diagnostic
+from analyses.diagnostics import attention_worth, order
+from analyses.diagnostics.faithfulness import DIAGNOSTIC as FAITHFULNESS
+from analyses.diagnostics.faithfulness.importance_choices import (
+    LOST,
+    OWN,
+    advantage,
+    attentions,
+    by_user,
+    controls,
+    of_model,
+    with_means,
+)
+from analyses.diagnostics.max_attention_removal import DIAGNOSTIC as REMOVAL
+from analyses.diagnostics.seeds import DIAGNOSTIC as SEEDS
+from analyses.judging.cells import UNIFORM, Trained
+from analyses.judging.entries import Entry
+from analyses.judging.zoo import finished
+from analyses.running.measuring import NONE, measured
+from analyses.running.results import Results
+from analyses.running.store import Store, weights_hash
+from analyses.verdict import verdicts
+from workbench.data.lookup import users_with_case
+from workbench.data.sequences import SequenceData
+from workbench.model import Model
+from workbench.statistics import Interval
+
+USERS = 300  # test users measured, drawn at random; what is costly runs on its own sample of them
+FEWER = (64, 32, 16)  # of that sample, as if there were no others
+QUESTIONS = ("used", "history", "necessary", "pointing", "learned", "stable")
+ASKED: tuple[Diagnostic, ...] = (
+    FAITHFULNESS,
+    order.DIAGNOSTIC,
+    REMOVAL,
+    attention_worth.DIAGNOSTIC,
+    SEEDS,
+)
+PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
+NAMED = "names what matters most"
+ADVANTAGES = {  # numbers behind a verdict, and the values of users they are differences of
+    "names what matters most, above the best control": "align",
+    "nats lost without its items, above the best control": LOST,
+}
+ANSWERED = {  # and those that a question is answered by
+    "names what matters most, above shuffled weights": "learned",
+    "largest weight, above as much elsewhere": "necessary",
+    "NDCG@10, above uniform attention": "used",
+    "NDCG@10, above the last item alone": "history",
+    "most attended item shared with another training": "stable",
+}
+VERDICT_NUMBERS = (NAMED, *ADVANTAGES, *ANSWERED)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What an entry is judged beside, where the zoo has it.
+
+    Attributes
+    ----------
+    uniform : the model with uniform attention of the same data.
+    sibling : the same with another seed of training.
+    """
+
+    uniform: Model | None = None
+    sibling: Model | None = None
+
+    @classmethod
+    def of(cls, entry: Entry, zoo: Path) -> "Surroundings":
+        """Of an entry, as far as it is trained."""
+        trained = entry.trained
+        uniform = Trained(trained.cell, UNIFORM)
+        sibling = replace(trained, seed=1 - trained.seed)
+        uniform_too = trained.variant != UNIFORM and finished([uniform], zoo)
+        return cls(
+            Entry(uniform).model(zoo) if uniform_too else None,
+            replace(entry, trained=sibling).model(zoo) if finished([sibling], zoo) else None,
+        )
+
+    def hashes(self) -> dict[str, str]:
+        """The weights of each that is there."""
+        known = {PARTNER: self.uniform, "trained again": self.sibling}
+        return {name: weights_hash(model) for name, model in known.items() if model is not None}
+
+
+def measured_for_verdict(
+    entry: Entry, model: Model, around: Surroundings, data: SequenceData, store: Store | None
+) -> dict[str, Results]:
+    """All that a verdict asks for, by diagnostic, each piece taken from a store where it is there.
+
+    A model is called by its version in every piece, since a version may share all its weights with
+    the model that it is made of.
+    """
+    users = np.random.default_rng(0).permutation(users_with_case(data))[:USERS]
+    measure = partial(measured, data=data, users=np.sort(users), seed=0, store=store, quiet=True)
+    results = {}
+    for diagnostic in ASKED:
+        models, siblings = {entry.version: model}, NONE
+        if diagnostic is attention_worth.DIAGNOSTIC and around.uniform is not None:
+            models[PARTNER] = around.uniform
+        if diagnostic is SEEDS:
+            if around.sibling is None:
+                continue
+            siblings = {entry.version: {f"{entry.version}, trained again": around.sibling}}
+        results[diagnostic.name] = measure(diagnostic, models, siblings=siblings).results
+    return results
+
+
+def verdict_rows(results: Mapping[str, Results]) -> pd.DataFrame:
+    """The verdict of a model on all users and on fewer.
+
+    Returns
+    -------
+    DataFrame
+        A row per number of users: `measured users`, `reduction`, `conclusion`, the answer to each
+        of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
+    """
+    everyone = np.unique(results["attention_worth"].frame["user"])
+    sample = np.unique(results[FAITHFULNESS.name].frame["user"])
+    sample = np.random.default_rng(0).permutation(sample)
+    parts = [everyone, *(sample[:n] for n in FEWER if n < len(sample))]
+    return pd.DataFrame([_row(_restricted(results, part)) | {"measured users": len(part)}
+                         for part in parts])  # fmt: skip
+
+
+def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, Results]:
+    """The results of some users alone."""
+    return {
+        name: replace(each, frame=each.frame[each.frame["user"].isin(users)])
+        for name, each in results.items()
+    }
+
+
+def _row(results: Mapping[str, Results]) -> dict[str, object]:
+    (verdict,) = (v for v in verdicts(results) if v.model != PARTNER)
+    row: dict[str, object] = {
+        "reduction": verdict.reduction,
+        "conclusion": verdict.conclusion,
+        "instead": verdict.instead,
+    }
+    asked = {question.key: question for question in verdict.questions}
+    row |= {key: asked[key].answer for key in QUESTIONS}
+    rows = with_means(of_model(results[FAITHFULNESS.name].frame, verdict.model, OWN))
+    known: Sequence[str] = controls(rows)
+    row |= _ends(NAMED, asked["pointing"].estimate)
+    for name, value in ADVANTAGES.items():
+        row |= _ends(name, advantage(by_user(rows, value), attentions(rows), known))
+    for name, key in ANSWERED.items():
+        row |= _ends(name, asked[key].estimate)
+    return row
+
+
+def _ends(name: str, interval: Interval | None) -> dict[str, float]:
+    if interval is None:
+        return dict.fromkeys((name, f"{name} low", f"{name} high"), np.nan)
+    return {name: interval.estimate, f"{name} low": interval.low, f"{name} high": interval.high}
