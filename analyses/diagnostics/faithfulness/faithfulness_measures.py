@@ -27,7 +27,7 @@ from workbench.evaluation import target_ranks
 from workbench.explaining.attention_weights import reductions
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
-from workbench.faithfulness.agreement import SHORTEST, rank_agreement
+from workbench.faithfulness.agreement import SHORTEST
 from workbench.faithfulness.curves import (
     SIZES,
     most_important_first,
@@ -37,7 +37,7 @@ from workbench.faithfulness.curves import (
 )
 from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
 from workbench.model import Model
-from workbench.statistics import spearman
+from workbench.statistics import kendall_tau_b, spearman
 
 TARGETS = ("held-out item", "own top item")
 
@@ -155,6 +155,10 @@ class Trial:
         self.complete = scores.double().log_softmax(-1).gather(1, targets)  # [b, 2]
         ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
         self.hits = torch.stack(ranks, 1) <= CUTOFF  # [b, 2]
+        self.effects = {
+            operator: effects_of_each(model, batch, targets, operator)
+            for operator in dict.fromkeys(each.operator for each in conditions(model))
+        }  # [b, L, 2] each
         self.values = dict(self._explained())
 
     def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
@@ -162,7 +166,9 @@ class Trial:
         for name, importance in importances(self.model).items():
             values: Tensor | None = None
             for target in range(len(TARGETS)):
-                if values is None or importance.targeted:
+                if name in self.effects:
+                    values = self.effects[name][..., target]
+                elif values is None or importance.targeted:
                     items = self.targets[:, target]
                     values = explain(self.model, self.batch, items, name, seed=self.seed)
                 yield (target, name), values
@@ -171,7 +177,7 @@ class Trial:
         """All importances for both targets in one condition."""
         candidates = condition.candidates(self.batch)
         operator, seed = condition.operator, self.seed
-        effects = effects_of_each(self.model, self.batch, self.targets, operator)
+        effects = self.effects[operator]
         places = {
             key: most_important_first(values, candidates, seed)
             for key, values in self.values.items()
@@ -263,12 +269,12 @@ class Trial:
 
 def agree(importance: Tensor, effects: Tensor, candidates: Tensor) -> dict[str, Tensor]:
     """Rank correlations of an importance with effects, all [b, L]; NaN below `SHORTEST` items."""
-    lengths = candidates.sum(1)
-    ranked = Batch(candidates.long(), lengths)
-    rho = spearman(importance, effects, candidates)
+    short = candidates.sum(1) < SHORTEST
+    values = importance.float(), effects.float()  # in which equal weights are equal
+    agreements = {"tau": kendall_tau_b, "spearman": spearman}
     return {
-        "tau": rank_agreement(importance, effects, ranked).tau,
-        "spearman": rho.masked_fill(lengths < SHORTEST, torch.nan),
+        name: correlation(*values, candidates).masked_fill(short, torch.nan)
+        for name, correlation in agreements.items()
     }
 
 
