@@ -33,6 +33,7 @@ from workbench.phrases import in_order, listing
 from workbench.statistics.intervals import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
+FEW = 4  # sentences that a list shows unfolded
 THE_PICTURE = ("faithfulness", "deletion curves")  # of which diagnostic, and its name
 UNDEFINED = "\N{EM DASH}"
 TOO_FEW = "too few changed"  # in the place of an interval
@@ -269,6 +270,7 @@ def render(report: Report) -> str:
         percent=lambda part, total: f"{number(100 * part / total, 1)} %",
         span=span,
         number=number,
+        few=FEW,
         fewest=FEWEST_NONZERO,
         slug=slug,
         set=set,

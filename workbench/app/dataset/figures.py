@@ -29,7 +29,7 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> No
         st.info("This diagnostic drew no figure for these models.", icon=":material/info:")
     for name, summary in answers.summaries.items():
         with errors_shown(f"The figure {name}"):
-            _heading(diagnostic, name, summary.title)
+            _heading(diagnostic, name, summary.seen, summary.title)
             _interactive(summary, name)
             _downloads(run, diagnostic, name, summary.table)
     if others:
@@ -90,10 +90,11 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
     )
 
 
-def _heading(diagnostic: Diagnostic, name: str, title: str = "") -> None:
+def _heading(diagnostic: Diagnostic, name: str, *said: str) -> None:
+    """The name of a figure, what is said above it, and its caption."""
     st.markdown(f"#### {words.literal(_capital(name))}")
-    if title:
-        st.markdown(words.literal(title))
+    for text in filter(None, said):
+        st.markdown(words.literal(text))
     _caption(diagnostic, name)
 
 
