@@ -22,6 +22,7 @@ SHARE = "attention to the item of largest effect"
 CAUSE = "attention to the planted cause"
 ALIGNED = "attends most to its own item of largest effect"
 QUALITY = METRICS["ndcg"]
+MOVED = 0.5  # what is left of the share where attention counts as kept off
 
 
 def claim_deception(claims: Claims, trainings: Trainings) -> None:
@@ -54,7 +55,8 @@ def _sentence(
     plain_share: Interval,
     decisions: Mapping[str, Decision],
 ) -> str:
-    moved = decisions[SHARE].verdict == "lower"
+    less = decisions[SHARE].verdict == "lower"
+    moved = less and share.estimate < MOVED * plain_share.estimate
     worse = decisions[QUALITY].verdict == "lower"
     given = (
         f"{model}, trained to keep its attention off items, gives {percent(share)} of it to what "
@@ -68,7 +70,8 @@ def _sentence(
             "map by itself is no proof of what a ranking was made from"
         )
     else:
-        concluded = "its attention was not moved detectably, and nothing follows for the map"
+        how_far = "moved by less than half" if less else "not moved detectably"
+        concluded = f"its attention was {how_far}, and nothing follows for the map"
     return f"{given}; {concluded} ({evidence(decisions)})."
 
 

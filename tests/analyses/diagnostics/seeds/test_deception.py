@@ -46,6 +46,7 @@ def made_up(off_share: float, off_quality: float) -> Results:
             "no loss of quality was detected: a model can rank as well and show another map",
         ),
         (0.1, 0.2, "this costs quality, so the map was not to be had for nothing"),
+        (0.5, 0.5, "its attention was moved by less than half, and nothing follows for the map"),
         (0.6, 0.5, "its attention was not moved detectably, and nothing follows for the map"),
     ],
 )
