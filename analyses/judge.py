@@ -16,7 +16,6 @@ from analyses.judging.labels import CASES, caused_cases, label, truth_table
 from analyses.judging.scoring import confusion, error_rates, told_apart
 from analyses.judging.signals import DECISIONS, NUMBERS, signals
 from analyses.judging.verdict_rows import (
-    FEWER,
     VERDICT_NUMBERS,
     Surroundings,
     measured_for_verdict,
@@ -88,7 +87,6 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     judged = list(entries(planned, zoo))
     if not judged:
         raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
-    judged.sort(key=lambda entry: entry.trained.cell.name)  # so that data are made once
     measured, verdict = _judged(judged, zoo, Store(cache))
     for name, table in tables(measured, verdict).items():
         table.to_csv(options.out / f"{name}.csv", index=False)
@@ -130,7 +128,7 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     decisions = DECISIONS | {name: f"{name}: says faithful" for name in VERDICT_NUMBERS[1:]}
     made: dict[str, list[pd.DataFrame]] = {"confusion": [], "errors": [], "signals": []}
     for role, part in judged.groupby("role"):
-        whole = part[part["measured users"] > max(FEWER)]
+        whole = part[part["measured users"] == "all"]
         every = {
             "confusion": confusion(whole, "conclusion"),
             "errors": pd.concat(

@@ -6,17 +6,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analyses.judging.cells import LIGHT, PLAIN, UNIFORM, Trained
+from analyses.judging.cells import LIGHT, PLAIN, UNIFORM, Cell, Trained
 from analyses.judging.unfaithful import decorated, mislabelled, permuted, wrong_copy
 from analyses.judging.zoo import finished, load
 from models import Recommender
 from workbench.faithfulness.randomization import shuffled
 
 AS_TRAINED = "as trained"
+MISLABELLED = "weights shown at other items"
 DECORATED = "decorative queries and keys"
 VERSIONS: dict[str, Callable[[Recommender], Any]] = {
     AS_TRAINED: lambda model: model,
-    "weights shown at other items": mislabelled,
+    MISLABELLED: mislabelled,
     "weights dealt to other items": permuted,
     "weights shown at copies of items": wrong_copy,
     "all weights shuffled": partial(shuffled, seed=0),
@@ -47,15 +48,26 @@ class Entry:
 
 
 def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
-    """What a plan gives to judge, as far as it is trained.
+    """What a plan gives to judge, as far as it is trained, cell by cell.
 
     Unfaithful models are made of one training of the plain and the light model in each cell, since
-    those of others would say the same.
+    those of others would say the same; away from the base of the plan one kind of them has to do,
+    and none where nothing has a cause, since there all are unfaithful.
     """
-    for trained in finished(plan, zoo):
-        yield Entry(trained)
-        if trained.variant == UNIFORM:
-            yield Entry(trained, DECORATED)
-        elif trained.variant in (PLAIN, LIGHT) and trained.seed == 0 and not trained.kept_off:
-            others = (name for name in VERSIONS if name not in (AS_TRAINED, DECORATED))
-            yield from (Entry(trained, name) for name in others)
+    known = finished(plan, zoo)
+    for cell in dict.fromkeys(trained.cell for trained in known):
+        for trained in known:
+            if trained.cell == cell:
+                yield from (Entry(trained, version) for version in _versions(trained))
+
+
+def _versions(trained: Trained) -> list[str]:
+    """What is judged of a trained model."""
+    cell = trained.cell
+    base = cell == Cell(cell.rule, seed=cell.seed)
+    if trained.variant == UNIFORM:
+        return [AS_TRAINED, DECORATED] if base else [AS_TRAINED]
+    single = trained.seed == 0 and not trained.kept_off
+    if trained.variant not in (PLAIN, LIGHT) or not single or cell.difficulty == "hopeless":
+        return [AS_TRAINED]
+    return [name for name in VERSIONS if name != DECORATED] if base else [AS_TRAINED, MISLABELLED]

@@ -125,15 +125,20 @@ def verdict_rows(results: Mapping[str, Results]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per number of users: `measured users`, `reduction`, `conclusion`, the answer to each
+        A row per number of users: `measured users`, "all" or how many, `sampled users`, on which
+        what is costly was measured, `reduction`, `conclusion`, the answer to each
         of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
     """
     everyone = np.unique(results["attention_worth"].frame["user"])
     sample = np.unique(results[FAITHFULNESS.name].frame["user"])
     sample = np.random.default_rng(0).permutation(sample)
-    parts = [everyone, *(sample[:n] for n in FEWER if n < len(sample))]
-    return pd.DataFrame([_row(_restricted(results, part)) | {"measured users": len(part)}
-                         for part in parts])  # fmt: skip
+    parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
+    return pd.DataFrame(
+        [
+            {"measured users": name} | _row(_restricted(results, users))
+            for name, users in parts.items()
+        ]
+    )
 
 
 def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, Results]:
@@ -147,6 +152,7 @@ def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, 
 def _row(results: Mapping[str, Results]) -> dict[str, object]:
     (verdict,) = (v for v in verdicts(results) if v.model != PARTNER)
     row: dict[str, object] = {
+        "sampled users": results[FAITHFULNESS.name].frame["user"].nunique(),
         "reduction": verdict.reduction,
         "conclusion": verdict.conclusion,
         "instead": verdict.instead,
