@@ -99,7 +99,12 @@ class Verdict:
     @property
     def headline(self) -> str:
         """The conclusion as a sentence."""
-        return f"{self.model}: its attention ({self.reduction}) {_VERB[self.conclusion]}."
+        return f"{self.model}: its attention ({self.part}) {_VERB[self.conclusion]}."
+
+    @property
+    def part(self) -> str:
+        """Which part of attention it is about, in words."""
+        return self.reduction.removeprefix("attention").strip() or "mean of layers and heads"
 
     @property
     def to_do(self) -> str:
