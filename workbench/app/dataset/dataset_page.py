@@ -12,6 +12,7 @@ from workbench.app.dataset import starting, stored_results
 from workbench.app.dataset.figures import show_figures, show_tables, show_terms
 from workbench.app.dataset.stored_results import Answers, Choice
 from workbench.app.dataset.users import show_users
+from workbench.app.dataset.verdict_cards import show_verdicts
 from workbench.app.failures import errors_shown
 from workbench.files import REPORTS
 
@@ -23,7 +24,7 @@ python -m analyses.run_all
 
 
 def page() -> None:
-    """Choose a run; its findings on top, then one diagnostic's figures, tables and users."""
+    """Choose a run; verdict and findings on top, then one diagnostic's figures, tables, users."""
     st.header("What holds over all users?")
     running = starting.watched()
     if running is not None and not running.alive and running.failure() is None:
@@ -42,6 +43,7 @@ def page() -> None:
     with errors_shown(folder):
         run = open_run(places.run(folder))
         _facts(run)
+        show_verdicts(stored_results.verdicts_of(run))
         _findings(run)
         known = {name: d for name, d in discover().items() if name in run.manifest["diagnostics"]}
         if not known:

@@ -11,6 +11,7 @@ from analyses.report.output import MANIFEST
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from analyses.running.results import Results
+from analyses.verdict import Verdict, verdicts
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.errors import WorkbenchError
@@ -84,6 +85,17 @@ def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answe
     """
     complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths)
     return complete.only(choice)
+
+
+def verdicts_of(run: StoredRun) -> tuple[Verdict, ...]:
+    """The verdict of each model, by the function that the report has it from."""
+    return _verdicts(run, _stamp(run))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reaching a verdict ...")
+def _verdicts(_run: StoredRun, stamp: str) -> tuple[Verdict, ...]:
+    stored = [name for name in _run.manifest["diagnostics"] if _run.has(name)]
+    return verdicts({name: _results(_run, stamp, name) for name in stored})
 
 
 def _stamp(run: StoredRun) -> str:
