@@ -193,7 +193,7 @@ def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFr
                 )
             )
             rows = store.made(
-                key("verdict", weights | around.hashes(), code=verdict_code),
+                key("verdict", {**weights, **around.hashes()}, code=verdict_code),
                 partial(_verdict_of, entry, model, around, data[cell], store),
             )
             verdict.append(rows.assign(**entry.columns()))

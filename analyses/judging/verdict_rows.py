@@ -12,9 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostic import Diagnostic
-from analyses.diagnostics import attention_worth, order
-from analyses.diagnostics.faithfulness import DIAGNOSTIC as FAITHFULNESS
+from analyses.diagnostics import attention_worth, seeds
 from analyses.diagnostics.faithfulness.importance_choices import (
     LOST,
     OWN,
@@ -25,15 +23,13 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     of_model,
     with_means,
 )
-from analyses.diagnostics.max_attention_removal import DIAGNOSTIC as REMOVAL
-from analyses.diagnostics.seeds import DIAGNOSTIC as SEEDS
 from analyses.judging.cells import UNIFORM, Trained
 from analyses.judging.entries import Entry
 from analyses.judging.zoo import finished
 from analyses.running.measuring import NONE, measured
 from analyses.running.results import Results
 from analyses.running.store import Store, weights_hash
-from analyses.verdict import verdicts
+from analyses.verdict import ASKED, verdicts
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.model import Model
@@ -42,13 +38,6 @@ from workbench.statistics import Interval
 USERS = 300  # test users measured, drawn at random; what is costly runs on its own sample of them
 FEWER = (64, 32, 16)  # of that sample, as if there were no others
 QUESTIONS = ("used", "history", "necessary", "pointing", "learned", "stable")
-ASKED: tuple[Diagnostic, ...] = (
-    FAITHFULNESS,
-    order.DIAGNOSTIC,
-    REMOVAL,
-    attention_worth.DIAGNOSTIC,
-    SEEDS,
-)
 PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
 NAMED = "names what matters most"
 ADVANTAGES = {  # numbers behind a verdict, and the values of users they are differences of
@@ -107,14 +96,15 @@ def measured_for_verdict(
     users = np.random.default_rng(0).permutation(users_with_case(data))[:USERS]
     measure = partial(measured, data=data, users=np.sort(users), seed=0, store=store, quiet=True)
     results = {}
-    for diagnostic in ASKED:
+    for asked in ASKED:
         models, siblings = {entry.version: model}, NONE
-        if diagnostic is attention_worth.DIAGNOSTIC and around.uniform is not None:
+        if asked is attention_worth and around.uniform is not None:
             models[PARTNER] = around.uniform
-        if diagnostic is SEEDS:
+        if asked is seeds:
             if around.sibling is None:
                 continue
             siblings = {entry.version: {f"{entry.version}, trained again": around.sibling}}
+        diagnostic = asked.DIAGNOSTIC
         results[diagnostic.name] = measure(diagnostic, models, siblings=siblings).results
     return results
 
@@ -130,7 +120,7 @@ def verdict_rows(results: Mapping[str, Results]) -> pd.DataFrame:
         of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
     """
     everyone = np.unique(results["attention_worth"].frame["user"])
-    sample = np.unique(results[FAITHFULNESS.name].frame["user"])
+    sample = np.unique(results["faithfulness"].frame["user"])
     sample = np.random.default_rng(0).permutation(sample)
     parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
     return pd.DataFrame(
@@ -152,14 +142,14 @@ def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, 
 def _row(results: Mapping[str, Results]) -> dict[str, object]:
     (verdict,) = (v for v in verdicts(results) if v.model != PARTNER)
     row: dict[str, object] = {
-        "sampled users": results[FAITHFULNESS.name].frame["user"].nunique(),
+        "sampled users": results["faithfulness"].frame["user"].nunique(),
         "reduction": verdict.reduction,
         "conclusion": verdict.conclusion,
         "instead": verdict.instead,
     }
     asked = {question.key: question for question in verdict.questions}
     row |= {key: asked[key].answer for key in QUESTIONS}
-    rows = with_means(of_model(results[FAITHFULNESS.name].frame, verdict.model, OWN))
+    rows = with_means(of_model(results["faithfulness"].frame, verdict.model, OWN))
     known: Sequence[str] = controls(rows)
     row |= _ends(NAMED, asked["pointing"].estimate)
     for name, value in ADVANTAGES.items():
