@@ -125,7 +125,7 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """
     says = {f"{name}: says faithful": judged[f"{name} low"] > 0 for name in VERDICT_NUMBERS}
     judged = judged.assign(**says)
-    decisions = DECISIONS | {name: f"{name}: says faithful" for name in VERDICT_NUMBERS[1:]}
+    decisions = dict(DECISIONS) | {name: f"{name}: says faithful" for name in VERDICT_NUMBERS[1:]}
     made: dict[str, list[pd.DataFrame]] = {"confusion": [], "errors": [], "signals": []}
     for role, part in judged.groupby("role"):
         whole = part[part["measured users"] == "all"]

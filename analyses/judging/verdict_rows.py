@@ -35,8 +35,8 @@ from workbench.data.sequences import SequenceData
 from workbench.model import Model
 from workbench.statistics import Interval
 
-USERS = 300  # test users measured, drawn at random; what is costly runs on its own sample of them
-FEWER = (64, 32, 16)  # of that sample, as if there were no others
+USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on
+FEWER = (64, 32, 16)  # as if there were no others
 QUESTIONS = ("used", "history", "necessary", "pointing", "learned", "stable")
 PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
 NAMED = "names what matters most"

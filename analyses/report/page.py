@@ -245,37 +245,44 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def render(report: Report) -> str:
-    """The page, from the verdict down.
-
-    Every image is inline and nothing is requested from anywhere.
-    """
-    environment = Environment(
+def environment() -> Environment:
+    """The templates of pages, and what all of them call."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inline"] = lambda picture: base64.b64encode(picture).decode()
-    environment.filters["thousands"] = lambda n: f"{n:,}"
-    environment.filters["explained"] = explained
+    made.filters["inline"] = lambda picture: base64.b64encode(picture).decode()
+    made.filters["thousands"] = lambda n: f"{n:,}"
+    made.filters["explained"] = explained
+    made.globals |= {
+        "span": span,
+        "number": number,
+        "fewest": FEWEST_NONZERO,
+        "slug": slug,
+        "set": set,
+        "readable": readable,
+        "readable_width": readable_width,
+    }
+    return made
+
+
+def render(report: Report) -> str:
+    """The page, from the verdict down.
+
+    Every image is inline and nothing is requested from anywhere.
+    """
     diagnostic, name = THE_PICTURE
     sections = report.sections
     pictured = [s for s in sections if s.diagnostic.name == diagnostic and name in s.pictures]
-    return environment.get_template("report.html").render(
+    return environment().get_template("report.html").render(
         report=report,
         the_picture=(pictured[0], name) if pictured else None,
         widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
         percent=lambda part, total: f"{number(100 * part / total, 1)} %",
-        span=span,
-        number=number,
         few=FEW,
-        fewest=FEWEST_NONZERO,
-        slug=slug,
-        set=set,
-        readable=readable,
-        readable_width=readable_width,
         glossary=GLOSSARY,
         paper=PAPER,
         paper_address=PAPER_ADDRESS,
