@@ -109,6 +109,33 @@ def remove_keys(keys: Tensor) -> Edit:
     return edit
 
 
+def raise_keys(keys: Tensor, mass: float) -> Edit:
+    """An edit that gives one key of each history more weight, taken from the others in proportion.
+
+    The key gains `mass` of its row's sum; or, where that is less, what the row's largest weight
+    leaves to the others. So whichever key it is, it gains as much, and raising one can be compared
+    with raising another. A row in which the key is not allowed stays as it is.
+
+    Parameters
+    ----------
+    keys : [B], a key per history. Weights begin with the histories, [B, ..., K].
+    mass : more than 0.
+    """
+
+    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        one = keys.view(-1, *[1] * (weights.dim() - 1)).expand(*weights.shape[:-1], 1)
+        chosen = torch.zeros_like(weights, dtype=torch.bool).scatter(-1, one, True)
+        total = weights.sum(-1, keepdim=True)
+        gain = (mass * total).minimum((total - weights.amax(-1, keepdim=True)).clamp(min=0))
+        own = weights.gather(-1, one)
+        others = (total - own).clamp(min=torch.finfo(weights.dtype).tiny)
+        edited = torch.where(chosen, own + gain, weights * (1 - gain / others))
+        known = allowed.expand_as(weights).gather(-1, one)
+        return torch.where(known & (gain > 0), edited, weights)
+
+    return edit
+
+
 def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
     """The same weight for every allowed key."""
     allowed = allowed.expand_as(weights)

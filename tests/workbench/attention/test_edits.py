@@ -15,6 +15,7 @@ from workbench.attention.edits import (
     equal_rows,
     permute,
     power,
+    raise_keys,
     remove_k_largest,
     remove_keys,
     remove_largest,
@@ -30,6 +31,7 @@ EDITS = {
     "uniform": uniform,
     "permute": permute(3),
     "power": power(0.1),
+    "raised": raise_keys(torch.tensor([0, 0]), 0.1),
 }
 WEIGHT = st.one_of(st.just(0.0), st.just(0.25), st.floats(1e-6, 1))  # zeros and ties are likely
 
@@ -69,12 +71,31 @@ def test_rows_stay_distributions_over_what_is_allowed(name, case):
     assert torch.equal(edited[single], weights[single])
 
 
-@pytest.mark.parametrize("name", ["largest", "two largest", "matched", "two matched", "permute"])
+@pytest.mark.parametrize(
+    "name", ["largest", "two largest", "matched", "two matched", "permute", "raised"]
+)
 @given(rows(), st.floats(0.2, 3))
 def test_a_row_that_sums_to_something_else_keeps_its_sum(name, case, factor):
     weights, allowed = case
     edited, scaled = (EDITS[name](weights * f, allowed) for f in (1, factor))
     torch.testing.assert_close(scaled, edited * factor, rtol=1e-9, atol=1e-12)
+
+
+def test_each_history_has_its_own_key_raised_by_what_the_others_give_in_proportion():
+    weights = double([0.5, 0.3, 0.2], [0.5, 0.3, 0.2])[:, None]  # two histories, a head each
+    seen = torch.ones(3, dtype=torch.bool)
+    edited = raise_keys(torch.tensor([2, 0]), 0.1)(weights, seen)
+    expected = double([0.5 * 0.7 / 0.8, 0.3 * 0.7 / 0.8, 0.3], [0.6, 0.3 * 0.8, 0.2 * 0.8])
+    torch.testing.assert_close(edited, expected[:, None])
+
+
+def test_any_key_of_a_row_is_raised_by_as_much():
+    row, seen = double([0.96, 0.04, 0.0, 0.0]), torch.tensor([True, True, True, False])
+    gained = [
+        (raise_keys(torch.tensor([key]), 0.1)(row, seen) - row)[0, key].item() for key in range(4)
+    ]
+    # the largest leaves 0.04 to the others; the last may not be seen
+    assert gained == pytest.approx([0.04, 0.04, 0.04, 0.0])
 
 
 def test_removals_by_hand():

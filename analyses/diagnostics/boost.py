@@ -1,0 +1,226 @@
+"""Boost: what a target gains where the item that matters most gets more attention (PRISM).
+
+The item that matters most is the one whose removal costs the target's score most. In the prediction
+row of every layer and head its weight is raised by `MASS` of the row, the others giving it in
+proportion, and the whole model runs again (after PRISM, arXiv 2608.11846). A model that uses its
+attention to pick what matters gives its target a better score for that, and a better one than for
+as much weight on another item, which is what it stands beside.
+"""
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analyses.diagnostic import Diagnostic
+from analyses.report.claims import Claims
+from analyses.report.conditions import means_by, table_of
+from analyses.report.summaries import Summary, not_empty, rows
+from analyses.report.wording import people, percent, span
+from analyses.running.held_out import HeldOutCases
+from analyses.running.passes import CUTOFF
+from analyses.running.results import Results
+from models import Batch
+from workbench.attention.editing import edit_attention
+from workbench.attention.edits import raise_keys
+from workbench.evaluation import hit, ndcg, target_ranks
+from workbench.explaining.erasure import effects_of_each
+from workbench.explaining.methods import default_erasure
+from workbench.model import Model
+from workbench.phrases import in_order
+
+MASS = 0.1  # of the prediction row's sum, in every layer and head
+DRAWS = 3  # of a random item, whose effects are averaged per user
+SHORTEST = 2  # a lone item has all the attention there is
+HELD_OUT, OWN = "held-out item", "own top item"
+MATTERS, LAST, RANDOM = "item that matters most", "last item", "random other item"
+MEASURES = {"nats": "nats gained", "d_ndcg": "dNDCG@10"}
+BEYOND = {"nats_beyond": "nats beyond random", "d_ndcg_beyond": "dNDCG@10 beyond random"}
+
+
+@torch.no_grad()
+def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+    """A row per user of the sample, target and item raised: what the target gains.
+
+    `nats` of log probability over the catalogue; `d_ndcg`; both with `_beyond`, the same minus
+    what a random other item brings; `hit`, whether the held-out item was among the ten best.
+    Gains are NaN for a history of a single item.
+
+    It costs a pass per item of a history, one without any change, and for each of
+    the two targets one per item raised and draw.
+    """
+    sample = np.flatnonzero(cases.in_sample)
+    if not len(sample):
+        return pd.DataFrame({"user": np.zeros(0, np.int64)})
+    at = torch.from_numpy(sample).to(cases.targets.device)
+    batch = cases.batch.take(at)
+    scores = model.scores(batch)  # [b, V]
+    targets = torch.stack([cases.targets[at], scores.argmax(-1)], 1)  # [b, 2]
+    effects = effects_of_each(model, batch, targets, default_erasure(model))  # [b, L, 2]
+    draw = np.random.default_rng([seed, *cases.users[:1]])
+    before = [_outcome(scores, target) for target in targets.unbind(1)]
+    lengths = batch.lengths.cpu().numpy()
+    hits = hit(before[0][1].cpu().numpy(), CUTOFF)
+    frames = []
+    for k, label in enumerate((HELD_OUT, OWN)):
+        matters = effects[..., k].masked_fill(~batch.valid, -torch.inf).argmax(1)  # [b]
+        raised = {
+            MATTERS: [matters],
+            LAST: [batch.rows],
+            RANDOM: [_another(matters, batch, draw) for _ in range(DRAWS)],
+        }
+        gains = {}
+        for item, places in raised.items():
+            draws = [_gain(model, batch, targets[:, k], place, *before[k]) for place in places]
+            gains[item] = sum(draws[1:], draws[0]) / len(draws)
+        for item, gain in gains.items():
+            beyond = (gain - gains[RANDOM]) if item != RANDOM else gain * np.nan
+            frame = pd.concat([gain, beyond.add_suffix("_beyond")], axis=1)
+            frame[lengths < SHORTEST] = np.nan
+            frames.append(
+                frame.assign(
+                    user=cases.users[sample], length=lengths, hit=hits, target=label, raised=item
+                )
+            )
+    return pd.concat(frames)
+
+
+def _another(places: Tensor, batch: Batch, draw: np.random.Generator) -> Tensor:
+    """A random item of each history other than the one at `places` [B]; that of a lone one, [B]."""
+    noise = torch.from_numpy(draw.random(tuple(batch.items.shape))).to(places.device)
+    noise = noise.scatter(1, places[:, None], -1.0)  # before all others, after padding
+    return noise.masked_fill(~batch.valid, -2.0).argmax(1)
+
+
+def _outcome(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Log probability and rank of targets [B], from scores of all items [B, V]."""
+    nats = scores.double().log_softmax(-1).gather(1, targets[:, None])[:, 0]
+    return nats, target_ranks(scores, targets)
+
+
+def _gain(
+    model: Model, batch: Batch, targets: Tensor, places: Tensor, nats: Tensor, ranks: Tensor
+) -> pd.DataFrame:
+    """What targets gain, from `nats` and `ranks` on, where attention to `places` [B] is raised."""
+    with edit_attention(model, raise_keys(places, MASS)):
+        after = _outcome(model.scores(batch), targets)
+    old, new = ranks.cpu().numpy(), after[1].cpu().numpy()
+    return pd.DataFrame(
+        {
+            "nats": (after[0] - nats).cpu().numpy(),
+            "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
+        }
+    )
+
+
+def findings(results: Results) -> list[str]:
+    """Whether the held-out item gains more by attention to what matters than to another item."""
+    frame, claims = results.frame, Claims()
+    frame = frame[frame["target"] == HELD_OUT]
+    means = {value: means_by(frame, ["model", "raised"], value) for value in (*MEASURES, *BEYOND)}
+    hits = means_by(frame, ["model", "raised"], "hit", share=True)
+    for model in results.comparison.names:
+        key = (model, MATTERS)
+        if key not in hits:
+            continue
+        more = f"attention to the item that matters most, {100 * MASS:.0f} % of the row more,"
+        other = "than as much more to a random other item"
+        better = "by attention to the item that matters most"
+        gain, chance = means["nats"][key], means["nats"][model, RANDOM]
+        brings = f"; it brings {span(gain, 3)} nats, and a random one {span(chance, 3)}"
+        claims.add(
+            means["nats_beyond"][key],
+            {
+                "higher": f"In {model} {more} gives the held-out item more probability {other}",
+                "lower": f"In {model} {more} gives the held-out item less probability {other}",
+                "undetected": f"In {model} it was not detected that {more} gives the held-out item "
+                f"more or less probability {other}",
+            },
+            question=f"in {model} {more} gives the held-out item more probability {other}",
+            what="difference in nats",
+            digits=3,
+            more=brings if gain.n else "",
+        )
+        claims.add(
+            means["d_ndcg_beyond"][key],
+            {
+                "higher": f"{model} ranks better {better} {other}",
+                "lower": f"{model} ranks worse {better} {other}",
+                "undetected": f"{model} does not rank detectably better or worse {better} {other}",
+            },
+            question=f"{model} ranks better {better} {other}",
+            what="difference in dNDCG@10",
+            more=f"; the unchanged model has the held-out item in its top 10 for "
+            f"{percent(hits[key])} of these users",
+        )
+    return claims.sentences()
+
+
+def tables(results: Results) -> dict[str, pd.DataFrame]:
+    """What each target gains by each item raised."""
+    by = ["model", "target", "raised"]
+    return {"gains": table_of(results.frame, by, MEASURES | BEYOND)}
+
+
+def summaries(results: Results) -> dict[str, Summary]:
+    """Nats gained by target and item raised."""
+    frame, models = results.frame, tuple(results.comparison.names)
+    means = means_by(frame, ["target", "raised", "model"], "nats")
+    order = [
+        (target, raised, model)
+        for target in in_order(frame["target"])
+        for raised in in_order(frame["raised"])
+        for model in models
+    ]
+    marks = rows({key: means[key] for key in order if key in means}, ["panel", "row", "series"])
+    title = f"What a target gains by attention to an item, {people(frame['user'].nunique())}"
+    return not_empty(
+        {"gains by item": Summary("dots", title, "nats gained", models, pd.DataFrame(marks))}
+    )
+
+
+def by_user(results: Results) -> pd.DataFrame:
+    """What a user's targets gain, the item that matters most first."""
+    columns = ["model", "user", "length", "target", "raised", *MEASURES]
+    return results.frame[columns].rename(columns=MEASURES)
+
+
+def exclusions(results: Results) -> list[str]:
+    """The sample, and single items."""
+    users = results.frame.drop_duplicates("user")
+    sentences = [
+        f"Boost: a random sample of users, {people(len(users))}, since every removal costs a pass."
+    ]
+    if (short := int((users["length"] < SHORTEST).sum())) > 0:
+        sentences.append(
+            f"Boost: histories of a single item, which has all the attention: {people(short)}."
+        )
+    return sentences
+
+
+DIAGNOSTIC = Diagnostic(
+    name="boost",
+    title="Boost",
+    question="Does the target gain where attention goes to the item that matters most?",
+    measure=measure,
+    findings=findings,
+    tables=tables,
+    summaries=summaries,
+    by_user=by_user,
+    exclusions=exclusions,
+    captions={
+        "gains": "What the log probability (nats) and NDCG@10 of a target gain where one item gets "
+        f"{100 * MASS:.0f} % of the prediction row more in every layer and head, or what the row's "
+        "largest weight leaves to the others where that is less; the other items give it in "
+        "proportion to their weights. So every item raised gets as much. The item that matters "
+        "most is the one whose replacement by the mean embedding costs the target's score most "
+        "(deletion, in a model without embeddings); the random one is another item of the history, "
+        f"the mean of {DRAWS} draws. Mean over users with its 95 % interval; beyond random is the "
+        "paired difference. The own top item is first already, so that its NDCG@10 can only fall. "
+        "The item is chosen by what it does to this very target, so that some gain is to be "
+        "expected of any model, of one with uniform attention too: it says that attention there "
+        "works, not that a model's own attention is right.",
+    },
+    needs_attention=True,
+    order=12,
+)
