@@ -31,7 +31,8 @@ def by_hand(history: list[int]) -> tuple[tuple[int, ...], int, int] | None:
         gone = max(tried, key=lambda each: tried[each][0])
         if tried[gone][0] > 0:
             first = tried[gone][1]
-            return gone, int(first) + 1, 1 + int((before > before[first]).sum())
+            higher, ties = (before > before[first]).sum(), (before == before[first]).sum() - 1
+            return gone, int(first) + 1, 1 + int(higher + (ties + 1) // 2)
     return None
 
 
