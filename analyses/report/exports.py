@@ -144,7 +144,7 @@ def as_markdown(report: Report) -> str:
 
 def _told(verdict: Verdict) -> str:
     gain = verdict.gain
-    better = f", better by {span(gain, 3, sign=True)}; {people(gain.n)}" if gain else ""
+    better = f", better by {span(gain, 3, sign=True)} nats; {people(gain.n)}" if gain else ""
     return f"**{verdict.headline}** {verdict.why} Show instead: {verdict.instead}{better}."
 
 

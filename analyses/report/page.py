@@ -277,13 +277,17 @@ def render(report: Report) -> str:
     diagnostic, name = THE_PICTURE
     sections = report.sections
     pictured = [s for s in sections if s.diagnostic.name == diagnostic and name in s.pictures]
-    return environment().get_template("report.html").render(
-        report=report,
-        the_picture=(pictured[0], name) if pictured else None,
-        widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
-        percent=lambda part, total: f"{number(100 * part / total, 1)} %",
-        few=FEW,
-        glossary=GLOSSARY,
-        paper=PAPER,
-        paper_address=PAPER_ADDRESS,
+    return (
+        environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            the_picture=(pictured[0], name) if pictured else None,
+            widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
+            percent=lambda part, total: f"{number(100 * part / total, 1)} %",
+            few=FEW,
+            glossary=GLOSSARY,
+            paper=PAPER,
+            paper_address=PAPER_ADDRESS,
+        )
     )

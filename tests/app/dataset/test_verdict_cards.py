@@ -33,6 +33,6 @@ def test_words_answers_and_sentences_are_shown_literally():
     assert any("It names the item for 3 %" in text for text in texts)
     assert not any("[model](x)" in each.value for each in app.markdown)  # it would be a link
     (table,) = tables(app)
-    assert table.heads == ["Is attention ...", "my [model](x)"]
-    assert table.rows == [["pointing?", "no"]]
+    assert table.heads == ["Question", "my [model](x)"]
+    assert table.rows == [["pointing", "no"]]
     assert "It names the item for 3 %." in table.hovers

@@ -19,7 +19,7 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     st.subheader("Can attention be shown as a reason?")
     for verdict in verdicts:
         gain = verdict.gain
-        better = f", better than attention by {span(gain, 3, sign=True)}" if gain else ""
+        better = f", better than attention by {span(gain, 3, sign=True)} nats" if gain else ""
         with st.container(border=True):
             mark = MARKS.get(verdict.conclusion, "**{}**")
             st.markdown(mark.format(words.literal(verdict.headline)))
@@ -27,10 +27,10 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
                 f"{words.literal(verdict.why)} Show instead: "
                 f"{words.literal(verdict.instead + better)}."
             )
-    heads = [Head("Is attention ...", kind="text"), *(Head(v.model, kind="text") for v in verdicts)]
+    heads = [Head("Question", kind="text"), *(Head(v.model, kind="text") for v in verdicts)]
     rows = [
         [
-            Cell(f"{question.key}?", hover=question.asked),
+            Cell(question.key, hover=question.asked),
             *(Cell(v.questions[k].answer, hover=v.questions[k].sentence) for v in verdicts),
         ]
         for k, question in enumerate(verdicts[0].questions)
