@@ -1,6 +1,6 @@
 """The verdict of a model: can its attention be shown as a reason? Six questions, one conclusion."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -144,7 +144,7 @@ def verdict(
     *,
     beside: Mapping[str, Model] = NONE,
     siblings: Mapping[str, Model] = NONE,
-    users: np.ndarray | None = None,
+    users: Sequence[int] | np.ndarray | None = None,
     seed: int = 0,
 ) -> Verdict:
     """The verdict of one model on these data, as a report gives it.
@@ -172,7 +172,7 @@ def verdict(
             asked.DIAGNOSTIC,
             models if asked is attention_worth else {name: model},
             data,
-            users,
+            None if users is None else np.asarray(users),
             seed,
             siblings={name: siblings} if siblings else NONE,
         )
