@@ -99,11 +99,12 @@ def _ends(values: pd.Series) -> tuple[float, float]:
 
 
 def _lines(summary: Summary) -> Figure:
-    columns = min(ACROSS, len(summary.panels))
+    across = 2 if len(summary.panels) == 4 else ACROSS  # two and two rather than three and one
+    columns = min(across, len(summary.panels))
     lines = -(-len(summary.panels) // columns)
     width = max(8.0, 1 + 4 * columns)
     figure = Figure(figsize=(width, 1 + 3.2 * lines), layout="constrained")
-    panels = style.grid(figure, len(summary.panels), ACROSS, sharey=True)
+    panels = style.grid(figure, len(summary.panels), across, sharey=True)
     handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
         rows = summary.table[summary.table["panel"] == name]
@@ -112,6 +113,7 @@ def _lines(summary: Summary) -> Figure:
             if len(points):
                 handles[series] = _line(panel, points, series, k)
         panel.set(title=name, xlabel=summary.at, ylabel="")
+        panel.locator_params(axis="x", integer=True)
     # of all panels, once all they share the axis for is drawn; with room above flat curves
     panels[0].set_ylim(0, 1.05 * float(summary.table[["estimate", "high"]].max().max()))
     for panel in panels[::columns]:

@@ -34,6 +34,7 @@ class Summary:
         mean. Columns `layer` and `head` say, where they are there, which part of the model a row is
         about.
     at : the name of the axis of the lines.
+    message : what is seen, where the diagnostic knows better than `seen` does.
     """
 
     kind: Literal["dots", "lines", "boxes"]
@@ -42,6 +43,7 @@ class Summary:
     series: tuple[str, ...]
     table: pd.DataFrame
     at: str = ""
+    message: str = ""
 
     @property
     def panels(self) -> list[str]:
@@ -52,9 +54,11 @@ class Summary:
     def seen(self) -> str:
         """What the figure shows, in a sentence without a verdict; empty where it shows nothing.
 
-        Of differences from 0, how many intervals leave it out, and which is furthest from it; of
-        anything else, the highest and the lowest.
+        The message, where there is one. Else, of differences from 0, how many intervals leave it
+        out, and which is furthest from it; of anything else, the highest and the lowest.
         """
+        if self.message:
+            return self.message
         marks = self.table[~self.table["series"].isin([UNIFORM, SHUFFLED])]
         marks = marks[marks["estimate"].notna()]
         if marks.empty:

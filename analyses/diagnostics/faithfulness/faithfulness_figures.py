@@ -1,11 +1,14 @@
 """The numbers of the figures of faithfulness: deletion curves, and whose first item is right."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from analyses.diagnostics.faithfulness.importance_choices import (
     ERASURES,
     HELD_OUT,
     LOST,
+    OWN,
     SIZES,
     attentions,
     chosen,
@@ -17,46 +20,61 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.report.conditions import means_by
 from analyses.report.summaries import Summary, ends, not_empty, rows
-from analyses.report.wording import people
+from analyses.report.wording import number, people
 from analyses.running.results import Results
 
 CURVES = "deletion curves"
 
 
 def summaries(results: Results) -> dict[str, Summary]:
-    """Deletion curves of each model, and how often each importance names what matters most."""
-    return not_empty({CURVES: curves(results), "first item": _first(results)})
+    """Curves of each model, and how often each importance names what matters most."""
+    return not_empty(
+        {
+            CURVES: _curves(results, "without", "loses without the most important items"),
+            "sufficiency curves": _curves(results, "alone", "loses with the most important alone"),
+            "first item": _first(results),
+        }
+    )
 
 
-def curves(results: Results) -> Summary:
-    """What is lost without the most important items, and with them alone."""
-    table, series = [], {}
-    names = [name for name in results.comparison.names if (results.frame["model"] == name).any()]
-    for model in names:
-        chosen_rows = with_means(of_model(results.frame, model))
-        for label, importance in shown(chosen_rows).items():
+def _curves(results: Results, kind: str, what: str) -> Summary:
+    """What the model's own first item loses in removals of a kind, a panel per model."""
+    frame, series, message = results.frame, dict[str, bool](), ""
+    table = []
+    for model in results.comparison.names:
+        rows_of = with_means(of_model(frame, model, OWN))
+        lines = shown(rows_of) if len(rows_of) else {}
+        ends_at = {}
+        for label, importance in lines.items():
             series[label] = True
-            part = chosen_rows[chosen_rows["importance"] == importance]
-            for kind, panel in (("without", "without them"), ("alone", "with them alone")):
-                for k in SIZES:
-                    value = part.assign(lost=part[f"{kind} {k}"], all="")
-                    for interval in means_by(value, ["all"], "lost").values():
-                        table.append(
-                            {
-                                "panel": f"{model}: {panel}",
-                                "series": label,
-                                "at": k,
-                                **ends(interval),
-                            }
-                        )
-    n = people(results.frame["user"].nunique())
+            part = rows_of[rows_of["importance"] == importance]
+            for k in SIZES:
+                means = means_by(part.assign(all=""), ["all"], f"{kind} {k}")
+                for interval in means.values():
+                    table.append({"panel": model, "series": label, "at": k, **ends(interval)})
+                    ends_at[label] = interval.estimate
+        message = message or _message(model, kind, ends_at)
+    n = people(frame["user"].nunique())
     return Summary(
         "lines",
-        f"Nats of log probability that the held-out item loses, {n}",
+        f"Nats of log probability that a model's own first item {what}, {n}",
         "nats lost",
         tuple(series),
         pd.DataFrame(table),
         at="items, the most important first",
+        message=message,
+    )
+
+
+def _message(model: str, kind: str, lost: Mapping[str, float]) -> str:
+    """What the curves of the first model come to, in a sentence."""
+    if "attention (best)" not in lost:
+        return ""
+    how = "without the" if kind == "without" else "with only the"
+    return (
+        f"{model}: {how} {SIZES[-1]} items that attention names, its first item loses "
+        f"{number(lost['attention (best)'], 1)} nats; {how} last {SIZES[-1]} items, "
+        f"{number(lost['recency'], 1)}"
     )
 
 

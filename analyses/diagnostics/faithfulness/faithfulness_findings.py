@@ -30,10 +30,10 @@ from analyses.running.results import Results
 from workbench.statistics import exact_share
 
 CAPTIONS = {
-    "deletion curves": "Nats of log probability that the held-out item loses when the most "
-    "important items are replaced by the mean embedding (higher is better), and when they alone "
-    "are left (lower is better), by how many items. One-item replacement is the importance whose "
-    "single effects these are, so it is no rival but the ruler. Bands are 95 % intervals.",
+    "deletion curves": "What the item that a model recommends first loses when the items that an "
+    "importance names are replaced by the mean embedding: higher is better. One-item replacement "
+    "is the ruler: the effects of single removals, put in order. Bands are 95 % intervals.",
+    "sufficiency curves": "The same when only the items named are left: lower is better.",
     "first item": "For how many users the most important item is the one whose removal costs the "
     "score most. Recency always names the last item; random is chance. Masking cannot take away "
     "the last item of a causal model, so the last item is kept and not ranked there.",

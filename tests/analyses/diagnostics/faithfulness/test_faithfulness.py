@@ -60,7 +60,7 @@ def test_every_column_is_in_the_tables_and_figures(measured):
     tables = DIAGNOSTIC.tables(results)
     assert "own top item, replacement, last item ranked" in tables
     figures = DIAGNOSTIC.summaries(results)
-    assert {*figures} == {"deletion curves", "first item"}
+    assert {*figures} == {"deletion curves", "sufficiency curves", "first item"}
     assert set(figures["deletion curves"].table["at"]) == {1, 2, 3, 5}
     assert len(DIAGNOSTIC.by_user(results))
     assert DIAGNOSTIC.exclusions(results)
