@@ -1,6 +1,7 @@
 """Judge what reports say by planted data whose causes are known: `python -m analyses.judge`."""
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -10,30 +11,30 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from analyses.judging.cells import Scale, plan
+from analyses.judging import judge_page
+from analyses.judging.cells import BASE_USERS, Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
-from analyses.judging.labels import CASES, caused_cases, label, truth_table
+from analyses.judging.labels import CASES, label
+from analyses.judging.map_rows import REDUCTION, map_rows
+from analyses.judging.reliability import write_summary
 from analyses.judging.scoring import confusion, error_rates, told_apart
-from analyses.judging.signals import DECISIONS, NUMBERS, signals
+from analyses.judging.signals import DECISIONS, NUMBERS
 from analyses.judging.verdict_rows import (
     VERDICT_NUMBERS,
     Surroundings,
-    measured_for_verdict,
     verdict_rows,
 )
 from analyses.judging.zoo import train_zoo
+from analyses.report.page import slug
 from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key, weights_hash
 from analyses.verdict import OPEN, SHOWN
-from workbench import held_out, importances
-from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS, check_writable
-from workbench.model import Model
 from workbench.progress_bars import progress_bar
 
-REDUCTION = "attention"  # how the names of attention's reductions begin
+PAGE = "judge.html"
 ROLES = ("choosing", "confirming")
 GROUPS = ("rule", "users", "difficulty", "model", "version")  # by which errors are counted
 ENTRY = (*GROUPS, "data seed", "role", "seed")  # what tells an entry from the others
@@ -65,13 +66,18 @@ def parser() -> argparse.ArgumentParser:
         help="judge those alone on which a rule is chosen, or confirmed (default: both, apart)",
     )
     made.add_argument(
+        "--summary",
+        action="store_true",
+        help="keep how often verdicts were wrong where reports quote it from",
+    )
+    made.add_argument(
         "--no-training", action="store_true", help="judge those of the models that are trained"
     )
     return made
 
 
 def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
-    """Judge, and return the folder of tables.
+    """Judge, and return the folder of the page, its pictures and tables.
 
     Raises
     ------
@@ -88,8 +94,18 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     if not judged:
         raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
     measured, verdict = _judged(judged, zoo, Store(cache))
-    for name, table in tables(measured, verdict).items():
+    made = tables(measured, verdict)
+    for name, table in made.items():
         table.to_csv(options.out / f"{name}.csv", index=False)
+    command = shlex.join(["python", "-m", "analyses.judge", "--scale", options.scale])
+    summaries = judge_page.figures(made)
+    pictures = judge_page.drawn(summaries)
+    for name, (pixels, _) in pictures.items():
+        (options.out / f"{slug(name)}.png").write_bytes(pixels)
+    page = judge_page.render(made, summaries, pictures, command)
+    (options.out / PAGE).write_text(page, encoding="utf-8")
+    if options.summary:
+        write_summary(made["verdicts"], command)
     return options.out
 
 
@@ -111,7 +127,9 @@ def tables(measured: pd.DataFrame, verdict: pd.DataFrame) -> dict[str, pd.DataFr
         "importances": _importances(measured),
         "labels": maps.groupby(["rule", "model", "version", "label"]).size().unstack(fill_value=0)
         .reset_index(),
+        "evidence": judge_page.evidence(_of_base(measured)),
         "verdicts": judged,
+        "wrong": judge_page.wrong(judged),
         **scores(judged),
     }  # fmt: skip
 
@@ -145,6 +163,13 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {name: pd.concat(parts, ignore_index=True) for name, parts in made.items()}
 
 
+def _of_base(measured: pd.DataFrame) -> pd.DataFrame:
+    """The models that were trained on the base of the plan, where all kinds of them are."""
+    size, difficulty = measured["users"] == BASE_USERS, measured["difficulty"] == "default"
+    base = measured[size & difficulty & (measured["version"] == AS_TRAINED)]
+    return base if len(base) else measured[measured["version"] == AS_TRAINED]
+
+
 def _models(measured: pd.DataFrame) -> pd.DataFrame:
     """A row per trained model: its Hit@1 in all test cases beside the best possible."""
     trained = measured[measured["version"] == AS_TRAINED]
@@ -168,8 +193,8 @@ def _importances(measured: pd.DataFrame) -> pd.DataFrame:
 
 def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
     """What is true and said of every entry by importance, and its verdict by number of users."""
-    truth_code = code_hash([_of_one], ["models"])
-    verdict_code = code_hash([_verdict_of], ["models"])
+    truth_code = code_hash([map_rows], ["models"])
+    verdict_code = code_hash([verdict_rows], ["models"])
     everything, verdict = [], []
     data: dict[object, SequenceData] = {}
     with progress_bar(len(judged), "judging", "model") as bar:
@@ -182,7 +207,7 @@ def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFr
             weights = {entry.version: weights_hash(model)}
             frame = store.made(
                 key("judge", weights, code=truth_code),
-                partial(_of_one, model, data[cell], every=entry.version == AS_TRAINED),
+                partial(map_rows, model, data[cell], every=entry.version == AS_TRAINED),
             )
             card = model.card.get("metrics", {}).get("test", {})
             best = data[cell].provenance["bayes_hit@1"]
@@ -194,31 +219,13 @@ def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFr
             )
             rows = store.made(
                 key("verdict", {**weights, **around.hashes()}, code=verdict_code),
-                partial(_verdict_of, entry, model, around, data[cell], store),
+                partial(verdict_rows, entry, model, around, data[cell], store),
             )
             verdict.append(rows.assign(**entry.columns()))
             bar.update()
     measured = pd.concat(everything, ignore_index=True)
     measured["label"] = measured.apply(label, axis=1)
     return measured, pd.concat(verdict, ignore_index=True)
-
-
-def _verdict_of(
-    entry: Entry, model: Model, around: Surroundings, data: SequenceData, store: Store
-) -> pd.DataFrame:
-    return verdict_rows(measured_for_verdict(entry, model, around, data, store))
-
-
-def _of_one(model: Model, data: SequenceData, *, every: bool) -> pd.DataFrame:
-    """How well importances of one model find causes, and what is said of its attention."""
-    known = importances(model)
-    maps = [name for name in known if name.startswith(REDUCTION)]
-    names = list(known) if every else maps
-    truth = truth_table(model, caused_cases(data, model.config.max_length), names)
-    users = np.random.default_rng(0).permutation(users_with_case(data))[:CASES]
-    batch, targets = held_out(data, np.sort(users).tolist(), model.config.max_length)
-    said = signals(model, batch, targets, maps)
-    return truth.merge(said, on="importance", how="left")
 
 
 if __name__ == "__main__":
@@ -230,4 +237,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("stopped; the same command goes on from here.", file=sys.stderr)
         sys.exit(130)
-    print(f"tables: {folder}")
+    print(f"page: {folder / PAGE}")

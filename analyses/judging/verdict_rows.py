@@ -85,7 +85,38 @@ class Surroundings:
         return {name: weights_hash(model) for name, model in known.items() if model is not None}
 
 
-def measured_for_verdict(
+def verdict_rows(
+    entry: Entry, model: Model, around: Surroundings, data: SequenceData, store: Store | None
+) -> pd.DataFrame:
+    """The verdict of an entry on all users and on fewer.
+
+    Parameters
+    ----------
+    entry, model, around : what is judged, and beside what.
+    data : of its cell.
+    store : where what is measured is kept, and taken from.
+
+    Returns
+    -------
+    DataFrame
+        A row per number of users: `measured users`, "all" or how many, `sampled users`, on which
+        what is costly was measured, `reduction`, `conclusion`, the answer to each
+        of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
+    """
+    results = _measured(entry, model, around, data, store)
+    everyone = np.unique(results["attention_worth"].frame["user"])
+    sample = np.unique(results["faithfulness"].frame["user"])
+    sample = np.random.default_rng(0).permutation(sample)
+    parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
+    return pd.DataFrame(
+        [
+            {"measured users": name} | _row(_restricted(results, users))
+            for name, users in parts.items()
+        ]
+    )
+
+
+def _measured(
     entry: Entry, model: Model, around: Surroundings, data: SequenceData, store: Store | None
 ) -> dict[str, Results]:
     """All that a verdict asks for, by diagnostic, each piece taken from a store where it is there.
@@ -107,28 +138,6 @@ def measured_for_verdict(
         diagnostic = asked.DIAGNOSTIC
         results[diagnostic.name] = measure(diagnostic, models, siblings=siblings).results
     return results
-
-
-def verdict_rows(results: Mapping[str, Results]) -> pd.DataFrame:
-    """The verdict of a model on all users and on fewer.
-
-    Returns
-    -------
-    DataFrame
-        A row per number of users: `measured users`, "all" or how many, `sampled users`, on which
-        what is costly was measured, `reduction`, `conclusion`, the answer to each
-        of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
-    """
-    everyone = np.unique(results["attention_worth"].frame["user"])
-    sample = np.unique(results["faithfulness"].frame["user"])
-    sample = np.random.default_rng(0).permutation(sample)
-    parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
-    return pd.DataFrame(
-        [
-            {"measured users": name} | _row(_restricted(results, users))
-            for name, users in parts.items()
-        ]
-    )
 
 
 def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, Results]:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analyses import judge
-from analyses.judging import cells, verdict_rows, zoo
+from analyses.judging import cells, map_rows, verdict_rows, zoo
 from analyses.judging.entries import AS_TRAINED, DECORATED, MISLABELLED, VERSIONS, entries
 from analyses.running import held_out
 from analyses.verdict import CONCLUSIONS
@@ -27,7 +27,7 @@ def tiny(monkeypatch):
     monkeypatch.setattr(held_out, "SAMPLE", 12)
     monkeypatch.setattr(verdict_rows, "USERS", 20)
     monkeypatch.setattr(verdict_rows, "FEWER", (6,))
-    monkeypatch.setattr(judge, "CASES", 30)
+    monkeypatch.setattr(map_rows, "CASES", 30)
 
 
 def test_what_is_measured_of_a_zoo(tmp_path, monkeypatch):
@@ -49,10 +49,14 @@ def test_what_is_measured_of_a_zoo(tmp_path, monkeypatch):
     confusion = pd.read_csv(folder / "confusion.csv")
     assert confusion[confusion.columns.intersection(CONCLUSIONS)].sum(axis=None) == len(every)
 
+    page = (folder / judge.PAGE).read_text()
+    assert "On seeds that chose the rule" in page
+    assert (folder / "verdicts-by-truth.png").exists()
+
     # nothing is trained or measured twice
     monkeypatch.setattr(zoo, "_train", None)
-    monkeypatch.setattr(judge, "truth_table", None)
-    monkeypatch.setattr(judge, "verdict_rows", None)
+    monkeypatch.setattr(map_rows, "truth_table", None)
+    monkeypatch.setattr(verdict_rows, "verdicts", None)
     judge.main(["--out", str(tmp_path / "judge")], cache=tmp_path / "cache")
     pd.testing.assert_frame_equal(pd.read_csv(folder / "measured.csv"), measured)
 
