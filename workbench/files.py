@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.errors import WorkbenchError
 
-REPORTS = Path(__file__).resolve().parents[1] / "reports"  # unless a folder is named
+REPORTS = Path("reports")  # in the current folder, unless another is named
 LARGEST_JSON = 20_000_000  # bytes of a model's card or a manifest that are read
 ASIDE = ".partial-"  # how the names of what is being written begin, followed by the process
 

@@ -17,7 +17,7 @@ from inspect import unwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("models", "workbench", "analyses")  # installed, they lie among those of others
 ALL = "*"  # in the place of a name: everything that a module defines
 
 
@@ -51,8 +51,8 @@ def code_hash(functions: Iterable[Callable[..., Any]], modules: Iterable[str] = 
 
     Parameters
     ----------
-    functions : from where definitions are followed. Modules are followed that belong to this
-        repository, or to the package of one of the functions.
+    functions : from where definitions are followed. Modules are followed that belong to
+        `PACKAGES`, or to the package of one of the functions.
     modules : modules, or packages with all their modules, that count as a whole, because no name
         leads to what is called: the class of a model is known only when it runs.
     """
@@ -73,11 +73,10 @@ def definition_of(function: Callable[..., Any]) -> Definition:
 
 
 class Code:
-    """The modules of this repository, and those of the same packages as others given by name."""
+    """The modules of `PACKAGES`, and those of the same packages as others given by name."""
 
     def __init__(self, others: Iterable[str] = ()) -> None:
-        self._packages = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-        self._packages |= {name.partition(".")[0] for name in others}
+        self._packages = {*PACKAGES, *(name.partition(".")[0] for name in others)}
         self._modules: dict[str, Module | None] = {}
 
     def module(self, name: str) -> Module | None:

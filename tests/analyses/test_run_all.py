@@ -17,12 +17,12 @@ from analyses.report.glossary import PAPER_ADDRESS
 from analyses.report.stored import open_run
 from analyses.run_all import Incomplete, Refused, main
 from analyses.running import inputs
-from analyses.running.code import ROOT
 from analyses.running.progress import Progress, ProgressFile, read_progress
 from analyses.verdict import Verdict
 from workbench import build_model, load_data, load_model, save_model, train
 from workbench.errors import WorkbenchError
 
+ROOT = Path(__file__).parents[2]
 MONEY = ROOT.parent / "shared" / "cases" / "08-dollar-titles" / "money"
 NAMES = ("SASRec", "SASRec-uniform", "AC-SASRec")
 ROWS = "\n".join(

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from analyses.running.code import ROOT
+import analyses
 from analyses.running.progress import Progress, read_progress
 from workbench.errors import WorkbenchError
 from workbench.files import clear_partial
 
+PLACE = Path(analyses.__file__).resolve().parents[1]  # of the packages
 MOST_AT_ONCE = 2  # over all sessions
 PATIENCE = 10.0  # seconds a process has to end by itself
 
@@ -39,11 +40,12 @@ class Run:
         self._folder = tempfile.TemporaryDirectory()  # which lives as long as the run
         self._progress = Path(self._folder.name) / "progress.json"
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, so does this
-        command = [sys.executable, "-m", "analyses.run_all", *arguments]
+        # -P: a folder `models` where the app was started is not ours
+        command = [sys.executable, "-P", "-m", "analyses.run_all", *arguments]
         command += ["--only", *self.diagnostics, "--out", str(out)]
         command += [f"--progress={self._progress}"]
         nice = ["nice", "-n", "10"] if shutil.which("nice") else []
-        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        path = os.pathsep.join(filter(None, (str(PLACE), os.environ.get("PYTHONPATH"))))
         self.process = subprocess.Popen(
             nice + command,
             env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
