@@ -37,7 +37,7 @@ from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
 from workbench.model import Model, with_attention
-from workbench.statistics import Interval, mean_interval, paired_interval
+from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
 
 Answer = Literal["yes", "no", "cannot tell"]
 Conclusion = Literal[
@@ -202,11 +202,12 @@ def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion
     """The rule: from the answers to the six questions to the conclusion, and why.
 
     Attention must point at what moves the prediction, better than controls that know nothing of the
-    model, and must have learned to: without both it is no reason. It can be shown by itself if it
-    names the most important item often enough, is not known to be unnecessary, and is not known to
-    be another in another training. Whether ranking needs attention, or more of a history than its
-    last item, says what there is to explain, and decides nothing: where any attention ranks as
-    well, it may still be right.
+    model, and must have learned to: without both it is no reason. Nor is there a reason to be shown
+    where ranking needs nothing of a history but its last item: a model that was broken may point at
+    what moves it, and moves it nowhere. It can be shown by itself if it names the most important
+    item often enough, is not known to be unnecessary, and is not known to be another in another
+    training. Whether ranking needs learned attention says what there is to explain, and decides
+    nothing: where any attention ranks as well, it may still be right.
 
     Parameters
     ----------
@@ -221,6 +222,10 @@ def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion
     if "cannot tell" in (pointing, learned):
         what = "points at what moves the prediction" if pointing != "yes" else "learned to point"
         return OPEN, f"whether it {what}, more than controls do, was not detected on these users."
+    if answers["history"] == "cannot tell":
+        return OPEN, "whether ranking needs more than the last item was not detected."
+    if answers["history"] == "no":
+        return BESIDE, "it points at what moves the prediction, which needs only the last item."
     if not named.low >= LIMITS.named:
         return BESIDE, (
             "it points at what moves the prediction more often than controls, but not for most "
@@ -311,36 +316,49 @@ class Evidence:
     def pointing(self, model: str) -> tuple[Question, Interval]:
         """Do the items that attention names move the prediction more than controls' do?
 
-        And the share of users for whom it names the item that matters most.
+        And the share of users for whom it names the item that matters most. With the last item kept
+        another way of taking items away must agree; that is asked of the users for whom another
+        item than the last matters most, since in others nothing that matters is left to be named.
         """
         asked = "Do the items that attention names move the prediction more than controls do?"
-        intervals, shares = {}, []
-        for condition in conditions(self.faithfulness.frame):
-            rows = self.rows(model, condition=condition)
-            wide = by_user(rows, "align")
-            mine, theirs = (
-                chosen_elsewhere(wide, names) for names in (attentions(rows), controls(rows))
-            )
-            intervals[condition] = paired_interval((mine - theirs).to_numpy(np.float64))
-            shares.append([mean_interval(each.to_numpy(np.float64)) for each in (mine, theirs)])
-        (named, control), main = shares[0], next(iter(intervals.values()))
-        answers = [_answer(interval, LIMITS.margin) for interval in intervals.values()]
-        answer: Answer = "cannot tell"
-        if answers[0] == "no" or main.high < LIMITS.margin:
+        first, *kept = conditions(self.faithfulness.frame)
+        wide = by_user(self.rows(model, condition=first), "align")
+        mine, theirs = self._chosen(model, wide)
+        main = paired_interval((mine - theirs).to_numpy(np.float64))
+        named, control = (exact_share(each.to_numpy()) for each in (mine, theirs))
+        others = wide[wide["recency"] == 0] if "recency" in wide else wide
+        further = {}
+        for condition in kept if len(others) > 1 else ():
+            part = by_user(self.rows(model, condition=condition), "align")
+            mine, theirs = self._chosen(model, part[part.index.isin(others.index)])
+            further[condition[0]] = paired_interval((mine - theirs).to_numpy(np.float64))
+        answer = _answer(main, LIMITS.margin)
+        if answer == "yes" and not all(i.low > 0 for i in further.values() if i.has_ends):
+            answer = "cannot tell"
+        elif main.high < LIMITS.margin:
             answer = "no"
-        elif all(each == "yes" for each in answers):
-            answer = "yes"
-        others = ", ".join(
-            f"{change(interval, 3)} with the last item kept, by {operator}"
-            for (operator, last), interval in intervals.items()
-            if last == "kept"
+        kept_too = "; ".join(
+            f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
         )
         sentence = (
             f"It names the item whose removal costs the model's own first item most for "
             f"{span(named, 3)} of users, the best control for {span(control, 3)}: "
-            f"{change(main, 3)} ({others}; {people(main.n)})."
+            f"{change(main, 3)} ({people(main.n)})."
         )
+        if further:
+            sentence += (
+                f" Of the {people(len(others))} for whom another item than the last costs most, "
+                f"with the last item kept: {kept_too}."
+            )
         return Question("pointing", asked, answer, sentence, named, control), named
+
+    def _chosen(self, model: str, wide: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        """What the best attention and the best control have, each chosen by other users."""
+        rows = self.rows(model)
+        mine, theirs = (
+            chosen_elsewhere(wide, names) for names in (attentions(rows), controls(rows))
+        )
+        return mine, theirs
 
     def learned(self, model: str) -> Question:
         """Does that vanish when what the model learned is taken out of it?"""

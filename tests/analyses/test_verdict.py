@@ -17,7 +17,9 @@ YES: dict[str, Answer] = dict.fromkeys(
     ("changed", "named", "conclusion"),
     [
         ({}, OFTEN, SHOWN),
-        ({"used": "no", "history": "no"}, OFTEN, SHOWN),  # any attention may be right
+        ({"used": "no"}, OFTEN, SHOWN),  # any attention may be right
+        ({"history": "no"}, OFTEN, BESIDE),
+        ({"history": "cannot tell"}, OFTEN, OPEN),  # of a broken model, which ranks nothing
         ({"necessary": "cannot tell", "stable": "cannot tell"}, OFTEN, SHOWN),
         ({}, SELDOM, BESIDE),
         ({"necessary": "no"}, OFTEN, BESIDE),
