@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.judging import judge_page
-from analyses.judging.cells import BASE_USERS, Scale, plan
+from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
         table.to_csv(options.out / f"{name}.csv", index=False)
     command = shlex.join(["python", "-m", "analyses.judge", "--scale", options.scale])
     summaries = judge_page.figures(made)
-    pictures = judge_page.drawn(summaries)
+    pictures = judge_page.drawn(made, summaries)
     for name, (pixels, _) in pictures.items():
         (options.out / f"{slug(name)}.png").write_bytes(pixels)
     page = judge_page.render(made, summaries, pictures, command)
@@ -164,10 +164,12 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 
 def _of_base(measured: pd.DataFrame) -> pd.DataFrame:
-    """The models that were trained on the base of the plan, where all kinds of them are."""
-    size, difficulty = measured["users"] == BASE_USERS, measured["difficulty"] == "default"
-    base = measured[size & difficulty & (measured["version"] == AS_TRAINED)]
-    return base if len(base) else measured[measured["version"] == AS_TRAINED]
+    """Models that learn attention, as they were trained on the base of the plan, or all of them."""
+    trained = measured[measured["version"] == AS_TRAINED]
+    names = [variant.label for variant in VARIANTS if variant != UNIFORM]
+    size, difficulty = trained["users"] == BASE_USERS, trained["difficulty"] == "default"
+    base = trained[size & difficulty & trained["model"].isin(names)]
+    return base if len(base) else trained
 
 
 def _models(measured: pd.DataFrame) -> pd.DataFrame:

@@ -5,15 +5,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
+from matplotlib.figure import Figure
 
 from analyses.judging.labels import FOUND, LABELS, LEARNED, MARGIN
 from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.judging.verdict_rows import USERS
+from analyses.report import style
 from analyses.report.drawing import draw
 from analyses.report.page import environment, images, readable_width
 from analyses.report.summaries import Summary, not_empty
 from analyses.report.wording import number
 from analyses.verdict import CONCLUSIONS, OPEN, SHOWN
+from workbench.phrases import in_order
 from workbench.statistics import exact_share
 
 Tables = Mapping[str, pd.DataFrame]
@@ -47,14 +51,14 @@ def figures(tables: Tables) -> dict[str, Summary]:
             "errors by case": _by_case(tables["errors"]),
             "too few users": _by_users(tables["errors"]),
             "numbers behind the verdict": _numbers(tables["signals"]),
-            "finding the cause": _importances(tables["evidence"]),
         }
     )
 
 
-def drawn(summaries: Mapping[str, Summary]) -> dict[str, tuple[bytes, bytes]]:
+def drawn(tables: Tables, summaries: Mapping[str, Summary]) -> dict[str, tuple[bytes, bytes]]:
     """Each figure as PNG and SVG."""
-    return {name: images(draw(summary)) for name, summary in summaries.items()}
+    pictures = {name: images(draw(summary)) for name, summary in summaries.items()}
+    return pictures | {"finding the cause": images(heatmap(tables["evidence"]))}
 
 
 def render(
@@ -236,17 +240,46 @@ def _numbers(signals: pd.DataFrame) -> Summary:
     return Summary("dots", title, "AUC", tuple(ROLES.values()), _table(rows))
 
 
-def _importances(table: pd.DataFrame) -> Summary:
-    models = [column for column in table.columns if column not in ("rule", "importance")]
-    rows = [
-        {"panel": row["rule"], "series": model, "row": row["importance"], "estimate": row[model]}
-        | {"low": np.nan, "high": np.nan, "n": 1}
-        for row in table.to_dict("records")
-        for model in models
-        if " head " not in row["importance"]
-    ]
-    title = "How often each importance ranks the planted cause first"
-    return Summary("dots", title, "share of cases", tuple(models), _table(rows))
+def heatmap(table: pd.DataFrame) -> Figure:
+    """How often each importance ranks the cause first, by rule and model; heads are left out.
+
+    Parameters
+    ----------
+    table : what `evidence` gives.
+    """
+    shown = table[~table["importance"].str.contains(" head ")]
+    wide = shown.pivot_table(index="importance", columns="rule", sort=False)
+    wide = wide.swaplevel(axis=1)[list(in_order(shown["rule"]))].dropna(axis=1, how="all")
+    with style.context():
+        size = (3.2 + 0.42 * wide.shape[1], 2.6 + 0.27 * len(wide))
+        figure = Figure(figsize=size, layout="constrained")
+        panel = figure.subplots()
+        sns.heatmap(
+            wide.to_numpy(float),
+            vmin=0,
+            vmax=1,
+            cmap=style.SEQUENTIAL,
+            annot=True,
+            fmt=".2f",
+            annot_kws={"fontsize": 8},
+            cbar=False,
+            xticklabels=[style.wrapped(model, 26) for model in wide.columns.get_level_values(1)],
+            yticklabels=list(wide.index),
+            ax=panel,
+        )
+        panel.tick_params(axis="x", rotation=90)
+        rules = list(wide.columns.get_level_values(0))
+        for rule in in_order(rules):
+            first, count = rules.index(rule), rules.count(rule)
+            panel.text(first + count / 2, -0.3, rule, ha="center", va="bottom")
+            panel.axvline(first, color="white", linewidth=4)
+        best = wide.mean(axis=1)
+        seen = (
+            f"{best.idxmax()} ranks the cause first most often ({best.max():.2f} on average)",
+            "How often each importance ranks the planted cause first, share of cases",
+        )
+        figure.suptitle("\n".join(style.wrapped(text, int(12 * size[0])) for text in seen))
+        return figure
 
 
 def _table(rows: list[dict[str, object]]) -> pd.DataFrame:

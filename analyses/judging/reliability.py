@@ -50,8 +50,8 @@ class Reliability:
                 f"{total} cases like this one ({parts}; {where})."
             )
         return (
-            f"On planted data, whose causes are known, {total} models got this verdict: {parts} "
-            f"({where})."
+            f"On planted data, whose causes are known, {total} model{'s' * (total != 1)} got "
+            f"this verdict: {parts} ({where})."
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analyses.judging.reliability import reliability
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
 from analyses.report.wording import number, people, span
@@ -46,6 +47,7 @@ def as_json(report: Report) -> str:
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
+    known = reliability(verdict)
     return {
         "conclusion": verdict.conclusion,
         "reduction": verdict.reduction,
@@ -53,6 +55,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "instead": verdict.instead,
         "gain": _interval(verdict.gain),
         "to_do": verdict.to_do,
+        "reliability": None if known is None else asdict(known),
         "cannot_tell": list(verdict.cannot_tell),
         "questions": {
             question.key: {
@@ -145,7 +148,9 @@ def as_markdown(report: Report) -> str:
 def _told(verdict: Verdict) -> str:
     gain = verdict.gain
     better = f", better by {span(gain, 3, sign=True)} nats; {people(gain.n)}" if gain else ""
-    return f"**{verdict.headline}** {verdict.why} Show instead: {verdict.instead}{better}."
+    known = reliability(verdict)
+    often = f" {known.sentence}" if known else ""
+    return f"**{verdict.headline}** {verdict.why}{often} Show instead: {verdict.instead}{better}."
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

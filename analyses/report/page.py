@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses.diagnostic import Diagnostic
+from analyses.judging.reliability import reliability
 from analyses.report import style
 from analyses.report.drawing import draw
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
@@ -284,6 +285,7 @@ def render(report: Report) -> str:
             report=report,
             the_picture=(pictured[0], name) if pictured else None,
             widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
+            reliability=reliability,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",
             few=FEW,
             glossary=GLOSSARY,
