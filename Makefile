@@ -25,7 +25,7 @@ lint: $(VENV)/.installed-dev
 	$(PYTHON) -m mypy models workbench analyses benchmarks tests
 
 app: $(VENV)/.installed
-	$(VENV)/bin/streamlit run app.py
+	$(PYTHON) -m workbench app
 
 TUNED := --vary hidden_dropout,attention_dropout=0.2,0.5 --out runs/ml-100k --best models/pretrained
 CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light SSE-PT AC-SSE-PT AC-SSE-PT-light \

@@ -1,4 +1,4 @@
-"""python -m workbench train | sweep | evaluate | recommend | import | data"""
+"""python -m workbench train | sweep | evaluate | recommend | explain | import | data | app"""
 
 import typer
 
@@ -6,6 +6,7 @@ from workbench.commands.data import data_command
 from workbench.commands.evaluate import evaluate_command
 from workbench.commands.importing import import_command
 from workbench.commands.recommend import recommend_command
+from workbench.commands.serve import STREAMLIT, app_command
 from workbench.commands.several import Several
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
@@ -32,6 +33,7 @@ app.command("evaluate")(evaluate_command)
 app.command("recommend", cls=Several)(recommend_command)
 app.command("import")(import_command)
 app.command("data")(data_command)
+app.command("app", context_settings=STREAMLIT)(app_command)
 
 
 def main() -> None:

@@ -39,9 +39,9 @@ def served(*allowed: Path, **environment: str) -> Iterator[tuple[str, int]]:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     named = [word for folder in allowed for word in ("--allow", str(folder))]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    command = [sys.executable, "-m", "workbench", "app", "--server.headless", "true"]
     process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.fileWatcherType", "none", "--", *named],
+        [*command, "--server.port", str(port), "--server.fileWatcherType", "none", *named],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
         stdout=subprocess.DEVNULL,

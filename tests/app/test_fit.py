@@ -1,14 +1,11 @@
 """A page says what `matched` says of a model and data."""
 
-from pathlib import Path
-
 from streamlit.testing.v1 import AppTest
 
 from workbench import load_data, load_model, save_model
 from workbench.app import choices, words
+from workbench.commands.serve import APP
 from workbench.matching import matched
-
-APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
 def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypatch):

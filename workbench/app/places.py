@@ -49,9 +49,9 @@ def open_outside(outside: Outside) -> None:
 def folders() -> list[Path]:
     """Folders whose files any address may name, links resolved.
 
-    They are the folder the app was started in, the uploads, the models and reports of this
-    repository, the data folder named by the environment, and those named at the start by `streamlit
-    run app.py -- --allow DIR`.
+    They are the folder the app was started in and its reports, the uploads, the shipped models, the
+    data folder named by the environment, and those named at the start by `python -m workbench app
+    --allow DIR`.
 
     Raises
     ------

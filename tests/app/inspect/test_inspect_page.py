@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +22,10 @@ from workbench import (
 from workbench.app import choices, resources, words
 from workbench.app.html_table import HIGHEST
 from workbench.app.userlists import OF_A_MODEL
+from workbench.commands.serve import APP
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.survey import listed, survey
-
-APP = Path(__file__).resolve().parents[3] / "app.py"
 
 
 @pytest.fixture

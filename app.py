@@ -1,5 +1,0 @@
-"""The app: `streamlit run app.py`. Its pages live in workbench/app/, a folder each."""
-
-from workbench.app.main import main
-
-main()

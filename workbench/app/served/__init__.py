@@ -1,0 +1,1 @@
+"""What `streamlit run` is given."""

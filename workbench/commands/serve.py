@@ -1,0 +1,35 @@
+"""python -m workbench app"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PACKAGES = Path(__file__).resolve().parents[2]
+APP = PACKAGES / "workbench" / "app" / "served" / "attention_workbench.py"
+STREAMLIT = {"ignore_unknown_options": True, "allow_extra_args": True}
+
+
+def app_command(
+    context: typer.Context,
+    allow: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder whose files any address of the app may name, beside the current one; "
+            "may be repeated.",
+        ),
+    ] = None,
+) -> None:
+    """The same questions for one user, in the browser, on this machine alone.
+
+    Other options are those of `streamlit run`, such as `--server.port 8502`.
+    """
+    # -P: a folder `models` or `data` where the app is started is not ours
+    command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *context.args, "--"]
+    for folder in allow or ():
+        command += ["--allow", str(folder)]
+    path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})
