@@ -1,10 +1,10 @@
-"""How often a report claims something of models that do not differ.
+"""How often a report claims something where nothing differs.
 
 Run: python -m benchmarks.null_claims REPORT [--repetitions 1000]
 What was measured for a report is taken from its folder. Then it is drawn for each user anew which
-model each of the rows is said to be of, and which sign a difference within a model has. So no true
-mean of a difference is other than 0, while users scatter, and differences hang together, as they
-do; and whatever the findings claim is false.
+model, or which importance, each of the rows is said to be of, and which sign a difference within a
+model has. So no true mean of a difference is other than 0, while users scatter, and differences
+hang together, as they do; and whatever the findings claim is false.
 """
 
 import argparse
@@ -19,6 +19,9 @@ import pandas as pd
 from tqdm import tqdm
 
 from analyses.diagnostic import Diagnostic, discover
+from analyses.diagnostics import boost
+from analyses.diagnostics.faithfulness.importance_choices import ERASURES, HELD_OUT, TRAINED
+from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, TARGET
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
 from analyses.report.claims import RISK, Claims, Decision
 from analyses.report.stored import open_run
@@ -34,17 +37,19 @@ Turn = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Null:
-    """How a diagnostic's table is made one of models that do not differ.
+    """How a diagnostic's table is made one in which nothing differs.
 
     Attributes
     ----------
     rows : which of a table its findings are made from, so that the others need not be carried.
-    turn : changes the rows given so that what is compared within a model changes its sign. That
-        between models is taken care of.
+    turn : changes the rows given so that what is compared within a model changes its sign; None
+        where nothing is.
+    exchanged : the column whose labels are exchanged for each user: what is compared.
     """
 
     rows: Rows = lambda frame: pd.Series(True, frame.index)
-    turn: Turn = lambda frame: frame
+    turn: Turn | None = None
+    exchanged: str = "model"
 
 
 def _maps(frame: pd.DataFrame) -> "pd.Series[bool]":
@@ -57,6 +62,17 @@ def _mirrored(frame: pd.DataFrame) -> pd.DataFrame:
     """The weight of the last item, as far from an even share on its other side."""
     other = 2 / frame["length"] - frame["value"]
     return frame.assign(value=frame["value"].where(frame["kind"] != "distance", other))
+
+
+def _importances(frame: pd.DataFrame) -> "pd.Series[bool]":
+    """Of the importances that are compared: those that remove no items, in trained models."""
+    of_models = (frame["target"] == HELD_OUT) & (frame["control"] == TRAINED)
+    return of_models & ~frame["importance"].isin(ERASURES)
+
+
+def _beyond_random(frame: pd.DataFrame) -> pd.DataFrame:
+    """What an item raised brings more than a random one, the other way round."""
+    return frame.assign(**{value: -frame[value] for value in boost.BEYOND})
 
 
 def _opposite(frame: pd.DataFrame) -> pd.DataFrame:
@@ -75,11 +91,17 @@ def _removals(frame: pd.DataFrame) -> pd.DataFrame:
 
 NULLS: dict[str, Null] = {
     "attention_worth": Null(),
+    "faithfulness": Null(_importances, exchanged="importance"),
     "order": Null(turn=_opposite),
+    "smallest_change": Null(exchanged="importance"),
+    "boost": Null(lambda frame: frame["target"] == boost.HELD_OUT, _beyond_random),
+    "seeds": Null(),
     "calibration_variants": Null(),
     "attention_maps": Null(_maps, _mirrored),
     "gradient_agreement": Null(
-        lambda frame: (frame["target"] == "held-out item") & (frame["layer"] == "mean"),
+        lambda frame: (
+            (frame["target"] == TARGET) & (frame["method"] == METHOD) & (frame["layer"] == "mean")
+        ),
         lambda frame: frame.assign(tau=-frame["tau"]),
     ),
     "max_attention_removal": Null(
@@ -93,29 +115,31 @@ NULLS: dict[str, Null] = {
 
 @dataclass(frozen=True)
 class Family:
-    """What was claimed of models that do not differ, in every repetition.
+    """What was claimed where nothing differs, in every repetition.
 
     Attributes
     ----------
     comparisons : decided together.
-    by_intervals, by_holm : whether anything was claimed, [repetitions] bool: where each 95 %
-        interval decides by itself, and where all are decided together.
+    by_intervals, corrected : whether anything was claimed, [repetitions] bool: where each 95 %
+        interval decides by itself, and where the risk is divided as in a report.
     """
 
     comparisons: int
     by_intervals: np.ndarray
-    by_holm: np.ndarray
+    corrected: np.ndarray
 
 
-def without_difference(frame: pd.DataFrame, turn: Turn, draw: np.random.Generator) -> pd.DataFrame:
-    """The table with, for each user, models exchanged and signs turned at random."""
+def without_difference(frame: pd.DataFrame, null: Null, draw: np.random.Generator) -> pd.DataFrame:
+    """The table with, for each user, labels exchanged and signs turned at random."""
     users, user = np.unique(frame["user"], return_inverse=True)
-    model = pd.Categorical(frame["model"])
-    exchanged = draw.permuted(np.tile(np.arange(len(model.categories)), (len(users), 1)), axis=1)
-    labels = pd.Categorical.from_codes(exchanged[user, model.codes], dtype=model.dtype)
-    frame = frame.assign(model=labels)
+    label = pd.Categorical(frame[null.exchanged]).remove_unused_categories()
+    exchanged = draw.permuted(np.tile(np.arange(len(label.categories)), (len(users), 1)), axis=1)
+    labels = pd.Categorical.from_codes(exchanged[user, label.codes], dtype=label.dtype)
+    frame = frame.assign(**{null.exchanged: labels})
+    if null.turn is None:
+        return frame
     turned = draw.random(len(users)) < 0.5
-    return pd.concat([frame[~turned[user]], turn(frame[turned[user]])])
+    return pd.concat([frame[~turned[user]], null.turn(frame[turned[user]])])
 
 
 @contextmanager
@@ -133,17 +157,17 @@ def decided() -> Iterator[list[Decision]]:
 
 
 def claimed(diagnostic: Diagnostic, results: Results, repetitions: int, seed: int = 0) -> Family:
-    """What the findings of a diagnostic claim of models that do not differ."""
+    """What the findings of a diagnostic claim where nothing differs."""
     null, draw = NULLS[diagnostic.name], np.random.default_rng(seed)
     frame = results.frame[null.rows(results.frame)]
-    comparisons, by_intervals, by_holm = 0, [], []
+    comparisons, by_intervals, corrected = [0], [], []
     for _ in tqdm(range(repetitions), diagnostic.name, unit="report"):
         with decided() as decisions:
-            diagnostic.findings(replace(results, frame=without_difference(frame, null.turn, draw)))
-        comparisons = max(comparisons, *(d.comparisons for d in decisions))
+            diagnostic.findings(replace(results, frame=without_difference(frame, null, draw)))
+        comparisons.extend(d.comparisons for d in decisions)
         by_intervals.append(any(d.interval.p_value < RISK for d in decisions))
-        by_holm.append(any(d.claims for d in decisions))
-    return Family(comparisons, np.array(by_intervals), np.array(by_holm))
+        corrected.append(any(d.claims for d in decisions))
+    return Family(max(comparisons), np.array(by_intervals), np.array(corrected))
 
 
 def summary(families: Mapping[str, Family]) -> list[list[str]]:
@@ -151,10 +175,10 @@ def summary(families: Mapping[str, Family]) -> list[list[str]]:
     report = Family(
         sum(family.comparisons for family in families.values()),
         np.any([family.by_intervals for family in families.values()], axis=0),
-        np.any([family.by_holm for family in families.values()], axis=0),
+        np.any([family.corrected for family in families.values()], axis=0),
     )
     return [
-        [name, str(each.comparisons), _percent(each.by_intervals), _percent(each.by_holm)]
+        [name, str(each.comparisons), _percent(each.by_intervals), _percent(each.corrected)]
         for name, each in [*families.items(), ("any of them", report)]
     ]
 
@@ -179,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         }
     except WorkbenchError as error:
         sys.exit(str(error))
-    head = ["diagnostic", "comparisons", "% by intervals", "% by Holm's method"]
+    head = ["diagnostic", "comparisons", "% by intervals", "% after correction"]
     print(markdown(head, summary(families)))
     if left_out := [name for name in known if name not in NULLS]:
         print(f"\nLeft out, since nothing here makes a null of it: {listing(left_out)}.")
