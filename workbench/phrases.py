@@ -18,6 +18,11 @@ def listing(names: Sequence[str], most: int | None = None) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def counted(n: int, thing: str) -> str:
+    """How many things: `1 item`, `1,682 items`."""
+    return f"{n:,} {thing}" + ("" if n == 1 else "s")
+
+
 def cut(text: str, width: int) -> str:
     """Text of at most `width` characters, with an ellipsis where something was left out."""
     return text if len(text) <= width else text[: width - 1].rstrip() + "\N{HORIZONTAL ELLIPSIS}"

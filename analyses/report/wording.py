@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from workbench.phrases import counted
 from workbench.statistics import Interval
 
 NOBODY = "nobody could be measured"
@@ -78,4 +79,4 @@ def stage_in_words(stage: str) -> str:
 
 def people(n: int) -> str:
     """`n = 943 users`."""
-    return f"n = {n:,} user" + ("" if n == 1 else "s")
+    return f"n = {counted(n, 'user')}"

@@ -27,11 +27,14 @@ def test_a_link_shows_what_was_seen(page, address):
     page.get_by_role("combobox", name="Stage").click()
     page.get_by_role("option", name="mask").click()
     page.get_by_text("mean of heads, mask").first.wait_for()
-    page.get_by_role("radio", name="Model's top item").click()
+    page.get_by_role("radio", name="Held-out item").click()
+    page.get_by_text("Hide seen", exact=True).click()
+    page.get_by_text("of 30", exact=False).first.wait_for()  # all items are ranked
     seen = settled(page, "mean of heads, mask")
     query = query_of(page)
     assert query["stage2"] == ["mask"]
-    assert query["target"] == ["Model's top item"]
+    assert query["target"] == ["Held-out item"]
+    assert query["hide_seen"] == ["false"]
     assert f"User {query['user'][0]}:" in seen
 
     link = page.url
@@ -46,7 +49,7 @@ def test_a_link_shows_what_was_seen(page, address):
 
 
 def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, models):
-    page.goto(address("inspect", user="u5"))
+    page.goto(address("inspect", user="u5", target="Held-out item"))
     settled(page, "User u5:")
     table = pd.read_csv(io.BytesIO(saved(page, "CSV")))
     data = load_data(films)
@@ -69,7 +72,7 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
 
 
 def test_an_edit_is_made_undone_and_opened_again(page, address, films, models):
-    page.goto(address("what-if", user="u2"))
+    page.goto(address("what-if", user="u2", target="Held-out item", hide_seen="false"))
     before = settled(page, "Nothing is edited yet")
     page.get_by_role("button", name="Remove", exact=True).click()
     settled(page, "removed")

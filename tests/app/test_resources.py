@@ -29,7 +29,9 @@ def test_sessions_at_once_do_not_mix_their_passes(films, models):
     users = list(range(data.n_users)) * 2
     with ThreadPoolExecutor(6) as sessions:
         inspections = list(
-            sessions.map(lambda u: resources.inspection(shared, str(films), u, "top"), users)
+            sessions.map(
+                lambda u: resources.inspection(shared, str(films), u, "top", hide_seen=False), users
+            )
         )
     for user, one in zip(users, inspections, strict=True):
         expected = inspect_case(alone, make_batch(data, held_out_cases(data, 24, [user])), "top")
@@ -43,8 +45,8 @@ def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, 
     source = model_folder("SASRec")
     first = resources.model(source)
     assert resources.model(source) is first
-    before = resources.inspection(first, str(films), 0, "top")
-    assert resources.inspection(first, str(films), 0, "top") is before
+    before = resources.inspection(first, str(films), 0, "top", hide_seen=True)
+    assert resources.inspection(first, str(films), 0, "top", hide_seen=True) is before
 
     changed = load_model(source)
     with torch.no_grad():
@@ -53,7 +55,8 @@ def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, 
     second = resources.model(source)
     assert second is not first
     assert not torch.equal(
-        resources.inspection(second, str(films), 0, "top").scores[1:], before.scores[1:]
+        resources.inspection(second, str(films), 0, "top", hide_seen=True).scores[1:],
+        before.scores[1:],
     )
 
 

@@ -3,6 +3,8 @@
 The address holds each choice, as in `choices`.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import streamlit as st
 
@@ -15,12 +17,28 @@ from workbench.data.batches import cause_mask
 from workbench.data.lookup import search_items, users_with_case
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
+from workbench.phrases import counted
 
-HELD_OUT, TOP, OTHER = "Held-out item", "Model's top item", "Another item"
+TOP, HELD_OUT, OTHER = "Model's top item", "Held-out item", "Another item"
 
 
-def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> tuple[str, str]:
-    """The raw id of a user (typed, drawn at random or from a list) and the kind of target."""
+class Case(NamedTuple):
+    """What is looked at.
+
+    Attributes
+    ----------
+    user : its raw id.
+    kind : of target.
+    hide_seen : whether rankings leave out what the user has seen.
+    """
+
+    user: str
+    kind: str
+    hide_seen: bool
+
+
+def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> Case:
+    """A user (typed, drawn at random or from a list), the kind of target, and what is ranked."""
     able = users_with_case(data)
     first = str(data.user_ids[able[0]])
 
@@ -44,17 +62,20 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> t
         listing = choose_list(list(models))
         kind = st.segmented_control(
             "Target",
-            [HELD_OUT, TOP, OTHER],
-            default=HELD_OUT,
+            [TOP, HELD_OUT, OTHER],
+            default=TOP,
             required=True,
             key="target",
             help=words.TARGET,
             bind="query-params",
         )
+        hide_seen = st.toggle(
+            "Hide seen", value=True, key="hide_seen", help=words.HIDE_SEEN, bind="query-params"
+        )
     user = str(typed or first)
     if listing.what != ALL:
         choose_listed(data, source, models, listing, user)
-    return user, str(kind)
+    return Case(user, str(kind), hide_seen)
 
 
 def choose_item(data: SequenceData, user: int, kind: str) -> Target:
@@ -106,7 +127,7 @@ def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> s
     history = data.history(user)
     n = len(history) - 1
     seen = max((shared.model.config.max_length for shared in models.values()), default=n)
-    how_many = f"{n} items" if n <= seen else f"the last {seen} of {n} items"
+    how_many = counted(n, "item") if n <= seen else f"the last {seen} of {n} items"
     return (
         f"User {words.literal(str(data.user_ids[user]))}: {how_many} of history, then the held-out "
         f"item **{words.literal(data.title(int(history[-1])))}**{_caused(data, user)}."

@@ -29,7 +29,18 @@ PAGES = (
 
 
 # keys that pages share; a click on the name of another page clears them from the address
-CARRIED = ("data", "models", "user", "list", "target", "words", "item", "edits", "place")
+CARRIED = (
+    "data",
+    "models",
+    "user",
+    "list",
+    "target",
+    "hide_seen",
+    "words",
+    "item",
+    "edits",
+    "place",
+)
 
 
 def main() -> None:

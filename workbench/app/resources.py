@@ -90,19 +90,31 @@ def _written(files: Iterable[Path]) -> str:
     return "; ".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
 
 
-def inspection(shared: Shared, source: str, user: int, target: Target) -> Inspection:
-    """`inspect_case` for the test case of a user, given by index."""
-    return _inspection(shared, data(source), shared.source, shared.stamp, user, target)
+def inspection(
+    shared: Shared, source: str, user: int, target: Target, *, hide_seen: bool
+) -> Inspection:
+    """`inspect_case` for the test case of a user, given by index.
+
+    `hide_seen`: whether items of the whole history, however long ago, are not ranked.
+    """
+    return _inspection(shared, data(source), shared.source, shared.stamp, user, target, hide_seen)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHECKSUM)
 def _inspection(
-    _shared: Shared, interactions: SequenceData, model: str, stamp: str, user: int, target: Any
+    _shared: Shared,
+    interactions: SequenceData,
+    model: str,
+    stamp: str,
+    user: int,
+    target: Any,
+    hide_seen: bool,
 ) -> Inspection:
     interactions, _ = matched(_shared.model, interactions)
     case = held_out_cases(interactions, _shared.model.config.max_length, [user])
+    hidden = set(interactions.history(user)[:-1].tolist()) if hide_seen else set()
     with _shared.lock:
-        return inspect_case(_shared.model, make_batch(interactions, case), target)
+        return inspect_case(_shared.model, make_batch(interactions, case), target, hidden=hidden)
 
 
 def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
@@ -122,7 +134,7 @@ def _worker() -> ThreadPoolExecutor:
 
 
 def prediction(
-    shared: Shared, scenario: Scenario, layer: int | None, head: int | None
+    shared: Shared, scenario: Scenario, layer: int | None, head: int | None, *, hide_seen: bool
 ) -> Prediction:
     """`predict` for a scenario.
 
@@ -131,7 +143,8 @@ def prediction(
     shared : the model.
     scenario : the history and its edits.
     layer, head : where attention is edited, from 0; in all if None.
+    hide_seen : as in `predict`.
     """
     layers, heads = (None if one is None else [one] for one in (layer, head))
     with shared.lock:
-        return predict(shared.model, scenario, layers=layers, heads=heads)
+        return predict(shared.model, scenario, layers=layers, heads=heads, hide_seen=hide_seen)

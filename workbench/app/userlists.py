@@ -14,6 +14,7 @@ from workbench.app.resources import Shared
 from workbench.app.selection import follow, select
 from workbench.data.lookup import users_with_case
 from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
+from workbench.phrases import counted
 
 ALL, LONGEST, SHORTEST, APART = (
     "All users",
@@ -101,7 +102,7 @@ def _choose(
     entries = {}  # label -> raw id
     row: Any
     for row in rows.head(SHOWN).itertuples():
-        raw_id, parts = str(data.user_ids[row.user]), [remark(row), f"{row.length:,} items"]
+        raw_id, parts = str(data.user_ids[row.user]), [remark(row), counted(row.length, "item")]
         entries[f"{raw_id} · {', '.join(filter(None, parts))}"] = raw_id
     if not entries:
         st.info(f"None of the {n:,} users measured is in this list; choose another list.")
@@ -122,7 +123,8 @@ def _choose(
     able = len(users_with_case(data))
     drawn = "" if n == able else f", drawn at random from {able:,}"
     st.caption(
-        f"The first {len(ids):,} of {len(rows):,} users in this list. Users measured: {n:,}{drawn}."
+        f"The first {len(ids):,} of {counted(len(rows), 'user')} in this list. "
+        f"Users measured: {n:,}{drawn}."
     )
 
 

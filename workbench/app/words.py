@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
-from workbench.phrases import MARK
+from workbench.phrases import MARK, counted
 
 DATA = (
     "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
@@ -46,8 +46,12 @@ POSITION = "Position in the history, from 1, the oldest item."
 CAUSE = f"Green, and marked {MARK}in the maps: what caused the held-out item, as it was planted."
 AGO = "Time from the item to the held-out one."
 TARGET = (
-    "The item whose score is explained: what the user really chose next, what the model ranks "
-    "first, or any other."
+    "The item whose score is explained: what the model ranks first, what the user really chose "
+    "next, or any other."
+)
+HIDE_SEEN = (
+    "Items of the whole history, also those too old for the model to read, are not recommended "
+    "again: rankings leave them out. Off, all items are ranked, as `evaluate` does."
 )
 LISTS = (
     "Users worth looking at. Agreement: Kendall's tau-b of attention (mean of layers and heads) "
@@ -56,7 +60,7 @@ LISTS = (
     "of the scores is first. One user shows what can happen, not what usually does."
 )
 TOP_TEN = (
-    "Every item is ranked; items already seen are not removed. Scores are the model's own and "
+    "Items already seen are left out while **Hide seen** is on. Scores are the model's own and "
     "have no unit: compare within one model."
 )
 EDITS = (
@@ -194,7 +198,8 @@ def agreement(row: RowAgreement) -> str:
     """What a tau-b means, in a sentence."""
     if math.isnan(row.tau):
         if row.n < SHORTEST:
-            return f"No tau-b: a history of {row.n} items is too short; {SHORTEST} are needed."
+            few = counted(row.n, "item")
+            return f"No tau-b: a history of {few} is too short; {SHORTEST} are needed."
         return "No tau-b: all weights or all importances are equal, so that there is no order."
     share = (1 + row.tau) / 2  # concordant, among the pairs tied in neither
     chance = "less than 1" if row.p_value < 0.01 else f"{100 * row.p_value:.0f}"

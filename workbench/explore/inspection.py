@@ -1,5 +1,6 @@
 """Everything about one history and one target: weights, importances, scores, and agreement."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -9,8 +10,8 @@ from torch import Tensor
 from models import Batch
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
-from workbench.evaluation import rank_of
 from workbench.explaining.methods import default_erasure, explain
+from workbench.explore.ranks import Ranking
 from workbench.faithfulness.agreement import of_one
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
@@ -34,8 +35,8 @@ class RowAgreement(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """What a model makes of a history of L items, on the CPU.
+class Inspection(Ranking):
+    """What a model makes of a history of L items, on the CPU; its ranking among other things.
 
     Attributes
     ----------
@@ -47,7 +48,6 @@ class Inspection:
         a model attends to padding.
     importance : one of `METHODS` -> [L], magnitudes, zeros where it vanishes.
     effects : [L], leave-one-out, by `default_erasure`: signed, NaN where undefined.
-    scores : [n_items + 1], -inf for padding.
     """
 
     items: Tensor
@@ -56,7 +56,6 @@ class Inspection:
     weights: dict[str, Tensor]
     importance: dict[str, Tensor]
     effects: Tensor
-    scores: Tensor
 
     def matrix(self, stage: str, layer: int | None = None, head: int | None = None) -> Tensor:
         """Weights of a stage, [T, T].
@@ -91,16 +90,10 @@ class Inspection:
         """Whether a gradient importance is zero everywhere, as `gradients` says why."""
         return not self.importance[method].any()
 
-    def rank(self, item: int) -> int:
-        """Rank of an item among all, 1 is best; ties as in `evaluate`, seen items not removed."""
-        return rank_of(self.scores, item)
 
-    def top(self, k: int = 10) -> list[int]:
-        """The k items of highest score, best first."""
-        return self.scores.topk(min(k, len(self.scores) - 1)).indices.tolist()
-
-
-def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> Inspection:
+def inspect_case(
+    model: Model, batch: Batch, target: int | Literal["top"], *, hidden: Collection[int] = ()
+) -> Inspection:
     """Look at one history and one target.
 
     The model is in evaluation mode meanwhile.
@@ -110,12 +103,13 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
     model : a model with attention and gradients.
     batch : a batch of one history.
     target : an item, or "top" for the item that the model ranks first.
+    hidden : items that are not ranked, such as those that the user has seen.
 
     Raises
     ------
     WorkbenchError
-        If there is more than one history, the model does not know the item, or it has no attention
-        or no gradients.
+        If there is more than one history, the model does not know the item, no item is left to
+        rank, or it has no attention or no gradients.
     """
     attentive = with_attention(model)
     if len(batch.items) != 1:
@@ -123,7 +117,11 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
     batch = batch.to(model.device)
     with torch.no_grad(), evaluation_mode(model):
         scores = model.scores(batch)  # [1, V]
-    item = int(scores.argmax()) if target == "top" else int(target)
+    ranking = Ranking(scores=scores[0].cpu(), hidden=frozenset(hidden))
+    best = ranking.top(1)
+    if target == "top" and not best:
+        raise WorkbenchError("every item is hidden, so that none comes first; show those seen.")
+    item = best[0] if target == "top" else int(target)
     if not 1 <= item < scores.shape[1]:
         raise WorkbenchError(
             f"{model.config.name} knows no item {item}; choose from 1 to {scores.shape[1] - 1}."
@@ -144,5 +142,6 @@ def inspect_case(model: Model, batch: Batch, target: int | Literal["top"]) -> In
             method: explain(model, batch, targets, method)[0].abs().cpu() for method in METHODS
         },
         effects=explain(model, batch, targets, default_erasure(model))[0].cpu(),
-        scores=scores[0].cpu(),
+        scores=ranking.scores,
+        hidden=ranking.hidden,
     )

@@ -13,7 +13,7 @@ from workbench.attention.editing import edit_attention
 from workbench.attention.edits import Edit, remove_keys, remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
-from workbench.evaluation import rank_of
+from workbench.explore.ranks import Ranking
 from workbench.explore.scenario import Scenario
 from workbench.mode import evaluation_mode
 from workbench.model import Model
@@ -21,27 +21,17 @@ from workbench.statistics import jensen_shannon
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a model makes of a scenario, on the CPU.
+class Prediction(Ranking):
+    """What a model makes of a scenario, on the CPU; its ranking among other things.
 
     Attributes
     ----------
     items : [L], what the model sees.
     weights : [n_layers, H, L], the prediction row, as edited.
-    scores : [n_items + 1], -inf for padding.
     """
 
     items: Tensor
     weights: Tensor
-    scores: Tensor
-
-    def rank(self, item: int) -> int:
-        """Rank of an item among all, 1 is best; seen items are not removed."""
-        return rank_of(self.scores, item)
-
-    def top(self, k: int = 10) -> list[int]:
-        """The k items of highest score, best first."""
-        return self.scores.topk(min(k, len(self.scores) - 1)).indices.tolist()
 
 
 def predict(
@@ -50,6 +40,7 @@ def predict(
     *,
     layers: Sequence[int] | None = None,
     heads: Sequence[int] | None = None,
+    hide_seen: bool = False,
 ) -> Prediction:
     """Run a model on the last `max_length` items of a scenario.
 
@@ -63,6 +54,7 @@ def predict(
     model : a model with attention.
     scenario : the history and its edits.
     layers, heads : those in which attention is edited, from 0; all where None.
+    hide_seen : whether items of the edited history, however long ago, are not ranked.
 
     Raises
     ------
@@ -94,7 +86,13 @@ def predict(
             stack.enter_context(edit_attention(model, edit, layers=layers, heads=heads))
         weights = record_attention(model, batch)["attention"][0]
         scores = model.scores(batch)[0]
-    return Prediction(batch.items[0].cpu(), weights.cpu(), scores.cpu())
+    seen = {entry.item for entry in scenario.entries}
+    return Prediction(
+        batch.items[0].cpu(),
+        weights.cpu(),
+        scores=scores.cpu(),
+        hidden=frozenset(seen if hide_seen else ()),
+    )
 
 
 def moves(

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,7 +12,9 @@ from analyses import run_all
 from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from tests.app.shown import sentences
+from workbench import load_data
 from workbench.app import words
+from workbench.app.dataset import stored_results
 from workbench.app.dataset.runs import Runs
 from workbench.errors import WorkbenchError
 
@@ -59,6 +62,29 @@ def test_users_are_told_by_their_ids(stored_run):
     shown = page(run=str(stored_run), diagnostic="What attention is worth", show="Users")
     assert sentences(shown) == []
     assert {f"u{k}" for k in range(12)} == set(shown.dataframe[-1].value["user"])
+
+
+def test_lengths_count_the_whole_history(stored_run, films, monkeypatch):
+    """The data as if each history were forty items longer, of which the models read nothing."""
+    run, data = open_run(stored_run), load_data(films)
+    longer = replace(
+        data,
+        items=np.concatenate([np.r_[[1] * 40, data.history(u)] for u in range(data.n_users)]),
+        times=None,
+        offsets=data.offsets + 40 * np.arange(data.n_users + 1),
+    )
+    monkeypatch.setattr(stored_results, "data_of", lambda run: longer)
+    assert stored_results.lengths(run, "attention_worth") == (64, 64)
+    worth = discover()["attention_worth"]
+    all_users = stored_results.answers_for(run, worth, stored_results.Choice((60, 64)))
+    assert all_users.n_users == 12
+    assert set(all_users.by_user["length"]) == {64}
+
+    def gone(run):
+        raise WorkbenchError("gone")
+
+    monkeypatch.setattr(stored_results, "data_of", gone)
+    assert stored_results.lengths(run, "attention_worth") is None
 
 
 def test_a_folder_without_a_report_ends_in_one_sentence(tmp_path):

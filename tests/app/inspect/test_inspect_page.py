@@ -44,7 +44,7 @@ def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
 
 
 def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, models):
-    page = open_page(user="u3")
+    page = open_page(user="u3", target="Held-out item", hide_seen="false")
     assert sentences(page) == []
     data = load_data(films)
     user = int(np.flatnonzero(data.user_ids == "u3")[0])
@@ -57,7 +57,9 @@ def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, model
 
 def test_the_history_holds_attention_gradient_and_time(open_page, films, models):
     data = load_data(films)
-    table = tables(open_page(user="u0", view2="Layer 2, head 1", stage2="mask"))[0]
+    table = tables(
+        open_page(user="u0", target="Held-out item", view2="Layer 2, head 1", stage2="mask")
+    )[0]
     assert table.heads == ["#", "Item", "Ago", *["Attention", "Gradient", "Leave-one-out"] * 2]
     assert table.column(0) == [str(n) for n in range(24, 0, -1)]
     assert table.column(1) == [data.title(int(i)) for i in data.history(0)[-2::-1]]
@@ -90,7 +92,7 @@ def test_the_history_in_the_order_of_a_measure(open_page):
 
 
 def test_ten_best_items_and_the_held_out_one(open_page, films, models):
-    page = open_page(user="u5")
+    page = open_page(user="u5", hide_seen="false")
     data, model = load_data(films), load_model(models[0])
     user = int(np.flatnonzero(data.user_ids == "u5")[0])
     scores = model.scores(make_batch(data, held_out_cases(data, 24, [user])))[0].detach()
@@ -165,9 +167,28 @@ def test_the_address_holds_everything(open_page):
     ]
 
 
-def test_the_models_top_item_is_each_models_own(open_page):
-    page = open_page(target="Model's top item")
+def test_the_best_item_not_seen_is_explained_first(open_page, films, models):
+    page = open_page(user="u4")
+    data = load_data(films)
+    user = int(np.flatnonzero(data.user_ids == "u4")[0])
+    best = []
+    for path in models:
+        model = load_model(path)
+        scores = model.scores(make_batch(data, held_out_cases(data, 24, [user])))[0].detach()
+        scores[torch.from_numpy(data.history(user)[:-1])] = -torch.inf
+        best.append(data.title(int(scores.argmax())))
     assert metrics(page, "Rank of the target") == ["1", "1"]
+    verb = "was" if len(set(best)) == 1 else "were"
+    named = " and ".join(f"*{title}*" for title in dict.fromkeys(best))
+    assert read(page.header[0].value) == f"Why {verb} {named} recommended?"
+    assert all("seen" not in row[3] for table in tables(page)[1:] for row in table.rows)
+    assert read(open_page(target="Held-out item").header[0].value).startswith("What speaks for")
+
+
+def test_what_was_seen_can_be_shown_again(open_page):
+    page = open_page(user="u4")
+    page.toggle(key="hide_seen").set_value(False).run()
+    assert any("seen" in row[3] for table in tables(page)[1:] for row in table.rows)
 
 
 def test_another_user_at_random(open_page, films):

@@ -1,5 +1,6 @@
 """Notes on what a model ranks first: a model sees the last items, a user has seen them all."""
 
+import pandas as pd
 import torch
 
 from workbench import SequenceData
@@ -21,7 +22,8 @@ def history() -> SequenceData:
     return from_interactions([*"aaaaaabb"], items, None, name="hand")
 
 
-def test_seen_is_the_whole_history():
+def ranked(*hidden: int) -> pd.DataFrame:
+    """The table of a model that does not rank the hidden items."""
     inspection = Inspection(
         items=WINDOW,
         times=None,
@@ -30,11 +32,24 @@ def test_seen_is_the_whole_history():
         importance={},
         effects=torch.zeros(2),
         scores=SCORES,
+        hidden=frozenset(hidden),
     )
-    data = history()
-    frame = ranking_frame(data, Shown("m", View("attention"), METHODS[0], inspection), 0)
+    return ranking_frame(history(), Shown("m", View("attention"), METHODS[0], inspection), 0)
+
+
+def test_seen_is_the_whole_history():
+    frame = ranked()
     assert frame["Item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
     assert frame["Note"].tolist() == ["", "", "held-out", *["seen"] * 5]
+
+
+def test_what_was_seen_is_not_ranked_where_it_is_hidden():
+    frame = ranked(1, 2, 3, 4, 5)
+    assert frame["Item"].tolist() == ["i8", "i7", "i6"]
+    assert frame["Rank"].tolist() == [1, 2, 3]
+    repeated = ranked(1, 2, 3, 4, 5, 6)  # the held-out item again, which has a rank all the same
+    assert repeated["Item"].tolist() == ["i8", "i7", "i6"]
+    assert repeated["Rank"].tolist() == [1, 2, 3]
 
 
 def test_seen_is_the_whole_edited_history():
@@ -42,7 +57,7 @@ def test_seen_is_the_whole_edited_history():
     scenario = apply_all(
         Scenario.of(data, 0), [Change("remove", 1), Change("replace", 1, 8), Change("insert", 1, 6)]
     )
-    prediction = Prediction(WINDOW, torch.zeros(1, 1, 2), SCORES)
+    prediction = Prediction(WINDOW, torch.zeros(1, 1, 2), scores=SCORES)
     frame = moves_frame(data, scenario, prediction, prediction, 7)
     assert frame["item"].tolist() == [f"i{item}" for item in (8, 7, 6, 5, 4, 3, 2, 1)]
     notes = ["seen", "target", "held-out, seen", "seen", "seen", "seen", "", ""]

@@ -38,7 +38,13 @@ def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
 
 
 def test_before_and_after_are_the_librarys(open_page, films, models):
-    page = open_page(user="u3", edits="remove:3, mute:20, largest", place="Layer 1, head 2")
+    page = open_page(
+        user="u3",
+        target="Held-out item",
+        hide_seen="false",
+        edits="remove:3, mute:20, largest",
+        place="Layer 1, head 2",
+    )
     assert sentences(page) == []
     data = load_data(films)
     user = find_user(data, "u3")
@@ -121,7 +127,7 @@ def test_weights_stand_beside_their_item_wherever_it_moved(films):
 
     def seen(weights: list[float]) -> Prediction:
         return Prediction(
-            torch.zeros(len(weights)), torch.tensor(weights)[None, None], torch.zeros(1)
+            torch.zeros(len(weights)), torch.tensor(weights)[None, None], scores=torch.zeros(1)
         )
 
     shown = {

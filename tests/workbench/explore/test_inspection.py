@@ -52,6 +52,7 @@ def test_agreement_is_that_of_the_report(data, name):
         report = measure(model, cases, seed=0)
         report = report[report["control"] == "trained"]
         report = report[(report["target"] == "held-out item") & (report["method"] == "saliency")]
+        report = report[report["control"] == "trained"]
         assert len(report) == 7  # two layers of two heads, with their means
         for row in report.itertuples():
             layer, head = (None if w == "mean" else int(w) - 1 for w in (row.layer, row.head))
@@ -75,6 +76,22 @@ def test_ranks_and_scores_are_those_of_the_evaluation(data):
         assert found.top(10) == best.tolist()
         assert found.target == best[0]
         assert found.rank(found.target) == 1
+
+
+def test_what_is_hidden_is_not_ranked(data):
+    model = tiny("SASRec", data)
+    case, seen = case_of(model, data, 0), set(data.history(0)[:-1].tolist())
+    every, some = inspect_case(model, case, "top"), inspect_case(model, case, "top", hidden=seen)
+    left = [item for item in every.top(data.n_items) if item not in seen]
+    assert some.top(data.n_items) == left
+    assert some.n_ranked == len(left)
+    assert some.target == left[0]
+    assert [some.rank(item) for item in left] == list(range(1, len(left) + 1))
+    best_seen = max(seen, key=lambda item: float(every.scores[item]))
+    better = [item for item in left if every.scores[item] > every.scores[best_seen]]
+    assert some.rank(best_seen) == 1 + len(better)  # among the others
+    with pytest.raises(WorkbenchError, match="every item is hidden"):
+        inspect_case(model, case, "top", hidden=range(1, data.n_items + 1))
 
 
 def test_weights_of_every_stage_fill_the_triangle(data):

@@ -120,3 +120,13 @@ def test_a_removed_item_lets_an_older_one_in():
 def test_items_the_model_does_not_know():
     with pytest.raises(WorkbenchError, match="SASRec knows no item 6; choose from 1 to 5"):
         predict(Handmade(SALIENCE), Scenario.of(DATA, 0).apply(Change("replace", 1, 6)))
+
+
+def test_what_the_edited_history_holds_is_not_ranked():
+    """Also items too old for the model; one that is removed may be recommended again."""
+    model, start = Handmade(SALIENCE), Scenario.of(DATA, 0)
+    seen = {entry.item for entry in start.entries}
+    found = predict(model, start, hide_seen=True)
+    assert set(found.top(100)) == set(range(1, model.config.n_items + 1)) - seen
+    without = predict(model, start.apply(Change("remove", 1)), hide_seen=True)
+    assert without.hidden == seen - {start.entries[0].item}

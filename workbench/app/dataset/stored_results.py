@@ -14,6 +14,7 @@ from analyses.running.results import Results
 from analyses.verdict import Verdict, verdicts
 from workbench import SequenceData
 from workbench.app import resources
+from workbench.app.places import Outside
 from workbench.errors import WorkbenchError
 
 
@@ -68,11 +69,25 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 
 def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
-    """Shortest and longest history of a diagnostic's users; None where it does not say."""
-    frame = _results(run, _stamp(run), diagnostic).frame
+    """Shortest and longest history of a diagnostic's users; None where nobody knows."""
+    frame = _whole(run, _results(run, _stamp(run), diagnostic).frame)
     if "length" not in frame or frame.empty:
         return None
     return int(frame["length"].min()), int(frame["length"].max())
+
+
+def _whole(run: StoredRun, frame: pd.DataFrame) -> pd.DataFrame:
+    """A table whose lengths count the whole history; without them where the data are gone.
+
+    A diagnostic counts the items that a model reads of it.
+    """
+    if not {"user", "length"} <= set(frame):
+        return frame
+    try:
+        data = data_of(run)
+    except (WorkbenchError, Outside):
+        return frame.drop(columns="length")
+    return frame.assign(length=data.lengths[frame["user"].to_numpy(int)] - 1)
 
 
 def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answers:
@@ -84,6 +99,7 @@ def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answe
         If no user is left.
     """
     complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths)
+    complete = replace(complete, by_user=_whole(run, complete.by_user))
     return complete.only(choice)
 
 
@@ -116,7 +132,7 @@ def _answers(
     findings = _run.findings(diagnostic)
     if lengths is not None:
         low, high = lengths
-        frame = results.frame[results.frame["length"].between(low, high)]
+        frame = results.frame[_whole(_run, results.frame)["length"].between(low, high)]
         if frame.empty:
             raise WorkbenchError(
                 f"{known.title}: no user has a history of {low} to {high} items; widen the range."

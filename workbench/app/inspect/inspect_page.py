@@ -12,20 +12,21 @@ from workbench.app.inspect.ranking import ranking_frame, show_ranking
 from workbench.app.inspect.shown import Shown, View
 from workbench.data.lookup import find_user
 from workbench.explore.inspection import Inspection
-from workbench.phrases import MARK
+from workbench.phrases import MARK, listing
 
 
 def page() -> None:
     """Choices, then the history, the top ten and the maps; each part can fail alone."""
-    st.header("Why was this recommended?")
+    heading = st.empty()
+    heading.header("Why was this recommended?")
     with st.sidebar:
         source, data = choices.choose_data()
         names = choices.choose_models()
         method = view_choices.choose_method()
     data, models = choices.open_models(names, source, data)
-    user_id, kind = case_choices.choose_case(data, source, models)
-    user = find_user(data, user_id)
-    target = case_choices.choose_item(data, user, kind)
+    case = case_choices.choose_case(data, source, models)
+    user = find_user(data, case.user)
+    target = case_choices.choose_item(data, user, case.kind)
     st.markdown(case_choices.describe_user(data, user, models))
 
     shown = []
@@ -35,11 +36,14 @@ def page() -> None:
         with column, errors_shown(label):
             st.subheader(words.literal(label))
             view = view_choices.choose_view(shared, slot)
-            inspection = resources.inspection(shared, source, user, target)
+            inspection = resources.inspection(
+                shared, source, user, target, hide_seen=case.hide_seen
+            )
             title = data.title(inspection.target)
             shown.append(_head(label, view, method, inspection, title))
     if not shown:
         return
+    heading.header(_question(data, case.kind, shown))
     raw_id = str(data.user_ids[user])
     with errors_shown("The history"):
         st.subheader("History")
@@ -53,6 +57,15 @@ def page() -> None:
         st.subheader("Layers and heads")
         caused = case_choices.causes(data, user)
         _maps(data, len(data.history(user)) - 1, shown, raw_id, caused)
+
+
+def _question(data: SequenceData, kind: str, shown: list[Shown]) -> str:
+    """The heading: what is explained, by name; what comes first may be another in each model."""
+    items = dict.fromkeys(one.inspection.target for one in shown)
+    names = listing([f"*{words.literal(data.title(item))}*" for item in items])
+    if kind != case_choices.TOP:
+        return f"What speaks for {names}?"
+    return f"Why {'was' if len(items) == 1 else 'were'} {names} recommended?"
 
 
 def _head(label: str, view: View, method: str, inspection: Inspection, target: str) -> Shown:

@@ -13,7 +13,7 @@ HEADS = (Head("Rank"), Head("Item", kind="title"), Head("Score"), Head("Note", k
 
 
 def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
-    """The ten best items, then the held-out one if it is not among them.
+    """The ten best ranked items, then the held-out one if it is not among them.
 
     The note says "seen" for all items of the user's history, even those too old for the model.
     """
@@ -36,7 +36,7 @@ def ranking_frame(data: SequenceData, shown: Shown, user: int) -> pd.DataFrame:
 
 def show_ranking(frame: pd.DataFrame, shown: Shown, held_out: int) -> None:
     """Show the table, and the rank of the held-out item in a sentence."""
-    rank, n_items = shown.inspection.rank(held_out), len(shown.inspection.scores) - 1
+    rank, n_items = shown.inspection.rank(held_out), shown.inspection.n_ranked
     st.markdown(f"**{words.literal(shown.label)}**: held-out item at rank {rank:,} of {n_items:,}")
     rows = [
         [Cell(f"{rank:,}"), Cell(title, title), Cell(words.decimal(score)), Cell(notes)]

@@ -32,9 +32,9 @@ def page() -> None:
         source, data = choices.choose_data()
         names = choices.choose_models()
     data, models = choices.open_models(names, source, data)
-    user_id, kind = case_choices.choose_case(data, source, models)
-    user = find_user(data, user_id)
-    target = case_choices.choose_item(data, user, kind)
+    case = case_choices.choose_case(data, source, models)
+    user = find_user(data, case.user)
+    target = case_choices.choose_item(data, user, case.kind)
     st.markdown(case_choices.describe_user(data, user, models))
     if not models:
         return
@@ -47,17 +47,19 @@ def page() -> None:
     for column, (label, shared) in zip(columns, models.items(), strict=True):
         with column, errors_shown(label):
             st.subheader(words.literal(label))
-            before = resources.prediction(shared, Scenario.of(data, user), layer, head)
-            after = resources.prediction(shared, scenario, layer, head)
+            before, after = (
+                resources.prediction(shared, one, layer, head, hide_seen=case.hide_seen)
+                for one in (Scenario.of(data, user), scenario)
+            )
             explained = before.top(1)[0] if target == "top" else target
             _outcome(data, label, before, after, explained)
             frame = moves_frame(data, scenario, before, after, explained)
-            _moves(label, frame, f"what-if-{label}-{user_id}.csv")
+            _moves(label, frame, f"what-if-{label}-{case.user}.csv")
             shown[label] = before, after
     if shown:
         with errors_shown("The history"):
             st.subheader("History, and the weight of each item")
-            _history(weights_frame(data, scenario, shown), f"what-if-history-{user_id}.csv")
+            _history(weights_frame(data, scenario, shown), f"what-if-history-{case.user}.csv")
         st.caption(words.WHAT_IF)
 
 

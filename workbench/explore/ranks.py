@@ -1,0 +1,39 @@
+"""A ranking of all items by their scores, with or without those that a user has seen."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.evaluation import rank_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranking:
+    """Scores of all items, and the items that are not ranked.
+
+    Attributes
+    ----------
+    scores : [n_items + 1], -inf for padding.
+    hidden : items that are not ranked, such as those that the user has seen.
+    """
+
+    scores: Tensor
+    hidden: frozenset[int] = frozenset()
+
+    @property
+    def n_ranked(self) -> int:
+        """How many items are ranked."""
+        return len(self.scores) - 1 - len(self.hidden)
+
+    def rank(self, item: int) -> int:
+        """Rank of an item among it and all that are ranked, 1 is best; ties as in `evaluate`."""
+        return rank_of(self._without(self.hidden - {item}), item)
+
+    def top(self, k: int = 10) -> list[int]:
+        """The k items of highest score that are ranked, best first."""
+        best = self._without(self.hidden).topk(min(k, self.n_ranked))
+        return best.indices.tolist()
+
+    def _without(self, items: frozenset[int]) -> Tensor:
+        return self.scores.index_fill(0, torch.tensor(sorted(items), dtype=torch.long), -torch.inf)
