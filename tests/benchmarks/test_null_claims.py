@@ -15,7 +15,14 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 from analyses.diagnostics.order import ASKED, UNCHANGED
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
-from benchmarks.null_claims import NULLS, claimed, decided, summary, without_difference
+from benchmarks.null_claims import (
+    NULLS,
+    among_trainings,
+    claimed,
+    decided,
+    summary,
+    without_difference,
+)
 from tests.analyses.handmade import PARTS, results_of
 
 N = 80
@@ -202,6 +209,17 @@ def test_a_users_trainings_are_exchanged_as_a_whole(tables):
     exchanged = without_difference(frame, NULLS["seeds"], np.random.default_rng(0))
     assert (exchanged.groupby(["user", "was"])["model"].nunique() == 1).all()
     assert exchanged.groupby("was")["model"].nunique().min() > len(MODELS)
+
+
+def test_trainings_of_one_model_differ_where_one_of_them_went_elsewhere(tables):
+    frame, seeds = tables["seeds"], discover()["seeds"]
+    comparison = Comparison({"SASRec": PARTS["SASRec"]}, SIBLINGS)
+    frame = frame[frame["model"].isin(comparison.trainings("SASRec"))]
+    assert among_trainings(seeds, Results(frame, comparison)).tolist() == [False] * 6
+    elsewhere = (frame["model"] == SIBLINGS["SASRec"][1]) & (frame["kind"] == "top")
+    moved = frame.assign(value=frame["value"] + 100 * elsewhere)
+    claims = among_trainings(seeds, Results(moved, comparison))
+    assert claims.tolist() == [True, False, True, False, False, False]
 
 
 def test_summary_counts_a_report_once(tables):
