@@ -86,7 +86,7 @@ def test_one_variant_of_several_is_no_finding_though_its_interval_leaves_out_0()
     frame.loc[frame["model"] == "AC-SASRec-light", "ndcg"] += nearly
     quality, _ = DIAGNOSTIC.findings(results_of(frame))
     assert "a higher NDCG@10" not in quality
-    assert re.search(r"light \(\+0\.0220 \[\+.*, p 0\.034, 0\.068 after Holm over 4 comp", quality)
+    assert re.search(r"light \(\+0\.0220 \[\+.*, p 0\.034, 0\.68 corrected for 4 comp", quality)
 
 
 def test_without_a_pair_it_says_so():
