@@ -12,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import permutations
 from unittest.mock import patch
 
 import numpy as np
@@ -26,7 +25,6 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, T
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
 from analyses.report.claims import RISK, Claims, Decision
 from analyses.report.stored import open_run
-from analyses.running.comparison import Comparison, Role
 from analyses.running.results import Results
 from benchmarks.coverage import markdown
 from workbench.errors import WorkbenchError
@@ -97,7 +95,6 @@ NULLS: dict[str, Null] = {
     "order": Null(turn=_opposite),
     "smallest_change": Null(exchanged="importance"),
     "boost": Null(lambda frame: frame["target"] == boost.HELD_OUT, _beyond_random),
-    "seeds": Null(),
     "calibration_variants": Null(),
     "attention_maps": Null(_maps, _mirrored),
     "gradient_agreement": Null(
@@ -172,24 +169,6 @@ def claimed(diagnostic: Diagnostic, results: Results, repetitions: int, seed: in
     return Family(max(comparisons), np.array(by_intervals), np.array(corrected))
 
 
-def among_trainings(seeds: Diagnostic, results: Results) -> np.ndarray:
-    """Whether two trainings of a model are said to differ more than two others of it, [cases] bool.
-
-    One training is called another model, of which there is only that one, in turn; what is said is
-    true of these trainings, and false of the model.
-    """
-    claims = []
-    for name, part in results.comparison.parts.items():
-        other_role: Role = "uniform" if part.role == "uniform" else "calibrated"
-        for one, again, other in permutations(results.comparison.trainings(name), 3):
-            frame = results.frame[results.frame["model"].isin([one, again, other])]
-            parts = {one: replace(part, role="plain"), other: replace(part, role=other_role)}
-            with decided() as decisions:
-                seeds.findings(Results(frame, Comparison(parts, {one: [again]})))
-            claims.append(any(d.verdict == "higher" for d in decisions))
-    return np.array(claims, dtype=bool)
-
-
 def summary(families: Mapping[str, Family]) -> list[list[str]]:
     """A row per diagnostic, and one for a report of all."""
     report = Family(
@@ -221,17 +200,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             for name in known
             if name in NULLS
         }
-        results = run.results("seeds") if "seeds" in families else None
-        same = np.zeros(0, bool) if results is None else among_trainings(known["seeds"], results)
     except WorkbenchError as error:
         sys.exit(str(error))
     head = ["diagnostic", "comparisons", "% by intervals", "% after correction"]
     print(markdown(head, summary(families)))
-    if len(same):
-        print(
-            "\nWhere one of the trainings of a model is called another model, `seeds` says in "
-            f"{same.sum()} of {len(same)} cases that the two differ more than seeds do."
-        )
     if left_out := [name for name in known if name not in NULLS]:
         print(f"\nLeft out, since nothing here makes a null of it: {listing(left_out)}.")
 
