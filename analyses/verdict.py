@@ -113,7 +113,12 @@ class Verdict:
 
 
 class Limits(NamedTuple):
-    """Where the rule draws its lines; chosen on planted data, see docs/judge.md.
+    """Where the rule draws its lines; judged on planted data, see docs/judge.md.
+
+    On the seeds that choose the rule these lines believed none of 84 unfaithful models and
+    recognised 10 of 11 faithful ones, so none was moved. Two questions were changed there: with the
+    last item kept, only users count for whom another item matters most; and ranking must be seen to
+    need the history.
 
     Attributes
     ----------
