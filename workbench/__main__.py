@@ -4,6 +4,7 @@ import typer
 
 from workbench.commands.data import data_command
 from workbench.commands.evaluate import evaluate_command
+from workbench.commands.explain import explain_command
 from workbench.commands.importing import import_command
 from workbench.commands.recommend import recommend_command
 from workbench.commands.serve import STREAMLIT, app_command
@@ -31,6 +32,7 @@ app.command("train")(train_command)
 app.command("sweep")(sweep_command)
 app.command("evaluate")(evaluate_command)
 app.command("recommend", cls=Several)(recommend_command)
+app.command("explain")(explain_command)
 app.command("import")(import_command)
 app.command("data")(data_command)
 app.command("app", context_settings=STREAMLIT)(app_command)

@@ -75,7 +75,7 @@ def recommend(
     if items is not None:
         batches = _made_up(model, data, items)
     else:
-        batches = _histories(model, data, _chosen(model, data, users), size)
+        batches = histories(model, data, chosen_users(model, data, users), size)
     columns: dict[str, list[np.ndarray]] = {"user": [], "rank": [], "item": [], "score": []}
     with torch.no_grad(), evaluation_mode(model):
         for owners, batch, seen in batches:
@@ -103,8 +103,14 @@ def recommend(
     return frame.drop(columns=left_out)
 
 
-def _chosen(model: Model, data: SequenceData, users: Sequence[str] | None) -> np.ndarray:
-    """Indices of the users, in the order given."""
+def chosen_users(model: Model, data: SequenceData, users: Sequence[str] | None) -> np.ndarray:
+    """Indices of users named by raw ids, in that order; of all with a history where None.
+
+    Raises
+    ------
+    WorkbenchError
+        If one is unknown or has no history, or nobody is named.
+    """
     if users is None:
         able = np.flatnonzero(data.lengths)
         if not len(able):
@@ -122,7 +128,7 @@ def _chosen(model: Model, data: SequenceData, users: Sequence[str] | None) -> np
     return chosen
 
 
-def _histories(
+def histories(
     model: Model, data: SequenceData, users: np.ndarray, size: int
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
     """Users (indices) [B], what the model reads of them, and all they have seen [B, S]."""
@@ -138,7 +144,7 @@ def _histories(
 def _made_up(
     model: Model, data: SequenceData, items: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
-    """As `_histories`, for the single history of `items`, which belongs to no user."""
+    """As `histories`, for the single history of `items`, which belongs to no user."""
     if model.needs_times:
         raise WorkbenchError(
             f"{model.config.name} needs the time of every item, and a history that is made up has "

@@ -42,7 +42,9 @@ class Change(NamedTuple):
 
 
 @torch.no_grad()
-def smallest_change(model: Model, batch: Batch, operator: str | None = None) -> Change:
+def smallest_change(
+    model: Model, batch: Batch, operator: str | None = None, *, hidden: Tensor | None = None
+) -> Change:
     """The fewest items without which another item scores higher than the model's own first.
 
     All sets of one and of two items are tried, so that these sizes are exact. Of three, all sets
@@ -60,10 +62,13 @@ def smallest_change(model: Model, batch: Batch, operator: str | None = None) -> 
         meanwhile.
     operator : how items are taken away, as in `scores_without`; by default as `default_erasure`
         says.
+    hidden : [B, K] items that are not ranked, such as those that a user has seen; 0 for none.
     """
+    if hidden is None:
+        hidden = torch.zeros_like(batch.items[:, :1])
     operator = operator or default_erasure(model)
     with evaluation_mode(model):
-        scores = model.scores(batch)
+        scores = model.scores(batch).scatter(1, hidden, -torch.inf)
     top = scores.argmax(1)
     size = torch.full(top.shape, torch.nan, dtype=torch.float64, device=top.device)
     removed, pool = torch.zeros_like(batch.valid), torch.zeros_like(batch.valid)
@@ -76,7 +81,8 @@ def smallest_change(model: Model, batch: Batch, operator: str | None = None) -> 
             break
         passes[rows] += torch.tensor(counts, device=rows.device)
         which = rows.repeat_interleave(torch.tensor(counts, device=rows.device))
-        effects, firsts = _effects(model, batch, which, torch.cat(sets), top, operator)
+        others = torch.cat([hidden, top[:, None]], 1)
+        effects, firsts = _effects(model, batch, which, torch.cat(sets), others, operator)
         parts = zip(rows, sets, effects.split(counts), firsts.split(counts), strict=True)
         for row, tried, effect, first in parts:
             if not len(tried):
@@ -114,18 +120,18 @@ def _subsets(items: Tensor, size: int) -> Tensor:
 
 
 def _effects(
-    model: Model, batch: Batch, rows: Tensor, removed: Tensor, top: Tensor, operator: str
+    model: Model, batch: Batch, rows: Tensor, removed: Tensor, others: Tensor, operator: str
 ) -> tuple[Tensor, Tensor]:
     """How far the best other item is ahead of the old first in nats, and which it is, [N] each.
 
-    `rows` [N] are histories of the batch, `removed` [N, L] what is taken from each, `top` [B] the
-    old first. Minus infinity where nothing is left to predict from.
+    `rows` [N] are histories of the batch, `removed` [N, L] what is taken from each, `others`
+    [B, K + 1] what is not ranked, and the old first. Minus infinity where nothing is left to
+    predict from.
     """
     effects, firsts = [], []
     for at, gone in zip(rows.split(CHUNK), removed.split(CHUNK), strict=True):
         scores = scores_without(model, batch.take(at), gone, operator=operator).double()
-        old = top[at, None]
-        best, first = scores.scatter(1, old, -torch.inf).max(1)
-        effects.append((best - scores.gather(1, old)[:, 0]).nan_to_num(-torch.inf))
+        best, first = scores.scatter(1, others[at], -torch.inf).max(1)
+        effects.append((best - scores.gather(1, others[at, -1:])[:, 0]).nan_to_num(-torch.inf))
         firsts.append(first)
     return torch.cat(effects), torch.cat(firsts)

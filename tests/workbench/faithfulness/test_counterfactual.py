@@ -112,6 +112,18 @@ def test_nothing_is_found_where_more_would_have_to_go():
     assert not found.removed.any()
 
 
+@settings(max_examples=25)
+@given(st.integers(0, 2**31), HISTORY, st.sets(st.integers(1, N), max_size=N - 2))
+def test_what_is_hidden_might_as_well_get_no_votes(seed, history, hidden):
+    votes = np.random.default_rng(seed).normal(size=(N, N))
+    batch, items = batch_of(history), torch.tensor([[0, *sorted(hidden)]])
+    found = smallest_change(Voting(votes), batch, hidden=items)
+    votes[:, [item - 1 for item in hidden]] = -1e6
+    wanted = smallest_change(Voting(votes), batch)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other, equal_nan=True)
+
+
 def test_in_a_transformer_it_is_one_where_any_single_item_does():
     batch = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7, 8], [2, 8, 5, 10, 12, 1], [11, 6, 9, 3])
     model = build("SASRec", seed=6)

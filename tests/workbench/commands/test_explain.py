@@ -1,0 +1,107 @@
+"""What `explain` prints, against the functions of the library and a re-run without an item."""
+
+import json
+import re
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from workbench import build_model, explain, load_data, recommend, save_model
+from workbench.__main__ import app
+from workbench.data.batches import make_batch
+from workbench.data.splits import Cases
+from workbench.explaining.erasure import scores_without
+
+SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 4}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Five users, of whom u3 has had 6 of 9 items and the model reads the last 4."""
+    rows = [f"u{u},i{(u + t) % 9},{1_600_000_000 + t}" for u in range(5) for t in range(6)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    data = load_data(tmp_path / "log.csv")
+    torch.manual_seed(4)  # whose first item for u3 goes with one of the history
+    model = build_model("SASRec", data, **SIZES).eval()
+    save_model(model, tmp_path / "m")
+    return tmp_path, model, data
+
+
+def run(place, *more):
+    given = ["explain", "--model", str(place / "m"), "--data", str(place / "log.csv")]
+    done = CliRunner().invoke(app, [*given, "--user", "u3", *more])
+    if done.exception:
+        raise done.exception
+    return done.stdout
+
+
+def histories_of(data, user):
+    index = data.user_ids.tolist().index(user)
+    first, last = data.offsets[index], data.offsets[index + 1]
+    one = torch.tensor([index]).numpy()
+    cases = Cases(one, torch.tensor([last - 4]).numpy(), torch.tensor([last]).numpy(), 0 * one)
+    return make_batch(data, cases), data.items[first:last].tolist()
+
+
+def test_json_holds_what_the_functions_give(place):
+    folder, model, data = place
+    said = json.loads(run(folder, "--json", "--method", "saliency", "--method", "deletion"))
+    (best,) = recommend(model, data, ["u3"], 1).to_dict("records")
+    assert said["item"] == {"item": best["item"]}
+    assert said["score"] == pytest.approx(best["score"])
+    assert (said["rank"], said["items_ranked"], said["history_length"]) == (1, 3, 6)
+    batch, _ = histories_of(data, "u3")
+    target = torch.tensor([data.item_ids.tolist().index(best["item"])])
+    assert [row["item"] for row in said["history"]] == data.item_ids[batch.items[0]].tolist()
+    for name in ("attention", "saliency", "deletion"):
+        values = [row["importance"][name] for row in said["history"]]
+        assert values == pytest.approx(explain(model, batch, target, name)[0].tolist())
+    assert list(said["history"][0]["importance"]) == ["attention", "saliency", "deletion"]
+
+
+def test_another_item_comes_first_without_what_it_names_and_not_without_less(place):
+    folder, model, data = place
+    said = json.loads(run(folder, "--json"))["smallest_change"]
+    batch, seen = histories_of(data, "u3")
+
+    def first(*gone):
+        removed = torch.tensor([[int(item) in gone for item in batch.items[0]]])
+        scores = scores_without(model, batch, removed, operator=said["operator"])[0]
+        return data.item_ids[scores.index_fill(0, torch.tensor(seen), -torch.inf).argmax()]
+
+    items = batch.items[0].tolist()
+    named = [data.item_ids.tolist().index(one["item"]) for one in said["without"]]
+    assert first() == said["first"]["item"]
+    assert first(*named) == said["then"]["item"] != said["first"]["item"]
+    if len(named) > 1:
+        assert {first(item) for item in items} == {first()}
+
+
+def test_it_is_told_in_sentences(place):
+    folder, _, data = place
+    lines = run(folder, "--item", "i0").splitlines()
+    assert re.fullmatch(
+        r"SASRec ranks i0 (first|at place \d) for user u3 of log, among 3 items not seen\.",
+        lines[0],
+    )
+    assert "the last 4 of 6 items" in lines[1]
+    rows = [line.split() for line in lines[2:7]]
+    assert rows[0] == ["ago", "item", "attention", "replacement"]
+    assert [row[1] for row in rows[1:]] == data.item_ids[data.history(3)[:-5:-1]].tolist()
+    for column in (2, 3):
+        values = [float(row[column].rstrip("*")) for row in rows[1:]]
+        (marked,) = (at for at, row in enumerate(rows[1:]) if row[column].endswith("*"))
+        assert values[marked] == max(values)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--item", "i77"), "no item of the id 'i77'"),
+        (("--method", "magic"), "no importance is called 'magic'"),
+    ],
+)
+def test_what_cannot_be_explained_is_said(place, more, said):
+    with pytest.raises(ValueError, match=said):
+        run(place[0], *more)
