@@ -2,7 +2,7 @@
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: report test lint app pretrained
+.PHONY: report test lint docs app pretrained
 
 $(VENV)/.installed: requirements.txt
 	python3 -m venv $(VENV)
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed-dev
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy models workbench analyses benchmarks tests
+
+docs: $(VENV)/.installed-dev  ## the documentation as pages, in site/; a link that leads nowhere is an error
+	NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build --quiet --strict
 
 app: $(VENV)/.installed
 	$(PYTHON) -m workbench app
