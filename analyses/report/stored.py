@@ -1,23 +1,29 @@
-"""A report folder read back: its manifest, its tidy tables and its pictures, each checked."""
+"""A report folder read back: manifest, verdicts, tidy tables and pictures, each checked."""
 
 import hashlib
 import io
 import json
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analyses.report.output import MANIFEST
+from analyses.report.one_user import Item, OneUser
+from analyses.report.output import MANIFEST, NUMBERS
 from analyses.report.page import raw_path, slug
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
+from analyses.verdict import Question, Verdict
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON
+from workbench.statistics import Interval
 
+T = TypeVar("T")
 # what a manifest must hold to be shown: key -> kind
 NEEDED: dict[str, type] = {
     **{"created": str, "command": str, "users": dict, "data": dict, "models": dict},
@@ -68,6 +74,39 @@ class StoredRun:
                 f"{self.folder / path} is no readable table; run the report again."
             ) from error
 
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """The verdict of each model, as the report has it; none where it has none.
+
+        Raises
+        ------
+        WorkbenchError
+            If they are gone or were changed.
+        """
+        return self._told("verdicts", _verdicts) or ()
+
+    def example(self) -> OneUser | None:
+        """The user whom the report shows, if it shows one.
+
+        Raises
+        ------
+        WorkbenchError
+            If it is gone or was changed.
+        """
+        return self._told("example", _example)
+
+    def _told(self, key: str, read: Callable[[Any], T]) -> T | None:
+        """What the report says under a key as JSON; None where it was written without."""
+        if NUMBERS not in self.manifest["files"]:
+            return None
+        content = self.file(NUMBERS)
+        try:
+            told = json.loads(content).get(key)
+            return None if told is None else read(told)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise WorkbenchError(
+                f"{self.folder / NUMBERS} holds no {key} that can be read; run the report again."
+            ) from error
+
     def figures(self, diagnostic: str) -> list[str]:
         """Names of the figures of a diagnostic, in order."""
         return [str(name) for name in self.manifest["diagnostics"][diagnostic].get("figures", [])]
@@ -103,6 +142,47 @@ class StoredRun:
                 "report again."
             )
         return content
+
+
+def _example(told: Mapping[str, Any]) -> OneUser:
+    return OneUser(**{**told, "items": tuple(Item(**item) for item in told["items"])})
+
+
+def _verdicts(told: Mapping[str, Any]) -> tuple[Verdict, ...]:
+    return tuple(_verdict(model, verdict) for model, verdict in told.items())
+
+
+def _verdict(model: str, told: Mapping[str, Any]) -> Verdict:
+    """A verdict as `exports.as_json` wrote it."""
+    return Verdict(
+        model=model,
+        reduction=told["reduction"],
+        conclusion=told["conclusion"],
+        why=told["why"],
+        questions=tuple(
+            Question(
+                key,
+                asked=each["asked"],
+                answer=each["answer"],
+                sentence=each["sentence"],
+                estimate=_interval(each["estimate"]),
+                control=_interval(each["control"]),
+            )
+            for key, each in told["questions"].items()
+        ),
+        instead=told["instead"],
+        gain=_interval(told["gain"]),
+        cannot_tell=tuple(told["cannot_tell"]),
+    )
+
+
+def _interval(told: Mapping[str, Any] | None) -> Interval | None:
+    if told is None:
+        return None
+    estimate, low, high = (
+        math.nan if told[key] is None else float(told[key]) for key in ("estimate", "low", "high")
+    )
+    return Interval(estimate, low, high, int(told["n"]))
 
 
 def open_run(folder: str | Path) -> StoredRun:

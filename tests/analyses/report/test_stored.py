@@ -1,11 +1,16 @@
+import hashlib
 import json
 
 import numpy as np
 import pytest
 
-from analyses.report.stored import open_run, runs_in
+from analyses.report.exports import as_json
+from analyses.report.output import NUMBERS
+from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.run_all import main
+from analyses.running.comparison import Comparison
 from analyses.running.inputs import read_inputs
+from tests.analyses.report.invented import report
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError
 
@@ -58,3 +63,31 @@ def test_a_damaged_or_foreign_folder_ends_in_one_sentence(tmp_path, content, sen
     with pytest.raises(WorkbenchError, match=sentence) as caught:
         open_run(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_verdicts_and_the_example_are_those_that_were_written(tmp_path):
+    """Every field but those of an interval that no sentence needs."""
+    written = report()
+    (tmp_path / NUMBERS).write_text(as_json(written))
+    digest = hashlib.sha256((tmp_path / NUMBERS).read_bytes()).hexdigest()
+    run = StoredRun(tmp_path, {"files": {NUMBERS: digest}}, Comparison({}))
+    read = run.verdicts()
+    assert [verdict.headline for verdict in read] == [v.headline for v in written.verdicts]
+    for one, other in zip(read, written.verdicts, strict=True):
+        plain = [
+            [(q.key, q.asked, q.answer, q.sentence) for q in v.questions] for v in (one, other)
+        ]
+        assert plain[0] == plain[1]
+        assert (one.why, one.instead, one.cannot_tell) == (
+            other.why,
+            other.instead,
+            other.cannot_tell,
+        )
+        assert (one.gain is None) == (other.gain is None)
+    assert run.example() == written.example
+    (tmp_path / NUMBERS).write_text('{"verdicts": {"a": 1}}')
+    digest = hashlib.sha256((tmp_path / NUMBERS).read_bytes()).hexdigest()
+    broken = StoredRun(tmp_path, {"files": {NUMBERS: digest}}, Comparison({}))
+    with pytest.raises(WorkbenchError, match="holds no verdicts that can be read"):
+        broken.verdicts()
+    assert StoredRun(tmp_path, {"files": {}}, Comparison({})).verdicts() == ()
