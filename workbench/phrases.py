@@ -18,9 +18,9 @@ def listing(names: Sequence[str], most: int | None = None) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def counted(n: int, thing: str) -> str:
-    """How many things: `1 item`, `1,682 items`."""
-    return f"{n:,} {thing}" + ("" if n == 1 else "s")
+def counted(n: int, thing: str, things: str = "") -> str:
+    """How many things: `1 item`, `1,682 items`; `things` where it is not `thing` with an s."""
+    return f"{n:,} {thing if n == 1 else things or thing + 's'}"
 
 
 def cut(text: str, width: int) -> str:

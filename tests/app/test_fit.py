@@ -13,7 +13,7 @@ def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypa
     untold.item_ids = None
     folder = str(save_model(untold, tmp_path / "unknown", {"origin": {}}))
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
-    page = AppTest.from_file(str(APP), default_timeout=60)
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
     page.query_params["data"] = str(films)
     page.query_params["models"] = [folder, models[1]]
     page.run()

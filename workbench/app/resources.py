@@ -3,16 +3,17 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
 import torch
+from torch import Tensor
 
-from models import Recommender
-from workbench import SequenceData, load_data, load_model
+from models import Batch, Recommender
+from workbench import SequenceData, explain, importances, load_data, load_model
 from workbench.app import places
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
@@ -21,6 +22,7 @@ from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
+from workbench.faithfulness.counterfactual import Change, smallest_change
 from workbench.matching import matched
 
 Target = int | Literal["top"]
@@ -91,13 +93,33 @@ def _written(files: Iterable[Path]) -> str:
 
 
 def inspection(
-    shared: Shared, source: str, user: int, target: Target, *, hide_seen: bool
+    shared: Shared,
+    source: str,
+    user: int,
+    target: Target,
+    *,
+    hide_seen: bool,
+    methods: Iterable[str] = (),
 ) -> Inspection:
-    """`inspect_case` for the test case of a user, given by index.
+    """`inspect_case` for the test case of a user.
 
-    `hide_seen`: whether items of the whole history, however long ago, are not ranked.
+    Parameters
+    ----------
+    shared, source : the model, and where the data are.
+    user : its index.
+    target : as in `inspect_case`.
+    hide_seen : whether items of the whole history, however long ago, are not ranked.
+    methods : the importances; those that do not serve the model are left out.
     """
-    return _inspection(shared, data(source), shared.source, shared.stamp, user, target, hide_seen)
+    what = data(source), shared.source, shared.stamp, user
+    inspected = _inspection(shared, *what, target, hide_seen)
+    serving = importances(shared.model)
+    importance = {
+        method: _importance(shared, *what, inspected.target, method)
+        for method in methods
+        if method in serving
+    }
+    return replace(inspected, importance=importance)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHECKSUM)
@@ -110,11 +132,54 @@ def _inspection(
     target: Any,
     hide_seen: bool,
 ) -> Inspection:
-    interactions, _ = matched(_shared.model, interactions)
-    case = held_out_cases(interactions, _shared.model.config.max_length, [user])
+    interactions, batch = _case(_shared, interactions, user)
     hidden = set(interactions.history(user)[:-1].tolist()) if hide_seen else set()
     with _shared.lock:
-        return inspect_case(_shared.model, make_batch(interactions, case), target, hidden=hidden)
+        return inspect_case(_shared.model, batch, target, hidden=hidden, methods=())
+
+
+@st.cache_resource(max_entries=512, show_spinner=False, hash_funcs=BY_CHECKSUM)
+def _importance(
+    _shared: Shared,
+    interactions: SequenceData,
+    model: str,
+    stamp: str,
+    user: int,
+    target: int,
+    method: str,
+) -> Tensor:
+    """`explain` for the same case, [L]."""
+    _, batch = _case(_shared, interactions, user)
+    with _shared.lock:
+        return explain(_shared.model, batch, torch.tensor([target]), method)[0].cpu()
+
+
+def smallest(shared: Shared, source: str, user: int, *, hide_seen: bool) -> Change:
+    """`smallest_change` for the same case; hidden items are not recommended."""
+    return _smallest(shared, data(source), shared.source, shared.stamp, user, hide_seen)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHECKSUM)
+def _smallest(
+    _shared: Shared,
+    interactions: SequenceData,
+    model: str,
+    stamp: str,
+    user: int,
+    hide_seen: bool,
+) -> Change:
+    interactions, batch = _case(_shared, interactions, user)
+    seen = interactions.history(user)[:-1] if hide_seen else []
+    hidden = torch.tensor([sorted({int(item) for item in seen})], dtype=torch.long)
+    with _shared.lock:
+        return smallest_change(_shared.model, batch, hidden=hidden)
+
+
+def _case(shared: Shared, interactions: SequenceData, user: int) -> tuple[SequenceData, Batch]:
+    """The data as the model numbers items, and the history of a user."""
+    interactions, _ = matched(shared.model, interactions)
+    case = held_out_cases(interactions, shared.model.config.max_length, [user])
+    return interactions, make_batch(interactions, case)
 
 
 def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:

@@ -6,6 +6,7 @@ import string
 import unicodedata
 from collections.abc import Callable, Iterable
 
+from workbench.explaining.importance import Importance
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.phrases import MARK, counted
@@ -18,23 +19,27 @@ ATTENTION = (
     "Weight that the prediction row gives to the item, in the stage, layer and head chosen for "
     "the model. It shows where a weight went, not what caused the recommendation."
 )
-GRADIENT = (
-    "How much the target's score depends on the item's embedding, to first order, with attention "
-    "held constant. Saliency is the length of the gradient; input x gradient is its product with "
-    "the embedding, without sign. It has no unit: compare within one model."
+IMPORTANCES = (
+    "What stands beside attention in the history: controls, which know nothing of the model "
+    "(random, recency, similarity); parts of attention; gradients; and the effect of taking an "
+    "item away, by several meanings of away. The first one is compared with attention."
 )
 VANISHES = (
-    "Input x gradient is zero in this model (up to rounding), because the model normalises the "
-    "embedding of every item first, so that the length has no effect. Choose saliency instead."
+    "{} is zero in this model (up to rounding): where the model normalises the embedding of every "
+    "item first, its length has no effect. Choose another importance."
 )
-LEAVE_ONE_OUT = (
-    "The target's score with the whole history minus the score without this item: positive means "
-    "that the item raises it. The model runs again without the item; if two items can replace "
-    "each other, both can seem to matter little."
-)
+FAMILIES = {
+    "control": "A control, which knows nothing of the model's reasons: what others must exceed.",
+    "attention": "Where weights of attention go, not what caused the recommendation.",
+    "gradient": "How much the target's score depends on the item's embedding, to first order. It "
+    "has no unit: compare within one model.",
+    "erasure": "The target's score with the whole history minus the score without this item: "
+    "positive means that the item raises it. If two items can replace each other, both can seem "
+    "to matter little.",
+}
 TAU = (
-    "Kendall's rank correlation, corrected for ties, of attention and gradient importance over "
-    "the history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
+    "Kendall's rank correlation, corrected for ties, of attention and the first importance (its "
+    "magnitude) over the history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
 )
 SCALE = (
     "Per panel: from 0 to the largest weight of the later half of its rows, because the weights "
@@ -162,6 +167,11 @@ def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float],
     return write
 
 
+def figure(value: float) -> str:
+    """A number with two digits, however small: `0.012`, `1.3`, `14`."""
+    return numbers([10 * value])(value)
+
+
 def decimal(value: float, *, sign: bool = False) -> str:
     """A number with two decimals, as `numbers` writes it."""
     return numbers([1.0], sign=sign)(value)
@@ -194,8 +204,15 @@ def literal(text: str) -> str:
     )
 
 
-def agreement(row: RowAgreement) -> str:
-    """What a tau-b means, in a sentence."""
+def described(importance: Importance) -> str:
+    """What an importance is, in sentences."""
+    return (
+        f"{FAMILIES[importance.family]} Formula: {importance.source}. {importance.misses}".strip()
+    )
+
+
+def agreement(row: RowAgreement, method: str) -> str:
+    """What a tau-b of attention and another importance means, in a sentence."""
     if math.isnan(row.tau):
         if row.n < SHORTEST:
             few = counted(row.n, "item")
@@ -204,7 +221,7 @@ def agreement(row: RowAgreement) -> str:
     share = (1 + row.tau) / 2  # concordant, among the pairs tied in neither
     chance = "less than 1" if row.p_value < 0.01 else f"{100 * row.p_value:.0f}"
     return (
-        f"Attention and gradient importance put about {100 * share:.0f}{PERCENT} of all pairs of "
+        f"Attention and {method} put about {100 * share:.0f}{PERCENT} of all pairs of "
         f"items in the same order; random orders are as far from 50{PERCENT} in {chance}"
         f"{PERCENT} of cases. {CAUTION}"
     )

@@ -17,6 +17,7 @@ from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
 
 METHODS = ("saliency, attention held", "input x gradient, attention held")
+FIRST = 3  # items named first that are compared
 
 
 class RowAgreement(NamedTuple):
@@ -34,6 +35,25 @@ class RowAgreement(NamedTuple):
     n: int
 
 
+class Pointing(NamedTuple):
+    """What attention points at, beside what moves the score: places in the history, from 0.
+
+    Attributes
+    ----------
+    named : the item of the largest weight.
+    moving : the item without which the score falls most.
+    place : how many-th `named` is by that fall, 1 is the largest.
+    shared : how many of the first `first` items by weight are among the first by that fall.
+    first : `FIRST`, or the items of a shorter history.
+    """
+
+    named: int
+    moving: int
+    place: int
+    shared: int
+    first: int
+
+
 @dataclass(frozen=True)
 class Inspection(Ranking):
     """What a model makes of a history of L items, on the CPU; its ranking among other things.
@@ -46,7 +66,7 @@ class Inspection(Ranking):
     weights : stage -> [n_layers, H, T, T], NaN where a row may not look. T is L, or L + 1 with
         BERT4Rec's mask token, and the last row is the prediction's. Rows sum to less than one where
         a model attends to padding.
-    importance : one of `METHODS` -> [L], magnitudes, zeros where it vanishes.
+    importance : method of `explain` -> [L], as it gives them; zeros where it vanishes.
     effects : [L], leave-one-out, by `default_erasure`: signed, NaN where undefined.
     """
 
@@ -74,7 +94,7 @@ class Inspection(Ranking):
         return self.matrix(stage, layer, head)[-1, : len(self.items)]
 
     def agreement(self, row: Tensor, method: str) -> RowAgreement:
-        """Rank agreement of a row of weights with a gradient importance.
+        """Rank agreement of a row of weights with an importance.
 
         They are compared in single precision, in which equal weights are equal. The tau is NaN for
         fewer than three items, or where one side is constant.
@@ -82,17 +102,36 @@ class Inspection(Ranking):
         Parameters
         ----------
         row : [L] weights.
-        method : the gradient importance, one of `METHODS`.
+        method : a key of `importance`, of which magnitudes are taken.
         """
-        return RowAgreement(*of_one(row, self.importance[method]), len(row))
+        return RowAgreement(*of_one(row, self.importance[method].abs()), len(row))
 
     def vanishes(self, method: str) -> bool:
-        """Whether a gradient importance is zero everywhere, as `gradients` says why."""
+        """Whether an importance is zero everywhere, as `gradients` says why."""
         return not self.importance[method].any()
+
+    def pointing(self, row: Tensor) -> Pointing | None:
+        """What a row of weights [L] points at, beside what moves the score of the target.
+
+        None where it points at nothing, since all weights are equal, or where nothing can be taken
+        away.
+        """
+        effects = self.effects
+        if len(row) < 2 or effects.isnan().any() or bool((row == row[0]).all()):
+            return None
+        named, first = int(row.argmax()), min(FIRST, len(row))
+        both = set(row.topk(first).indices.tolist()) & set(effects.topk(first).indices.tolist())
+        place = 1 + int((effects > effects[named]).sum())
+        return Pointing(named, int(effects.argmax()), place, len(both), first)
 
 
 def inspect_case(
-    model: Model, batch: Batch, target: int | Literal["top"], *, hidden: Collection[int] = ()
+    model: Model,
+    batch: Batch,
+    target: int | Literal["top"],
+    *,
+    hidden: Collection[int] = (),
+    methods: Collection[str] = METHODS,
 ) -> Inspection:
     """Look at one history and one target.
 
@@ -104,6 +143,7 @@ def inspect_case(
     batch : a batch of one history.
     target : an item, or "top" for the item that the model ranks first.
     hidden : items that are not ranked, such as those that the user has seen.
+    methods : the importances to compute, by their names in `explain`.
 
     Raises
     ------
@@ -138,9 +178,7 @@ def inspect_case(
             stage: recorded.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
             for stage, recorded in weights.items()
         },
-        importance={
-            method: explain(model, batch, targets, method)[0].abs().cpu() for method in METHODS
-        },
+        importance={method: explain(model, batch, targets, method)[0].cpu() for method in methods},
         effects=explain(model, batch, targets, default_erasure(model))[0].cpu(),
         scores=ranking.scores,
         hidden=ranking.hidden,

@@ -14,7 +14,7 @@ from workbench.app import case_choices
 from workbench.app.inspect.history import csv, history_frame, ordered, orders
 from workbench.app.inspect.shown import Shown, View
 from workbench.data.truth import Truth
-from workbench.explore.inspection import METHODS, Inspection
+from workbench.explore.inspection import Inspection
 
 
 def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
@@ -26,11 +26,11 @@ def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
         times=None,
         target=1,
         weights={"attention": weights},
-        importance=dict(zip(METHODS, (torch.arange(n) / 10, torch.zeros(n)), strict=True)),
+        importance={"saliency": torch.arange(n) / 10, "replacement": torch.tensor(effects)},
         effects=torch.tensor(effects),
         scores=torch.zeros(6),
     )
-    return Shown(label, View("attention"), METHODS[0], inspection)
+    return Shown(label, View("attention"), inspection)
 
 
 @pytest.fixture
@@ -62,14 +62,14 @@ def test_positions_count_from_the_oldest_of_all():
 def test_rows_in_the_order_of_any_measure(frame):
     assert list(orders(frame))[:3] == ["Latest first", "Oldest first", "Attention, all"]
     assert ordered(frame, "Oldest first")["", "#"].tolist() == [1, 2, 3, 4]
-    assert ordered(frame, "Leave-one-out, all")["", "#"].tolist() == [1, 4, 3, 2]
+    assert ordered(frame, "Replacement, all")["", "#"].tolist() == [1, 4, 3, 2]
     assert ordered(frame, "Attention, late")["", "#"].tolist() == [3, 4, 2, 1]
 
 
 def test_csv_holds_the_numbers_in_full(frame):
     read = pd.read_csv(io.StringIO(csv(frame)))
     assert list(read)[:3] == ["position", "title", "all attention"]
-    assert read["late leave-one-out"].tolist()[:2] == [0, 0]
+    assert read["late replacement"].tolist()[:2] == [0, 0]
     assert read["all attention"].tolist() == frame["all", "Attention"].tolist()
 
 

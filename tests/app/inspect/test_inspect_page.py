@@ -1,4 +1,4 @@
-"""The first page, run without a browser: what it shows against what the library says."""
+"""The page Inspect, run without a browser: what it shows against what the library says."""
 
 import re
 from collections.abc import Callable
@@ -21,11 +21,13 @@ from workbench import (
 )
 from workbench.app import choices, resources, words
 from workbench.app.html_table import HIGHEST
+from workbench.app.inspect.smallest import ASK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.commands.serve import APP
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.survey import listed, survey
+from workbench.faithfulness.counterfactual import smallest_change
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
 
     def open_at(**address) -> AppTest:
-        page = AppTest.from_file(str(APP), default_timeout=60)
+        page = AppTest.from_string(SCRIPT, default_timeout=120)
         for key, value in {"data": str(films), "models": models, **address}.items():
             page.query_params[key] = value
         return page.run()
@@ -55,12 +57,12 @@ def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, model
     assert set(titles) <= {read(text.value) for text in page.markdown}
 
 
-def test_the_history_holds_attention_gradient_and_time(open_page, films, models):
+def test_the_history_holds_attention_importances_and_time(open_page, films, models):
     data = load_data(films)
     table = tables(
         open_page(user="u0", target="Held-out item", view2="Layer 2, head 1", stage2="mask")
     )[0]
-    assert table.heads == ["#", "Item", "Ago", *["Attention", "Gradient", "Leave-one-out"] * 2]
+    assert table.heads == ["#", "Item", "Ago", *["Attention", "Replacement", "Saliency"] * 2]
     assert table.column(0) == [str(n) for n in range(24, 0, -1)]
     assert table.column(1) == [data.title(int(i)) for i in data.history(0)[-2::-1]]
     assert table.column(2)[:3] == ["1 d", "2 d", "3 d"]
@@ -72,8 +74,8 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
         else:
             row = record_attention(model, batch, stages=["mask"])["mask"][0, 1, 0]
         target = torch.tensor([int(data.history(0)[-1])])
-        importance = explain(model, batch, target, "saliency, attention held")[0]
-        for place, values in ((start, row), (start + 1, importance)):
+        importance = explain(model, batch, target, "saliency")[0]
+        for place, values in ((start, row), (start + 2, importance)):
             values_shown = [float(text.removeprefix(HIGHEST)) for text in table.column(place)]
             assert values_shown == pytest.approx(
                 values.numpy()[::-1], abs=0.006 * float(values.abs().max())
@@ -84,10 +86,10 @@ def test_the_history_holds_attention_gradient_and_time(open_page, films, models)
 
 
 def test_the_history_in_the_order_of_a_measure(open_page):
-    table = tables(open_page(user="u0", order="Gradient, AC-SASRec"))[0]
-    values = [float(text.removeprefix(HIGHEST)) for text in table.column(7)]
+    table = tables(open_page(user="u0", order="Saliency, AC-SASRec"))[0]
+    values = [float(text.removeprefix(HIGHEST)) for text in table.column(8)]
     assert values == sorted(values, reverse=True)
-    assert table.column(7)[0].startswith(HIGHEST)
+    assert table.column(8)[0].startswith(HIGHEST)
     assert table.column(0) != sorted(table.column(0), key=int, reverse=True)
 
 
@@ -149,7 +151,7 @@ def test_the_address_holds_everything(open_page):
         "words": "Film 3",
         "view1": "Layer 2, mean of heads",
         "stage2": "before spatial",
-        "gradient": "Input x gradient",
+        "importances": ["input x gradient, attention held", "recency"],
         "scale": "Fixed, 0 to 1",
         "items": "All",
     }
@@ -157,11 +159,16 @@ def test_the_address_holds_everything(open_page):
     assert sentences(page) == []
     assert page.text_input(key="user").value == "u7"
     assert page.selectbox(key="view1").value == "Layer 2, mean of heads"
-    first, second = captions(page)[:2]
+    first, second = (text for text in captions(page) if text.startswith("Target:"))
     assert first.startswith("Target: Film 3 (1999). Attention: layer 2, mean of heads.")
+    assert tables(page)[0].heads[3:6] == [
+        "Attention",
+        "Input x gradient, attention held",
+        "Recency",
+    ]
     assert "before spatial" in second
     assert "is zero in this model" in second
-    assert metrics(page, "tau-b")[1] == "none"
+    assert metrics(page, "tau-b with input x gradient, attention held")[1] == "none"
     assert [page.button_group(key=key).value for key in ("target", "scale", "items")] == [
         address[key] for key in ("target", "scale", "items")
     ]
@@ -206,9 +213,10 @@ def test_another_user_at_random(open_page, films):
 
 
 def test_agreement_is_a_sentence_with_its_caution(open_page):
-    tau = metrics(open_page(), "tau-b")[0]
+    page = open_page()
+    tau = metrics(page, "tau-b with replacement")[0]
     share = f"about {50 * (1 + float(tau.replace(chr(0x2212), '-'))):.0f}"
-    first = captions(open_page())[0]
+    first = next(text for text in captions(page) if text.startswith("Target:"))
     # tau is shown with two decimals, so the share may be one off
     assert any(f"about {int(share[6:]) + d}\N{NO-BREAK SPACE}%" in first for d in (-1, 0, 1))
     assert "agreement, not faithfulness" in first
@@ -250,7 +258,7 @@ def test_one_bad_model_leaves_the_other(open_page, models, tmp_path):
     (tmp_path / "card.json").write_text("{}")
     page = open_page(models=[str(tmp_path), models[1]])
     assert "not a model card" in sentences(page)[0]
-    assert len(metrics(page, "tau-b")) == 1
+    assert len(metrics(page, "tau-b with replacement")) == 1
     assert read(page.subheader[0].value) == "AC-SASRec"
 
 
@@ -264,7 +272,7 @@ def test_no_model_says_what_to_do_next(open_page, monkeypatch, tmp_path):
 def test_shipped_models_are_offered_and_two_of_them_chosen(films, models, monkeypatch):
     """A folder of shipped models: the default is SASRec beside AC-SASRec."""
     monkeypatch.setattr(resources, "shipped", lambda: ["SASRec", "SASRec-uniform", "AC-SASRec"])
-    page = AppTest.from_file(str(APP), default_timeout=60)
+    page = AppTest.from_string(SCRIPT, default_timeout=120)
     page.query_params["data"] = str(films)
     page.run()
     assert page.multiselect(key="models").value == ["SASRec", "AC-SASRec"]
@@ -294,4 +302,31 @@ def test_a_layer_the_next_model_lacks_is_no_failure(open_page, model_folder, mod
 
 def test_titles_cannot_write_markdown(open_page):
     page = open_page(target="Another item", words="bold")
-    assert page.caption[0].value.startswith(f"Target: {words.literal(TITLES[0])}. Attention")
+    shown = [caption.value for caption in page.caption]
+    assert any(t.startswith(f"Target: {words.literal(TITLES[0])}. Attention") for t in shown)
+    assert page.header[0].value == f"What speaks for *{words.literal(TITLES[0])}*?"
+
+
+def test_the_smallest_change_is_told_where_it_is_asked_for(open_page, films, models):
+    page = open_page(user="u4", models=models[:1])
+    assert not any("would come first" in text.value for text in page.markdown)
+    press(page, ASK)
+    assert sentences(page) == []
+    (said,) = (read(t.value) for t in page.markdown if "of the model)" in t.value)
+    data, model = load_data(films), load_model(models[0])
+    user = int(np.flatnonzero(data.user_ids == "u4")[0])
+    batch = make_batch(data, held_out_cases(data, 24, [user]))
+    seen = torch.from_numpy(np.unique(data.history(user)[:-1]))
+    change = smallest_change(model, batch, hidden=seen[None].long())
+    gone = batch.items[change.removed].tolist()
+    if gone:
+        assert [data.title(item) for item in gone] == [
+            title for title in re.findall(r"\*\*(.*?)\*\*", said) if title in said
+        ][:-1]
+        assert f"**{data.title(int(change.successor))}** would come first" in said
+    else:
+        assert "still comes first" in said
+    page.text_input(key="user").set_value("u5").run()
+    assert not any("of the model)" in text.value for text in page.markdown)  # of another user
+    page = open_page(user="u4", target="Held-out item", models=models[:1])
+    assert ASK not in [button.label for button in page.button]

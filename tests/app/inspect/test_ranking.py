@@ -8,7 +8,7 @@ from workbench.app.inspect.ranking import ranking_frame
 from workbench.app.inspect.shown import Shown, View
 from workbench.app.what_if.what_if_page import moves_frame
 from workbench.data import from_interactions
-from workbench.explore.inspection import METHODS, Inspection
+from workbench.explore.inspection import Inspection
 from workbench.explore.prediction import Prediction
 from workbench.explore.scenario import Change, Scenario, apply_all
 
@@ -34,7 +34,7 @@ def ranked(*hidden: int) -> pd.DataFrame:
         scores=SCORES,
         hidden=frozenset(hidden),
     )
-    return ranking_frame(history(), Shown("m", View("attention"), METHODS[0], inspection), 0)
+    return ranking_frame(history(), Shown("m", View("attention"), inspection), 0)
 
 
 def test_seen_is_the_whole_history():

@@ -1,5 +1,7 @@
 """One case looked at, against the library's other ways to the same numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,13 +11,13 @@ from analyses.diagnostics.gradient_agreement.agreement_measures import measure
 from analyses.running.held_out import held_out_batches
 from models import Batch, Recommender
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
-from workbench import build_model, evaluate, record_attention
+from workbench import build_model, evaluate, explain, record_attention
 from workbench.data import planted
 from workbench.data.batches import make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
-from workbench.explore.inspection import METHODS, inspect_case
+from workbench.explore.inspection import METHODS, Inspection, inspect_case
 
 USERS = 6
 
@@ -61,7 +63,7 @@ def test_agreement_is_that_of_the_report(data, name):
             assert agreement.tau == pytest.approx(row.tau, abs=1e-12)
             assert agreement.p_value == pytest.approx(row.p_value, abs=1e-12)
             assert agreement.tau == pytest.approx(
-                kendalltau(weights.numpy(), found.importance[SALIENCY].numpy()).statistic
+                kendalltau(weights.numpy(), found.importance[SALIENCY].abs().numpy()).statistic
             )
 
 
@@ -142,7 +144,7 @@ def test_numbers_known_by_hand():
         [0.25 * length, 0.5 * length, 0.25 * length]
     )
     # one-hot inputs times gradient: the weight times the effect of that very item
-    assert found.importance[PRODUCT].tolist() == pytest.approx([0.25 * 9, 0, 0])
+    assert found.importance[PRODUCT].abs().tolist() == pytest.approx([0.25 * 9, 0, 0])
     assert found.rank(4) == rank_by_hand({1: 1, 2: 2, 3: 1}, 4)
 
 
@@ -160,6 +162,36 @@ def test_input_x_gradient_that_is_only_rounding_is_zero(data):
     assert np.isnan(found.agreement(found.matrix("attention")[-1], PRODUCT).tau)
     placed = tiny("AC-SASRec", data, position_embedding=True)
     assert not inspect_case(placed, batch, "top").vanishes(PRODUCT)
+
+
+def test_pointing_is_told_from_moving():
+    """By hand: weights and effects of five items."""
+    weights = torch.tensor([0.1, 0.4, 0.2, 0.25, 0.05])
+    found = Inspection(
+        items=torch.arange(1, 6),
+        times=None,
+        target=1,
+        weights={},
+        importance={},
+        effects=torch.tensor([3.0, 0.5, 1.0, -1.0, 2.0]),
+        scores=torch.zeros(6),
+    )
+    # first by weight: 1, 3, 2; by effect: 0, 4, 2
+    assert found.pointing(weights) == (1, 0, 4, 1, 3)
+    assert found.pointing(found.effects) == (0, 0, 1, 3, 3)
+    assert found.pointing(torch.full((5,), 0.2)) is None
+    emptied = replace(found, effects=torch.full((5,), torch.nan))
+    assert emptied.pointing(weights) is None
+
+
+def test_importances_are_those_asked_for(data):
+    model = tiny("SASRec", data)
+    batch = case_of(model, data, 0)
+    found = inspect_case(model, batch, 7, methods=["recency", "deletion"])
+    assert list(found.importance) == ["recency", "deletion"]
+    torch.testing.assert_close(
+        found.importance["deletion"], explain(model, batch, torch.tensor([7]), "deletion")[0]
+    )
 
 
 def test_no_tau_for_short_histories_or_constant_attention(data):

@@ -139,3 +139,16 @@ def test_in_a_transformer_it_is_one_where_any_single_item_does():
             scores = scores_without(model, batch.take(torch.tensor([row])), one)
             changes.append(bool(scores.argmax() != top[row]))
         assert any(changes) == (size == 1)
+
+
+def test_what_is_hidden_is_never_recommended():
+    """By hand: item 7 would be first, then 6, then 5; only items 6 and 5 may be recommended."""
+    votes = np.zeros((N, N))
+    votes[0] = [0, 0, 0, 0, 0, 2, 5]  # item 1 speaks for 6, and for the hidden 7
+    votes[1] = [0, 0, 0, 0, 1, 0, 4]
+    batch = batch_of([1, 2])
+    change = smallest_change(Voting(votes), batch, "deletion", hidden=torch.tensor([[7, 1]]))
+    assert (change.size.item(), change.successor.item(), change.old_rank.item()) == (1, 5, 2)
+    assert change.removed.tolist() == [[True, False]]
+    everything = torch.tensor([[1, 2, 3, 4, 5, 7]])
+    assert smallest_change(Voting(votes), batch, hidden=everything).size.isnan()

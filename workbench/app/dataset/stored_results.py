@@ -1,5 +1,6 @@
 """A stored run, for the users and the parts of the models that are chosen."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -8,14 +9,17 @@ import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.output import MANIFEST
-from analyses.report.stored import StoredRun
+from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
 from analyses.running.results import Results
-from analyses.verdict import Verdict, verdicts
+from analyses.running.store import weights_hash
+from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.app.places import Outside
+from workbench.app.resources import Shared
 from workbench.errors import WorkbenchError
+from workbench.files import REPORTS
 
 
 class Choice(NamedTuple):
@@ -104,14 +108,46 @@ def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answe
 
 
 def verdicts_of(run: StoredRun) -> tuple[Verdict, ...]:
-    """The verdict of each model, by the function that the report has it from."""
+    """The verdict of each model, as the report has it."""
     return _verdicts(run, _stamp(run))
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reaching a verdict ...")
+@st.cache_resource(max_entries=16, show_spinner=False)
 def _verdicts(_run: StoredRun, stamp: str) -> tuple[Verdict, ...]:
-    stored = [name for name in _run.manifest["diagnostics"] if _run.has(name)]
-    return verdicts({name: _results(_run, stamp, name) for name in stored})
+    return _run.verdicts()
+
+
+def verdict_on(shared: Shared, data: SequenceData) -> Verdict | None:
+    """What the latest stored report of these data says of these weights; None where none does."""
+    weights = _weights(shared.source, shared.stamp)
+    for run in judged_runs():
+        if run.manifest["data"].get("checksum") == data.checksum:
+            for verdict in verdicts_of(run):
+                if run.manifest["models"].get(verdict.model, {}).get("weights") == weights:
+                    return verdict
+    return None
+
+
+def judged_runs() -> Iterator[StoredRun]:
+    """The stored reports that hold a verdict, the latest first; damaged ones are left out."""
+    for folder in runs_in(REPORTS):
+        try:
+            run = _opened(str(folder), (folder / MANIFEST).stat().st_mtime_ns)
+            judged = verdicts_of(run)
+        except (WorkbenchError, OSError):
+            continue
+        if judged:
+            yield run
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _opened(folder: str, changed: int) -> StoredRun:
+    return open_run(folder)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _weights(source: str, stamp: str) -> str:
+    return weights_hash(resources.model(source).model)  # as it was loaded, not renumbered
 
 
 def _stamp(run: StoredRun) -> str:

@@ -4,12 +4,58 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from analyses.report.one_user import OneUser
 from analyses.report.wording import span
 from analyses.verdict import NOT, SHOWN, Verdict
 from workbench.app import words
 from workbench.app.html_table import Cell, Head, show_table
 
 MARKS = {SHOWN: ":green[**{}**]", NOT: ":red[**{}**]"}  # other conclusions stay in black
+
+
+def conclusion(verdict: Verdict) -> str:
+    """What is concluded of a model, as Markdown."""
+    return MARKS.get(verdict.conclusion, "**{}**").format(words.literal(verdict.headline))
+
+
+def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
+    """A row per model: what is concluded, why, and what to show instead."""
+    heads = [
+        Head("Model", kind="text"),
+        Head("Its attention", kind="text"),
+        Head("Show instead", kind="text"),
+        Head("Why", kind="title"),
+    ]
+    rows = [
+        [
+            Cell(verdict.model, hover=verdict.part, strong=True),
+            Cell(verdict.conclusion),
+            Cell(verdict.instead),
+            Cell(verdict.why, hover=verdict.why),
+        ]
+        for verdict in verdicts
+    ]
+    show_table("Whether the attention of each model can be shown as a reason", heads, rows)
+
+
+def show_example(example: OneUser) -> None:
+    """A recommendation: what attention points at, beside what moves the score."""
+    named, moving = example.attended[0], example.moving[0]
+    place = 1 + sum(item.effect > named.effect for item in example.items)
+    titles = [words.literal(item.title) for item in (named, moving)]
+    recommended = words.literal(example.recommended)
+    said = (
+        f"For example, {words.literal(example.model)} recommends **{recommended}** to user "
+        f"{words.literal(example.user)}. Its attention points most at **{titles[0]}**"
+    )
+    if named.place == moving.place:
+        said += ", without which the score falls most, too."
+    else:
+        said += (
+            f"; what moves the score most is **{titles[1]}**. Without the former the score falls "
+            f"less than without {place - 1} of the {len(example.items)} items of the history."
+        )
+    st.markdown(said)
 
 
 def show_verdicts(verdicts: Sequence[Verdict]) -> None:
@@ -21,8 +67,7 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
         gain = verdict.gain
         better = f", better than attention by {span(gain, 3, sign=True)} nats" if gain else ""
         with st.container(border=True):
-            mark = MARKS.get(verdict.conclusion, "**{}**")
-            st.markdown(mark.format(words.literal(verdict.headline)))
+            st.markdown(conclusion(verdict))
             st.markdown(
                 f"{words.literal(verdict.why)} Show instead: "
                 f"{words.literal(verdict.instead + better)}."

@@ -1,20 +1,22 @@
-"""The history as a table: attention, gradient and leave-one-out effect of each item."""
+"""The history as a table: attention, and the importances chosen, of each item."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
-from workbench import SequenceData
+from workbench import SequenceData, importances
 from workbench.app import case_choices, downloads, words
 from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.inspect.shown import Shown
 from workbench.app.selection import select
+from workbench.model import Model
 
 POSITION, TITLE, AGO, CAUSE = ("", "#"), ("", "Item"), ("", "Ago"), ("", "Cause")
-MEASURES = ("Attention", "Gradient", "Leave-one-out")
-HELPS = dict(zip(MEASURES, (words.ATTENTION, words.GRADIENT, words.LEAVE_ONE_OUT), strict=True))
+PLAIN = (POSITION, TITLE, AGO, CAUSE)
+ATTENTION = "Attention"
 LATEST, OLDEST = "Latest first", "Oldest first"
 
 
@@ -25,8 +27,8 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
     -------
     DataFrame
         Columns: position (from 1, the oldest item), title, seconds before the held-out item (if
-        times are known), whether it caused that item (if that is known), and three measures per
-        model, NaN for items that this model does not see.
+        times are known), whether it caused that item (if that is known), and per model attention
+        and the importances chosen, NaN for items that this model does not see.
     """
     first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
     start = last - max(len(one.inspection.items) for one in shown)
@@ -40,9 +42,10 @@ def history_frame(data: SequenceData, user: int, shown: list[Shown]) -> pd.DataF
     if caused is not None:
         columns[CAUSE] = caused[start - first :]
     for one in shown:
-        for measure, values in zip(
-            MEASURES, (one.row, one.importance, one.inspection.effects), strict=True
-        ):
+        measures = {ATTENTION: one.row} | {
+            _heading(name): values for name, values in one.inspection.importance.items()
+        }
+        for measure, values in measures.items():
             column = np.full(last - start, np.nan)
             column[last - start - len(values) :] = values.numpy()
             columns[one.label, measure] = column
@@ -55,7 +58,22 @@ def orders(frame: pd.DataFrame) -> dict[str, tuple[str, str]]:
     """The orders of the table: label -> column."""
     by_time = {LATEST: POSITION, OLDEST: POSITION}
     columns: list[Any] = list(frame.columns)
-    return by_time | {f"{m}, {label}": (label, m) for label, m in columns if m in MEASURES}
+    measured = [column for column in columns if column not in PLAIN]
+    return by_time | {f"{measure}, {label}": (label, measure) for label, measure in measured}
+
+
+def _heading(name: str) -> str:
+    """The heading of an importance; "attention" by itself stands for the view that is chosen."""
+    return name[0].upper() + name[1:] + (", all" if name == "attention" else "")
+
+
+def helps(shown: list[Shown], models: Iterable[Model]) -> dict[str, str]:
+    """What the columns mean, by heading."""
+    known = {name: one for model in models for name, one in importances(model).items()}
+    chosen = dict.fromkeys(name for one in shown for name in one.inspection.importance)
+    return {ATTENTION: words.ATTENTION} | {
+        _heading(name): words.described(known[name]) for name in chosen
+    }
 
 
 def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
@@ -72,7 +90,7 @@ def csv(frame: pd.DataFrame) -> str:
     return downloads.csv(frame.set_axis(plain, axis=1))
 
 
-def show_history(frame: pd.DataFrame, file_name: str) -> None:
+def show_history(frame: pd.DataFrame, file_name: str, helps: dict[str, str]) -> None:
     """Show the table in the order chosen, what its columns mean, and in green what is the cause."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(orders(frame))
@@ -85,8 +103,8 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
             help=words.ORDER,
         )
         with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
-            for measure, text in HELPS.items():
-                st.markdown(f"**{measure}.** {text}")
+            for measure, text in helps.items():
+                st.markdown(f"**{measure}.** {words.literal(text)}")
         downloads.button("CSV", lambda: csv(frame), file_name, downloads.CSV)
     rows = ordered(frame, by or LATEST)
     columns = [[Cell(str(value)) for value in rows[POSITION]]]
@@ -97,12 +115,14 @@ def show_history(frame: pd.DataFrame, file_name: str) -> None:
         heads.append(Head("Ago", words.AGO))
     groups = [("", len(heads))]
     for label in filter(None, frame.columns.get_level_values(0).unique()):
-        groups.append((label, len(MEASURES)))
-        for place, measure in enumerate(MEASURES):
-            columns.append(bar_cells(rows[label, measure], sign=measure == MEASURES[-1]))
-            heads.append(Head(measure, HELPS[measure], starts_group=place == 0))
+        measures = list(frame[label].columns)
+        groups.append((label, len(measures)))
+        for place, measure in enumerate(measures):
+            values = rows[label, measure]
+            columns.append(bar_cells(values, sign=bool((values < 0).any())))
+            heads.append(Head(measure, helps[measure], starts_group=place == 0))
     show_table(
-        "The history, with attention, gradient importance and leave-one-out effect",
+        "The history, with attention and other importances",
         heads,
         list(zip(*columns, strict=True)),
         groups=groups,

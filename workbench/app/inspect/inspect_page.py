@@ -6,12 +6,13 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
-from workbench.app.inspect import map_pictures, maps, view_choices
+from workbench.app.inspect import history, map_pictures, maps, view_choices
+from workbench.app.inspect.answer import show_answer
 from workbench.app.inspect.history import history_frame, show_history
 from workbench.app.inspect.ranking import ranking_frame, show_ranking
-from workbench.app.inspect.shown import Shown, View
+from workbench.app.inspect.shown import Shown
+from workbench.app.inspect.smallest import show_smallest
 from workbench.data.lookup import find_user
-from workbench.explore.inspection import Inspection
 from workbench.phrases import MARK, listing
 
 
@@ -22,8 +23,10 @@ def page() -> None:
     with st.sidebar:
         source, data = choices.choose_data()
         names = choices.choose_models()
-        method = view_choices.choose_method()
+    read = data
     data, models = choices.open_models(names, source, data)
+    with st.sidebar:
+        methods = view_choices.choose_importances(models.values()) if models else []
     case = case_choices.choose_case(data, source, models)
     user = find_user(data, case.user)
     target = case_choices.choose_item(data, user, case.kind)
@@ -37,17 +40,22 @@ def page() -> None:
             st.subheader(words.literal(label))
             view = view_choices.choose_view(shared, slot)
             inspection = resources.inspection(
-                shared, source, user, target, hide_seen=case.hide_seen
+                shared, source, user, target, hide_seen=case.hide_seen, methods=methods
             )
-            title = data.title(inspection.target)
-            shown.append(_head(label, view, method, inspection, title))
+            shown.append(Shown(label, view, inspection))
+            show_answer(shared, read, data, shown[-1])
+            show_smallest(shared, source, data, user, shown[-1], hide_seen=case.hide_seen)
     if not shown:
         return
     heading.header(_question(data, case.kind, shown))
     raw_id = str(data.user_ids[user])
     with errors_shown("The history"):
         st.subheader("History")
-        show_history(history_frame(data, user, shown), f"history-{raw_id}.csv")
+        helps = history.helps(shown, [shared.model for shared in models.values()])
+        show_history(history_frame(data, user, shown), f"history-{raw_id}.csv", helps)
+    for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
+        with column, errors_shown(one.label):
+            _numbers(data, one)
     with errors_shown("The top ten"):
         st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
@@ -68,17 +76,24 @@ def _question(data: SequenceData, kind: str, shown: list[Shown]) -> str:
     return f"Why {'was' if len(items) == 1 else 'were'} {names} recommended?"
 
 
-def _head(label: str, view: View, method: str, inspection: Inspection, target: str) -> Shown:
-    """Show the top of a model's column: the target's rank and score, and the agreement."""
-    shown = Shown(label, view, method, inspection)
-    agreement = inspection.agreement(shown.row, method)
+def _numbers(data: SequenceData, shown: Shown) -> None:
+    """Show the target's rank and score, and the agreement with the first importance."""
+    inspection = shown.inspection
+    first = next(iter(inspection.importance), None)
     with st.container(horizontal=True):
         st.metric("Rank of the target", f"{inspection.rank(inspection.target):,}")
         st.metric("Its score", words.decimal(float(inspection.scores[inspection.target])))
-        st.metric("tau-b", words.decimal(agreement.tau, sign=True) or "none", help=words.TAU)
-    meaning = words.VANISHES if inspection.vanishes(method) else words.agreement(agreement)
-    st.caption(f"Target: {words.literal(target)}. Attention: {view.name}. {meaning}")
-    return shown
+        said = f"Target: {words.literal(data.title(inspection.target))}."
+        said += f" Attention: {shown.view.name}."
+        if first is not None:
+            agreement = inspection.agreement(shown.row, first)
+            value = words.decimal(agreement.tau, sign=True) or "none"
+            st.metric(f"tau-b with {first}", value, help=words.TAU)
+            vanishes = inspection.vanishes(first)
+            name = first[0].upper() + first[1:]
+            meaning = words.VANISHES.format(name) if vanishes else words.agreement(agreement, first)
+            said += f" {meaning}"
+    st.caption(said)
 
 
 def _ranking(data: SequenceData, shown: Shown, user: int) -> None:

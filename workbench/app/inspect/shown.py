@@ -30,7 +30,6 @@ class Shown:
 
     label: str
     view: View
-    method: str
     inspection: Inspection
 
     @property
@@ -42,8 +41,3 @@ class Shown:
     def row(self) -> Tensor:
         """[L], the weights that the prediction row gives to the items."""
         return self.inspection.row(self.view.stage, self.view.layer, self.view.head)
-
-    @property
-    def importance(self) -> Tensor:
-        """[L], by the gradient method chosen."""
-        return self.inspection.importance[self.method]

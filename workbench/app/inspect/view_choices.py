@@ -1,28 +1,38 @@
 """How attention is looked at. The address holds each choice, as in `choices`."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from workbench.app import words
 from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
 from workbench.app.selection import select
-from workbench.explore.inspection import METHODS
+from workbench.explaining.importance import Importance
+from workbench.explaining.methods import default_erasure, importances
 
-METHOD_NAMES = {method.partition(",")[0].capitalize(): method for method in METHODS}
+GRADIENT = "saliency"
 PANEL, FIXED = "Per panel", "Fixed, 0 to 1"
 LAST = 20  # items of the opened map, unless all are chosen
 
 
-def choose_method() -> str:
-    """The gradient method that attention is compared with."""
-    method = select(
-        "Gradient importance",
-        METHOD_NAMES,
-        key="gradient",
-        help=words.GRADIENT,
+def choose_importances(models: Iterable[Shared]) -> list[str]:
+    """The importances that stand beside attention: by default an erasure, and a gradient."""
+    known: dict[str, Importance] = {}
+    usual: dict[str, None] = {}
+    for shared in models:
+        known |= importances(shared.model)
+        usual[default_erasure(shared.model)] = None
+    usual[GRADIENT] = None
+    return st.multiselect(
+        "Importances beside attention",
+        list(known),
+        default=[name for name in usual if name in known],
+        key="importances",
+        placeholder="None",
+        help=words.IMPORTANCES,
         bind="query-params",
     )
-    return method or METHODS[0]
 
 
 def choose_view(shared: Shared, slot: int) -> View:

@@ -1,0 +1,67 @@
+"""What answers the question of the page: the stored verdict, and what holds for this user."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from analyses.report.stored import open_run
+from tests.app.shown import read
+from workbench import load_data, load_model
+from workbench.app import resources
+from workbench.app.dataset import stored_results
+from workbench.app.inspect.answer import for_this_user
+from workbench.app.inspect.shown import Shown, View
+from workbench.explore.inspection import Inspection
+
+TITLES = ["A *x*", "B", "C", "D", "E"]
+
+
+def shown(weights: list[float], effects: list[float]) -> Shown:
+    n = len(weights)
+    inspection = Inspection(
+        items=torch.arange(1, n + 1),
+        times=None,
+        target=1,
+        weights={"attention": torch.tensor(weights).expand(1, 1, n, n)},
+        importance={},
+        effects=torch.tensor(effects),
+        scores=torch.zeros(6),
+    )
+    return Shown("m", View("attention"), inspection)
+
+
+def test_what_attention_points_at_and_what_moves_the_score():
+    said = for_this_user(shown([0.1, 0.4, 0.2, 0.25, 0.05], [3.0, -0.5, 1, -1, 2]), TITLES)
+    assert "points at **B**, with 40\N{NO-BREAK SPACE}% of the weight where 20" in said
+    assert r"moves the score most is **A \*x\***" in said
+    assert "taking it away lowers the score by 3.0." in said
+    assert "points at raises the score by 0.50, number 4 of 5." in said
+    assert said.endswith("1 is among the 3 that matter most; by chance 1.8 would be.")
+
+
+def test_where_both_are_one_item_it_is_said_once():
+    said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES))
+    assert "**A *x***, with 60" in said
+    assert "Without it the score falls most, too: taking it away lowers the score by 0.012." in said
+
+
+@pytest.mark.parametrize(("weights", "what"), [([0.25] * 4, "4 items"), ([1.0], "1 item,")])
+def test_even_weights_point_at_nothing(weights, what):
+    said = for_this_user(shown(weights, [1.0] * len(weights)), TITLES)
+    assert "points at nothing" in said
+    assert what in said
+
+
+def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, monkeypatch):
+    monkeypatch.setattr(stored_results, "REPORTS", stored_run.parent)
+    shared, data = resources.model(models[0]), load_data(films)
+    (told, _) = open_run(stored_run).verdicts()
+    assert stored_results.verdict_on(shared, data) == told
+    other = replace(data, titles=None, items=data.items[::-1].copy())
+    assert stored_results.verdict_on(shared, other) is None
+    changed = load_model(models[0])
+    with torch.no_grad():
+        next(changed.parameters()).add_(1)
+    monkeypatch.setattr(resources, "model", lambda source: replace(shared, model=changed))
+    assert stored_results.verdict_on(replace(shared, stamp="changed"), data) is None
