@@ -4,8 +4,9 @@ from streamlit.testing.v1 import AppTest
 
 from workbench import load_data, load_model, save_model
 from workbench.app import choices, words
-from workbench.commands.serve import APP
 from workbench.matching import matched
+
+SCRIPT = "from workbench.app.inspect.inspect_page import page; page()"
 
 
 def test_a_model_of_unknown_data_is_questioned(films, models, tmp_path, monkeypatch):

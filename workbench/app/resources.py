@@ -169,8 +169,8 @@ def _smallest(
     hide_seen: bool,
 ) -> Change:
     interactions, batch = _case(_shared, interactions, user)
-    seen = interactions.history(user)[:-1] if hide_seen else []
-    hidden = torch.tensor([sorted({int(item) for item in seen})], dtype=torch.long)
+    seen = {int(item) for item in interactions.history(user)[:-1]} if hide_seen else set[int]()
+    hidden = torch.tensor([sorted(seen)], dtype=torch.long)
     with _shared.lock:
         return smallest_change(_shared.model, batch, hidden=hidden)
 

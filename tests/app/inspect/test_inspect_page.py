@@ -23,11 +23,17 @@ from workbench.app import choices, resources, words
 from workbench.app.html_table import HIGHEST
 from workbench.app.inspect.smallest import ASK
 from workbench.app.userlists import OF_A_MODEL
-from workbench.commands.serve import APP
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.survey import listed, survey
 from workbench.faithfulness.counterfactual import smallest_change
+
+SCRIPT = """
+from workbench.app.failures import errors_shown
+from workbench.app.inspect.inspect_page import page
+with errors_shown("This page"):
+    page()
+"""
 
 
 @pytest.fixture
