@@ -1,0 +1,5 @@
+"""The app in a checkout: `streamlit run app.py`. Its pages live in workbench/app/, a folder each."""
+
+from workbench.app.main import main
+
+main()
