@@ -29,7 +29,7 @@ def main() -> None:
         for path in _paths(browser, address):
             for scheme in ("light", "dark"):
                 for name, width in WIDTHS.items():
-                    file = out / f"{path}-{scheme}-{name}.png"
+                    file = out / f"{path or 'start'}-{scheme}-{name}.png"
                     page = watched(
                         browser.new_page(
                             viewport={"width": width, "height": 900}, color_scheme=scheme

@@ -14,6 +14,7 @@ RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & It
 MARK = "0, 158, 115"  # its green
 HIGHEST = "\N{BLACK UP-POINTING TRIANGLE} "  # before the highest value of a column
 STYLE = f"""<style>
+[data-testid=stMainBlockContainer] {{ padding-top: 4rem; }}
 .aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
   border-radius: .5rem; }}
 .aw table {{ border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem;

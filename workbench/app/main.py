@@ -5,26 +5,17 @@ import torch
 from streamlit.navigation.page import Page
 
 from workbench.app import html_table, places
-from workbench.app.bring import bring_page
-from workbench.app.dataset import dataset_page
 from workbench.app.failures import errors_shown
+from workbench.app.first import first_page
 from workbench.app.links import INSPECT
 from workbench.app.what_if import what_if_page
 
-
-def start() -> None:
-    """Lead from the root of the app to Inspect, with the query of the address."""
-    st.switch_page(
-        INSPECT, query_params={key: st.query_params.get_all(key) for key in st.query_params}
-    )
-
-
 PAGES = (
-    st.Page(start, title="Start", default=True, visibility="hidden"),
+    st.Page(first_page.page, title="Start", default=True),
     INSPECT,
     st.Page(what_if_page.page, title="What if", url_path="what-if"),
-    st.Page(dataset_page.page, title="Whole data set", url_path="dataset"),
-    st.Page(bring_page.page, title="Bring your own", url_path="bring"),
+    first_page.DATASET,
+    first_page.BRING,
 )
 
 

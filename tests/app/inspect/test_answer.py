@@ -33,17 +33,17 @@ def shown(weights: list[float], effects: list[float]) -> Shown:
 
 def test_what_attention_points_at_and_what_moves_the_score():
     said = for_this_user(shown([0.1, 0.4, 0.2, 0.25, 0.05], [3.0, -0.5, 1, -1, 2]), TITLES)
-    assert "points at **B**, with 40\N{NO-BREAK SPACE}% of the weight where 20" in said
+    assert "points at **B** (40\N{NO-BREAK SPACE}% of the weight, where 20" in said
     assert r"moves the score most is **A \*x\***" in said
-    assert "taking it away lowers the score by 3.0." in said
-    assert "points at raises the score by 0.50, number 4 of 5." in said
-    assert said.endswith("1 is among the 3 that matter most; by chance 1.8 would be.")
+    assert "taking it away lowers the score by 3.0, " in said
+    assert "former raises the score by 0.50 (number 4 of 5)." in said
+    assert said.endswith("1 is among the 3 that matter most (1.8 by chance).")
 
 
 def test_where_both_are_one_item_it_is_said_once():
     said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES))
-    assert "**A *x***, with 60" in said
-    assert "Without it the score falls most, too: taking it away lowers the score by 0.012." in said
+    assert "**A *x*** (60" in said
+    assert "moves the score most, too: taking it away lowers the score by 0.012." in said
 
 
 @pytest.mark.parametrize(("weights", "what"), [([0.25] * 4, "4 items"), ([1.0], "1 item,")])

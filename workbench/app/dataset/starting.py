@@ -7,6 +7,7 @@ import streamlit as st
 
 from analyses.diagnostic import discover
 from analyses.running.inputs import shipped as usual
+from analyses.verdict import ASKED
 from workbench.app import places, resources, words
 from workbench.app.dataset.runs import Run, Runs
 from workbench.app.failures import errors_shown
@@ -14,6 +15,7 @@ from workbench.data.address import planting
 from workbench.data.catalogue import BUILT_IN
 from workbench.files import REPORTS
 
+FEW = 100  # users of a report that is soon there
 BEGUN = "begun"  # in the session, until the page knows that a run was started
 STARTED = "started"  # in the address and the session: the run that is watched
 
@@ -54,7 +56,7 @@ def show_form() -> None:
         users = st.number_input(
             "Users",
             min_value=1,
-            value=100,
+            value=FEW,
             step=50,
             key="start_users",
             help="So many, drawn at random; all where there are fewer. All 943 of ml-100k take "
@@ -73,6 +75,13 @@ def show_form() -> None:
     elif pressed:
         with errors_shown("The run"):
             _start(str(source), models, int(users), chosen)
+
+
+def start_verdict() -> None:
+    """Start a report of the shipped models on few users: what a verdict asks, and no more."""
+    known = resources.shipped()
+    models = [name for name in usual() if name in known]
+    _start("ml-100k", models, FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
 
 
 def _start(source: str, models: list[str], users: int, only: list[str]) -> None:

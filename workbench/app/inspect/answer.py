@@ -61,20 +61,20 @@ def for_this_user(shown: Shown, titles: list[str]) -> str:
 
     weight, even = (f"{100 * share:.0f}{words.PERCENT}" for share in (float(row.max()), 1 / n))
     said = (
-        f"Here attention ({shown.view.name}) points at {called(pointing.named)}, with {weight} of "
-        f"the weight where {even} would be even."
+        f"Here attention ({shown.view.name}) points at {called(pointing.named)} ({weight} of the "
+        f"weight, where {even} is even)"
     )
     if pointing.named == pointing.moving:
-        said += f" Without it the score falls most, too: taking it away {falls(pointing.named)}."
+        said += f", and this moves the score most, too: taking it away {falls(pointing.named)}."
     else:
         said += (
-            f" What moves the score most is {called(pointing.moving)}: taking it away "
-            f"{falls(pointing.moving)}. Taking away the item attention points at "
-            f"{falls(pointing.named)}, number {pointing.place} of {n}."
+            f"; what moves the score most is {called(pointing.moving)}: taking it away "
+            f"{falls(pointing.moving)}, taking away the former {falls(pointing.named)} (number "
+            f"{pointing.place} of {n})."
         )
     first = pointing.first
     return (
-        f"{said} Of the {first} items of most weight, {pointing.shared} "
-        f"{'is' if pointing.shared == 1 else 'are'} among the {first} that matter most; by chance "
-        f"{words.figure(first * first / n)} would be."
+        f"{said} Of its first {first} items, {pointing.shared} "
+        f"{'is' if pointing.shared == 1 else 'are'} among the {first} that matter most "
+        f"({words.figure(first * first / n)} by chance)."
     )

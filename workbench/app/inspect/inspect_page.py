@@ -32,30 +32,32 @@ def page() -> None:
     target = case_choices.choose_item(data, user, case.kind)
     st.markdown(case_choices.describe_user(data, user, models))
 
+    across = max(1, len(models))
+    answers, table = st.columns(across, gap="large"), st.container()
+    below = st.columns(across, gap="large")
     shown = []
-    for slot, (column, (label, shared)) in enumerate(
-        zip(st.columns(max(1, len(models)), gap="large"), models.items(), strict=False), 1
-    ):
-        with column, errors_shown(label):
+    for slot, (label, shared) in enumerate(models.items(), 1):
+        with answers[slot - 1], errors_shown(label):
             st.subheader(words.literal(label))
-            view = view_choices.choose_view(shared, slot)
+            with below[slot - 1]:  # so that the answer and the history come first
+                st.markdown(f"**{words.literal(label)}**")
+                view = view_choices.choose_view(shared, slot)
             inspection = resources.inspection(
                 shared, source, user, target, hide_seen=case.hide_seen, methods=methods
             )
             shown.append(Shown(label, view, inspection))
             show_answer(shared, read, data, shown[-1])
-            show_smallest(shared, source, data, user, shown[-1], hide_seen=case.hide_seen)
+            with below[slot - 1]:
+                _numbers(data, shown[-1])
+                show_smallest(shared, source, data, user, shown[-1], hide_seen=case.hide_seen)
     if not shown:
         return
     heading.header(_question(data, case.kind, shown))
     raw_id = str(data.user_ids[user])
-    with errors_shown("The history"):
+    with table, errors_shown("The history"):
         st.subheader("History")
         helps = history.helps(shown, [shared.model for shared in models.values()])
         show_history(history_frame(data, user, shown), f"history-{raw_id}.csv", helps)
-    for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):
-        with column, errors_shown(one.label):
-            _numbers(data, one)
     with errors_shown("The top ten"):
         st.subheader("Top 10", help=words.TOP_TEN)
         for column, one in zip(st.columns(len(shown), gap="large"), shown, strict=True):

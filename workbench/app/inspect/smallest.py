@@ -22,7 +22,7 @@ def show_smallest(
     if shown.inspection.rank(shown.inspection.target) != 1:
         return
     asked, key = (source, shared.source, user, hide_seen), f"smallest {shown.label}"
-    if st.button(ASK, icon=":material/content_cut:", key=f"ask {shown.label}"):
+    if st.button(ASK, icon=":material/content_cut:", key=f"ask {shown.label}", wrap=True):
         st.session_state[key] = asked
     if st.session_state.get(key) != asked:
         return

@@ -1,0 +1,1 @@
+"""The first page: what this is, the latest verdict, and three ways on."""

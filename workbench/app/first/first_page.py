@@ -1,0 +1,74 @@
+"""Start: what this is, what the latest report says of attention, and three ways on."""
+
+import streamlit as st
+
+from workbench.app import words
+from workbench.app.bring import bring_page
+from workbench.app.dataset import dataset_page, starting, stored_results
+from workbench.app.dataset.verdict_cards import show_example, show_verdict_table
+from workbench.app.failures import errors_shown
+from workbench.app.links import INSPECT
+
+DATASET = st.Page(dataset_page.page, title="Whole data set", url_path="dataset")
+BRING = st.Page(bring_page.page, title="Bring your own", url_path="bring")
+WHAT = (
+    "A recommender that reads a history with attention gives each item of it a weight, and it is "
+    "tempting to show the items of large weight as the reason for a recommendation. This workbench "
+    "measures whether that is true: it takes items and weights away, runs the model again, and "
+    "compares what changes with what controls change that know nothing of the model."
+)
+NO_VERDICT = (
+    "No report with a verdict is stored yet. This button makes one of the shipped models on "
+    f"{starting.FEW} users of ml-100k, in some minutes; `python -m analyses.run_all` makes one of "
+    "everybody."
+)
+WAYS = {
+    "One user": (INSPECT, "Why was this item recommended, and what happens without another?"),
+    "The whole data set": (DATASET, "What holds over all users, with intervals and controls."),
+    "Your own": (BRING, "Interactions and a checkpoint; nothing in them is run."),
+}
+
+
+def page() -> None:
+    """What this is, the verdicts of the latest report that has any, and links."""
+    st.header("Can attention be shown as a reason?")
+    st.markdown(WHAT)
+    with errors_shown("The verdict"):
+        _verdict()
+    columns = st.columns(len(WAYS))
+    for column, (name, (page, what)) in zip(columns, WAYS.items(), strict=True):
+        with column.container(border=True):
+            st.markdown(f"**{name}.** {what}")
+            st.page_link(page, icon=":material/arrow_forward:")
+
+
+def _verdict() -> None:
+    run = next(stored_results.judged_runs(), None)
+    running = starting.watched()
+    if running is not None:
+        starting.show_progress(running)
+    if run is None:
+        if running is None or not running.alive:
+            st.info(NO_VERDICT, icon=":material/info:")
+            if st.button("Judge the shipped models", icon=":material/play_arrow:"):
+                starting.start_verdict()
+        return
+    show_verdict_table(stored_results.verdicts_of(run))
+    users = run.manifest["users"]
+    st.caption(
+        f"{words.literal(str(run.manifest['data'].get('name')))}, {users.get('measured'):,} of "
+        f"{users.get('of'):,} users; report of {words.literal(run.manifest['created'])}."
+    )
+    example = run.example()
+    if example is not None:
+        show_example(example)
+        st.page_link(
+            INSPECT,
+            label="Look at this user",
+            icon=":material/person_search:",
+            query_params={
+                "data": stored_results.source_of(run),
+                "models": [str(run.manifest["models"][example.model].get("source"))],
+                "user": example.user,
+            },
+        )
