@@ -11,8 +11,8 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.resources import Shared, Target
-from workbench.app.selection import select
-from workbench.app.userlists import ALL, choose_list, choose_listed
+from workbench.app.selection import leave_out, select
+from workbench.app.userlists import NEXT, choose_list, choose_listed, forget_edits
 from workbench.data.batches import cause_mask
 from workbench.data.lookup import search_items, users_with_case
 from workbench.data.splits import held_out_cases
@@ -39,12 +39,15 @@ class Case(NamedTuple):
 
 def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> Case:
     """A user (typed, drawn at random or from a list), the kind of target, and what is ranked."""
+    if NEXT in st.session_state:
+        st.session_state["user"] = st.session_state.pop(NEXT)
     able = users_with_case(data)
     first = str(data.user_ids[able[0]])
 
     def draw() -> None:
         now = st.session_state["user"] or first
         others = able[data.user_ids[able] != now] if len(able) > 1 else able
+        forget_edits()
         st.session_state["user"] = str(data.user_ids[np.random.default_rng().choice(others)])
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -53,8 +56,9 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
             key="user",
             placeholder=words.plain(first),
             help=f"The id of one of {data.n_users:,} users, as in the data.",
+            on_change=forget_edits,
             bind="query-params",
-            width=110,
+            width=90,
         )
         st.button(
             "Random", icon=":material/casino:", on_click=draw, help="Another user, drawn at random"
@@ -69,12 +73,12 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
             help=words.TARGET,
             bind="query-params",
         )
+    with st.sidebar:
         hide_seen = st.toggle(
             "Hide seen", value=True, key="hide_seen", help=words.HIDE_SEEN, bind="query-params"
         )
     user = str(typed or first)
-    if listing.what != ALL:
-        choose_listed(data, source, models, listing, user)
+    choose_listed(data, source, models, listing, user)
     return Case(user, str(kind), hide_seen)
 
 
@@ -87,6 +91,8 @@ def choose_item(data: SequenceData, user: int, kind: str) -> Target:
         If no title matches.
     """
     if kind != OTHER:
+        for key in ("words", "item"):  # of a target that is not looked at any more
+            leave_out(key)
         return "top" if kind == TOP else int(data.history(user)[-1])
     return search_item(data, "words", "item")
 

@@ -9,6 +9,7 @@ from workbench import SequenceData
 from workbench.app import resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
+from workbench.app.userlists import forget_edits
 from workbench.data.catalogue import BUILT_IN
 from workbench.matching import common_numbering, matched, renumbered
 
@@ -25,6 +26,7 @@ def choose_data() -> tuple[str, SequenceData]:
         accept_new_options=True,
         help=words.DATA,
         bind="query-params",
+        on_change=forget_edits,
     )
     return str(source), resources.data(str(source))
 
@@ -72,9 +74,11 @@ def open_models(
                 st.warning(words.literal(warning))
             label = str(shared.model.config.name)
             opened[label if label not in opened else f"{label} ({Path(name).name})"] = shared
-    if not names:
-        none_shipped = "" if resources.shipped() else ", and none is shipped yet"
-        st.info(f"No model is chosen{none_shipped}.", icon=":material/info:")
+    if not names and resources.shipped():
+        st.info("No model is chosen; choose one in the sidebar.", icon=":material/info:")
+    elif len(loaded) == len(names) and not opened:  # all can be read, and none fits
+        why = "No model chosen fits these data" if names else "No model is shipped yet"
+        st.info(f"{why}.", icon=":material/info:")
         show_training(source)
         st.markdown("Then type its folder, `runs/sasrec`, under **Models** in the sidebar.")
     return data, opened

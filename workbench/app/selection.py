@@ -1,9 +1,11 @@
 """Select boxes whose labels change while the page is used."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from workbench.app import words
 
@@ -27,6 +29,12 @@ def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> 
     values = {words.plain(text): value for text, value in options.items()}
     chosen = st.selectbox(label, list(values), key=key, **layout)
     return None if chosen is None else values[chosen]
+
+
+def leave_out(key: str) -> None:
+    """Take a choice from the address, where no widget does it."""
+    with suppress(StreamlitAPIException):  # a widget holds it, and follows its own value
+        st.query_params.pop(key, None)
 
 
 def follow(

@@ -11,7 +11,7 @@ from workbench import SequenceData
 from workbench.app import resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
-from workbench.app.selection import follow, select
+from workbench.app.selection import follow, leave_out, select
 from workbench.data.lookup import users_with_case
 from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
 from workbench.phrases import counted
@@ -29,7 +29,17 @@ OF_A_MODEL: dict[str, Listing] = {
     "Wrong: held-out item ranked last": "wrong",
 }
 SHOWN = 50  # users of a list
+NEXT, CHANGED = "next_user", "list_changed"  # in the session, until the page has followed
 WAIT = 0.5  # seconds between looks whether a list is ready
+
+
+def forget_edits() -> None:
+    """Drop the edits of a history, which belong to one user; called when another is chosen.
+
+    An address that holds both a user and edits keeps them, so that Back leads to what was seen.
+    """
+    st.session_state["edits"] = ""
+    leave_out("edits")
 
 
 class UserList(NamedTuple):
@@ -53,16 +63,29 @@ def choose_list(labels: list[str]) -> UserList:
     if len(labels) == 2:
         lists[APART] = UserList(APART)
     chosen = select(
-        "List of users", lists, key="list", bind="query-params", width=230, help=words.LISTS
+        "List of users",
+        lists,
+        key="list",
+        bind="query-params",
+        width=190,
+        help=words.LISTS,
+        on_change=_changed,
     )
     return chosen or UserList(ALL)
+
+
+def _changed() -> None:
+    st.session_state[CHANGED] = True
 
 
 def choose_listed(
     data: SequenceData, source: str, models: dict[str, Shared], listing: UserList, user: str
 ) -> None:
-    """Show the users of a list to choose from; `user` is the raw id of the one on the page."""
+    """Show the users of a list, if one is chosen; `user` is the raw id of the one on the page."""
     what, label = listing
+    if what == ALL:
+        st.session_state.pop(CHANGED, None)
+        return
     with errors_shown("The list"):
         lengths = data.lengths - 1
         if what in (LONGEST, SHORTEST):
@@ -108,8 +131,13 @@ def _choose(
         st.info(f"None of the {n:,} users measured is in this list; choose another list.")
         return
     ids = list(entries.values())
+    if st.session_state.pop(CHANGED, False) and user not in ids:  # a list shows its own users
+        forget_edits()
+        st.session_state[NEXT] = ids[0]
+        st.rerun()
 
     def take(raw_id: str) -> None:
+        forget_edits()
         st.session_state["user"] = raw_id
 
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -306,6 +306,21 @@ def test_a_layer_the_next_model_lacks_is_no_failure(open_page, model_folder, mod
     assert page.selectbox(key="view1").value == "Mean of layers and heads"
 
 
+def test_a_list_that_is_chosen_shows_its_first_user(open_page, films):
+    """One in the address stays with the user of the address."""
+    assert open_page(user="u7", list="Longest history").text_input(key="user").value == "u7"
+    page = open_page(user="nobody")
+    assert "has no user" in sentences(page)[0]
+    page.selectbox(key="list").select("Longest history").run()
+    assert sentences(page) == []
+    assert page.text_input(key="user").value == "u0"
+
+
+def test_a_target_that_is_left_takes_its_item_from_the_address(open_page):
+    page = open_page(target="Held-out item", words="Film 3", item="Film 3 (1999) · i4")
+    assert not {"words", "item"} & set(page.query_params)
+
+
 def test_titles_cannot_write_markdown(open_page):
     page = open_page(target="Another item", words="bold")
     shown = [caption.value for caption in page.caption]

@@ -104,6 +104,12 @@ def test_edits_of_one_user_are_not_made_to_another(open_page):
     assert page.text_input(key="edits").value == ""
 
 
+def test_what_stays_the_same_is_said_so(open_page):
+    page = open_page(user="u1")
+    deltas = [metric.delta for metric in page.metric if metric.label != "Divergence"]
+    assert deltas == ["as before"] * 4
+
+
 @pytest.mark.parametrize(
     ("edits", "sentence"),
     [

@@ -35,8 +35,7 @@ def choose_scenario(
     """
     owner = source, user
     if st.session_state.get("edited", owner) != owner:
-        st.session_state[KEY] = ""  # edits belong to the history of one user
-        st.session_state.pop(CHOSEN, None)
+        st.session_state.pop(CHOSEN, None)  # the place of an item in the history of one user
     st.session_state["edited"] = owner
     buttons = st.container()
     text = st.text_input(

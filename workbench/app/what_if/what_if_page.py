@@ -68,21 +68,22 @@ def _outcome(
 ) -> None:
     """Show the target's rank and score, and how much the scores changed."""
     was, now = before.rank(target), after.rank(target)
-    change = float(after.scores[target] - before.scores[target])
+    change = words.decimal(float(after.scores[target] - before.scores[target]), sign=True)
+    same = change == words.decimal(0.0)
     with st.container(horizontal=True):
         st.metric(
             "Rank of the target",
             f"{now:,}",
-            f"{was - now:+,} from {was:,}",
+            "as before" if was == now else f"{was - now:+,} from {was:,}",
             delta_color="off" if was == now else "normal",
             delta_arrow="off" if was == now else "auto",
         )
         st.metric(
             "Its score",
             words.decimal(float(after.scores[target])),
-            f"{change:+.2f}",
-            delta_color="off" if not change else "normal",
-            delta_arrow="off" if not change else "auto",
+            "as before" if same else change.replace(words.MINUS, "-"),  # which st.metric looks for
+            delta_color="off" if same else "normal",
+            delta_arrow="off" if same else "auto",
         )
         st.metric("Divergence", f"{divergence(before, after):.2g}", help=words.DIVERGENCE)
     st.caption(f"Target: {words.literal(data.title(target))}.")
