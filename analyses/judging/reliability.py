@@ -61,8 +61,8 @@ def reliability(verdict: Verdict) -> Reliability | None:
     Of the models of the zoo whose seeds confirm the rule, those with the same conclusion, judged on
     about as many users. None where the verdict does not say on how many it stands.
     """
-    pointing = next(q for q in verdict.questions if q.key == "pointing")
-    if pointing.estimate is None:
+    pointing = next((q for q in verdict.questions if q.key == "pointing"), None)
+    if pointing is None or pointing.estimate is None:
         return None
     cases = _summary()["cases"]
     known = sorted({case["sampled users"] for case in cases})

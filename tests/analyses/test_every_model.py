@@ -166,7 +166,8 @@ def test_a_model_that_attends_to_padding_is_diagnosed(diagnostic, data):
     }
     results = measure_in_memory(diagnostic, models, data)
     frame = results.frame
-    assert set(frame["user"]) == set(range(6))
+    short = {0, 1} if diagnostic.name == "faithfulness" else set()  # too few items to be ranked
+    assert set(frame["user"]) == set(range(6)) - short
     figures = map(draw, diagnostic.summaries(results).values())
     for figure in (*figures, *diagnostic.pictures(results).values()):
         images(figure)

@@ -1,6 +1,6 @@
 """What is said of what moves the prediction: attention against the best control, and the best."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -24,7 +24,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     by_user as values_by_user,
 )
 from analyses.report.claims import Claims, Decision
-from analyses.report.conditions import table_of
+from analyses.report.conditions import table_of, with_intervals
 from analyses.report.wording import NOBODY, people, percent
 from analyses.running.results import Results
 from workbench.statistics import exact_share
@@ -37,6 +37,8 @@ CAPTIONS = {
     "first item": "For how many users the most important item is the one whose removal costs the "
     "score most. Recency always names the last item; random is chance. Masking cannot take away "
     "the last item of a causal model, so the last item is kept and not ranked there.",
+    "users": "The users measured, and for how many of them the held-out item was among the first "
+    "ten of the model: what moves the predictions of a model that hits nobody is about nothing.",
     "": "A row per model and importance. align: share of users whose most important item is that "
     "whose removal costs most; tau and Spearman with the effects of all single removals; lost "
     "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
@@ -69,7 +71,7 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every importance by target and condition."""
     frame = _complete(trained(results.frame))
-    made = {}
+    made = {"users": _users(frame, results.comparison.names)}
     for operator, last in conditions(frame):
         for target in (HELD_OUT, OWN):
             rows = frame[
@@ -83,6 +85,17 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
                     rows, ["model", "importance"], known, digits=3, shares=["align"]
                 )
     return made
+
+
+def _users(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """How many users of each model were measured, and how often it was right about them."""
+    rows = []
+    for name in names:
+        held_out = frame[(frame["model"] == name) & (frame["target"] == HELD_OUT)]
+        hits = held_out.drop_duplicates("user")["hit"].to_numpy()
+        rows.append({"model": name, "n users": len(hits), "Hit@10": exact_share(hits)})
+    table = pd.DataFrame(rows)
+    return with_intervals(table[["model", "n users"]], {"Hit@10": table["Hit@10"].tolist()}, 3)
 
 
 def findings(results: Results) -> list[str]:

@@ -40,6 +40,14 @@ from workbench.model import Model
 from workbench.statistics import kendall_tau_b, spearman
 
 TARGETS = ("held-out item", "own top item")
+WORDS = ("target", "importance", "operator", "last", "control")
+MEASURED = ("align", "tau", "spearman", "attained", "hit")
+STEPS = ("without", "alone", "without least", "stays", "stays least")
+COLUMNS = {
+    **dict.fromkeys(("user", "length"), np.int64),
+    **dict.fromkeys(WORDS, object),
+    **dict.fromkeys((*MEASURED, *(f"{step} {k}" for step in STEPS for k in SIZES)), np.float64),
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +94,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     chosen = cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST)
     rows = torch.from_numpy(np.flatnonzero(chosen)).to(cases.targets.device)
     if not len(rows):
-        return pd.DataFrame({"user": np.zeros(0, np.int64)})
+        return pd.DataFrame({column: np.zeros(0, kind) for column, kind in COLUMNS.items()})
     batch = cases.batch.take(rows)
     scores = model.scores(batch)  # [b, V]
     both = torch.stack([cases.targets[rows], scores.argmax(-1)], 1)  # [b, 2]

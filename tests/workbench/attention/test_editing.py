@@ -41,7 +41,8 @@ def hooks(model):
 def test_after_any_edit_rows_are_distributions_over_what_is_allowed(data):
     model = model_of(data.draw(st.sampled_from(VARIANTS)))
     stage = data.draw(st.sampled_from(model.stages))
-    edit = EDITS[data.draw(st.sampled_from(sorted(EDITS)))]
+    fitting = sorted(EDITS.keys() - {"raised"})  # whose keys are those of two histories
+    edit = EDITS[data.draw(st.sampled_from(fitting))]
     rows = data.draw(st.sampled_from(["prediction", "all"]))
     plain = recorded(model)
     with edit_attention(
