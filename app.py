@@ -1,4 +1,4 @@
-"""The app in a checkout: `streamlit run app.py`. Its pages live in workbench/app/, a folder each."""
+"""The app in a checkout: `streamlit run app.py`. Its pages live in workbench/app/."""
 
 from workbench.app.main import main
 

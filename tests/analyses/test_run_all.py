@@ -255,7 +255,10 @@ def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monke
     monkeypatch.setattr(output, "verdicts", judged)
     given = ["--only", "attention_worth", "--users", "9", "--out"]
     out = run(*given, str(place / "fine"), "--fail-on", "these data")
-    assert "SASRec: its attention (attention) can be shown" in (out / "report.md").read_text()
+    assert (
+        "SASRec: its attention (mean of layers and heads) can be shown"
+        in (out / "report.md").read_text()
+    )
     with pytest.raises(Refused, match=NAMES[1]) as caught:
         run(*given, str(place / "refused"), "--fail-on", "must not be shown")
     assert caught.value.code == 3
@@ -375,7 +378,7 @@ def test_repeats_are_counted(tmp_path):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["data"]["repeats"] == {"interactions": 3, "held_out": 2}
     page = " ".join((out / "report.html").read_text().split())
-    assert "10 interactions, of which 3 (30.0 %) repeat an item" in page
+    assert "Of 10 interactions, 3 (30.0 %) repeat an item" in page
     assert "of the 3 users measured, the held-out item of 2 (66.7 %) was in the history" in page
 
 

@@ -75,7 +75,7 @@ def test_equally_important_items_share_the_first_place_and_padding_has_none():
 
 @pytest.mark.parametrize("honest", [True, False])
 def test_what_is_said_follows_what_attention_names(honest):
-    n = 40
+    n = 120
     user = {"model": "SASRec", "user": np.arange(n), "length": 9, "size": 1.0, "old_rank": 3.0}
     user |= {"successor": "i2", "passes": 10, "hit": 0.0}
     named = np.arange(n) % 8 > 0
