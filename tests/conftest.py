@@ -1,6 +1,7 @@
 """Settings every test shares."""
 
 import os
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what is marked `gpu` where there is none."""
     if item.get_closest_marker("gpu") and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def own_main(monkeypatch) -> None:
+    """Streamlit puts its script in the place of `__main__`, which spawned processes would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")

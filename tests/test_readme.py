@@ -18,7 +18,8 @@ def test_the_example_runs(monkeypatch, tmp_path):
         pytest.skip(f"ml-100k cannot be had here: {error}")
     code = "\n".join(re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S))
     assert "train(" in code
-    assert set(re.findall(r"^(?:from|import) (\S+)", code, re.M)) == {"workbench"}
+    imported = set(re.findall(r"^(?:from|import) (\S+)", code, re.M))
+    assert imported == {"workbench", "analyses.verdict"}
     train = workbench.train
     quick = {"progress": False, "epochs": 1}
     monkeypatch.setattr(workbench, "train", lambda *given, **how: train(*given, **how | quick))

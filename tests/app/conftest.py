@@ -22,12 +22,6 @@ TITLES = ["$x$ *bold* [link](http://other.example) <b>", *(f"Film {i} (1999)" fo
 
 
 @pytest.fixture(autouse=True)
-def own_main(monkeypatch) -> None:
-    """Streamlit puts its script in the place of `__main__`, which spawned processes would run."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-
-
-@pytest.fixture(autouse=True)
 def allowed(monkeypatch, tmp_path_factory) -> None:
     """The app is started with the folder of all tests named."""
     base = str(tmp_path_factory.getbasetemp())

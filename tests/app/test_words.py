@@ -121,15 +121,17 @@ def test_nothing_is_replaced_in_literal_text(text):
 
 def test_tau_is_the_share_of_pairs_in_the_same_order():
     """Three of four pairs concordant: tau = (3 - 1) / 4."""
-    sentence = words.agreement(RowAgreement(0.5, 0.234, 20))
+    sentence = words.agreement(RowAgreement(0.5, 0.234, 20), "saliency")
     assert f"about 75{SPACE}% of all pairs" in sentence
     assert f"in 23{SPACE}% of cases" in sentence
     assert sentence.endswith(words.CAUTION)
-    assert f"in less than 1{SPACE}% of cases" in words.agreement(RowAgreement(0.9, 0.0001, 20))
+    assert f"in less than 1{SPACE}% of cases" in words.agreement(
+        RowAgreement(0.9, 0.0001, 20), "saliency"
+    )
 
 
 def test_no_tau_says_why():
     assert "a history of 2 items is too short" in words.agreement(
-        RowAgreement(math.nan, math.nan, 2)
+        RowAgreement(math.nan, math.nan, 2), "saliency"
     )
-    assert "are equal" in words.agreement(RowAgreement(math.nan, math.nan, 9))
+    assert "are equal" in words.agreement(RowAgreement(math.nan, math.nan, 9), "saliency")
