@@ -10,6 +10,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     LEFT,
     LOST,
     OWN,
+    SIZES,
     advantage,
     attentions,
     chosen,
@@ -62,7 +63,7 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
     """With every measure of the tables."""
     frame = with_means(frame)
     steps = {
-        name: frame[[f"{name} {k}" for k in (1, 2, 3, 5)]].mean(axis=1, skipna=False)
+        name: frame[[f"{name} {k}" for k in SIZES]].mean(axis=1, skipna=False)
         for name in ("stays", "stays least")
     }
     return frame.assign(**steps)

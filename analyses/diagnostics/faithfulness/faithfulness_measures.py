@@ -18,7 +18,7 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness import faithfulness_findings as view
 from analyses.diagnostics.faithfulness.faithfulness_figures import summaries
-from analyses.diagnostics.faithfulness.importance_choices import TRAINED
+from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN, TRAINED
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from models import Batch
@@ -39,7 +39,7 @@ from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, c
 from workbench.model import Model
 from workbench.statistics import kendall_tau_b, spearman
 
-TARGETS = ("held-out item", "own top item")
+TARGETS = (HELD_OUT, OWN)
 WORDS = ("target", "importance", "operator", "last", "control")
 MEASURED = ("align", "tau", "spearman", "attained", "hit")
 STEPS = ("without", "alone", "without least", "stays", "stays least")

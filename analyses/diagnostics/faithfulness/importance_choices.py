@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from analyses.report.wording import NOBODY
+from workbench.explaining.controls import CONTROLS as controls_known
+from workbench.explaining.erasure import ERASURES as erasures_known
+from workbench.faithfulness.curves import SIZES
 from workbench.statistics import Interval, paired_interval
 
 HELD_OUT, OWN = "held-out item", "own top item"
-CONTROLS = ("random", "recency", "similarity")
-ERASURES = ("replacement", "deletion", "deletion, positions kept", "masking")
-SIZES = (1, 2, 3, 5)
+CONTROLS = tuple(each.name for each in controls_known)
+ERASURES = tuple(each.name for each in erasures_known)
 TRAINED = "trained"  # where nothing was taken out of the model
 LOST, LEFT = "lost without", "lost alone"  # comprehensiveness, sufficiency
 
@@ -83,47 +85,30 @@ def by_user(rows: pd.DataFrame, value: str) -> pd.DataFrame:
     return wide.sort_index()
 
 
-def best(wide: pd.DataFrame, names: Sequence[str], *, lowest: bool = False) -> str:
-    """The name with the highest (lowest) mean over the users of `wide`; the first of equals."""
-    means = wide[list(names)].mean()
-    return str(means.idxmin() if lowest else means.idxmax())
+def best(wide: pd.DataFrame, names: Sequence[str]) -> str:
+    """The name with the highest mean over the users of `wide`; the first of equals."""
+    return str(wide[list(names)].mean().idxmax())
 
 
-def chosen_elsewhere(
-    wide: pd.DataFrame,
-    names: Sequence[str],
-    *,
-    lowest: bool = False,
-    by: pd.DataFrame | None = None,
-) -> pd.Series:
+def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     """Each user's value of what is best for the other half of the users.
 
     Parameters
     ----------
     wide : values, a row per user, as `by_user` gives them.
     names : the importances to choose from.
-    lowest : whether the lowest mean is best.
-    by : values of the same users by which is chosen; `wide` itself where None.
     """
-    by = wide if by is None else by
     half = np.arange(len(wide)) % 2
     parts = []
     for k in (0, 1):
-        name = best(by[half != k], names, lowest=lowest)
+        name = best(wide[half != k], names)
         parts.append(wide.loc[half == k, name])
     return pd.concat(parts).sort_index()
 
 
-def advantage(
-    wide: pd.DataFrame,
-    names: Sequence[str],
-    others: Sequence[str],
-    *,
-    lowest: bool = False,
-    by: pd.DataFrame | None = None,
-) -> Interval:
+def advantage(wide: pd.DataFrame, names: Sequence[str], others: Sequence[str]) -> Interval:
     """Mean over users of the best of `names` minus the best of `others`, each chosen elsewhere."""
-    mine, theirs = (chosen_elsewhere(wide, each, lowest=lowest, by=by) for each in (names, others))
+    mine, theirs = (chosen_elsewhere(wide, each) for each in (names, others))
     return paired_interval((mine - theirs).to_numpy(np.float64))
 
 
