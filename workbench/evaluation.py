@@ -1,8 +1,10 @@
 """Hit, NDCG and MRR: by full ranking over every item, or on request among sampled ones."""
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +19,7 @@ from workbench.mode import evaluation_mode
 from workbench.model import Model
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
-
+KEPT, REMOVED = "seen kept", "seen removed"  # what becomes of items of the history in a ranking
 
 NOT_COMPARABLE = (
     "figures of sampled negatives are not comparable with those of full ranking, and may order "
@@ -30,13 +32,16 @@ class Evaluation:
     """What a model reached, and on whom.
 
     metrics: name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
-    negatives. ranks: [n], 1 is best. users: [n] indices. split: "test", "valid", or "global time
-    split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no
-    competitors. left_out: users of the data without a case. sampled_negatives: how many items each
-    target was ranked against, None for all.
+    negatives. by_policy: the metrics with seen items kept and with them removed, `metrics` being
+    one of the two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones. ranks: [n], 1 is
+    best. users: [n] indices. split: "test", "valid", or "global time split at
+    2020-01-01T00:00:00Z". seen_removed: whether items of the history were no competitors in
+    `metrics` and `ranks`. left_out: users of the data without a case. sampled_negatives: how many
+    items each target was ranked against, None for all.
     """
 
     metrics: dict[str, float]
+    by_policy: dict[str, dict[str, float]]
     ranks: np.ndarray
     users: np.ndarray
     split: str
@@ -71,6 +76,7 @@ def evaluate(
         both are left out and counted.
     remove_seen
         Whether items of the history, however long ago, are no competitors. The target always stays.
+        Both come from one pass, and `by_policy` has the metrics of both.
     sampled_negatives
         Rank the target among itself and this many others only, drawn uniformly and without
         replacement from the items that are neither the target nor in the history. The names of the
@@ -78,7 +84,7 @@ def evaluate(
     seed
         Of the negatives; they do not depend on the batch size.
     batch_size
-        Histories in a pass.
+        Histories in a pass, at most; see `iterate`, which bounds their scores.
 
     Warns
     -----
@@ -120,7 +126,7 @@ def evaluate(
         complete, starts=np.maximum(complete.starts, complete.ends - model.config.max_length)
     )
     device = model.device
-    ranks = np.empty(len(read), dtype=np.int64)
+    ranks = np.empty((2, len(read)), dtype=np.int64)  # with seen items kept and removed
     with torch.no_grad(), evaluation_mode(model):
         for index, batch, targets in iterate(data, read, batch_size, order="length"):
             scores, targets = model.scores(batch.to(device)), targets.to(device)
@@ -128,22 +134,48 @@ def evaluate(
                 negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
                 others = torch.from_numpy(negatives).to(device)
                 scores = scores.gather(1, torch.cat([targets[:, None], others], dim=1))
-                batch_ranks = target_ranks(scores, torch.zeros_like(targets))
+                both = target_ranks(scores, torch.zeros_like(targets)).expand(2, -1)
             else:
-                histories = make_batch(data, complete.take(index)).items if remove_seen else None
-                seen = None if histories is None else histories.to(device)
-                batch_ranks = target_ranks(scores, targets, seen)
-            ranks[index] = batch_ranks.cpu().numpy()
+                seen = make_batch(data, complete.take(index)).items.to(device)
+                both = torch.stack(ranks_kept_and_removed(scores, targets, seen))
+            ranks[:, index] = both.cpu().numpy()
     label = "" if sampled_negatives is None else f" of {sampled_negatives + 1} sampled"
+    by_policy = {
+        policy: {name + label: value for name, value in metrics_of(of_policy).items()}
+        for policy, of_policy in zip((KEPT, REMOVED), ranks, strict=True)
+    }
+    if sampled_negatives is not None:
+        del by_policy[KEPT]
+    removed = remove_seen or sampled_negatives is not None
     return Evaluation(
-        metrics={name + label: value for name, value in metrics_of(ranks).items()},
-        ranks=ranks,
+        metrics=by_policy[REMOVED if removed else KEPT],
+        by_policy=by_policy,
+        ranks=ranks[int(removed)],
         users=complete.users,
         split=split_name,
-        seen_removed=remove_seen or sampled_negatives is not None,
+        seen_removed=removed,
         left_out=data.n_users - len(complete),
         sampled_negatives=sampled_negatives,
     )
+
+
+def on_card(found: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """What the card of a model tells of evaluations by split, with seen items kept and removed."""
+    return {
+        "seen_items_removed": False,  # in the first of the two
+        "metrics": {split: each.by_policy[KEPT] for split, each in found.items()},
+        "metrics_seen_removed": {split: each.by_policy[REMOVED] for split, each in found.items()},
+    }
+
+
+def from_card(card: Mapping[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
+    """Every split, policy and metrics that a card tells of; cards of old know one policy."""
+    first = REMOVED if card.get("seen_items_removed") else KEPT
+    return [
+        (split, policy, metrics)
+        for policy, name in ((first, "metrics"), (REMOVED, "metrics_seen_removed"))
+        for split, metrics in card.get(name, {}).items()
+    ]
 
 
 def draw_negatives(data: SequenceData, complete: Cases, count: int, seed: int) -> np.ndarray:
@@ -245,18 +277,39 @@ def _check_unseen(data: SequenceData, complete: Cases, count: int) -> None:
         )
 
 
-def target_ranks(scores: Tensor, targets: Tensor, seen: Tensor | None = None) -> Tensor:
+def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
     """1 + how many items score higher, and half of those that score the same: [B], rounded up.
 
-    scores: [B, V]. targets: [B]. seen: [B, S] items that are no competitors, filled up with 0. A
-    score that is not a number loses against all others.
+    scores: [B, V]. targets: [B]. A score that is not a number loses against all others.
+    """
+    return _ranks(*_rivals(scores, scores.gather(1, targets[:, None])))
+
+
+def ranks_kept_and_removed(scores: Tensor, targets: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Ranks as in `target_ranks`, with what was seen, and without it: [B] each.
+
+    seen: [B, S] items that are no competitors in the second, filled up with 0, in any order and as
+    often as they like. Nothing is sorted or copied but these.
     """
     target_scores = scores.gather(1, targets[:, None])  # [B, 1]
-    if seen is not None:
-        scores = scores.scatter(1, seen, -torch.inf).scatter(1, targets[:, None], target_scores)
-    higher = (~(scores <= target_scores)).sum(1)
-    ties = (scores == target_scores).sum(1) - 1
-    return 1 + higher + (ties + 1) // 2
+    higher, same = _rivals(scores, target_scores)
+    ordered = seen.sort(1).values
+    again = torch.zeros_like(ordered, dtype=torch.bool)
+    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
+    counted = ~again & (ordered > 0) & (ordered != targets[:, None])  # [B, S]
+    of_seen = scores.gather(1, ordered)
+    seen_higher = (~(of_seen <= target_scores) & counted).sum(1)
+    seen_same = ((of_seen == target_scores) & counted).sum(1)
+    return _ranks(higher, same), _ranks(higher - seen_higher, same - seen_same)
+
+
+def _rivals(scores: Tensor, target_scores: Tensor) -> tuple[Tensor, Tensor]:
+    """How many of the scores [B, V] are higher than the target's [B, 1], and how many the same."""
+    return (~(scores <= target_scores)).sum(1), (scores == target_scores).sum(1) - 1
+
+
+def _ranks(higher: Tensor, same: Tensor) -> Tensor:
+    return 1 + higher + (same + 1) // 2
 
 
 def rank_of(scores: Tensor, item: int) -> int:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.data.batches import make_batch
+from workbench.data.batches import at_once, make_batch
 from workbench.data.lookup import find_item, find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
@@ -17,8 +17,6 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-
-MOST_SCORES = 2**26  # of a batch, whatever the catalogue: a quarter of a gigabyte
 
 
 def recommend(
@@ -71,7 +69,7 @@ def recommend(
     data, warning = matched(model, data, held_out=0)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    size = max(1, min(batch_size, MOST_SCORES // (data.n_items + 1)))
+    size = at_once(data.n_items, batch_size)
     if items is not None:
         batches = _made_up(model, data, items)
     else:

@@ -17,15 +17,19 @@ from tests.models.variants import MAX_LENGTH, batch_of, build
 from tests.workbench.tiny import data_of
 from workbench import build_model, load_data, load_model, save_model
 from workbench.__main__ import app
+from workbench.data import batches
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import (
     CUTOFFS,
+    KEPT,
     NOT_COMPARABLE,
+    REMOVED,
     draw_negatives,
     evaluate,
     metrics_of,
     rank_of,
+    ranks_kept_and_removed,
     target_ranks,
 )
 
@@ -66,14 +70,18 @@ def test_ranks_by_hand(scores, rank, without_seen):
     before, target, seen = table.clone(), torch.tensor([3]), torch.tensor([[2, 4, 0]])
     assert target_ranks(table, target).tolist() == [rank]
     if scores[2] != -math.inf:
-        assert target_ranks(table, target, seen).tolist() == [without_seen]
+        kept, removed = ranks_kept_and_removed(table, target, seen)
+        assert (kept.tolist(), removed.tolist()) == ([rank], [without_seen])
     assert torch.equal(table, before)
 
 
 def test_a_target_that_was_seen_stays():
     table = torch.tensor([[-math.inf, 5.0, 9, 4, 8, 1]])
-    assert target_ranks(table, torch.tensor([4]), torch.tensor([[2, 4, 0]])).tolist() == [1]
-    assert target_ranks(table, torch.tensor([4])).tolist() == [2]
+    seen = torch.tensor([[2, 4, 2, 4, 0]])  # as often as a history has them
+    assert [r.tolist() for r in ranks_kept_and_removed(table, torch.tensor([4]), seen)] == [
+        [2],
+        [1],
+    ]
 
 
 def test_metrics_by_hand():
@@ -109,6 +117,8 @@ def test_an_evaluation_by_hand():
     valid = evaluate(model, data, "valid")
     assert valid.users.tolist() == [0, 3]
     assert valid.ranks.tolist() == [1, 2]  # 2 of user 0, 3 of user 3
+    for one in (found, without):
+        assert one.by_policy == {KEPT: found.metrics, REMOVED: without.metrics}
     assert model.modes == [False] * 3
     assert model.training
 
@@ -151,6 +161,25 @@ def test_ranks_are_those_of_sorting_every_item(variant, remove_seen):
         assert found.ranks.tolist() == wanted
         assert found.metrics == metrics_of(np.array(wanted))
     assert not model.training
+
+
+@pytest.mark.parametrize(("most", "widest"), [(13 * 4, 4), (13, 1), (5, 1)])
+def test_a_large_catalogue_is_met_by_fewer_histories(monkeypatch, most, widest):
+    """Scores of 13 rows of the table, as many at a time as may be held; one history at least."""
+    data, model = data_of(*sequences()), build("SASRec")
+    wanted, score, shapes = evaluate(model, data), model.scores, []
+
+    def watched(batch, *args):
+        shapes.append(score(batch, *args).shape)
+        return score(batch, *args)
+
+    monkeypatch.setattr(batches, "MOST_SCORES", most)
+    monkeypatch.setattr(model, "scores", watched)
+    found = evaluate(model, data)
+    assert max(rows for rows, _ in shapes) == widest
+    assert {width for _, width in shapes} == {13}
+    assert found.ranks.tolist() == wanted.ranks.tolist()
+    assert found.by_policy == wanted.by_policy
 
 
 def test_a_model_that_raises_is_left_in_its_mode():
@@ -330,6 +359,10 @@ def test_the_command_says_the_split_the_users_and_the_sample(tmp_path):
     lines = CliRunner().invoke(app, command).stdout.splitlines()
     assert lines[0] == f"4 users (1 left out), {at}, full ranking, seen items not removed"
     assert lines[1].startswith("hit@1 ")
+    assert lines[4] == "seen items removed"
+    removed = CliRunner().invoke(app, [*command, "--remove-seen"]).stdout.splitlines()
+    assert removed[1:4] == lines[5:8]
+    assert removed[4:] == ["seen items not removed", *lines[1:4]]
     found = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
     assert (found["split"], found["users"], found["users_left_out"]) == (at, 4, 1)
     assert "note" not in found
@@ -337,6 +370,11 @@ def test_the_command_says_the_split_the_users_and_the_sample(tmp_path):
         found["hit@1"]
         == evaluate(load_model(folder), data, split_time="2020-01-01").metrics["hit@1"]
     )
+
+    for policy, metrics in found["by_policy"].items():
+        asked = [*command, "--json", *["--remove-seen"] * (policy == REMOVED)]
+        again = json.loads(CliRunner().invoke(app, asked).stdout)
+        assert {name: again[name] for name in metrics} == metrics
 
     sampled = [*command, "--sampled-negatives", "3", "--seed", "5"]
     lines = CliRunner().invoke(app, sampled).stdout.splitlines()
@@ -350,3 +388,4 @@ def test_the_command_says_the_split_the_users_and_the_sample(tmp_path):
     assert (found["sampled_negatives"], found["seed"], found["note"]) == (3, 5, NOT_COMPARABLE)
     assert found["hit@10 of 4 sampled"] == 1
     assert "hit@10" not in found
+    assert found["by_policy"].keys() == {REMOVED}

@@ -20,10 +20,10 @@ from workbench import (
     build_model,
     load_data,
     recommend,
-    recommendation,
     save_model,
 )
 from workbench.__main__ import app
+from workbench.data import batches
 from workbench.data.lookup import find_item
 
 SIZES = {"hidden_size": 8, "inner_size": 8}
@@ -95,7 +95,7 @@ def test_all_that_was_seen_is_removed_however_long_ago(batch_size):
 
 
 def test_batches_are_as_small_as_the_catalogue_needs(monkeypatch):
-    monkeypatch.setattr(recommendation, "MOST_SCORES", 13)  # two rows of six
+    monkeypatch.setattr(batches, "MOST_SCORES", 13)  # two rows of six
     model = Last(TABLE)
     recommend(model, DATA)
     assert model.sizes == [2, 1]

@@ -1,6 +1,7 @@
 """python -m workbench evaluate"""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ from workbench import evaluate, load_data, load_model
 from workbench.commands.options import Data, Device
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
-from workbench.evaluation import NOT_COMPARABLE
+from workbench.evaluation import NOT_COMPARABLE, REMOVED
 
 
 def evaluate_command(
@@ -25,7 +26,7 @@ def evaluate_command(
         ),
     ] = None,
     remove_seen: Annotated[
-        bool, typer.Option(help="Leave items of the history out of the ranking.")
+        bool, typer.Option(help="Figures without items of the history in the ranking come first.")
     ] = False,
     sampled_negatives: Annotated[
         int | None,
@@ -39,7 +40,11 @@ def evaluate_command(
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Hit, NDCG and MRR by full ranking, or among sampled items on request."""
+    """Hit, NDCG and MRR by full ranking, or among sampled items on request.
+
+    In a full ranking, once with the items of a history among those that are ranked, and once
+    without them.
+    """
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
     result = evaluate(
@@ -60,18 +65,29 @@ def evaluate_command(
         }
         if sampled_negatives is not None:
             about |= {"sampled_negatives": sampled_negatives, "seed": seed, "note": NOT_COMPARABLE}
-        typer.echo(json.dumps({**about, **result.metrics}))
+        typer.echo(json.dumps({**about, **result.metrics, "by_policy": result.by_policy}))
         return
     ranking = "full ranking"
     if sampled_negatives is not None:
         ranking = f"{sampled_negatives:,} sampled negatives (seed {seed})"
-    seen = "removed" if result.seen_removed else "not removed"
     typer.echo(
         f"{len(result.users):,} users ({result.left_out:,} left out), {result.split}, {ranking}, "
-        f"seen items {seen}"
+        f"{_seen(result.seen_removed)}"
     )
     if sampled_negatives is not None:
         typer.echo(NOT_COMPARABLE)
+    _print(result.metrics)
+    for policy, metrics in result.by_policy.items():
+        if (policy == REMOVED) != result.seen_removed:
+            typer.echo(_seen(policy == REMOVED))
+            _print(metrics)
+
+
+def _seen(removed: bool) -> str:
+    return "seen items removed" if removed else "seen items not removed"
+
+
+def _print(metrics: Mapping[str, float]) -> None:
     for name in ("hit", "ndcg", "mrr"):
-        values = {k: v for k, v in result.metrics.items() if k.startswith(name)}
+        values = {k: v for k, v in metrics.items() if k.startswith(name)}
         typer.echo("  ".join(f"{k} {v:.4f}" for k, v in values.items()))

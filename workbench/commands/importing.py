@@ -9,6 +9,7 @@ from models import ModelConfig
 from workbench import import_checkpoint
 from workbench.commands.options import Device, read_option
 from workbench.devices import choose_device
+from workbench.evaluation import from_card
 from workbench.importing.formats import FORMATS
 
 KNOWN = ", ".join(format.name for format in FORMATS)
@@ -48,9 +49,9 @@ def import_command(
         typer.echo(f"assumed, since the file does not tell: {assumed}")
     for note in origin["notes"]:
         typer.echo(note)
-    for split, metrics in model.card.get("metrics", {}).items():
+    for split, policy, metrics in from_card(model.card):
         quality = ", ".join(f"{k} {metrics[k]:.4f}" for k in ("hit@10", "ndcg@10", "mrr@10"))
-        typer.echo(f"{split}: {quality} (full ranking, seen items not removed)")
+        typer.echo(f"{split}: {quality} (full ranking, {policy})")
     typer.echo(f"weights in {out}")
 
 

@@ -13,6 +13,7 @@ import typer
 from workbench import build_model, load_data, train
 from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
+from workbench.evaluation import from_card
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
 from workbench.training.state import Avoid
@@ -127,11 +128,12 @@ def train_command(
             avoid_by=avoid_by,
             avoid_weight=avoid_weight,
         )
-        test = trained.card["metrics"]["test"]
-        typer.echo(
-            f"{model} on {loaded.name}, seed {number}: test hit@10 {test['hit@10']:.4f}, "
-            f"ndcg@10 {test['ndcg@10']:.4f} (seen items not removed), weights in {folder}"
+        reached = "; ".join(
+            f"test hit@10 {metrics['hit@10']:.4f}, ndcg@10 {metrics['ndcg@10']:.4f} ({policy})"
+            for split, policy, metrics in from_card(trained.card)
+            if split == "test"
         )
+        typer.echo(f"{model} on {loaded.name}, seed {number}: {reached}, weights in {folder}")
 
 
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:

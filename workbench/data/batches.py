@@ -12,6 +12,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, held_out_cases
 from workbench.errors import WorkbenchError
 
+MOST_SCORES = 2**25  # that are held at once: an eighth of a gigabyte, whatever the catalogue
 POOL = 32  # batches from which one batch of like lengths is drawn in training
 
 
@@ -52,6 +53,20 @@ def held_out(
     return make_batch(data, chosen), torch.from_numpy(chosen.targets)
 
 
+def at_once(n_items: int, most: int) -> int:
+    """How many histories to run at a time, so that scores of all items are `MOST_SCORES` or fewer.
+
+    Every measure of a ranking needs all scores of a history, and none needs those of two histories:
+    so a large catalogue is met by fewer histories, which any model can do, and not in pieces.
+
+    Parameters
+    ----------
+    n_items : of the catalogue.
+    most : histories in a small one.
+    """
+    return max(1, min(most, MOST_SCORES // (n_items + 1)))
+
+
 def iterate(
     data: SequenceData,
     cases: Cases,
@@ -65,15 +80,16 @@ def iterate(
     ----------
     data : where the cases are from.
     cases : what to iterate over.
-    batch_size : cases in a batch; the last batch may be smaller.
+    batch_size : cases in a batch, at most, as `at_once` bounds it; the last may be smaller.
     order : "length" puts histories of similar length together, which costs least; "given" keeps the
         order of the cases.
     """
     index = np.arange(len(cases))
     if order == "length":
         index = np.argsort(cases.ends - cases.starts, kind="stable")
-    for start in range(0, len(index), batch_size):
-        chosen = index[start : start + batch_size]
+    size = at_once(data.n_items, batch_size)
+    for start in range(0, len(index), size):
+        chosen = index[start : start + size]
         part = cases.take(chosen)
         yield chosen, make_batch(data, part), torch.from_numpy(part.targets)
 

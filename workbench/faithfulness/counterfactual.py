@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.data.batches import at_once
 from workbench.evaluation import target_ranks
 from workbench.explaining.erasure import CHUNK, scores_without
 from workbench.explaining.methods import default_erasure
@@ -129,7 +130,8 @@ def _effects(
     predict from.
     """
     effects, firsts = [], []
-    for at, gone in zip(rows.split(CHUNK), removed.split(CHUNK), strict=True):
+    size = at_once(model.config.n_items, CHUNK)
+    for at, gone in zip(rows.split(size), removed.split(size), strict=True):
         scores = scores_without(model, batch.take(at), gone, operator=operator).double()
         best, first = scores.scatter(1, others[at], -torch.inf).max(1)
         effects.append((best - scores.gather(1, others[at, -1:])[:, 0]).nan_to_num(-torch.inf))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.data.batches import at_once
 from workbench.evaluation import target_ranks
 from workbench.explaining.erasure import CHUNK, effects_of_each, scores_without
 from workbench.model import Model
@@ -79,7 +80,7 @@ def outcomes_without(
     asked = torch.cat([rows[:, None], removed], 1).to(torch.int32)
     distinct, which = asked.unique(dim=0, return_inverse=True)
     parts = []
-    for part in distinct.split(CHUNK):
+    for part in distinct.split(at_once(model.config.n_items, CHUNK)):
         at, gone = part[:, 0].long(), part[:, 1:].bool()
         scores = scores_without(model, batch.take(at), gone, operator=operator)
         parts.append(_outcome(scores, targets[at]))

@@ -12,7 +12,7 @@ from workbench.checkpoint import build, save_model
 from workbench.data.load import load_data
 from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError
-from workbench.evaluation import evaluate
+from workbench.evaluation import evaluate, on_card
 from workbench.importing.format import Numbering
 from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
 from workbench.importing.recognition import Undecided, Understood, understand
@@ -79,7 +79,7 @@ def import_checkpoint(
             model = build(config, state, device)
         rows = _rows(understood, numbering, ours, data)
         theirs = _in_their_ids(understood, rows, ours)
-        metrics = {split: evaluate(model, theirs, split).metrics for split in ("valid", "test")}
+        quality = on_card({split: evaluate(model, theirs, split) for split in ("valid", "test")})
         if warning := check_belonging(name, model, theirs):
             notes.append(warning)
         if theirs is not ours:
@@ -102,8 +102,7 @@ def import_checkpoint(
         card |= {
             "numbering": numbering,
             "data": ours.identity(),
-            "seen_items_removed": False,
-            "metrics": metrics,
+            **quality,
         }
     elif numbering is not None:
         raise WorkbenchError("numbering says how items of data are numbered; give data with it.")

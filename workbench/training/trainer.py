@@ -20,7 +20,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.evaluation import evaluate
+from workbench.evaluation import evaluate, on_card
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
@@ -304,9 +304,8 @@ class _Trainer:
             "data": self.data.identity(),
             "best_epoch": self.at.best_epoch,
             "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
-            "seen_items_removed": False,
-            "metrics": {
-                split: evaluate(self.model, self.data, split).metrics for split in ("valid", "test")
-            },
+            **on_card(
+                {split: evaluate(self.model, self.data, split) for split in ("valid", "test")}
+            ),
             "command": self.command,
         }

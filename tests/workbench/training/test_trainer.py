@@ -12,6 +12,7 @@ from workbench.checkpoint import CARD, TOKENS, WEIGHTS
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import windows
+from workbench.evaluation import KEPT, REMOVED
 from workbench.registry import NAMES
 from workbench.training import trainer as training
 
@@ -32,7 +33,8 @@ def test_patience_counts_from_the_best_epoch_whose_weights_come_back(monkeypatch
         if split == "valid":  # hit@10 rises, and is not what is watched
             metrics = {"ndcg@10": ndcg[len(weights)], "hit@10": len(weights) / 10}
             weights.append({k: v.clone() for k, v in model.state_dict().items()})
-        return Evaluation(metrics, np.array([1]), np.array([0]), split, False)
+        policies = {KEPT: metrics, REMOVED: {"ndcg@10": 0.5, "hit@10": 0.5}}
+        return Evaluation(metrics, policies, np.array([1]), np.array([0]), split, False)
 
     monkeypatch.setattr(training, "evaluate", scripted)
     data, out = small_data(), tmp_path / "out"
@@ -57,6 +59,8 @@ def test_the_card_tells_of_the_weights_beside_it(tmp_path):
     for split in ("valid", "test"):
         found = evaluate(model, data, split).metrics
         assert model.card["metrics"][split] == pytest.approx(found)
+        removed = evaluate(model, data, split, remove_seen=True).metrics
+        assert model.card["metrics_seen_removed"][split] == pytest.approx(removed)
     assert model.card["data"]["checksum"] == data.checksum
     assert model.card["command"] == "this"
     assert model.card["training"]["epochs"] == 2

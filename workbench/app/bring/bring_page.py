@@ -9,6 +9,7 @@ from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.links import INSPECT
+from workbench.evaluation import from_card
 from workbench.matching import matched
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a
@@ -79,14 +80,13 @@ def _together(source: str, data: SequenceData, brought: BroughtModel) -> None:
 def _quality(card: dict, shown: list[str]) -> None:
     """Show the quality in a model's card, and the notes that were not `shown` before."""
     rows = [
-        [Cell(split), *(Cell(f"{metrics[name]:.4f}") for name in MEASURES)]
-        for split, metrics in card.get("metrics", {}).items()
+        [Cell(f"{split}, {policy}"), *(Cell(f"{metrics[name]:.4f}") for name in MEASURES)]
+        for split, policy, metrics in from_card(card)
         if isinstance(metrics, dict) and all(name in metrics for name in MEASURES)
     ]
     if rows:
         show_table("Quality", HEADS, rows)
-        seen = "removed" if card.get("seen_items_removed") else "not removed"
-        st.caption(f"Full ranking, items already seen {seen}.")
+        st.caption("Full ranking, with items already seen among those ranked, or without them.")
     for note in card.get("origin", {}).get("notes", []):
         if note not in shown:
             st.markdown(words.literal(str(note)))
