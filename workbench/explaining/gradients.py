@@ -1,4 +1,4 @@
-"""How a score changes with item embeddings: gradients by Captum.
+"""How a score changes with item embeddings: gradients, and by Captum their integral.
 
 A model that normalises the bare item embedding first (a LayerNorm, no position embedding: AC's
 published configuration) undoes its length, so that gradient . embedding is 0 at every position
@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Literal
 
 import torch
-from captum.attr import InputXGradient, IntegratedGradients, Saliency
 from torch import Tensor, nn
 
 from models import Batch
@@ -29,22 +28,27 @@ def saliency(
     held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
 ) -> Tensor:
     """L2 norm of the gradient at each item's embedding, [B, L]."""
-    with _holding(model, held):
-        raw = Saliency(_score(model, batch, targets)).attribute(
-            _embeddings(model, batch), abs=False, additional_forward_args=_index(targets)
-        )
-    return raw.norm(dim=-1).detach()
+    _, gradient = _gradient(held, model, batch, targets)
+    return gradient.norm(dim=-1)
 
 
 def input_x_gradient(
     held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
 ) -> Tensor:
     """Gradient . embedding of each item, [B, L]."""
-    with _holding(model, held):
-        raw = InputXGradient(_score(model, batch, targets)).attribute(
-            _embeddings(model, batch), additional_forward_args=_index(targets)
-        )
-    return _summed(raw.detach())
+    embeddings, gradient = _gradient(held, model, batch, targets)
+    return _summed(embeddings * gradient)
+
+
+def _gradient(
+    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Embeddings of the items, and the gradient of each target's score there; [B, L, d] each."""
+    embeddings = _embeddings(model, batch)
+    with torch.enable_grad(), _holding(model, held):
+        score = model.scores(batch, targets[:, None], embeddings).sum()
+    (gradient,) = torch.autograd.grad(score, embeddings)
+    return embeddings.detach(), gradient
 
 
 def integrated_gradients(
@@ -54,6 +58,8 @@ def integrated_gradients(
 
     Mask, positions and times come from the batch, never from the embeddings.
     """
+    from captum.attr import IntegratedGradients  # which takes a second to import
+
     raw = IntegratedGradients(_score(model, batch, targets)).attribute(
         _embeddings(model, batch),
         additional_forward_args=_index(targets),

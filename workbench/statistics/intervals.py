@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import stdtr, stdtrit
-from scipy.stats import beta, binom
+from scipy.special import bdtr, betaincinv, stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
 
@@ -202,8 +201,8 @@ def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
     low = high = np.nan
     if n:
         tail = (1 - level) / 2
-        low = float(beta.ppf(tail, k, n - k + 1)) if k else 0.0
-        high = float(beta.ppf(1 - tail, k + 1, n - k)) if k < n else 1.0
+        low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
+        high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
     return Interval(k / n if n else np.nan, low, high, n, len(vector) - n, level, k)
 
 
@@ -234,7 +233,7 @@ def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     _check_level(level)
     known = np.sort(vector[~np.isnan(vector)])
     n = len(known)
-    k = int(binom.ppf((1 - level) / 2, n, 0.5)) if n else 0
+    k = int((bdtr(np.arange(n), n, 0.5) < (1 - level) / 2).sum())  # the binomial's quantile
     low, high = (float(known[k - 1]), float(known[n - k])) if k else (np.nan, np.nan)
     estimate = float(np.median(known)) if n else np.nan
     return Interval(

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric, seed_everything
 from torch import Tensor
 
 from models import Batch, Recommender
@@ -91,6 +90,8 @@ class _Trainer:
     def __init__(
         self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
     ) -> None:
+        from lightning_fabric import Fabric, seed_everything  # which takes seconds to import
+
         ranks = int(os.environ.get("WORLD_SIZE", "1"))
         device = choose_device(how.device)
         try:
