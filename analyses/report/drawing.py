@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -33,6 +32,8 @@ def draw(summary: Summary) -> Figure:
 
 def _dots(summary: Summary) -> Figure:
     """Rows from the top, series side by side in each; a pale bar is the attainable range."""
+    import seaborn as sns  # which brings scipy.stats and takes a second
+
     table = summary.table
     labels = list(in_order(table["row"]))
     shown = [name for name in summary.series if name in set(table["series"])]
@@ -123,6 +124,8 @@ def _lines(summary: Summary) -> Figure:
 
 
 def _line(panel: Axes, points: pd.DataFrame, series: str, k: int) -> Artist:
+    import seaborn as sns  # which brings scipy.stats and takes a second
+
     color, marker = style.look(k)
     look = {"color": color, "marker": marker, "linestyle": "-"}
     if series == UNIFORM:
@@ -170,6 +173,8 @@ def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[
 
     The quartiles and the extremes of five percentiles are these percentiles.
     """
+    import seaborn as sns  # which brings scipy.stats and takes a second
+
     rows = rows.assign(row=rows["row"].astype(str), side=rows["series"] == SHUFFLED)
     sides = {False: -0.2, True: 0.2} if rows["side"].any() else {False: 0.0}
     values = rows.melt(["row", "side"], PERCENTILES, value_name="percentile")

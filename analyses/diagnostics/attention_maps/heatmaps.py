@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -246,6 +245,8 @@ def _draw(panel: Axes, weights: pd.DataFrame, size: int, start: int) -> float:
 
 def _heatmap(panel: Axes, values: np.ndarray, top: float) -> None:
     """Cells from 0 to `top`; as pixels, since a path for each cell would fill the page."""
+    import seaborn as sns  # which brings scipy.stats and takes a second
+
     sns.heatmap(
         pd.DataFrame(values),
         cmap=style.SEQUENTIAL,

@@ -4,6 +4,9 @@ Streamlit lets imports begin in this folder, where no module may hide one of Pyt
 settings from `.streamlit/config.toml` here. `python -m workbench app` starts it.
 """
 
-from workbench.app.main import main
+import streamlit as st
+
+with st.spinner("Loading the workbench; the first visit takes some seconds ..."):
+    from workbench.app.main import main
 
 main()
