@@ -17,7 +17,7 @@ from workbench.statistics.intervals import (
     median_interval,
     paired_interval,
 )
-from workbench.statistics.over_seeds import difference_over_seeds
+from workbench.statistics.over_seeds import SeedSpread, difference_over_seeds, seed_spread
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
 from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b, spearman
 from workbench.statistics.significance import detectable, holm
@@ -25,6 +25,7 @@ from workbench.statistics.significance import detectable, holm
 __all__ = [
     "CauseScores",
     "Interval",
+    "SeedSpread",
     "calibrated_entropy_bound",
     "calibrated_weight_bound",
     "cause_scores",
@@ -44,5 +45,6 @@ __all__ = [
     "median_interval",
     "normalised_entropy",
     "paired_interval",
+    "seed_spread",
     "spearman",
 ]

@@ -1,5 +1,8 @@
 """Differences of models over users and over the seeds that the models were trained with."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
@@ -8,7 +11,42 @@ from workbench.errors import WorkbenchError
 from workbench.statistics.intervals import FEWEST_NONZERO, ROUNDING, Interval
 
 
-def difference_over_seeds(values: ArrayLike, others: ArrayLike, level: float = 0.95) -> Interval:
+class SeedSpread(NamedTuple):
+    """How much trainings of one model differ, known from several models.
+
+    Attributes
+    ----------
+    variance : of a training's mean over users.
+    freedom : the degrees of freedom that it was estimated with.
+    """
+
+    variance: float
+    freedom: int
+
+
+def seed_spread(models: Sequence[ArrayLike]) -> SeedSpread | None:
+    """The spread of trainings, pooled over models; None where none was trained twice.
+
+    Parameters
+    ----------
+    models : of each, a value per training and user, [trainings, users], NaN where there is none.
+    """
+    means = [np.nanmean(np.asarray(each, np.float64), axis=1) for each in models]
+    repeated = [each for each in means if len(each) > 1]
+    freedom = sum(len(each) - 1 for each in repeated)
+    if not freedom:
+        return None
+    squares = sum(float(((each - each.mean()) ** 2).sum()) for each in repeated)
+    return SeedSpread(squares / freedom, freedom)
+
+
+def difference_over_seeds(
+    values: ArrayLike,
+    others: ArrayLike,
+    level: float = 0.95,
+    *,
+    borrowed: SeedSpread | None = None,
+) -> Interval:
     """How much more one model has than another, whichever users and seeds they had met.
 
     Users and seeds are crossed: every training was measured on every user. The variance of the mean
@@ -28,6 +66,8 @@ def difference_over_seeds(values: ArrayLike, others: ArrayLike, level: float = 0
     values, others : of a training and a user, [A, n] and [B, n], for the same users; a user who
         lacks one (NaN) is left out.
     level : how often the interval covers the true difference.
+    borrowed : the spread of trainings to take for a model that was trained once, as if it were that
+        of the models which `seed_spread` was given.
 
     Returns
     -------
@@ -37,14 +77,14 @@ def difference_over_seeds(values: ArrayLike, others: ArrayLike, level: float = 0
     Raises
     ------
     WorkbenchError
-        If the shapes do not fit, or a model was trained only once.
+        If the shapes do not fit, or a model was trained only once and no spread is borrowed.
     """
     a, b = (np.asarray(v, dtype=np.float64) for v in (values, others))
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise WorkbenchError(
             f"A difference over seeds takes [trainings, users] twice, not {a.shape} and {b.shape}."
         )
-    if min(len(a), len(b)) < 2:
+    if min(len(a), len(b)) < (2 if borrowed is None else 1):
         raise WorkbenchError(
             "A difference over seeds needs two trainings of each model; train with --seeds 3."
         )
@@ -58,18 +98,27 @@ def difference_over_seeds(values: ArrayLike, others: ArrayLike, level: float = 0
         mean = float(differences.mean()) if n else np.nan
         return Interval(mean, np.nan, np.nan, n, dropped, level, nonzero)
     mean = float(differences.mean())
+    spreads = [_spread(each, borrowed) for each in (a, b)]
+    counts = (len(a), len(b))
     parts = np.array(
         [
             differences.var(ddof=1) / n,
-            a.mean(1).var(ddof=1) / len(a),
-            b.mean(1).var(ddof=1) / len(b),
+            *(spread.variance / count for spread, count in zip(spreads, counts, strict=True)),
         ]
     )
     variance = float(parts.sum())
     if variance == 0:  # every user differs by the same, in every training
         return Interval(mean, mean, mean, n, dropped, level, nonzero, 0.0, 2.0 ** (1 - n))
-    freedom = variance**2 / float((parts**2 / (n - 1, len(a) - 1, len(b) - 1)).sum())
+    freedoms = (n - 1, *(spread.freedom for spread in spreads))
+    freedom = variance**2 / float((parts**2 / freedoms).sum())
     error = variance**0.5
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
     return Interval(mean, mean - reach, mean + reach, n, dropped, level, nonzero, error, p)
+
+
+def _spread(trainings: np.ndarray, borrowed: SeedSpread | None) -> SeedSpread:
+    """The spread of trainings [A, n]; of a single one, what is borrowed."""
+    if len(trainings) == 1 and borrowed is not None:
+        return borrowed
+    return SeedSpread(float(trainings.mean(1).var(ddof=1)), len(trainings) - 1)

@@ -5,7 +5,12 @@ import pytest
 from scipy import stats
 
 from workbench import WorkbenchError
-from workbench.statistics import difference_over_seeds, paired_interval
+from workbench.statistics import (
+    SeedSpread,
+    difference_over_seeds,
+    paired_interval,
+    seed_spread,
+)
 
 
 def test_the_formula_worked_out_by_hand():
@@ -73,3 +78,26 @@ def test_one_training_is_refused_and_so_are_other_users():
         difference_over_seeds(np.ones((1, 5)), np.ones((3, 5)))
     with pytest.raises(WorkbenchError, match="trainings, users"):
         difference_over_seeds(np.ones((2, 5)), np.ones((2, 6)))
+
+
+def test_a_spread_is_pooled_over_models_that_were_trained_twice():
+    means = [[0.0, 2.0], [1.0, 2.0, 6.0], [9.0]]
+    models = [np.repeat(np.array(each)[:, None], 4, axis=1) for each in means]
+    assert seed_spread(models) == SeedSpread(pytest.approx((2 + 14) / 3), 3)
+    assert seed_spread(models[2:]) is None
+
+
+def test_a_model_that_was_trained_once_borrows_the_spread_of_others():
+    """Nine trainings of other models say how far two single ones may differ."""
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(300):
+        base = rng.normal(0, 0.2, 900)
+
+        def trainings(n, base=base):
+            return base + rng.normal(0, 0.006, (n, 1)) + rng.normal(0, 0.1, (n, 900))
+
+        spread = seed_spread([trainings(3) for _ in range(3)])
+        interval = difference_over_seeds(trainings(1), trainings(1), borrowed=spread)
+        covered += interval.low <= 0 <= interval.high
+    assert 0.915 * 300 <= covered <= 0.985 * 300
