@@ -63,6 +63,9 @@ class ModelConfig:
     max_length : items of a history that are read.
     n_layers, n_heads, hidden_size, inner_size : sizes of the transformer.
     hidden_dropout, attention_dropout : chances of dropout.
+    dropout_at : where hidden states are dropped, beside the input: in what each sub-layer adds
+        ("sublayers"), or after both maps of the feed-forward blocks and not after attention
+        ("feed_forward"), as SASRec was published.
     position_embedding : whether positions are embedded.
     position_from : the end of a history from which positions count; "end" gives the last item the
         last of `max_length` positions, as models trained on left-padded histories have it.
@@ -77,7 +80,8 @@ class ModelConfig:
     input_norm : whether a LayerNorm comes before the first layer.
     final_norm_eps : epsilon of a LayerNorm after the last layer; None where there is none.
     layer_norm_eps : epsilon of every other LayerNorm.
-    initializer_range : standard deviation of new weights.
+    initializer_range : standard deviation of new weights; None for that of Glorot & Bengio (2010),
+        sqrt(2 / (rows + columns)) of each matrix.
     backbone : the `name` of the class; a model writes its own here.
     left_padding : SASRec: what rows attend to beside earlier items, where a history is shorter
         than max_length: nothing ("masked"), or the padding before it, which is zero in every layer
@@ -107,6 +111,7 @@ class ModelConfig:
     inner_size: int = 256
     hidden_dropout: float = 0.5
     attention_dropout: float = 0.5
+    dropout_at: Literal["sublayers", "feed_forward"] = "sublayers"
     position_embedding: bool = True
     position_from: Literal["start", "end"] = "start"
     attention: Literal["learned", "uniform"] = "learned"
@@ -118,7 +123,7 @@ class ModelConfig:
     input_norm: bool = True
     final_norm_eps: float | None = None
     layer_norm_eps: float = 1e-12
-    initializer_range: float = 0.02
+    initializer_range: float | None = 0.02
     backbone: Backbone = "SASRec"
     left_padding: Literal["masked", "zeros", "token"] = "masked"
     output_embedding: bool = False
@@ -136,6 +141,7 @@ class ModelConfig:
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
         _one_of("norm", self.norm, ("post", "query", "pre"))
+        _one_of("dropout_at", self.dropout_at, ("sublayers", "feed_forward"))
         _one_of("activation", self.activation, ("gelu", "relu"))
         _one_of("left_padding", self.left_padding, ("masked", "zeros", "token"))
         for name in (

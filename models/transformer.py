@@ -49,6 +49,7 @@ class FeedForward(nn.Module):
         self.dense_2 = nn.Linear(config.inner_size, config.hidden_size)
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
+        self.dropped_inside = config.dropout_at == "feed_forward"
         self.order = config.norm
         self.activation = F.gelu if config.activation == "gelu" else F.relu
 
@@ -61,7 +62,10 @@ class FeedForward(nn.Module):
 
     def inner(self, x: Tensor) -> Tensor:
         """What is added to x, [..., d] -> [..., d]."""
-        return self.dropout(self.dense_2(self.activation(self.dense_1(x))))
+        x = self.activation(self.dense_1(x))
+        if self.dropped_inside:
+            x = self.dropout(x)
+        return self.dropout(self.dense_2(x))
 
 
 class TransformerLayer(nn.Module):
@@ -88,7 +92,7 @@ class TransformerLayer(nn.Module):
         self.dense = nn.Linear(size, size) if config.output_projection else nn.Identity()
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
         self.order = config.norm
-        self.dropout = Dropout(config.hidden_dropout)
+        self.dropout = Dropout(config.hidden_dropout if config.dropout_at == "sublayers" else 0.0)
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:

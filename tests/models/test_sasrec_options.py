@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from models import CalibrationConfig, ModelConfig, make_model
+from models.kernels import Dropout
 from tests.models.variants import MAX_LENGTH, N_ITEMS, batch_of, build
 from workbench import edit_attention, record_attention
 from workbench.attention import edits
@@ -150,6 +151,40 @@ def test_such_models_learn(padding, norm):
             assert model.losses(batch, wanted).recommendation < loss
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("where", "after_attention", "inside"), [("sublayers", 0, 1), ("feed_forward", 1, 0)]
+)
+def test_where_hidden_states_are_dropped(monkeypatch, where, after_attention, inside):
+    model = build("SASRec", hidden_dropout=0.5, attention_dropout=0.0, dropout_at=where)
+    layer, batch = model.encoder.layers[0], batch_of(*HISTORIES)
+    x, context = model.prepare(batch)
+    p = layer.project(x, context)
+    mixed = layer.dense(p.mix(layer.weights(p)))
+    monkeypatch.setattr(Dropout, "forward", lambda self, x: x * 0 if self.p else x)
+    torch.testing.assert_close(
+        layer.attend(layer.weights(p), p, x), layer.norm(x + after_attention * mixed)
+    )
+    monkeypatch.undo()
+    dropped = []
+    layer.feed_forward.dropout.register_forward_hook(lambda _, x, y: dropped.append(x[0]))
+    layer.feed_forward(x)
+    assert [d.shape[-1] for d in dropped] == [model.config.inner_size] * (1 - inside) + [
+        model.config.hidden_size
+    ]
+
+
+def test_weights_begin_as_glorot_and_bengio_have_it():
+    model = make_model(
+        ModelConfig("SASRec", 3000, hidden_size=60, inner_size=200, initializer_range=None)
+    )
+    linear = model.encoder.layers[0].feed_forward.dense_1.weight
+    for weight in (model.item_embedding.weight[1:], linear):
+        wanted = (2 / sum(weight.shape)) ** 0.5
+        assert weight.std().item() == pytest.approx(wanted, rel=0.05)
+    assert not model.item_embedding.weight[0].any()
+
+
 def test_the_names_of_a_plain_models_weights_stay():
     names = set(make_model(ModelConfig("SASRec", N_ITEMS)).state_dict())
     assert not {n for n in names if "padding" in n or "output" in n or n.startswith("encoder.norm")}
@@ -160,6 +195,7 @@ def test_the_names_of_a_plain_models_weights_stay():
     ("options", "reason"),
     [
         ({"norm": "last"}, "norm is 'last'; choose from post, query, pre"),
+        ({"dropout_at": "input"}, "dropout_at is 'input'; choose from sublayers, feed_forward"),
         ({"activation": "silu"}, "activation is 'silu'; choose from gelu, relu"),
         ({"left_padding": "rows"}, "left_padding is 'rows'; choose from masked, zeros, token"),
         ({"final_norm_eps": 0.0}, "final_norm_eps is 0.0; it must be above 0, or None"),
