@@ -10,6 +10,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -192,12 +193,16 @@ def images(figure: Figure) -> tuple[bytes, bytes]:
         text.set_parse_math(False)  # what the style says as well, of text made under it
     made = []
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    for kind, metadata in (("png", {"Software": None}), ("svg", nothing)):
-        buffer = BytesIO()
-        with style.context(), chosen_fonts(figure):
+    with style.context(), chosen_fonts(figure):
+        engine = figure.get_layout_engine()
+        if engine is not None:  # left to savefig, it is done up to three times, with a draw each
+            figure.set_dpi(mpl.rcParams["savefig.dpi"])
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        for kind, metadata in (("png", {"Software": None}), ("svg", nothing)):
+            buffer = BytesIO()
             figure.savefig(buffer, format=kind, metadata=metadata)
-        made.append(buffer.getvalue())
-        figure.set_layout_engine("none")  # laid out once; again would take as long and move nothing
+            made.append(buffer.getvalue())
     return made[0], made[1]
 
 
