@@ -14,11 +14,13 @@ from analyses.report.output import PAGE, check_writable, write_report
 from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
+from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
 from analyses.verdict import CONCLUSIONS
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
+from workbench.ranks import MOST, Ranks, joined, usual_processes
 
 STOPPED = "stopped; the same command goes on from here."
 
@@ -73,6 +75,13 @@ def parser() -> argparse.ArgumentParser:
         help="where the models compute; auto: on CUDA if any (default: %(default)s)",
     )
     made.add_argument("--force", action="store_true", help="measure again what is stored")
+    made.add_argument(
+        "--processes",
+        type=int,
+        metavar="N",
+        help=f"processes that share the work, where torchrun has not started them (default: one "
+        f"for each core, {MOST} at most, or one where the models compute on CUDA)",
+    )
     made.add_argument(
         "--fail-on",
         type=_conclusion,
@@ -139,18 +148,28 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
-    progress = ProgressFile(options.progress)
-    try:
-        out = _run(options, given, cache, progress)
-    except BaseException as error:
-        progress.write(Progress("failed", message=_reason(error)))
-        raise
-    progress.write(Progress("finished", message=str(out / PAGE)))
+    processes = options.processes
+    if processes is None:
+        processes = usual_processes() if arguments is None and options.device != "cuda" else 1
+    with joined(["analyses.run_all", *given], processes) as ranks:
+        progress = ProgressFile(options.progress if ranks.first else None)
+        try:
+            out = _run(options, given, cache, progress, ranks)
+        except BaseException as error:
+            progress.write(Progress("failed", message=_reason(error)))
+            raise
+        if not ranks.first:
+            sys.exit()
+        progress.write(Progress("finished", message=str(out / PAGE)))
     return out
 
 
 def _run(
-    options: argparse.Namespace, given: Sequence[str], cache: Path, progress: ProgressFile
+    options: argparse.Namespace,
+    given: Sequence[str],
+    cache: Path,
+    progress: ProgressFile,
+    ranks: Ranks,
 ) -> Path:
     start = perf_counter()
     progress.write(Progress("reading"))
@@ -158,13 +177,27 @@ def _run(
     if options.out:
         check_writable(options.out)
     device = choose_device(options.device)
-    inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
+    with ranks.first_alone("inputs"):  # which may have to be fetched, or trained
+        inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
     for each in (inputs.models, *inputs.siblings.values()):
         for model in each.values():
             model.to(device)
     out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
     store = Store(cache, force=options.force)
-    results = [_measured(d, inputs, options.seed, store, progress) for d in diagnostics]
+    if ranks.size > 1:
+
+        def watch(name: str, done: int, total: int) -> None:
+            progress.write(Progress("measuring", name, done, total))
+
+        measure_shared(
+            *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, options.seed, store),
+            watch,
+            siblings=inputs.siblings,
+        )
+        store = Store(cache)  # what was measured just now is not measured again
+        if not ranks.first:
+            return out
+    results = [_measured(d, inputs, options.seed, store, progress, ranks) for d in diagnostics]
     errors = [result.error for result in results if isinstance(result, Unmeasured)]
     if len(errors) == len(results):
         raise errors[0]
@@ -185,18 +218,26 @@ def _run(
 
 
 def _measured(
-    diagnostic: Diagnostic, inputs: Inputs, seed: int, store: Store, progress: ProgressFile
+    diagnostic: Diagnostic,
+    inputs: Inputs,
+    seed: int,
+    store: Store,
+    progress: ProgressFile,
+    ranks: Ranks,
 ) -> Measured | Unmeasured:
     """A diagnostic measured, or why it could not be: the others are measured all the same."""
+    shared = ranks.size > 1
 
     def watch(done: int, total: int) -> None:
         progress.write(Progress("measuring", diagnostic.name, done, total))
 
     try:
-        return measured(
+        result = measured(
             *(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch),
             siblings=inputs.siblings,
+            quiet=shared,
         )
+        return with_shared_cost(result, ranks) if shared else result
     except Exception as error:
         return Unmeasured(diagnostic, error)
 

@@ -121,11 +121,9 @@ def measured(
         If none of the models can be measured, or a user has no test case.
     """
     start = perf_counter()
-    able, left_out = _able(diagnostic, models)
-    related = {name: siblings.get(name, {}) for name in able if diagnostic.across_seeds}
-    everyone = {**able, **{name: m for each in related.values() for name, m in each.items()}}
-    pieces = Pieces(diagnostic, everyone, data, seed, store)
-    frames, done, total = [], 0, len(everyone) * len(users)
+    who = asked(diagnostic, models, siblings)
+    pieces = Pieces(diagnostic, who.everyone, data, seed, store)
+    frames, done, total = [], 0, len(who.everyone) * len(users)
     with progress_bar(total, diagnostic.name, "user", quiet=quiet) as bar:
 
         def step(n: int) -> None:
@@ -135,10 +133,12 @@ def measured(
             watch(done, total)
 
         step(0)
-        for name, members in _parted(everyone, users):
+        for name, members in parted(who.everyone, users):
             frames.append(pieces.of_users(name, members, step))
-        comparison = Comparison.of(able, {name: [*each] for name, each in related.items()})
-        results = Results(compact(frames), comparison, left_out)
+        comparison = Comparison.of(
+            who.models, {name: [*each] for name, each in who.related.items()}
+        )
+        results = Results(compact(frames), comparison, who.left_out)
         if diagnostic.examples is not None:
             frames.append(pieces.of_examples(results, users))
             results = replace(results, frame=compact(frames))
@@ -247,11 +247,42 @@ def measuring_code(diagnostic: Diagnostic, models: Mapping[str, Model]) -> str:
     return code_hash([diagnostic.measure, measure_piece], ["models", *sorted(foreign)])
 
 
-def _able(
-    diagnostic: Diagnostic, models: Mapping[str, Model]
-) -> tuple[dict[str, Model], tuple[str, ...]]:
-    """The models that a diagnostic can be measured on, and a sentence for each other."""
-    able, left_out = {}, []
+@dataclass(frozen=True)
+class Asked:
+    """Who is asked by a diagnostic.
+
+    Attributes
+    ----------
+    models : those that it can be measured on.
+    related : their siblings, where it compares seeds.
+    left_out : a sentence for each other model.
+    """
+
+    models: dict[str, Model]
+    related: dict[str, Mapping[str, Model]]
+    left_out: tuple[str, ...]
+
+    @property
+    def everyone(self) -> dict[str, Model]:
+        """The models, and then their siblings."""
+        siblings = {name: m for each in self.related.values() for name, m in each.items()}
+        return {**self.models, **siblings}
+
+
+def asked(
+    diagnostic: Diagnostic,
+    models: Mapping[str, Model],
+    siblings: Mapping[str, Mapping[str, Model]],
+) -> Asked:
+    """Who is asked by a diagnostic.
+
+    Raises
+    ------
+    WorkbenchError
+        If none of the models can be measured.
+    """
+    able: dict[str, Model] = {}
+    left_out = []
     for name, model in models.items():
         try:
             if diagnostic.needs_attention:
@@ -263,10 +294,11 @@ def _able(
             left_out.append(f"{diagnostic.title} leaves out {name}: {error}")
     if not able:
         raise WorkbenchError(" ".join(left_out) or "no model to measure was given.")
-    return able, tuple(left_out)
+    related = {name: siblings.get(name, {}) for name in able if diagnostic.across_seeds}
+    return Asked(able, related, tuple(left_out))
 
 
-def _parted(models: Mapping[str, Model], users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def parted(models: Mapping[str, Model], users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     """A model and up to `PIECE` users at a time."""
     for name in models:
         for start in range(0, len(users), PIECE):

@@ -33,7 +33,9 @@ class Store:
     def get(self, key: str) -> pd.DataFrame | None:
         """The piece of this key, or None where there is none that is undamaged."""
         path = self.path(key)
-        if self.force or not path.exists():
+        if self.force:
+            path.unlink(missing_ok=True)  # so that one who does not force it finds none either
+        if not path.exists():
             return None
         try:
             table = pq.read_table(path, page_checksum_verification=True)

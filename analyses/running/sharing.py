@@ -1,0 +1,107 @@
+"""The pieces of all diagnostics shared over ranks, which put them into one store."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from time import perf_counter
+
+import numpy as np
+
+from analyses.diagnostic import Diagnostic
+from analyses.running.measuring import Measured, Pieces, asked, parted
+from analyses.running.store import Store
+from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
+from workbench.model import Model
+from workbench.progress_bars import progress_bar
+from workbench.ranks import Ranks
+
+WORK = "pieces"
+
+
+def measure_shared(
+    ranks: Ranks,
+    diagnostics: Sequence[Diagnostic],
+    models: Mapping[str, Model],
+    data: SequenceData,
+    users: np.ndarray,
+    seed: int,
+    store: Store,
+    watch: Callable[[str, int, int], object],
+    *,
+    siblings: Mapping[str, Mapping[str, Model]],
+) -> None:
+    """Put this rank's share of all pieces into the store; the first then waits for the others.
+
+    What could not be measured is not there afterwards: whoever asks for it comes upon the reason.
+
+    Parameters
+    ----------
+    ranks : who share the pieces; all are given the same.
+    diagnostics, models, data, users, seed, siblings : what is measured.
+    store : a folder that all ranks reach.
+    watch : called with the name of a diagnostic, the users done in it, counted for each model and
+        over all ranks, and how many these are in all.
+    """
+    tasks = list(_tasks(diagnostics, models, data, users, seed, store, siblings))
+    totals: dict[str, int] = {}
+    for pieces, _, members in tasks:
+        name = pieces.diagnostic.name
+        totals[name] = totals.get(name, 0) + len(members)
+    total = sum(totals.values())
+    with progress_bar(total, "measuring", "user", quiet=not ranks.first) as bar:
+        for pieces, name, members in ranks.share(WORK, tasks):
+            start, made, what = perf_counter(), pieces.made, pieces.diagnostic.name
+
+            def step(n: int, what: str = what) -> None:
+                bar.update(ranks.count("users", n) - bar.n)
+                watch(what, ranks.count(_users(what), n), totals[what])
+
+            with suppress(Exception):
+                pieces.of_users(name, members, step)
+            ranks.count(_made(what), pieces.made - made)
+            ranks.count(_milliseconds(what), round(1000 * (perf_counter() - start)))
+        if ranks.first:
+            ranks.wait(WORK, lambda: bar.update(ranks.count("users", 0) - bar.n))
+
+
+def with_shared_cost(result: Measured, ranks: Ranks) -> Measured:
+    """What was collected after `measure_shared`, with what all ranks spent on it."""
+    name = result.diagnostic.name
+    made = min(ranks.count(_made(name), 0), result.pieces_reused)
+    return replace(
+        result,
+        seconds=result.seconds + ranks.count(_milliseconds(name), 0) / 1000,
+        pieces_made=result.pieces_made + made,
+        pieces_reused=result.pieces_reused - made,
+    )
+
+
+def _tasks(
+    diagnostics: Sequence[Diagnostic],
+    models: Mapping[str, Model],
+    data: SequenceData,
+    users: np.ndarray,
+    seed: int,
+    store: Store,
+    siblings: Mapping[str, Mapping[str, Model]],
+) -> Iterator[tuple[Pieces, str, np.ndarray]]:
+    """Every piece: what makes it, of which model, of which users."""
+    for diagnostic in diagnostics:
+        with suppress(WorkbenchError):  # told of where it is collected
+            everyone = asked(diagnostic, models, siblings).everyone
+            pieces = Pieces(diagnostic, everyone, data, seed, store)
+            for name, members in parted(everyone, users):
+                yield pieces, name, members
+
+
+def _users(name: str) -> str:
+    return f"{name}: users"
+
+
+def _made(name: str) -> str:
+    return f"{name}: made"
+
+
+def _milliseconds(name: str) -> str:
+    return f"{name}: milliseconds"
