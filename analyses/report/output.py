@@ -26,6 +26,7 @@ from analyses.running.store import LIBRARIES, parquet, weights_hash
 from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_folder
+from workbench.spreadsheets import csv
 
 MANIFEST = "manifest.json"
 PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
@@ -112,7 +113,7 @@ def write_report(
                 (folder / "figures" / f"{stem}.svg").write_bytes(vector)
             for name, table in section.tables.items():
                 stem = slug(section.diagnostic.name, name)
-                table.to_csv(folder / "tables" / f"{stem}.csv", index=False)
+                (folder / "tables" / f"{stem}.csv").write_text(csv(table), encoding="utf-8")
         report = Report(
             data=inputs.data,
             n_users=len(inputs.users),

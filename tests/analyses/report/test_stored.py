@@ -1,5 +1,7 @@
 import hashlib
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -34,6 +36,24 @@ def test_what_was_written_is_read_back(folder, tmp_path):
     np.testing.assert_array_equal(run.results("attention_worth").frame["user"], users)
     assert run.findings("attention_worth")[0].startswith("What attention is worth was not measured")
     assert runs_in(folder.parent) == [folder]
+
+
+def test_a_model_called_like_a_formula_is_none_in_its_tables(folder, tmp_path):
+    shutil.copytree(folder.parents[1] / "SASRec", tmp_path / "model")
+    card = json.loads((tmp_path / "model" / "card.json").read_text())
+    card["config"]["name"] = "=1+1"
+    (tmp_path / "model" / "card.json").write_text(json.dumps(card))
+    arguments = [
+        "--data",
+        str(folder.parents[1] / "small.csv"),
+        "--models",
+        str(tmp_path / "model"),
+    ]
+    arguments += ["--only", "attention_worth", "--out", str(tmp_path / "run")]
+    main(arguments, cache=tmp_path / "cache")
+    text = (tmp_path / "run" / "tables" / "attention-worth-models.csv").read_text()
+    assert "'=1+1" in text
+    assert not re.search(r"(^|,)=", text, re.MULTILINE)
 
 
 def test_a_changed_table_is_refused(folder):

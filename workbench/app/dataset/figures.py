@@ -8,6 +8,7 @@ from analyses.report.glossary import GLOSSARY
 from analyses.report.page import slug
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
+from workbench import spreadsheets
 from workbench.app import downloads, words
 from workbench.app.dataset.charts import charts
 from workbench.app.dataset.stored_results import Answers
@@ -80,7 +81,7 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
     """
     st.download_button(
         "CSV",
-        downloads.csv(table).encode(),
+        spreadsheets.csv(table).encode(),
         file_name=downloads.file_name(f"{stem}.csv"),
         mime="text/csv",
         key=f"csv-{of}-{stem}",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from workbench import SequenceData, importances
+from workbench import SequenceData, importances, spreadsheets
 from workbench.app import case_choices, downloads, words
 from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.inspect.shown import Shown
@@ -87,7 +87,7 @@ def csv(frame: pd.DataFrame) -> str:
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago", CAUSE: "cause"}
     columns: list[Any] = list(frame.columns)
     plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
-    return downloads.csv(frame.set_axis(plain, axis=1))
+    return spreadsheets.csv(frame.set_axis(plain, axis=1))
 
 
 def show_history(frame: pd.DataFrame, file_name: str, helps: dict[str, str]) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from workbench import SequenceData
+from workbench import SequenceData, spreadsheets
 from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.inspect import history, map_pictures, maps, view_choices
@@ -102,7 +102,7 @@ def _ranking(data: SequenceData, shown: Shown, user: int) -> None:
     frame = ranking_frame(data, shown, user)
     show_ranking(frame, shown, int(data.history(user)[-1]))
     name = f"top-{shown.label}-{data.user_ids[user]}.csv"
-    downloads.button("CSV", lambda: downloads.csv(frame), name, downloads.CSV)
+    downloads.button("CSV", lambda: spreadsheets.csv(frame), name, downloads.CSV)
 
 
 def _maps(
@@ -159,7 +159,7 @@ def _save_maps(
     def table() -> str:
         names = [f"{n}. {title}" for n, title in enumerate(titles, first)]
         cells = maps.cells(shown.matrix, names, names, 0)
-        return downloads.csv(cells[["row", "column", "weight", "rank"]])
+        return spreadsheets.csv(cells[["row", "column", "weight", "rank"]])
 
     downloads.button("CSV", table, f"{name}.csv", downloads.CSV)
     downloads.button("PNG", lambda: picture("png"), f"{name}.png", downloads.PNG)

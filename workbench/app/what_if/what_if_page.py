@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from workbench import SequenceData
+from workbench import SequenceData, spreadsheets
 from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import Cell, Head, bar_cells, show_table
@@ -125,7 +125,7 @@ def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
         )
     marked = [n for n, text in enumerate(frame["note"]) if text.startswith("held-out")]
     show_table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
-    downloads.button("CSV", lambda: downloads.csv(frame), file_name, downloads.CSV)
+    downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
 
 
 def weights_frame(
@@ -176,4 +176,4 @@ def _history(frame: pd.DataFrame, file_name: str) -> None:
         list(zip(*columns, strict=True)),
         groups=[("", 3), *((label, 2) for label in labels)],
     )
-    downloads.button("CSV", lambda: downloads.csv(frame), file_name, downloads.CSV)
+    downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
