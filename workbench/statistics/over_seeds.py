@@ -42,10 +42,10 @@ def seed_spread(models: Sequence[ArrayLike]) -> SeedSpread | None:
 
 def difference_over_seeds(
     values: ArrayLike,
-    others: ArrayLike,
+    others: ArrayLike | None,
     level: float = 0.95,
     *,
-    borrowed: SeedSpread | None = None,
+    pooled: SeedSpread | None = None,
 ) -> Interval:
     """How much more one model has than another, whichever users and seeds they had met.
 
@@ -59,15 +59,20 @@ def difference_over_seeds(
     training's mean over users. What user and seed do together is in all three, which errs on the
     wide side. The interval is Student's t with the degrees of freedom of Satterthwaite (Biometrics
     Bulletin 2, 1946): the square of the sum over the sum of the squares, each by its own degrees of
-    freedom, n - 1, A - 1 and B - 1. With three trainings each they are few where seeds decide.
+    freedom, n - 1, A - 1 and B - 1. With three trainings each they are few where seeds decide;
+    where many differences are decided together, they are too few for the far tails of t to hold. If
+    all models of a data set may be taken to scatter alike, their pooled spread s^2 stands for both,
+
+        s_u^2 / n + s^2 (1 / A + 1 / B),
+
+    and a single training will do.
 
     Parameters
     ----------
     values, others : of a training and a user, [A, n] and [B, n], for the same users; a user who
-        lacks one (NaN) is left out.
+        lacks one (NaN) is left out. None for nothing: the interval is of the mean itself.
     level : how often the interval covers the true difference.
-    borrowed : the spread of trainings to take for a model that was trained once, as if it were that
-        of the models which `seed_spread` was given.
+    pooled : the spread of trainings, as `seed_spread` gives it; None for each model's own.
 
     Returns
     -------
@@ -77,18 +82,21 @@ def difference_over_seeds(
     Raises
     ------
     WorkbenchError
-        If the shapes do not fit, or a model was trained only once and no spread is borrowed.
+        If the shapes do not fit, or a model was trained only once and no spread is pooled.
     """
-    a, b = (np.asarray(v, dtype=np.float64) for v in (values, others))
+    a = np.asarray(values, dtype=np.float64)
+    b = np.zeros((1, a.shape[-1])) if others is None else np.asarray(others, dtype=np.float64)
+    drawn = [a] if others is None else [a, b]
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
         raise WorkbenchError(
             f"A difference over seeds takes [trainings, users] twice, not {a.shape} and {b.shape}."
         )
-    if min(len(a), len(b)) < (2 if borrowed is None else 1):
+    if min(map(len, drawn)) < (2 if pooled is None else 1):
         raise WorkbenchError(
             "A difference over seeds needs two trainings of each model; train with --seeds 3."
         )
     known = ~(np.isnan(a).any(0) | np.isnan(b).any(0))
+    drawn = [each[:, known] for each in drawn]
     a, b = a[:, known], b[:, known]
     n, dropped = int(known.sum()), int((~known).sum())
     differences = a.mean(0) - b.mean(0)  # [n]
@@ -98,18 +106,12 @@ def difference_over_seeds(
         mean = float(differences.mean()) if n else np.nan
         return Interval(mean, np.nan, np.nan, n, dropped, level, nonzero)
     mean = float(differences.mean())
-    spreads = [_spread(each, borrowed) for each in (a, b)]
-    counts = (len(a), len(b))
-    parts = np.array(
-        [
-            differences.var(ddof=1) / n,
-            *(spread.variance / count for spread, count in zip(spreads, counts, strict=True)),
-        ]
-    )
+    seeds = _of_seeds(drawn, pooled)
+    variances, freedoms = zip((differences.var(ddof=1) / n, n - 1), *seeds, strict=True)
+    parts = np.array(variances)
     variance = float(parts.sum())
     if variance == 0:  # every user differs by the same, in every training
         return Interval(mean, mean, mean, n, dropped, level, nonzero, 0.0, 2.0 ** (1 - n))
-    freedoms = (n - 1, *(spread.freedom for spread in spreads))
     freedom = variance**2 / float((parts**2 / freedoms).sum())
     error = variance**0.5
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
@@ -117,8 +119,11 @@ def difference_over_seeds(
     return Interval(mean, mean - reach, mean + reach, n, dropped, level, nonzero, error, p)
 
 
-def _spread(trainings: np.ndarray, borrowed: SeedSpread | None) -> SeedSpread:
-    """The spread of trainings [A, n]; of a single one, what is borrowed."""
-    if len(trainings) == 1 and borrowed is not None:
-        return borrowed
-    return SeedSpread(float(trainings.mean(1).var(ddof=1)), len(trainings) - 1)
+def _of_seeds(models: Sequence[np.ndarray], pooled: SeedSpread | None) -> list[tuple[float, int]]:
+    """What seeds add to the variance of a mean or a difference, and the degrees of freedom of it.
+
+    models: of each, a value per training and user.
+    """
+    if pooled is not None:
+        return [(pooled.variance * sum(1 / len(each) for each in models), pooled.freedom)]
+    return [(float(m.mean(1).var(ddof=1)) / len(m), len(m) - 1) for m in models]

@@ -87,17 +87,36 @@ def test_a_spread_is_pooled_over_models_that_were_trained_twice():
     assert seed_spread(models[2:]) is None
 
 
-def test_a_model_that_was_trained_once_borrows_the_spread_of_others():
-    """Nine trainings of other models say how far two single ones may differ."""
+def test_the_formula_with_a_pooled_spread_worked_out_by_hand():
+    rng = np.random.default_rng(4)
+    a, b = rng.normal(0.1, 1, (3, 20)), rng.normal(0, 1, (1, 20))
+    pooled = SeedSpread(0.02, 8)
+    parts = [np.var(a.mean(0) - b[0], ddof=1) / 20, 0.02 * (1 / 3 + 1)]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 19 + parts[1] ** 2 / 8)
+    difference = a.mean() - b.mean()
+    low, high = stats.t.interval(0.95, freedom, difference, np.sqrt(sum(parts)))
+    interval = difference_over_seeds(a, b, pooled=pooled)
+    assert (interval.low, interval.high) == pytest.approx((low, high))
+    alone = difference_over_seeds(a, None, pooled=pooled)
+    error = np.sqrt(np.var(a.mean(0), ddof=1) / 20 + 0.02 / 3)
+    assert alone.estimate == pytest.approx(a.mean())
+    assert alone.standard_error == pytest.approx(error)
+
+
+@pytest.mark.parametrize("trainings", [1, 3])
+def test_a_pooled_spread_covers_and_holds_far_out(trainings):
+    """Nine trainings of three models say how far trainings of these two differ."""
     rng = np.random.default_rng(3)
-    covered = 0
-    for _ in range(300):
-        base = rng.normal(0, 0.2, 900)
+    covered = far = 0
+    for _ in range(1000):
+        base = rng.normal(0, 0.2, 50)
 
-        def trainings(n, base=base):
-            return base + rng.normal(0, 0.006, (n, 1)) + rng.normal(0, 0.1, (n, 900))
+        def made(n, base=base):
+            return base + rng.normal(0, 0.05, (n, 1)) + rng.normal(0, 0.01, (n, 50))
 
-        spread = seed_spread([trainings(3) for _ in range(3)])
-        interval = difference_over_seeds(trainings(1), trainings(1), borrowed=spread)
+        models = [made(trainings), made(trainings), *(made(3) for _ in range(3))]
+        interval = difference_over_seeds(models[0], models[1], pooled=seed_spread(models))
         covered += interval.low <= 0 <= interval.high
-    assert 0.915 * 300 <= covered <= 0.985 * 300
+        far += interval.p_value < 0.002
+    assert 0.93 * 1000 <= covered <= 0.975 * 1000
+    assert far <= 7  # 2 are expected
