@@ -1,6 +1,6 @@
 """What one model's diagnostics cost: recorded passes, removal conditions and gradients, timed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -10,15 +10,12 @@ from analyses.diagnostics.max_attention_removal.removal_measures import Trial, o
 from analyses.running.passes import Outcome
 from benchmarks.timing import medians, seconds
 from models import Batch
-from workbench import (
-    edit_attention,
-    explain,
-    record_attention,
-)
-from workbench.attention.edits import Edit
-from workbench.attention.recording import Rows
+from workbench import explain, record_attention
+from workbench.attention.base_pass import BasePass
+from workbench.attention.editing import Edited, edited_scores
+from workbench.attention.edits import remove_matched
 
-SEED = 1
+SEED, DRAWS = 1, 10
 RECORDED, RANKED = "recorded pass", "recorded pass, to the ranks"
 WHOLE = "whole removal condition"
 
@@ -49,14 +46,28 @@ class Costs:
 
     def times(self, repeats: int) -> dict[str, tuple[float, float]]:
         """Name -> (seconds, ratio to its unit); gradients are enabled for attributions alone."""
+        edits = {
+            "at the prediction row": [
+                Edited(edit, place.layers)
+                for place in places(self.model.config.n_layers)
+                if place.rows == "prediction"
+                for edit in operators(place.k, SEED).values()
+            ],
+            "draws of a control": [Edited(remove_matched(1, seed)) for seed in range(DRAWS)],
+            **{f"{name}, k = 1, alone": [Edited(e)] for name, e in operators(1, SEED).items()},
+            **{
+                f"{name}, k = 1, all rows": [Edited(e, rows="all")]
+                for name, e in operators(1, SEED).items()
+            },
+        }
         plain = {
             "pass, nothing recorded": lambda: [self.model(batch) for batch, _ in self.every],
             RECORDED: lambda: [record_attention(self.model, batch) for batch, _ in self.every],
-            **{
-                f"removal: {operator}, k = {k}, rows: {rows}": self._removal(edit, rows)
-                for rows, k in dict.fromkeys((p.rows, p.k) for p in places(2))
-                for operator, edit in operators(k, SEED).items()
-            },
+            "kept pass": lambda: [BasePass(self.model, batch) for batch, _ in self.every],
+        }
+        removals = {
+            f"removal: {name}" + f", each of {len(each)}" * (len(each) > 1): each
+            for name, each in edits.items()
         }
         gradients = {
             "input x gradient": self._gradient("input x gradient"),
@@ -66,21 +77,26 @@ class Costs:
             RANKED: lambda: [record_attention(Ranked(self.model, t), b) for b, t in self.every],
             WHOLE: self._whole,
         }
+        runs = plain | {name: self._removal(each) for name, each in removals.items()} | ranked
         found = medians(
-            {name: _timed(run) for name, run in (plain | ranked).items()}
+            {name: _timed(run) for name, run in runs.items()}
             | {name: _timed(run, gradients=True) for name, run in gradients.items()},
             repeats,
         )
-        found[WHOLE] /= self._count_passes()
+        for name, each in removals.items():
+            found[name] /= len(each)
+        found[WHOLE] /= self._count_conditions()
         units = {name: RANKED if name in ranked else RECORDED for name in found}
-        order = [*plain, *gradients, *ranked]
+        order = [*plain, *removals, *gradients, *ranked]
         return {name: (found[name], found[name] / found[units[name]]) for name in order}
 
-    def _removal(self, edit: Edit, rows: Rows) -> Run:
+    def _removal(self, edits: Sequence[Edited]) -> Run:
+        """Edits from kept passes on, to the score of a single item."""
+
         def run() -> None:
-            for batch, _ in self.every:
-                with edit_attention(self.model, edit, rows=rows):
-                    self.model(batch)
+            for trial in self.trials:
+                for _ in edited_scores(trial.base, edits, trial.targets[:, None]):
+                    pass
 
         return run
 
@@ -93,14 +109,9 @@ class Costs:
         for trial in self.trials:
             trial.conditions(SEED)
 
-    def _count_passes(self) -> int:
-        """How many edited passes the conditions of one trial are."""
-        passes = []
-        handle = self.model.register_forward_pre_hook(lambda *_: passes.append(1))
-        with torch.no_grad():
-            self.trials[0].conditions(SEED)
-        handle.remove()
-        return len(passes)
+    def _count_conditions(self) -> int:
+        """How many conditions a trial has."""
+        return len(self.trials[0].conditions(SEED))
 
 
 def _timed(run: Run, *, gradients: bool = False) -> Callable[[], float]:

@@ -1,9 +1,11 @@
 """What diagnostics cost, in passes with attention recorded: removal conditions and gradients.
 
 Run: python -m benchmarks.diagnostics [--data ml-100k] [--users 1024]
-The unit is `record_attention`. A removal condition is a pass under `edit_attention`, in all layers.
-Last come whole conditions, as max-attention removal computes them (scores of all items, ranks,
-divergence, rows of the table), in recorded passes that go on to scores and ranks.
+The unit is `record_attention`. A removal goes on from a kept pass to the score of one item; those
+that are run together (all of max-attention removal at the prediction row; ten draws of a control)
+are given as one of them costs. Last come whole conditions, as max-attention removal computes them
+(scores of all items, ranks, divergence, rows of the table), in recorded passes that go on to scores
+and ranks.
 """
 
 import argparse

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from models.attention import Projected, query_of_each, row_of_each
+from models.attention import Projected, queries_of, rows_of
 from models.batch import Batch
 from models.calibrated_attention import AdversarialAttention
 from models.calibration import AdversarialCalibrator
@@ -81,17 +81,17 @@ def attack(encoder: Encoder, x: Tensor, context: Context, noise: Tensor | None =
         x = layer.feed_forward(layer.attend(_adversarial(layer)(p, mask), p, x))
     p, mask = _masked(last, x, context)
     masks.append(mask)
-    rows = context.rows
+    rows = None if context.rows is None else context.rows[:, None]
     if rows is not None and not last.hooked:  # as in `TransformerLayer.forward`
-        p, x, mask = p.at(rows), row_of_each(x, rows), query_of_each(mask, rows)
-        noise = None if noise is None else query_of_each(noise, rows)
+        p, x, mask = p.at(rows), rows_of(x, rows), queries_of(mask, rows)
+        noise = None if noise is None else queries_of(noise, rows)
         rows = None
     noise = torch.randn_like(mask) if noise is None else noise
     weights, perturbed = _adversarial(last).under_attack(p, mask, noise)
     attacked = last.feed_forward(last.attend(perturbed, p, x))
     hidden = last.feed_forward(last.attend(weights, p, x))
     if rows is not None:
-        hidden, attacked = row_of_each(hidden, rows), row_of_each(attacked, rows)
+        hidden, attacked = rows_of(hidden, rows), rows_of(attacked, rows)
     return Attack(encoder.norm(hidden), encoder.norm(attacked), masks)
 
 

@@ -31,18 +31,31 @@ class AttentionTap(nn.Identity):
         return bool(self._forward_hooks)
 
 
+class Own(NamedTuple):
+    """By how much the key and the value of a query's own place differ, for that query alone.
+
+    Attributes
+    ----------
+    key, value : [B, Q, d], to be added to those at the place.
+    """
+
+    key: Tensor
+    value: Tensor
+
+
 class Projected(NamedTuple):
     """Queries, keys and values of a layer, heads concatenated, and where each query may look.
 
     Attributes
     ----------
-    query : [B, Q, d], of all L rows or of the prediction row alone.
+    query : [B, Q, d], of all L rows or of some of them.
     key, value : [B, L, d].
     rows : [B or 1, Q], the position of each query.
     allowed : bool, [B, 1, Q, L], True where a query may attend to a key.
     causal : whether `allowed` leaves out every later key.
     intervals : what position and time add to keys and values, or None.
     copies : [B], how many keys the last one stands for; None where it is one like the others.
+    own : what each query meets at its own place beside that key and value; None where nothing.
     """
 
     query: Tensor
@@ -53,30 +66,36 @@ class Projected(NamedTuple):
     causal: bool = True
     intervals: Intervals | None = None
     copies: Tensor | None = None
+    own: Own | None = None
 
     def scores(self, n_heads: int) -> tuple[Tensor, Tensor, Tensor]:
         """Queries [B, H, Q, dh], keys [B, H, L, dh] and their products [B, H, Q, L]."""
         q, k = split_heads(self.query, n_heads), split_heads(self.key, n_heads)
-        if self.intervals is not None:
-            return q, k, self.intervals.scores(q, k)
-        scores = q @ k.transpose(-1, -2)
+        scores = q @ k.transpose(-1, -2) if self.intervals is None else self.intervals.scores(q, k)
         if self.copies is not None:  # m equal keys together weigh as one with ln(m) more
             more = self.copies.to(q.dtype).clamp(min=1).log() * q.shape[-1] ** 0.5  # [B]
             scores = scores + F.pad(more[:, None], (k.shape[2] - 1, 0))[:, None, None]
+        if self.own is not None:
+            change = (q * split_heads(self.own.key, n_heads)).sum(-1, keepdim=True)
+            scores = add_at_own(scores, self.rows, change)
         return q, k, scores
 
     def mix(self, weights: Tensor) -> Tensor:
         """Values summed with weights [B, H, Q, L], heads concatenated again, [B, Q, d]."""
-        v = split_heads(self.value, weights.shape[1])  # [B, H, L, dh]
+        n_heads = weights.shape[1]
+        v = split_heads(self.value, n_heads)  # [B, H, L, dh]
         mixed = weights @ v if self.intervals is None else self.intervals.mix(weights, v)
+        if self.own is not None:
+            own = weights.gather(-1, self.rows[:, None, :, None].expand(-1, n_heads, -1, -1))
+            mixed = mixed + own * split_heads(self.own.value, n_heads)
         return mixed.transpose(1, 2).flatten(2)  # [B, H, Q, dh] -> [B, Q, d]
 
     def at(self, rows: Tensor) -> "Projected":
-        """The same for one query of each history, at rows [B]."""
+        """The same for some queries of each history, at rows [B, Q]."""
         return self._replace(
-            query=row_of_each(self.query, rows),
-            rows=rows[:, None],
-            allowed=query_of_each(self.allowed, rows),
+            query=rows_of(self.query, rows),
+            rows=rows,
+            allowed=queries_of(self.allowed, rows),
             intervals=None if self.intervals is None else self.intervals.at(rows),
         )
 
@@ -116,11 +135,30 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     return x.view(batch, length, n_heads, size // n_heads).transpose(1, 2)
 
 
-def row_of_each(x: Tensor, rows: Tensor) -> Tensor:
-    """[B, L, d] -> [B, 1, d], at rows [B]."""
-    return x[torch.arange(len(x), device=x.device), rows][:, None]
+def rows_of(x: Tensor, rows: Tensor) -> Tensor:
+    """[B, L, d] -> [B, Q, d], at rows [B, Q]."""
+    return x[torch.arange(len(x), device=x.device)[:, None], rows]
 
 
-def query_of_each(weights: Tensor, rows: Tensor) -> Tensor:
-    """[B, H, L, L] -> [B, H, 1, L], for the queries at rows [B]."""
-    return weights[torch.arange(len(weights), device=weights.device), :, rows][:, :, None]
+def queries_of(weights: Tensor, rows: Tensor) -> Tensor:
+    """[B, H, L, L] -> [B, H, Q, L], for the queries at rows [B, Q]."""
+    each = torch.arange(len(weights), device=weights.device)[:, None]
+    return weights[each, :, rows].transpose(1, 2)
+
+
+def add_at_own(pairs: Tensor, rows: Tensor, change: Tensor) -> Tensor:
+    """Something of each query and key, with a change where a query meets its own place.
+
+    Parameters
+    ----------
+    pairs : [B, H, Q or 1, L].
+    rows : [B, Q], the place of each query.
+    change : [B, H, Q, 1].
+
+    Returns
+    -------
+    Tensor
+        [B, H, Q, L].
+    """
+    pairs = pairs.expand(-1, -1, change.shape[2], -1)
+    return pairs.scatter_add(-1, rows[:, None, :, None].expand_as(change), change)

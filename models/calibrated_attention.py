@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.attention import AttentionTap, Projected
+from models.attention import AttentionTap, Projected, split_heads
 from models.calibration import (
     AdversarialCalibrator,
     AnnealingCorrection,
@@ -64,7 +64,8 @@ class SpatialAttention(nn.Module):
             weights = plain()
             return weights, weights
         before = plain() if both or tap.hooked else None
-        spatial = self.spatial(q, k, p.rows, p.causal)  # [B, H, Q, L]
+        own = None if p.own is None else split_heads(p.own.key, self.n_heads)
+        spatial = self.spatial(q, k, p.rows, p.causal, own)  # [B, H, Q, L]
         after = masked_softmax(spatial.add_(scores), p.allowed, scale)
         return before, self.dropout(after)
 
@@ -120,7 +121,7 @@ class AdversarialAttention(SpatialAttention):
 
     def mask(self, p: Projected) -> Tensor:
         """M of the adversarial calibrator, [B, H, Q, L]."""
-        return self.adversarial.mask(p.query, p.key, p.allowed)
+        return self.adversarial.mask(p)
 
     def _calibrate(self, p: Projected, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """Attention, the weights A it was made from, and M; each [B, H, Q, L]."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import split_heads
+from models.attention import Projected, add_at_own, split_heads
 from models.kernels import Dropout, amplify, distance_error, gate, masked_softmax, order_error
 
 
@@ -26,7 +26,9 @@ class SpatialCalibrator(nn.Module):
         self.distance = nn.Linear(2 * head_size, 1) if distance else None
         self.theta = nn.Parameter(torch.randn(1)) if distance else None
 
-    def forward(self, q: Tensor, k: Tensor, rows: Tensor, causal: bool) -> Tensor:
+    def forward(
+        self, q: Tensor, k: Tensor, rows: Tensor, causal: bool, own: Tensor | None = None
+    ) -> Tensor:
         """What to add to the scores.
 
         Parameters
@@ -35,6 +37,7 @@ class SpatialCalibrator(nn.Module):
         k : [B, H, L, dh].
         rows : [B or 1, Q], the position of each query.
         causal : whether no later key is ever attended to, so that all have o_ij = 0.
+        own : [B, H, Q, dh], by how much the key at a query's own place differs for that query.
 
         Returns
         -------
@@ -45,24 +48,29 @@ class SpatialCalibrator(nn.Module):
         errors = []
         if self.order is not None:
             later = None if causal else rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
-            errors.append(order_error(*_parts(self.order, q, k), later))
+            errors.append(order_error(*_parts(self.order, q, k, rows, own), later))
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
-            row, column = _parts(self.distance, q, k)
+            row, column = _parts(self.distance, q, k, rows, own)
             gap = gap.to(q.dtype) * self.theta  # [B or 1, 1, Q, L]
             errors.append(distance_error(gap, row * self.theta, column * self.theta))
         return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
 
 
-def _parts(affine: nn.Linear, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-    """Two parts whose outer sum is affine([q_i ; k_j]): [B, H, Q, 1] and [B, H, 1, L]."""
+def _parts(
+    affine: nn.Linear, q: Tensor, k: Tensor, rows: Tensor, own: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Two parts whose sum is affine([q_i ; k_j]): [B, H, Q, 1], and [B, H, 1 or Q, L]."""
     size = q.shape[-1]
     # heads lie behind positions in memory: in that order only the small results are copied
     by_row = F.linear(q.transpose(1, 2), affine.weight[:, :size], affine.bias)  # [B, Q, H, 1]
     by_column = F.linear(k.transpose(1, 2), affine.weight[:, size:])  # [B, L, H, 1]
-    return by_row.transpose(1, 2).contiguous(), by_column.permute(0, 2, 3, 1).contiguous()
+    row, column = by_row.transpose(1, 2).contiguous(), by_column.permute(0, 2, 3, 1).contiguous()
+    if own is not None:
+        column = add_at_own(column, rows, F.linear(own, affine.weight[:, size:]))
+    return row, column
 
 
 class AdversarialCalibrator(nn.Module):
@@ -82,22 +90,20 @@ class AdversarialCalibrator(nn.Module):
         self.key = nn.Linear(hidden_size, hidden_size)
         self.dropout = Dropout(dropout)
 
-    def mask(self, q: Tensor, k: Tensor, allowed: Tensor) -> Tensor:
+    def mask(self, p: Projected) -> Tensor:
         """M, near one where noise is kept out: softmax*((q W_q)(k W_k)^T / sqrt(dh)).
 
-        Parameters
-        ----------
-        q, k : [B, Q, d] and [B, L, d], heads concatenated.
-        allowed : bool, [B, 1, Q, L].
-
-        Returns
-        -------
-        Tensor
-            [B, H, Q, L].
+        [B, H, Q, L], from queries and keys.
         """
-        q, k = split_heads(self.query(q), self.n_heads), split_heads(self.key(k), self.n_heads)
+        q, k = (
+            split_heads(project(x), self.n_heads)
+            for project, x in ((self.query, p.query), (self.key, p.key))
+        )
         scores = q @ k.transpose(-1, -2)  # [B, H, Q, L]
-        return self.dropout(masked_softmax(scores, allowed, q.shape[-1] ** -0.5))
+        if p.own is not None:
+            own = split_heads(F.linear(p.own.key, self.key.weight), self.n_heads)
+            scores = add_at_own(scores, p.rows, (q * own).sum(-1, keepdim=True))
+        return self.dropout(masked_softmax(scores, p.allowed, q.shape[-1] ** -0.5))
 
     @staticmethod
     def perturbed(weights: Tensor, mask: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:

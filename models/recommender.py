@@ -11,6 +11,7 @@ from models.adversary import adversarial_losses, adversarial_parameters
 from models.attention import AttentionTap
 from models.batch import Batch
 from models.config import ModelConfig
+from models.kept_pass import KeptPass
 from models.kernels import Dropout, catalogue_cross_entropy
 from models.time_intervals import Intervals
 from models.transformer import Context, Encoder
@@ -225,7 +226,8 @@ class Recommender(nn.Module):
         ValueError
             For histories longer than `max_length`, or without the times the model needs.
         """
-        return self.encoder(*self.prepare(batch, embeddings, every_row=every_row))
+        hidden = self.encoder(*self.prepare(batch, embeddings, every_row=every_row))
+        return hidden[:, : batch.items.shape[1]]  # without a token that stands for padding
 
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
         """Hidden states at the prediction rows, [B, d]; see `encode`."""
@@ -239,6 +241,10 @@ class Recommender(nn.Module):
     def output(self, hidden: Tensor) -> Tensor:
         """What of hidden states [..., d] is multiplied by `table`: all of it."""
         return hidden
+
+    def keep(self, batch: Batch) -> KeptPass:
+        """A pass of which everything is kept, so that others go on from it; see `KeptPass`."""
+        return KeptPass(self, batch)
 
     def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
         """Scores from hidden states.

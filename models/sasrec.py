@@ -69,13 +69,6 @@ class SASRec(Recommender):
         allowed[..., -1, -1] = True
         return allowed
 
-    def encode(
-        self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
-    ) -> Tensor:
-        """Hidden states of items, see `Recommender.encode`."""
-        hidden = super().encode(batch, embeddings, every_row=every_row)
-        return hidden[:, : batch.items.shape[1]]
-
     @property
     def table(self) -> Tensor:
         """What hidden states are multiplied by, [n_items + 1, d]; row 0 is padding."""

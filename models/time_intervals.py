@@ -16,7 +16,7 @@ class Intervals:
 
     Attributes
     ----------
-    index : [B, 1, Q, L], intervals from 0 to T.
+    index : [B, 1, Q or 1, L], intervals from 0 to T.
     key_intervals, value_intervals : [H, T + 1, dh], tables split by heads.
     key_positions, value_positions : [H, L, dh]; None in a model without positions.
     """
@@ -53,13 +53,14 @@ class Intervals:
         return weights @ value + mixed.transpose(0, 1)
 
     def _index_by_head(self, like: Tensor) -> Tensor:
-        """[H, B Q, L], for as many heads as `like` [B, H, Q, ...] has."""
-        return self.index.flatten(0, 2).expand(like.shape[1], -1, -1)
+        """[H, B Q, L], for as many heads and queries as `like` [B, H, Q, ...] has."""
+        index = self.index.expand(-1, -1, like.shape[2], -1)
+        return index.flatten(0, 2).expand(like.shape[1], -1, -1)
 
     def at(self, rows: Tensor) -> "Intervals":
-        """The same for one query of each history, at rows [B]."""
-        each = torch.arange(len(rows), device=rows.device)
-        return replace(self, index=self.index[each, :, rows][:, :, None])  # [B, 1, 1, L]
+        """The same for some queries of each history, at rows [B, Q]."""
+        each = torch.arange(len(rows), device=rows.device)[:, None]
+        return replace(self, index=self.index[each, 0, rows][:, None])  # [B, 1, Q, L]
 
 
 def interval_index(times: Tensor, span: int, *, smallest: bool) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import PlainAttention, Projected, row_of_each
+from models.attention import Own, PlainAttention, Projected, rows_of
 from models.calibrated_attention import SpatialAttention, with_calibrators
 from models.config import ModelConfig
 from models.kernels import Dropout
@@ -96,24 +96,48 @@ class TransformerLayer(nn.Module):
         self.feed_forward = FeedForward(config)
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
-        """[B, L, d] -> [B, L, d]; or -> [B, 1, d], at rows [B] alone."""
+        """[B, L, d] -> [B, L, d]; or -> [B, Q, d], at rows [B, Q] alone."""
         p = self.project(x, context)
         if rows is not None and not self.hooked:  # nobody reads the other rows: not computed
-            p, x, rows = p.at(rows), row_of_each(x, rows), None
-        x = self.attend(self.weights(p), p, x)
-        x = self.feed_forward(x)
-        return x if rows is None else row_of_each(x, rows)
+            p, x, rows = p.at(rows), rows_of(x, rows), None
+        x = self.finish(p, x)
+        return x if rows is None else rows_of(x, rows)
 
-    def project(self, x: Tensor, context: Context) -> Projected:
-        """Queries, keys and values of all rows of x [B, L, d]."""
-        if context.blank:
-            x = F.pad(x[:, :-1], (0, 0, 0, 1))
+    def again(self, kept: Projected, x: Tensor, rows: Tensor) -> Tensor:
+        """A row of each history as if other states had come in there, and nowhere else.
+
+        Parameters
+        ----------
+        kept : queries, keys and values of all rows.
+        x : [B, Q, d], what comes in at the row in place of what was kept.
+        rows : [B], the row.
+
+        Returns
+        -------
+        Tensor
+            [B, Q, d].
+        """
+        places = rows[:, None].expand(-1, x.shape[1])
+        query, key, value = self.projections(x)
+        own = Own(key - rows_of(kept.key, places), value - rows_of(kept.value, places))
+        return self.finish(kept.at(places)._replace(query=query, own=own), x)
+
+    def finish(self, p: Projected, x: Tensor) -> Tensor:
+        """What becomes of rows x [B, Q, d] by attention and the feed-forward block."""
+        return self.feed_forward(self.attend(self.weights(p), p, x))
+
+    def projections(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x, each [B, L, d]."""
         asking = x if self.order == "post" else self.norm(x)
         answering = asking if self.order == "pre" else x
+        return self.query(asking), self.key(answering), self.value(answering)
+
+    def project(self, x: Tensor, context: Context) -> Projected:
+        """Queries, keys and values of all rows of x [B, L, d], and where they may look."""
+        if context.blank:
+            x = F.pad(x[:, :-1], (0, 0, 0, 1))
         return Projected(
-            self.query(asking),
-            self.key(answering),
-            self.value(answering),
+            *self.projections(x),
             torch.arange(x.shape[1], device=x.device)[None],  # [1, L]
             context.allowed,
             context.causal,
@@ -122,7 +146,7 @@ class TransformerLayer(nn.Module):
         )
 
     def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
-        """Values mixed by weights [B, H, Q, L] and added to x [B, Q, d]; [B, Q, d]."""
+        """Values mixed by weights [B, H, Q, L] and added to x [B, Q or 1, d]; [B, Q, d]."""
         mixed = self.dropout(self.dense(p.mix(weights)))
         if self.order == "post":
             return self.norm(x + mixed)
@@ -156,9 +180,13 @@ class Encoder(nn.Module):
             else nn.LayerNorm(config.hidden_size, eps=config.final_norm_eps)
         )
 
-    def forward(self, x: Tensor, context: Context) -> Tensor:
-        """[B, L, d] -> [B, 1, d] at the rows of the context, or [B, L, d] at all."""
-        *earlier, last = self.layers
+    def forward(self, x: Tensor, context: Context, first: int = 0) -> Tensor:
+        """[B, L, d] -> [B, 1, d] at the rows of the context, or [B, L, d] at all.
+
+        `first` is the number of the layer that x enters.
+        """
+        *earlier, last = self.layers[first:]
         for layer in earlier:
             x = layer(x, context)
-        return self.norm(last(x, context, context.rows))
+        rows = None if context.rows is None else context.rows[:, None]
+        return self.norm(last(x, context, rows))

@@ -36,9 +36,12 @@ class Outcome:
     def of(cls, model: Model, batch: Batch, targets: Tensor) -> "Outcome":
         """Run a pass in evaluation mode."""
         with evaluation_mode(model):
-            scores = model.scores(batch)  # [B, V]
-        rank = target_ranks(scores, targets)
-        return cls(scores, rank, scores.argmax(-1))
+            return cls.of_scores(model.scores(batch), targets)
+
+    @classmethod
+    def of_scores(cls, scores: Tensor, targets: Tensor) -> "Outcome":
+        """Reduce the scores [B, V] of a pass."""
+        return cls(scores, target_ranks(scores, targets), scores.argmax(-1))
 
 
 def overlap(scores: Tensor, others: Tensor, k: int = CUTOFF) -> Tensor:

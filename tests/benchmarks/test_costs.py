@@ -1,4 +1,4 @@
-"""How many passes the conditions are, what the units are, and that nothing stays attached."""
+"""How many conditions there are, what the units are, and that nothing stays attached."""
 
 import numpy as np
 import pytest
@@ -18,15 +18,15 @@ def costs() -> Costs:
     return Costs(model, [(batch, torch.tensor([4, 7]))])
 
 
-def test_passes_of_the_conditions(costs: Costs) -> None:
+def test_conditions_are_counted(costs: Costs) -> None:
     # largest and control; 4 numbers of weights in both layers, 2 in each, and 1 at all rows
-    assert costs._count_passes() == 2 * (4 + 2 * 2 + 1)
+    assert costs._count_conditions() == 2 * (4 + 2 * 2 + 1)
 
 
 def test_units_and_hooks(costs: Costs) -> None:
     found = costs.times(1)
     assert found[RECORDED][1] == found[RANKED][1] == 1
-    largest = found["removal: largest, k = 1, rows: all"]
+    largest = found["removal: largest, k = 1, all rows"]
     assert largest[1] == largest[0] / found[RECORDED][0]
     assert found[WHOLE][1] == found[WHOLE][0] / found[RANKED][0]
     assert not any(tap.hooked for tap in costs.model.taps())

@@ -1,7 +1,8 @@
 """Changing attention weights as they pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -9,11 +10,46 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
+from models.kept_pass import KeptPass
+from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import Edit
 from workbench.attention.recording import Rows, with_stages
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
-from workbench.model import Model
+from workbench.model import AttentionModel, Model, with_attention
+
+
+@dataclass(frozen=True)
+class Edited:
+    """An edit, and where it is made; as in `edit_attention`."""
+
+    edit: Edit
+    layers: Sequence[int] | None = None
+    heads: Sequence[int] | None = None
+    rows: Rows = "prediction"
+    stage: str = "attention"
+
+    def check(self, model: Model) -> AttentionModel:
+        """The same model, known to have such a stage, and these layers and heads.
+
+        Raises
+        ------
+        WorkbenchError
+            If it has not.
+        """
+        attentive = with_stages(model, [self.stage])
+        _within("layer", self.layers, model.config.n_layers, model)
+        _within("head", self.heads, model.config.n_heads, model)
+        return attentive
+
+    def first(self, n_layers: int) -> int:
+        """The first layer in which weights are changed; the last one where there is none."""
+        every = range(n_layers)
+        return min(every if self.layers is None else self.layers, default=every[-1])
+
+    def meets(self, tap: AttentionTap) -> bool:
+        """Whether weights are changed at a tap."""
+        return tap.stage == self.stage and (self.layers is None or tap.layer in self.layers)
 
 
 @contextmanager
@@ -44,55 +80,169 @@ def edit_attention(
     WorkbenchError
         If the model has no attention, or no such stage, layer or head.
     """
-    model = with_stages(model, [stage])
-    _within("layer", layers, model.config.n_layers, model)
-    _within("head", heads, model.config.n_heads, model)
-    seen: dict[str, Any] = {}
+    edited = Edited(edit, layers, heads, rows, stage)
+    model = edited.check(model)
+    seen: dict[str, _Tokens] = {}
 
     def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
-        batch: Batch = args[0]
-        seen["rows"], seen["items"] = model.rows(batch), model.history(batch)[:, None]  # [B, 1, T]
-        seen["allowed"] = model.allowed(batch) & seen["items"][:, :, None]  # [B, 1, T, T]
-        seen["others"] = (
-            seen["items"].shape[-1] > batch.items.shape[1]
-        )  # by a token that is no item
+        seen["tokens"] = _Tokens.of(model, args[0])
 
-    def among_items(weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
-        if not seen["others"]:
+    remembering = model.register_forward_pre_hook(remember)
+    try:
+        with _changing(model, [edited], lambda _, w: seen["tokens"].changed(edited, w)):
+            yield
+    finally:
+        remembering.remove()
+
+
+@torch.no_grad()
+def edited_scores(
+    base: BasePass, edits: Sequence[Edited], items: Tensor | None = None
+) -> Iterator[Tensor]:
+    """Scores under each edit by itself, as a pass under `edit_attention` gives them.
+
+    Edits of the prediction row are run together: where the model kept its pass they cost that row
+    alone. Of edits of all rows, the layers below are not run again.
+
+    Parameters
+    ----------
+    base : the unedited pass.
+    edits : what is changed, and where.
+    items : [B, K] ids to score; None for all.
+
+    Yields
+    ------
+    Tensor
+        [B, K], or [B, n_items + 1] with -inf for padding; one for each edit, in their order.
+
+    Raises
+    ------
+    WorkbenchError
+        As `edit_attention`.
+    """
+    for each in edits:
+        each.check(base.model)
+    kept = base.kept
+    if kept is None:
+        for each in edits:
+            with edit_attention(base.model, **vars(each)):
+                scores = base.model.scores(base.batch, items)
+            yield scores
+        return
+    tokens = _Tokens.of(with_attention(base.model), base.batch)
+    rows = _rows_again(kept, tokens, edits)
+    for number, each in enumerate(edits):
+        hidden = rows[number] if number in rows else _layers_again(kept, tokens, each)
+        yield kept.score(hidden, items)
+
+
+def _rows_again(kept: KeptPass, tokens: "_Tokens", edits: Sequence[Edited]) -> dict[int, Tensor]:
+    """Hidden states [B, d] under the edits that change the prediction row alone, by number."""
+    groups: dict[int, list[int]] = {}  # those that begin in the same layer
+    for number, each in enumerate(edits):
+        first = each.first(len(kept.layers))
+        if each.rows == "prediction" and kept.row_is_alone(first):
+            groups.setdefault(first, []).append(number)
+    found: dict[int, Tensor] = {}
+    for first, numbers in groups.items():
+
+        def change(tap: AttentionTap, weights: Tensor, numbers: list[int] = numbers) -> Tensor:
+            each_its_own = weights.expand(-1, -1, len(numbers), -1).clone()  # [B, H, Q, T]
+            for q, number in enumerate(numbers):
+                if edits[number].meets(tap):
+                    changed = tokens.of_row(edits[number], each_its_own[:, :, q])
+                    each_its_own[:, :, q] = changed
+            return each_its_own
+
+        with _changing(kept.model, [edits[number] for number in numbers], change):
+            hidden = kept.row_again(first).expand(-1, len(numbers), -1)
+        found.update(zip(numbers, hidden.unbind(1), strict=True))
+    return found
+
+
+def _layers_again(kept: KeptPass, tokens: "_Tokens", edited: Edited) -> Tensor:
+    """Hidden states [B, d] under an edit, from the first layer that it changes on."""
+    with _changing(kept.model, [edited], lambda _, weights: tokens.changed(edited, weights)):
+        return kept.layers_again(edited.first(len(kept.layers)))
+
+
+@contextmanager
+def _changing(
+    model: AttentionModel,
+    edits: Sequence[Edited],
+    change: Callable[[AttentionTap, Tensor], Tensor],
+) -> Iterator[None]:
+    """While it lasts, taps that some of the edits meet pass what `change` makes of weights."""
+
+    def hook(tap: nn.Module, _: object, weights: Tensor) -> Tensor:
+        assert isinstance(tap, AttentionTap)
+        return change(tap, weights)
+
+    handles: list[RemovableHandle] = []
+    try:
+        for tap in model.taps():
+            if any(each.meets(tap) for each in edits):
+                handles.append(tap.register_forward_hook(hook))
+        with evaluation_mode(model):
+            yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@dataclass(frozen=True)
+class _Tokens:
+    """The tokens of a batch.
+
+    Attributes
+    ----------
+    rows : [B], those that predict.
+    items : [B, T], which are items of the history.
+    allowed : [B, 1, T, T], which items a row may attend to.
+    others : whether there may be one that is no item.
+    """
+
+    rows: Tensor
+    items: Tensor
+    allowed: Tensor
+    others: bool
+
+    @classmethod
+    def of(cls, model: AttentionModel, batch: Batch) -> "_Tokens":
+        """Those that a model makes of a batch."""
+        items = model.history(batch)
+        others = items.shape[-1] > batch.items.shape[1]
+        return cls(model.rows(batch), items, model.allowed(batch) & items[:, None, None], others)
+
+    def changed(self, edited: Edited, weights: Tensor) -> Tensor:
+        """Weights [B, H, T, T] of all rows with the edit made in those it is for."""
+        if edited.rows == "all":
+            return self._in_heads(edited, weights, self.allowed, self.items[:, None, None])
+        at = torch.arange(len(weights), device=weights.device)
+        changed = weights.clone()
+        changed[at, :, self.rows] = self.of_row(edited, weights[at, :, self.rows])
+        return changed
+
+    def of_row(self, edited: Edited, weights: Tensor) -> Tensor:
+        """Weights [B, H, T] of the prediction row with the edit made."""
+        allowed = self.allowed[torch.arange(len(weights), device=weights.device), :, self.rows]
+        return self._in_heads(edited, weights, allowed, self.items[:, None])
+
+    def _in_heads(self, edited: Edited, weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
+        if edited.heads is None:
+            return self._among_items(edited.edit, weights, allowed, items)
+        chosen, changed = list(edited.heads), weights.clone()
+        changed[:, chosen] = self._among_items(edited.edit, weights[:, chosen], allowed, items)
+        return changed
+
+    def _among_items(self, edit: Edit, weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
+        if not self.others:
             return edit(weights, allowed)
         kept = weights.masked_fill(items, 0.0)
         given = weights.masked_fill(~items, 0.0)
         share = given.sum(-1, keepdim=True).clamp(min=torch.finfo(given.dtype).tiny)
         edited = edit(given / share, allowed) * share + kept  # an edit is of a distribution
         return torch.where(allowed.any(-1, keepdim=True), edited, weights)
-
-    def change(_: nn.Module, __: object, weights: Tensor) -> Tensor:
-        allowed, items, row = seen["allowed"], seen["items"], seen["rows"]
-        chosen = slice(None) if heads is None else list(heads)
-        if rows == "all" and heads is None:
-            return among_items(weights, allowed, items[:, :, None])
-        edited = weights.clone()
-        if rows == "all":
-            edited[:, chosen] = among_items(weights[:, chosen], allowed, items[:, :, None])
-            return edited
-        at = torch.arange(len(weights), device=weights.device)
-        new = weights[at, :, row]  # [B, H, T]
-        new[:, chosen] = among_items(new[:, chosen], allowed[at, :, row], items)
-        edited[at, :, row] = new
-        return edited
-
-    handles: list[RemovableHandle] = []
-    try:
-        handles.append(model.register_forward_pre_hook(remember))
-        for tap in model.taps():
-            assert isinstance(tap, AttentionTap)
-            if tap.stage == stage and (layers is None or tap.layer in layers):
-                handles.append(tap.register_forward_hook(change))
-        with evaluation_mode(model):
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _within(what: str, chosen: Sequence[int] | None, count: int, model: Model) -> None:

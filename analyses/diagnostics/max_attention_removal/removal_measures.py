@@ -28,7 +28,9 @@ from analyses.diagnostics.max_attention_removal import removal_findings as view
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, Outcome
 from models import Batch
-from workbench import edit_attention, record_attention
+from workbench import record_attention
+from workbench.attention.base_pass import BasePass
+from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove_matched
 from workbench.attention.recording import Rows
 from workbench.evaluation import hit, ndcg
@@ -90,18 +92,20 @@ class Trial:
 
     Attributes
     ----------
-    model, batch, targets : what is measured; targets [B].
-    before : the unedited pass.
+    base : the unedited pass.
+    targets : [B].
+    before : what it led to.
+    rows : [B], the prediction row.
     seen : [B, T], how many items each row may attend to; 0 for rows of padding.
     equal : [B, n_layers, T], rows whose weights are equal in every head.
     weights : [B, n_layers, H, T], what the prediction row gives to each item, 0 to other tokens.
     items : [B, T], which tokens are items.
     """
 
-    model: AttentionModel
-    batch: Batch
+    base: BasePass
     targets: Tensor
     before: Outcome
+    rows: Tensor
     seen: Tensor
     equal: Tensor
     weights: Tensor
@@ -117,22 +121,25 @@ class Trial:
         weights = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
         equal = equal_rows(weights, allowed[:, None, None]).all(2)
         given = weights[at, :, :, row].masked_fill(~items[:, None, None], 0.0)
-        before = Outcome.of(model, batch, targets)
-        return cls(model, batch, targets, before, allowed.sum(-1) * real, equal, given, items)
+        base = BasePass(model, batch)
+        before = Outcome.of_scores(base.scores(), targets)
+        return cls(base, targets, before, row, allowed.sum(-1) * real, equal, given, items)
 
     def conditions(self, seed: int) -> list[pd.DataFrame]:
         """Every condition: the removal in each place, and its control."""
-        return [
-            self._condition(operator, edit, place)
-            for place in places(self.model.config.n_layers)
+        every = [
+            (operator, edit, place)
+            for place in places(self.base.model.config.n_layers)
             for operator, edit in operators(place.k, seed).items()
         ]
+        edits = [Edited(edit, place.layers, rows=place.rows) for _, edit, place in every]
+        scores = edited_scores(self.base, edits)
+        return [self._condition(*each, after) for each, after in zip(every, scores, strict=True)]
 
-    def _condition(self, operator: str, edit: Edit, place: Place) -> pd.DataFrame:
-        short = self.batch.lengths <= place.k
+    def _condition(self, operator: str, edit: Edit, place: Place, scores: Tensor) -> pd.DataFrame:
+        short = self.base.batch.lengths <= place.k
         equal = self._equal(place) & ~short
-        with edit_attention(self.model, edit, layers=place.layers, rows=place.rows):
-            effects = self._effect()
+        effects = self._effect(scores)
         effects["mass"] = self._mass(operator, place).cpu().numpy()
         effects["size"] = self._size(edit, place).cpu().numpy()
         effects[(short | equal).cpu().numpy()] = np.nan
@@ -141,7 +148,7 @@ class Trial:
             k=place.k,
             layer=place.layer,
             rows=place.rows,
-            length=self.batch.lengths.cpu().numpy(),
+            length=self.base.batch.lengths.cpu().numpy(),
             short=short.cpu().numpy(),
             equal=equal.cpu().numpy(),
             rank_before=self.before.rank.cpu().numpy(),
@@ -152,7 +159,7 @@ class Trial:
         even = self.equal[:, list(place.layers)].all(1) | (self.seen < 2)  # [B, T]
         if place.rows == "all":
             return even.all(-1)
-        return even[torch.arange(len(even), device=even.device), self.model.rows(self.batch)]
+        return even[torch.arange(len(even), device=even.device), self.rows]
 
     def _mass(self, operator: str, place: Place) -> Tensor:
         """What the prediction row loses of its weight, the mean over heads and layers: [B]."""
@@ -168,9 +175,9 @@ class Trial:
         change = edit(weights, self.items[:, None, None]) - weights  # [B, layers, H, T]
         return change.square().sum(-1).mean((1, 2)).sqrt()
 
-    def _effect(self) -> pd.DataFrame:
+    def _effect(self, scores: Tensor) -> pd.DataFrame:
         """What scores under an edit differ in from the unedited ones, a row per case."""
-        after = Outcome.of(self.model, self.batch, self.targets)
+        after = Outcome.of_scores(scores, self.targets)
         old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
         return pd.DataFrame(
             {

@@ -1,5 +1,6 @@
 """Removals and their controls, by hand, and where attention means nothing."""
 
+import copy
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -124,7 +125,7 @@ def deep():
 
 
 def test_edited_passes_are_those_of_an_explicit_run(deep):
-    model, batch = deep
+    model, batch = copy.deepcopy(deep[0]).double(), deep[1]
     with torch.no_grad():
         conditions = Trial.start(model, batch, batch.items[:, 0]).conditions(7)
     assert len(conditions) == 2 * len(places(2))
