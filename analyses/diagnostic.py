@@ -4,10 +4,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from analyses import diagnostics
 from analyses.report.summaries import Summary
@@ -16,6 +15,9 @@ from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.model import Model
+
+if TYPE_CHECKING:  # half a second, for those who draw
+    from matplotlib.figure import Figure
 
 
 class Measure(Protocol):
@@ -33,6 +35,21 @@ class Examples(Protocol):
     def __call__(
         self, models: Mapping[str, Model], data: SequenceData, results: Results
     ) -> pd.DataFrame: ...
+
+
+def no_pictures(results: Results) -> "dict[str, Figure]":
+    """Where summaries describe all figures."""
+    return {}
+
+
+def nobody_left_out(results: Results) -> list[str]:
+    """Where everybody was measured."""
+    return []
+
+
+def every_column(results: Results) -> pd.DataFrame:
+    """All that was measured of each user."""
+    return results.frame
 
 
 @dataclass(frozen=True)
@@ -67,9 +84,9 @@ class Diagnostic:
     tables: Callable[[Results], dict[str, pd.DataFrame]]
     summaries: Callable[[Results], dict[str, Summary]]
     captions: Mapping[str, str]
-    pictures: Callable[[Results], dict[str, Figure]] = lambda results: {}
-    exclusions: Callable[[Results], list[str]] = lambda results: []
-    by_user: Callable[[Results], pd.DataFrame] = lambda results: results.frame
+    pictures: "Callable[[Results], dict[str, Figure]]" = no_pictures
+    exclusions: Callable[[Results], list[str]] = nobody_left_out
+    by_user: Callable[[Results], pd.DataFrame] = every_column
     examples: Examples | None = None
     needs_attention: bool = False
     needs_gradients: bool = False

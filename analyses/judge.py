@@ -11,7 +11,6 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from analyses.judging import judge_page
 from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
@@ -25,7 +24,7 @@ from analyses.judging.verdict_rows import (
     verdict_rows,
 )
 from analyses.judging.zoo import train_zoo
-from analyses.report.page import slug
+from analyses.report.folder import slug
 from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key, weights_hash
 from analyses.verdict import OPEN, SHOWN
@@ -85,6 +84,8 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
         If the folder cannot be written to, or there is no model to judge.
     """
     options = parser().parse_args(arguments)
+    from analyses.judging import judge_page  # which brings matplotlib
+
     check_writable(options.out)
     zoo = options.zoo or options.out / "zoo"
     planned = [t for t in plan(options.scale) if options.seeds in (None, t.cell.role)]
@@ -117,6 +118,8 @@ def tables(measured: pd.DataFrame, verdict: pd.DataFrame) -> dict[str, pd.DataFr
     measured : what is true and said of every entry and importance.
     verdict : of every entry and number of users.
     """
+    from analyses.judging import judge_page  # which brings matplotlib
+
     maps = measured[measured["importance"].str.startswith(REDUCTION)]
     judged = verdict.merge(
         maps.rename(columns={"importance": "reduction"}), on=[*ENTRY, "reduction"], how="left"

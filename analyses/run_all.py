@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.output import PAGE, check_writable, write_report
+from analyses.report.folder import PAGE, check_writable
 from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
@@ -171,6 +171,10 @@ def _run(
     progress: ProgressFile,
     ranks: Ranks,
 ) -> Path:
+    # which bring matplotlib, that nobody waits for who asks for --help
+    from analyses.report.concluding import Concluding
+    from analyses.report.output import write_report
+
     start = perf_counter()
     progress.write(Progress("reading"))
     diagnostics = choose(discover(), options.only)
@@ -197,17 +201,21 @@ def _run(
         store = Store(cache)  # what was measured just now is not measured again
         if not ranks.first:
             return out
-    results = [_measured(d, inputs, options.seed, store, progress, ranks) for d in diagnostics]
-    errors = [result.error for result in results if isinstance(result, Unmeasured)]
-    if len(errors) == len(results):
-        raise errors[0]
+    results: list[Measured | Unmeasured] = []
+    with Concluding() as concluding:
+        for diagnostic in diagnostics:
+            results.append(_measured(diagnostic, inputs, options.seed, store, progress, ranks))
+            concluding.add(results[-1], aside=len(results) < len(diagnostics))
+        errors = [result.error for result in results if isinstance(result, Unmeasured)]
+        if len(errors) == len(results):
+            raise errors[0]
+        sections = concluding.sections(
+            lambda d, done: progress.write(Progress("drawing", d.name, done, len(results)))
+        )
+    progress.write(Progress("writing"))
     command = shlex.join(["python", "-m", "analyses.run_all", *given])
     report = write_report(
-        *(out, inputs, results),
-        command=command,
-        seed=options.seed,
-        start=start,
-        progress=progress,
+        *(out, inputs, results, sections), command=command, seed=options.seed, start=start
     )
     if report.failures:
         raise Incomplete(out, report.failures)

@@ -5,15 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.figure import Figure
 
 from analyses.judging.labels import FOUND, LABELS, LEARNED, MARGIN
 from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.judging.verdict_rows import USERS
 from analyses.report import style
-from analyses.report.drawing import draw
-from analyses.report.page import environment, images, readable_width
+from analyses.report.drawing import draw, images
+from analyses.report.page import environment, readable_width
 from analyses.report.summaries import Summary, not_empty
 from analyses.report.wording import number
 from analyses.verdict import CONCLUSIONS, OPEN, SHOWN
@@ -247,6 +246,8 @@ def heatmap(table: pd.DataFrame) -> Figure:
     ----------
     table : what `evidence` gives.
     """
+    import seaborn as sns  # which brings scipy.stats and takes a second
+
     shown = table[~table["importance"].str.contains(" head ")]
     wide = shown.pivot_table(index="importance", columns="rule", sort=False)
     wide = wide.swaplevel(axis=1)[list(in_order(shown["rule"]))].dropna(axis=1, how="all")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from workbench.statistics import exact_share
 
@@ -25,6 +24,8 @@ def auc(values: np.ndarray, faithful: np.ndarray) -> float:
     values : [n]; NaNs are left out.
     faithful : [n] bool.
     """
+    from scipy.stats import rankdata  # which takes a second to import
+
     known = ~np.isnan(values)
     values, faithful = values[known], faithful[known]
     n, m = int(faithful.sum()), int((~faithful).sum())

@@ -1,16 +1,21 @@
 """Summaries as seaborn figures: points, lines and boxes over users, with their intervals."""
 
 from functools import partial
+from io import BytesIO
 from typing import Any
 
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from analyses.report import style
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from workbench.fonts import chosen_fonts
 from workbench.phrases import in_order
 
 ACROSS = 3  # panels side by side, as many as a window of 1,280 pixels shows in readable type
@@ -28,6 +33,26 @@ def draw(summary: Summary) -> Figure:
         said = [style.wrapped(text, width) for text in (summary.seen, summary.title) if text]
         figure.suptitle("\n".join(said))
         return figure
+
+
+def images(figure: Figure) -> tuple[bytes, bytes]:
+    """A figure as PNG and as SVG, the same bytes every time; its text as it is, without markup."""
+    FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # what the style says as well, of text made under it
+    made = []
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    with style.context(), chosen_fonts(figure):
+        engine = figure.get_layout_engine()
+        if engine is not None:  # left to savefig, it is done up to three times, with a draw each
+            figure.set_dpi(mpl.rcParams["savefig.dpi"])
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        for kind, metadata in (("png", {"Software": None}), ("svg", nothing)):
+            buffer = BytesIO()
+            figure.savefig(buffer, format=kind, metadata=metadata)
+            made.append(buffer.getvalue())
+    return made[0], made[1]
 
 
 def _dots(summary: Summary) -> Figure:

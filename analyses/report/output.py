@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,54 +14,39 @@ from typing import Any
 import pandas as pd
 
 from analyses.report.exports import as_json, as_markdown
+from analyses.report.folder import (
+    MANIFEST,
+    NUMBERS,
+    PAGE,
+    TEXT,
+    check_writable,
+    raw_path,
+    slug,
+)
 from analyses.report.one_user import OneUser, one_user, usual_user
-from analyses.report.page import Report, Section, raw_path, render, slug
+from analyses.report.page import Report, render
+from analyses.report.sections import Section
 from analyses.running.comparison import Comparison, part_of
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
-from analyses.running.progress import Progress, ProgressFile
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, parquet, weights_hash
 from analyses.verdict import Verdict, verdicts
-from workbench.errors import WorkbenchError
-from workbench.files import not_written, replaced_folder
+from workbench.files import replaced_folder
 from workbench.spreadsheets import csv
 
-MANIFEST = "manifest.json"
-PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
-
-
-def check_writable(out: Path) -> None:
-    """Refuse a place where a report cannot go, or where it would replace something else.
-
-    Raises
-    ------
-    WorkbenchError
-        If it is a file, a folder that holds files but no report, or cannot be written to.
-    """
-    if out.exists() and not out.is_dir():
-        raise WorkbenchError(f"{out} is a file; give --out a folder.")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
-        raise WorkbenchError(
-            f"{out} holds files that are no report; give --out a new folder or an earlier report."
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
-    except OSError as error:
-        raise not_written(out.parent, error) from error
 
 
 def write_report(
     out: Path,
     inputs: Inputs,
     results: Sequence[Measured | Unmeasured],
+    sections: Sequence[Section],
     *,
     command: str,
     seed: int,
     start: float,
-    progress: ProgressFile,
 ) -> Report:
     """Write report.html, report.md, report.json, manifest.json, figures/, tables/ and raw/.
 
@@ -70,10 +54,10 @@ def write_report(
     ----------
     out : the folder of the report.
     inputs, results : what was measured, and of what.
+    sections : what was concluded and drawn from each of the results.
     command : the command line that the run can be repeated with.
     seed : of the run.
     start : when the run began, by `perf_counter`, in seconds.
-    progress : where the steps are written to.
 
     Returns
     -------
@@ -86,14 +70,6 @@ def write_report(
         If the report cannot go there, as in `check_writable`.
     """
     check_writable(out)
-    sections = []
-    for k, result in enumerate(results):
-        progress.write(Progress("drawing", result.diagnostic.name, k, len(results)))
-        if isinstance(result, Measured):
-            sections.append(Section.of(result.diagnostic, result.results))
-        else:
-            sections.append(Section.unmeasured(result.diagnostic, result.error))
-    progress.write(Progress("writing"))
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
     repeats = count_repeats(inputs.data, inputs.users)
     measured = {r.diagnostic.name: r.results for r in results if isinstance(r, Measured)}

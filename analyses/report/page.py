@@ -1,37 +1,25 @@
 """One self-contained page from what was measured: findings, pictures, tables, terms."""
 
 import base64
-import hashlib
-import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from io import BytesIO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
 
-from analyses.diagnostic import Diagnostic
 from analyses.judging.reliability import reliability
-from analyses.report import style
-from analyses.report.drawing import draw
+from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser
-from analyses.report.summaries import Summary
+from analyses.report.sections import Section
 from analyses.report.wording import decimals, number, span
 from analyses.running.repeats import Repeats
-from analyses.running.results import Results
 from analyses.verdict import Verdict
 from workbench.data.sequences import SequenceData
-from workbench.fonts import chosen_fonts
-from workbench.phrases import in_order, listing
+from workbench.phrases import in_order
 from workbench.statistics.intervals import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,88 +27,6 @@ FEW = 4  # sentences that a list shows unfolded
 THE_PICTURE = ("faithfulness", "deletion curves")  # of which diagnostic, and its name
 UNDEFINED = "\N{EM DASH}"
 TOO_FEW = "too few changed"  # in the place of an interval
-SLUG = str.maketrans({" ": "-", "_": "-", "@": "-at-", "/": "-", "\0": "-"})
-LONGEST_SLUG = 200  # bytes, of the 255 a file name may have
-
-Part = TypeVar("Part")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A part of a diagnostic that could not be made: a sentence to read, and where it happened."""
-
-    sentence: str
-    traceback: str
-
-    @classmethod
-    def of(cls, what: str, error: Exception, rest: str) -> "Failure":
-        """A failure of `what` by an error; `rest` ends the sentence."""
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        lines = traceback.format_exception(error)
-        return cls(f"{what} ({reason}); {rest}.", "".join(lines))
-
-
-@dataclass(frozen=True)
-class Section:
-    """What one diagnostic contributes to the page; `pictures` are PNG and SVG by name."""
-
-    diagnostic: Diagnostic
-    findings: list[str] = field(default_factory=list)
-    summaries: dict[str, Summary] = field(default_factory=dict)
-    pictures: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
-    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
-    exclusions: list[str] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, diagnostic: Diagnostic, results: Results) -> "Section":
-        """Conclude from results, and draw them.
-
-        A part that fails is missing, and `failures` says so.
-        """
-        failures: list[Failure] = []
-
-        def attempt(part: str, make: Callable[[], Part]) -> Part | None:
-            try:
-                return make()
-            except Exception as error:
-                rest = f"what was measured is in {raw_path(diagnostic.name)}"
-                failures.append(Failure.of(f"The {part} could not be made", error, rest))
-                return None
-
-        findings = attempt("findings", lambda: diagnostic.findings(results)) or []
-        summaries = attempt("figures", lambda: diagnostic.summaries(results)) or {}
-        with style.context():
-            others = attempt("pictures", lambda: diagnostic.pictures(results)) or {}
-        makers = {name: partial(_drawn, summary) for name, summary in summaries.items()}
-        makers |= {name: partial(images, figure) for name, figure in others.items()}
-        drawn = {name: attempt(f"figure {name!r}", make) for name, make in makers.items()}
-        pictures = {name: picture for name, picture in drawn.items() if picture is not None}
-        tables = attempt("tables", lambda: diagnostic.tables(results)) or {}
-        counts = attempt("counts of what was left out", lambda: diagnostic.exclusions(results))
-        exclusions = [*results.left_out, *(counts or [])]
-        return cls(diagnostic, findings, summaries, pictures, tables, exclusions, failures)
-
-    @classmethod
-    def unmeasured(cls, diagnostic: Diagnostic, error: Exception) -> "Section":
-        """The section of a diagnostic that could not be measured."""
-        rest = "nothing else of the report depends on it"
-        return cls(diagnostic, failures=[Failure.of("This could not be measured", error, rest)])
-
-    @property
-    def said(self) -> list[str]:
-        """What could not be made, and then the findings."""
-        return [*(failure.sentence for failure in self.failures), *self.findings]
-
-    def holds(self) -> str:
-        """What is folded below the first finding, counted."""
-        counts = {
-            "more finding": len(self.findings) - 1,
-            "picture": len(self.pictures),
-            "table": len(self.tables),
-        }
-        parts = [f"{n} {what}{'' if n == 1 else 's'}" for what, n in counts.items() if n > 0]
-        return listing(parts) if parts else ""
 
 
 @dataclass(frozen=True)
@@ -166,44 +72,6 @@ class Report:
     def names_paper(self) -> bool:
         """Whether a finding speaks of the paper."""
         return any("the paper" in text.lower() for s in self.sections for text in s.findings)
-
-
-def raw_path(diagnostic: str) -> str:
-    """Where in a report the tidy table of a diagnostic is."""
-    return f"raw/{diagnostic}.parquet"
-
-
-def slug(*parts: str) -> str:
-    """A file name or anchor of these words, and of no others where they had to be cut."""
-    words = "-".join(parts)
-    made = words.lower().translate(SLUG)
-    if len(made.encode()) > LONGEST_SLUG:
-        made = f"{made[: LONGEST_SLUG // 4]}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
-    return made
-
-
-def _drawn(summary: Summary) -> tuple[bytes, bytes]:
-    return images(draw(summary))
-
-
-def images(figure: Figure) -> tuple[bytes, bytes]:
-    """A figure as PNG and as SVG, the same bytes every time; its text as it is, without markup."""
-    FigureCanvasAgg(figure)
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # what the style says as well, of text made under it
-    made = []
-    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    with style.context(), chosen_fonts(figure):
-        engine = figure.get_layout_engine()
-        if engine is not None:  # left to savefig, it is done up to three times, with a draw each
-            figure.set_dpi(mpl.rcParams["savefig.dpi"])
-            engine.execute(figure)
-            figure.set_layout_engine(None)
-        for kind, metadata in (("png", {"Software": None}), ("svg", nothing)):
-            buffer = BytesIO()
-            figure.savefig(buffer, format=kind, metadata=metadata)
-            made.append(buffer.getvalue())
-    return made[0], made[1]
 
 
 def readable_width(png: bytes) -> int:

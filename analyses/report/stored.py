@@ -13,9 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from analyses.report.folder import MANIFEST, NUMBERS, raw_path, slug
 from analyses.report.one_user import Item, OneUser
-from analyses.report.output import MANIFEST, NUMBERS
-from analyses.report.page import raw_path, slug
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
 from analyses.verdict import Question, Verdict

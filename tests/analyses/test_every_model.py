@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from analyses.diagnostic import discover
-from analyses.report.drawing import draw
-from analyses.report.page import images
+from analyses.report.drawing import draw, images
 from analyses.running.held_out import held_out_batches
 from analyses.running.measuring import measure_in_memory
 from tests.workbench.tiny import data_of

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analyses.diagnostics.attention_maps.map_findings import LAST
 from analyses.report import style
 from analyses.report.wording import stage_in_words
 from analyses.running.comparison import Comparison
@@ -12,27 +13,7 @@ from analyses.running.results import Results
 from workbench.phrases import MARK, cut, in_order, listing
 from workbench.statistics import later_maximum
 
-LAST = 20  # positions a full matrix shows; a title needs room to be read
 ACROSS = 5  # matrices side by side, as many as a window of 1,280 pixels shows in readable type
-NOT_DRAWN = (
-    "A model with attention frozen to uniform is drawn only where its backbone has no other, since "
-    "all its weights are the same. "
-)
-SCALE = (
-    "Every panel has its own colour scale, from 0 to the number written above it, the largest "
-    "weight of the later half of its rows; earlier rows have few items to look at, and larger "
-    "weights by necessity, which have the brightest colour too"
-)
-KINDS = {
-    "prediction row": "The weights the prediction is made from: a column per item of the history, "
-    "oldest first, a line per head, plain models above calibrated ones. Every panel has its own "
-    f"colour scale, from 0 to the maximum written beside it. {NOT_DRAWN}",
-    "layers and heads": "The full matrices, plain models before calibrated ones: each row is an "
-    f"item (last, a mask token where there is one) and what it attends to, of the last {LAST} at "
-    f"most. {SCALE}; blank cells are not allowed. {NOT_DRAWN}",
-    "stages": "Every stage of a calibrated model on the same user, from the input up: layers and "
-    f"heads down, stages across. {SCALE}.",
-}
 
 
 def pictures(results: Results) -> dict[str, Figure]:

@@ -5,7 +5,6 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostics.attention_maps import heatmaps
 from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
@@ -14,6 +13,26 @@ from analyses.running.results import Results
 from workbench.phrases import in_order
 from workbench.statistics import Interval
 
+LAST = 20  # positions a full matrix shows; a title needs room to be read
+NOT_DRAWN = (
+    "A model with attention frozen to uniform is drawn only where its backbone has no other, since "
+    "all its weights are the same. "
+)
+SCALE = (
+    "Every panel has its own colour scale, from 0 to the number written above it, the largest "
+    "weight of the later half of its rows; earlier rows have few items to look at, and larger "
+    "weights by necessity, which have the brightest colour too"
+)
+KINDS = {
+    "prediction row": "The weights the prediction is made from: a column per item of the history, "
+    "oldest first, a line per head, plain models above calibrated ones. Every panel has its own "
+    f"colour scale, from 0 to the maximum written beside it. {NOT_DRAWN}",
+    "layers and heads": "The full matrices, plain models before calibrated ones: each row is an "
+    f"item (last, a mask token where there is one) and what it attends to, of the last {LAST} at "
+    f"most. {SCALE}; blank cells are not allowed. {NOT_DRAWN}",
+    "stages": "Every stage of a calibrated model on the same user, from the input up: layers and "
+    f"heads down, stages across. {SCALE}.",
+}
 DISTANCES = (0, 1, 2, 3, 5, 10, 20)  # lower edges of the bins of the table
 RULE = (
     "The user was not picked by hand: of all users, the one whose attention agrees {} with the "
@@ -35,7 +54,7 @@ CAPTIONS = {
     "exceed another e times over, so the range is narrow and flat maps are forced, not learned.",
     **{
         f"{kind} {choice}": f"{text} {RULE.format(how)} {NOT_INFLUENCE}"
-        for kind, text in heatmaps.KINDS.items()
+        for kind, text in KINDS.items()
         for choice, how in SHOWN.items()
     },
     "weight by distance": "Mean weight by distance from the last item, stage 'attention'.",

@@ -5,13 +5,13 @@ three users, chosen by a rule in the baseline model, all weights of all layers, 
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
 
 from analyses.diagnostic import Diagnostic
-from analyses.diagnostics.attention_maps import heatmaps
 from analyses.diagnostics.attention_maps import map_findings as view
 from analyses.running.held_out import HeldOutCases, held_out_batches
 from analyses.running.results import Results
@@ -22,6 +22,9 @@ from workbench.data.sequences import SequenceData
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model, with_attention
 from workbench.statistics import calibrated_entropy_bound, entropy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MASK = "[mask]"  # what BERT4Rec predicts at
 SHORTEST = 5  # history of a user who is shown: a map of fewer items shows nothing
@@ -164,6 +167,13 @@ def _weights(model: Model, data: SequenceData, user: int) -> pd.DataFrame:
     return frame.assign(cause=lambda f: caused[f["key"]])
 
 
+def pictures(results: Results) -> "dict[str, Figure]":
+    """The heatmaps of the users chosen."""
+    from analyses.diagnostics.attention_maps import heatmaps  # which brings matplotlib
+
+    return heatmaps.pictures(results)
+
+
 DIAGNOSTIC = Diagnostic(
     name="attention_maps",
     title="Attention heatmaps",
@@ -173,7 +183,7 @@ DIAGNOSTIC = Diagnostic(
     findings=view.findings,
     tables=view.tables,
     summaries=view.summaries,
-    pictures=heatmaps.pictures,
+    pictures=pictures,
     captions=view.CAPTIONS,
     exclusions=view.exclusions,
     by_user=view.by_user,

@@ -5,7 +5,8 @@ import pandas as pd
 
 from analyses.diagnostic import Diagnostic
 from analyses.report.one_user import Item, OneUser
-from analyses.report.page import Failure, Report, Section
+from analyses.report.page import Report
+from analyses.report.sections import Failure, Section
 from analyses.report.summaries import Summary
 from analyses.running.repeats import Repeats
 from analyses.running.results import Results

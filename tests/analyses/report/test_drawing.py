@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analyses.report import style
-from analyses.report.drawing import draw
-from analyses.report.page import images
+from analyses.report.drawing import draw, images
 from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type

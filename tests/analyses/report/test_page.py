@@ -6,7 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.report.page import images, readable, readable_width, render, slug
+from analyses.report.drawing import images
+from analyses.report.folder import slug
+from analyses.report.page import readable, readable_width, render
 from tests.analyses.report.invented import report
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analyses.report.exports import as_json
-from analyses.report.output import NUMBERS
+from analyses.report.folder import NUMBERS
 from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.run_all import main
 from analyses.running.comparison import Comparison

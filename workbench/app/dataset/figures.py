@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic
+from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY
-from analyses.report.page import slug
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from workbench import spreadsheets

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.output import MANIFEST
+from analyses.report.folder import MANIFEST
 from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
 from analyses.running.results import Results

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic
-from analyses.report.page import slug
+from analyses.report.folder import slug
 from analyses.report.stored import StoredRun
 from workbench.app import words
 from workbench.app.dataset import stored_results

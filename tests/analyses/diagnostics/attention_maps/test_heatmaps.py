@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from analyses.diagnostics.attention_maps.heatmaps import ACROSS, pictures
 from analyses.diagnostics.attention_maps.map_measures import _weights
 from analyses.report import style
-from analyses.report.page import images
+from analyses.report.drawing import images
 from analyses.running.comparison import Comparison, Part
 from analyses.running.results import Results
 from workbench import build_model, planted

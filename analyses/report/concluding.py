@@ -1,0 +1,99 @@
+"""Concluding from what was measured, in a second process while more is measured."""
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import TracebackType
+
+from analyses.diagnostic import Diagnostic
+from analyses.report.sections import Section
+from analyses.running.measuring import Measured, Unmeasured
+
+
+class Concluding:
+    """The sections of a report, each begun as soon as its diagnostic is measured.
+
+    What is handed to the second process is worked on there, one section after another. In the end
+    this process works on what still waits, the last first, so that both are done at once. What the
+    other cannot do, since a function without a name cannot be handed over or somebody killed it, is
+    done here.
+    """
+
+    def __init__(self) -> None:
+        self._given: list[tuple[Measured | Unmeasured, Future[Section] | None]] = []
+        self._thread = ThreadPoolExecutor(1)  # which waits for the other process
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    def __enter__(self) -> "Concluding":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def add(self, result: Measured | Unmeasured, *, aside: bool) -> None:
+        """Take what was measured; `aside`, the second process may begin with it at once.
+
+        It takes seconds to start, so that it is worth it only where more is to be measured.
+        """
+        aside = aside and isinstance(result, Measured)
+        self._given.append((result, self._thread.submit(self._aside, result) if aside else None))
+
+    def sections(self, watch: Callable[[Diagnostic, int], object]) -> list[Section]:
+        """All sections, in the order in which their results were given.
+
+        Parameters
+        ----------
+        watch : called before each, with its diagnostic and the number of those that are done.
+        """
+        made: dict[int, Section] = {}
+        for k, (result, future) in reversed(list(enumerate(self._given))):
+            if future is None or future.cancel():
+                watch(result.diagnostic, len(made))
+                made[k] = _section(result)
+        for k, (result, future) in enumerate(self._given):
+            if k not in made:
+                assert future is not None
+                watch(result.diagnostic, len(made))
+                made[k] = future.result() if future.exception() is None else _section(result)
+        return [made[k] for k in range(len(made))]
+
+    def _aside(self, result: Measured) -> Section:
+        """A section made by the second process, which is started for the first of them."""
+        if self._pipe is None:
+            context = get_context("spawn")  # a fork would copy locks that other threads hold
+            self._pipe, there = context.Pipe()
+            self._process = context.Process(target=_work, args=(there,), daemon=True)
+            self._process.start()
+            there.close()  # so that its end is seen here
+        self._pipe.send(result)
+        section = self._pipe.recv()
+        assert isinstance(section, Section)
+        return section
+
+
+def _section(result: Measured | Unmeasured) -> Section:
+    if isinstance(result, Measured):
+        return Section.of(result.diagnostic, result.results)
+    return Section.unmeasured(result.diagnostic, result.error)
+
+
+def _work(pipe: Connection) -> None:
+    """What the second process does, until the first one is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # of Ctrl-C the first one tells
+    while True:
+        try:
+            result = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(_section(result))

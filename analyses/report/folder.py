@@ -1,0 +1,48 @@
+"""The folder of a report: what its files are called, and whether it can be written."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+from workbench.files import not_written
+
+MANIFEST = "manifest.json"
+PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
+SLUG = str.maketrans({" ": "-", "_": "-", "@": "-at-", "/": "-", "\0": "-"})
+LONGEST_SLUG = 200  # bytes, of the 255 a file name may have
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a place where a report cannot go, or where it would replace something else.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is a file, a folder that holds files but no report, or cannot be written to.
+    """
+    if out.exists() and not out.is_dir():
+        raise WorkbenchError(f"{out} is a file; give --out a folder.")
+    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
+        raise WorkbenchError(
+            f"{out} holds files that are no report; give --out a new folder or an earlier report."
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=out.parent).close()
+    except OSError as error:
+        raise not_written(out.parent, error) from error
+
+
+def raw_path(diagnostic: str) -> str:
+    """Where in a report the tidy table of a diagnostic is."""
+    return f"raw/{diagnostic}.parquet"
+
+
+def slug(*parts: str) -> str:
+    """A file name or anchor of these words, and of no others where they had to be cut."""
+    words = "-".join(parts)
+    made = words.lower().translate(SLUG)
+    if len(made.encode()) > LONGEST_SLUG:
+        made = f"{made[: LONGEST_SLUG // 4]}-{hashlib.sha256(words.encode()).hexdigest()[:16]}"
+    return made
