@@ -38,8 +38,8 @@ MASKED := BERT4Rec AC-BERT4Rec AC-BERT4Rec-light  # an epoch of theirs is longer
 SEEDED := SASRec SASRec-uniform AC-SASRec AC-SASRec-light  # what a report is about by default
 
 pretrained: $(VENV)/.installed  ## the shipped models, about two hours on two cores
-	$(PYTHON) -m workbench sweep $(CAUSAL:%=--model %) $(TUNED) --jobs 2
-	$(PYTHON) -m workbench sweep $(MASKED:%=--model %) $(TUNED) --jobs 2 --patience 5
+	$(PYTHON) -m workbench sweep $(CAUSAL:%=--model %) $(TUNED) --processes 2
+	$(PYTHON) -m workbench sweep $(MASKED:%=--model %) $(TUNED) --processes 2 --patience 5
 	for model in $(SEEDED); do $(PYTHON) -m workbench train --model $$model --seeds 3 \
 	  --out runs/ml-100k/$${model}_hidden_dropout=0.5_attention_dropout=0.5_seed=0 \
 	  --option hidden_dropout=0.5 --option attention_dropout=0.5 || exit 1; done

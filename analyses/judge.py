@@ -10,8 +10,9 @@ from typing import get_args
 
 import numpy as np
 import pandas as pd
+import torch
 
-from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Scale, plan
+from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Cell, Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
@@ -29,9 +30,11 @@ from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key, weights_hash
 from analyses.verdict import OPEN, SHOWN
 from workbench.data.sequences import SequenceData
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS, check_writable
 from workbench.progress_bars import progress_bar
+from workbench.ranks import Ranks, joined
 
 PAGE = "judge.html"
 ROLES = ("choosing", "confirming")
@@ -58,7 +61,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--zoo", type=Path, metavar="DIR", help="folder of the models (default: OUT/zoo)"
     )
-    made.add_argument("--jobs", type=int, default=1, metavar="N", help="models trained at once")
+    made.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the models, where torchrun has not started them "
+        "(default: %(default)s)",
+    )
+    made.add_argument(
+        "--device",
+        choices=["auto", "cpu", "cuda"],  # an Apple GPU has no float64, in which is measured
+        default="cpu",  # where models as small as these are quickest
+        help="where the models compute; auto: on CUDA if any (default: %(default)s)",
+    )
     made.add_argument(
         "--seeds",
         choices=ROLES,
@@ -83,18 +99,30 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     WorkbenchError
         If the folder cannot be written to, or there is no model to judge.
     """
-    options = parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser().parse_args(given)
+    with joined(["analyses.judge", *given], options.processes) as ranks:
+        return _judge(options, cache, ranks)
+
+
+def _judge(options: argparse.Namespace, cache: Path, ranks: Ranks) -> Path:
     from analyses.judging import judge_page  # which brings matplotlib
 
     check_writable(options.out)
     zoo = options.zoo or options.out / "zoo"
     planned = [t for t in plan(options.scale) if options.seeds in (None, t.cell.role)]
     if not options.no_training:
-        train_zoo(planned, zoo, jobs=options.jobs)
+        train_zoo(planned, zoo, ranks=ranks, device=options.device)
     judged = list(entries(planned, zoo))
     if not judged:
         raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
-    measured, verdict = _judged(judged, zoo, Store(cache))
+    judge = Judge(zoo, Store(cache), choose_device(options.device))
+    if ranks.size > 1:  # what each makes is kept, and collected below
+        for entry in ranks.share("entries", judged):
+            judge.rows(entry)
+        if not ranks.first:
+            sys.exit()
+    measured, verdict = _judged(judged, judge)
     made = tables(measured, verdict)
     for name, table in made.items():
         table.to_csv(options.out / f"{name}.csv", index=False)
@@ -196,37 +224,51 @@ def _importances(measured: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def _judged(judged: Sequence[Entry], zoo: Path, store: Store) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """What is true and said of every entry by importance, and its verdict by number of users."""
-    truth_code = code_hash([map_rows], ["models"])
-    verdict_code = code_hash([verdict_rows], ["models"])
+class Judge:
+    """Says what is true and what is said of entries, as far as it is not stored."""
+
+    def __init__(self, zoo: Path, store: Store, device: torch.device) -> None:
+        self.zoo, self.store, self.device = zoo, store, device
+        self.truth_code = code_hash([map_rows], ["models"])
+        self.verdict_code = code_hash([verdict_rows], ["models"])
+        self._data: tuple[Cell, SequenceData] | None = None  # of the cell that came last
+
+    def rows(self, entry: Entry) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """What is true and said of an entry by importance, and its verdict by number of users."""
+        data = self._data_of(entry.trained.cell)
+        model = entry.model(self.zoo).to(self.device)
+        around = Surroundings.of(entry, self.zoo, self.device)
+        key = partial(piece_key, data=data, users=np.array([CASES]), seed=0)
+        weights = {entry.version: weights_hash(model)}
+        frame = self.store.made(
+            key("judge", weights, code=self.truth_code),
+            partial(map_rows, model, data, every=entry.version == AS_TRAINED),
+        )
+        card = model.card.get("metrics", {}).get("test", {})
+        reached = {
+            "test hit@1": card.get("hit@1", np.nan),
+            "best possible hit@1": data.provenance["bayes_hit@1"],
+        }
+        verdict = self.store.made(
+            key("verdict", {**weights, **around.hashes()}, code=self.verdict_code),
+            partial(verdict_rows, entry, model, around, data, self.store),
+        )
+        return frame.assign(**entry.columns(), **reached), verdict.assign(**entry.columns())
+
+    def _data_of(self, cell: Cell) -> SequenceData:
+        if self._data is None or self._data[0] != cell:
+            self._data = cell, cell.data()
+        return self._data[1]
+
+
+def _judged(judged: Sequence[Entry], judge: Judge) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """What is true and said of all entries, and their verdicts."""
     everything, verdict = [], []
-    data: dict[object, SequenceData] = {}
     with progress_bar(len(judged), "judging", "model") as bar:
         for entry in judged:
-            cell = entry.trained.cell
-            if cell not in data:
-                data = {cell: cell.data()}
-            model, around = entry.model(zoo), Surroundings.of(entry, zoo)
-            key = partial(piece_key, data=data[cell], users=np.array([CASES]), seed=0)
-            weights = {entry.version: weights_hash(model)}
-            frame = store.made(
-                key("judge", weights, code=truth_code),
-                partial(map_rows, model, data[cell], every=entry.version == AS_TRAINED),
-            )
-            card = model.card.get("metrics", {}).get("test", {})
-            best = data[cell].provenance["bayes_hit@1"]
-            everything.append(
-                frame.assign(
-                    **entry.columns(),
-                    **{"test hit@1": card.get("hit@1", np.nan), "best possible hit@1": best},
-                )
-            )
-            rows = store.made(
-                key("verdict", {**weights, **around.hashes()}, code=verdict_code),
-                partial(verdict_rows, entry, model, around, data[cell], store),
-            )
-            verdict.append(rows.assign(**entry.columns()))
+            rows, told = judge.rows(entry)
+            everything.append(rows)
+            verdict.append(told)
             bar.update()
     measured = pd.concat(everything, ignore_index=True)
     measured["label"] = measured.apply(label, axis=1)

@@ -1,5 +1,6 @@
 """Where a model computes: the device a name stands for."""
 
+import os
 from typing import Literal, get_args
 
 import torch
@@ -11,6 +12,8 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 def choose_device(name: str = "auto") -> torch.device:
     """The device of this name; with `auto` the CUDA device where there is one, else the CPU.
+
+    Of several CUDA devices, each process of those that torchrun started on a machine has its own.
 
     An Apple GPU (mps) has to be asked for, because it has no float64, in which measures are taken.
 
@@ -24,10 +27,12 @@ def choose_device(name: str = "auto") -> torch.device:
         raise WorkbenchError(f"device={name!r} is not known; choose from {', '.join(names)}.")
     cuda = torch.cuda.is_available()
     if name == "auto":
-        return torch.device("cuda" if cuda else "cpu")
+        name = "cuda" if cuda else "cpu"
     present = {"cpu": True, "cuda": cuda, "mps": torch.backends.mps.is_available()}
     if not present[name]:
         raise WorkbenchError(
             f"PyTorch finds no {name} device on this machine; choose the device auto or cpu."
         )
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        return torch.device(name, int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return torch.device(name)

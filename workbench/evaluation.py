@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
 KEPT, REMOVED = "seen kept", "seen removed"  # what becomes of items of the history in a ranking
@@ -60,6 +63,7 @@ def evaluate(
     sampled_negatives: int | None = None,
     seed: int = 0,
     batch_size: int = 256,
+    fabric: "Fabric | None" = None,
 ) -> Evaluation:
     """Rank every item for each user's held-out one.
 
@@ -85,6 +89,8 @@ def evaluate(
         Of the negatives; they do not depend on the batch size.
     batch_size
         Histories in a pass, at most; see `iterate`, which bounds their scores.
+    fabric
+        Of `workbench.ranks.fabric`: its ranks share the passes, and each is given all ranks.
 
     Warns
     -----
@@ -126,9 +132,10 @@ def evaluate(
         complete, starts=np.maximum(complete.starts, complete.ends - model.config.max_length)
     )
     device = model.device
-    ranks = np.empty((2, len(read)), dtype=np.int64)  # with seen items kept and removed
+    share = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
+    ranks = np.zeros((2, len(read)), dtype=np.int64)  # with seen items kept and removed
     with torch.no_grad(), evaluation_mode(model):
-        for index, batch, targets in iterate(data, read, batch_size, order="length"):
+        for index, batch, targets in iterate(data, read, batch_size, order="length", share=share):
             scores, targets = model.scores(batch.to(device)), targets.to(device)
             if sampled_negatives is not None:
                 negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
@@ -139,6 +146,9 @@ def evaluate(
                 seen = make_batch(data, complete.take(index)).items.to(device)
                 both = torch.stack(ranks_kept_and_removed(scores, targets, seen))
             ranks[:, index] = both.cpu().numpy()
+    if fabric is not None and fabric.world_size > 1:  # the passes of others left zeros
+        mine = torch.from_numpy(ranks).to(fabric.device)
+        ranks = fabric.all_reduce(mine, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
     label = "" if sampled_negatives is None else f" of {sampled_negatives + 1} sampled"
     by_policy = {
         policy: {name + label: value for name, value in metrics_of(of_policy).items()}

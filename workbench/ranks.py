@@ -6,6 +6,7 @@ of unequal speed, and none waits for one that is gone. Work on one thing at once
 step, goes through the collectives of Lightning Fabric.
 """
 
+import itertools
 import os
 import signal
 import subprocess
@@ -29,6 +30,8 @@ T = TypeVar("T")
 LOCALHOST = "127.0.0.1"
 MOST = 8  # processes that a command starts by itself: each holds the data and the models
 LONGEST = timedelta(days=30)  # for which a rank waits for others that are at work
+JOINED = itertools.count()  # commands that this process has run under torchrun
+POLL = 0.05  # seconds between two looks at how far others are
 PATIENCE = 5.0  # seconds in which ranks that are given the same bad input all come upon it
 
 
@@ -64,32 +67,38 @@ class Ranks:
         """Add to a count that all ranks share; what it is then."""
         return self.store.add(name, n)
 
-    def share(self, name: str, tasks: Sequence[T]) -> Iterator[T]:
+    def share(
+        self, name: str, tasks: Sequence[T], meanwhile: Callable[[], object] = lambda: None
+    ) -> Iterator[T]:
         """The tasks that fall to this rank: each is the next that no rank has taken.
+
+        After the last, all of them are done: the first rank also comes to those that a rank left
+        unfinished which ended.
 
         Parameters
         ----------
         name : of this work, which is shared once.
         tasks : the same in every rank.
+        meanwhile : called again and again while this rank waits for others.
         """
         try:
             while (place := self.count(f"{name}: taken") - 1) < len(tasks):
                 yield tasks[place]
+                self.store.set(f"{name}: {place} is done", "")
+            if self.first:
+                for rank in range(1, self.size):
+                    while not (self._has(f"{name}: rank {rank} left") or self._ended(rank)):
+                        time.sleep(POLL)
+                        meanwhile()
+                yield from (
+                    task
+                    for place, task in enumerate(tasks)
+                    if not self._has(f"{name}: {place} is done")
+                )
         finally:
-            self.store.set(f"{name}: {self.number} is done", "")
-
-    def wait(self, name: str, meanwhile: Callable[[], object] = lambda: None) -> None:
-        """Wait until every rank is done with what it took of this work, or has ended.
-
-        Parameters
-        ----------
-        name : of the work.
-        meanwhile : called again and again.
-        """
-        for rank in range(self.size):
-            while not (self.store.check([f"{name}: {rank} is done"]) or self._ended(rank)):
-                time.sleep(0.05)
-                meanwhile()
+            self.store.set(f"{name}: rank {self.number} left", "")
+        if not self.first:
+            self.store.wait([f"{name}: rank 0 left"], LONGEST)
 
     @contextmanager
     def first_alone(self, name: str) -> Iterator[None]:
@@ -129,6 +138,9 @@ class Ranks:
         except DistError:
             return True
         return False
+
+    def _has(self, key: str) -> bool:
+        return self.store.check([key])
 
     def _ended(self, rank: int) -> bool:
         """Whether a rank that was started here has ended; torchrun ends all ranks with one."""
@@ -198,7 +210,8 @@ def started(command: Sequence[str], processes: int) -> Ranks:
         ]
     finally:
         signal.signal(signal.SIGINT, ours)
-    return Ranks(0, processes, _counts(store), others)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends the others as well
+    return Ranks(0, processes, PrefixStore(_counted(0), store), others)
 
 
 def fabric(device: torch.device, precision: str = "32-true", *, alone: bool = False) -> "Fabric":
@@ -243,12 +256,12 @@ def _of_environment() -> Ranks:
     number, size = int(os.environ["RANK"]), _world_size()
     hosts = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" and number == 0
     store = TCPStore(address, port, size, is_master=hosts, wait_for_workers=False)
-    return Ranks(number, size, _counts(store))
+    return Ranks(number, size, PrefixStore(_counted(next(JOINED)), store))
 
 
-def _counts(store: Store) -> Store:
-    """Where this command counts: not as far as before torchrun started its workers again."""
-    return PrefixStore(f"workbench {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+def _counted(command: int) -> str:
+    """Where a command counts, of those that a process runs: each anew, and after a restart too."""
+    return f"workbench {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')} {command}"
 
 
 def _world_size() -> int:

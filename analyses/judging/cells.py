@@ -35,7 +35,7 @@ MODEL: dict[str, Any] = {
     "attention_dropout": 0.1,
     "initializer_range": 0.1,  # with 0.02 the first epochs teach nothing
 }
-TRAINING: dict[str, Any] = {"batch_size": 512, "learning_rate": 3e-3, "device": "cpu"}
+TRAINING: dict[str, Any] = {"batch_size": 512, "learning_rate": 3e-3}
 EPOCHS, PATIENCE = 40, 5  # of the base; an epoch of more users has more steps, so that fewer do
 
 PLAIN = Variant("SASRec")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from analyses.diagnostics import attention_worth, seeds
 from analyses.diagnostics.faithfulness.importance_choices import (
@@ -68,15 +69,16 @@ class Surroundings:
     sibling: Model | None = None
 
     @classmethod
-    def of(cls, entry: Entry, zoo: Path) -> "Surroundings":
-        """Of an entry, as far as it is trained."""
+    def of(cls, entry: Entry, zoo: Path, device: torch.device) -> "Surroundings":
+        """Of an entry, as far as it is trained, on a device."""
         trained = entry.trained
         uniform = Trained(trained.cell, UNIFORM)
         sibling = replace(trained, seed=1 - trained.seed)
+        again = replace(entry, trained=sibling)
         uniform_too = trained.variant != UNIFORM and finished([uniform], zoo)
         return cls(
-            Entry(uniform).model(zoo) if uniform_too else None,
-            replace(entry, trained=sibling).model(zoo) if finished([sibling], zoo) else None,
+            Entry(uniform).model(zoo).to(device) if uniform_too else None,
+            again.model(zoo).to(device) if finished([sibling], zoo) else None,
         )
 
     def hashes(self) -> dict[str, str]:

@@ -1,8 +1,6 @@
 """Training the zoo: every model in a folder of its own, so that what was killed goes on."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -12,6 +10,7 @@ from analyses.judging.cells import MODEL, Trained
 from models import Recommender
 from workbench import build_model, load_model, train
 from workbench.progress_bars import write_line
+from workbench.ranks import Ranks
 from workbench.training.state import is_finished
 
 
@@ -30,55 +29,47 @@ def load(entry: Trained, zoo: Path) -> Recommender:
     return load_model(folder_of(entry, zoo))
 
 
-def train_zoo(plan: Sequence[Trained], zoo: Path, *, jobs: int = 1) -> None:
+def train_zoo(
+    plan: Sequence[Trained], zoo: Path, *, ranks: Ranks | None = None, device: str = "cpu"
+) -> None:
     """Train what is not trained yet; a line per model says how far it is.
 
     Parameters
     ----------
     plan : what to train, in this order.
     zoo : a folder, in which each model has its own.
-    jobs : how many are trained at once, each on one thread.
+    ranks : who share the models, see `workbench.ranks`; this process alone where None.
+    device : where each is trained.
 
     Raises
     ------
     WorkbenchError
         If a folder holds another model.
     """
+    ranks = ranks or Ranks()
     done = finished(plan, zoo)
-    todo = [entry for entry in plan if entry not in done]
     start = perf_counter()
-    for i, (entry, hits, bayes) in enumerate(_trained(todo, zoo, jobs), 1):
-        left = (perf_counter() - start) / i * (len(todo) - i) / 60
+    for entry in ranks.share("zoo", plan):
+        if entry in done:
+            continue
+        hits, bayes = _train(entry, zoo, device)
+        i = ranks.count("trained")
+        left = (perf_counter() - start) / i * (len(plan) - len(done) - i) / 60
         write_line(
             f"{len(done) + i} of {len(plan)}, about {left:.0f} min left: {entry.cell.name} "
             f"{entry.name}: test hit@1 {hits:.3f}, best possible {bayes:.3f}"
         )
 
 
-def _trained(
-    todo: Sequence[Trained], zoo: Path, jobs: int
-) -> Iterator[tuple[Trained, float, float]]:
-    if jobs == 1:
-        yield from (_train(entry, zoo) for entry in todo)
-        return
-    pool = ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)
-    )
-    with pool:
-        waiting = [pool.submit(_train, entry, zoo) for entry in todo]
-        try:
-            for ended in as_completed(waiting):
-                yield ended.result()
-        except BaseException:  # one that failed must not wait for the others
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _train(entry: Trained, zoo: Path) -> tuple[Trained, float, float]:
+def _train(entry: Trained, zoo: Path, device: str) -> tuple[float, float]:
     """Train one; its test Hit@1 and the best that anybody could reach."""
     data = entry.cell.data()
     torch.manual_seed(entry.seed)
     model = build_model(entry.variant.model, data, **MODEL, **entry.variant.options)
     out = folder_of(entry, zoo)
-    model = train(model, data, out, seed=entry.seed, progress=False, **entry.training())
-    return entry, model.card["metrics"]["test"]["hit@1"], data.provenance["bayes_hit@1"]
+    model = train(
+        *(model, data, out),
+        alone=True,
+        **entry.training() | {"seed": entry.seed, "device": device, "progress": False},
+    )
+    return model.card["metrics"]["test"]["hit@1"], data.provenance["bayes_hit@1"]

@@ -16,8 +16,6 @@ from workbench.model import Model
 from workbench.progress_bars import progress_bar
 from workbench.ranks import Ranks
 
-WORK = "pieces"
-
 
 def measure_shared(
     ranks: Ranks,
@@ -31,7 +29,7 @@ def measure_shared(
     *,
     siblings: Mapping[str, Mapping[str, Model]],
 ) -> None:
-    """Put this rank's share of all pieces into the store; the first then waits for the others.
+    """Put all pieces into the store, this rank its share of them.
 
     What could not be measured is not there afterwards: whoever asks for it comes upon the reason.
 
@@ -50,19 +48,22 @@ def measure_shared(
         totals[name] = totals.get(name, 0) + len(members)
     total = sum(totals.values())
     with progress_bar(total, "measuring", "user", quiet=not ranks.first) as bar:
-        for pieces, name, members in ranks.share(WORK, tasks):
+
+        def look() -> None:
+            bar.update(ranks.count("users", 0) - bar.n)
+
+        for pieces, name, members in ranks.share("pieces", tasks, look):
             start, made, what = perf_counter(), pieces.made, pieces.diagnostic.name
 
             def step(n: int, what: str = what) -> None:
-                bar.update(ranks.count("users", n) - bar.n)
+                ranks.count("users", n)
+                look()
                 watch(what, ranks.count(_users(what), n), totals[what])
 
             with suppress(Exception):
                 pieces.of_users(name, members, step)
             ranks.count(_made(what), pieces.made - made)
             ranks.count(_milliseconds(what), round(1000 * (perf_counter() - start)))
-        if ranks.first:
-            ranks.wait(WORK, lambda: bar.update(ranks.count("users", 0) - bar.n))
 
 
 def with_shared_cost(result: Measured, ranks: Ranks) -> Measured:

@@ -5,8 +5,6 @@ Run as a script, this file is what each of the processes does.
 
 import copy
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +15,9 @@ import torch
 from torch import Tensor
 
 from models import Recommender
+from tests.torchrun import torchrun
 from workbench import build_model, evaluate, train
 from workbench.data import Planted, planted
-
-ROOT = Path(__file__).parents[2]
-SECONDS = 120  # for a machine under load; it takes about eight
 
 
 class Case(NamedTuple):
@@ -59,26 +55,7 @@ EXACT = [name for name, case in CASES.items() if case.exact]
 def ranks(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, dict[str, Tensor]]]:
     """Of either process the weights of every case."""
     out = tmp_path_factory.mktemp("ranks")
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-    env |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    if sys.platform.startswith("linux"):
-        env["GLOO_SOCKET_IFNAME"] = "lo"  # no network is needed, and none may be had
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    process = subprocess.Popen(
-        [*command, __file__, str(out)],
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        told, _ = process.communicate(timeout=SECONDS)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)  # the launcher and both of its children
-        process.wait()
-        raise
-    assert process.returncode == 0, told
+    torchrun([__file__, str(out)])
     return [torch.load(out / f"{rank}.pt", weights_only=True) for rank in (0, 1)]
 
 

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from workbench import evaluate, load_data, load_model
+from workbench import Evaluation, evaluate, load_data, load_model
 from workbench.commands.options import Data, Device
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.evaluation import NOT_COMPARABLE, REMOVED
+from workbench.ranks import fabric, joined
 
 
 def evaluate_command(
@@ -43,19 +44,28 @@ def evaluate_command(
     """Hit, NDCG and MRR by full ranking, or among sampled items on request.
 
     In a full ranking, once with the items of a history among those that are ranked, and once
-    without them.
+    without them. Under torchrun the ranks share the users.
     """
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
-    result = evaluate(
-        load_model(model).to(choose_device(device)),
-        load_data(data),
-        split,  # type: ignore[arg-type]
-        split_time=split_time,
-        remove_seen=remove_seen,
-        sampled_negatives=sampled_negatives,
-        seed=seed,
-    )
+    with joined() as ranks:
+        place = choose_device(device)
+        result = evaluate(
+            load_model(model).to(place),
+            load_data(data),
+            split,  # type: ignore[arg-type]
+            split_time=split_time,
+            remove_seen=remove_seen,
+            sampled_negatives=sampled_negatives,
+            seed=seed,
+            fabric=fabric(place) if ranks.size > 1 else None,
+        )
+    if ranks.first:
+        _tell(result, seed, as_json)
+
+
+def _tell(result: Evaluation, seed: int, as_json: bool) -> None:
+    sampled_negatives = result.sampled_negatives
     if as_json:
         about: dict[str, object] = {
             "split": result.split,

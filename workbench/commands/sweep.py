@@ -1,5 +1,6 @@
 """python -m workbench sweep"""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 from workbench import sweep
 from workbench.commands.options import Data, Device, read_values
 from workbench.errors import WorkbenchError
+from workbench.ranks import joined
 from workbench.training.objectives import Objective
 from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
 
@@ -38,7 +40,10 @@ def sweep_command(
         Path | None,
         typer.Option(help="Folder for the best of each model by validation.", file_okay=False),
     ] = None,
-    jobs: Annotated[int, typer.Option(help="Models trained at once.", min=1)] = 1,
+    processes: Annotated[
+        int,
+        typer.Option(help="Models trained at once, where torchrun has not said.", min=1),
+    ] = 1,
     objective: Annotated[Objective | None, typer.Option(help="As for the command train.")] = None,
     epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
     patience: Annotated[
@@ -49,7 +54,8 @@ def sweep_command(
 ) -> None:
     """Train many models and compare them: options varied, several seeds, the paper's studies.
 
-    What is finished in the folder is not trained again, and what was killed goes on. Every model's
+    What is finished in the folder is not trained again, and what was killed goes on. Under torchrun
+    the ranks share the models, each of which one of them trains. Every model's
     card holds the command that trains it alone. `python -m analyses.run_all --only
     calibration_variants --models OUT/*/` then compares the variants user by user.
     """
@@ -62,7 +68,10 @@ def sweep_command(
     if device != "auto":
         how["device"] = device
     pairs = dict(read_values(text) for text in grid or [])
-    table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), jobs=jobs, **how)
+    with joined(["workbench", *sys.argv[1:]], processes) as ranks:
+        table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), ranks=ranks, **how)
+        if not ranks.first:
+            return
     typer.echo(summary(table).to_string(index=False))
     for folder in keep_best(table, best) if best else []:
         typer.echo(f"best weights in {folder}")

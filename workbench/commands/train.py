@@ -14,6 +14,7 @@ from workbench import build_model, load_data, train
 from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
 from workbench.evaluation import from_card
+from workbench.ranks import joined
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
 from workbench.training.state import Avoid
@@ -101,39 +102,45 @@ def train_command(
     The best are those with the highest validation NDCG@10; the card beside them tells how they
     came about. Killed and started again with the same options, it goes on after the last whole
     epoch; where they are done, nothing is trained, and a model of other options is not replaced.
+    Under torchrun the ranks share every step.
     """
-    loaded = load_data(data)
-    options = dict(read_option(text) for text in option or [])
-    for number in range(seed, seed + seeds):
-        folder = out if number == seed else out / sibling_name(number)
-        torch.manual_seed(number)
-        built = build_model(model, loaded, **options)
-        trained = train(
-            built,
-            loaded,
-            folder,
-            command=_command(sys.argv[1:], folder, number) if seeds > 1 else _line(sys.argv[1:]),
-            objective=objective,
-            mask_ratio=mask_ratio,
-            mask_last=mask_last,
-            epochs=epochs,
-            patience=patience,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            seed=number,
-            device=device,
-            precision=precision,
-            avoid=avoid,
-            avoid_by=avoid_by,
-            avoid_weight=avoid_weight,
-        )
-        reached = "; ".join(
-            f"test hit@10 {metrics['hit@10']:.4f}, ndcg@10 {metrics['ndcg@10']:.4f} ({policy})"
-            for split, policy, metrics in from_card(trained.card)
-            if split == "test"
-        )
-        typer.echo(f"{model} on {loaded.name}, seed {number}: {reached}, weights in {folder}")
+    with joined() as ranks:
+        loaded = load_data(data)
+        options = dict(read_option(text) for text in option or [])
+        for number in range(seed, seed + seeds):
+            folder = out if number == seed else out / sibling_name(number)
+            torch.manual_seed(number)
+            trained = train(
+                build_model(model, loaded, **options),
+                loaded,
+                folder,
+                command=_command(sys.argv[1:], folder, number)
+                if seeds > 1
+                else _line(sys.argv[1:]),
+                objective=objective,
+                mask_ratio=mask_ratio,
+                mask_last=mask_last,
+                epochs=epochs,
+                patience=patience,
+                batch_size=batch_size,
+                learning_rate=learning_rate,
+                weight_decay=weight_decay,
+                seed=number,
+                device=device,
+                precision=precision,
+                avoid=avoid,
+                avoid_by=avoid_by,
+                avoid_weight=avoid_weight,
+            )
+            reached = "; ".join(
+                f"test hit@10 {metrics['hit@10']:.4f}, ndcg@10 {metrics['ndcg@10']:.4f} ({policy})"
+                for split, policy, metrics in from_card(trained.card)
+                if split == "test"
+            )
+            if ranks.first:
+                typer.echo(
+                    f"{model} on {loaded.name}, seed {number}: {reached}, weights in {folder}"
+                )
 
 
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:

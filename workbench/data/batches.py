@@ -73,6 +73,7 @@ def iterate(
     batch_size: int,
     *,
     order: Literal["length", "given"] = "given",
+    share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
     """Yield (index into the cases [B], batch, targets [B]), each case once.
 
@@ -83,12 +84,13 @@ def iterate(
     batch_size : cases in a batch, at most, as `at_once` bounds it; the last may be smaller.
     order : "length" puts histories of similar length together, which costs least; "given" keeps the
         order of the cases.
+    share : (which, of how many): every so many-th of the batches alone, from this one on.
     """
     index = np.arange(len(cases))
     if order == "length":
         index = np.argsort(cases.ends - cases.starts, kind="stable")
     size = at_once(data.n_items, batch_size)
-    for start in range(0, len(index), size):
+    for start in range(share[0] * size, len(index), share[1] * size):
         chosen = index[start : start + size]
         part = cases.take(chosen)
         yield chosen, make_batch(data, part), torch.from_numpy(part.targets)

@@ -7,10 +7,8 @@ folder of its own, so that a sweep that was killed continues where it was.
 import itertools
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from workbench.checkpoint import load_model, save_model, sibling_name, siblings
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
 from workbench.progress_bars import progress_bar, write_line
+from workbench.ranks import Ranks
 from workbench.registry import build_model
 from workbench.training.state import is_finished, other_model
 from workbench.training.trainer import train
@@ -100,7 +99,7 @@ def sweep(
     out: str | Path,
     *,
     seeds: Sequence[int] = (0,),
-    jobs: int = 1,
+    ranks: Ranks | None = None,
     **how: Any,
 ) -> pd.DataFrame:
     """Train every variant with every seed, unless it is finished in `out`, and compare them.
@@ -111,14 +110,14 @@ def sweep(
     source : what `load_data` takes.
     out : a folder, in which each run has its own.
     seeds : the seeds of each variant.
-    jobs : how many are trained at once; they share the threads.
+    ranks : who share the runs, see `workbench.ranks`; this process alone where None.
     how : options of training.
 
     Returns
     -------
     DataFrame
-        A row per variant and seed, best validation NDCG@10 first within a model. It is also
-        written to `out`/sweep.csv.
+        A row per variant and seed, best validation NDCG@10 first within a model. The first rank
+        also writes it to `out`/sweep.csv.
 
     Raises
     ------
@@ -132,19 +131,31 @@ def sweep(
     for variant in variants:
         build_model(variant.model, data, **variant.options)
     runs = [(v, seed) for v in variants for seed in seeds]
-    todo = [
-        (v, seed)
+    finished = [
+        _finished(_folder(out, v, seed), _command(v, seed, source, out, how), data)
         for v, seed in runs
-        if not _finished(_folder(out, v, seed), _command(v, seed, source, out, how), data)
     ]
     out.mkdir(parents=True, exist_ok=True)
-    with progress_bar(len(runs), "sweep", "model", done=len(runs) - len(todo)) as bar:
-        for label, metrics in _trained(todo, source, out, jobs, how):
+    ranks = ranks or Ranks()
+    if ranks.size > 1:
+        how = how | {"progress": False}
+    before = sum(finished)
+    with progress_bar(len(runs), "sweep", "model", done=before, quiet=not ranks.first) as bar:
+
+        def look() -> None:
+            bar.update(before + ranks.count("trained", 0) - bar.n)
+
+        for place in ranks.share("sweep", range(len(runs)), look):
+            if finished[place]:
+                continue
+            label, metrics = _train(*runs[place], source, out, how)
             write_line(f"{label}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
-            bar.update()
+            ranks.count("trained")
+            look()
     table = pd.DataFrame([_row(v, seed, _folder(out, v, seed)) for v, seed in runs])
     table = table.sort_values(["model", "valid ndcg@10"], ascending=[True, False])
-    table.to_csv(out / "sweep.csv", index=False)
+    if ranks.first:
+        table.to_csv(out / "sweep.csv", index=False)
     return table
 
 
@@ -177,29 +188,6 @@ def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
     return kept
 
 
-def _trained(
-    runs: list[tuple[Variant, int]], source: str, out: Path, jobs: int, how: dict[str, Any]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (label, metrics) of each run as it ends."""
-    if jobs == 1:
-        for variant, seed in runs:
-            yield _train(variant, seed, source, out, how)
-        return
-    threads = max(1, torch.get_num_threads() // jobs)
-    pool = ProcessPoolExecutor(
-        jobs, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
-    )
-    with pool:
-        quiet = {**how, "progress": False}
-        waiting = [pool.submit(_train, v, seed, source, out, quiet) for v, seed in runs]
-        try:
-            for done in as_completed(waiting):
-                yield done.result()
-        except BaseException:  # one that failed must not wait for the others
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
 def _train(
     variant: Variant, seed: int, source: str, out: Path, how: dict[str, Any]
 ) -> tuple[str, dict[str, Any]]:
@@ -208,7 +196,11 @@ def _train(
     model = build_model(variant.model, data, **variant.options)
     folder = _folder(out, variant, seed)
     model = train(
-        model, data, folder, command=_command(variant, seed, source, out, how), seed=seed, **how
+        *(model, data, folder),
+        command=_command(variant, seed, source, out, how),
+        alone=True,
+        seed=seed,
+        **how,
     )
     return f"{variant.label}, seed {seed}", model.card["metrics"]
 

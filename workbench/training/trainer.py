@@ -1,6 +1,5 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -23,6 +22,7 @@ from workbench.evaluation import evaluate, on_card
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
+from workbench.ranks import fabric
 from workbench.training.avoidance import avoidance
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
@@ -44,11 +44,12 @@ def train(
     out: str | Path | None = None,
     *,
     command: str = "",
+    alone: bool = False,
     **options: Any,
 ) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
-    Under torchrun each rank takes its share of every batch.
+    Under torchrun each rank takes its share of every batch, unless it trains `alone`.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ def train(
         continues; without it everything stays in memory. If the folder holds what the same options
         made of the same data, that is loaded and nothing is trained.
     command : the command that trains this model, for its card.
+    alone : whether this process trains by itself, whatever other ranks of torchrun do.
     options : fields of `Training`.
 
     Returns
@@ -83,30 +85,23 @@ def train(
         how = Training(**options)
     except TypeError as error:
         raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
-    return _Trainer(model, data, how, Path(out) if out is not None else None, command).run()
+    folder = Path(out) if out is not None else None
+    return _Trainer(model, data, how, folder, command, alone).run()
 
 
 class _Trainer:
     def __init__(
-        self, model: Recommender, data: SequenceData, how: Training, out: Path | None, command: str
+        self,
+        model: Recommender,
+        data: SequenceData,
+        how: Training,
+        out: Path | None,
+        command: str,
+        alone: bool,
     ) -> None:
-        from lightning_fabric import Fabric, seed_everything  # which takes seconds to import
+        from lightning_fabric import seed_everything  # which takes seconds to import
 
-        ranks = int(os.environ.get("WORLD_SIZE", "1"))
-        device = choose_device(how.device)
-        try:
-            self.fabric = Fabric(
-                accelerator=device.type,
-                devices=int(os.environ.get("LOCAL_WORLD_SIZE", ranks)) if ranks > 1 else 1,
-                strategy="ddp" if ranks > 1 else "auto",
-                precision=how.precision,  # type: ignore[arg-type]
-            )
-        except (RuntimeError, ValueError, ImportError) as error:
-            raise WorkbenchError(
-                f"the precision {how.precision} cannot be had on the device {how.device}; choose "
-                "32-true or bf16-mixed."
-            ) from error
-        self.fabric.launch()
+        self.fabric = fabric(choose_device(how.device), how.precision, alone=alone)
         keep_pages()
         how = replace(how, objective=check_objective(model, how.objective))
         data, warning = matched(model, data, held_out=2)
@@ -200,7 +195,7 @@ class _Trainer:
                 f"epoch {number}: the loss is {float(total)}; lower the learning rate "
                 f"({self.how.learning_rate:g})."
             )
-        metrics = evaluate(self.model, self.data, "valid").metrics
+        metrics = evaluate(self.model, self.data, "valid", fabric=self.fabric).metrics
         self.at.epoch = number
         self.at.history.append(
             {"epoch": number, "loss": float(total) / len(batches), "seconds": seconds, **metrics}
@@ -306,7 +301,10 @@ class _Trainer:
             "best_epoch": self.at.best_epoch,
             "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
             **on_card(
-                {split: evaluate(self.model, self.data, split) for split in ("valid", "test")}
+                {
+                    split: evaluate(self.model, self.data, split, fabric=self.fabric)
+                    for split in ("valid", "test")
+                }
             ),
             "command": self.command,
         }
