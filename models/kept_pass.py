@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from models.attention import Projected, rows_of
+from models.attention import Projected, queries_of, rows_of
 from models.batch import Batch
+from models.transformer import Context
 
 if TYPE_CHECKING:
     from models.recommender import Recommender
@@ -99,3 +100,102 @@ class KeptPass:
     def layers_again(self, first: int) -> Tensor:
         """Hidden states [B, d] where hooks of taps change any weights from layer `first` on."""
         return self.model.encoder(self.layers[first].x, self.context, first)[:, 0]
+
+    @torch.no_grad()
+    def continued(
+        self,
+        batch: Batch,
+        which: Tensor,
+        embeddings: Tensor | None = None,
+        hooked_from: Tensor | None = None,
+    ) -> Tensor:
+        """Hidden states of other histories that begin as kept ones do.
+
+        Rows up to the first that differs in what comes in, or in where it may look, are those that
+        were kept; where rows see later ones, and where there is another number of copies of a
+        token, nothing is. Taps pass the weights of the rows of `last_rows`.
+
+        Parameters
+        ----------
+        batch : the histories, N.
+        which : [N], the kept history that each is like.
+        embeddings : of the items, as in `Recommender.encode`.
+        hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
+
+        Returns
+        -------
+        Tensor
+            [N, d].
+        """
+        encoder = self.model.encoder
+        x, context = self.model.prepare(batch, embeddings)
+        assert context.rows is not None
+        changed = self._first_changed(x, context, which).minimum(context.rows)
+        if hooked_from is not None:
+            changed = changed.minimum(hooked_from)
+        count = int((context.rows - changed).max()) + 1
+        width, kept_width = x.shape[1], self.layers[0].x.shape[1]
+        # what stands for padding comes last, so that another width moves it
+        fits = width <= kept_width if context.copies is None else width == kept_width
+        if not (self.model.causal and fits and count < width):
+            return encoder(x, context)[:, 0]
+        places = last_rows(context.rows, count)  # [N, R]
+        predicting = (context.rows - places[:, 0])[:, None]  # which of these rows does
+        x = rows_of(x, places)
+        for layer, kept in zip(encoder.layers, self.layers, strict=True):
+            query, key, value = layer.projections(x)
+            key, value = (
+                _exchanged(old, which, context, places, new)
+                for old, new in ((kept.p.key, key), (kept.p.value, value))
+            )
+            rows = places
+            if layer is encoder.layers[-1]:
+                query, x = rows_of(query, predicting), rows_of(x, predicting)
+                rows = context.rows[:, None]
+            p = Projected(
+                query,
+                key,
+                value,
+                rows,
+                queries_of(context.allowed, rows),
+                context.causal,
+                None if context.intervals is None else context.intervals.at(rows),
+                context.copies,
+            )
+            x = layer.finish(p, x)
+        return encoder.norm(x)[:, 0]
+
+    def _first_changed(self, x: Tensor, context: Context, which: Tensor) -> Tensor:
+        """The first row where a history differs from the kept one it is like, [N]."""
+        length = min(x.shape[1], self.layers[0].x.shape[1])
+
+        def same(new: Tensor, old: Tensor) -> Tensor:
+            return (new[:, :length] == old[which, :length]).all(-1)
+
+        equal = same(x, self.layers[0].x)
+        allowed, old_allowed = (c.allowed[:, 0, :, :length] for c in (context, self.context))
+        equal &= same(allowed, old_allowed)
+        if context.intervals is not None and self.context.intervals is not None:
+            index, old_index = (
+                c.index[:, 0, :, :length] for c in (context.intervals, self.context.intervals)
+            )
+            equal &= same(index, old_index)
+        if context.copies is not None and self.context.copies is not None:
+            equal &= (context.copies == self.context.copies[which])[:, None]
+        return equal.long().cumprod(1).sum(1)
+
+
+def last_rows(rows: Tensor, count: int) -> Tensor:
+    """The `count` rows that end with the one that predicts, or the first ones, [N, count].
+
+    `rows` are those that predict, [N].
+    """
+    first = (rows - count + 1).clamp(min=0)
+    return first[:, None] + torch.arange(count, device=rows.device)
+
+
+def _exchanged(old: Tensor, which: Tensor, context: Context, rows: Tensor, new: Tensor) -> Tensor:
+    """Keys or values `old` [B, T, d] of histories `which` [N] with `new` [N, R, d] at `rows`."""
+    every = old[which, : context.allowed.shape[-1]]
+    every[torch.arange(len(every), device=every.device)[:, None], rows] = new
+    return every

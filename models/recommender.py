@@ -242,8 +242,14 @@ class Recommender(nn.Module):
         """What of hidden states [..., d] is multiplied by `table`: all of it."""
         return hidden
 
-    def keep(self, batch: Batch) -> KeptPass:
-        """A pass of which everything is kept, so that others go on from it; see `KeptPass`."""
+    def keep(self, batch: Batch) -> KeptPass | None:
+        """A pass of which everything is kept, so that others go on from it, see `KeptPass`.
+
+        None in a class whose pass is not that of this one.
+        """
+        passes = ("encode", "forward", "scores")
+        if any(getattr(type(self), each) is not getattr(Recommender, each) for each in passes):
+            return None
         return KeptPass(self, batch)
 
     def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:

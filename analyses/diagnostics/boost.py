@@ -21,7 +21,8 @@ from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results
 from models import Batch
-from workbench.attention.editing import edit_attention
+from workbench.attention.base_pass import BasePass
+from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import raise_keys
 from workbench.evaluation import hit, ndcg, target_ranks
 from workbench.explaining.erasure import effects_of_each
@@ -46,17 +47,18 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     what a random other item brings; `hit`, whether the held-out item was among the ten best.
     Gains are NaN for a history of a single item.
 
-    It costs a pass per item of a history, one without any change, and for each of
-    the two targets one per item raised and draw.
+    It costs a pass per item of a history, or what stands behind the item, and one without any
+    change; for each of the two targets a prediction row per item raised and draw.
     """
     sample = np.flatnonzero(cases.in_sample)
     if not len(sample):
         return pd.DataFrame({"user": np.zeros(0, np.int64)})
     at = torch.from_numpy(sample).to(cases.targets.device)
     batch = cases.batch.take(at)
-    scores = model.scores(batch)  # [b, V]
+    base = BasePass(model, batch)
+    scores = base.scores()  # [b, V]
     targets = torch.stack([cases.targets[at], scores.argmax(-1)], 1)  # [b, 2]
-    effects = effects_of_each(model, batch, targets, default_erasure(model))  # [b, L, 2]
+    effects = effects_of_each(base, targets, default_erasure(model))  # [b, L, 2]
     draw = np.random.default_rng([seed, *cases.users[:1]])
     before = [_outcome(scores, target) for target in targets.unbind(1)]
     lengths = batch.lengths.cpu().numpy()
@@ -71,7 +73,9 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         }
         gains = {}
         for item, places in raised.items():
-            draws = [_gain(model, batch, targets[:, k], place, *before[k]) for place in places]
+            edits = [Edited(raise_keys(place, MASS)) for place in places]
+            after = [_outcome(each, targets[:, k]) for each in edited_scores(base, edits)]
+            draws = [_gain(before[k], each) for each in after]
             gains[item] = sum(draws[1:], draws[0]) / len(draws)
         for item, gain in gains.items():
             beyond = (gain - gains[RANDOM]) if item != RANDOM else gain * np.nan
@@ -98,17 +102,14 @@ def _outcome(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     return nats, target_ranks(scores, targets)
 
 
-def _gain(
-    model: Model, batch: Batch, targets: Tensor, places: Tensor, nats: Tensor, ranks: Tensor
-) -> pd.DataFrame:
-    """What targets gain, from `nats` and `ranks` on, where attention to `places` [B] is raised."""
-    with edit_attention(model, raise_keys(places, MASS)):
-        after = _outcome(model.scores(batch), targets)
-    old, new = ranks.cpu().numpy(), after[1].cpu().numpy()
+def _gain(before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> pd.DataFrame:
+    """What targets gain, from one log probability and rank of each to another."""
+    (old_nats, old), (nats, new) = before, after
+    old_ranks, ranks = old.cpu().numpy(), new.cpu().numpy()
     return pd.DataFrame(
         {
-            "nats": (after[0] - nats).cpu().numpy(),
-            "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
+            "nats": (nats - old_nats).cpu().numpy(),
+            "d_ndcg": ndcg(ranks, CUTOFF) - ndcg(old_ranks, CUTOFF),
         }
     )
 

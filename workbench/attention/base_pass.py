@@ -4,13 +4,15 @@ A model of `models` keeps what each layer was given, so that a change costs what
 any other model, and of one whose weights somebody is reading or changing, each is a whole pass.
 """
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
 from models import Batch
 from models.kept_pass import KeptPass
 from workbench.mode import evaluation_mode
-from workbench.model import Model
+from workbench.model import Model, with_gradients
 
 
 class BasePass:
@@ -43,3 +45,55 @@ class BasePass:
             return self.kept.score(self.kept.hidden, items)
         with evaluation_mode(self.model):
             return self.model.scores(self.batch, items)
+
+    @torch.no_grad()
+    def continued(
+        self,
+        which: Tensor,
+        batch: Batch,
+        items: Tensor | None = None,
+        embeddings: Tensor | None = None,
+        hooked_from: Tensor | None = None,
+    ) -> Tensor:
+        """Scores of other histories that begin as those of this pass do.
+
+        Parameters
+        ----------
+        which : [N], the history of this pass that each is like.
+        batch : the histories, N.
+        items : [N, K] ids to score; None for all.
+        embeddings : of their items, [N, L, d], in place of `model.embed(batch)`.
+        hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
+            Taps may pass the weights of `models.kept_pass.last_rows` alone.
+
+        Returns
+        -------
+        Tensor
+            [N, K], or [N, n_items + 1] with -inf for padding.
+        """
+        with evaluation_mode(self.model):
+            if self.kept is not None:
+                hidden = self.kept.continued(batch, which, embeddings, hooked_from)
+                return self.kept.score(hidden, items)
+            if embeddings is None:
+                return self.model.scores(batch, items)
+            return with_gradients(self.model).scores(batch, items, embeddings)
+
+    @cached_property
+    @torch.no_grad()
+    def mean_embedding(self) -> Tensor:
+        """The mean of all items' embeddings, [d]."""
+        model, batch = with_gradients(self.model), self.batch
+        n, one = model.config.n_items, torch.ones_like(batch.lengths[:1])
+        users = None if batch.users is None else batch.users[:1]
+        total = torch.zeros((), device=one.device)
+        for ids in torch.arange(1, n + 1, device=one.device).split(2**16):
+            alone = Batch(
+                ids[:, None],
+                one.expand(len(ids)),
+                None if batch.times is None else batch.times[:1, :1].expand(len(ids), -1),
+                None if users is None else users.expand(len(ids)),
+            )
+            with evaluation_mode(model):
+                total = total + model.embed(alone).sum((0, 1))
+        return total / n

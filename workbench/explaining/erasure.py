@@ -11,43 +11,52 @@ that predicts.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from models import Batch
+from models.attention import queries_of
+from models.kept_pass import last_rows
+from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import without_keys
 from workbench.explaining.importance import Importance, Need
-from workbench.mode import evaluation_mode
-from workbench.model import DifferentiableModel, Model, with_attention
+from workbench.model import Model, with_attention, with_gradients
 
-Without = Callable[[Any, Batch, Tensor, Tensor | None], Tensor]
+Without = Callable[[BasePass, Tensor, Batch, Tensor, Tensor | None], Tensor]
 CHUNK = 512  # histories that run at a time
 
 
 def replaced(
-    model: DifferentiableModel, batch: Batch, removed: Tensor, items: Tensor | None
+    base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
-    """Scores with removed items' embeddings exchanged for the mean one; as `scores_without`."""
-    embeddings = torch.where(removed[:, :, None], mean_embedding(model, batch), model.embed(batch))
-    return model.scores(batch, items, embeddings)
+    """Scores with removed items' embeddings exchanged for the mean one, of histories `which`."""
+    embeddings = with_gradients(base.model).embed(batch)
+    embeddings = torch.where(removed[:, :, None], base.mean_embedding, embeddings)
+    return base.continued(which, batch, items, embeddings)
 
 
-def deleted(model: Model, batch: Batch, removed: Tensor, items: Tensor | None) -> Tensor:
-    """Scores of the histories without removed items, later ones moved up; as `scores_without`."""
-    return model.scores(batch.without(removed), items)
+def deleted(
+    base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
+) -> Tensor:
+    """Scores of histories without removed items, later ones moved up."""
+    return base.continued(which, batch.without(removed), items)
 
 
-def hidden(model: Model, batch: Batch, removed: Tensor, items: Tensor | None) -> Tensor:
-    """Scores with removed items hidden, the others in their places; as `scores_without`."""
-    return model.scores(batch.hiding(removed), items)
+def hidden(
+    base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
+) -> Tensor:
+    """Scores with removed items hidden, the others in their places."""
+    return base.continued(which, batch.hiding(removed), items)
 
 
-def masked(model: Model, batch: Batch, removed: Tensor, items: Tensor | None) -> Tensor:
-    """Scores where no row of any layer attends to a removed item; as `scores_without`."""
-    with _unattended(model, batch, removed):
-        return model.scores(batch, items)
+def masked(
+    base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
+) -> Tensor:
+    """Scores where no row of any layer attends to a removed item."""
+    first = _first(removed, batch)
+    with _unattended(base.model, batch, removed):
+        return base.continued(which, batch, items, hooked_from=first)
 
 
 OPERATORS: Mapping[str, Without] = {
@@ -61,98 +70,90 @@ EMPTIES = ("deletion", "deletion, positions kept")  # they must leave something 
 
 @torch.no_grad()
 def scores_without(
-    model: Model,
-    batch: Batch,
+    base: BasePass,
+    which: Tensor,
     removed: Tensor,
     items: Tensor | None = None,
     operator: str = "replacement",
-) -> Tensor:
-    """Scores of histories without some of their items.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Scores of histories without some of their items, a chunk at a time.
 
-    The model is in evaluation mode meanwhile.
+    Those that change from about the same row on come together, since what stands before that row
+    is not run again where the model allows it.
 
     Parameters
     ----------
-    model, batch : what scores, and the histories, on its device.
-    removed : [B, L] bool, True at the items taken away.
+    base : the pass of the histories as they are.
+    which : [N], a history of the pass for each of what is taken away.
+    removed : [N, L] bool, True at the items taken away.
     items : [B, K] ids to score; None for all.
     operator : a key of `OPERATORS`.
 
-    Returns
-    -------
-    Tensor
-        [B, K], or [B, n_items + 1] with -inf for padding. NaN where a deletion takes all items of a
-        history, since nothing is left to predict from.
+    Yields
+    ------
+    tuple of Tensor
+        Which of the N these are, [n]; and their scores, [n, K], or [n, n_items + 1] with -inf for
+        padding. NaN where a deletion takes all items of a history, since nothing is left to predict
+        from.
     """
-    removed = removed & batch.valid
-    with evaluation_mode(model):
-        scores = OPERATORS[operator](model, batch, removed, items)
-    if operator in EMPTIES:
-        emptied = (removed == batch.valid).all(1)
-        scores = scores.masked_fill(emptied[:, None], torch.nan)
-    return scores
+    removed = removed & base.batch.valid[which]
+    rest = base.batch.rows[which] - _first(removed, base.batch.take(which))
+    for numbers in rest.argsort(stable=True).split(CHUNK):
+        histories, gone = which[numbers], removed[numbers]
+        batch = base.batch.take(histories)
+        asked = None if items is None else items[histories]
+        scores = OPERATORS[operator](base, histories, batch, gone, asked)
+        if operator in EMPTIES:
+            emptied = (gone == batch.valid).all(1)
+            scores = scores.masked_fill(emptied[:, None], torch.nan)
+        yield numbers, scores
 
 
 @torch.no_grad()
-def effects_of_each(
-    model: Model, batch: Batch, targets: Tensor, operator: str = "replacement"
-) -> Tensor:
+def effects_of_each(base: BasePass, targets: Tensor, operator: str = "replacement") -> Tensor:
     """Effect of every item on the scores of `targets` [B, K]: with it minus without it.
 
-    The model is in evaluation mode, and the batch on its device. `operator` as in `scores_without`.
+    `base` and `operator` as in `scores_without`.
 
     Returns
     -------
     Tensor
         [B, L, K], zero at padding, NaN as in `scores_without`.
     """
-    complete = model.scores(batch, targets)  # [B, K]
+    complete, batch = base.scores(targets), base.batch  # [B, K]
     effects = complete.new_zeros(*batch.items.shape, targets.shape[1])
     case, position = batch.valid.nonzero(as_tuple=True)
-    for rows, at in zip(case.split(CHUNK), position.split(CHUNK), strict=True):
-        taken = batch.take(rows)
-        one = torch.zeros_like(taken.valid).scatter(1, at[:, None], True)
-        without = scores_without(model, taken, one, targets[rows], operator)
-        effects[rows, at] = complete[rows] - without
+    one = torch.zeros_like(batch.valid[case]).scatter(1, position[:, None], True)
+    for numbers, scores in scores_without(base, case, one, targets, operator):
+        rows = case[numbers]
+        effects[rows, position[numbers]] = complete[rows] - scores
     return effects
 
 
 def _erasure(operator: str, model: Model, batch: Batch, targets: Tensor, seed: int) -> Tensor:
-    return effects_of_each(model, batch, targets[:, None], operator)[..., 0]
+    return effects_of_each(BasePass(model, batch), targets[:, None], operator)[..., 0]
 
 
-def mean_embedding(model: DifferentiableModel, batch: Batch) -> Tensor:
-    """The mean of all items' embeddings, [d]; `batch` is one like those that are scored."""
-    n, one = model.config.n_items, torch.ones_like(batch.lengths[:1])
-    users = None if batch.users is None else batch.users[:1]
-    total: Tensor | int = 0
-    with torch.no_grad():
-        for ids in torch.arange(1, n + 1, device=one.device).split(2**16):
-            alone = Batch(
-                ids[:, None],
-                one.expand(len(ids)),
-                None if batch.times is None else batch.times[:1, :1].expand(len(ids), -1),
-                None if users is None else users.expand(len(ids)),
-            )
-            total = total + model.embed(alone).sum((0, 1))
-    assert isinstance(total, Tensor)
-    return total / n
+def _first(removed: Tensor, batch: Batch) -> Tensor:
+    """The place of the first item removed, [N]; the row that predicts where there is none."""
+    places = torch.arange(removed.shape[1], device=removed.device)
+    return torch.where(removed, places, batch.rows[:, None]).amin(1)
 
 
 @contextmanager
 def _unattended(model: Model, batch: Batch, removed: Tensor) -> Iterator[None]:
     """While it lasts, removed items [B, L] get no weight in any row that may look elsewhere."""
     attentive = with_attention(model)
-    allowed = attentive.allowed(batch)  # [B, 1, T, T]
+    allowed, predicting = attentive.allowed(batch), attentive.rows(batch)  # [B, 1, T, T], [B]
     width = allowed.shape[-1] - removed.shape[1]
     keys = torch.nn.functional.pad(removed, (0, width))[:, None, None]  # [B, 1, 1, T]
+
+    def change(_: object, __: object, weights: Tensor) -> Tensor:
+        rows = last_rows(predicting, weights.shape[-2])
+        return without_keys(weights, queries_of(allowed, rows), keys.expand_as(weights))
+
     taps = [tap for tap in attentive.taps() if tap.stage == "attention"]
-    handles = [
-        tap.register_forward_hook(
-            lambda _, __, weights: without_keys(weights, allowed, keys.expand_as(weights))
-        )
-        for tap in taps
-    ]
+    handles = [tap.register_forward_hook(change) for tap in taps]
     try:
         yield
     finally:

@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
-import torch
 
-from workbench.attention.editing import edit_attention
+from workbench.attention.base_pass import BasePass
+from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import mean_attention
 from workbench.data.batches import iterate
@@ -20,7 +20,6 @@ from workbench.evaluation import target_ranks
 from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
-from workbench.mode import evaluation_mode
 from workbench.model import Model
 from workbench.statistics import jensen_shannon
 
@@ -86,10 +85,9 @@ def survey(
     frames = []
     for index, batch, targets in iterate(data, cases, batch_size, order="length"):
         batch, targets = batch.to(model.device), targets.to(model.device)
-        with torch.no_grad(), evaluation_mode(model):
-            before = model.scores(batch)  # [B, V]
-            with edit_attention(model, remove_largest):
-                after = model.scores(batch)
+        base = BasePass(model, batch)
+        before = base.scores()  # [B, V]
+        (after,) = edited_scores(base, [Edited(remove_largest)])
         attention = mean_attention(model, batch)  # [B, L]
         importance = explain(model, batch, targets, "saliency, attention held")
         user_indices = cases.users[index]

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.data.batches import at_once
+from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
-from workbench.explaining.erasure import CHUNK, scores_without
+from workbench.explaining.erasure import scores_without
 from workbench.explaining.methods import default_erasure
-from workbench.mode import evaluation_mode
 from workbench.model import Model
 
 MOST = 5  # items taken away
@@ -68,8 +67,8 @@ def smallest_change(
     if hidden is None:
         hidden = torch.zeros_like(batch.items[:, :1])
     operator = operator or default_erasure(model)
-    with evaluation_mode(model):
-        scores = model.scores(batch).scatter(1, hidden, -torch.inf)
+    base = BasePass(model, batch)
+    scores = base.scores().scatter(1, hidden, -torch.inf)
     top = scores.argmax(1)
     size = torch.full(top.shape, torch.nan, dtype=torch.float64, device=top.device)
     removed, pool = torch.zeros_like(batch.valid), torch.zeros_like(batch.valid)
@@ -83,7 +82,7 @@ def smallest_change(
         passes[rows] += torch.tensor(counts, device=rows.device)
         which = rows.repeat_interleave(torch.tensor(counts, device=rows.device))
         others = torch.cat([hidden, top[:, None]], 1)
-        effects, firsts = _effects(model, batch, which, torch.cat(sets), others, operator)
+        effects, firsts = _effects(base, which, torch.cat(sets), others, operator)
         parts = zip(rows, sets, effects.split(counts), firsts.split(counts), strict=True)
         for row, tried, effect, first in parts:
             if not len(tried):
@@ -121,19 +120,19 @@ def _subsets(items: Tensor, size: int) -> Tensor:
 
 
 def _effects(
-    model: Model, batch: Batch, rows: Tensor, removed: Tensor, others: Tensor, operator: str
+    base: BasePass, rows: Tensor, removed: Tensor, others: Tensor, operator: str
 ) -> tuple[Tensor, Tensor]:
     """How far the best other item is ahead of the old first in nats, and which it is, [N] each.
 
-    `rows` [N] are histories of the batch, `removed` [N, L] what is taken from each, `others`
+    `rows` [N] are histories of the pass, `removed` [N, L] what is taken from each, `others`
     [B, K + 1] what is not ranked, and the old first. Minus infinity where nothing is left to
     predict from.
     """
-    effects, firsts = [], []
-    size = at_once(model.config.n_items, CHUNK)
-    for at, gone in zip(rows.split(size), removed.split(size), strict=True):
-        scores = scores_without(model, batch.take(at), gone, operator=operator).double()
-        best, first = scores.scatter(1, others[at], -torch.inf).max(1)
-        effects.append((best - scores.gather(1, others[at, -1:])[:, 0]).nan_to_num(-torch.inf))
-        firsts.append(first)
-    return torch.cat(effects), torch.cat(firsts)
+    effects = torch.zeros(len(rows), dtype=torch.float64, device=rows.device)
+    firsts = torch.zeros_like(rows)
+    for numbers, scores in scores_without(base, rows, removed, operator=operator):
+        unranked = others[rows[numbers]]
+        old = scores.gather(1, unranked[:, -1:])[:, 0].double()
+        best, firsts[numbers] = scores.scatter(1, unranked, -torch.inf).max(1)
+        effects[numbers] = (best.double() - old).nan_to_num(-torch.inf)
+    return effects, firsts

@@ -11,11 +11,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models import Batch
-from workbench.data.batches import at_once
+from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
-from workbench.explaining.erasure import CHUNK, effects_of_each, scores_without
-from workbench.model import Model
+from workbench.explaining.erasure import effects_of_each, scores_without
 
 SIZES = (1, 2, 3, 5)  # k
 POOL = 10  # items among which a search chooses
@@ -58,8 +56,7 @@ def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) 
 
 @torch.no_grad()
 def outcomes_without(
-    model: Model,
-    batch: Batch,
+    base: BasePass,
     rows: Tensor,
     removed: Tensor,
     targets: Tensor,
@@ -67,11 +64,9 @@ def outcomes_without(
 ) -> Outcome:
     """What becomes of targets without some items; the same history is run once.
 
-    The model is in evaluation mode, and the batch on its device.
-
     Parameters
     ----------
-    model, batch : what scores, and the histories.
+    base : the pass of the histories as they are.
     rows : [N] indices of histories of the batch.
     removed : [N, L] bool, what is taken from each.
     targets : [B, K] items.
@@ -79,12 +74,12 @@ def outcomes_without(
     """
     asked = torch.cat([rows[:, None], removed], 1).to(torch.int32)
     distinct, which = asked.unique(dim=0, return_inverse=True)
-    parts = []
-    for part in distinct.split(at_once(model.config.n_items, CHUNK)):
-        at, gone = part[:, 0].long(), part[:, 1:].bool()
-        scores = scores_without(model, batch.take(at), gone, operator=operator)
-        parts.append(_outcome(scores, targets[at]))
-    return Outcome(*(torch.cat(each)[which] for each in zip(*parts, strict=True)))
+    at, gone = distinct[:, 0].long(), distinct[:, 1:].bool()
+    nats = torch.zeros(len(at), targets.shape[1], dtype=torch.float64, device=targets.device)
+    ranks = torch.zeros_like(nats, dtype=torch.long)
+    for numbers, scores in scores_without(base, at, gone, operator=operator):
+        nats[numbers], ranks[numbers] = _outcome(scores, targets[at[numbers]])
+    return Outcome(nats[which], ranks[which])
 
 
 def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
@@ -96,8 +91,7 @@ def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
 
 @torch.no_grad()
 def searched(
-    model: Model,
-    batch: Batch,
+    base: BasePass,
     targets: Tensor,
     candidates: Tensor,
     *,
@@ -113,14 +107,14 @@ def searched(
 
     Parameters
     ----------
-    model, batch : what scores, and the histories.
+    base : the pass of the histories as they are.
     targets : [B] items.
     candidates : [B, L] bool, the items that may go.
     most : which way the search goes.
     operator : as in `scores_without`.
     """
     sign = 1 if most else -1
-    alone = sign * effects_of_each(model, batch, targets[:, None], operator)[..., 0]
+    alone = sign * effects_of_each(base, targets[:, None], operator)[..., 0]
     pool = most_important_first(alone, candidates) < POOL
     pool &= candidates
     removed = torch.zeros_like(pool)
@@ -129,7 +123,7 @@ def searched(
         rows, at = (pool & ~removed).nonzero(as_tuple=True)
         if len(rows):
             tried = removed[rows].scatter(1, at[:, None], True)
-            nats = outcomes_without(model, batch, rows, tried, targets[:, None], operator).nats
+            nats = outcomes_without(base, rows, tried, targets[:, None], operator).nats
             worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
             worst[rows, at] = sign * nats[:, 0]
             has_more = worst.isfinite().any(1)
@@ -138,9 +132,7 @@ def searched(
         if step in SIZES:
             every = torch.arange(len(removed), device=removed.device)
             left.append(
-                outcomes_without(model, batch, every, removed, targets[:, None], operator).nats[
-                    :, 0
-                ]
+                outcomes_without(base, every, removed, targets[:, None], operator).nats[:, 0]
             )
     return torch.stack(left, 1)
 

@@ -23,6 +23,7 @@ from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import explain, importances
+from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
 from workbench.explaining.attention_weights import reductions
 from workbench.explaining.erasure import effects_of_each
@@ -96,9 +97,10 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     if not len(rows):
         return pd.DataFrame({column: np.zeros(0, kind) for column, kind in COLUMNS.items()})
     batch = cases.batch.take(rows)
-    scores = model.scores(batch)  # [b, V]
+    base = BasePass(model, batch)
+    scores = base.scores()  # [b, V]
     both = torch.stack([cases.targets[rows], scores.argmax(-1)], 1)  # [b, 2]
-    trial = Trial(model, batch, both, scores, seed)
+    trial = Trial(base, both, scores, seed)
     frames = [trial.condition(condition).assign(control=TRAINED) for condition in conditions(model)]
     if model.stages:
         frames += controlled(model, batch, cases.targets[rows], seed)
@@ -114,10 +116,11 @@ def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[p
         if name not in every:
             continue
         with every[name]() as control:
-            both = torch.stack([targets, control.scores(batch).argmax(-1)], 1)  # [b, 2]
+            base = BasePass(control, batch)
+            both = torch.stack([targets, base.scores().argmax(-1)], 1)  # [b, 2]
             condition = conditions(control)[0]
             candidates = condition.candidates(batch)
-            effects = effects_of_each(control, batch, both, condition.operator)
+            effects = effects_of_each(base, both, condition.operator)
             for reduction in reductions(control):
                 values = explain(control, batch, targets, reduction.name)
                 place = most_important_first(values, candidates, seed)
@@ -150,22 +153,21 @@ class Trial:
 
     Parameters
     ----------
-    model, batch : what is measured.
+    base : the pass of their histories as they are.
     targets : [b, 2], the held-out item and the model's own first.
     scores : [b, V], of all items with nothing taken away.
     seed : of what is random.
     """
 
-    def __init__(
-        self, model: Model, batch: Batch, targets: Tensor, scores: Tensor, seed: int
-    ) -> None:
-        self.model, self.batch, self.targets, self.seed = model, batch, targets, seed
+    def __init__(self, base: BasePass, targets: Tensor, scores: Tensor, seed: int) -> None:
+        self.base, self.targets, self.seed = base, targets, seed
+        self.model, self.batch = base.model, base.batch
         self.complete = scores.double().log_softmax(-1).gather(1, targets)  # [b, 2]
         ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
         self.hits = torch.stack(ranks, 1) <= CUTOFF  # [b, 2]
         self.effects = {
-            operator: effects_of_each(model, batch, targets, operator)
-            for operator in dict.fromkeys(each.operator for each in conditions(model))
+            operator: effects_of_each(base, targets, operator)
+            for operator in dict.fromkeys(each.operator for each in conditions(base.model))
         }  # [b, L, 2] each
         self.values = dict(self._explained())
 
@@ -234,8 +236,7 @@ class Trial:
                     names.append((key, f"without least {k}"))
         n = len(self.targets)
         outcome = outcomes_without(
-            self.model,
-            self.batch,
+            self.base,
             torch.arange(n, device=candidates.device).repeat(len(masks)),
             torch.cat(masks),
             self.targets,
@@ -262,8 +263,7 @@ class Trial:
             return None
         least, most = (
             searched(
-                self.model,
-                self.batch,
+                self.base,
                 self.targets[:, target],
                 candidates,
                 most=which,

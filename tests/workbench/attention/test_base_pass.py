@@ -6,9 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models import Recommender
+from models import ModelConfig, Recommender, SASRec
 from tests.analyses.handmade import Handmade
-from tests.models.variants import MAX_LENGTH, SIZES, VARIANTS, batch_of, build, stamped
+from tests.models.variants import MAX_LENGTH, SIZES, VARIANTS, batch_of, build, lively, stamped
 from tests.workbench.attention.test_edits import EDITS
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edit_attention, edited_scores
@@ -113,6 +113,19 @@ def test_a_model_that_keeps_nothing_or_is_changed_already_runs_whole_passes():
                 expected = each.scores(batch, torch.tensor([[1], [2]]))
             assert torch.equal(found, expected)
             assert torch.equal(base.scores(), each.scores(batch))
+
+
+def test_a_class_with_a_pass_of_its_own_is_not_gone_on_from():
+    class Louder(SASRec):
+        """SASRec of larger hidden states."""
+
+        def forward(self, batch, embeddings=None):
+            return 2 * super().forward(batch, embeddings)
+
+    model = lively(Louder(ModelConfig("Louder", 12, max_length=MAX_LENGTH)))
+    base = BasePass(model, batch_of([1, 2, 3]))
+    assert base.kept is None
+    assert torch.equal(base.scores(), model.scores(base.batch))
 
 
 def test_a_model_is_as_it_was_and_measured_without_dropout():

@@ -7,11 +7,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from tests.workbench.explaining.without import scores_without
 from workbench import build_model, explain, load_data, recommend, save_model
 from workbench.__main__ import app
 from workbench.data.batches import make_batch
 from workbench.data.splits import Cases
-from workbench.explaining.erasure import scores_without
 
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 4}
 

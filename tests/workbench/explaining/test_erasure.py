@@ -6,10 +6,10 @@ import torch
 from models import Batch
 from tests.analyses.handmade import EFFECT, Handmade
 from tests.models.variants import batch_of, build
+from tests.workbench.explaining.without import scores_without
 from workbench import adapt, explain
 from workbench.attention.recording import record_attention
 from workbench.explaining import erasure
-from workbench.explaining.erasure import scores_without
 from workbench.explaining.methods import default_erasure
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]

@@ -11,7 +11,7 @@ from torch import nn
 
 from models import ModelConfig
 from tests.models.variants import batch_of, build
-from workbench.explaining.erasure import scores_without
+from tests.workbench.explaining.without import scores_without
 from workbench.faithfulness.counterfactual import MOST, smallest_change
 
 N = 7

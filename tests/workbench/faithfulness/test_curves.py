@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models.variants import batch_of, build
-from workbench.explaining.erasure import scores_without
+from tests.workbench.explaining.without import scores_without
+from workbench.attention.base_pass import BasePass
 from workbench.faithfulness.curves import (
     SIZES,
     most_important_first,
@@ -51,7 +52,7 @@ def test_outcomes_are_those_of_a_pass_each(operator):
     rows = torch.tensor([0, 1, 0, 0])
     removed = torch.zeros(4, 5, dtype=torch.bool)
     removed[0, 1] = removed[1, [0, 2]] = removed[2, [1, 4]] = removed[3, 1] = True
-    found = outcomes_without(model, batch, rows, removed, targets, operator)
+    found = outcomes_without(BasePass(model, batch), rows, removed, targets, operator)
     for n, row in enumerate(rows.tolist()):
         one = batch.take(torch.tensor([row]))
         scores = scores_without(model, one, removed[n : n + 1], operator=operator)
@@ -65,7 +66,7 @@ def test_outcomes_are_those_of_a_pass_each(operator):
 @pytest.mark.parametrize("most", [True, False])
 def test_a_search_takes_the_best_single_item_first_and_never_falls_behind_itself(most):
     model, batch = build("SASRec"), batch_of(*HISTORIES)
-    left = searched(model, batch, TARGETS, batch.valid, most=most)
+    left = searched(BasePass(model, batch), TARGETS, batch.valid, most=most)
     pick = min if most else max
     for row, history in enumerate(HISTORIES):
         one = batch.take(torch.tensor([row]))

@@ -1,0 +1,55 @@
+"""Erasure that goes on from a kept pass against whole passes, over all that a model may be."""
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.models.variants import build, stamped
+from tests.workbench.attention.test_base_pass import HISTORIES, NEAR, models
+from tests.workbench.explaining.without import scores_without as whole_scores_without
+from workbench.attention.base_pass import BasePass
+from workbench.explaining.erasure import OPERATORS, effects_of_each, scores_without
+
+
+@torch.no_grad()
+@settings(max_examples=100)
+@given(st.data())
+def test_scores_are_those_of_whole_passes(data):
+    model, batch = data.draw(models()), stamped(*data.draw(HISTORIES))
+    operator = data.draw(st.sampled_from(sorted(OPERATORS)))
+    which = torch.tensor(data.draw(st.lists(st.integers(0, 1), min_size=1, max_size=4)))
+    width = batch.items.shape[1]
+    gone = st.lists(st.booleans(), min_size=width, max_size=width)
+    removed = torch.tensor([data.draw(gone) for _ in which])
+    expected = whole_scores_without(model, batch.take(which), removed, operator)
+    for numbers, scores in scores_without(BasePass(model, batch), which, removed, None, operator):
+        torch.testing.assert_close(scores, expected[numbers], equal_nan=True, **NEAR)
+
+
+def test_what_stands_before_an_item_is_not_run_again():
+    model = build("SASRec")
+    base = BasePass(model, stamped([3, 1, 4, 1, 5], [2, 9, 6, 8, 7]))
+    counts: list[int] = []
+    handle = model.encoder.layers[0].feed_forward.register_forward_hook(
+        lambda _, __, x: counts.append(x.shape[1])
+    )
+    for operator, rows in (("replacement", 2), ("deletion", 1), ("masking", 2)):
+        removed = (torch.arange(5) == 3).expand(2, -1)
+        list(scores_without(base, torch.arange(2), removed, None, operator))
+        assert counts.pop() == rows
+    handle.remove()
+
+
+def test_items_of_the_catalogue_that_nobody_asks_for_are_not_scored(monkeypatch):
+    model = build("SASRec")
+    base = BasePass(model, stamped([3, 1, 4], [2, 9, 6]))
+    asked: list[int] = []
+    score = type(model).score
+
+    def counted(self, hidden, items=None):
+        asked.append(self.config.n_items if items is None else items.shape[1])
+        return score(self, hidden, items)
+
+    monkeypatch.setattr(type(model), "score", counted)
+    effects_of_each(base, torch.tensor([[1, 2], [3, 4]]))
+    assert set(asked) == {2}
