@@ -46,8 +46,10 @@ class Concluding:
 
         It takes seconds to start, so that it is worth it only where more is to be measured.
         """
-        aside = aside and isinstance(result, Measured)
-        self._given.append((result, self._thread.submit(self._aside, result) if aside else None))
+        future = None
+        if aside and isinstance(result, Measured):
+            future = self._thread.submit(self._aside, result)
+        self._given.append((result, future))
 
     def sections(self, watch: Callable[[Diagnostic, int], object]) -> list[Section]:
         """All sections, in the order in which their results were given.

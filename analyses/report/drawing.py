@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
 from analyses.report import style
-from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from analyses.report.summaries import UNIFORM, Summary
 from workbench.fonts import chosen_fonts
 from workbench.phrases import in_order
 
@@ -194,30 +194,23 @@ def _boxes(summary: Summary) -> Figure:
 
 
 def _boxes_of(panel: Axes, rows: pd.DataFrame, labels: list[str], series: tuple[str, ...]) -> None:
-    """The boxes of a panel, those of shuffled attention grey and below the others.
-
-    The quartiles and the extremes of five percentiles are these percentiles.
-    """
+    """The boxes of a panel: quartiles and extremes of five percentiles are these percentiles."""
     import seaborn as sns  # which brings scipy.stats and takes a second
 
-    rows = rows.assign(row=rows["row"].astype(str), side=rows["series"] == SHUFFLED)
-    sides = {False: -0.2, True: 0.2} if rows["side"].any() else {False: 0.0}
-    values = rows.melt(["row", "side"], PERCENTILES, value_name="percentile")
+    rows = rows.assign(row=rows["row"].astype(str))
+    values = rows.melt(["row"], PERCENTILES, value_name="percentile")
     for row in in_order(rows["row"]):
         color = style.look(series.index(row))[0] if row in series else style.look(0)[0]
         sns.boxplot(
             values[values["row"] == row],
             x="percentile",
             y="row",
-            hue="side",
             order=labels,
-            hue_order=list(sides),
-            palette={False: color, True: "0.7"},
+            color=color,
             whis=(0, 100),
             linewidth=1.2,
             boxprops={"alpha": 0.6},
             legend=False,
             ax=panel,
         )
-    places = rows["row"].map(labels.index) + rows["side"].map(sides)
-    panel.plot(rows["estimate"], places, "o", color="black", markersize=3.5)
+    panel.plot(rows["estimate"], rows["row"].map(labels.index), "o", color="black", markersize=3.5)

@@ -10,8 +10,7 @@ from analyses.report.wording import number
 from workbench.phrases import cut, in_order
 from workbench.statistics import Interval
 
-# series of what would be without what is measured, drawn grey
-UNIFORM, SHUFFLED = "if uniform", "shuffled attention"
+UNIFORM = "if uniform"  # a series of what would be without what is measured, drawn grey
 HOLDS = "The interval holds 0"
 LONGEST_NAME = 40  # characters of a series or row in a title
 
@@ -59,7 +58,7 @@ class Summary:
         """
         if self.message:
             return self.message
-        marks = self.table[~self.table["series"].isin([UNIFORM, SHUFFLED])]
+        marks = self.table[self.table["series"] != UNIFORM]
         marks = marks[marks["estimate"].notna()]
         if marks.empty:
             return ""

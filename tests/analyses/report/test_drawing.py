@@ -8,7 +8,7 @@ from matplotlib.text import Text
 
 from analyses.report import style
 from analyses.report.drawing import draw, images
-from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from analyses.report.summaries import UNIFORM, Summary
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
 
@@ -63,11 +63,11 @@ def test_the_title_says_what_is_seen():
 
 def test_boxes_are_those_of_the_percentiles():
     marks = [
-        {"panel": "a / b", "series": series, "row": "one", "estimate": shift + 0.3, "n": 9}
+        {"panel": "a / b", "series": name, "row": name, "estimate": shift + 0.3, "n": 9}
         | {f"p{q}": shift + q / 100 for q in (5, 25, 50, 75, 95)}
-        for series, shift in (("one", 0.0), (SHUFFLED, -0.5))
+        for name, shift in (("one", 0.0), ("two", -0.5))
     ]
-    figure = draw(Summary("boxes", "Title", "measure", ("one", SHUFFLED), pd.DataFrame(marks)))
+    figure = draw(Summary("boxes", "Title", "measure", ("one", "two"), pd.DataFrame(marks)))
     (panel,) = figure.axes
     spans = sorted(
         (float(box.get_path().vertices[:, 0].min()), float(box.get_path().vertices[:, 0].max()))

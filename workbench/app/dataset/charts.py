@@ -9,7 +9,7 @@ import altair as alt
 import pandas as pd
 
 from analyses.report.style import PALETTE
-from analyses.report.summaries import SHUFFLED, UNIFORM, Summary
+from analyses.report.summaries import UNIFORM, Summary
 from workbench.app import words
 from workbench.app.html_table import plain_frame
 
@@ -95,11 +95,8 @@ def _lines(summary: Summary, rows: pd.DataFrame) -> alt.LayerChart:
 
 
 def _boxes(summary: Summary, table: pd.DataFrame) -> alt.LayerChart:
-    labels = [name for name in summary.series if name != SHUFFLED]
-    table = table.assign(side=["2" if name == SHUFFLED else "1" for name in table["series"]])
     base = alt.Chart(table).encode(
-        y=_rows([label for label in labels if label in set(table["row"])]),
-        yOffset="side:N",
+        y=_rows([name for name in summary.series if name in set(table["row"])]),
         color=_color(summary),
         tooltip=_tooltip(summary, {"row": "", "series": ""}, BOX, mean="Mean"),
     )
@@ -172,7 +169,7 @@ def _shown(summary: Summary) -> list[str]:
 def _color(summary: Summary) -> alt.Color:
     """A series keeps its colour whatever else is shown; what is no measurement is grey."""
     colors = {
-        name: GREY if name in (UNIFORM, SHUFFLED) else PALETTE[k % len(PALETTE)]
+        name: GREY if name == UNIFORM else PALETTE[k % len(PALETTE)]
         for k, name in enumerate(summary.series)
     }
     shown = _shown(summary)
