@@ -13,6 +13,7 @@ import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from inspect import unwrap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,7 +63,7 @@ def code_hash(functions: Iterable[Callable[..., Any]], modules: Iterable[str] = 
     total = hashlib.sha256()
     for definition in sorted(code.reached(definitions)):
         for node in code.nodes(definition):
-            total.update(f"{definition} {ast.dump(node)}".encode())
+            total.update(f"{definition} {_dumped(node)}".encode())
     return total.hexdigest()
 
 
@@ -84,7 +85,7 @@ class Code:
         if name not in self._modules:
             known = name.partition(".")[0] in self._packages
             path = _path_of(name) if known else None
-            self._modules[name] = None if path is None else _parsed(name, path)
+            self._modules[name] = None if path is None else _read(name, path)
         return self._modules[name]
 
     def nodes(self, definition: Definition) -> list[ast.stmt]:
@@ -181,9 +182,17 @@ def _within(name: str) -> Iterator[str]:
                 yield ".".join((name, *parts[:-1]))
 
 
-def _parsed(name: str, path: Path) -> Module:
-    module = Module(name if path.name == "__init__.py" else name.rpartition(".")[0])
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+def _read(name: str, path: Path) -> Module:
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return _parsed(package, path.read_text(encoding="utf-8"))
+
+
+# What follows from a text, or from a statement of it, is kept: every diagnostic reaches much of the
+# same code, and a report asks for the hash of each.
+@cache
+def _parsed(package: str, text: str) -> Module:
+    module = Module(package)
+    for node in ast.parse(text).body:
         node = _without_docstrings(node)
         targets = _targets(node)
         for target in targets:
@@ -194,6 +203,11 @@ def _parsed(name: str, path: Path) -> Module:
             if not (isinstance(node, ast.Import | ast.ImportFrom) or _is_text(node)):
                 module.others.append(node)
     return module
+
+
+@cache
+def _dumped(node: ast.stmt) -> str:
+    return ast.dump(node)
 
 
 def _targets(node: ast.stmt) -> list[str]:
@@ -207,18 +221,21 @@ def _targets(node: ast.stmt) -> list[str]:
     return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
 
 
-def _mentions(node: ast.stmt) -> Iterator[tuple[str, str | None]]:
+@cache
+def _mentions(node: ast.stmt) -> tuple[tuple[str, str | None], ...]:
     """The names a statement mentions, and what is asked of each: (`a`, `b`) of `a.b.c`.
 
     Those in quoted annotations are among them.
     """
+    mentioned: dict[tuple[str, str | None], None] = {}
     bases = {id(p.value): p.attr for p in ast.walk(node) if isinstance(p, ast.Attribute)}
     for part in ast.walk(node):
         if isinstance(part, ast.Name):
-            yield part.id, bases.get(id(part))
+            mentioned[part.id, bases.get(id(part))] = None
         for annotation in (getattr(part, "annotation", None), getattr(part, "returns", None)):
             if annotation is not None:
-                yield from ((name, None) for name in _quoted(annotation))
+                mentioned |= dict.fromkeys((name, None) for name in _quoted(annotation))
+    return tuple(mentioned)
 
 
 def _quoted(annotation: ast.expr) -> set[str]:
@@ -234,6 +251,7 @@ def _quoted(annotation: ast.expr) -> set[str]:
     return names
 
 
+@cache
 def _imports(node: ast.AST, package: str) -> dict[str, list[Definition]]:
     """What each name that is imported within a node stands for; `package` is where it stands."""
     imported: dict[str, list[Definition]] = {}

@@ -165,15 +165,17 @@ class Trial:
         self.complete = scores.double().log_softmax(-1).gather(1, targets)  # [b, 2]
         ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
         self.hits = torch.stack(ranks, 1) <= CUTOFF  # [b, 2]
+        self.importances = importances(base.model)
         self.effects = {
-            operator: effects_of_each(base, targets, operator)
-            for operator in dict.fromkeys(each.operator for each in conditions(base.model))
-        }  # [b, L, 2] each
+            name: effects_of_each(base, targets, name)
+            for name, importance in self.importances.items()
+            if importance.family == "erasure"
+        }  # [b, L, 2] each, of both targets in one pass
         self.values = dict(self._explained())
 
     def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
         """Every importance by target and name, [b, L]."""
-        for name, importance in importances(self.model).items():
+        for name, importance in self.importances.items():
             values: Tensor | None = None
             for target in range(len(TARGETS)):
                 if name in self.effects:
