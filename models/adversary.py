@@ -15,6 +15,7 @@ from models.batch import Batch
 from models.calibrated_attention import AdversarialAttention
 from models.calibration import AdversarialCalibrator
 from models.kernels import mask_penalty
+from models.negatives import Negatives
 from models.transformer import Context, Encoder, TransformerLayer
 
 if TYPE_CHECKING:
@@ -37,7 +38,11 @@ class Attack(NamedTuple):
 
 
 def adversarial_losses(
-    model: "Recommender", batch: Batch, targets: Tensor, noise: Tensor | None = None
+    model: "Recommender",
+    batch: Batch,
+    targets: Tensor,
+    noise: Tensor | None = None,
+    negatives: Negatives | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The loss of the recommendation, and the loss of the adversarial calibrators.
 
@@ -46,21 +51,21 @@ def adversarial_losses(
     model : one whose calibration is adversarial.
     batch, targets : as in `Recommender.losses`.
     noise : as in `attack`.
+    negatives : as in `Recommender.losses`.
 
     Returns
     -------
     tuple of Tensor
-        Two scalars: the cross-entropy, for all parameters but the adversarial ones; and
-        lambda times the mean over layers of ||1 - M||_2, minus the cross-entropy under attack, for
+        Two scalars: the loss of the predictions, for all parameters but the adversarial ones; and
+        lambda times the mean over layers of ||1 - M||_2, minus the loss under attack, for
         those alone.
     """
     assert model.config.calibration is not None
     x, context = model.prepare(batch, every_row=targets.dim() == 2)
     hidden, attacked, masks = attack(model.encoder, x, context, noise)
-    table = model.table
-    recommendation = model.cross_entropy(hidden, targets, table)
+    recommendation = model.prediction_loss(hidden, targets, negatives)
     penalty = torch.stack([mask_penalty(mask) for mask in masks]).mean()
-    broken = model.cross_entropy(attacked, targets, table.detach())  # items learn nothing from it
+    broken = model.prediction_loss(attacked, targets, negatives, items_learn=False)
     return recommendation, model.config.calibration.penalty * penalty - broken
 
 

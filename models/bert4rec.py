@@ -33,6 +33,10 @@ class OutputHead(nn.Module):
         """[n_items + 1, d] -> [n_items + 1, d + 1]."""
         return torch.cat([items, self.bias[:, None]], -1)
 
+    def rows(self, embeddings: Tensor, items: Tensor) -> Tensor:
+        """Rows of `table` for ids [...] with embeddings [..., d], [..., d + 1]."""
+        return torch.cat([embeddings, self.bias[items][..., None]], -1)
+
 
 class BERT4Rec(Recommender):
     """A transformer that looks both ways and predicts at a mask token after the history.
@@ -68,7 +72,8 @@ class BERT4Rec(Recommender):
         if x.shape[1] < tokens.items.shape[1]:
             masked = (tokens.items == self.mask_token)[:, :, None]  # [B, L + 1, 1]
             x = F.pad(x, (0, 0, 0, 1))  # [B, L + 1, d]
-            x = torch.where(masked, self.item_embedding.weight[-1], x)
+            mask = self.item_embedding(torch.tensor([self.mask_token], device=x.device))  # [1, d]
+            x = torch.where(masked, mask, x)
         return super().inputs(tokens, x)
 
     @property
@@ -76,6 +81,11 @@ class BERT4Rec(Recommender):
         """Item embeddings [n_items + 1, d], with an output head beside their biases."""
         table = super().table
         return table if self.head is None else self.head.table(table)
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        """Rows of `table` for some ids."""
+        rows = super().item_rows(items)
+        return rows if self.head is None else self.head.rows(rows, items)
 
     def output(self, hidden: Tensor) -> Tensor:
         """Hidden states [..., d] as they are, or through the output head, [..., d + 1]."""

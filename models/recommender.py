@@ -13,6 +13,7 @@ from models.batch import Batch
 from models.config import ModelConfig
 from models.kept_pass import KeptPass
 from models.kernels import Dropout, catalogue_cross_entropy
+from models.negatives import Negatives
 from models.time_intervals import Intervals
 from models.transformer import Context, Encoder
 
@@ -238,6 +239,15 @@ class Recommender(nn.Module):
         """What `output` is multiplied by, [n_items + 1, item_size]; row 0 is padding."""
         return self.item_embedding.weight[: self.config.n_items + 1]
 
+    def item_rows(self, items: Tensor) -> Tensor:
+        """Rows of `table` for ids [...], [..., item_size], without the rest of it."""
+        return self.item_embedding(items)
+
+    @property
+    def row_tables(self) -> list[nn.Embedding]:
+        """Embeddings of items, of which a step over sampled items teaches few rows."""
+        return [self.item_embedding]
+
     def output(self, hidden: Tensor) -> Tensor:
         """What of hidden states [..., d] is multiplied by `table`: all of it."""
         return hidden
@@ -267,7 +277,7 @@ class Recommender(nn.Module):
         """
         output = self.output(hidden)
         if items is not None:
-            return (F.embedding(items, self.table) @ output[:, :, None])[:, :, 0]  # [B, K]
+            return (self.item_rows(items) @ output[:, :, None])[:, :, 0]  # [B, K]
         scores = output @ self.table.T  # [B, n_items + 1]
         scores[:, 0] = -torch.inf
         return scores
@@ -290,29 +300,48 @@ class Recommender(nn.Module):
         """All that the second loss teaches, and the first one does not."""
         return adversarial_parameters(self)
 
-    def losses(self, batch: Batch, targets: Tensor) -> Losses:
-        """Cross-entropy over all items, and the adversary's loss where there is one.
+    def losses(self, batch: Batch, targets: Tensor, negatives: Negatives | None = None) -> Losses:
+        """The loss of the predictions, and the adversary's where there is one.
 
         Parameters
         ----------
         batch : histories.
         targets : [B], the item after each history; or [B, L], the item to be found at every row of
             the batch as it is, 0 where there is none.
+        negatives : the items that stand for the catalogue; None for all of it.
         """
         if self.is_adversarial:
-            return Losses(*adversarial_losses(self, batch, targets))
+            return Losses(*adversarial_losses(self, batch, targets, negatives=negatives))
         hidden = self.encode(batch, every_row=targets.dim() == 2)
-        return Losses(self.cross_entropy(hidden, targets, self.table))
+        return Losses(self.prediction_loss(hidden, targets, negatives))
 
-    def cross_entropy(self, hidden: Tensor, targets: Tensor, table: Tensor) -> Tensor:
-        """Mean cross-entropy over all items, a scalar.
+    def prediction_loss(
+        self,
+        hidden: Tensor,
+        targets: Tensor,
+        negatives: Negatives | None = None,
+        *,
+        items_learn: bool = True,
+    ) -> Tensor:
+        """Mean cross-entropy over all items, or the loss over sampled ones, a scalar.
 
         Parameters
         ----------
         hidden : [B, 1 or L, d], see `encode`.
         targets : [B] or [B, L], see `losses`.
-        table : what outputs are multiplied by, see `table`.
+        negatives : see `losses`.
+        items_learn : whether what items are scored by gets a gradient.
         """
         has_target = targets.flatten() > 0  # [B] or [B L]
         output = self.output(hidden.flatten(0, 1)[has_target])  # [N, item_size]
-        return catalogue_cross_entropy(output, table, targets.flatten()[has_target])
+        targets = targets.flatten()[has_target]  # [N]
+        if negatives is None:
+            table = self.table if items_learn else self.table.detach()
+            return catalogue_cross_entropy(output, table, targets)
+        rows = self.item_rows(torch.cat([targets, negatives.items]))  # [N + K, item_size]
+        of_targets, of_items = (rows if items_learn else rows.detach()).split(
+            [len(targets), len(negatives.items)]
+        )
+        positive = (output * of_targets).sum(-1)
+        negative = (output @ of_items.T).to(positive)  # under autocast in lower precision
+        return negatives.loss(positive, negative, targets)

@@ -73,3 +73,14 @@ class SASRec(Recommender):
     def table(self) -> Tensor:
         """What hidden states are multiplied by, [n_items + 1, d]; row 0 is padding."""
         return super().table if self.output_embedding is None else self.output_embedding.weight
+
+    def item_rows(self, items: Tensor) -> Tensor:
+        """Rows of `table` for some ids."""
+        scored = self.item_embedding if self.output_embedding is None else self.output_embedding
+        return scored(items)
+
+    @property
+    def row_tables(self) -> list[nn.Embedding]:
+        """Embeddings of items that are read and, where they are others, of those scored."""
+        scored = [] if self.output_embedding is None else [self.output_embedding]
+        return [*super().row_tables, *scored]

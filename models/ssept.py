@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from models.batch import Batch
+from models.negatives import Negatives
 from models.recommender import Losses, Recommender
 
 
@@ -51,10 +52,10 @@ class SSEPT(Recommender):
         """The item half of hidden states, [..., d] -> [..., item half]."""
         return hidden[..., : self.item_size]
 
-    def losses(self, batch: Batch, targets: Tensor) -> Losses:
+    def losses(self, batch: Batch, targets: Tensor, negatives: Negatives | None = None) -> Losses:
         """As for every backbone; in training a few of the targets are exchanged as well."""
         targets = self._swapped(targets, self.config.swap_targets, self.config.n_items)
-        return super().losses(batch, targets)
+        return super().losses(batch, targets, negatives)
 
     def _swapped(self, ids: Tensor, chance: float, count: int) -> Tensor:
         """In training, ids (0 stays) exchanged with this chance for one of 1 to `count`."""

@@ -46,6 +46,10 @@ class Case(NamedTuple):
 CASES = {
     "positions": Case(True, 40, {"batch_size": 44, "epochs": 2}),
     "prefixes": Case(True, 33, {"batch_size": 44, "epochs": 2, "objective": "prefixes"}),
+    "sampled": Case(True, 40, {"batch_size": 44, "epochs": 2, "loss": "sampled", "negatives": 7}),
+    "gbce": Case(
+        True, 33, {"batch_size": 44, "epochs": 2, "loss": "gbce", "objective": "prefixes"}
+    ),
     "dropout": Case(False, 500, {"batch_size": 128, "epochs": 12}),
 }
 EXACT = [name for name, case in CASES.items() if case.exact]

@@ -98,13 +98,27 @@ def test_to_the_bit(monkeypatch, tmp_path, data, name, objective):
     found = state_after(monkeypatch, again, data, parts, objective=objective)
     assert [epoch["epoch"] for epoch in found["progress"]["history"]] == [1, 2, 3, 4]
     assert found["progress"] == expected["progress"]
-    for part in ("model", "best", "optimizer"):
+    for part in ("model", "best", "optimizers"):
         torch.testing.assert_close(found[part], expected[part], rtol=0, atol=0)
     for key, value in model.state_dict().items():
         assert torch.equal(value, again.state_dict()[key])
     weights = [(folder / "model.safetensors").read_bytes() for folder in (whole, parts)]
     assert weights[0] == weights[1]
     assert not (parts / "training.pt").exists()
+
+
+@pytest.mark.parametrize("loss", ["sampled", "gbce"])
+def test_to_the_bit_with_sampled_items(monkeypatch, tmp_path, data, loss):
+    how = {"loss": loss, "negatives": 5, "weight_decay": 0.01}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    expected = state_after(monkeypatch, build("AC-SASRec", data), data, whole, **how)
+    killed(monkeypatch, build("AC-SASRec", data), data, parts, 2, **how)
+    with pytest.raises(WorkbenchError, match="belongs to"):
+        train(build("AC-SASRec", data), data, parts, **{**HOW, **how, "negatives": 6})
+    found = state_after(monkeypatch, build("AC-SASRec", data, seed=8), data, parts, **how)
+    assert found["progress"] == expected["progress"]
+    for part in ("model", "best", "optimizers"):
+        torch.testing.assert_close(found[part], expected[part], rtol=0, atol=0)
 
 
 def test_the_number_of_epochs_may_change(monkeypatch, tmp_path, data):

@@ -17,6 +17,7 @@ from workbench.evaluation import from_card
 from workbench.ranks import joined
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
+from workbench.training.sampling import EXACT_UP_TO, Loss
 from workbench.training.state import Avoid
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
@@ -42,6 +43,20 @@ def train_command(
             "BERT4Rec, else positions."
         ),
     ] = None,
+    loss: Annotated[
+        Loss | None,
+        typer.Option(
+            help="exact: cross-entropy over all items; sampled: estimated from sampled ones, with "
+            "the same cost at any size of the catalogue; gbce: binary cross-entropy over sampled "
+            f"ones, as in gSASRec. By default exact up to {EXACT_UP_TO:,} items, else sampled.",
+        ),
+    ] = None,
+    negatives: Annotated[
+        int, typer.Option(help="Items sampled for a step, with the losses sampled, gbce.", min=1)
+    ] = 256,
+    gbce_t: Annotated[
+        float, typer.Option(help="gbce: from 0, uncalibrated, to 1.", min=0.0, max=1.0)
+    ] = 0.75,
     mask_ratio: Annotated[
         float, typer.Option(help="Chance of an item to be masked.", min=0.0, max=1.0)
     ] = 0.2,
@@ -118,6 +133,9 @@ def train_command(
                 if seeds > 1
                 else _line(sys.argv[1:]),
                 objective=objective,
+                loss=loss,
+                negatives=negatives,
+                gbce_t=gbce_t,
                 mask_ratio=mask_ratio,
                 mask_last=mask_last,
                 epochs=epochs,

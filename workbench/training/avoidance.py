@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from models import Batch, Recommender
+from models.negatives import Negatives
 from models.recommender import Losses
 from workbench.checkpoint import load_model
 from workbench.data.batches import iterate
@@ -73,17 +74,24 @@ class Avoidance:
             places = places.masked_fill((targets == 0)[:, :, None], NOBODY)
         return places
 
-    def losses(self, model: Recommender, part: Cases, batch: Batch, targets: Tensor) -> Losses:
+    def losses(
+        self,
+        model: Recommender,
+        part: Cases,
+        batch: Batch,
+        targets: Tensor,
+        negatives: Negatives | None = None,
+    ) -> Losses:
         """The losses of a model, with the penalty in that of the recommendation.
 
         Parameters
         ----------
         model : the one that is trained.
         part : the cases that the batch was made from.
-        batch, targets : as in `Recommender.losses`.
+        batch, targets, negatives : as in `Recommender.losses`.
         """
         with watched(model) as layers:
-            losses = model.losses(batch, targets)
+            losses = model.losses(batch, targets, negatives)
         places = self.places(part, targets.cpu()).to(targets.device)
         row = model.rows(batch) if targets.dim() == 1 else None
         penalised = (places >= 0).any(-1)  # [B, Q]

@@ -14,6 +14,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import replaced_file
 from workbench.training.objectives import Objective
+from workbench.training.sampling import Loss
 
 STATE = "training.pt"
 Avoid = Literal["cause", "important"]
@@ -29,6 +30,12 @@ class Training:
         sample with the loss at its last position (RecBole's and the paper's), which ranks as well
         and costs more; "masking", for BERT4Rec, the loss at masked items. None is masking for
         BERT4Rec and positions for the others.
+    loss : "exact", the cross-entropy over all items; "sampled", the same estimated from items that
+        are drawn for each step; "gbce", the generalised binary cross-entropy of gSASRec over drawn
+        ones. With either of these, rows of item tables are updated where a step has them (lazy
+        Adam). None is exact up to `workbench.training.sampling.EXACT_UP_TO` items, then sampled.
+    negatives : how many items are drawn for a step, shared by all of its targets.
+    gbce_t : for "gbce", how far scores are calibrated, from 0 to 1.
     mask_ratio : the chance of an item to be masked.
     mask_last : the share of the samples in which only the last item is masked.
     epochs : how many epochs at most.
@@ -46,6 +53,9 @@ class Training:
     """
 
     objective: Objective | None = None
+    loss: Loss | None = None
+    negatives: int = 256
+    gbce_t: float = 0.75
     mask_ratio: float = 0.2
     mask_last: float = 0.5
     epochs: int = 100
@@ -150,7 +160,8 @@ def finished_model(
         raise other_model(folder) from error
     checksum = model.card.get("data", {}).get("checksum")
     try:
-        trained = replace(Training(**model.card.get("training", {})), progress=how.progress)
+        options = {"loss": "exact", **model.card.get("training", {})}  # the only one there was
+        trained = replace(Training(**options), progress=how.progress)
     except TypeError as error:  # options that are not known here
         raise other_model(folder) from error
     if model.config != config or trained != how or checksum != data.checksum_as_read:

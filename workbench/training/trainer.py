@@ -1,7 +1,7 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models import Batch, Recommender
+from models.negatives import Negatives
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
@@ -24,8 +25,11 @@ from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
 from workbench.ranks import fabric
 from workbench.training.avoidance import avoidance
+from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
+from workbench.training.optimizers import decayed, optimizers
+from workbench.training.sampling import Sampler, check_loss
 from workbench.training.state import (
     STATE,
     Progress,
@@ -107,18 +111,17 @@ class _Trainer:
         data, warning = matched(model, data, held_out=2)
         if warning:
             warnings.warn(warning, WorkbenchWarning, stacklevel=3)
+        loss = check_loss(how.loss, how.negatives, how.gbce_t, data.n_items)
+        self.told_loss = how.loss is not None or loss == "exact"
+        how = replace(how, loss=loss)
         self.how, self.data, self.out, self.command = how, data, out, command
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
         adversarial = {id(p) for p in model.adversarial_parameters()}
         self.adversarial = model.adversarial_parameters()
         self.main = [p for p in model.parameters() if id(p) not in adversarial]
-        self.optimizer = torch.optim.Adam(
-            [{"params": self.main}, {"params": self.adversarial}] if adversarial else self.main,
-            lr=how.learning_rate,
-            weight_decay=how.weight_decay,
-            fused=True,
-        )
+        sampled = loss != "exact"
+        self.optimizers = optimizers(model, how.learning_rate, how.weight_decay, by_row=sampled)
         self.at = Progress()
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
         self.avoidance = None if how.avoid is None else avoidance(model, data, how)
@@ -127,6 +130,8 @@ class _Trainer:
             raise WorkbenchError(
                 f"{data.name}: no user has the four interactions that training needs."
             )
+        like = model.item_embedding.weight
+        self.sampler = Sampler(loss, data, how.negatives, how.gbce_t, like) if sampled else None
         if out is not None and self.fabric.is_global_zero:
             check_writable(out)
 
@@ -134,9 +139,12 @@ class _Trainer:
         if self._finished():
             return self.model.eval()
         self._resume()
+        self._tell_loss()
         while self.at.epoch < self.how.epochs and not self._stopped():
             self._epoch()
         self.model.load_state_dict(self.best)
+        for table in self.model.row_tables:
+            table.sparse = False
         self._name_tokens()
         self.model.card = self._card()
         if self.out is not None and self.fabric.is_global_zero:
@@ -185,10 +193,12 @@ class _Trainer:
         self.model.train()
         total = torch.zeros((), device=self.fabric.device)
         rng = np.random.default_rng([self.how.seed, number])
+        draws = np.random.default_rng([self.how.seed, number, 1])  # the same on every rank
         self.samples = self._samples(rng)
         batches = self._batches(rng)
         for part, batch, targets in self._bar(batches, number):
-            total += self._step(part, batch, targets)
+            negatives = None if self.sampler is None else self.sampler.draw(draws)
+            total += self._step(part, batch, targets, negatives)
         seconds = perf_counter() - start
         if not torch.isfinite(total):
             raise WorkbenchError(
@@ -223,34 +233,40 @@ class _Trainer:
                 yield part, batch.to(self.fabric.device), targets.to(self.fabric.device)
                 bar.update()
 
-    def _step(self, part: Cases, batch: Batch, targets: Tensor) -> Tensor:
+    def _step(
+        self, part: Cases, batch: Batch, targets: Tensor, negatives: Negatives | None
+    ) -> Tensor:
         """One update; each loss reaches its own parameters only."""
         with self.fabric.autocast():
             if self.avoidance is None:
-                losses = self.model.losses(batch, targets)
+                losses = self.model.losses(batch, targets, negatives)
             else:
-                losses = self.avoidance.losses(self.model, part, batch, targets)
+                losses = self.avoidance.losses(self.model, part, batch, targets, negatives)
         more = losses.adversarial is not None
-        grads = torch.autograd.grad(  # zeros for what uniform attention leaves unused
-            losses.recommendation, self.main, retain_graph=more, materialize_grads=True
+        grads: Sequence[Tensor] = (
+            torch.autograd.grad(  # zeros for what uniform attention leaves out
+                losses.recommendation, self.main, retain_graph=more, materialize_grads=True
+            )
         )
         parameters = list(self.main)
         if losses.adversarial is not None:
-            grads += torch.autograd.grad(losses.adversarial, self.adversarial)
+            grads = [*grads, *torch.autograd.grad(losses.adversarial, self.adversarial)]
             parameters += self.adversarial
-        if (
-            self.fabric.world_size > 1
-        ):  # a mean over all targets, of which ranks hold unequal shares
-            n = torch.count_nonzero(targets).to(grads[0]).reshape(1)
-            flat = torch.cat([*(g.flatten() * n for g in grads), n])
-            flat = self.fabric.all_reduce(flat, reduce_op="sum")  # type: ignore[assignment]
-            flat = flat[:-1] / flat[-1]
-            sizes = [g.numel() for g in grads]
-            grads = tuple(part.view_as(g) for part, g in zip(flat.split(sizes), grads, strict=True))
+        if self.fabric.world_size > 1:
+            grads = mean_over_targets(grads, int(torch.count_nonzero(targets)), self.fabric)
         for parameter, grad in zip(parameters, grads, strict=True):
-            parameter.grad = grad
-        self.optimizer.step()
+            decay = self.how.weight_decay
+            parameter.grad = decayed(grad, parameter, decay) if grad.is_sparse else grad
+        for optimizer in self.optimizers:
+            optimizer.step()
         return losses.recommendation.detach()
+
+    def _tell_loss(self) -> None:
+        if not self.told_loss and self.how.progress and self.fabric.is_global_zero:
+            write_line(
+                f"{self.data.n_items:,} items are many: each step compares its targets with "
+                f"{self.how.negatives:,} sampled ones (--loss sampled; exact for all of them)."
+            )
 
     def _tell(self, metrics: dict[str, float], loss: float, seconds: float) -> None:
         if self.how.progress and self.fabric.is_global_zero:
@@ -275,7 +291,7 @@ class _Trainer:
         tensors = {
             "model": self.model.state_dict(),
             "best": self.best,
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         write_state(self.out, self._identity(), self.at, tensors)
 
@@ -287,7 +303,8 @@ class _Trainer:
             return
         self.at, state = kept
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, kept_state in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept_state)
         self.best = state["best"]
         if self.fabric.world_size == 1:
             torch.set_rng_state(state["random"].cpu())
