@@ -2,7 +2,7 @@
 VENV ?= .venv
 PYTHON := $(VENV)/bin/python
 
-.PHONY: report test lint docs app pretrained
+.PHONY: report test lint docs app claims pretrained
 
 $(VENV)/.installed: requirements.txt
 	python3 -m venv $(VENV)
@@ -29,6 +29,11 @@ docs: $(VENV)/.installed-dev  ## the documentation as pages, in site/; a link th
 
 app: $(VENV)/.installed
 	$(PYTHON) -m workbench app
+
+CLAIMED ?= $(addprefix ../shared/data/,amazon-beauty amazon-sports-outdoors amazon-toys-games yelp)
+
+claims: $(VENV)/.installed  ## docs/claims.md; days of training on two cores, `make claims CLAIMED=my.csv` less
+	$(PYTHON) -m analyses.claims --data $(CLAIMED)
 
 TUNED := --vary hidden_dropout,attention_dropout=0.2,0.5 --out runs/ml-100k --best models/pretrained
 CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light SSE-PT AC-SSE-PT AC-SSE-PT-light \

@@ -13,6 +13,7 @@ MODULES = {
     "report": ("run_all", "Run every diagnostic on trained models and write a report."),
     "compare": ("compare", "Put two reports side by side, before and after a change."),
     "judge": ("judge", "Judge what reports say by planted data whose causes are known."),
+    "claims": ("claims", "Train what the paper's claims are about, and say which of them hold."),
 }
 # the module reads its own options, --help among them
 PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

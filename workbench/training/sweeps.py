@@ -206,9 +206,23 @@ def _train(
 
 
 def _command(variant: Variant, seed: int, source: str, out: Path, how: Mapping[str, Any]) -> str:
-    """The command that trains this one by itself."""
+    return training_command(variant, seed, source, _folder(out, variant, seed), how)
+
+
+def training_command(
+    variant: Variant, seed: int, source: str, folder: Path, how: Mapping[str, Any]
+) -> str:
+    """The command that trains one model by itself.
+
+    Parameters
+    ----------
+    variant, seed : the model.
+    source : what `load_data` takes.
+    folder : of the model.
+    how : options of training.
+    """
     words = ["--model", variant.model, "--data", source]
-    words += ["--out", str(_folder(out, variant, seed)), "--seed", str(seed)]
+    words += ["--out", str(folder), "--seed", str(seed)]
     for name, value in how.items():
         if name != "progress":
             words += ["--" + name.replace("_", "-"), str(value)]

@@ -1,0 +1,1 @@
+"""The paper's claims on data of its kind: what is trained, measured, decided and written."""

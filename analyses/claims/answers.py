@@ -1,0 +1,159 @@
+"""What is said of every claim: its cells on every data set, decided together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.paper_claims import CLAIMS, IMPROVES, SLOWER, Claim, Contrast
+from analyses.claims.relative_speed import keeps_speed
+from analyses.claims.rule import (
+    HOLDS,
+    OPEN,
+    UNMEASURED,
+    Answer,
+    Decided,
+    Evidence,
+    Lines,
+    decide,
+)
+from analyses.claims.study import Planned
+from workbench.statistics import Interval
+
+NO_GAIN = "no gain was shown that could be kept"
+ONCE = "one training each, so that another might say the opposite"
+NOWHERE = Lines(np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A comparison on a data set, and what is said of the claim there.
+
+    Attributes
+    ----------
+    claim : the claim.
+    data : the data set.
+    contrast : what is compared; None for the speed of a model.
+    name : the same in words.
+    found : what was measured; None where it was not yet.
+    lines : where the effect has to lie.
+    decided : the answer.
+    note : why nothing can be told, where the interval does not say.
+    """
+
+    claim: Claim
+    data: str
+    contrast: Contrast | None
+    name: str
+    found: Evidence | None
+    lines: Lines
+    decided: Decided = field(default_factory=lambda: Decided(UNMEASURED))
+    note: str = ""
+
+    @property
+    def answer(self) -> Answer:
+        """What is said."""
+        return self.decided.answer
+
+    @property
+    def interval(self) -> Interval | None:
+        """Of the effect."""
+        return None if self.found is None else self.found.interval
+
+
+def answered(
+    planned: Sequence[Planned],
+    users: Mapping[str, pd.DataFrame],
+    times: Mapping[str, pd.DataFrame],
+    claims: Sequence[Claim] = CLAIMS,
+) -> list[Cell]:
+    """All cells, decided.
+
+    Parameters
+    ----------
+    planned : every training of the study, trained or not.
+    users : what was measured, by data set; see `Measurements`.
+    times : CPU seconds, by data set; see `relative_speed.speeds`.
+    claims : what is claimed.
+    """
+    names = list(dict.fromkeys(each.data for each in planned))
+    cells = [
+        cell
+        for claim in claims
+        for name in names
+        for cell in _cells(
+            claim, name, [e for e in planned if e.data == name], users.get(name), times.get(name)
+        )
+    ]
+    decisions = decide([(cell.found, cell.lines) for cell in cells])
+    cells = [replace(cell, decided=each) for cell, each in zip(cells, decisions, strict=True)]
+    return [_explained(cell, cells) for cell in cells]
+
+
+def _cells(
+    claim: Claim,
+    name: str,
+    planned: Sequence[Planned],
+    users: pd.DataFrame | None,
+    times: pd.DataFrame | None,
+) -> list[Cell]:
+    made = []
+    for contrast in claim.contrasts:
+        if not contrast.is_planned(planned):
+            continue
+        found = None if users is None else contrast.evidence(users)
+        lines = NOWHERE if users is None or found is None else contrast.lines(users)
+        made.append(Cell(claim, name, contrast, contrast.name, found, lines))
+        if contrast.kind == "most":
+            words = f"speed of {contrast.model}, in that of {contrast.other}"
+            speed: tuple[Evidence | None, Lines] = (None, NOWHERE)
+            if times is not None and contrast.model in times:
+                speed = keeps_speed(times, contrast.model, SLOWER)
+            made.append(Cell(claim, name, None, words, *speed))
+    return made
+
+
+def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
+    """The cell with why nothing can be told; of a gain that was not shown, no part can be kept."""
+    if cell.contrast is not None and cell.contrast.kind == "most" and cell.found is not None:
+        gains = [
+            other.answer
+            for other in cells
+            if other.claim.title == IMPROVES
+            and other.data == cell.data
+            and other.contrast is not None
+            and other.contrast.model == cell.contrast.whole
+        ]
+        if gains != [HOLDS]:
+            return replace(cell, decided=Decided(OPEN), note=NO_GAIN)
+    once = cell.contrast is not None and cell.found is not None and not cell.found.over_seeds
+    return replace(cell, note=ONCE) if once else cell
+
+
+def table(cells: Sequence[Cell]) -> pd.DataFrame:
+    """A row per cell, for whoever reads on with a program."""
+    rows = []
+    for cell in cells:
+        found = cell.found
+        rows.append(
+            {
+                "claim": cell.claim.title,
+                "data": cell.data,
+                "comparison": cell.name,
+                "measure": "speed" if cell.contrast is None else cell.contrast.measure,
+                "answer": cell.answer,
+                "effect": np.nan if found is None else found.interval.estimate,
+                "low": np.nan if found is None else found.interval.low,
+                "high": np.nan if found is None else found.interval.high,
+                "holds above": cell.lines.upper,
+                "fails below": cell.lines.lower,
+                "adjusted p": cell.decided.adjusted,
+                "users": 0 if found is None else found.interval.n,
+                "trainings": 0 if found is None else found.trainings[0],
+                "trainings compared with": 0 if found is None else found.trainings[1],
+                "seeds in interval": found is not None and found.over_seeds,
+                "note": cell.note,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,324 @@
+"""The page of the study, its tables and its figures, from what was measured and decided."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.answers import Cell, table
+from analyses.claims.mechanism import RULE, bounds
+from analyses.claims.paper_claims import CLAIMS, by_training, spread_of
+from analyses.claims.rule import ANSWERS, OPEN, RISK, Lines, evidence, in_general
+from analyses.claims.study import MODEL, TRAINING, Planned
+from analyses.report.claims import POWER
+from analyses.report.drawing import draw
+from analyses.report.page import environment, images, readable
+from analyses.report.summaries import Summary, ends, not_empty
+from analyses.report.wording import number, span
+from analyses.verdict import Verdict
+from workbench import SequenceData
+from workbench.files import write_file
+from workbench.phrases import counted, in_order
+from workbench.statistics import Interval, detectable
+
+PAGE, FOLDER = "claims.md", "claims"
+TEMPLATE = "claims.md"
+METRICS = {
+    "hit kept": "HR@10, seen kept",
+    "ndcg kept": "NDCG@10, seen kept",
+    "hit removed": "HR@10, seen removed",
+    "ndcg removed": "NDCG@10, seen removed",
+}
+ATTENTION = {
+    "largest": "largest weight",
+    "names": "attention names what matters most",
+    "recency names": "the last item is it",
+    "tau": "tau-b with saliency",
+    "tau shuffled": "the same, weights shuffled",
+    "removal": "NDCG@10 without the largest weight",
+    "removal elsewhere": "without as much elsewhere",
+}
+CSV_DIGITS = 6
+NO_LINE = Lines(np.nan, np.nan)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the page is made from.
+
+    Attributes
+    ----------
+    planned, trained : every training of the study, and those that are there.
+    data : the data sets by name.
+    users : what was measured, by data set.
+    cells : what is said of the claims.
+    verdicts : of every model, by data set.
+    planted : what `measure_planted` gives.
+    sample : on how many users diagnostics ran, at most.
+    seeds : trainings that the plan asks of each model of SASRec.
+    failures : a sentence for each training that could not be.
+    command : that makes the page.
+    """
+
+    planned: Sequence[Planned]
+    trained: Sequence[Planned]
+    data: Mapping[str, SequenceData]
+    users: Mapping[str, pd.DataFrame]
+    cells: Sequence[Cell]
+    verdicts: Mapping[str, Sequence[Verdict]]
+    planted: pd.DataFrame
+    sample: int
+    seeds: int
+    failures: Sequence[str]
+    command: str
+
+
+def write(findings: Findings, out: Path) -> Path:
+    """Write the page and, in a folder beside it, its tables and figures; and return the page."""
+    tables = {
+        "cells": table(findings.cells),
+        "ranking": means(findings, METRICS),
+        "attention": means(findings, ATTENTION),
+        "verdicts": verdict_table(findings),
+        "planted": findings.planted,
+    }
+    for name, frame in tables.items():
+        text = frame.round(CSV_DIGITS).to_csv(index=False)
+        write_file(out / FOLDER / f"{name}.csv", text.encode())
+    summaries = figures(findings, tables)
+    for name, summary in summaries.items():
+        write_file(out / FOLDER / f"{name}.png", images(draw(summary))[0])
+    write_file(out / PAGE, page(findings, tables, list(summaries)).encode())
+    return out / PAGE
+
+
+def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence[str]) -> str:
+    """The text of the page."""
+    rendered = (
+        environment()
+        .overlay(autoescape=False)
+        .get_template(TEMPLATE)
+        .render(
+            findings=findings,
+            claims=CLAIMS,
+            names=list(findings.data),
+            general=lambda claim: _said(_of(findings.cells, claim)),
+            on=lambda claim, name: _said(
+                [cell for cell in _of(findings.cells, claim) if cell.data == name]
+            ),
+            rows=lambda claim: [_row(cell, findings) for cell in _of(findings.cells, claim)],
+            counts=_counts(findings.cells),
+            tables={name: _markdown(frame) for name, frame in _read(tables).items()},
+            written=list(tables),
+            bounds=_markdown(bounds()),
+            planted_settings=RULE,
+            drawn=drawn,
+            missing=_missing(findings),
+            recipe=_recipe(),
+            risk=RISK,
+            power=POWER,
+            counted=counted,
+        )
+    )
+    return rendered.rstrip() + "\n"
+
+
+def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables that the page shows, those of them that have rows; trainings as their means."""
+    shown = {name: frame for name, frame in tables.items() if len(frame) and name != "cells"}
+    if "planted" in shown:
+        by = shown["planted"].groupby("model", sort=False)
+        ends = {
+            f"hit@1 {end}": by["hit@1"].agg(of) for end, of in (("low", "min"), ("high", "max"))
+        }
+        means = by[["best possible", "largest weight"]].mean()
+        shown["planted"] = (
+            pd.DataFrame({"trainings": by.size(), "hit@1": by["hit@1"].mean()} | ends)
+            .join(means)
+            .assign(ratio=by["ratio"].max())
+            .reset_index()
+        )
+    return shown
+
+
+def _of(cells: Sequence[Cell], claim: object) -> list[Cell]:
+    return [cell for cell in cells if cell.claim is claim]
+
+
+def _said(cells: Sequence[Cell]) -> str:
+    """What is said of a claim, from some of its cells."""
+    return in_general([cell.answer for cell in cells]) if cells else "not planned"
+
+
+def _counts(cells: Sequence[Cell]) -> dict[str, int]:
+    """How many cells have each answer."""
+    return {name: n for name in ANSWERS if (n := sum(cell.answer == name for cell in cells))}
+
+
+def _row(cell: Cell, findings: Findings) -> dict[str, str]:
+    """A cell in words."""
+    found = cell.found
+    row = {"data": cell.data, "comparison": cell.name, "answer": cell.answer}
+    if found is None:
+        return row | dict.fromkeys(("effect", "line", "behind"), "")
+    digits = 4 if cell.contrast is not None and cell.contrast.measure != "names" else 3
+    if cell.contrast is not None and cell.contrast.measure == "tau":
+        digits = 3
+    sign = cell.contrast is not None
+    line = f"above {number(cell.lines.upper, digits, sign=sign)}"
+    if cell.lines.lower != cell.lines.upper:
+        line += f"; fails below {number(cell.lines.lower, digits, sign=sign)}"
+    behind = [counted(found.interval.n, "user" if sign else "batch", "" if sign else "batches")]
+    if sign:
+        runs = " and ".join(str(n) for n in found.trainings if n)
+        behind.append(f"{runs} training{'s' * (found.trainings != (1, 0))}")
+    answer = f"**{cell.answer}**" if cell.answer != OPEN else cell.answer
+    if cell.note:
+        answer += f": {cell.note}"
+    elif cell.answer == OPEN and found.interval.standard_error > 0:
+        tests = 2 * sum(one.found is not None for one in findings.cells)
+        reach = detectable(found.interval, POWER, tests)
+        answer += f"; {number(reach, digits)} from a line would have shown"
+    return row | {
+        "effect": span(found.interval, digits, sign=sign),
+        "line": line,
+        "behind": ", ".join(behind),
+        "answer": answer,
+    }
+
+
+def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
+    """A row per data set and model: trainings, and the mean of each measure with its interval.
+
+    The interval is over users and seeds; over users alone where nothing was trained twice.
+    """
+    rows = []
+    for name, users in findings.users.items():
+        known = [column for column in columns if column in users]
+        spreads = {column: spread_of(users, column) for column in known}
+        for model in in_order(users["model"]):
+            of_model = users[users["model"] == model]
+            row = {"data": name, "model": model, "trainings": of_model["seed"].nunique()}
+            if not of_model[known].notna().any(axis=None):
+                continue
+            for column in known:
+                values = by_training(users[users[column].notna()], model, column)
+                if not values.size:
+                    interval = Interval(np.nan, np.nan, np.nan, 0)
+                else:
+                    interval = evidence(values, None, NO_LINE, spreads[column]).interval
+                label = columns[column]
+                row |= {label: interval.estimate}
+                row |= {f"{label} low": interval.low, f"{label} high": interval.high}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def verdict_table(findings: Findings) -> pd.DataFrame:
+    """The verdict of every model's first training."""
+    return pd.DataFrame(
+        [
+            {
+                "data": name,
+                "model": verdict.model,
+                "its attention": verdict.conclusion,
+                "why": verdict.why,
+                **{question.key: question.answer for question in verdict.questions},
+                "to be shown instead": verdict.instead,
+            }
+            for name, every in findings.verdicts.items()
+            for verdict in every
+        ]
+    )
+
+
+def figures(findings: Findings, tables: Mapping[str, pd.DataFrame]) -> dict[str, Summary]:
+    """The figures by name."""
+    made = {
+        "ranking": _differences(
+            findings.cells, ("ndcg kept",), "Ranking: NDCG@10, one model minus another"
+        ),
+        "pointing": _differences(
+            findings.cells,
+            ("names", "tau"),
+            "Attention, calibrated minus plain: naming what matters most, and tau-b with saliency",
+        ),
+        "planted": _planted(findings.planted),
+    }
+    return not_empty(made)
+
+
+def _differences(cells: Sequence[Cell], measures: Sequence[str], title: str) -> Summary:
+    """Effects of all cells in some measures; those of a part of a gain are left out."""
+    rows: list[dict[str, object]] = []
+    for cell in cells:
+        contrast, found = cell.contrast, cell.interval
+        if contrast is None or found is None or contrast.kind == "most":
+            continue
+        if contrast.measure in measures:
+            panel = ATTENTION.get(contrast.measure, "") if len(measures) > 1 else ""
+            row = {"panel": panel, "series": cell.data, "row": contrast.name}
+            rows.append(row | ends(found))
+    frame = pd.DataFrame(rows)
+    series = in_order(frame["series"]) if len(frame) else ()
+    if len(frame):  # a comparison that stands behind two claims is drawn once
+        frame = frame.drop_duplicates(["panel", "series", "row"])
+    return Summary("dots", f"{title}, 95 % intervals", "difference", series, frame)
+
+
+def _planted(planted: pd.DataFrame) -> Summary:
+    """Hit@1 by model under the planted rule, with the range of its trainings."""
+    rows = []
+    if len(planted):
+        for name in in_order(planted["model"]):
+            hits = planted.loc[planted["model"] == name, "hit@1"]
+            rows.append(
+                {"panel": "", "series": "trained", "row": name, "estimate": hits.mean()}
+                | {"low": hits.min(), "high": hits.max(), "n": len(hits)}
+            )
+        best = planted["best possible"].iloc[0]
+        rows.append(
+            {"panel": "", "series": "best possible", "row": "anybody", "estimate": best}
+            | {"low": np.nan, "high": np.nan, "n": 1}
+        )
+    title = "Planted rule distance: Hit@1 on test cases, mean and range of trainings"
+    return Summary("dots", title, "Hit@1", ("trained", "best possible"), pd.DataFrame(rows))
+
+
+def _markdown(frame: pd.DataFrame) -> str:
+    """A table as text; an estimate and its ends are one cell."""
+    header, rows = readable(frame)
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(each) for each in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _missing(findings: Findings) -> list[str]:
+    """What is planned and not trained, a line for each data set."""
+    there = {(each.data, each.name) for each in findings.trained}
+    lines = []
+    for name in findings.data:
+        of_data = [each for each in findings.planned if each.data == name]
+        left: dict[str, list[int]] = {}
+        for each in of_data:
+            if (each.data, each.name) not in there:
+                left.setdefault(each.label, []).append(each.seed)
+        if left:
+            parts = [f"{label} ({_seeds(seeds)})" for label, seeds in left.items()]
+            done = len(of_data) - sum(map(len, left.values()))
+            lines.append(f"{name}, {done} of {len(of_data)} trained; missing: {'; '.join(parts)}.")
+    return lines
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
+
+
+def _recipe() -> str:
+    """The recipe in one line."""
+    return ", ".join(f"{k} {v}" for k, v in (MODEL | TRAINING).items())

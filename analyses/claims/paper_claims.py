@@ -1,0 +1,208 @@
+"""The claims of the AC-TSR paper, and the comparisons on which each of them is tested."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.rule import Evidence, Lines, evidence
+from analyses.claims.study import ALPHAS, FURTHER, Planned, ablation, calibrated
+from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN
+from analyses.verdict import LIMITS
+from models import CalibrationConfig
+from workbench.statistics import SeedSpread, seed_spread
+from workbench.training.sweeps import Variant
+
+LARGE = 0.1  # of tau-b, where the paper has "a large margin"
+MOST = 0.5  # of a gain
+HALF = f"{100 * MOST:.0f} %"
+SLOWER = 1.15  # times the seconds of the backbone, where light is said to keep its speed
+MINUS = "\N{MINUS SIGN}"
+Kind = Literal["more", "not less", "large", "most"]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One comparison of models, on any data set on which they are planned.
+
+    Attributes
+    ----------
+    measure : a column of the table of users.
+    model : by its label.
+    other : what it is compared with; "" for nothing.
+    kind : "more": than the other, a difference below 5 % of the metric (below 5 % of users, for
+        `names`) being none; "not less": it loses less than 5 % of the metric; "large": more by
+        `LARGE`; "most": more than `MOST` of what the other gains.
+    whole : for "most", the model with the whole gain.
+    words : what it compares, where labels would not say it well.
+    """
+
+    measure: str
+    model: str
+    other: str = ""
+    kind: Kind = "more"
+    whole: str = ""
+    words: str = ""
+
+    @property
+    def models(self) -> list[str]:
+        """All that it needs."""
+        return [name for name in (self.model, self.other, self.whole) if name]
+
+    @property
+    def name(self) -> str:
+        """What it compares, in words."""
+        if self.words:
+            return self.words
+        return f"{self.model} {MINUS} {self.other}" if self.other else self.model
+
+    def is_planned(self, planned: Sequence[Planned]) -> bool:
+        """Whether all its models are trained on a data set, of which these are the trainings."""
+        return set(self.models) <= {each.label for each in planned}
+
+    def lines(self, users: pd.DataFrame) -> Lines:
+        """Where the effect has to lie, given what was measured on a data set."""
+        if self.kind == "large":
+            return Lines.at(LARGE)
+        if self.kind == "most":
+            return Lines.more(0.0)
+        if self.measure == "names":
+            return Lines.more(LIMITS.margin)
+        level = users.loc[users["model"] == (self.other or self.model), "ndcg kept"].mean()
+        margin = LIMITS.worth * float(level)
+        return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
+
+    def evidence(self, users: pd.DataFrame) -> Evidence | None:
+        """What was measured on a data set; None where a model is not there."""
+        present = users[users[self.measure].notna()] if self.measure in users else users[:0]
+        if not set(self.models) <= set(present["model"]):
+            return None
+        arrays = {name: by_training(present, name, self.measure) for name in self.models}
+        values = arrays[self.model]
+        others = arrays[self.other] if self.other else None
+        if self.whole and others is not None:
+            others = _partway(arrays[self.whole], others)
+        spread = spread_of(present, self.measure)
+        return evidence(values, others, self.lines(users), spread)
+
+
+def by_training(users: pd.DataFrame, model: str, measure: str) -> np.ndarray:
+    """A measure of each training of a model and of every user of the table, [trainings, users]."""
+    rows = users[users["model"] == model]
+    wide = rows.pivot(index="seed", columns="user", values=measure).sort_index()
+    return wide.reindex(columns=np.unique(users["user"])).to_numpy(np.float64)
+
+
+def _partway(whole: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """What `MOST` of the way from one model to another is, of trainings with the same seeds."""
+    count = min(len(whole), len(start))
+    return MOST * whole[:count] + (1 - MOST) * start[:count]
+
+
+def spread_of(users: pd.DataFrame, measure: str) -> SeedSpread | None:
+    """How much trainings of a data set differ, over all models that were trained several times."""
+    present = users[users[measure].notna()]
+    return seed_spread([by_training(present, name, measure) for name in present["model"].unique()])
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper.
+
+    Attributes
+    ----------
+    title : the claim in one line.
+    tested : how it is tested here.
+    contrasts : on which comparisons.
+    """
+
+    title: str
+    tested: str
+    contrasts: Sequence[Contrast] = field(default_factory=tuple)
+
+
+def _pairs(measure: str, kind: Kind = "more") -> list[Contrast]:
+    """Each calibrated model against its backbone."""
+    both = (calibrated(backbone) for backbone in (PLAIN.model, *FURTHER))
+    return [Contrast(measure, ac.label, plain.label, kind) for plain, ac, _ in both]
+
+
+def _varied(words: str, first: Variant = CALIBRATED, **options: object) -> Contrast:
+    """A model against the variant with these options and no others, in NDCG@10."""
+    (other,) = (v for v in ablation() if dict(v.options) == options)
+    return Contrast("ndcg kept", first.label, other.label, words=words)
+
+
+FIXED = Variant(CALIBRATED.model, {"correction": "fixed"})
+WHOLE = f"whole calibration {MINUS} without"
+REMOVED = "Removing the largest attention hardly hurts plain models"
+IMPROVES = "Calibration improves every backbone"
+CLAIMS = (
+    Claim(
+        REMOVED,
+        "change of NDCG@10 when the largest weight of the prediction row is taken out of every "
+        f"head in all layers; it holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
+        [Contrast("removal", backbone, kind="not less") for backbone in (PLAIN.model, *FURTHER)],
+    ),
+    Claim(
+        "Calibrated attention moves to decisive items",
+        "share of users for whom attention (mean over layers and heads) names the item without "
+        "which the model's own first item loses most, calibrated minus plain",
+        _pairs("names"),
+    ),
+    Claim(
+        IMPROVES,
+        "NDCG@10 (all users, every item ranked, seen items kept, as in the paper), calibrated "
+        "minus plain",
+        _pairs("ndcg kept"),
+    ),
+    Claim(
+        "The gate corrects better than a fixed share, and than annealing",
+        "NDCG@10, gate minus the other",
+        [
+            _varied(f"gate {MINUS} fixed", correction="fixed"),
+            _varied(f"gate {MINUS} annealing", correction="annealing"),
+        ],
+    ),
+    Claim(
+        "The balance alpha is best near its default, 0.5",
+        "NDCG@10 with fixed correction, alpha 0.5 minus the ends of the range",
+        [
+            _varied(f"alpha 0.5 {MINUS} {alpha}", FIXED, correction="fixed", alpha=alpha)
+            for alpha in ALPHAS
+            if alpha != CalibrationConfig().alpha
+        ],
+    ),
+    Claim(
+        "Both calibrators contribute",
+        "NDCG@10, all of the calibration minus it without the adversarial calibrator, without the "
+        "spatial one, and without either half of the spatial one",
+        [
+            Contrast(
+                "ndcg kept", CALIBRATED.label, LIGHT.label, words=f"{WHOLE} adversarial (light)"
+            ),
+            _varied(f"{WHOLE} spatial", order=False, distance=False, position_embedding=True),
+            _varied(f"{WHOLE} order", order=False),
+            _varied(f"{WHOLE} distance", distance=False),
+        ],
+    ),
+    Claim(
+        "Agreement of attention with gradients rises by a large margin",
+        "tau-b of attention and saliency (attention held), calibrated minus plain; it holds if "
+        f"that is above {LARGE}",
+        _pairs("tau", "large"),
+    ),
+    Claim(
+        "The lightweight variant keeps the speed and most of the gain",
+        f"NDCG@10, light beyond {HALF} of what calibration gains, which is asked only where "
+        f"calibration gains; and its seconds, which may be {SLOWER} times its backbone's",
+        [
+            Contrast(
+                *("ndcg kept", LIGHT.label, PLAIN.label, "most", CALIBRATED.label),
+                words=f"{LIGHT.label}, what it gains beyond {HALF} of {CALIBRATED.label}'s gain",
+            )
+        ],
+    ),
+)

@@ -1,0 +1,140 @@
+"""The rule by which a claim of the paper holds, does not hold, or cannot be told.
+
+A claim is tested in cells: a comparison on a data set, an effect per training and user with two
+lines. It holds in a cell if the effect is shown to be above the upper line, and does not hold if it
+is shown to be below the lower one. Lines are 0 and the smallest effect that would matter, as in the
+verdict of a report; or one line, where the paper names a size.
+
+- Users and seeds are both drawn (`difference_over_seeds`). The spread of trainings is pooled over
+  the models of a data set; where nothing was trained twice, nothing can be told, since another
+  training might have said the opposite.
+- All cells of the study, both lines of each, are decided together by Holm's method at 5 %.
+- In general a claim holds if it holds in all cells, and does not hold if it fails in one: the paper
+  makes it without exception.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from workbench.statistics import (
+    Interval,
+    SeedSpread,
+    difference_over_seeds,
+    holm,
+    mean_interval,
+)
+
+Answer = Literal["holds", "does not hold", "cannot tell", "not measured yet"]
+ANSWERS: tuple[Answer, ...] = get_args(Answer)
+HOLDS, FAILS, OPEN, UNMEASURED = ANSWERS
+RISK = 0.05  # of any wrong answer in the whole study
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Where an effect has to lie: above `upper` a claim holds, below `lower` it does not."""
+
+    upper: float
+    lower: float
+
+    @classmethod
+    def more(cls, margin: float) -> "Lines":
+        """Of a claim that something is greater, by at least `margin` if it is to matter."""
+        return cls(0.0, margin)
+
+    @classmethod
+    def at(cls, line: float) -> "Lines":
+        """Of a claim with a size."""
+        return cls(line, line)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured in a cell.
+
+    Attributes
+    ----------
+    interval : of the mean effect, at 95 % by itself.
+    upper, lower : p values (two-sided) of an effect at each line; NaN where nothing may be told.
+    trainings : of the model, and of what it is compared with; 0 where it is compared with nothing.
+    over_seeds : whether seeds are in the interval.
+    """
+
+    interval: Interval
+    upper: float
+    lower: float
+    trainings: tuple[int, int]
+    over_seeds: bool = False
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What is said of a cell; `adjusted` is the p value of that, by Holm's method."""
+
+    answer: Answer
+    adjusted: float = np.nan
+
+
+def evidence(
+    values: np.ndarray, others: np.ndarray | None, lines: Lines, spread: SeedSpread | None
+) -> Evidence:
+    """What a comparison shows.
+
+    Parameters
+    ----------
+    values : of each training and user, [A, n].
+    others : of what it is compared with, [B, n]; None for nothing.
+    lines : where the effect has to lie.
+    spread : of trainings of this data set in this measure, if it is known.
+    """
+    counts = (len(values), 0 if others is None else len(others))
+    if spread is None:
+        difference = values.mean(0) - (0 if others is None else others.mean(0))
+        return Evidence(mean_interval(difference), np.nan, np.nan, counts)
+
+    def at(line: float) -> Interval:
+        return difference_over_seeds(values - line, others, pooled=spread)
+
+    interval = at(0.0)
+    if not interval.has_ends:
+        return Evidence(interval, np.nan, np.nan, counts, True)
+    return Evidence(interval, at(lines.upper).p_value, at(lines.lower).p_value, counts, True)
+
+
+def decide(cells: Sequence[tuple[Evidence | None, Lines]]) -> list[Decided]:
+    """What is said of every cell of the study, None standing for one that is not measured."""
+    tests = [_p_values(found, lines) for found, lines in cells]
+    adjusted = holm(np.ravel(tests)).reshape(-1, 2).tolist()
+    return [_decided(found, lines, *ps) for (found, lines), ps in zip(cells, adjusted, strict=True)]
+
+
+def _p_values(found: Evidence | None, lines: Lines) -> tuple[float, float]:
+    """The tests of a cell; a single line is tested once."""
+    if found is None:
+        return np.nan, np.nan
+    return found.upper, found.lower if lines.lower != lines.upper else np.nan
+
+
+def _decided(found: Evidence | None, lines: Lines, upper: float, lower: float) -> Decided:
+    if found is None:
+        return Decided(UNMEASURED)
+    effect = found.interval.estimate
+    lower = upper if lines.lower == lines.upper else lower
+    if upper < RISK and effect > lines.upper:
+        return Decided(HOLDS, upper)
+    if lower < RISK and effect < lines.lower:
+        return Decided(FAILS, lower)
+    return Decided(OPEN)
+
+
+def in_general(answers: Sequence[Answer]) -> Answer:
+    """What is said of a claim, from its cells."""
+    measured = [answer for answer in answers if answer != UNMEASURED]
+    if not measured:
+        return UNMEASURED
+    if FAILS in measured:
+        return FAILS
+    return HOLDS if set(answers) == {HOLDS} else OPEN

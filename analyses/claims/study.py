@@ -1,0 +1,130 @@
+"""What the study trains: one recipe, the models, the plan by data set, all of it here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, RENORMALIZED, UNIFORM
+from models import BACKBONES
+from workbench.training.sweeps import Variant, studies
+
+# The same for baselines and calibrated models, of every backbone: what SASRec as it was published
+# needs to rank as well as the best of its kind on Beauty's validation.
+MODEL: dict[str, Any] = {
+    "norm": "query",
+    "scale_embeddings": True,
+    "final_norm_eps": 1e-8,
+    "input_norm": False,
+    "n_heads": 1,
+    "inner_size": 64,
+    "activation": "relu",
+    "initializer_range": None,
+    "hidden_dropout": 0.6,
+    "attention_dropout": 0.6,
+    "dropout_at": "feed_forward",
+    "position_from": "end",
+}
+TRAINING: dict[str, Any] = {
+    "learning_rate": 5e-4,
+    "batch_size": 3500,
+    "epochs": 200,
+    "patience": 25,
+}
+
+MAIN = (PLAIN, CALIBRATED, LIGHT, UNIFORM, RENORMALIZED)
+FURTHER = tuple(name for name in BACKBONES if name != PLAIN.model)
+FURTHER_ON = ("amazon-beauty", "yelp")  # the data sets on which all backbones are compared
+COSTS: dict[str, float] = {
+    "SASRec": 1,
+    "BERT4Rec": 4,
+    "SSE-PT": 1.2,
+    "TiSASRec": 2,
+}  # about, of an epoch
+ADVERSARIAL, SPATIAL = 2.0, 1.2  # times as much with both calibrators, and with one of the two
+ALPHAS = (0.1, 0.5, 0.9)  # of the five that the paper's figure has: its default and the ends
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One training.
+
+    Attributes
+    ----------
+    data : the name of the data set.
+    variant : the model, without the options of the recipe.
+    seed : of the training.
+    """
+
+    data: str
+    variant: Variant
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """What the model is called, whatever its seed."""
+        return self.variant.label
+
+    @property
+    def name(self) -> str:
+        """What the training is called beside others of its data set."""
+        return self.label + (f" seed {self.seed}" if self.seed else "")
+
+    @property
+    def ablated(self) -> bool:
+        """Whether it is one of the ablation, whose ranking is all that is asked about."""
+        return self.label in {variant.label for variant in ablation()}
+
+    def folder(self, runs: Path) -> Path:
+        """Where it lies."""
+        return runs / self.data / self.label.replace(" ", "_") / f"seed-{self.seed}"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the model is built with."""
+        return MODEL | dict(self.variant.options)
+
+
+def calibrated(backbone: str) -> tuple[Variant, Variant, Variant]:
+    """A backbone plain, calibrated as published, and calibrated by the spatial calibrator alone."""
+    return Variant(backbone), Variant(f"AC-{backbone}"), Variant(f"AC-{backbone}-light")
+
+
+def cost(variant: Variant) -> float:
+    """About what an epoch costs, where SASRec's costs 1."""
+    for backbone, plain in COSTS.items():
+        for model, times in zip(calibrated(backbone), (1, ADVERSARIAL, SPATIAL), strict=True):
+            if variant.model == model.model:
+                return plain * times
+    return 1.0
+
+
+def ablation() -> list[Variant]:
+    """The variants of the calibration, but for those that are compared with several seeds."""
+    known = studies()
+    fixed = [v for v in known["alpha"] if v.options.get("alpha", 0.5) in ALPHAS]
+    every = [*known["ablation"], *known["correction"], *fixed]
+    return list({v.label: v for v in every if v not in MAIN}.values())
+
+
+def plan(data: Sequence[str], seeds: int, backbones: Sequence[str] | None = None) -> list[Planned]:
+    """Every training, in the order in which they are of use.
+
+    The models of SASRec are trained on all data sets with all seeds, each data set with its first
+    seed before the next seed; the ablation on the first data set alone, once; other backbones once.
+
+    Parameters
+    ----------
+    data : names of the data sets.
+    seeds : trainings of each model of SASRec.
+    backbones : what else is trained, on every data set; None for all of them on `FURTHER_ON`.
+    """
+    made = []
+    for name in data:
+        made += [Planned(name, v, seed) for seed in range(seeds) for v in MAIN]
+        if name == data[0]:
+            made += [Planned(name, v) for v in ablation()]
+    for name in data:
+        asked = FURTHER if backbones is None and name in FURTHER_ON else backbones or ()
+        made += [Planned(name, v) for backbone in asked for v in calibrated(backbone)]
+    return made

@@ -1,0 +1,188 @@
+"""The trainings of the study: which are there, how long the others will take, and training them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from analyses.claims.study import TRAINING, Planned, cost
+from models import Recommender
+from workbench import SequenceData, Training, build_model, train
+from workbench.errors import WorkbenchError
+from workbench.phrases import counted
+from workbench.progress_bars import write_line
+from workbench.training.objectives import check_objective
+from workbench.training.state import STATE, finished_model
+from workbench.training.sweeps import training_command
+
+State = Literal["trained", "begun", "missing", "other"]
+TIMED_USERS = 2000  # on whom an epoch is timed
+VALIDATION = 1.25  # what an epoch takes with its validation, which cards do not count
+EPOCHS = 100  # until the best one, where no training has ended that would tell
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is planned, of which data, and where.
+
+    Attributes
+    ----------
+    planned : every training, in order.
+    sources : what `load_data` takes, by the name of the data set.
+    data : the data sets by name.
+    runs : the folder of all trainings.
+    """
+
+    planned: Sequence[Planned]
+    sources: Mapping[str, str]
+    data: Mapping[str, SequenceData]
+    runs: Path
+
+    def of(self, name: str) -> list[Planned]:
+        """The trainings of a data set."""
+        return [each for each in self.planned if each.data == name]
+
+    def trained(self, each: Planned) -> Recommender | None:
+        """The model of a training that has ended; None where it has not.
+
+        Raises
+        ------
+        WorkbenchError
+            If its folder holds another model, or it cannot be built for these data.
+        """
+        data = self.data[each.data]
+        folder = each.folder(self.runs)
+        if not folder.exists():
+            return None
+        model = build_model(each.variant.model, data, **each.options)
+        how = Training(**TRAINING, seed=each.seed)
+        how = replace(how, objective=check_objective(model, how.objective))
+        return finished_model(folder, model.config, how, data)
+
+    def state(self, each: Planned) -> State:
+        """How far a training is; "other" where its folder holds what is none of this study."""
+        try:
+            if self.trained(each) is not None:
+                return "trained"
+        except WorkbenchError:
+            return "other"
+        return "begun" if (each.folder(self.runs) / STATE).exists() else "missing"
+
+    def train(self, each: Planned) -> Recommender:
+        """Train a model, or go on where it was stopped; what is trained is taken as it is."""
+        folder, how = each.folder(self.runs), dict(TRAINING)
+        variant = replace(each.variant, options=each.options)
+        command = training_command(variant, each.seed, self.sources[each.data], folder, how)
+        torch.manual_seed(each.seed)
+        model = build_model(each.variant.model, self.data[each.data], **each.options)
+        return train(
+            model, self.data[each.data], folder, command=command, seed=each.seed, **TRAINING
+        )
+
+
+def train_missing(study: Study) -> list[str]:
+    """Train all that is missing; a sentence for each that could not be."""
+    missing = [each for each in study.planned if study.state(each) != "trained"]
+    failures = []
+    for number, each in enumerate(missing, 1):
+        write_line(f"{number} of {len(missing)} to train: {each.name} on {each.data}")
+        try:
+            study.train(each)
+        except Exception as error:  # the others are trained all the same
+            reason = " ".join(str(error).split())
+            if not isinstance(error, WorkbenchError):
+                reason = f"{type(error).__name__}: {reason}"
+            failures.append(f"{each.name} on {each.data} was not trained: {reason}")
+            write_line(failures[-1])
+    return failures
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long trainings will take.
+
+    Attributes
+    ----------
+    seconds : of each training that is missing, by the names of its data set and its own.
+    epochs : how many epochs each was taken to need.
+    """
+
+    seconds: Mapping[tuple[str, str], float]
+    epochs: float
+
+    @property
+    def total(self) -> float:
+        """Seconds of all together."""
+        return sum(self.seconds.values())
+
+
+def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
+    """About how long it will take to train what is missing.
+
+    Epochs and their seconds are those of the trainings that have ended; where none has, an epoch of
+    the first that is missing is timed on a part of the users. Models are compared by `cost`.
+    """
+    ended = [(each, model) for each in study.planned if (model := _known(study, each)) is not None]
+    cards = [(study.data[each.data], each, model.card) for each, model in ended]
+    best = [card["best_epoch"] for _, _, card in cards]
+    needed = (float(np.mean(best)) if best else EPOCHS) + TRAINING["patience"]
+    epochs = min(needed, TRAINING["epochs"])
+    paces = [card["seconds"] / _epochs(card) / _work(each, data) for data, each, card in cards]
+    if not paces and missing:
+        paces = [_timed(missing[0], study.data[missing[0].data])]
+    pace = VALIDATION * float(np.mean(paces)) * epochs if paces else 0.0
+    return Estimate(
+        {(e.data, e.name): pace * _work(e, study.data[e.data]) for e in missing}, epochs
+    )
+
+
+def _known(study: Study, each: Planned) -> Recommender | None:
+    try:
+        return study.trained(each)
+    except WorkbenchError:
+        return None
+
+
+def _epochs(card: Mapping[str, Any]) -> int:
+    """How many epochs a training took."""
+    return min(card["best_epoch"] + card["training"]["patience"], card["training"]["epochs"])
+
+
+def _work(each: Planned, data: SequenceData) -> float:
+    """What an epoch costs, in interactions of SASRec."""
+    return cost(each.variant) * data.n_interactions
+
+
+def _timed(each: Planned, data: SequenceData) -> float:
+    """Seconds of an epoch for what `_work` counts, timed on a part of the users."""
+    part = first_users(data, TIMED_USERS)
+    how: dict[str, Any] = {**TRAINING, "epochs": 1, "progress": False}
+    for _ in range(2):  # the first pays for what a process does once
+        model = build_model(each.variant.model, part, **each.options)
+        seconds = train(model, part, **how).card["seconds"]
+    return seconds / _work(each, part)
+
+
+def first_users(data: SequenceData, count: int) -> SequenceData:
+    """The data of the first users, with the whole catalogue."""
+    count = min(count, data.n_users)
+    rows = slice(0, int(data.offsets[count]))
+    return replace(
+        data,
+        items=data.items[rows],
+        times=None if data.times is None else data.times[rows],
+        offsets=data.offsets[: count + 1],
+        user_ids=data.user_ids[:count],
+        rows=None,
+        truth=None,
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time in words, to the minute, or to the hour where it is long."""
+    if seconds < 90 * 60:
+        return counted(max(1, round(seconds / 60)), "minute")
+    return counted(round(seconds / 3600), "hour")

@@ -1,0 +1,209 @@
+"""What is measured of every training: a row per training and user, of a data set.
+
+Ranks are of all users, by both policies; what costs more is measured on a sample of them, by the
+diagnostics of a report and piece by piece, so that what was measured once is taken from the store.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.study import Planned
+from analyses.diagnostic import Diagnostic
+from analyses.diagnostics import gradient_agreement
+from analyses.diagnostics.faithfulness.importance_choices import OWN, by_user, of_model
+from analyses.diagnostics.gradient_agreement import agreement_findings as agreement
+from analyses.diagnostics.max_attention_removal import removal_findings as removal
+from analyses.running.code import code_hash
+from analyses.running.comparison import Comparison
+from analyses.running.inputs import one_numbering
+from analyses.running.measuring import measured
+from analyses.running.passes import CUTOFF
+from analyses.running.results import Results
+from analyses.running.store import Store, piece_key, weights_hash
+from analyses.verdict import ASKED, Verdict, verdicts
+from models import Recommender
+from workbench import SequenceData, evaluate
+from workbench.data.lookup import users_with_case
+from workbench.evaluation import hit, ndcg
+from workbench.faithfulness.randomization import SHUFFLED
+
+SAMPLE = 2048  # users on whom diagnostics run
+SEED = 0  # of the sample, and of what is random in diagnostics
+DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
+ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it
+RECENCY = "recency"
+TRAINING = ["model", "seed"]  # what tells trainings apart
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What was measured on a data set.
+
+    Attributes
+    ----------
+    users : a row per training and user. `rank kept` and `rank removed`, of the held-out item among
+        all items, and among those that the history does not hold; `hit kept` and so on, of these.
+        On the sample, else NaN: `removal`, the change of NDCG@10 without the largest weight of
+        every head in all layers; `removal elsewhere`, without as much of other weights; `largest`,
+        that weight, the mean over heads and layers; `tau`, of attention and saliency; `tau
+        shuffled`, of the model with its weights shuffled; `names`, whether attention names the item
+        without which the model's own first item loses most; `recency names`, whether the last item
+        is that.
+    verdicts : of each model's first training.
+    """
+
+    users: pd.DataFrame
+    verdicts: tuple[Verdict, ...]
+
+
+def measure(
+    trained: Sequence[tuple[Planned, Recommender]],
+    data: SequenceData,
+    sample: int,
+    store: Store,
+) -> Measurements:
+    """Measure all trainings of a data set.
+
+    Parameters
+    ----------
+    trained : what is trained; models of the ablation are ranked, and nothing else.
+    data : what they were trained on.
+    sample : how many users diagnostics run on, drawn at random.
+    store : where what was measured is kept.
+    """
+    names = {each.name: each for each, _ in trained}
+    models = {each.name: model for each, model in trained}
+    data, models, _ = one_numbering(models, data, {name: name for name in models})
+    ranked = pd.concat(
+        [
+            _ranks(models[name], data, store).assign(model=each.label, seed=each.seed)
+            for name, each in names.items()
+        ],
+        ignore_index=True,
+    )
+    studied = {name: model for name, model in models.items() if not names[name].ablated}
+    results = _diagnosed(studied, names, data, drawn(data, sample), store)
+    if not results:
+        return Measurements(with_metrics(ranked), ())
+    further = pd.concat(
+        [
+            _of_training(results, name).assign(model=names[name].label, seed=names[name].seed)
+            for name in studied
+        ]
+    )
+    users = ranked.merge(further, on=[*TRAINING, "user"], how="left")
+    return Measurements(with_metrics(users), verdicts(results))
+
+
+def drawn(data: SequenceData, count: int) -> np.ndarray:
+    """Users with a test case, drawn at random; all, where there are no more."""
+    able = np.sort(users_with_case(data))
+    if count >= len(able):
+        return able
+    return np.sort(np.random.default_rng(SEED).choice(able, count, replace=False))
+
+
+def with_metrics(users: pd.DataFrame) -> pd.DataFrame:
+    """The same rows with Hit@10 and NDCG@10 by both policies."""
+    metrics = {
+        f"{name} {policy}": of(users[f"rank {policy}"].to_numpy(), CUTOFF)
+        for policy in ("kept", "removed")
+        for name, of in (("hit", hit), ("ndcg", ndcg))
+    }
+    return users.assign(**metrics)
+
+
+def rank_rows(model: Recommender, data: SequenceData) -> pd.DataFrame:
+    """Of every user the rank of the held-out item, with seen items kept and removed."""
+    kept, removed = (evaluate(model, data, remove_seen=seen) for seen in (False, True))
+    return pd.DataFrame(
+        {"user": kept.users, "rank kept": kept.ranks, "rank removed": removed.ranks}
+    )
+
+
+def _ranks(model: Recommender, data: SequenceData, store: Store) -> pd.DataFrame:
+    code = code_hash([rank_rows], ["models"])
+    weights = {"": weights_hash(model)}
+    key = piece_key("claims-ranks", weights, data, np.arange(data.n_users), SEED, code)
+    return store.made(key, lambda: rank_rows(model, data))
+
+
+def _diagnosed(
+    models: Mapping[str, Recommender],
+    names: Mapping[str, Planned],
+    data: SequenceData,
+    users: np.ndarray,
+    store: Store,
+) -> dict[str, Results]:
+    """What each diagnostic measured of all trainings, by its name.
+
+    Every training is measured; the comparison then has those with further seeds as siblings.
+    """
+    if not models:
+        return {}
+    first: dict[str, str] = {}
+    siblings: dict[str, list[str]] = {}
+    for name in models:
+        label = names[name].label
+        siblings.setdefault(first.setdefault(label, name), [])
+        if first[label] != name:
+            siblings[first[label]].append(name)
+    comparison = Comparison.of({name: models[name] for name in siblings}, siblings)
+    return {
+        diagnostic.name: _measured(diagnostic, models, comparison, data, users, store)
+        for diagnostic in DIAGNOSTICS
+    }
+
+
+def _measured(
+    diagnostic: Diagnostic,
+    models: Mapping[str, Recommender],
+    comparison: Comparison,
+    data: SequenceData,
+    users: np.ndarray,
+    store: Store,
+) -> Results:
+    results = measured(diagnostic, models, data, users, SEED, store).results
+    return replace(results, comparison=comparison.only(set(results.frame["model"])))
+
+
+def _of_training(results: Mapping[str, Results], name: str) -> pd.DataFrame:
+    """The columns of the sample for one training, a row per user."""
+    parts = [*_of_removal(results["max_attention_removal"].frame, name)]
+    parts += _of_agreement(results["gradient_agreement"].frame, name)
+    parts += _of_faithfulness(results["faithfulness"].frame, name)
+    return pd.concat(parts, axis=1).rename_axis("user").reset_index()
+
+
+def _of_removal(frame: pd.DataFrame, name: str) -> list[pd.Series]:
+    rows = frame[removal.of_all_layers(frame) & (frame["model"] == name)]
+    rows = rows[(rows["rows"] == removal.HEADLINE_ROWS) & (rows["k"] == 1)]
+    largest, control = (
+        rows[rows["operator"] == operator].set_index("user") for operator in ("largest", "control")
+    )
+    return [
+        largest["d_ndcg"].rename("removal"),
+        control["d_ndcg"].rename("removal elsewhere"),
+        largest["mass"].rename("largest"),
+    ]
+
+
+def _of_agreement(frame: pd.DataFrame, name: str) -> list[pd.Series]:
+    rows = agreement.mean_rows(agreement.headline_rows(frame[frame["model"] == name]))
+    taus = {
+        column: rows[rows["control"] == control].set_index("user")["tau"].rename(column)
+        for column, control in (("tau", agreement.TRAINED), ("tau shuffled", SHUFFLED))
+    }
+    return list(taus.values())
+
+
+def _of_faithfulness(frame: pd.DataFrame, name: str) -> list[pd.Series]:
+    rows = of_model(frame, name, OWN)
+    if not len(rows):
+        return [pd.Series(dtype=float, name=column) for column in ("names", "recency names")]
+    wide = by_user(rows, "align")
+    shown = {"names": ATTENTION, "recency names": RECENCY}
+    return [wide[importance].rename(column) for column, importance in shown.items()]

@@ -1,0 +1,154 @@
+"""The study from one end to the other, on small planted data with tiny models."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analyses.claims import mechanism, paper_claims, study, trainings
+from analyses.claims.__main__ import Incomplete, main
+from analyses.judging import cells, zoo
+from analyses.running import held_out
+from analyses.running.store import Store
+from workbench import WorkbenchError, load_model
+
+DATA = "planted:distance?users=60&items=30&length=10&causes=4"
+NAME = "planted-distance"
+SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 12}
+VARIANTS = study.MAIN[:3]
+MODELS = 2 * len(VARIANTS) + 2  # two seeds, and an ablation of one more and one that fails
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    monkeypatch.setattr(study, "MODEL", SIZES)
+    for module in (study, trainings):
+        monkeypatch.setattr(module, "TRAINING", {"epochs": 1, "patience": 1, "progress": False})
+    monkeypatch.setattr(study, "MAIN", VARIANTS)
+    fewer = [v for v in study.ablation() if v.options == {"correction": "fixed"}]
+    monkeypatch.setattr(study, "ablation", lambda: fewer)
+    monkeypatch.setattr(held_out, "SAMPLE", 12)
+    monkeypatch.setattr(mechanism, "RULE", cells.Cell("distance", 60, "easy"))
+    monkeypatch.setattr(mechanism, "VARIANTS", cells.VARIANTS[:2])
+    monkeypatch.setattr(cells, "EPOCHS", 1)
+    monkeypatch.setattr(cells, "PATIENCE", 1)
+
+
+def arguments(folder: Path, *more: str, seeds: int = 2) -> list[str]:
+    where = ["--runs", str(folder / "runs"), "--out", str(folder / "docs")]
+    return ["--data", DATA, *where, "--users", "30", "--seeds", str(seeds), *more]
+
+
+def test_the_whole_study(tmp_path, monkeypatch, capsys):
+    assert main(arguments(tmp_path, "--plan")) is None
+    said = capsys.readouterr().out
+    assert f"missing {NAME}: AC-SASRec seed 1, about" in said
+    assert "7 of 7 to train, about" in said
+    assert not (tmp_path / "runs").exists()
+
+    page = main(arguments(tmp_path))
+    assert "7 models of 7 to train, about" in capsys.readouterr().out
+    assert page == tmp_path / "docs" / "claims.md"
+    text = page.read_text()
+    assert "7 of 7 trainings of the plan are there." in text
+    assert "Nothing: the plan is done." in text
+    assert "| gate \N{MINUS SIGN} fixed |" in text
+    assert "annealing |  |" not in text  # not planned, and so not missing
+    tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "docs" / "claims").glob("*.csv")}
+    assert len(tables["cells"]) == 8
+    for name in ("ranking", "pointing", "planted"):
+        assert f"](claims/{name}.png)" in text
+        assert (tmp_path / "docs" / "claims" / f"{name}.png").stat().st_size < 200_000
+
+    # what stands in the tables is what the trained models reach
+    ranking = tables["ranking"].set_index("model")
+    folders = [tmp_path / "runs" / NAME / "AC-SASRec" / f"seed-{seed}" for seed in (0, 1)]
+    reached = [load_model(folder).card["metrics"]["test"]["ndcg@10"] for folder in folders]
+    assert ranking.loc["AC-SASRec", "NDCG@10, seen kept"] == pytest.approx(
+        sum(reached) / 2, abs=1e-6
+    )
+    assert ranking.loc["AC-SASRec", "trainings"] == 2
+    users = pd.read_parquet(tmp_path / "runs" / NAME / "users.parquet")
+    assert len(users) == 7 * 60
+    assert users[users["tau"].notna()].groupby(["model", "seed"]).size().eq(30).all()
+
+    # started again, it trains and measures nothing
+    monkeypatch.setattr(trainings, "train", None)
+    monkeypatch.setattr(zoo, "_train", None)
+    monkeypatch.setattr(Store, "put", None)
+    assert main(arguments(tmp_path)) == page
+    assert page.read_text() == text
+    assert "all models are trained" in capsys.readouterr().out
+
+
+def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
+    broken = study.Variant("AC-SASRec", {"alpha": "much"})
+    monkeypatch.setattr(study, "MAIN", (*VARIANTS[:2], broken))
+    monkeypatch.setattr(study, "ablation", lambda: [])
+    with pytest.raises(Incomplete, match="AC-SASRec alpha=much on planted-distance was not train"):
+        main(arguments(tmp_path, seeds=1))
+    text = (tmp_path / "docs" / "claims.md").read_text()
+    assert "2 of 3 trainings of the plan are there." in text
+    assert "AC-SASRec alpha=much (seed 0)" in text
+    assert "was not trained: AC-SASRec: alpha is 'much', where a number is expected" in text
+    assert "one training each, so that another might say the opposite" in text
+    assert "**not measured yet**" not in text  # none of what is missing belongs to a claim
+    assert "**not planned** | not planned |" in text
+
+
+def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(study, "MAIN", VARIANTS[:2])
+    monkeypatch.setattr(study, "ablation", lambda: [])
+    train = trainings.train
+
+    def stopped(model, data, out=None, **how):
+        if model.config.calibration is not None and out is not None:
+            raise KeyboardInterrupt
+        return train(model, data, out, **how)
+
+    monkeypatch.setattr(trainings, "train", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        main(arguments(tmp_path, seeds=1))
+    monkeypatch.setattr(trainings, "train", train)
+    capsys.readouterr()
+    main(arguments(tmp_path, seeds=1))
+    assert "1 model of 2 to train" in capsys.readouterr().out
+    monkeypatch.setattr(trainings, "TRAINING", {"epochs": 2, "patience": 1, "progress": False})
+    with pytest.raises(Incomplete, match="holds a model that was not trained with these options"):
+        main(arguments(tmp_path, "--no-training", seeds=1))
+    assert "0 of 2 trainings of the plan are there." in (tmp_path / "docs/claims.md").read_text()
+    capsys.readouterr()
+    main(arguments(tmp_path, "--plan", seeds=1))
+    assert "holds a model that was not trained by this recipe; delete it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--seeds", "0"], "--seeds 0; give 1 or more"),
+        (["--users", "0"], "--users 0; give 1 or more"),
+        (["--backbones", "TiSASrec"], "no further backbone 'TiSASrec'.*did you mean TiSASRec"),
+        (["--no-training"], "holds no trained model of the plan; leave out --no-training"),
+        (["--data", DATA, DATA], "two data sets are called planted-distance"),
+    ],
+)
+def test_bad_input_is_one_sentence(given, sentence, tmp_path):
+    with pytest.raises(WorkbenchError, match=sentence):
+        main([*arguments(tmp_path), *given])
+    assert not (tmp_path / "docs" / "claims.md").exists()
+
+
+def test_the_plan_has_all_that_the_claims_need(monkeypatch):
+    monkeypatch.undo()
+    planned = study.plan(["amazon-beauty", "toys", "yelp"], 3)
+    for claim in paper_claims.CLAIMS:
+        of = {each.data: [e for e in planned if e.data == each.data] for each in planned}
+        assert all(contrast.is_planned(of["amazon-beauty"]) for contrast in claim.contrasts)
+    assert len({(e.data, e.name) for e in planned}) == len(planned)
+    assert len({e.folder(Path("runs")) for e in planned}) == len(planned)
+    assert sum(e.data == "toys" for e in planned) == 15
+    assert [e.name for e in planned[:2]] == ["SASRec", "AC-SASRec"]
+    named = study.plan(["toys"], 1, ["BERT4Rec"])
+    assert [e.label for e in named[-3:]] == ["BERT4Rec", "AC-BERT4Rec", "AC-BERT4Rec-light"]

@@ -1,0 +1,168 @@
+"""The rule on tables of users that are made up, in which the answer is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analyses.claims.answers import NO_GAIN, ONCE, answered
+from analyses.claims.paper_claims import LARGE, Claim, Contrast
+from analyses.claims.rule import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    UNMEASURED,
+    Lines,
+    decide,
+    evidence,
+    in_general,
+)
+from analyses.claims.study import Planned
+from workbench.statistics import SeedSpread, seed_spread
+from workbench.training.sweeps import Variant
+
+N = 4000
+AC, PLAIN = "AC-SASRec", "SASRec"
+
+
+def planted_users(effects, *, trainings=3, seeds=0.0003, measure="ndcg kept", level=0.04, rng=0):
+    """A table of users: each model's mean is the level and its effect, and a luck of training."""
+    generator = np.random.default_rng(rng)
+    user = generator.normal(0, 0.05, N)
+    frames = []
+    for model, effect in effects.items():
+        counts = trainings if isinstance(trainings, int) else trainings[model]
+        for seed in range(counts):
+            luck = generator.normal(0, seeds)
+            values = level + effect + luck + user + generator.normal(0, 0.01, N)
+            rows = {"model": model, "seed": seed, "user": np.arange(N), measure: values}
+            frames.append(pd.DataFrame({"ndcg kept": level} | rows))
+    return pd.concat(frames, ignore_index=True)
+
+
+def claim(*contrasts):
+    return Claim("a claim", "a test", contrasts)
+
+
+def answer(users, contrast, planned=(AC, PLAIN)):
+    trainings = [Planned("made", Variant(name)) for name in planned]
+    (cell,) = answered(trainings, {"made": users}, {}, [claim(contrast)])
+    return cell
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"),
+    [(0.004, HOLDS), (0.0, FAILS), (-0.004, FAILS), (0.0015, HOLDS)],
+)
+def test_more_holds_above_0_and_fails_where_it_is_too_little_to_matter(effect, expected):
+    users = planted_users({PLAIN: 0.0, AC: effect})  # a twentieth of the level is 0.002
+    assert answer(users, Contrast("ndcg kept", AC, PLAIN)).answer == expected
+
+
+def test_seeds_that_scatter_more_than_models_differ_leave_it_open():
+    users = planted_users({PLAIN: 0.0, AC: 0.004}, seeds=0.01)
+    assert answer(users, Contrast("ndcg kept", AC, PLAIN)).answer == OPEN
+
+
+@pytest.mark.parametrize("effect", [0.001, -0.006])
+def test_a_loss_is_none_below_a_twentieth(effect):
+    users = planted_users({PLAIN: effect}, measure="removal", level=0.0)
+    users["ndcg kept"] = 0.04
+    cell = answer(users, Contrast("removal", PLAIN, kind="not less"))
+    assert cell.answer == (HOLDS if effect > -0.002 else FAILS)
+    assert cell.found.trainings == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("effect", "expected"), [(LARGE + 0.03, HOLDS), (LARGE, OPEN), (0.03, FAILS)]
+)
+def test_a_large_margin_has_a_size(effect, expected):
+    users = planted_users({PLAIN: 0.0, AC: effect}, seeds=0.003, measure="tau")
+    assert answer(users, Contrast("tau", AC, PLAIN, "large")).answer == expected
+
+
+def test_of_one_training_each_nothing_is_told():
+    users = planted_users({PLAIN: 0.0, AC: 0.02}, trainings=1)
+    cell = answer(users, Contrast("ndcg kept", AC, PLAIN))
+    assert (cell.answer, cell.note) == (OPEN, ONCE)
+    assert cell.interval.low > 0  # by users alone it would have been claimed
+
+
+def test_a_single_training_has_the_spread_of_the_others():
+    counts = {PLAIN: 3, AC: 3, "AC-SASRec-light": 1}
+    effects = {PLAIN: 0.0, AC: 0.02, "AC-SASRec-light": 0.0}
+    users = planted_users(effects, trainings=counts)
+    contrast = Contrast("ndcg kept", AC, "AC-SASRec-light")
+    cell = answer(users, contrast, (AC, PLAIN, "AC-SASRec-light"))
+    assert cell.answer == HOLDS
+    assert cell.found.over_seeds
+
+
+def test_what_is_planned_and_not_there_is_not_measured():
+    users = planted_users({PLAIN: 0.0})
+    assert answer(users, Contrast("ndcg kept", AC, PLAIN)).answer == UNMEASURED
+    not_planned = answered(
+        [Planned("made", Variant(PLAIN))], {"made": users}, {}, [claim(Contrast("tau", AC, PLAIN))]
+    )
+    assert not_planned == []
+
+
+def test_no_part_can_be_kept_of_a_gain_that_was_not_shown():
+    light = "AC-SASRec-light"
+    planned = [Planned("made", Variant(name)) for name in (PLAIN, AC, light)]
+    for gain, kept, expected in ((0.01, 0.009, HOLDS), (0.01, 0.001, FAILS), (0.0, 0.0, OPEN)):
+        users = planted_users({PLAIN: 0.0, AC: gain, light: kept})
+        for measure in ("removal", "names", "tau"):
+            users[measure] = np.nan
+        cells = answered(planned, {"made": users}, {})
+        (cell,) = (c for c in cells if c.contrast is not None and c.contrast.kind == "most")
+        assert cell.answer == expected
+        assert (cell.note == NO_GAIN) == (gain == 0)
+
+
+def test_speed_is_in_that_of_the_backbone():
+    light = "AC-SASRec-light"
+    planned = [Planned("made", Variant(name)) for name in (PLAIN, AC, light)]
+    rng = np.random.default_rng(0)
+    for ratio, expected in ((1.05, HOLDS), (1.4, FAILS)):
+        noise = rng.normal(1, 0.02, (20, 2))
+        times = pd.DataFrame({PLAIN: noise[:, 0], light: ratio * noise[:, 1]})
+        cells = answered(planned, {}, {"made": times})
+        (cell,) = (c for c in cells if c.contrast is None)
+        assert cell.answer == expected
+        assert cell.interval.estimate == pytest.approx(1 / ratio, rel=0.03)
+
+
+def test_in_general_one_exception_refutes_and_all_must_hold():
+    assert in_general([HOLDS, HOLDS]) == HOLDS
+    assert in_general([HOLDS, OPEN]) == OPEN
+    assert in_general([HOLDS, FAILS, UNMEASURED]) == FAILS
+    assert in_general([HOLDS, UNMEASURED]) == OPEN
+    assert in_general([UNMEASURED, UNMEASURED]) == UNMEASURED
+    assert in_general([]) == UNMEASURED
+
+
+def test_p_values_by_hand():
+    """One training of 3 users is too few; the shift to a line is that of the mean."""
+    rng = np.random.default_rng(1)
+    values, others = rng.normal(0.1, 1, (3, 50)), rng.normal(0, 1, (3, 50))
+    spread = SeedSpread(0.01, 4)
+    found = evidence(values, others, Lines(0.0, 0.3), spread)
+    shifted = evidence(values - 0.3, others, Lines(0.0, 0.0), spread)
+    assert found.lower == pytest.approx(shifted.upper)
+    assert found.interval.estimate == pytest.approx(values.mean() - others.mean())
+
+
+def test_the_study_as_a_whole_is_seldom_wrong():
+    """Twenty cells whose effect lies on their line: any answer would be false."""
+    rng = np.random.default_rng(2)
+    lines, wrong = Lines.at(0.1), 0
+    for _ in range(200):
+        models = []
+        for effect in (0.1,) * 5 + (0.0,) * 4:
+            luck = rng.normal(0, 0.05, (3, 1))
+            models.append(effect + luck + rng.normal(0, 0.1, (3, 100)))
+        spread = seed_spread(models)
+        pairs = [(a, b) for a in models[:5] for b in models[5:]]
+        cells = [(evidence(a, b, lines, spread), lines) for a, b in pairs]
+        wrong += any(each.answer != OPEN for each in decide(cells))
+    assert wrong <= 0.08 * 200
