@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
-PATIENCE = 60_000  # ms; a busy machine takes its time
+PATIENCE = 180_000  # ms; a busy machine takes its time
 OPTIONS = (
     "--no-sandbox",  # a container's root has none
     "--disable-gpu",
@@ -52,18 +52,18 @@ def served(*allowed: Path, **environment: str) -> Iterator[tuple[str, int]]:
         yield f"http://localhost:{port}", process.pid
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def _wait_for(address: str, process: subprocess.Popen) -> None:
-    for _ in range(600):
+    for _ in range(1800):
         assert process.poll() is None, "the app ended by itself"
         try:
             urllib.request.urlopen(address, timeout=2).close()
             return
         except OSError:
             time.sleep(0.1)
-    raise AssertionError("the app did not answer within 60 s")
+    raise AssertionError("the app did not answer within 180 s")
 
 
 @contextmanager
@@ -81,7 +81,10 @@ def chromium() -> Iterator[Any]:
 
 def watched(page: Any) -> Any:
     """A page that notes `errors` of its console and requests that have `left` the machine."""
+    from playwright.sync_api import expect
+
     page.set_default_timeout(PATIENCE)
+    expect.set_options(timeout=PATIENCE)
     page.errors, page.left = [], []
     page.on("console", lambda said: page.errors.append(said.text) if _is_error(said) else None)
     page.on("pageerror", lambda error: page.errors.append(str(error)))

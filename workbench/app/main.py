@@ -2,12 +2,12 @@
 
 import streamlit as st
 import torch
-from streamlit.navigation.page import Page
 
-from workbench.app import html_table, places
+from workbench.app import html_table, in_browser, page_address, places
 from workbench.app.failures import errors_shown
 from workbench.app.first import first_page
 from workbench.app.links import INSPECT
+from workbench.app.page_address import CASE, EDITS
 from workbench.app.what_if import what_if_page
 
 PAGES = (
@@ -17,21 +17,8 @@ PAGES = (
     first_page.DATASET,
     first_page.BRING,
 )
-
-
-# keys that pages share; a click on the name of another page clears them from the address
-CARRIED = (
-    "data",
-    "models",
-    "user",
-    "list",
-    "target",
-    "hide_seen",
-    "words",
-    "item",
-    "edits",
-    "place",
-)
+# keys of the address that a page takes over from the pages that were left, by its path
+TAKEN_OVER = {"inspect": CASE, "what-if": (*CASE, *EDITS), "dataset": ("run",)}
 
 
 def main() -> None:
@@ -41,23 +28,16 @@ def main() -> None:
     st.set_page_config(page_title="Attention workbench", layout="wide")
     chosen = st.navigation(list(PAGES), position="top")
     st.html(html_table.STYLE)
-    _carry(chosen)
+    in_browser.show()
+    taken_over = TAKEN_OVER.get(chosen.url_path, ())
+    page_address.enter(chosen, taken_over)
+    above = st.container()
     try:
         with errors_shown("This page"):
             places.folders()  # raises if a folder named at the start cannot be used
             chosen.run()
+            page_address.tell_ignored()
     finally:
-        st.session_state["carried"] = {k: v for k, v in _address().items() if k in CARRIED}
-
-
-def _address() -> dict[str, list[str]]:
-    return {key: st.query_params.get_all(key) for key in st.query_params}
-
-
-def _carry(chosen: Page) -> None:
-    """Carry the choices over to another page, except those that its address makes itself."""
-    before = st.session_state.setdefault("path", chosen.url_path)
-    st.session_state["path"] = chosen.url_path
-    missing = st.session_state.get("carried", {}).keys() - st.query_params.keys()
-    if before != chosen.url_path and missing:
-        st.switch_page(chosen, query_params={**st.session_state["carried"], **_address()})
+        page_address.keep(taken_over)
+    with above:
+        page_address.show_ignored()

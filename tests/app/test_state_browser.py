@@ -1,0 +1,130 @@
+"""The state of a page in a real browser: its address, Back, other pages, and a lost server."""
+
+from typing import Any
+
+import pytest
+
+from tests.app.browser import LOADED, PATIENCE, query_of, served, settled
+
+# the address changes first, and drops the edits of another user when the server has answered
+AGREE = """() => {
+  const edits = document.querySelector('input[aria-label="Edits, in order"]');
+  return !edits || edits.value === (new URLSearchParams(location.search).get("edits") || "");
+}"""
+
+
+def shown(page: Any) -> tuple[str, str, str]:
+    """The page, its user and its edits, once what it tells is what the address says."""
+    user = query_of(page)["user"][0]
+    settled(page, f"User {user}:")
+    page.wait_for_function(AGREE)
+    held, path = query_of(page), page.url.partition("?")[0].rpartition("/")[2]
+    assert held["user"] == [user] == [page.get_by_role("textbox", name="User").input_value()]
+    return path, user, held.get("edits", [""])[0]
+
+
+def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):
+    def type_user(user: str) -> None:
+        page.get_by_role("textbox", name="User").fill(user)
+        page.keyboard.press("Enter")
+
+    def press(label: str) -> None:
+        page.get_by_role("button", name=label, exact=True).click()
+
+    page.goto(address("inspect", user="u5"))
+    seen = [shown(page)]
+    for act, argument in (
+        (press, "Random"),
+        (type_user, "u3"),
+        (lambda name: page.get_by_role("link", name=name).click(), "What if"),
+        (press, "Remove"),
+        (press, "Earlier"),
+        (type_user, "u4"),
+        (press, "Earlier"),
+        (press, "Random"),
+        (press, "Remove"),
+        (press, "Undo"),
+    ):
+        before = page.url
+        act(argument)
+        page.wait_for_function("before => location.href !== before", arg=before)
+        seen.append(shown(page))
+        assert seen[-1] != seen[-2]
+    for expected in seen[-2::-1]:
+        page.go_back()
+        assert shown(page) == expected
+    for expected in seen[1:]:
+        page.go_forward()
+        assert shown(page) == expected
+
+
+def test_edits_stay_with_their_user_over_pages(page, address):
+    page.goto(address("what-if", user="u5", edits="remove:3"))
+    settled(page, "removed")
+    page.get_by_role("link", name="Inspect").click()
+    settled(page, "Layers and heads")
+    page.get_by_role("link", name="What if").click()
+    settled(page, "removed")
+    page.get_by_role("link", name="Inspect").click()
+    settled(page, "Layers and heads")
+    page.get_by_role("textbox", name="User").fill("u6")
+    page.keyboard.press("Enter")
+    settled(page, "User u6:")
+    page.get_by_role("link", name="What if").click()
+    settled(page, "Nothing is edited yet")
+    assert "edits" not in query_of(page)
+
+
+def test_a_page_has_its_own_state_in_its_address(page, address, stored_run):
+    page.goto(address("dataset", run=str(stored_run), diagnostic="Gradient agreement"))
+    settled(page, "Findings")
+    page.goto(address("inspect", user="u5", target="Another item", words="Film 3"))
+    settled(page, "Layers and heads")
+    page.get_by_role("link", name="Whole data set").click()
+    settled(page, "What holds over all users?")
+    assert not {"data", "models", "user", "item", "words", "target"} & set(query_of(page))
+    page.get_by_role("link", name="Inspect").click()
+    assert "User u5:" in settled(page, "Layers and heads")
+    assert query_of(page)["words"] == ["Film 3"]
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "told"),
+    [
+        ("inspect", {"view1": "Layer 9", "user": "u3"}, "view1=Layer 9, which is no possible"),
+        ("inspect", {"colour": "red"}, "colour=red, which nothing on this page takes"),
+        ("what-if", {"place": "Layer 7"}, "place=Layer 7, which is no possible choice here"),
+        ("inspect", {"models": ["a", "b", "c"]}, "c of models=a, b, c"),
+    ],
+)
+def test_what_an_address_holds_in_vain_is_told(page, address, path, query, told):
+    page.goto(address(path, **query))
+    settled(page, "Ignored in the address")
+    assert told in page.get_by_role("alert").filter(has_text="Ignored").inner_text()
+
+
+def test_a_good_address_is_taken_without_a_word(page, address):
+    page.goto(
+        address(
+            "inspect",
+            **{
+                "user": "u3",
+                "view1": "Layer 1, head 2",
+                "hide_seen": "false",
+                "scale": "Per panel",
+            },
+        )
+    )
+    assert "Ignored" not in settled(page, "Layers and heads")
+
+
+def test_a_lost_server_is_told_in_words(browser, address):
+    word = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::after')"
+    page = browser.new_page()
+    with served() as (place, _):
+        page.goto(f"{place}/bring", timeout=PATIENCE)
+        page.locator(LOADED).wait_for(timeout=PATIENCE)
+        assert page.evaluate(f"{word}.content") in ("none", "normal")
+    page.wait_for_function(f"{word}.visibility === 'visible'", timeout=PATIENCE)
+    assert "The server does not answer" in page.evaluate(f"{word}.content")
+    page.close()

@@ -1,0 +1,37 @@
+"""What the browser does beside Streamlit: one step of its history per action, and a last word."""
+
+import streamlit as st
+
+LOST = (
+    "The server does not answer. Start the app again, or wait: this page goes on when it is back."
+)
+# shown some time after the connection is lost, so that a page that opens or reloads does not flash
+STYLE = f"""
+[data-testid=stApp]:not([data-test-connection-state=CONNECTED])::after {{
+  content: "{LOST}"; position: fixed; inset: auto 0 0 0; z-index: 1000000; padding: .9rem 1.2rem;
+  font: 600 1rem system-ui, sans-serif; color: #fff; background: #8c2f00; text-align: center;
+  animation: lost 5s step-end; }}
+@keyframes lost {{ from {{ visibility: hidden; }} to {{ visibility: visible; }} }}"""
+# Streamlit changes the address several times where a click changes several of its parts: with a
+# step for each, Back leads to what nobody has seen, such as one user with the edits of another. And
+# it makes no step for what is chosen in a box.
+SCRIPT = """
+if (!window.oneStepPerAction) {
+  window.oneStepPerAction = true;
+  let acted = false;
+  const push = history.pushState.bind(history), replace = history.replaceState.bind(history);
+  const go = (state, title, url) => {
+    const stays = url == null || new URL(url, location.href).href === location.href;
+    (acted && !stays ? push : replace)(state, title, url);
+    acted = acted && stays;
+  };
+  history.pushState = history.replaceState = go;
+  for (const action of ["pointerdown", "keydown"])
+    addEventListener(action, () => { acted = true; }, true);
+  addEventListener("popstate", () => { acted = false; }, true);
+}"""
+
+
+def show() -> None:
+    """Put style and script into the page; nothing of an address or a file is in them."""
+    st.html(f"<style>{STYLE}</style><script>{SCRIPT}</script>", unsafe_allow_javascript=True)
