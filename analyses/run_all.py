@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--models",
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME|PATH",
         help="shipped models by name or folders of trained ones (default: SASRec's four that are "
@@ -55,7 +56,12 @@ def parser() -> argparse.ArgumentParser:
         "where a diagnostic compares seeds",
     )
     made.add_argument(
-        "--only", nargs="+", default=[], metavar="DIAGNOSTIC", help=f"some of: {names}"
+        "--only",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="DIAGNOSTIC",
+        help=f"some of: {names}",
     )
     made.add_argument(
         "--users", type=int, metavar="N", help="that many users, drawn at random (default: all)"
@@ -181,8 +187,14 @@ def _run(
     if options.out:
         check_writable(options.out)
     device = choose_device(options.device)
+
+    def watch(model: str, done: int, total: int) -> None:
+        progress.write(Progress("training", done=done, total=total, message=model))
+
     with ranks.first_alone("inputs"):  # which may have to be fetched, or trained
-        inputs = read_inputs(options.data, options.models, options.users, options.seed, cache)
+        inputs = read_inputs(
+            options.data, options.models, options.users, options.seed, cache, watch
+        )
     for each in (inputs.models, *inputs.siblings.values()):
         for model in each.values():
             model.to(device)

@@ -1,6 +1,6 @@
 """The data, the models and the users of a run: shipped, named, or trained on the spot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,23 +19,13 @@ from workbench.errors import WorkbenchError
 from workbench.matching import common_numbering, matched, renumbered
 from workbench.model import Model
 from workbench.registry import NAMES
+from workbench.training.quick import QUICK, SMALL
+from workbench.training.state import History
 
 M = TypeVar("M", bound=Model)
+Watch = Callable[[str, int, int], object]
 DEFAULT_DATA = "ml-100k"
 SASREC = NAMES[:4]  # what a report is about by default: one backbone, within two minutes
-SMALL: dict[str, Any] = {
-    "hidden_size": 32,
-    "inner_size": 64,
-    "hidden_dropout": 0.2,
-    "attention_dropout": 0.2,
-}
-QUICK: dict[str, Any] = {
-    "objective": "positions",
-    "epochs": 20,
-    "patience": 20,
-    "batch_size": 128,
-    "learning_rate": 3e-3,
-}
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,12 @@ class Inputs:
 
 
 def read_inputs(
-    source: str, models: Sequence[str], n_users: int | None, seed: int, cache: Path
+    source: str,
+    models: Sequence[str],
+    n_users: int | None,
+    seed: int,
+    cache: Path,
+    watch: Watch | None = None,
 ) -> Inputs:
     """Load the data and the models, and draw the users.
 
@@ -74,6 +69,7 @@ def read_inputs(
     n_users : how many users are drawn at random; all who have a test case where None.
     seed : of what is drawn at random.
     cache : where the small models are kept.
+    watch : called while they are trained: name, epochs of all of them that are done, of how many.
 
     Raises
     ------
@@ -91,7 +87,7 @@ def read_inputs(
         data, loaded, related, sources, warnings = _load(models or shipped(), data)
         notices += warnings
     else:
-        loaded, sources = _small(data, seed, cache)
+        loaded, sources = _small(data, seed, cache, watch)
         related = {}
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
@@ -206,16 +202,22 @@ def one_numbering(
 
 
 def _small(
-    data: SequenceData, seed: int, cache: Path
+    data: SequenceData, seed: int, cache: Path, watch: Watch | None
 ) -> tuple[dict[str, Recommender], dict[str, str]]:
     """Small models of SASRec's kinds trained on `data`, kept for the next run; and folders."""
     code = code_hash([build_model, train], ["models"])
     folder = cache / f"trained-{digest([data.checksum, seed, code])[:16]}"
     loaded = {}
-    for name in SASREC:
+    for k, name in enumerate(SASREC):
         if not (folder / name / CARD).exists():
+
+            def tell(epochs: History, name: str = name, before: int = k * QUICK["epochs"]) -> None:
+                if watch is not None:
+                    watch(name, before + len(epochs), len(SASREC) * QUICK["epochs"])
+
+            tell([])
             torch.manual_seed(seed)
             model = build_model(name, data, **SMALL)
-            train(model, data, folder / name, seed=seed, **QUICK)
+            train(model, data, folder / name, seed=seed, watch=tell, **QUICK)
         loaded[name] = load_model(folder / name)
     return loaded, {name: str(folder / name) for name in loaded}

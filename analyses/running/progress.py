@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from workbench.files import write_file
 
-Stage = Literal["reading", "measuring", "drawing", "writing", "finished", "failed"]
+Stage = Literal["reading", "training", "measuring", "drawing", "writing", "finished", "failed"]
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,10 @@ class Progress:
     ----------
     stage : what the run is doing.
     diagnostic : what is measured or drawn, else empty.
-    done, total : users counted for each model while it is measured.
-    message : the report's page once it is finished, or why the run failed.
+    done, total : epochs while small models are trained; users, counted for each model, while they
+        are measured; diagnostics that are drawn.
+    message : the model that is trained, the report's page once it is finished, or why the run
+        failed.
     """
 
     stage: Stage = "reading"

@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from tests.app.shown import read, sentences
 from workbench import WorkbenchError
 from workbench.app import choices, places
-from workbench.app.dataset.starting import runs
+from workbench.app.jobs import Job, jobs
 from workbench.app.places import Outside
 from workbench.data.catalogue import DATA_VARIABLE
 from workbench.data.fetch import CACHE_VARIABLE
@@ -281,7 +281,7 @@ def test_a_run_on_data_outside_is_not_started(secret, monkeypatch):
     shown.session_state["start_models"] = ["SASRec"]
     next(b for b in shown.button if b.label == "Start").click().run()
     assert any(read(b.label) == f"Open {secret}" for b in shown.button)
-    assert not runs()._runs
+    assert not jobs().of(Job)
 
 
 def test_an_invalid_path_is_refused(inside):

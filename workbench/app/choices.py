@@ -1,20 +1,19 @@
 """Choosing data and models. The address holds the value of each widget under its key."""
 
-import shlex
 from pathlib import Path
 
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, words
+from workbench.app import resources, trainings, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.userlists import forget_edits
 from workbench.data.catalogue import BUILT_IN
 from workbench.matching import common_numbering, matched, renumbered
+from workbench.phrases import listing
 
 MOST_MODELS = 2
-TRAIN = "python -m workbench train --model SASRec --data {} --out runs/sasrec"
 
 
 def choose_data() -> tuple[str, SequenceData]:
@@ -31,18 +30,25 @@ def choose_data() -> tuple[str, SequenceData]:
     return str(source), resources.data(str(source))
 
 
-def choose_models() -> list[str]:
-    """The names or folders of up to two models."""
-    known = resources.shipped()
+def choose_models(data: SequenceData) -> list[str]:
+    """The names or folders of up to two models; by default those that were trained on these data.
+
+    Where there are none, SASRec beside AC-SASRec, as they are shipped.
+    """
+    if trained := trainings.ended():
+        st.session_state["models"] = trained[:MOST_MODELS]
+    known = [*resources.shipped(), *resources.own()]
+    of_these = resources.own_of(data) if data.truth is not None else []
+    usual = [name for name in trainings.USUAL if name in known]
     chosen = st.multiselect(
         "Models",
         known,
-        default=[name for name in ("SASRec", "AC-SASRec") if name in known],
+        default=(of_these or usual)[:MOST_MODELS],
         key="models",
         max_selections=MOST_MODELS,
         accept_new_options=True,
-        placeholder="A shipped model, or a folder",
-        help="Shipped models, or the path of a folder that `python -m workbench train` wrote.",
+        placeholder="A model, or a folder",
+        help=words.MODELS,
         bind="query-params",
     )
     return chosen[:MOST_MODELS]
@@ -77,14 +83,21 @@ def open_models(
     if not names and resources.shipped():
         st.info("No model is chosen; choose one in the sidebar.", icon=":material/info:")
     elif len(loaded) == len(names) and not opened:  # all can be read, and none fits
-        why = "No model chosen fits these data" if names else "No model is shipped yet"
-        st.info(f"{why}.", icon=":material/info:")
-        show_training(source)
-        st.markdown("Then type its folder, `runs/sasrec`, under **Models** in the sidebar.")
+        _offer(source, data)
     return data, opened
 
 
-def show_training(source: str) -> None:
-    """Show the command that trains a model on a data set."""
-    st.markdown("Train one; on ml-100k this takes some minutes:")
-    st.code(TRAIN.format(words.plain(shlex.quote(source))), language="bash", wrap_lines=True)
+def _offer(source: str, data: SequenceData) -> None:
+    """Ways on where no model fits the data: one that does, or training."""
+    fitting = resources.own_of(data)[:MOST_MODELS]
+    if fitting:
+        st.info(f"{words.literal(listing(fitting))} of this app know these data.")
+        st.button("Use them", on_click=_use, args=[fitting], icon=":material/check:")
+        return
+    said = "None of the models chosen knows these data" if resources.shipped() else "No model here"
+    st.info(f"{said}; train one that does, or choose another.", icon=":material/info:")
+    trainings.show_form(source, data)
+
+
+def _use(names: list[str]) -> None:
+    st.session_state["models"] = names

@@ -123,14 +123,16 @@ def data(source: str) -> list[Path]:
 
 
 def model(source: str) -> Path | None:
-    """The folder of a model, shipped or not; None if there is none.
+    """The folder of a model: a path, or the name of one shipped, imported or trained here.
+
+    None if there is none.
 
     Raises
     ------
     Outside, WorkbenchError
         If `data` would raise it for a file of the folder.
     """
-    folders_named = [_expanded(source), PRETRAINED / source]
+    folders_named = [_expanded(source), PRETRAINED / source, uploads.models() / source]
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
         return None

@@ -1,5 +1,6 @@
 """Data and models, loaded once and shared by all sessions."""
 
+import json
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,16 +15,17 @@ from torch import Tensor
 
 from models import Batch, Recommender
 from workbench import SequenceData, explain, importances, load_data, load_model
-from workbench.app import places
+from workbench.app import places, uploads
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
-from workbench.explore.survey import survey
+from workbench.explore.survey import drawn_users, survey
 from workbench.faithfulness.counterfactual import Change, smallest_change
 from workbench.matching import matched
+from workbench.training.state import is_finished
 
 Target = int | Literal["top"]
 # how a cache tells data apart
@@ -46,6 +48,30 @@ def shipped() -> list[str]:
     """Names of the models in models/pretrained, baselines first."""
     names = (path.parent.name for path in PRETRAINED.glob(f"*/{CARD}"))
     return sorted(names, key=lambda name: (name.startswith("AC-"), name))
+
+
+def own() -> list[str]:
+    """Names of the models that were imported or trained here, the latest first."""
+    cards = [path for path in uploads.models().glob(f"*/{CARD}") if is_finished(path.parent)]
+    return [path.parent.name for path in sorted(cards, key=_age)]
+
+
+def _age(path: Path) -> float:
+    return -path.stat().st_mtime
+
+
+def own_of(interactions: SequenceData) -> list[str]:
+    """Those of `own` that know these very data, by their cards."""
+    return [name for name in own() if _checksum(uploads.models() / name) == interactions.checksum]
+
+
+def _checksum(folder: Path) -> str | None:
+    """The checksum of the data of a model, by its card."""
+    try:
+        described = json.loads((folder / CARD).read_bytes())["data"]["checksum"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return str(described)
 
 
 def data(source: str) -> SequenceData:
@@ -182,15 +208,33 @@ def _case(shared: Shared, interactions: SequenceData, user: int) -> tuple[Sequen
     return interactions, make_batch(interactions, case)
 
 
-def surveyed(shared: Shared, source: str) -> Future[pd.DataFrame]:
+@dataclass
+class Surveying:
+    """`survey` of a data set under way: how many users are measured, of how many, and the table."""
+
+    n_users: int
+    n_measured: int = 0
+    table: Future[pd.DataFrame] = field(default_factory=Future)
+
+    def count(self, n: int) -> None:
+        """Count users who were measured."""
+        self.n_measured += n
+
+
+def surveyed(shared: Shared, source: str) -> Surveying:
     """`survey` of a data set; it starts at the first call and runs in a thread of its own."""
     return _surveyed(data(source), shared.source, shared.stamp)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_CHECKSUM)
-def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Future[pd.DataFrame]:
+def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Surveying:
+    users = drawn_users(interactions)
+    surveying = Surveying(len(users))
     # on another copy of the model, so that no page waits for its lock
-    return _worker().submit(survey, load_model(model), interactions)
+    surveying.table = _worker().submit(
+        survey, load_model(model), interactions, users, progress=surveying.count
+    )
+    return surveying
 
 
 @st.cache_resource(show_spinner=False)

@@ -37,6 +37,11 @@ def folder() -> Path:
     return place()
 
 
+def models() -> Path:
+    """The folder of the models that were imported or trained here, whether it exists or not."""
+    return place() / "models"
+
+
 def keep(content: bytes, user_name: str, kind: Kind) -> Path:
     """Write an upload into `folder()`, under its SHA-256.
 

@@ -10,7 +10,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import resources, words
 from workbench.app.failures import errors_shown
-from workbench.app.resources import Shared
+from workbench.app.resources import Shared, Surveying
 from workbench.app.selection import follow, leave_out, select
 from workbench.data.lookup import users_with_case
 from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
@@ -30,7 +30,7 @@ OF_A_MODEL: dict[str, Listing] = {
 }
 SHOWN = 50  # users of a list
 NEXT, CHANGED = "next_user", "list_changed"  # in the session, until the page has followed
-WAIT = 0.5  # seconds between looks whether a list is ready
+WAIT = 0.3  # seconds between looks whether a list is ready
 
 
 def forget_edits() -> None:
@@ -96,10 +96,10 @@ def choose_listed(
             return
         labels = list(models) if label is None else [label]
         surveys = [resources.surveyed(models[label], source) for label in labels]
-        if not all(survey.done() for survey in surveys):
-            _wait(source, [models[label] for label in labels])
+        if not all(survey.table.done() for survey in surveys):
+            _wait(surveys)
             return
-        tables = [survey.result() for survey in surveys]
+        tables = [survey.table.result() for survey in surveys]
         n = len(tables[0])
         if what == APART:
             users = ranked_apart(*tables).rename(columns={"length_first": "length"})
@@ -157,9 +157,10 @@ def _choose(
 
 
 @st.fragment(run_every=WAIT)
-def _wait(source: str, models: list[Shared]) -> None:
-    if all(resources.surveyed(shared, source).done() for shared in models):
+def _wait(surveys: list[Surveying]) -> None:
+    if all(survey.table.done() for survey in surveys):
         st.rerun()
-    st.caption(
-        ":material/hourglass_top: The users are being measured; you can go on using the page."
-    )
+    n, of = sum(s.n_measured for s in surveys), sum(s.n_users for s in surveys)
+    users = "users" if len(surveys) == 1 else f"users, counted for each of {len(surveys)} models"
+    said = f"Measuring {n:,} of {of:,} {users}; you can go on using the page."
+    st.progress(min(n / of, 1.0), text=said)

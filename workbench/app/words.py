@@ -15,6 +15,10 @@ DATA = (
     "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
     "interactions file or folder on this machine."
 )
+MODELS = (
+    "Shipped models, those imported or trained in this app, or the path of a folder that "
+    "`python -m workbench train` wrote."
+)
 ATTENTION = (
     "Weight that the prediction row gives to the item, in the stage, layer and head chosen for "
     "the model. It shows where a weight went, not what caused the recommendation."
@@ -120,6 +124,15 @@ IMPORT = (
     "Puts the items of the model in the order of the data, measures the model's quality on these "
     "data, and writes it to a new folder. A model that ranks no better than chance is refused, "
     "because its items are then not the items of these data."
+)
+KINDS = (
+    "Learned attention, frozen to uniform (-uniform), calibrated (AC-), or calibrated by the "
+    "spatial calibrator alone (-light). Two at once, for comparison."
+)
+MODEL_NAME = "Models are called by their kind and this name, under Models on every page."
+EPOCHS = (
+    "Passes over the data. Training stops earlier after ten without a better validation NDCG@10 "
+    "(twenty on planted data). It goes on while you use other pages."
 )
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 

@@ -1,5 +1,6 @@
 """python -m workbench train"""
 
+import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,11 +15,12 @@ from workbench import build_model, load_data, train
 from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
 from workbench.evaluation import from_card
+from workbench.files import write_file
 from workbench.ranks import joined
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
 from workbench.training.sampling import EXACT_UP_TO, Loss
-from workbench.training.state import Avoid
+from workbench.training.state import Avoid, History
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
@@ -100,6 +102,14 @@ def train_command(
     avoid_weight: Annotated[
         float, typer.Option(help="Of the penalty for attention to what is avoided.", min=0.0)
     ] = 0.1,
+    progress: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="For programs: a JSON list of what is known of every epoch that is done, replaced "
+            "whole after each.",
+        ),
+    ] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +129,11 @@ def train_command(
     epoch; where they are done, nothing is trained, and a model of other options is not replaced.
     Under torchrun the ranks share every step.
     """
+
+    def watch(epochs: History) -> None:
+        if progress is not None:
+            write_file(progress, json.dumps(epochs).encode())
+
     with joined() as ranks:
         loaded = load_data(data)
         options = dict(read_option(text) for text in option or [])
@@ -132,6 +147,7 @@ def train_command(
                 command=_command(sys.argv[1:], folder, number)
                 if seeds > 1
                 else _line(sys.argv[1:]),
+                watch=watch,
                 objective=objective,
                 loss=loss,
                 negatives=negatives,
@@ -163,15 +179,21 @@ def train_command(
 
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:
     """The command that trains one of several seeds by itself."""
-    kept, given = [], iter(words)
-    for word in given:
-        name, equals, _ = word.partition("=")
-        if name not in ("--out", "--seed", "--seeds"):
-            kept.append(word)
-        elif not equals:
-            next(given)  # its value
+    kept = _without(words, "--out", "--seed", "--seeds")
     return _line([*kept, "--out", str(folder), "--seed", str(seed)])
 
 
+def _without(words: Sequence[str], *names: str) -> list[str]:
+    """The words of a command without some options and their values."""
+    kept, given = [], iter(words)
+    for word in given:
+        name, equals, _ = word.partition("=")
+        if name not in names:
+            kept.append(word)
+        elif not equals:
+            next(given)  # its value
+    return kept
+
+
 def _line(words: Sequence[str]) -> str:
-    return "python -m workbench " + shlex.join(words)
+    return "python -m workbench " + shlex.join(_without(words, "--progress"))

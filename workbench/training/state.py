@@ -17,6 +17,7 @@ from workbench.training.objectives import Objective
 from workbench.training.sampling import Loss
 
 STATE = "training.pt"
+History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
 Avoid = Literal["cause", "important"]
 
 
@@ -81,13 +82,13 @@ class Progress:
     epoch : epochs that are done.
     best : the best validation NDCG@10, -1 before the first epoch.
     best_epoch : the epoch that reached it.
-    history : number, loss, seconds and validation metrics of every epoch.
+    history : of the epochs that are done.
     """
 
     epoch: int = 0
     best: float = -1.0
     best_epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: History = field(default_factory=list)
 
 
 def write_state(

@@ -1,7 +1,7 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from time import perf_counter
@@ -25,13 +25,14 @@ from workbench.matching import matched
 from workbench.progress_bars import progress_bar, write_line
 from workbench.ranks import fabric
 from workbench.training.avoidance import avoidance
-from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, check_objective, samples
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler, check_loss
+from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.state import (
     STATE,
+    History,
     Progress,
     Training,
     finished_model,
@@ -49,6 +50,7 @@ def train(
     *,
     command: str = "",
     alone: bool = False,
+    watch: Callable[[History], object] | None = None,
     **options: Any,
 ) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
@@ -64,6 +66,7 @@ def train(
         made of the same data, that is loaded and nothing is trained.
     command : the command that trains this model, for its card.
     alone : whether this process trains by itself, whatever other ranks of torchrun do.
+    watch : called after each epoch with what is known of all that are done.
     options : fields of `Training`.
 
     Returns
@@ -90,7 +93,7 @@ def train(
     except TypeError as error:
         raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
     folder = Path(out) if out is not None else None
-    return _Trainer(model, data, how, folder, command, alone).run()
+    return _Trainer(model, data, how, folder, command, alone, watch).run()
 
 
 class _Trainer:
@@ -102,6 +105,7 @@ class _Trainer:
         out: Path | None,
         command: str,
         alone: bool,
+        watch: Callable[[History], object] | None,
     ) -> None:
         from lightning_fabric import seed_everything  # which takes seconds to import
 
@@ -114,7 +118,7 @@ class _Trainer:
         loss = check_loss(how.loss, how.negatives, how.gbce_t, data.n_items)
         self.told_loss = how.loss is not None or loss == "exact"
         how = replace(how, loss=loss)
-        self.how, self.data, self.out, self.command = how, data, out, command
+        self.how, self.data, self.out, self.command, self.watch = how, data, out, command, watch
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
         adversarial = {id(p) for p in model.adversarial_parameters()}
@@ -215,6 +219,8 @@ class _Trainer:
             self.best = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self._tell(metrics, float(total) / len(batches), seconds)
         self._save()
+        if self.watch is not None and self.fabric.is_global_zero:
+            self.watch(self.at.history)
 
     def _batches(self, rng: np.random.Generator) -> list[np.ndarray]:
         """The cases of every step of an epoch."""

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,8 @@ from tests.app.shown import sentences
 from workbench import load_data
 from workbench.app import words
 from workbench.app.dataset import stored_results
-from workbench.app.dataset.runs import Runs
+from workbench.app.dataset.runs import Run
+from workbench.app.jobs import Jobs
 from workbench.errors import WorkbenchError
 
 SCRIPT = """
@@ -127,10 +129,10 @@ def wait(condition, seconds: float = 120) -> None:
 
 
 def test_a_run_is_started_and_cancelled_and_leaves_nothing_half_written(films, models, tmp_path):
-    runs = Runs()
     arguments = ["--data", str(films), "--models", *models]
-    run = runs.start(tmp_path / "mine", arguments, ["max_attention_removal"])
-    assert runs.get("mine") is run
+    runs = Jobs()
+    run = runs.start(lambda: Run(tmp_path / "mine", arguments, ["max_attention_removal"]))
+    assert runs.of(Run) == [run]
     run.cancel()
     assert not run.alive
     assert "Cancelled" in str(run.failure())
@@ -138,18 +140,18 @@ def test_a_run_is_started_and_cancelled_and_leaves_nothing_half_written(films, m
 
 
 def test_a_run_that_cannot_be_told_why(tmp_path):
-    run = Runs().start(tmp_path / "mine", ["--data", "/nowhere.csv"], ["attention_worth"])
+    run = Run(tmp_path / "mine", ["--data", "/nowhere.csv"], ["attention_worth"])
     wait(lambda: not run.alive)
     assert "/nowhere.csv" in str(run.failure())
 
 
 def test_too_many_runs_at_once_are_refused(films, models, tmp_path):
-    runs = Runs()
+    runs = Jobs()
     arguments = ["--data", str(films), "--models", *models]
     try:
         for name in ("one", "two"):
-            runs.start(tmp_path / name, arguments, ["max_attention_removal"])
-        with pytest.raises(WorkbenchError, match="2 runs are under way"):
-            runs.start(tmp_path / "three", arguments, ["attention_worth"])
+            runs.start(partial(Run, tmp_path / name, arguments, ["max_attention_removal"]))
+        with pytest.raises(WorkbenchError, match="2 jobs are under way"):
+            runs.start(partial(Run, tmp_path / "three", arguments, ["attention_worth"]))
     finally:
         runs.cancel_all()

@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,7 @@ def start(page):
     """Starts a run of some users by the form; its folder under reports/ goes with the test."""
     folders = []
 
-    def fill(data: str, models: list[str], users: int, left_out: list[str]) -> None:
+    def fill(data: str, models: list[str], users: int, left_out: list[str]) -> Path:
         page.get_by_role("button", name="New run").click()
         form = page.get_by_test_id("stForm")
         source = form.get_by_role("combobox", name="Data of the run")
@@ -78,8 +79,9 @@ def start(page):
             form.get_by_role("button", name=f"Remove {title}").click()
         form.get_by_role("spinbutton", name="Users").fill(str(users))
         form.get_by_role("button", name="Start").click()
-        page.wait_for_url("**started=**")
-        folders.append(REPORTS / query_of(page)["started"][0])
+        told = page.get_by_test_id("stProgress").inner_text()
+        folders.append(REPORTS / told.partition(":")[0].strip())
+        return folders[-1]
 
     yield fill
     for folder in folders:
@@ -88,18 +90,22 @@ def start(page):
 
 def test_a_run_is_started_and_cancelled_and_another_ends(page, address, films, models, start):
     page.goto(address("dataset"))
-    start(str(films), models, 5, [])
+    folder = start(str(films), models, 5, [])
     page.get_by_role("progressbar").wait_for()
-    page.get_by_role("button", name="Cancel").click()
-    settled(page, "Cancelled.")
-    assert not (REPORTS / query_of(page)["started"][0]).exists()
+    other = page.context.new_page()  # what was started in one tab is seen, and ended, in another
+    other.goto(address("dataset"))
+    other.get_by_text(folder.name).wait_for()
+    other.get_by_role("button", name="Cancel").click()
+    other.close()
+    settled(page, f"{folder.name}: Cancelled.")
+    assert not folder.exists()
     assert page.get_by_role("progressbar").count() == 0
 
     page.goto(address("dataset"))
     settled(page, "What holds over all users?")
     others = ["Max-attention removal", "Attention heatmaps", "Gradient agreement"]
-    start(str(films), models, 5, others)
-    page.get_by_role("progressbar").wait_for()
+    folder = start(str(films), models, 5, others)
     text = settled(page, "5 of 12 users")
+    assert query_of(page)["run"] == [str(folder)]
     assert "What attention is worth" in text
     assert "Gradient agreement" not in text

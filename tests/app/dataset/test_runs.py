@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from analyses.run_all import parser
 from analyses.running.progress import Progress, ProgressFile
-from workbench.app.dataset import runs
+from workbench.app import jobs
 from workbench.app.dataset.runs import Run
 
 DIAGNOSTICS = ["attention_worth", "gradient_agreement"]
@@ -30,7 +31,7 @@ def run(monkeypatch, tmp_path):
         program = f"print({CHATTER!r}, flush=True)\nimport sys\nsys.exit(len(input()))"
         return start([sys.executable, "-c", program], **options | {"stdin": subprocess.PIPE})
 
-    monkeypatch.setattr(runs.subprocess, "Popen", chatter)
+    monkeypatch.setattr(jobs.subprocess, "Popen", chatter)
     made = Run(tmp_path / "out", ["--data=x.csv"], DIAGNOSTICS)
     while not made.log():
         time.sleep(0.01)
@@ -50,11 +51,12 @@ def test_how_far_it_is_comes_from_the_file(run):
     assert run.position() == (Progress("reading"), 0.0)
     for moment, share in (
         (Progress("reading"), 0.0),
+        (Progress("training", "", 10, 80, "SASRec"), 0.125),
         (Progress("measuring", "attention_worth", 6, 12), 0.25),
         (Progress("measuring", "gradient_agreement", 0, 12), 0.5),
         (Progress("measuring", "gradient_agreement", 12, 12), 1.0),
-        (Progress("drawing", "attention_worth", 0, 2), 1.0),
-        (Progress("writing"), 1.0),
+        (Progress("drawing", "attention_worth", 0, 2), 0.0),
+        (Progress("drawing", "gradient_agreement", 1, 2), 0.5),
     ):
         file.write(moment)
         assert run.position() == (moment, share)
@@ -81,4 +83,12 @@ def test_a_run_that_was_killed_tells_its_code_and_its_last_words(run):
     file.write(Progress("measuring", "attention_worth", 6, 12))
     os.kill(run.process.pid, signal.SIGKILL)
     run.process.wait()
-    assert run.failure() == "The run ended with code -9: last words."
+    assert run.failure() == "It ended with code -9: last words."
+
+
+def test_a_model_called_like_an_option_is_a_model():
+    """The words of the command, as `run_all` reads them."""
+    words = ["--models=--help", "--models=SASRec", "--only=a", "--only=--force"]
+    given = parser().parse_args(words)
+    assert given.models == ["--help", "SASRec"]
+    assert given.only == ["a", "--force"]

@@ -116,7 +116,7 @@ def test_users_of_a_list_are_those_of_the_survey(open_page, films, models, what)
     listing = f"{what} · AC-SASRec"
     page = open_page(list=listing)
     data, source = load_data(films), str(films)
-    resources.surveyed(resources.model(models[1]), source).result(60)
+    resources.surveyed(resources.model(models[1]), source).table.result(60)
     page.run()
     assert sentences(page) == []
     expected = listed(survey(load_model(models[1]), data), OF_A_MODEL[what])["user"]

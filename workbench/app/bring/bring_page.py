@@ -1,9 +1,11 @@
 """Bring your own: interactions and a model are recognised, then imported and opened."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import choices, places, resources, uploads, words
+from workbench.app import places, resources, trainings, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
@@ -22,7 +24,7 @@ NOTHING = """Choose interactions and a model above. Their contents are shown fir
 imported until you press Import."""
 NO_DATA = """Choose the interactions that the model was trained on as well: only they say which \
 items the numbers in the model stand for."""
-NO_MODEL = "No model is chosen; choose one above."
+NO_MODEL = "No model is chosen: choose one above, or train one on these interactions."
 MEASURES = ("hit@10", "ndcg@10", "mrr@10")
 HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in MEASURES))
 
@@ -47,7 +49,7 @@ def page() -> None:
             st.info(NOTHING if brought is None else NO_DATA, icon=":material/info:")
         elif brought is None:
             st.info(NO_MODEL, icon=":material/info:")
-            choices.show_training(interactions[0])
+            trainings.show_form(*interactions)
         else:
             _together(*interactions, brought)
 
@@ -70,11 +72,16 @@ def _together(source: str, data: SequenceData, brought: BroughtModel) -> None:
     _quality(model.card, brought.recognized.notes if brought.recognized else [])
     if brought.recognized is not None:
         st.caption(
-            f"The imported model is in {words.literal(str(folder))}, a folder like those that "
-            "`train` writes."
+            f"It is called {words.literal(folder.name)} under **Models** on every page, and is in "
+            f"{words.literal(str(folder))}, a folder like those that `train` writes."
         )
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
-        st.switch_page(INSPECT, query_params={"data": source, "models": [str(folder)]})
+        st.switch_page(INSPECT, query_params={"data": source, "models": [_called(folder)]})
+
+
+def _called(folder: Path) -> str:
+    """The name of a model that was imported or trained here; the path of another."""
+    return folder.name if folder.parent == uploads.models() else str(folder)
 
 
 def _quality(card: dict, shown: list[str]) -> None:

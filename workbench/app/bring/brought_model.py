@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import streamlit as st
 
 from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
-from workbench.app import places, resources, uploads, words
+from workbench.app import places, resources, trainings, uploads, words
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.selection import select
 from workbench.checkpoint import CARD
@@ -55,6 +56,8 @@ def choose() -> BroughtModel | None:
         If it cannot be read.
     """
     with uploads.paths_hidden():
+        if trained := trainings.ended():
+            st.session_state[KEY] = str(uploads.models() / trained[0])
         uploads.take("Upload a checkpoint", "checkpoint", KEY)
         typed = st.text_input(
             "Or its path on this machine, or a folder that `train` wrote",
@@ -182,7 +185,8 @@ def folder_of(brought: BroughtModel, source: str, data: SequenceData) -> Path:
         *(brought.options, brought.numbering),
     ]
     digest = hashlib.sha256(json.dumps([*parts, source, data.checksum]).encode()).hexdigest()
-    return uploads.folder() / "models" / f"{brought.recognized.model}-{digest[:16]}"
+    name = f"{brought.recognized.model}-{data.name}-{digest[:8]}"
+    return uploads.folder() / "models" / re.sub(r"[^\w.-]+", "-", name)
 
 
 def is_ready(folder: Path) -> bool:

@@ -26,17 +26,15 @@ python -m analyses.run_all
 def page() -> None:
     """Choose a run; verdict and findings on top, then one diagnostic's figures, tables, users."""
     st.header("What holds over all users?")
-    running = starting.watched()
-    if running is not None and not running.alive and running.failure() is None:
-        _open(running.out)
+    if ended := starting.ended():
+        st.session_state["run"] = _shown(ended.out)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         folder = _choose_run()
         if st.session_state.pop(starting.BEGUN, False):
             st.session_state["new_run"] = False  # closed, since it would hide the progress
         with st.popover("New run", icon=":material/add:", key="new_run", on_change="rerun"):
             starting.show_form()
-    if running is not None:
-        starting.show_progress(running)
+    starting.show_progress()
     if folder is None:
         st.info(NO_RUN, icon=":material/info:")
         return
@@ -59,15 +57,6 @@ def page() -> None:
             bind="query-params",
         )
         _diagnostic(run, known[str(name)])
-
-
-def _open(folder: Path) -> None:
-    """Choose the folder of a run that has just ended, once."""
-    opened = st.session_state.setdefault("opened", [])
-    if folder.name not in opened:
-        opened.append(folder.name)
-        st.session_state["run"] = _shown(folder)
-        st.query_params.pop(starting.STARTED, None)
 
 
 def _shown(folder: Path) -> str:

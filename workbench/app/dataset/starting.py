@@ -8,35 +8,32 @@ import streamlit as st
 from analyses.diagnostic import discover
 from analyses.running.inputs import shipped as usual
 from analyses.verdict import ASKED
-from workbench.app import places, resources, words
-from workbench.app.dataset.runs import Run, Runs
+from workbench.app import places, resources, uploads, words
+from workbench.app.dataset.runs import Run
 from workbench.app.failures import errors_shown
+from workbench.app.jobs import jobs, show_jobs
 from workbench.data.address import planting
 from workbench.data.catalogue import BUILT_IN
 from workbench.files import REPORTS
 
 FEW = 100  # users of a report that is soon there
 BEGUN = "begun"  # in the session, until the page knows that a run was started
-STARTED = "started"  # in the address and the session: the run that is watched
+STARTED = "started"  # in the session, until it has ended: the name of the run it has started
 
 
-@st.cache_resource(show_spinner=False)
-def runs() -> Runs:
-    """The runs of this server."""
-    return Runs()
-
-
-def watched() -> Run | None:
-    """The run this session started, or the one its address names."""
-    return runs().get(st.session_state.get(STARTED) or st.query_params.get(STARTED))
+def ended() -> Run | None:
+    """The run that this session started, once it has ended well; then it is forgotten."""
+    for run in jobs().of(Run):
+        if run.name == st.session_state.get(STARTED) and not run.alive:
+            del st.session_state[STARTED]
+            return None if run.failure() else run
+    return None
 
 
 def show_form() -> None:
     """What to run; nothing is run in this thread."""
     diagnostics = discover()
-    running = watched()
-    busy = running is not None and running.alive
-    known = resources.shipped()
+    known = [*resources.shipped(), *resources.own()]
     with st.form("start", border=False):
         source = st.selectbox(
             "Data of the run",
@@ -51,7 +48,7 @@ def show_form() -> None:
             default=[name for name in usual() if name in known],
             accept_new_options=True,
             key="start_models",
-            help="Shipped models, or folders that `python -m workbench train` wrote.",
+            help=words.MODELS,
         )
         users = st.number_input(
             "Users",
@@ -69,10 +66,8 @@ def show_form() -> None:
             format_func=lambda name: diagnostics[name].title,
             key="start_only",
         )
-        pressed = st.form_submit_button("Start", icon=":material/play_arrow:", disabled=busy)
-    if busy:
-        st.caption("One run at a time: wait for yours to end, or cancel it.")
-    elif pressed:
+        pressed = st.form_submit_button("Start", icon=":material/play_arrow:")
+    if pressed:
         with errors_shown("The run"):
             _start(str(source), models, int(users), chosen)
 
@@ -94,44 +89,41 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
     name = "".join(c if c.isalnum() or c in "-." else "-" for c in Path(source).name).strip(".")
     out = REPORTS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     chosen = [name for name in discover() if name in only]
-    arguments = [f"--data={source}", f"--users={users}"]
-    if models:
-        arguments += ["--models", *models]
+    # with the names in one word, since what begins with a hyphen would be taken for an option
+    arguments = [f"--data={source}", f"--users={users}", *(f"--models={_named(m)}" for m in models)]
     places.data(source)
     for model in models:
         places.model(model)
-    runs().start(out, arguments, chosen)
-    st.session_state[STARTED] = st.query_params[STARTED] = out.name
+    run = jobs().start(lambda: Run(out, arguments, chosen))
+    st.session_state[STARTED] = run.name
     st.session_state[BEGUN] = True
     st.rerun()
 
 
-def show_progress(run: Run) -> None:
-    """How far a run is, with a button that ends it; or why it ended without a report."""
-    if not run.alive:
-        failure = run.failure()
-        if failure is not None:
-            (st.info if run.cancelled else st.error)(words.literal(failure))
-        return
-    _watch(run.out.name)
+def _named(model: str) -> str:
+    """A model as the command knows it: one imported or trained here by its folder."""
+    return str(uploads.models() / model) if model in resources.own() else model
 
 
-@st.fragment(run_every=1.0)
-def _watch(name: str) -> None:
-    run = runs().get(name)
-    if run is None or not run.alive:
-        st.rerun()
+def show_progress() -> None:
+    """Every run under way, whoever started it; and why one ended without a report."""
+    show_jobs(Run, told)
+
+
+def told(run: Run) -> tuple[float, str]:
+    """How much of what a run is doing is done, and a sentence."""
     now, share = run.position()
+    name = words.literal(run.out.name)
     if now.stage == "reading":
-        text = "Reading the data and the models ..."
-    elif now.stage == "measuring":
+        return share, f"{name}: reading the data and the models ..."
+    if now.stage == "training":
+        model = words.literal(now.message)
+        return share, f"{name}: training {model} on these data, {now.done} of {now.total} epochs"
+    if now.stage in ("measuring", "drawing"):
         title = discover()[now.diagnostic].title
+        if now.stage == "drawing":
+            return share, f"{name}: drawing {title} ({now.done + 1} of {now.total})"
         place = f"{run.diagnostics.index(now.diagnostic) + 1} of {len(run.diagnostics)}"
-        text = f"{title} ({place}): {now.done:,} of {now.total:,} users, counted for each model"
-    else:
-        text = "Drawing figures and writing the report ..."
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.progress(share, text=text)
-        if st.button("Cancel", icon=":material/stop:", key="cancel_run"):
-            run.cancel()
-            st.rerun()
+        users = f"{now.done:,} of {now.total:,} users, counted for each model"
+        return share, f"{name}: measuring {title} ({place}), {users}"
+    return 1.0, f"{name}: writing the page ..."

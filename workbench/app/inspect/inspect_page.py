@@ -22,7 +22,7 @@ def page() -> None:
     heading.header("Why was this recommended?")
     with st.sidebar:
         source, data = choices.choose_data()
-        names = choices.choose_models()
+        names = choices.choose_models(data)
     read = data
     data, models = choices.open_models(names, source, data)
     with st.sidebar:

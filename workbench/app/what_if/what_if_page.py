@@ -30,7 +30,7 @@ def page() -> None:
     st.header("What if the history were another?")
     with st.sidebar:
         source, data = choices.choose_data()
-        names = choices.choose_models()
+        names = choices.choose_models(data)
     data, models = choices.open_models(names, source, data)
     case = case_choices.choose_case(data, source, models)
     user = find_user(data, case.user)
