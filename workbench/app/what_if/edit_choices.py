@@ -16,6 +16,7 @@ from workbench.explore.scenario import (
     read_changes,
     write_changes,
 )
+from workbench.phrases import counted
 
 Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"
@@ -159,8 +160,17 @@ def _choose_place(models: dict[str, Shared]) -> Place:
     return chosen or places[EVERYWHERE]
 
 
-def describe_edits(data: SequenceData, user: int, changes: list[Change]) -> list[str]:
-    """A text for each edit that says what it does."""
+def describe_edits(
+    data: SequenceData, user: int, changes: list[Change], read: int, *, uniform: bool
+) -> list[str]:
+    """A text for each edit that says what it does, or that it changes nothing.
+
+    Parameters
+    ----------
+    data, user, changes : the edits of a user's history.
+    read : how many of the latest items the models read.
+    uniform : whether the attention of every model is uniform as it is.
+    """
     texts, scenario = [], Scenario.of(data, user)
     for change in changes:
         at = max(change.at, 1)
@@ -177,5 +187,18 @@ def describe_edits(data: SequenceData, user: int, changes: list[Change]) -> list
                 "uniform": "attention made uniform",
             }[change.kind]
         )
-        scenario = scenario.apply(change)
+        before, scenario = scenario, scenario.apply(change)
+        if change.kind == "largest" and (uniform or scenario.uniform):
+            texts[-1] += " (changes nothing: all weights are equal)"
+        elif change.kind not in ("largest", "uniform") and _read(before, read) == _read(
+            scenario, read
+        ):
+            texts[-1] += f" (changes nothing: only the latest {counted(read, 'item')} are read)"
     return texts
+
+
+def _read(scenario: Scenario, n: int) -> list[tuple[int, bool, int | None]]:
+    """What a model reads: item, whether it is muted, and its time, of the latest n."""
+    times = scenario.times or (None,) * len(scenario.entries)
+    entries = zip(scenario.entries, times, strict=True)
+    return [(entry.item, entry.muted, time) for entry, time in entries][-n:]

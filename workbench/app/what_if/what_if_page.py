@@ -39,7 +39,11 @@ def page() -> None:
     if not models:
         return
     scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
-    texts = edits.describe_edits(data, user, changes)
+    configs = [shared.model.config for shared in models.values()]
+    texts = edits.describe_edits(
+        *(data, user, changes, max(config.max_length for config in configs)),
+        uniform=all(config.attention == "uniform" for config in configs),
+    )
     st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
 
     shown = {}
