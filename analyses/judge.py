@@ -27,12 +27,13 @@ from analyses.judging.verdict_rows import (
 from analyses.judging.zoo import train_zoo
 from analyses.report.folder import slug
 from analyses.running.code import code_hash
-from analyses.running.store import Store, piece_key, weights_hash
+from analyses.running.store import Store, piece_key
 from analyses.verdict import OPEN, SHOWN
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS, check_writable
+from workbench.model import weights_hash
 from workbench.progress_bars import progress_bar
 from workbench.ranks import Ranks, joined
 

@@ -11,9 +11,11 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import Evaluation, evaluate
 from workbench.explaining.methods import explain, importances
+from workbench.explore.explanation import Explanation, explain_user
 from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Change, Scenario
+from workbench.explore.shown import View
 from workbench.explore.survey import survey
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.importing import import_checkpoint
@@ -25,10 +27,12 @@ from workbench.training.trainer import Training, train
 __all__ = [
     "Change",
     "Evaluation",
+    "Explanation",
     "Scenario",
     "SequenceData",
     "Training",
     "Variant",
+    "View",
     "WorkbenchError",
     "WorkbenchWarning",
     "adapt",
@@ -38,6 +42,7 @@ __all__ = [
     "edits",
     "evaluate",
     "explain",
+    "explain_user",
     "held_out",
     "import_checkpoint",
     "importances",

@@ -10,6 +10,7 @@ The models of this repository do all three. What needs more than a `Model` asks 
 `with_gradients` or `with_attention`, which answer in a sentence where a model cannot serve.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, cast
 
@@ -153,3 +154,13 @@ def with_attention(model: Model) -> AttentionModel:
             "where weights pass by `attention` of workbench.adapt, or choose another model."
         )
     return cast(AttentionModel, model)
+
+
+def weights_hash(model: Model) -> str:
+    """SHA-256 over a model's configuration and every tensor of its state."""
+    total = hashlib.sha256(repr(model.config).encode())
+    module = next(iter(model.modules()))  # itself
+    for name, tensor in sorted(module.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().numpy()
+        total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return total.hexdigest()

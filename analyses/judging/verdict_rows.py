@@ -29,11 +29,11 @@ from analyses.judging.entries import Entry
 from analyses.judging.zoo import finished
 from analyses.running.measuring import NONE, measured
 from analyses.running.results import Results
-from analyses.running.store import Store, weights_hash
+from analyses.running.store import Store
 from analyses.verdict import ASKED, verdicts
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
-from workbench.model import Model
+from workbench.model import Model, weights_hash
 from workbench.statistics import Interval
 
 USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on

@@ -30,9 +30,10 @@ from analyses.running.comparison import Comparison, part_of
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
-from analyses.running.store import LIBRARIES, parquet, weights_hash
+from analyses.running.store import LIBRARIES, parquet
 from analyses.verdict import Verdict, verdicts
 from workbench.files import replaced_folder
+from workbench.model import weights_hash
 from workbench.spreadsheets import csv
 
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")

@@ -15,12 +15,12 @@ from analyses.running.comparison import Comparison
 from analyses.running.held_out import held_out_batches
 from analyses.running.inputs import one_numbering
 from analyses.running.results import Results, compact
-from analyses.running.store import Store, piece_key, weights_hash
+from analyses.running.store import Store, piece_key
 from models import Recommender
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.model import Model, with_attention, with_gradients
+from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece

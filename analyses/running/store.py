@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 
 from workbench.data.sequences import SequenceData
 from workbench.files import write_file
-from workbench.model import Model
 
 LIBRARIES = ("torch", "numpy", "pandas", "scipy", "captum")
 
@@ -70,16 +69,6 @@ def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
 def digest(value: Any) -> str:
     """SHA-256 of any value that JSON can hold."""
     return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def weights_hash(model: Model) -> str:
-    """SHA-256 over a model's configuration and every tensor of its state."""
-    total = hashlib.sha256(repr(model.config).encode())
-    module = next(iter(model.modules()))  # itself
-    for name, tensor in sorted(module.state_dict().items()):
-        array = tensor.detach().cpu().contiguous().numpy()
-        total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-    return total.hexdigest()
 
 
 def piece_key(

@@ -1,5 +1,6 @@
 """What a page run by AppTest shows."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -43,8 +44,16 @@ def read(markdown: str) -> str:
 
 def tables(page: AppTest) -> list[Table]:
     """The tables of a page, from the top."""
-    bodies = [part.proto.body for part in page.get("html")]
-    return [Table(body) for body in bodies if "<table>" in body]
+    return [Table(body) for body in htmls(page) if '<div class="aw"' in body]
+
+
+def htmls(page: AppTest) -> list[str]:
+    """The HTML of a page, clickable or not, from the top."""
+    bodies = {
+        "html": lambda proto: proto.body,
+        "bidi_component": lambda proto: json.loads(proto.json),
+    }
+    return [bodies[part.type](part.proto) for part in page.main if part.type in bodies]
 
 
 def sentences(page: AppTest) -> list[str]:

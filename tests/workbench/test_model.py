@@ -47,7 +47,7 @@ def test_a_function_is_evaluated_and_explained_by_taking_items_away():
     [
         lambda model: record_attention(model, BATCH),
         lambda model: edit_attention(model, uniform).__enter__(),
-        lambda model: inspect_case(model, BATCH, 1),
+        lambda model: inspect_case(model, BATCH.take(torch.tensor([0])), 1),
         lambda model: survey(model, DATA, np.array([0, 1])),
     ],
 )

@@ -13,10 +13,9 @@ from workbench.app import words
 from workbench.app.resources import Shared, Target
 from workbench.app.selection import leave_out, select
 from workbench.app.userlists import NEXT, choose_list, choose_listed, forget_edits
-from workbench.data.batches import cause_mask
 from workbench.data.lookup import search_items, users_with_case
-from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
+from workbench.explore.history_table import causes
 from workbench.phrases import counted
 
 TOP, HELD_OUT, OTHER = "Model's top item", "Held-out item", "Another item"
@@ -140,14 +139,6 @@ def describe_user(data: SequenceData, user: int, models: dict[str, Shared]) -> s
     )
 
 
-def causes(data: SequenceData, user: int) -> np.ndarray | None:
-    """Which items before the held-out one caused it, bool [n]; None where nobody knows."""
-    if data.truth is None:
-        return None
-    n = len(data.history(user)) - 1
-    return cause_mask(data, held_out_cases(data, n, [user]), n)[0].numpy()
-
-
 def _caused(data: SequenceData, user: int) -> str:
     caused = causes(data, user)
     if caused is None:
@@ -159,13 +150,3 @@ def _caused(data: SequenceData, user: int) -> str:
         for place in np.flatnonzero(caused)
     ]
     return f", which was planted as the effect of {' and '.join(named)}"
-
-
-def note(item: int, held_out: int, target: int, seen: set[int]) -> str:
-    """The roles of an item in a ranking: held-out, target, seen."""
-    notes = {
-        "held-out": item == held_out,
-        "target": item == target != held_out,
-        "seen": item in seen,
-    }
-    return ", ".join(note for note, holds in notes.items() if holds)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -19,12 +19,14 @@ from workbench.app import places, uploads
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
+from workbench.explaining.methods import default_erasure
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import drawn_users, survey
 from workbench.faithfulness.counterfactual import Change, smallest_change
 from workbench.matching import matched
+from workbench.model import weights_hash
 from workbench.training.state import is_finished
 
 Target = int | Literal["top"]
@@ -32,6 +34,11 @@ Target = int | Literal["top"]
 BY_CHECKSUM: dict[str | type[Any], Callable[[Any], Any]] = {
     SequenceData: lambda interactions: interactions.checksum
 }
+BY_NUMBERS: dict[str | type[Any], Callable[[Any], Any]] = {
+    Tensor: lambda numbers: numbers.numpy().tobytes(),
+    frozenset: sorted,
+}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,16 @@ def _model(folder: str, stamp: str) -> Shared:
     return Shared(folder, stamp, load_model(folder))
 
 
+def weights(shared: Shared) -> str:
+    """The checksum of a model's weights as they were loaded, not renumbered."""
+    return _weights(shared.source, _stamp(shared.source))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _weights(folder: str, stamp: str) -> str:
+    return weights_hash(_model(folder, stamp).model)
+
+
 def _stamp(folder: str) -> str:
     """The state of a model's files."""
     return _written(Path(folder) / name for name in (CARD, TOKENS, WEIGHTS))
@@ -141,7 +158,9 @@ def inspection(
     inspected = _inspection(shared, *what, target, hide_seen)
     serving = importances(shared.model)
     importance = {
-        method: _importance(shared, *what, inspected.target, method)
+        method: inspected.effects
+        if method == default_erasure(shared.model)
+        else _importance(shared, *what, inspected.target, method)
         for method in methods
         if method in serving
     }
@@ -182,23 +201,36 @@ def _importance(
 
 def smallest(shared: Shared, source: str, user: int, *, hide_seen: bool) -> Change:
     """`smallest_change` for the same case; hidden items are not recommended."""
-    return _smallest(shared, data(source), shared.source, shared.stamp, user, hide_seen)
+    interactions, _ = matched(shared.model, data(source))
+    seen = {int(item) for item in interactions.history(user)[:-1]} if hide_seen else set[int]()
+    hidden = torch.tensor([sorted(seen)], dtype=torch.long)
+    return asked(smallest_change, shared, source, user, hidden=hidden)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=BY_CHECKSUM)
-def _smallest(
+def asked(
+    question: Callable[..., T], shared: Shared, source: str, user: int, *given: Any, **named: Any
+) -> T:
+    """`question(model, batch, *given, **named)` for the same case, kept by what is given."""
+    name = f"{question.__module__}.{question.__qualname__}"
+    key = name, data(source), shared.source, shared.stamp, user
+    return _asked(question, shared, *key, given, named)
+
+
+@st.cache_resource(max_entries=128, show_spinner=False, hash_funcs=BY_CHECKSUM | BY_NUMBERS)
+def _asked(
+    _question: Callable[..., Any],
     _shared: Shared,
+    name: str,
     interactions: SequenceData,
     model: str,
     stamp: str,
     user: int,
-    hide_seen: bool,
-) -> Change:
-    interactions, batch = _case(_shared, interactions, user)
-    seen = {int(item) for item in interactions.history(user)[:-1]} if hide_seen else set[int]()
-    hidden = torch.tensor([sorted(seen)], dtype=torch.long)
+    given: tuple[Any, ...],
+    named: dict[str, Any],
+) -> Any:
+    _, batch = _case(_shared, interactions, user)
     with _shared.lock:
-        return smallest_change(_shared.model, batch, hidden=hidden)
+        return _question(_shared.model, batch, *given, **named)
 
 
 def _case(shared: Shared, interactions: SequenceData, user: int) -> tuple[SequenceData, Batch]:

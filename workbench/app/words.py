@@ -3,13 +3,19 @@
 import math
 import re
 import string
-import unicodedata
-from collections.abc import Callable, Iterable
 
-from workbench.explaining.importance import Importance
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.phrases import MARK, counted
+from workbench.writing import (  # noqa: F401, written as words.plain by the pages
+    MINUS,
+    PERCENT,
+    ago,
+    decimal,
+    figure,
+    numbers,
+    plain,
+)
 
 DATA = (
     "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
@@ -18,10 +24,6 @@ DATA = (
 MODELS = (
     "Shipped models, those imported or trained in this app, or the path of a folder that "
     "`python -m workbench train` wrote."
-)
-ATTENTION = (
-    "Weight that the prediction row gives to the item, in the stage, layer and head chosen for "
-    "the model. It shows where a weight went, not what caused the recommendation."
 )
 IMPORTANCES = (
     "What stands beside attention in the history: controls, which know nothing of the model "
@@ -32,15 +34,6 @@ VANISHES = (
     "{} is zero in this model (up to rounding): where the model normalises the embedding of every "
     "item first, its length has no effect. Choose another importance."
 )
-FAMILIES = {
-    "control": "A control, which knows nothing of the model's reasons: what others must exceed.",
-    "attention": "Where weights of attention go, not what caused the recommendation.",
-    "gradient": "How much the target's score depends on the item's embedding, to first order. It "
-    "has no unit: compare within one model.",
-    "erasure": "The target's score with the whole history minus the score without this item: "
-    "positive means that the item raises it. If two items can replace each other, both can seem "
-    "to matter little.",
-}
 TAU = (
     "Kendall's rank correlation, corrected for ties, of attention and the first importance (its "
     "magnitude) over the history: 1 for the same order, 0 for unrelated ones, -1 for the reverse."
@@ -48,12 +41,12 @@ TAU = (
 SCALE = (
     "Per panel: from 0 to the largest weight of the later half of its rows, because the weights "
     "of a row with few items are always large. Calibrated weights are close to each other, so "
-    "that they all look the same from 0 to 1."
+    "that they all look the same from 0 to 1. Common: one end for all maps of both models, the "
+    "largest of these."
 )
 ORDER = "How the rows are ordered: by time, or by a measure with its highest value first."
 POSITION = "Position in the history, from 1, the oldest item."
 CAUSE = f"Green, and marked {MARK}in the maps: what caused the held-out item, as it was planted."
-AGO = "Time from the item to the held-out one."
 TARGET = (
     "The item whose score is explained: what the model ranks first, what the user really chose "
     "next, or any other."
@@ -110,7 +103,10 @@ MAPS = (
     "token after the history). Attention is not allowed in blank cells. A bright cell shows where "
     "a weight went, not what caused the recommendation."
 )
-MASK = "[mask]"
+NO_DIFFERENCE = (
+    "One of the models predicts at a token after the history and the other at the last item, so "
+    "that their rows and columns do not stand for the same items."
+)
 TIES = (
     "Share of a user's neighbouring interactions that have the same time; they stay in the order "
     "of the file. If the share is high, the order in a history means little."
@@ -136,72 +132,10 @@ EPOCHS = (
 )
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
-UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, directions, halves of a pair, line ends
-JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # needed by scripts and emoji
 APART = "\N{WORD JOINER}"
 # the beginnings of what Markdown replaces in text: :x:, http://, www., a@b, -- and arrows
 MADE_UP = re.compile(r":(?=\S)|@(?=\S)|www(?=\.)|[-<>~](?=[-=>])", re.IGNORECASE)
 NO_BREAK = "\N{NO-BREAK SPACE}"
-MINUS = "\N{MINUS SIGN}"
-PERCENT = "\N{NO-BREAK SPACE}%"
-SPANS = (("y", 365.25 * 86400), ("mo", 30.44 * 86400), ("d", 86400.0), ("h", 3600.0), ("min", 60.0))
-
-
-def ago(seconds: float) -> str:
-    """`3 d`, `5 min`: a span in the largest unit that fits."""
-    if math.isnan(seconds):
-        return ""
-    for unit, size in SPANS:
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float], str]:
-    """A function that writes the numbers of one column.
-
-    They get three digits of the largest, a minus sign instead of a hyphen, and no -0; a NaN gives
-    an empty text.
-
-    Parameters
-    ----------
-    values : the numbers of the column.
-    sign : whether to write a plus before positive numbers.
-    """
-    largest = max((abs(v) for v in values if not math.isnan(v)), default=0.0)
-    digits = min(max(2 - math.floor(math.log10(largest or 1.0)), 0), 9)
-
-    def write(value: float) -> str:
-        if math.isnan(value):
-            return ""
-        text = f"{value:{'+' if sign else ''}.{digits}f}"
-        return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
-
-    return write
-
-
-def figure(value: float) -> str:
-    """A number with two digits, however small: `0.012`, `1.3`, `14`."""
-    return numbers([10 * value])(value)
-
-
-def decimal(value: float, *, sign: bool = False) -> str:
-    """A number with two decimals, as `numbers` writes it."""
-    return numbers([1.0], sign=sign)(value)
-
-
-def plain(text: str) -> str:
-    """Outside text (of a file, an address, a card) in one line, for places without Markdown.
-
-    Characters that cannot be seen, or that turn the direction of others, become their escapes
-    (`\\n`, `\\u202e`). Outside text is only shown through this function or `literal`.
-    """
-    return "".join(
-        c.encode("unicode_escape").decode()
-        if unicodedata.category(c) in UNSEEN and c not in JOINERS
-        else c
-        for c in text
-    )
 
 
 def literal(text: str) -> str:
@@ -217,11 +151,9 @@ def literal(text: str) -> str:
     )
 
 
-def described(importance: Importance) -> str:
-    """What an importance is, in sentences."""
-    return (
-        f"{FAMILIES[importance.family]} Formula: {importance.source}. {importance.misses}".strip()
-    )
+def strong(text: str) -> str:
+    """Outside text in bold, for places with Markdown."""
+    return f"**{literal(text)}**"
 
 
 def agreement(row: RowAgreement, method: str) -> str:

@@ -12,6 +12,15 @@ from workbench.model import Model, with_attention, with_gradients
 
 Family = Literal["control", "attention", "gradient", "erasure"]
 Need = Literal["scores", "embeddings", "attention", "layers"]
+FAMILIES: dict[Family, str] = {
+    "control": "A control, which knows nothing of the model's reasons: what others must exceed.",
+    "attention": "Where weights of attention go, not what caused the recommendation.",
+    "gradient": "How much the target's score depends on the item's embedding, to first order. It "
+    "has no unit: compare within one model.",
+    "erasure": "The target's score with the whole history minus the score without this item: "
+    "positive means that the item raises it. If two items can replace each other, both can seem "
+    "to matter little.",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +55,11 @@ class Importance:
     passes: float = 0
     passes_per_item: float = 0
     misses: str = ""
+
+    @property
+    def described(self) -> str:
+        """What it is, in sentences."""
+        return f"{FAMILIES[self.family]} Formula: {self.source}. {self.misses}".strip()
 
     def check(self, model: Model) -> None:
         """See whether it can be computed for a model.

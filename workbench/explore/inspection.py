@@ -65,7 +65,7 @@ class Inspection(Ranking):
     target : the item explained.
     weights : stage -> [n_layers, H, T, T], NaN where a row may not look. T is L, or L + 1 with
         BERT4Rec's mask token, and the last row is the prediction's. Rows sum to less than one where
-        a model attends to padding.
+        a model attends to padding. Empty for a model without attention.
     importance : method of `explain` -> [L], as it gives them; zeros where it vanishes.
     effects : [L], leave-one-out, by `default_erasure`: signed, NaN where undefined.
     """
@@ -139,7 +139,7 @@ def inspect_case(
 
     Parameters
     ----------
-    model : a model with attention and gradients.
+    model : any model that gives what the methods need.
     batch : a batch of one history.
     target : an item, or "top" for the item that the model ranks first.
     hidden : items that are not ranked, such as those that the user has seen.
@@ -149,9 +149,8 @@ def inspect_case(
     ------
     WorkbenchError
         If there is more than one history, the model does not know the item, no item is left to
-        rank, or it has no attention or no gradients.
+        rank, or a method does not serve the model.
     """
-    attentive = with_attention(model)
     if len(batch.items) != 1:
         raise WorkbenchError(f"inspect_case takes one history, and was given {len(batch.items)}.")
     batch = batch.to(model.device)
@@ -167,19 +166,30 @@ def inspect_case(
             f"{model.config.name} knows no item {item}; choose from 1 to {scores.shape[1] - 1}."
         )
     targets = torch.tensor([item], device=scores.device)
-    weights = record_attention(model, batch, stages=model.stages, rows="all")
-    forbidden = ~attentive.allowed(batch)[:, None]  # [1, 1, 1, T, T]
-    n = int(attentive.rows(batch)[0]) + 1  # what comes after the row that predicts is padding
+    importance = {method: explain(model, batch, targets, method)[0].cpu() for method in methods}
+    erasure = default_erasure(model)
+    effects = importance.get(erasure)
+    if effects is None:
+        effects = explain(model, batch, targets, erasure)[0].cpu()
     return Inspection(
         items=batch.items[0].cpu(),
         times=None if batch.times is None else batch.times[0].cpu(),
         target=item,
-        weights={
-            stage: recorded.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
-            for stage, recorded in weights.items()
-        },
-        importance={method: explain(model, batch, targets, method)[0].cpu() for method in methods},
-        effects=explain(model, batch, targets, default_erasure(model))[0].cpu(),
+        weights=_weights(model, batch) if model.stages else {},
+        importance=importance,
+        effects=effects,
         scores=ranking.scores,
         hidden=ranking.hidden,
     )
+
+
+def _weights(model: Model, batch: Batch) -> dict[str, Tensor]:
+    """The weights of every stage, as in `Inspection`."""
+    attentive = with_attention(model)
+    weights = record_attention(model, batch, stages=model.stages, rows="all")
+    forbidden = ~attentive.allowed(batch)[:, None]  # [1, 1, 1, T, T]
+    n = int(attentive.rows(batch)[0]) + 1  # what comes after the row that predicts is padding
+    return {
+        stage: recorded.masked_fill(forbidden, torch.nan)[0, ..., :n, :n].cpu()
+        for stage, recorded in weights.items()
+    }

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 import torch
 
-from analyses.running.store import Store, piece_key, weights_hash
+from analyses.running.store import Store, piece_key
 from tests.analyses.handmade import Handmade, data_of
+from workbench.model import weights_hash
 
 
 @pytest.fixture

@@ -7,12 +7,13 @@ import torch
 
 from analyses.report.stored import open_run
 from tests.app.shown import read
-from workbench import load_data, load_model
+from workbench import load_data, load_model, save_model
 from workbench.app import resources
 from workbench.app.dataset import stored_results
-from workbench.app.inspect.answer import for_this_user
-from workbench.app.inspect.shown import Shown, View
+from workbench.app.words import strong
 from workbench.explore.inspection import Inspection
+from workbench.explore.shown import Shown, View
+from workbench.explore.user_sentences import for_this_user
 
 TITLES = ["A *x*", "B", "C", "D", "E"]
 
@@ -32,7 +33,7 @@ def shown(weights: list[float], effects: list[float]) -> Shown:
 
 
 def test_what_attention_points_at_and_what_moves_the_score():
-    said = for_this_user(shown([0.1, 0.4, 0.2, 0.25, 0.05], [3.0, -0.5, 1, -1, 2]), TITLES)
+    said = for_this_user(shown([0.1, 0.4, 0.2, 0.25, 0.05], [3.0, -0.5, 1, -1, 2]), TITLES, strong)
     assert "points at **B** (40\N{NO-BREAK SPACE}% of the weight, where 20" in said
     assert r"moves the score most is **A \*x\***" in said
     assert "taking it away lowers the score by 3.0, " in said
@@ -41,27 +42,28 @@ def test_what_attention_points_at_and_what_moves_the_score():
 
 
 def test_where_both_are_one_item_it_is_said_once():
-    said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES))
+    said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES, strong))
     assert "**A *x*** (60" in said
     assert "moves the score most, too: taking it away lowers the score by 0.012." in said
 
 
 @pytest.mark.parametrize(("weights", "what"), [([0.25] * 4, "4 items"), ([1.0], "1 item,")])
 def test_even_weights_point_at_nothing(weights, what):
-    said = for_this_user(shown(weights, [1.0] * len(weights)), TITLES)
+    said = for_this_user(shown(weights, [1.0] * len(weights)), TITLES, strong)
     assert "points at nothing" in said
     assert what in said
 
 
-def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, monkeypatch):
+def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, monkeypatch, tmp_path):
     monkeypatch.setattr(stored_results, "REPORTS", stored_run.parent)
     shared, data = resources.model(models[0]), load_data(films)
     (told, _) = open_run(stored_run).verdicts()
-    assert stored_results.verdict_on(shared, data) == told
+    assert stored_results.verdict_on(shared, data) == (told, stored_run.name)
+    assert stored_results.verdict_on(shared, data, "no such run") == (told, stored_run.name)
     other = replace(data, titles=None, items=data.items[::-1].copy())
     assert stored_results.verdict_on(shared, other) is None
     changed = load_model(models[0])
     with torch.no_grad():
         next(changed.parameters()).add_(1)
-    monkeypatch.setattr(resources, "model", lambda source: replace(shared, model=changed))
-    assert stored_results.verdict_on(replace(shared, stamp="changed"), data) is None
+    folder = save_model(changed, tmp_path / "changed")
+    assert stored_results.verdict_on(resources.model(str(folder)), data) is None

@@ -11,10 +11,11 @@ import torch
 from tests.analyses.handmade import data_of
 from workbench import SequenceData
 from workbench.app import case_choices
-from workbench.app.inspect.history import csv, history_frame, ordered, orders
-from workbench.app.inspect.shown import Shown, View
+from workbench.app.inspect.history import csv
 from workbench.data.truth import Truth
+from workbench.explore.history_table import COLUMNS, history_frame, history_html, ordered, orders
 from workbench.explore.inspection import Inspection
+from workbench.explore.shown import Shown, View
 
 
 def shown(label: str, attention: list[float], effects: list[float]) -> Shown:
@@ -90,3 +91,12 @@ def test_what_caused_the_held_out_item_is_told():
     assert "which was planted as the effect of item 3 (i3) and item 4 (i4)." in said
     assert "which no item before it caused" in case_choices.describe_user(caused_by(), 0, {})
     assert "planted" not in case_choices.describe_user(data_of([1, 2, 3]), 0, {})
+
+
+def test_a_line_at_an_even_share_and_a_class_for_the_column_of_maps(frame):
+    helps = COLUMNS | dict.fromkeys(frame["all"].columns, "")
+    html = history_html(frame, helps | COLUMNS)
+    assert html.count('<tr class="p4">') == 1
+    # of four items an even share is .25, of which the largest weight, .4, is the end of the bars
+    assert "currentColor 62.5%" in html
+    assert "currentColor 83.3%" in html  # .5 of .6

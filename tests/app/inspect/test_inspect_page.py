@@ -256,7 +256,7 @@ def test_the_planted_cause_is_marked(open_page, tmp_path, monkeypatch):
         f"the effect of item {n - 2} ({titles[n - 3]})" in read(t.value) for t in page.markdown
     )
     history = next(part.proto.body for part in page.get("html") if "<table>" in part.proto.body)
-    assert re.findall('<tr class="(m?)">', history) == ["", "", "m", *[""] * (n - 3)]
+    assert re.findall(r'<tr class="(m?) ?p\d+">', history) == ["", "", "m", *[""] * (n - 3)]
     assert words.CAUSE in captions(page)
 
 

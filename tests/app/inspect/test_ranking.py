@@ -4,13 +4,13 @@ import pandas as pd
 import torch
 
 from workbench import SequenceData
-from workbench.app.inspect.ranking import ranking_frame
-from workbench.app.inspect.shown import Shown, View
 from workbench.app.what_if.what_if_page import moves_frame
 from workbench.data import from_interactions
 from workbench.explore.inspection import Inspection
 from workbench.explore.prediction import Prediction
+from workbench.explore.ranking_table import ranking_frame
 from workbench.explore.scenario import Change, Scenario, apply_all
+from workbench.explore.shown import Shown, View
 
 # user a has seen 1 to 5 before the held-out 6; a model takes two of them, and ranks 8 to 1
 SCORES = torch.tensor([-torch.inf, 1, 2, 3, 4, 5, 6, 7, 8])

@@ -12,7 +12,6 @@ from analyses.report.folder import MANIFEST
 from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
 from analyses.running.results import Results
-from analyses.running.store import weights_hash
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
@@ -117,14 +116,20 @@ def _verdicts(_run: StoredRun, stamp: str) -> tuple[Verdict, ...]:
     return _run.verdicts()
 
 
-def verdict_on(shared: Shared, data: SequenceData) -> Verdict | None:
-    """What the latest stored report of these data says of these weights; None where none does."""
-    weights = _weights(shared.source, shared.stamp)
-    for run in judged_runs():
+def verdict_on(
+    shared: Shared, data: SequenceData, pinned: str | None = None
+) -> tuple[Verdict, str] | None:
+    """What a stored report of these data says of these weights, and the name of its folder.
+
+    It is the report of the folder `pinned`, if it judges them, or else the latest that does; None
+    where none does.
+    """
+    weights = resources.weights(shared)
+    for run in sorted(judged_runs(), key=lambda run: run.folder.name != pinned):
         if run.manifest["data"].get("checksum") == data.checksum:
             for verdict in verdicts_of(run):
                 if run.manifest["models"].get(verdict.model, {}).get("weights") == weights:
-                    return verdict
+                    return verdict, run.folder.name
     return None
 
 
@@ -143,11 +148,6 @@ def judged_runs() -> Iterator[StoredRun]:
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _opened(folder: str, changed: int) -> StoredRun:
     return open_run(folder)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _weights(source: str, stamp: str) -> str:
-    return weights_hash(resources.model(source).model)  # as it was loaded, not renumbered
 
 
 def _stamp(run: StoredRun) -> str:

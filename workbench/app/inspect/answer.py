@@ -6,9 +6,10 @@ from workbench import SequenceData
 from workbench.app import words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.dataset.verdict_cards import conclusion
-from workbench.app.inspect.shown import Shown
+from workbench.app.inspect.pins import RUN
 from workbench.app.resources import Shared
-from workbench.phrases import counted
+from workbench.explore.shown import Shown
+from workbench.explore.user_sentences import for_this_user
 
 NO_VERDICT = (
     "No stored report of these data judges these weights: **Whole data set** makes one, and says "
@@ -25,56 +26,12 @@ def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown:
     judged : the data as they were read, by which a stored report is found.
     data : the same as the models number their items.
     """
-    verdict = verdict_on(shared, judged)
-    if verdict is None:
+    found = verdict_on(shared, judged, st.query_params.get(RUN))
+    if found is None:
         st.caption(NO_VERDICT)
     else:
+        verdict, _ = found
         instead = f"Show instead: {words.literal(verdict.instead)}."
         st.markdown(f"{conclusion(verdict)} {words.literal(verdict.why)} {instead}")
-    st.markdown(for_this_user(shown, [data.title(int(item)) for item in shown.inspection.items]))
-
-
-def for_this_user(shown: Shown, titles: list[str]) -> str:
-    """Markdown: what attention points at, beside what moves the score.
-
-    Parameters
-    ----------
-    shown : a model with its view.
-    titles : of the items that it reads.
-    """
-    inspection, row = shown.inspection, shown.row
-    pointing, n = inspection.pointing(row), len(row)
-    if pointing is None:
-        return (
-            f"Here attention ({shown.view.name}) points at nothing: the history has "
-            f"{counted(n, 'item')}, all of one weight."
-        )
-    effects = inspection.effects
-
-    def called(place: int) -> str:
-        return f"**{words.literal(titles[place])}**"
-
-    def falls(place: int) -> str:
-        effect = float(effects[place])
-        verb = "lowers" if effect >= 0 else "raises"
-        return f"{verb} the score by {words.figure(abs(effect))}"
-
-    weight, even = (f"{100 * share:.0f}{words.PERCENT}" for share in (float(row.max()), 1 / n))
-    said = (
-        f"Here attention ({shown.view.name}) points at {called(pointing.named)} ({weight} of the "
-        f"weight, where {even} is even)"
-    )
-    if pointing.named == pointing.moving:
-        said += f", and this moves the score most, too: taking it away {falls(pointing.named)}."
-    else:
-        said += (
-            f"; what moves the score most is {called(pointing.moving)}: taking it away "
-            f"{falls(pointing.moving)}, taking away the former {falls(pointing.named)} (number "
-            f"{pointing.place} of {n})."
-        )
-    first = pointing.first
-    return (
-        f"{said} Of its first {first} items, {pointing.shared} "
-        f"{'is' if pointing.shared == 1 else 'are'} among the {first} that matter most "
-        f"({words.figure(first * first / n)} by chance)."
-    )
+    titles = [data.title(int(item)) for item in shown.inspection.items]
+    st.markdown(for_this_user(shown, titles, words.strong))

@@ -8,31 +8,32 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from workbench.app import words
-from workbench.app.inspect import maps
-from workbench.app.inspect.shown import Shown
+from workbench.explore import maps
+from workbench.explore.shown import Shown
 from workbench.fonts import chosen_fonts
+from workbench.statistics import later_maximum
 
 
 def picture(
-    shown: Shown, titles: list[str], first: int, last: int, *, fixed: bool, kind: str
+    shown: Shown, titles: list[str], first: int, last: int, *, top: float | None, kind: str
 ) -> bytes:
     """The maps of `maps.small_maps` and `maps.large_map` in one picture file.
 
     Parameters
     ----------
     shown : the model, its weights, and the layer and head of the large map.
-    titles, first, last, fixed : as in `maps.large_map`.
+    titles, first, last, top : as in `maps.large_map`.
     kind : "png" or "svg".
     """
     with matplotlib.rc_context({"text.parse_math": False}):  # no formulas in titles
-        figure = _figure(shown, titles, first, last, fixed)
+        figure = _figure(shown, titles, first, last, top)
         file = io.BytesIO()
         with chosen_fonts(figure):
             figure.savefig(file, format=kind, dpi=150)
     return file.getvalue()
 
 
-def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool) -> Figure:
+def _figure(shown: Shown, titles: list[str], first: int, last: int, top: float | None) -> Figure:
     weights = shown.inspection.weights[shown.view.stage]  # [n_layers, H, L, L]
     n_layers, n_heads = weights.shape[:2]
     start = max(0, len(titles) - last)
@@ -45,16 +46,16 @@ def _figure(shown: Shown, titles: list[str], first: int, last: int, fixed: bool)
     for layer, line in enumerate(panels):
         for head, panel in enumerate(line):
             matrix = weights[layer, head]
-            top = maps.ceiling(matrix, fixed=fixed)
-            _draw(panel, matrix, top)
+            end = later_maximum(matrix) if top is None else top
+            _draw(panel, matrix, end)
             panel.set(xticks=[], yticks=[])
-            panel.set_title(f"layer {layer + 1}, head {head + 1}\n0 to {top:.3f}", fontsize=7)
-    opened, top = right.subplots(), maps.ceiling(shown.matrix, start, fixed=fixed)
-    _draw(opened, shown.matrix[start:, start:], top)
+            panel.set_title(f"layer {layer + 1}, head {head + 1}\n0 to {end:.3f}", fontsize=7)
+    opened, end = right.subplots(), later_maximum(shown.matrix, start) if top is None else top
+    _draw(opened, shown.matrix[start:, start:], end)
     labels = maps.labels(titles, first)[start:]
     opened.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)
     opened.set_yticks(range(len(labels)), labels, fontsize=7)
-    opened.set_title(f"{shown.view.name}, 0 to {top:.3f}", fontsize=9)
+    opened.set_title(f"{shown.view.name}, 0 to {end:.3f}", fontsize=9)
     figure.suptitle(words.plain(f"{shown.label}: rows attend to columns"), fontsize=10)
     return figure
 

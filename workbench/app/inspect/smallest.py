@@ -2,48 +2,39 @@
 
 import streamlit as st
 
-from workbench import SequenceData
 from workbench.app import resources, words
-from workbench.app.inspect.shown import Shown
-from workbench.app.resources import Shared
-from workbench.faithfulness.counterfactual import MOST, Change
-from workbench.phrases import counted, listing
+from workbench.app.inspect.seen import Seen
+from workbench.explore.user_sentences import smallest_told
+from workbench.faithfulness.counterfactual import Change
 
 ASK = "Without which items would this not have been recommended?"
 
 
-def show_smallest(
-    shared: Shared, source: str, data: SequenceData, user: int, shown: Shown, *, hide_seen: bool
-) -> None:
+def show_smallest(seen: Seen, label: str) -> None:
     """Show a button, and the answer once it was pressed for this user and what is ranked.
 
     There is no button for an item that is not the first, since it was not recommended.
     """
+    shown = seen.shown[label]
     if shown.inspection.rank(shown.inspection.target) != 1:
         return
-    asked, key = (source, shared.source, user, hide_seen), f"smallest {shown.label}"
-    if st.button(ASK, icon=":material/content_cut:", key=f"ask {shown.label}", wrap=True):
-        st.session_state[key] = asked
-    if st.session_state.get(key) != asked:
-        return
+    if st.button(ASK, icon=":material/content_cut:", key=f"ask {label}", wrap=True):
+        st.session_state[f"smallest {label}"] = _asked(seen, label)
     with st.spinner("Taking items away ..."):
-        change = resources.smallest(shared, source, user, hide_seen=hide_seen)
-    st.markdown(told(change, data, user))
+        change = answered(seen, label)
+    if change is not None:
+        items = shown.inspection.items.tolist()
+        st.markdown(smallest_told(change, seen.data, items, words.strong))
 
 
-def told(change: Change, data: SequenceData, user: int) -> str:
-    """Markdown: the items of the smallest change of a history, and what would come instead."""
-    passes = f"({counted(int(change.passes[0]), 'pass', 'passes')} of the model)"
-    if change.size[0].isnan():
-        return f"Without any {MOST} items or fewer that were tried, it still comes first {passes}."
-    read = data.history(user)[:-1][-change.removed.shape[1] :]
-    titles = [
-        f"**{words.literal(data.title(int(item)))}**"
-        for item, gone in zip(read, change.removed[0].tolist(), strict=True)
-        if gone
-    ]
-    instead = words.literal(data.title(int(change.successor[0])))
-    return (
-        f"Without {listing(titles)}: **{instead}** would come first, which was at rank "
-        f"{int(change.old_rank[0]):,} {passes}."
+def answered(seen: Seen, label: str) -> Change | None:
+    """The smallest change, if the button was pressed for what is shown."""
+    if st.session_state.get(f"smallest {label}") != _asked(seen, label):
+        return None
+    return resources.smallest(
+        seen.models[label], seen.source, seen.user, hide_seen=seen.case.hide_seen
     )
+
+
+def _asked(seen: Seen, label: str) -> tuple[object, ...]:
+    return seen.source, seen.models[label].source, seen.user, seen.case.hide_seen

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 import streamlit as st
 
 from workbench.app import words
-from workbench.app.inspect.shown import View
 from workbench.app.resources import Shared
 from workbench.app.selection import select
 from workbench.explaining.importance import Importance
 from workbench.explaining.methods import default_erasure, importances
+from workbench.explore.shown import View
 
 GRADIENT = "saliency"
-PANEL, FIXED = "Per panel", "Fixed, 0 to 1"
+PANEL, COMMON, FIXED = "Per panel", "Common", "Fixed, 0 to 1"
 LAST = 20  # items of the opened map, unless all are chosen
 
 
@@ -68,8 +68,8 @@ def choose_view(shared: Shared, slot: int) -> View:
     return View(stage or "attention", *(part or (None, None)))
 
 
-def choose_scale(longest: int) -> tuple[bool, int]:
-    """Whether the colour scale is fixed, and how many items the opened map shows.
+def choose_scale(longest: int) -> tuple[str, int]:
+    """Which colour scale maps have, and how many items the opened map shows.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def choose_scale(longest: int) -> tuple[bool, int]:
     with st.container(horizontal=True):
         scale = st.segmented_control(
             "Colour scale",
-            [PANEL, FIXED],
+            [PANEL, COMMON, FIXED],
             default=PANEL,
             required=True,
             key="scale",
@@ -95,4 +95,4 @@ def choose_scale(longest: int) -> tuple[bool, int]:
                 key="items",
                 bind="query-params",
             )
-    return scale == FIXED, longest if items == "All" else LAST
+    return str(scale), longest if items == "All" else LAST

@@ -13,6 +13,7 @@ from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, divergence, moves
+from workbench.explore.ranking_table import note
 from workbench.explore.scenario import Scenario
 
 HEADS = (
@@ -105,7 +106,7 @@ def moves_frame(
     seen = {entry.item for entry in scenario.entries}
     return frame.assign(
         title=[data.title(item) for item in frame["item"]],
-        note=[case_choices.note(item, held_out, target, seen) for item in frame["item"]],
+        note=[note(item, held_out, target, seen) for item in frame["item"]],
         item=[str(data.item_ids[item]) for item in frame["item"]],
     )
 

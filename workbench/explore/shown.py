@@ -1,10 +1,13 @@
-"""One model on the page: its label, the view chosen, and its inspection."""
+"""One model beside others: its label, which weights are looked at, and its inspection."""
 
 from dataclasses import dataclass
 
 from torch import Tensor
 
+from workbench.data.sequences import SequenceData
 from workbench.explore.inspection import Inspection
+
+MASK = "[mask]"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class View:
 
 @dataclass(frozen=True)
 class Shown:
-    """A model in one column of the page."""
+    """A model, and what it makes of a history."""
 
     label: str
     view: View
@@ -41,3 +44,8 @@ class Shown:
     def row(self) -> Tensor:
         """[L], the weights that the prediction row gives to the items."""
         return self.inspection.row(self.view.stage, self.view.layer, self.view.head)
+
+    def titles(self, data: SequenceData) -> list[str]:
+        """Of the T rows and columns of `matrix`; a token after the history has none of its own."""
+        titles = [data.title(int(item)) for item in self.inspection.items]
+        return titles + [MASK] * (len(self.matrix) - len(titles))

@@ -1,0 +1,91 @@
+"""The same view elsewhere: a link, Python, and one HTML file."""
+
+from pathlib import Path
+from urllib.parse import urlencode
+
+import numpy as np
+import streamlit as st
+
+from workbench.app import downloads, words
+from workbench.app.dataset.stored_results import verdict_on
+from workbench.app.inspect import smallest
+from workbench.app.inspect.pins import RUN, pins_of
+from workbench.app.inspect.seen import Seen
+from workbench.app.resources import Shared
+from workbench.checkpoint import PRETRAINED
+from workbench.explore import user_page
+from workbench.explore.as_code import code
+from workbench.explore.explanation import made_of_data, made_of_model
+from workbench.explore.history_table import helps
+
+HTML = "text/html"
+
+
+def show_share(seen: Seen) -> None:
+    """Show a button that opens a link, the code, and a button that saves the page."""
+    with st.popover("Share", icon=":material/share:"):
+        st.markdown("**Link.** It tells if the data, a model or the verdict has changed since.")
+        st.code(link(seen), language=None, wrap_lines=True)
+        st.markdown("**As code.** The same numbers from Python; a notebook shows the page.")
+        st.code(as_code(seen), language="python", wrap_lines=True)
+        st.markdown("**As a file.** One HTML file, which opens offline and asks for nothing.")
+        name = f"{'-'.join(seen.shown)}-{seen.data.user_ids[seen.user]}.html"
+        downloads.button("Save this user", lambda: html(seen), name, HTML)
+
+
+def link(seen: Seen) -> str:
+    """The address of the page with what it is made of."""
+    now = {key: st.query_params.get_all(key) for key in st.query_params}
+    now.setdefault("user", [str(seen.data.user_ids[seen.user])])
+    return f"{st.context.url or ''}?{urlencode(now | pins_of(seen.read, seen.models), doseq=True)}"
+
+
+def as_code(seen: Seen) -> str:
+    """Python that makes what the page shows."""
+    targets = np.unique([one.inspection.target for one in seen.shown.values()])
+    item = None if seen.recommended else str(seen.data.item_ids[targets[0]])
+    return code(
+        seen.source,
+        [_named(seen.models[label]) for label in seen.shown],
+        str(seen.data.user_ids[seen.user]),
+        item,
+        seen.methods,
+        [one.view for one in seen.shown.values()],
+        hide_seen=seen.case.hide_seen,
+    )
+
+
+def _named(shared: Shared) -> str:
+    """How a model is named: by the folder, unless it is shipped."""
+    folder = Path(shared.source)
+    return folder.name if folder.parent == PRETRAINED else shared.source
+
+
+def html(seen: Seen) -> str:
+    """The page as one file."""
+    shown = list(seen.shown.values())
+    beside = {}
+    for label in seen.shown:
+        shared = seen.models[label]
+        found = verdict_on(shared, seen.read, st.query_params.get(RUN))
+        said = ""
+        if found is not None:
+            verdict, run = found
+            said = f"{verdict.headline} {verdict.why} Show instead: {verdict.instead}. ({run})"
+        beside[label] = user_page.Beside(said, smallest.answered(seen, label))
+    content = user_page.body(
+        seen.data,
+        seen.user,
+        shown,
+        helps(shown, [seen.models[label].model for label in seen.shown]),
+        held_out=True,
+        recommended=seen.recommended,
+        beside=beside,
+        told=[
+            made_of_data(seen.read),
+            *(made_of_model(label, seen.models[label].model) for label in seen.shown),
+        ],
+        code=as_code(seen),
+    )
+    title = f"User {seen.data.user_ids[seen.user]} of {seen.data.name}"
+    return user_page.page(words.plain(title), content)

@@ -1,0 +1,191 @@
+"""Tables and pages as HTML: bars in cells, full titles on hover, heads that stay on scrolling.
+
+Whatever comes from outside (titles, ids, names of models) is escaped here, and here alone.
+"""
+
+from collections.abc import Collection, Sequence
+from html import escape
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from workbench.writing import numbers, plain
+
+RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
+MARK = "0, 158, 115"  # its green
+HIGHEST = "\N{BLACK UP-POINTING TRIANGLE} "  # before the highest value of a column
+STYLE = f"""<style>
+.aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
+  border-radius: .5rem; }}
+.aw table {{ border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem;
+  font-variant-numeric: tabular-nums; margin: 0; }}
+.aw th, .aw td {{ padding: .28rem .4rem; white-space: nowrap; text-align: right; border: 0;
+  border-bottom: 1px solid rgba(128, 128, 128, .18); }}
+.aw thead th {{ position: sticky; top: 0; z-index: 1; font-weight: 600;
+  background: var(--st-secondary-background-color, Canvas); }}
+.aw thead tr + tr th {{ top: 1.9rem; }}
+.aw thead th[scope][title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
+.aw .x {{ text-align: left; }}
+.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 5.5rem; overflow: hidden;
+  text-overflow: ellipsis; }}
+.aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); max-width: 0;
+  overflow: hidden; text-overflow: ellipsis; }}
+.aw .s {{ border-left: 2px solid rgba(128, 128, 128, .3); }}
+.aw .b {{ font-weight: 700; }}
+.aw button {{ all: unset; cursor: pointer; }}
+.aw button:is(:hover, :focus-visible) {{ text-decoration: underline; }}
+.aw tbody tr:hover td {{ box-shadow: inset 0 0 0 99rem rgba(128, 128, 128, .08); }}
+.aw tr.m td {{ background-color: rgba({MARK}, .25); font-weight: 700; }}
+</style>"""
+
+
+class Cell(NamedTuple):
+    """A cell of a table.
+
+    Attributes
+    ----------
+    text : what it shows.
+    hover : the full text, if `text` may be cut.
+    bar : from -1 to 1, vermilion if negative.
+    strong : whether the text is bold.
+    mark : where a line crosses the bar, from 0 to 1; none where None.
+    pick : what a click on the text gives to the page, where one listens; "" for nothing.
+    """
+
+    text: str
+    hover: str = ""
+    bar: float = 0.0
+    strong: bool = False
+    mark: float | None = None
+    pick: str = ""
+
+
+class Head(NamedTuple):
+    """The head of a column. A column of titles takes the room that the others leave."""
+
+    name: str
+    help: str = ""
+    kind: Literal["number", "text", "title"] = "number"
+    starts_group: bool = False
+
+
+def table(
+    label: str,
+    heads: Sequence[Head],
+    rows: Sequence[Sequence[Cell]],
+    *,
+    groups: Sequence[tuple[str, int]] = (),
+    marked: Collection[int] = (),
+    positions: Sequence[int] = (),
+) -> str:
+    """A table as HTML.
+
+    Parameters
+    ----------
+    label : what the table holds, for screen readers.
+    heads, rows : the heads of the columns, and a cell per column in each row.
+    groups : heads above several columns: name, number of columns.
+    marked : the numbers of the rows shown in green, from 0.
+    positions : of the item of each row in the history, whose columns of maps it lights (`lit`).
+    """
+    group_heads = "".join(
+        f'<th colspan="{span}" class="{"g" if name else ""}"{_title(name)}>{text_of(name)}</th>'
+        for name, span in groups
+    )
+    lines = [f"<tr>{group_heads}</tr>"] if groups else []
+    lines.append("<tr>" + "".join(_head(head) for head in heads) + "</tr>")
+    classes = [
+        " ".join(["m"] * (number in marked) + [f"p{at}" for at in positions[number : number + 1]])
+        for number in range(len(rows))
+    ]
+    body = [
+        f'<tr class="{classes[number]}">'
+        + "".join(_cell(head, cell) for head, cell in zip(heads, row, strict=True))
+        + "</tr>"
+        for number, row in enumerate(rows)
+    ]
+    return (
+        f'<div class="aw" role="region" aria-label="{text_of(label)}" tabindex="0">'
+        f"<table><thead>{''.join(lines)}</thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def highest(values: pd.Series) -> pd.Series:
+    """True for the highest value; False for all if all values are equal."""
+    return (values == values.max()) & (values.nunique() > 1)
+
+
+def lit(positions: Collection[int], scope: str = "body") -> str:
+    """Styles by which pointing at a row of a history lights the item's column in all maps.
+
+    Parameters
+    ----------
+    positions : of the items in the history.
+    scope : the element around the history and the maps.
+    """
+    rules = (
+        f"{scope}:has(.aw tr.p{at}:hover) .aw-map .k{at} {{ visibility: visible; "
+        "box-shadow: inset 0 0 0 99rem rgba(255, 255, 255, .35); outline: 2px solid #D55E00; }"
+        for at in positions
+    )
+    return f"<style>{' '.join(rules)}</style>"
+
+
+def bar_cells(values: pd.Series, *, sign: bool, mark: float | None = None) -> list[Cell]:
+    """Numbers with bars, scaled to the largest magnitude; the highest value is marked.
+
+    Parameters
+    ----------
+    values : the numbers; a NaN gives an empty cell.
+    sign : whether to write a plus before positive numbers.
+    mark : a value that a line crosses every bar at.
+    """
+    number, longest = numbers(values, sign=sign), values.abs().max() or 1.0
+    return [
+        Cell(
+            HIGHEST * bool(top) + number(v),
+            bar=0.0 if np.isnan(v) else v / longest,
+            strong=top,
+            mark=None if mark is None or np.isnan(v) else min(mark / longest, 1.0),
+        )
+        for v, top in zip(values, highest(values), strict=True)
+    ]
+
+
+def text_of(text: str) -> str:
+    """Outside text as HTML, as `plain` writes it."""
+    return escape(plain(text))
+
+
+def _title(text: str) -> str:
+    return f' title="{text_of(text)}"' if text else ""
+
+
+def _classes(head: Head, strong: bool = False) -> str:
+    named = {"t": head.kind == "title", "x": head.kind == "text", "s": head.starts_group}
+    classes = " ".join(name for name, holds in (named | {"b": strong}).items() if holds)
+    return f' class="{classes}"' if classes else ""
+
+
+def _head(head: Head) -> str:
+    return f'<th scope="col"{_classes(head)}{_title(head.help)}>{text_of(head.name)}</th>'
+
+
+def _cell(head: Head, cell: Cell) -> str:
+    layers = []
+    if cell.mark is not None:
+        at = f"calc({100 * cell.mark:.1f}% - 1px)"
+        layers.append(
+            f"linear-gradient(to right, transparent {at}, currentColor {at}, currentColor "
+            f"{100 * cell.mark:.1f}%, transparent 0)"
+        )
+    if cell.bar:
+        colour, end = LOWERS if cell.bar < 0 else RAISES, f"{100 * abs(cell.bar):.1f}%"
+        layers.append(f"linear-gradient(to right, rgba({colour}, .38) {end}, transparent {end})")
+    style = f' style="background-image: {", ".join(layers)}"' if layers else ""
+    text = text_of(cell.text)
+    if cell.pick:
+        text = f'<button type="button" data-pick="{text_of(cell.pick)}">{text}</button>'
+    return f"<td{_classes(head, cell.strong)}{_title(cell.hover)}{style}>{text}</td>"

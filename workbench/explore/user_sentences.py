@@ -1,0 +1,98 @@
+"""What holds for one user in sentences: what attention points at, and the smallest change."""
+
+from collections.abc import Callable
+
+from workbench.data.sequences import SequenceData
+from workbench.explore.shown import Shown
+from workbench.faithfulness.counterfactual import MOST, Change
+from workbench.phrases import counted, listing
+from workbench.writing import PERCENT, figure
+
+
+def question(titles: list[str], strong: Callable[[str], str], *, recommended: bool) -> str:
+    """The heading: what is explained, by name; what comes first may be another in each model.
+
+    Parameters
+    ----------
+    titles : of the targets, without repetition.
+    strong : as in `for_this_user`.
+    recommended : whether the models rank them first.
+    """
+    names = listing([strong(title) for title in titles])
+    if not recommended:
+        return f"What speaks for {names}?"
+    return f"Why {'was' if len(titles) == 1 else 'were'} {names} recommended?"
+
+
+def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str]) -> str:
+    """What attention points at in this history, beside what moves the score, in sentences.
+
+    Parameters
+    ----------
+    shown : a model with its view.
+    titles : of the items that it reads.
+    strong : writes a title, emphasised and escaped for where the sentences go.
+    """
+    inspection, row = shown.inspection, shown.row
+    pointing, n = inspection.pointing(row), len(row)
+    if pointing is None:
+        return (
+            f"Here attention ({shown.view.name}) points at nothing: the history has "
+            f"{counted(n, 'item')}, all of one weight."
+        )
+    effects = inspection.effects
+
+    def called(place: int) -> str:
+        return strong(titles[place])
+
+    def falls(place: int) -> str:
+        effect = float(effects[place])
+        verb = "lowers" if effect >= 0 else "raises"
+        return f"{verb} the score by {figure(abs(effect))}"
+
+    weight, even = (f"{100 * share:.0f}{PERCENT}" for share in (float(row.max()), 1 / n))
+    said = (
+        f"Here attention ({shown.view.name}) points at {called(pointing.named)} ({weight} of the "
+        f"weight, where {even} is even)"
+    )
+    if pointing.named == pointing.moving:
+        said += f", and this moves the score most, too: taking it away {falls(pointing.named)}."
+    else:
+        said += (
+            f"; what moves the score most is {called(pointing.moving)}: taking it away "
+            f"{falls(pointing.moving)}, taking away the former {falls(pointing.named)} (number "
+            f"{pointing.place} of {n})."
+        )
+    first = pointing.first
+    return (
+        f"{said} Of its first {first} items, {pointing.shared} "
+        f"{'is' if pointing.shared == 1 else 'are'} among the {first} that matter most "
+        f"({figure(first * first / n)} by chance)."
+    )
+
+
+def smallest_told(
+    change: Change, data: SequenceData, items: list[int], strong: Callable[[str], str]
+) -> str:
+    """The items of the smallest change of a history, and what would come instead, in a sentence.
+
+    Parameters
+    ----------
+    change : of one history.
+    data : where the titles are.
+    items : of the history that the model reads.
+    strong : as in `for_this_user`.
+    """
+    passes = f"({counted(int(change.passes[0]), 'pass', 'passes')} of the model)"
+    if change.size[0].isnan():
+        return f"Without any {MOST} items or fewer that were tried, it still comes first {passes}."
+    titles = [
+        strong(data.title(item))
+        for item, gone in zip(items, change.removed[0].tolist(), strict=True)
+        if gone
+    ]
+    instead = strong(data.title(int(change.successor[0])))
+    return (
+        f"Without {listing(titles)}: {instead} would come first, which was at rank "
+        f"{int(change.old_rank[0]):,} {passes}."
+    )
