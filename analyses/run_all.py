@@ -202,12 +202,12 @@ def _run(
     store = Store(cache, force=options.force)
     if ranks.size > 1:
 
-        def watch(name: str, done: int, total: int) -> None:
+        def watch_shared(name: str, done: int, total: int) -> None:
             progress.write(Progress("measuring", name, done, total))
 
         measure_shared(
             *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, options.seed, store),
-            watch,
+            watch_shared,
             siblings=inputs.siblings,
         )
         store = Store(cache)  # what was measured just now is not measured again

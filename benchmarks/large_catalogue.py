@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -73,7 +74,12 @@ def whole_run(negatives: int) -> None:
     """Train on the largest catalogue for an epoch, and print the peak in gigabytes."""
     data = random_data(SIZES[-1], 500, 60)
     with tempfile.TemporaryDirectory() as folder:
-        how = {"negatives": negatives, "epochs": 1, "batch_size": 3_000, "progress": False}
+        how: dict[str, Any] = {
+            "negatives": negatives,
+            "epochs": 1,
+            "batch_size": 3_000,
+            "progress": False,
+        }
         train(build_model("SASRec", data), data, folder, device="cpu", **how)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
 
@@ -92,7 +98,7 @@ def main() -> None:
     prepare(args.threads)
     keep_pages()
     losses: list[tuple[int, Loss]] = [(n, "exact") for n in EXACT]
-    losses += [(n, loss) for loss in ("sampled", "gbce") for n in SIZES]  # type: ignore[misc]
+    losses += [(n, loss) for loss in ("sampled", "gbce") for n in SIZES]
     steps = {each: step_of(*each, args.negatives, args.batch_size) for each in losses}
     times: dict[tuple[int, Loss], list[float]] = {each: [] for each in steps}
     for turn in range(WARM + args.steps):

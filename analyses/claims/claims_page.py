@@ -13,8 +13,8 @@ from analyses.claims.paper_claims import CLAIMS, by_training, spread_of
 from analyses.claims.rule import ANSWERS, OPEN, RISK, Lines, evidence, in_general
 from analyses.claims.study import MODEL, TRAINING, Planned
 from analyses.report.claims import POWER
-from analyses.report.drawing import draw
-from analyses.report.page import environment, images, readable
+from analyses.report.drawing import draw, images
+from analyses.report.page import environment, readable
 from analyses.report.summaries import Summary, ends, not_empty
 from analyses.report.wording import number, span
 from analyses.verdict import Verdict

@@ -22,13 +22,14 @@ from analyses.running.inputs import one_numbering
 from analyses.running.measuring import measured
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results
-from analyses.running.store import Store, piece_key, weights_hash
+from analyses.running.store import Store, piece_key
 from analyses.verdict import ASKED, Verdict, verdicts
 from models import Recommender
 from workbench import SequenceData, evaluate
 from workbench.data.lookup import users_with_case
 from workbench.evaluation import hit, ndcg
 from workbench.faithfulness.randomization import SHUFFLED
+from workbench.model import weights_hash
 
 SAMPLE = 2048  # users on whom diagnostics run
 SEED = 0  # of the sample, and of what is random in diagnostics

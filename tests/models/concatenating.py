@@ -9,7 +9,9 @@ from models.calibration import SpatialCalibrator
 class ConcatenatingCalibrator(SpatialCalibrator):
     """The same parameters; memory for [q_i ; k_j] of every pair, [B, H, Q, L, 2 dh]."""
 
-    def forward(self, q: Tensor, k: Tensor, rows: Tensor, causal: bool, own: None = None) -> Tensor:
+    def forward(
+        self, q: Tensor, k: Tensor, rows: Tensor, causal: bool, own: Tensor | None = None
+    ) -> Tensor:
         """What to add to the scores, [B, H, Q, L]; shapes as in `SpatialCalibrator`."""
         queries, keys = q.shape[2], k.shape[2]
         pairs = torch.cat(

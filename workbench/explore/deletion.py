@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.attention.base_pass import BasePass
 from workbench.explaining.methods import default_erasure, explain
 from workbench.faithfulness.curves import most_important_first, outcomes_without
 from workbench.mode import evaluation_mode
@@ -57,7 +58,7 @@ def deletion_curves(
     rows = torch.zeros(len(removed), dtype=torch.long, device=model.device)
     with evaluation_mode(model):
         found = outcomes_without(
-            model, batch, rows, removed, items[:, None], default_erasure(model)
+            BasePass(model, batch), rows, removed, items[:, None], default_erasure(model)
         )
     frame = pd.DataFrame(
         {

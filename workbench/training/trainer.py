@@ -104,8 +104,8 @@ class _Trainer:
         how: Training,
         out: Path | None,
         command: str,
-        alone: bool,
-        watch: Callable[[History], object] | None,
+        alone: bool = False,
+        watch: Callable[[History], object] | None = None,
     ) -> None:
         from lightning_fabric import seed_everything  # which takes seconds to import
 

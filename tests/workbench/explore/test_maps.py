@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ class Tags(HTMLParser):
 
 
 def large(**options) -> Tags:
-    given = {"titles": TITLES, "first": 11, "last": 20, "label": "all"} | options
+    given: dict[str, Any] = {"titles": TITLES, "first": 11, "last": 20, "label": "all"} | options
     return Tags(maps.large_map(MATRIX, **given))
 
 
