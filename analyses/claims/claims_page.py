@@ -10,7 +10,7 @@ import pandas as pd
 from analyses.claims.answers import Cell, table
 from analyses.claims.mechanism import RULE, bounds
 from analyses.claims.paper_claims import CLAIMS, by_training, spread_of
-from analyses.claims.rule import ANSWERS, OPEN, RISK, Lines, evidence, in_general
+from analyses.claims.rule import ANSWERS, OPEN, RISK, Evidence, Lines, evidence, in_general
 from analyses.claims.study import MODEL, TRAINING, Planned
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
@@ -108,7 +108,12 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             on=lambda claim, name: _said(
                 [cell for cell in _of(findings.cells, claim) if cell.data == name]
             ),
-            rows=lambda claim: [_row(cell, findings) for cell in _of(findings.cells, claim)],
+            rows=lambda claim: [
+                _row(cell, cell.found, findings)
+                for cell in _of(findings.cells, claim)
+                if cell.found is not None
+            ],
+            unmeasured=lambda claim: _unmeasured(_of(findings.cells, claim)),
             counts=_counts(findings.cells),
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
@@ -157,12 +162,17 @@ def _counts(cells: Sequence[Cell]) -> dict[str, int]:
     return {name: n for name in ANSWERS if (n := sum(cell.answer == name for cell in cells))}
 
 
-def _row(cell: Cell, findings: Findings) -> dict[str, str]:
-    """A cell in words."""
-    found = cell.found
-    row = {"data": cell.data, "comparison": cell.name, "answer": cell.answer}
-    if found is None:
-        return row | dict.fromkeys(("effect", "line", "behind"), "")
+def _unmeasured(cells: Sequence[Cell]) -> list[str]:
+    """The comparisons that are not measured yet, data set by data set."""
+    left: dict[str, list[str]] = {}
+    for cell in cells:
+        if cell.found is None:
+            left.setdefault(cell.data, []).append(cell.name)
+    return [f"{data} ({'; '.join(names)})" for data, names in left.items()]
+
+
+def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
+    """A measured cell in words."""
     digits = 4 if cell.contrast is not None and cell.contrast.measure != "names" else 3
     if cell.contrast is not None and cell.contrast.measure == "tau":
         digits = 3
@@ -181,7 +191,9 @@ def _row(cell: Cell, findings: Findings) -> dict[str, str]:
         tests = 2 * sum(one.found is not None for one in findings.cells)
         reach = detectable(found.interval, POWER, tests)
         answer += f"; {number(reach, digits)} from a line would have shown"
-    return row | {
+    return {
+        "data": cell.data,
+        "comparison": cell.name,
         "effect": span(found.interval, digits, sign=sign),
         "line": line,
         "behind": ", ".join(behind),
