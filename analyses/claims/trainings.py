@@ -14,8 +14,7 @@ from workbench import SequenceData, Training, build_model, train
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
 from workbench.progress_bars import write_line
-from workbench.training.objectives import check_objective
-from workbench.training.state import STATE, finished_model
+from workbench.training.state import STATE, finished_model, settled
 from workbench.training.sweeps import training_command
 
 State = Literal["trained", "begun", "missing", "other"]
@@ -58,8 +57,7 @@ class Study:
         if not folder.exists():
             return None
         model = build_model(each.variant.model, data, **each.options)
-        how = Training(**TRAINING, seed=each.seed)
-        how = replace(how, objective=check_objective(model, how.objective))
+        how = settled(Training(**TRAINING, seed=each.seed), model, data.n_items)
         return finished_model(folder, model.config, how, data)
 
     def state(self, each: Planned) -> State:

@@ -13,8 +13,8 @@ from workbench.checkpoint import CARD, load_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import replaced_file
-from workbench.training.objectives import Objective
-from workbench.training.sampling import Loss
+from workbench.training.objectives import Objective, check_objective
+from workbench.training.sampling import Loss, check_loss
 
 STATE = "training.pt"
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
@@ -71,6 +71,21 @@ class Training:
     avoid_by: str | None = None
     avoid_weight: float = 0.1
     progress: bool = True
+
+
+def settled(how: Training, model: Recommender, n_items: int) -> Training:
+    """The options with the objective and the loss that are taken where none is named.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model cannot learn so, or an option is out of range.
+    """
+    return replace(
+        how,
+        objective=check_objective(model, how.objective),
+        loss=check_loss(how.loss, how.negatives, how.gbce_t, n_items),
+    )
 
 
 @dataclass

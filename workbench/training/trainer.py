@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,9 +26,9 @@ from workbench.progress_bars import progress_bar, write_line
 from workbench.ranks import fabric
 from workbench.training.avoidance import avoidance
 from workbench.training.memory import keep_pages
-from workbench.training.objectives import Samples, check_objective, samples
+from workbench.training.objectives import Samples, samples
 from workbench.training.optimizers import decayed, optimizers
-from workbench.training.sampling import Sampler, check_loss
+from workbench.training.sampling import Sampler
 from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.state import (
     STATE,
@@ -37,6 +37,7 @@ from workbench.training.state import (
     Training,
     finished_model,
     read_state,
+    settled,
     write_state,
 )
 
@@ -111,20 +112,20 @@ class _Trainer:
 
         self.fabric = fabric(choose_device(how.device), how.precision, alone=alone)
         keep_pages()
-        how = replace(how, objective=check_objective(model, how.objective))
+        told_loss = how.loss is not None
+        how = settled(how, model, data.n_items)
         data, warning = matched(model, data, held_out=2)
         if warning:
             warnings.warn(warning, WorkbenchWarning, stacklevel=3)
-        loss = check_loss(how.loss, how.negatives, how.gbce_t, data.n_items)
-        self.told_loss = how.loss is not None or loss == "exact"
-        how = replace(how, loss=loss)
+        self.told_loss = told_loss or how.loss == "exact"
         self.how, self.data, self.out, self.command, self.watch = how, data, out, command, watch
         seed_everything(how.seed + self.fabric.global_rank, verbose=False)
         self.model = model.to(self.fabric.device)
         adversarial = {id(p) for p in model.adversarial_parameters()}
         self.adversarial = model.adversarial_parameters()
         self.main = [p for p in model.parameters() if id(p) not in adversarial]
-        sampled = loss != "exact"
+        assert how.loss is not None
+        sampled = how.loss != "exact"
         self.optimizers = optimizers(model, how.learning_rate, how.weight_decay, by_row=sampled)
         self.at = Progress()
         self.best = {k: v.detach().clone() for k, v in model.state_dict().items()}
@@ -135,7 +136,7 @@ class _Trainer:
                 f"{data.name}: no user has the four interactions that training needs."
             )
         like = model.item_embedding.weight
-        self.sampler = Sampler(loss, data, how.negatives, how.gbce_t, like) if sampled else None
+        self.sampler = Sampler(how.loss, data, how.negatives, how.gbce_t, like) if sampled else None
         if out is not None and self.fabric.is_global_zero:
             check_writable(out)
 
