@@ -110,6 +110,7 @@ def _judge(options: argparse.Namespace, cache: Path, ranks: Ranks) -> Path:
     from analyses.judging import judge_page  # which brings matplotlib
 
     check_writable(options.out)
+    device = choose_device(options.device)
     zoo = options.zoo or options.out / "zoo"
     planned = [t for t in plan(options.scale) if options.seeds in (None, t.cell.role)]
     if not options.no_training:
@@ -117,7 +118,7 @@ def _judge(options: argparse.Namespace, cache: Path, ranks: Ranks) -> Path:
     judged = list(entries(planned, zoo))
     if not judged:
         raise WorkbenchError(f"{zoo} holds no trained model; leave out --no-training.")
-    judge = Judge(zoo, Store(cache), choose_device(options.device))
+    judge = Judge(zoo, Store(cache), device)
     if ranks.size > 1:  # what each makes is kept, and collected below
         for entry in ranks.share("entries", judged):
             judge.rows(entry)

@@ -7,6 +7,7 @@ import torch
 
 from workbench.errors import WorkbenchError
 
+DEVICE = "ATTENTION_WORKBENCH_DEVICE"  # tells the app what its command was asked for
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 

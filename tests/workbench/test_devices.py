@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
-from analyses.run_all import main
+from analyses import judge, run_all
 from tests.elsewhere import PLACE, Elsewhere
 from workbench import (
     WorkbenchError,
@@ -124,20 +124,25 @@ COMMANDS = {
     "train": ["--model", "SASRec", "--out", "OUT", "--data", "DATA"],
     "sweep": ["--model", "SASRec", "--out", "OUT", "--data", "DATA"],
     "evaluate": ["--model", "SASRec", "--data", "DATA"],
+    "explain": ["--model", "SASRec", "--data", "DATA", "--user", "u0"],
+    "recommend": ["--model", "SASRec", "--data", "DATA"],
     "import": ["nowhere.pth", "--out", "OUT"],
+    "app": [],
 }
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "run_all"])
+@pytest.mark.parametrize("command", [*COMMANDS, "run_all", "judge"])
 def test_every_command_that_runs_a_model_says_where_a_device_lacks(command, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     rows = [f"u{u},i{(u + t) % 7},{t}" for u in range(4) for t in range(5)]
     (tmp_path / "x.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
     paths = {"OUT": str(tmp_path / "out"), "DATA": str(tmp_path / "x.csv")}
     expected = "PyTorch finds no cuda device on this machine; choose the device auto or cpu"
-    if command == "run_all":
+    if command in ("run_all", "judge"):
+        main = {"run_all": run_all.main, "judge": judge.main}[command]
+        named = ["--data", paths["DATA"]] if command == "run_all" else ["--out", paths["OUT"]]
         with pytest.raises(WorkbenchError, match=expected):
-            main(["--data", paths["DATA"], "--device", "cuda"], cache=tmp_path / "cache")
+            main([*named, "--device", "cuda"], cache=tmp_path / "cache")
         return
     given = [paths.get(word, word) for word in COMMANDS[command]]
     done = CliRunner().invoke(app, [command, *given, "--device", "cuda"])
@@ -168,3 +173,12 @@ def test_tensors_of_two_devices_do_not_meet():
         for act in (lambda: there + here, lambda: here[there], there.numpy):
             with pytest.raises(AssertionError, match="device"):
                 act()
+
+
+def test_each_process_on_a_machine_has_a_cuda_device_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    for rank, index in {"0": 0, "1": 1, "2": 0}.items():
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert choose_device("auto") == choose_device("cuda") == torch.device("cuda", index)
+        assert choose_device("cpu") == torch.device("cpu")

@@ -1,6 +1,7 @@
 """Data and models, loaded once and shared by all sessions."""
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,11 +15,12 @@ import torch
 from torch import Tensor
 
 from models import Batch, Recommender
-from workbench import SequenceData, explain, importances, load_data, load_model
+from workbench import SequenceData, choose_device, explain, importances, load_data, load_model
 from workbench.app import places, uploads
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
+from workbench.devices import DEVICE
 from workbench.explaining.methods import default_erasure
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
@@ -111,7 +113,7 @@ def model(source: str) -> Shared:
 
 @st.cache_resource(max_entries=8, show_spinner="Loading the model ...")
 def _model(folder: str, stamp: str) -> Shared:
-    return Shared(folder, stamp, load_model(folder))
+    return Shared(folder, stamp, _placed(folder))
 
 
 def weights(shared: Shared) -> str:
@@ -122,6 +124,11 @@ def weights(shared: Shared) -> str:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _weights(folder: str, stamp: str) -> str:
     return weights_hash(_model(folder, stamp).model)
+
+
+def _placed(folder: str) -> Recommender:
+    """`load_model`, on the device that the command of the app was given."""
+    return load_model(folder).to(choose_device(os.environ.get(DEVICE, "cpu")))
 
 
 def _stamp(folder: str) -> str:
@@ -264,7 +271,7 @@ def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Surveying:
     surveying = Surveying(len(users))
     # on another copy of the model, so that no page waits for its lock
     surveying.table = _worker().submit(
-        survey, load_model(model), interactions, users, progress=surveying.count
+        survey, _placed(model), interactions, users, progress=surveying.count
     )
     return surveying
 

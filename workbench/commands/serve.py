@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from workbench.commands.options import Device
+from workbench.devices import DEVICE, choose_device
+
 PACKAGES = Path(__file__).resolve().parents[2]
 APP = PACKAGES / "workbench" / "app" / "served" / "attention_workbench.py"
 STREAMLIT = {"ignore_unknown_options": True, "allow_extra_args": True}
@@ -22,6 +25,7 @@ def app_command(
             "may be repeated.",
         ),
     ] = None,
+    device: Device = "cpu",
 ) -> None:
     """The same questions for one user, in the browser, on this machine alone.
 
@@ -32,4 +36,5 @@ def app_command(
     for folder in allow or ():
         command += ["--allow", str(folder)]
     path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})
+    choose_device(device)  # which says now, and not in the browser, that there is none
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, DEVICE: device})
