@@ -128,3 +128,63 @@ def test_a_lost_server_is_told_in_words(browser, address):
     page.wait_for_function(f"{word}.visibility === 'visible'", timeout=PATIENCE)
     assert "The server does not answer" in page.evaluate(f"{word}.content")
     page.close()
+
+
+def test_a_narrow_screen_names_the_pages_and_keeps_titles(page, address):
+    page.set_viewport_size({"width": 400, "height": 900})
+    page.goto(address("inspect", user="u4"))
+    settled(page, "Layers and heads")
+    for name in ("Start", "Inspect", "What if", "Whole data set", "Bring your own"):
+        assert page.get_by_role("link", name=name, exact=True).first.is_visible()
+    table = page.locator(".aw").first
+    letters = "c => 20 * parseFloat(getComputedStyle(c).fontSize) / 2"  # half an em each
+    cell = table.locator("td.t").first
+    assert cell.evaluate("c => c.clientWidth") >= cell.evaluate(letters)
+    table.evaluate("t => { t.scrollLeft = t.scrollWidth; }")
+    last = table.locator("tbody tr").first.locator("td").last.bounding_box()
+    assert last["x"] + last["width"] <= 400
+
+
+# the contrast of each text with what is below it, by WCAG 2.2, where it is less than 4.5; icons are
+# pictures, and what cannot be used may be faint
+FAINT = """() => {
+  const channels = text => {
+    const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
+    return text.startsWith("color(srgb") ? [255 * r, 255 * g, 255 * b, a] : [r, g, b, a];
+  };
+  const over = (top, below, a) => [0, 1, 2].map(i => top[i] * a + below[i] * (1 - a));
+  const luminance = colour => {
+    const [r, g, b] = colour.map(v => v / 255)
+      .map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+    return .2126 * r + .7152 * g + .0722 * b;
+  };
+  const faint = [];
+  for (const e of document.querySelectorAll("[data-testid=stMain] *, [data-testid=stSidebar] *")) {
+    const text = [...e.childNodes].filter(n => n.nodeType === 3).map(n => n.textContent).join("");
+    const skipped = "svg, style, script, [disabled], [aria-disabled=true], [class*=Icon], "
+      + "[data-testid=stIconMaterial]";
+    if (!text.trim() || e.closest(skipped) || !e.checkVisibility({visibilityProperty: true}))
+      continue;
+    let below = [255, 255, 255], opacity = 1;
+    const chain = [];
+    for (let p = e; p; p = p.parentElement) chain.unshift(getComputedStyle(p));
+    for (const style of chain) {
+      const colour = channels(style.backgroundColor);
+      below = over(colour, below, colour[3]);
+      opacity *= style.opacity;
+    }
+    const colour = channels(getComputedStyle(e).color);
+    const [a, b] = [luminance(over(colour, below, colour[3] * opacity)), luminance(below)];
+    const contrast = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (contrast < 4.5) faint.push([contrast.toFixed(2), text.trim().slice(0, 60)]);
+  }
+  return faint;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(page, address, scheme):
+    page.emulate_media(color_scheme=scheme)
+    page.goto(address("what-if", user="u4", edits="remove:3"))
+    settled(page, "The whole model runs again")
+    assert page.evaluate(FAINT) == []

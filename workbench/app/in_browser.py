@@ -1,6 +1,9 @@
 """What the browser does beside Streamlit: one step of its history per action, and a last word."""
 
+from collections.abc import Iterable
+
 import streamlit as st
+from streamlit.navigation.page import Page
 
 LOST = (
     "The server does not answer. Start the app again, or wait: this page goes on when it is back."
@@ -11,7 +14,10 @@ STYLE = f"""
   content: "{LOST}"; position: fixed; inset: auto 0 0 0; z-index: 1000000; padding: .9rem 1.2rem;
   font: 600 1rem system-ui, sans-serif; color: #fff; background: #8c2f00; text-align: center;
   animation: lost 5s step-end; }}
-@keyframes lost {{ from {{ visibility: hidden; }} to {{ visibility: visible; }} }}"""
+@keyframes lost {{ from {{ visibility: hidden; }} to {{ visibility: visible; }} }}
+.stApp [data-testid=stCaptionContainer] {{ opacity: .8; }}
+.st-key-pages {{ display: none; }}
+@media (max-width: 767.98px) {{ .st-key-pages {{ display: flex; }} }}"""
 # Streamlit changes the address several times where a click changes several of its parts: with a
 # step for each, Back leads to what nobody has seen, such as one user with the edits of another. And
 # it makes no step for what is chosen in a box.
@@ -30,6 +36,13 @@ if (!window.oneStepPerAction) {
     addEventListener(action, () => { acted = true; }, true);
   addEventListener("popstate", () => { acted = false; }, true);
 }"""
+
+
+def name_pages(pages: Iterable[Page]) -> None:
+    """Links to the pages where the window is too narrow for the bar at the top, which folds."""
+    with st.container(horizontal=True, key="pages"):
+        for page in pages:
+            st.page_link(page, width="content")
 
 
 def show() -> None:

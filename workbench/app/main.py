@@ -31,6 +31,7 @@ def main() -> None:
     in_browser.show()
     taken_over = TAKEN_OVER.get(chosen.url_path, ())
     page_address.enter(chosen, taken_over)
+    in_browser.name_pages(PAGES)
     above = st.container()
     try:
         with errors_shown("This page"):

@@ -27,7 +27,7 @@ STYLE = f"""<style>
 .aw thead tr + tr th {{ top: 1.9rem; }}
 .aw thead th[scope][title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
 .aw .x {{ text-align: left; }}
-.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 5.5rem; overflow: hidden;
+.aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 11rem; overflow: hidden;
   text-overflow: ellipsis; }}
 .aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); max-width: 0;
   overflow: hidden; text-overflow: ellipsis; }}

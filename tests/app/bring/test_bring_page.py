@@ -1,5 +1,6 @@
 """Bring your own, without a browser: what is recognised, asked for, shown and imported."""
 
+import shutil
 from urllib.parse import quote
 
 import pytest
@@ -11,7 +12,7 @@ from tests.app.shown import metrics, sentences, tables
 from tests.workbench.importing.files import recbole_config
 from tests.workbench.importing.test_sasrec_pytorch import state_of
 from workbench import load_data, load_model
-from workbench.app import uploads
+from workbench.app import resources, uploads
 from workbench.app.bring import brought_data, brought_model
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.evaluation import evaluate
@@ -243,3 +244,25 @@ def test_which_of_several_models_it_is_can_be_chosen(walks):
     assert known["Heads"] == ("2", "the file")
     shown.selectbox(key="norm").set_value("pre").run()
     assert recognised(shown)["Norm"] == ("pre", "assumed")
+
+
+def test_the_first_rows_are_seen_while_columns_are_chosen(walks):
+    shown = page(interactions=walks / "walks.csv")
+    (rows,) = (table for table in tables(shown) if table.label == "The first 4 rows")
+    lines = (walks / "walks.csv").read_text().splitlines()
+    assert rows.heads == lines[0].split(",")
+    assert rows.rows == [line.split(",") for line in lines[1:5]]
+    shown.toggle(key="headerless").set_value(True).run()
+    (rows,) = (table for table in tables(shown) if table.label == "The first 4 rows")
+    assert rows.heads == ["column 1", "column 2", "column 3"]
+    assert rows.rows == [line.split(",") for line in lines[:4]]
+
+
+def test_a_model_that_was_imported_or_trained_is_known_by_its_name(films, models):
+    folder = uploads.models() / "SASRec-mine"
+    shutil.copytree(models[0], folder)
+    assert resources.own() == ["SASRec-mine"]
+    assert resources.own_of(load_data(films)) == ["SASRec-mine"]
+    assert resources.model("SASRec-mine").source == str(folder)
+    (folder / "training.pt").touch()  # not trained to its end
+    assert resources.own() == []

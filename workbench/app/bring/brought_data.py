@@ -1,26 +1,32 @@
 """Interactions that a user brings: chosen, read and described before they are used."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as pa_dataset
 import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import places, resources, uploads, words
+from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.selection import select
 from workbench.data import address
 from workbench.data.catalogue import is_built_in, locate
 from workbench.data.readers import FORMATS, detect
-from workbench.data.readers.base import data_suffix, first_line
+from workbench.data.readers.base import data_suffix, decoded_lines, first_line
 from workbench.data.readers.roles import REQUIRED, usual
 from workbench.data.readers.shape import guess_delimiter, split
 from workbench.data.readers.table import SUFFIXES, column_names
 from workbench.errors import WorkbenchError
-from workbench.phrases import cut
+from workbench.phrases import counted, cut
 
 KEY = "interactions"
 DETECTED, NONE = "detected from the file", "(none)"
+SHOWN, CELL = 4, 120  # rows of a file whose columns are chosen, and characters of a field
 ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 TABLES = (*SUFFIXES, ".txt", ".parquet")
 
@@ -91,11 +97,12 @@ def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[
         positions = st.toggle("The file has no header", key="headerless", bind="query-params")
     if positions:
         line = first_line(path, encoding)
-        st.caption(f"Its first line: {words.literal(cut(line, 200))}")
         (fields,) = split([line], guess_delimiter(path, line))
         names = tuple(f"column {k}" for k in range(1, len(fields) + 1))
     else:
         names = column_names(path, encoding)
+    with suppress(WorkbenchError, OSError, pa.ArrowException):  # the reader says what is wrong
+        _show_first_rows(names, first_rows(path, encoding, header=not positions))
     # the reader always takes a column with a usual name, so that it cannot be left out here
     usually = {} if positions else usual(names, named)
     chosen: dict[str, str] = {}
@@ -123,6 +130,30 @@ def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[
     if positions:
         return {role: names.index(column) for role, column in chosen.items()}
     return dict(chosen)
+
+
+def _show_first_rows(names: Sequence[str], rows: list[list[str]]) -> None:
+    """Show them; a line may have fewer or more fields than there are columns."""
+    heads = [Head(name, kind="text") for name in names]
+    cells = [[Cell(cut(text, CELL), text) for text in row] for row in rows]
+    filled = [[*row, *[Cell("")] * len(heads)][: len(heads)] for row in cells]
+    show_table(f"The first {counted(len(rows), 'row')}", heads, filled)
+
+
+def first_rows(path: Path, encoding: str, *, header: bool) -> list[list[str]]:
+    """The fields of the first few rows of a table, as text.
+
+    Parameters
+    ----------
+    path, encoding : of the file.
+    header : whether the first line of a text holds the names of columns.
+    """
+    if path.is_dir() or data_suffix(path) == ".parquet":
+        rows = pa_dataset.dataset(path, format="parquet").head(SHOWN).to_pylist()
+        return [[str(value) for value in row.values()] for row in rows]
+    with closing(decoded_lines(path, encoding)) as lines:
+        first = [line.rstrip("\r\n") for line in islice(lines, SHOWN + header)]
+    return split(first[header:], guess_delimiter(path, first[0])) if first else []
 
 
 def _describe(data: SequenceData) -> None:
