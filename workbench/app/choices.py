@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, trainings, words
+from workbench.app import resources, training_form, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.userlists import forget_edits
@@ -35,11 +35,11 @@ def choose_models(data: SequenceData) -> list[str]:
 
     Where there are none, SASRec beside AC-SASRec, as they are shipped.
     """
-    if trained := trainings.ended():
+    if trained := training_form.ended():
         st.session_state["models"] = trained[:MOST_MODELS]
     known = [*resources.shipped(), *resources.own()]
     of_these = resources.own_of(data) if data.truth is not None else []
-    usual = [name for name in trainings.USUAL if name in known]
+    usual = [name for name in training_form.USUAL if name in known]
     chosen = st.multiselect(
         "Models",
         known,
@@ -96,7 +96,7 @@ def _offer(source: str, data: SequenceData) -> None:
         return
     said = "None of the models chosen knows these data" if resources.shipped() else "No model here"
     st.info(f"{said}; train one that does, or choose another.", icon=":material/info:")
-    trainings.show_form(source, data)
+    training_form.show_form(source, data)
 
 
 def _use(names: list[str]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import places, resources, trainings, uploads, words
+from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
@@ -49,7 +49,7 @@ def page() -> None:
             st.info(NOTHING if brought is None else NO_DATA, icon=":material/info:")
         elif brought is None:
             st.info(NO_MODEL, icon=":material/info:")
-            trainings.show_form(*interactions)
+            training_form.show_form(*interactions)
         else:
             _together(*interactions, brought)
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
-from workbench.app import places, resources, trainings, uploads, words
+from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.html_table import Cell, Head, show_table
 from workbench.app.selection import select
 from workbench.checkpoint import CARD
@@ -56,7 +56,7 @@ def choose() -> BroughtModel | None:
         If it cannot be read.
     """
     with uploads.paths_hidden():
-        if trained := trainings.ended():
+        if trained := training_form.ended():
             st.session_state[KEY] = str(uploads.models() / trained[0])
         uploads.take("Upload a checkpoint", "checkpoint", KEY)
         typed = st.text_input(
