@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.app.browser import query_of, saved, settled
+from tests.app.browser import query_of, saved, settled, watched
+from tests.app.conftest import TITLES
 from workbench import load_data, load_model
 from workbench.data.batches import make_batch
 from workbench.data.lookup import find_user
@@ -40,10 +41,56 @@ def test_a_link_shows_what_was_seen(page, address):
     page.goto(link)
     assert settled(page, "mean of heads, mask") == seen
 
-    page.locator("[data-testid=stVegaLiteChart]").nth(1).locator("canvas, svg").hover()
-    tooltip = page.locator("#vg-tooltip-element")
-    tooltip.get_by_text("Looks at").wait_for()
-    assert "Rank in the row" in tooltip.inner_text()
+    cell = page.locator(".aw-large td[data-t]").last
+    cell.hover()
+    said = cell.evaluate("e => getComputedStyle(e, '::after').content")
+    assert "Looks at" in said
+    assert "rank in the row" in said
+
+
+def test_pointing_at_the_history_lights_its_column_and_clicks_choose(page, address):
+    page.goto(address("inspect", user="u3"))
+    settled(page, "User u3:")
+    row = page.locator(".aw tr.p20").first
+    strips = page.locator(".aw-small .k20")
+    assert strips.first.evaluate("e => getComputedStyle(e).visibility") == "hidden"
+    row.hover()
+    lit = strips.evaluate_all("all => all.map(e => getComputedStyle(e).visibility)")
+    assert lit == ["visible"] * 8  # two layers and heads of both models
+    assert (
+        page.locator(".aw-large .k20").first.evaluate("e => getComputedStyle(e).outlineStyle")
+        == "solid"
+    )
+
+    page.get_by_role("button", name="Open layer 2, head 1").first.click()
+    settled(page, "opened: layer 2, head 1")
+    assert query_of(page)["view1"] == ["Layer 2, head 1"]
+    second = page.locator(".aw button[data-pick]").nth(1)
+    title = second.inner_text()
+    second.click()
+    settled(page, f"What speaks for {title}?")
+    assert query_of(page)["target"] == ["Another item"]
+
+
+def test_a_saved_user_opens_offline(page, browser, address, films, models, tmp_path):
+    page.goto(address("inspect", user="u5", target="Held-out item"))
+    settled(page, "User u5:")
+    page.get_by_role("button", name="Share").click()
+    file = tmp_path / "user.html"
+    file.write_bytes(saved(page, "Save this user"))
+    data = load_data(films)
+    user = find_user(data, "u5")
+    offline = watched(browser.new_page())
+    offline.goto(file.as_uri())
+    text = offline.locator("body").inner_text()
+    batch = make_batch(data, held_out_cases(data, 24, [user]))
+    for path in models:
+        found = inspect_case(load_model(path), batch, int(data.history(user)[-1]))
+        score = float(found.scores[found.target])
+        assert f"a score of {score:.2f}".replace("-", "\N{MINUS SIGN}") in text
+    assert TITLES[0] in text  # the hostile one, as it is
+    assert (offline.errors, offline.left) == ([], [])
+    offline.close()
 
 
 def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, models):

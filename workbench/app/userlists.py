@@ -12,12 +12,13 @@ from workbench.app import resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared, Surveying
 from workbench.app.selection import follow, leave_out, select
-from workbench.data.lookup import users_with_case
+from workbench.data.lookup import search_users, users_with_case
 from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
 from workbench.phrases import counted
 
-ALL, LONGEST, SHORTEST, APART = (
+ALL, WATCHED, LONGEST, SHORTEST, APART = (
     "All users",
+    "By items they have",
     "Longest history",
     "Shortest history",
     "Models rank the held-out item furthest apart",
@@ -57,7 +58,7 @@ class UserList(NamedTuple):
 
 def choose_list(labels: list[str]) -> UserList:
     """A list of users: by length of history, or by what a model of `labels` predicts for them."""
-    lists = {what: UserList(what) for what in (ALL, LONGEST, SHORTEST)}
+    lists = {what: UserList(what) for what in (ALL, WATCHED, LONGEST, SHORTEST)}
     for label in labels:
         lists |= {f"{what} · {label}": UserList(what, label) for what in OF_A_MODEL}
     if len(labels) == 2:
@@ -88,6 +89,9 @@ def choose_listed(
         return
     with errors_shown("The list"):
         lengths = data.lengths - 1
+        if what == WATCHED:
+            _choose_watched(data, user)
+            return
         if what in (LONGEST, SHORTEST):
             able = users_with_case(data)
             order = np.argsort(lengths[able] * (-1 if what == LONGEST else 1), kind="stable")
@@ -108,6 +112,25 @@ def choose_listed(
             return
         kind = OF_A_MODEL[what]
         _choose(data, listed(tables[0], kind), n, user, REMARKS[kind])
+
+
+def _choose_watched(data: SequenceData, user: str) -> None:
+    """Show the users who have items of the titles that are typed."""
+    text = st.text_input(
+        "Titles that they have, separated by commas",
+        key="watched",
+        type="search",
+        bind="query-params",
+        placeholder=words.plain(data.title(int(data.items[0]))),
+        on_change=_changed,
+        width=400,
+    )
+    if not text:
+        return
+    able, found = users_with_case(data), search_users(data, text)
+    found = found[np.isin(found, able)]
+    rows = pd.DataFrame({"user": found, "length": data.lengths[found] - 1})
+    _choose(data, rows, len(able), user, lambda row: "")
 
 
 REMARKS: dict[Listing, Callable[[Any], str]] = {

@@ -89,3 +89,34 @@ def search_items(data: SequenceData, text: str, limit: int = 50) -> list[int]:
         if all(word in title or word in str(data.item_ids[item]).lower() for word in words):
             matches.append((title.split() != words, len(title), item))
     return [item for _, _, item in sorted(matches)[:limit]]
+
+
+def search_users(data: SequenceData, text: str) -> np.ndarray:
+    """Indices of the users who have items of these titles, those with the latest of them first.
+
+    Parameters
+    ----------
+    data : where the users are.
+    text : titles in part, or raw ids, separated by commas. Each stands for the items whose title or
+        id holds all its words, whatever their case; a user needs one item of each.
+
+    Raises
+    ------
+    WorkbenchError
+        If no title or id holds the words of a part, or nobody has an item of each.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    users = np.repeat(np.arange(data.n_users), data.lengths)
+    wanted = np.ones(data.n_users, bool)
+    latest = np.full(data.n_users, -len(data.items) - 1)  # counted back from the end
+    for part in parts:
+        items = search_items(data, part, limit=data.n_items)
+        if not items:
+            raise WorkbenchError(f"No title in {data.name} contains {part!r}; try fewer words.")
+        at = np.flatnonzero(np.isin(data.items, items))
+        wanted &= np.bincount(users[at], minlength=data.n_users) > 0
+        np.maximum.at(latest, users[at], at - data.offsets[users[at] + 1])
+    if not wanted.any():
+        raise WorkbenchError(f"Nobody in {data.name} has an item of each; name fewer.")
+    chosen = np.flatnonzero(wanted)
+    return chosen[np.argsort(-latest[chosen], kind="stable")]

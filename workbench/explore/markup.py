@@ -14,6 +14,7 @@ from workbench.writing import numbers, plain
 
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
 MARK = "0, 158, 115"  # its green
+EVEN = "rgba(110, 110, 110, .7)"  # the line across a bar
 HIGHEST = "\N{BLACK UP-POINTING TRIANGLE} "  # before the highest value of a column
 STYLE = f"""<style>
 .aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
@@ -178,7 +179,7 @@ def _cell(head: Head, cell: Cell) -> str:
     if cell.mark is not None:
         at = f"calc({100 * cell.mark:.1f}% - 1px)"
         layers.append(
-            f"linear-gradient(to right, transparent {at}, currentColor {at}, currentColor "
+            f"linear-gradient(to right, transparent {at}, {EVEN} {at}, {EVEN} "
             f"{100 * cell.mark:.1f}%, transparent 0)"
         )
     if cell.bar:

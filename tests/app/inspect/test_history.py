@@ -15,6 +15,7 @@ from workbench.app.inspect.history import csv
 from workbench.data.truth import Truth
 from workbench.explore.history_table import COLUMNS, history_frame, history_html, ordered, orders
 from workbench.explore.inspection import Inspection
+from workbench.explore.markup import EVEN
 from workbench.explore.shown import Shown, View
 
 
@@ -98,5 +99,5 @@ def test_a_line_at_an_even_share_and_a_class_for_the_column_of_maps(frame):
     html = history_html(frame, helps | COLUMNS)
     assert html.count('<tr class="p4">') == 1
     # of four items an even share is .25, of which the largest weight, .4, is the end of the bars
-    assert "currentColor 62.5%" in html
-    assert "currentColor 83.3%" in html  # .5 of .6
+    assert f"{EVEN} 62.5%" in html
+    assert f"{EVEN} 83.3%" in html  # .5 of .6

@@ -132,6 +132,25 @@ def test_users_of_a_list_are_those_of_the_survey(open_page, films, models, what)
     assert page.query_params["list"] == listing
 
 
+def test_users_by_what_they_have(open_page, films):
+    data = load_data(films)
+    page = open_page(list="By items they have", watched="Film 27 (1999), Film 28 (1999)")
+    assert sentences(page) == []
+
+    def has(user: int, word: str) -> bool:
+        held = data.history(user)
+        return any(word in f"{data.title(int(i))} {data.item_ids[i]}" for i in held)
+
+    having = {
+        str(data.user_ids[user])
+        for user in range(data.n_users)
+        if has(user, "27") and has(user, "28")
+    }
+    assert {text.split(" · ")[0] for text in page.selectbox(key="listed").options} == having
+    page.text_input(key="watched").set_value("no such film").run()
+    assert "No title in films contains 'no such film'" in sentences(page)[0]
+
+
 def test_longest_and_shortest_histories_need_no_survey(open_page):
     page = open_page(list="Longest history")
     assert sentences(page) == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.data.lookup import find_user, search_items, users_with_case
+from workbench.data.lookup import find_user, search_items, search_users, users_with_case
 from workbench.data.sequences import SequenceData, from_interactions
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
@@ -62,3 +62,14 @@ def test_raw_ids_are_searched_too(data):
 def test_a_search_is_cut_to_its_limit(data):
     assert search_items(data, "star", limit=2) == search_items(data, "star")[:2]
     assert search_items(data, " ", limit=3) == [1, 2, 3]
+
+
+def test_users_are_found_by_what_they_have(data):
+    # 7 has a b c d, 42 has b e, 9 has a; a and e are Star Wars, c has both words as well
+    assert search_users(data, "star wars").tolist() == [1, 2, 0]  # by how long ago the latest is
+    assert search_users(data, "the star, DUNE").tolist() == [0]
+    with pytest.raises(WorkbenchError, match="No title in films contains 'alien'; try fewer"):
+        search_users(data, "dune, alien")
+    apart = from_interactions([*"1122"], [*"dabc"], titles=TITLES, min_user=1, name="films")
+    with pytest.raises(WorkbenchError, match="Nobody in films has an item of each"):
+        search_users(apart, "dune, of the")
