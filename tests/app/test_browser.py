@@ -16,6 +16,9 @@ from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import moves, predict
 from workbench.explore.scenario import Scenario, apply_all, read_changes
 
+# what can be clicked comes after the script has ended: a ranking and the small maps of each model
+DRAWN = "document.querySelectorAll('.aw-clickable > div').length === 4"
+
 
 def test_a_link_shows_what_was_seen(page, address):
     page.goto(address("inspect", user="u3"))
@@ -29,6 +32,7 @@ def test_a_link_shows_what_was_seen(page, address):
     page.get_by_role("radio", name="Held-out item").click()
     page.get_by_text("Hide seen", exact=True).click()
     page.get_by_text("of 30", exact=False).first.wait_for()  # all items are ranked
+    page.wait_for_function(DRAWN)
     seen = settled(page, "mean of heads, mask")
     query = query_of(page)
     assert query["stage2"] == ["mask"]
@@ -39,6 +43,7 @@ def test_a_link_shows_what_was_seen(page, address):
     link = page.url
     page.goto("about:blank")
     page.goto(link)
+    page.wait_for_function(DRAWN)
     assert settled(page, "mean of heads, mask") == seen
 
     cell = page.locator(".aw-large td[data-t]").last
