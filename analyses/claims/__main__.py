@@ -12,9 +12,9 @@ import pandas as pd
 from analyses.claims.answers import answered
 from analyses.claims.claims_page import Findings, write
 from analyses.claims.mechanism import measure_planted, train_planted
+from analyses.claims.missing_models import Study, duration, estimate, train_missing
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import FURTHER, Planned, calibrated, plan
-from analyses.claims.trainings import Study, duration, estimate, train_missing
 from analyses.claims.user_table import SAMPLE, Measurements, measure
 from analyses.judging.cells import PLAIN
 from analyses.running.store import Store, parquet

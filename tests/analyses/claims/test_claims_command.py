@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analyses.claims import mechanism, paper_claims, study, trainings
+from analyses.claims import mechanism, missing_models, paper_claims, study
 from analyses.claims.__main__ import Incomplete, main
 from analyses.judging import cells, zoo
 from analyses.running import held_out
@@ -22,7 +22,7 @@ MODELS = 2 * len(VARIANTS) + 2  # two seeds, and an ablation of one more and one
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setattr(study, "MODEL", SIZES)
-    for module in (study, trainings):
+    for module in (study, missing_models):
         monkeypatch.setattr(module, "TRAINING", {"epochs": 1, "patience": 1, "progress": False})
     monkeypatch.setattr(study, "MAIN", VARIANTS)
     fewer = [v for v in study.ablation() if v.options == {"correction": "fixed"}]
@@ -73,7 +73,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert users[users["tau"].notna()].groupby(["model", "seed"]).size().eq(30).all()
 
     # started again, it trains and measures nothing
-    monkeypatch.setattr(trainings, "train", None)
+    monkeypatch.setattr(missing_models, "train", None)
     monkeypatch.setattr(zoo, "_train", None)
     monkeypatch.setattr(Store, "put", None)
     assert main(arguments(tmp_path)) == page
@@ -101,21 +101,21 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
 ):
     monkeypatch.setattr(study, "MAIN", VARIANTS[:2])
     monkeypatch.setattr(study, "ablation", lambda: [])
-    train = trainings.train
+    train = missing_models.train
 
     def stopped(model, data, out=None, **how):
         if model.config.calibration is not None and out is not None:
             raise KeyboardInterrupt
         return train(model, data, out, **how)
 
-    monkeypatch.setattr(trainings, "train", stopped)
+    monkeypatch.setattr(missing_models, "train", stopped)
     with pytest.raises(KeyboardInterrupt):
         main(arguments(tmp_path, seeds=1))
-    monkeypatch.setattr(trainings, "train", train)
+    monkeypatch.setattr(missing_models, "train", train)
     capsys.readouterr()
     main(arguments(tmp_path, seeds=1))
     assert "1 model of 2 to train" in capsys.readouterr().out
-    monkeypatch.setattr(trainings, "TRAINING", {"epochs": 2, "patience": 1, "progress": False})
+    monkeypatch.setattr(missing_models, "TRAINING", {"epochs": 2, "patience": 1, "progress": False})
     with pytest.raises(Incomplete, match="holds a model that was not trained with these options"):
         main(arguments(tmp_path, "--no-training", seeds=1))
     assert "0 of 2 trainings of the plan are there." in (tmp_path / "docs/claims.md").read_text()
