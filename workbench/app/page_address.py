@@ -53,6 +53,12 @@ def keep(taken_over: Collection[str]) -> None:
     st.session_state[LEFT] = left
 
 
+def read(key: str) -> list[str]:
+    """What the address holds under a key that no widget of the page has."""
+    st.session_state.get(GIVEN, {}).pop(key, None)
+    return st.query_params.get_all(key)
+
+
 def tell_ignored() -> None:
     """Find out, once the page has run, what of the first address was ignored."""
     given = st.session_state.pop(GIVEN, None)

@@ -6,7 +6,7 @@ from workbench import SequenceData
 from workbench.app import words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.dataset.verdict_cards import conclusion
-from workbench.app.inspect.pins import RUN
+from workbench.app.inspect.pins import asked_run
 from workbench.app.resources import Shared
 from workbench.explore.shown import Shown
 from workbench.explore.user_sentences import for_this_user
@@ -26,7 +26,7 @@ def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown:
     judged : the data as they were read, by which a stored report is found.
     data : the same as the models number their items.
     """
-    found = verdict_on(shared, judged, st.query_params.get(RUN))
+    found = verdict_on(shared, judged, asked_run())
     if found is None:
         st.caption(NO_VERDICT)
     else:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, words
+from workbench.app import page_address, resources, words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.resources import Shared
 from workbench.phrases import listing
@@ -19,14 +19,19 @@ def pins_of(read: SequenceData, models: Mapping[str, Shared]) -> dict[str, list[
     """What a link adds to the address: the start of each checksum, and the run of the verdict."""
     parts = {DATA: read.checksum} | {m: resources.weights(s) for m, s in models.items()}
     pinned: dict[str, list[str]] = {PINS: [f"{k}:{v[:LETTERS]}" for k, v in parts.items()]}
-    found = [verdict_on(shared, read, st.query_params.get(RUN)) for shared in models.values()]
+    found = [verdict_on(shared, read, asked_run()) for shared in models.values()]
     runs = [run for _, run in filter(None, found)]
     return pinned | ({RUN: runs[:1]} if runs else {})
 
 
+def asked_run() -> str | None:
+    """The report that the address names, from which the verdict is to be."""
+    return next(iter(page_address.read(RUN)), None)
+
+
 def show_changed(read: SequenceData, models: Mapping[str, Shared]) -> None:
     """Say what is no longer as it was where a link was made."""
-    asked = dict(pin.rpartition(":")[::2] for pin in st.query_params.get_all(PINS))
+    asked = dict(pin.rpartition(":")[::2] for pin in page_address.read(PINS))
     now = dict(pin.rpartition(":")[::2] for pin in pins_of(read, models)[PINS])
     changed = [name for name in asked.keys() & now.keys() if asked[name] != now[name]]
     if changed:
@@ -37,7 +42,7 @@ def show_changed(read: SequenceData, models: Mapping[str, Shared]) -> None:
             "What is shown here is not what was shared.",
             icon=":material/history:",
         )
-    run = st.query_params.get(RUN)
+    run = asked_run()
     found = [verdict_on(shared, read, run) for shared in models.values()]
     if run and not any(one is not None and one[1] == run for one in found):
         st.warning(

@@ -9,7 +9,7 @@ import streamlit as st
 from workbench.app import downloads, words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.inspect import smallest
-from workbench.app.inspect.pins import RUN, pins_of
+from workbench.app.inspect.pins import asked_run, pins_of
 from workbench.app.inspect.seen import Seen
 from workbench.app.resources import Shared
 from workbench.checkpoint import PRETRAINED
@@ -67,7 +67,7 @@ def html(seen: Seen) -> str:
     beside = {}
     for label in seen.shown:
         shared = seen.models[label]
-        found = verdict_on(shared, seen.read, st.query_params.get(RUN))
+        found = verdict_on(shared, seen.read, asked_run())
         said = ""
         if found is not None:
             verdict, run = found
