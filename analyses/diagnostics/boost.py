@@ -2,7 +2,7 @@
 
 The item that matters most is the one whose removal costs the target's score most. In the prediction
 row of every layer and head its weight is raised by `MASS` of the row, the others giving it in
-proportion, and the whole model runs again (after PRISM, arXiv 2608.11846). A model that uses its
+proportion, and the row is computed again (after PRISM, arXiv 2608.11846). A model that uses its
 attention to pick what matters gives its target a better score for that, and a better one than for
 as much weight on another item, which is what it stands beside.
 """

@@ -24,7 +24,7 @@ from workbench.explaining.importance import Importance, Need
 from workbench.model import Model, with_attention, with_gradients
 
 Without = Callable[[BasePass, Tensor, Batch, Tensor, Tensor | None], Tensor]
-CHUNK = 512  # histories that run at a time
+CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
 
 
 def replaced(

@@ -30,7 +30,7 @@ HEADLINE_ROWS = "prediction"
 CLAIMED = (1, 5)  # of how many largest weights the findings speak
 CAPTIONS = {
     "effect on NDCG@10": "How much NDCG@10 changes when attention weights are removed in all "
-    "layers and the whole model runs again: mean over users with its paired 95 % interval, for the "
+    "layers and what follows runs again: mean over users with its paired 95 % interval, for the "
     "prediction row alone and for every row; left of the line, ranking got worse. The k largest "
     "weights of each head are set to zero and the row renormalised. Each has a control below it: "
     "as much weight is taken from other keys, in the same pattern over heads and layers, the last "

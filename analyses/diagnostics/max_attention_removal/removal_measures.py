@@ -1,7 +1,7 @@
 """Max-attention removal (figure 1a of the AC-TSR paper), against a control of the same mass.
 
 In the rows edited, the k largest weights of each head are set to zero and the rest renormalised, in
-one layer or in all, and the whole model runs again. The control, `workbench.attention.edits.
+one layer or in all, and what follows is computed again. The control, `workbench.attention.edits.
 remove_matched`, takes as much weight from other keys, in the same pattern over heads and layers. A
 single random weight is no control: it carries a fraction of the largest one's mass, and is another
 key in each head and layer, while the largest is often the same in all.
