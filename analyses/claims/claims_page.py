@@ -41,6 +41,7 @@ ATTENTION = {
     "removal elsewhere": "without as much elsewhere",
 }
 CSV_DIGITS = 6
+HUGE = 1000  # a ratio of weights whose size says nothing more
 NO_LINE = Lines(np.nan, np.nan)
 
 
@@ -139,13 +140,15 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
             f"hit@1 {end}": by["hit@1"].agg(of) for end, of in (("low", "min"), ("high", "max"))
         }
         means = by[["best possible", "largest weight"]].mean()
-        shown["planted"] = (
-            pd.DataFrame({"trainings": by.size(), "hit@1": by["hit@1"].mean()} | ends)
-            .join(means)
-            .assign(ratio=by["ratio"].max())
-            .reset_index()
-        )
+        numbers = pd.DataFrame({"trainings": by.size(), "hit@1": by["hit@1"].mean()} | ends)
+        ratios = by["ratio"].max().map(_ratio)
+        shown["planted"] = numbers.join(means).assign(ratio=ratios).reset_index()
     return shown
+
+
+def _ratio(value: float) -> str:
+    """How much one weight exceeds another, as far as that is worth reading."""
+    return number(value, 2) if value < HUGE else f"more than {HUGE:,}"
 
 
 def _of(cells: Sequence[Cell], claim: object) -> list[Cell]:

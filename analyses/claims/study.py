@@ -26,6 +26,7 @@ MODEL: dict[str, Any] = {
     "position_from": "end",
 }
 TRAINING: dict[str, Any] = {
+    "loss": "exact",
     "learning_rate": 5e-4,
     "batch_size": 3500,
     "epochs": 200,

@@ -15,15 +15,15 @@ from workbench import WorkbenchError, load_model
 DATA = "planted:distance?users=60&items=30&length=10&causes=4"
 NAME = "planted-distance"
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 12}
+QUICK = {"loss": "exact", "epochs": 1, "patience": 1, "progress": False}
 VARIANTS = study.MAIN[:3]
-MODELS = 2 * len(VARIANTS) + 2  # two seeds, and an ablation of one more and one that fails
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
     monkeypatch.setattr(study, "MODEL", SIZES)
     for module in (study, missing_models):
-        monkeypatch.setattr(module, "TRAINING", {"epochs": 1, "patience": 1, "progress": False})
+        monkeypatch.setattr(module, "TRAINING", QUICK)
     monkeypatch.setattr(study, "MAIN", VARIANTS)
     fewer = [v for v in study.ablation() if v.options == {"correction": "fixed"}]
     monkeypatch.setattr(study, "ablation", lambda: fewer)
@@ -115,7 +115,7 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
     capsys.readouterr()
     main(arguments(tmp_path, seeds=1))
     assert "1 model of 2 to train" in capsys.readouterr().out
-    monkeypatch.setattr(missing_models, "TRAINING", {"epochs": 2, "patience": 1, "progress": False})
+    monkeypatch.setattr(missing_models, "TRAINING", QUICK | {"epochs": 2})
     with pytest.raises(Incomplete, match="holds a model that was not trained with these options"):
         main(arguments(tmp_path, "--no-training", seeds=1))
     assert "0 of 2 trainings of the plan are there." in (tmp_path / "docs/claims.md").read_text()
