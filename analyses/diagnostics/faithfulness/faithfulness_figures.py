@@ -14,6 +14,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     chosen,
     conditions,
     explanations,
+    of_condition,
     of_model,
     trained,
     with_means,
@@ -99,12 +100,8 @@ def _first(results: Results) -> Summary:
     frame, models = trained(results.frame), results.comparison.names
     table = []
     for operator, last in conditions(frame):
-        here = frame[
-            (frame["operator"] == operator)
-            & (frame["last"] == last)
-            & (frame["target"] == HELD_OUT)
-            & ~frame["importance"].isin(ERASURES)
-        ]
+        here = of_condition(frame, HELD_OUT, (operator, last))
+        here = here[~here["importance"].isin(ERASURES)]
         means = means_by(here, ["importance", "model"], "align", share=True)
         panel = f"{operator}, last item {last}"
         table += rows(means, ["row", "series"], panel=panel)

@@ -17,6 +17,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     conditions,
     controls,
     explanations,
+    of_condition,
     of_model,
     trained,
     with_means,
@@ -75,11 +76,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     made = {"users": _users(frame, results.comparison.names)}
     for operator, last in conditions(frame):
         for target in (HELD_OUT, OWN):
-            rows = frame[
-                (frame["operator"] == operator)
-                & (frame["last"] == last)
-                & (frame["target"] == target)
-            ]
+            rows = of_condition(frame, target, (operator, last))
             known = {k: v for k, v in MEASURES.items() if rows[k].notna().any()}
             if len(rows):
                 made[f"{target}, {operator}, last item {last}"] = table_of(

@@ -39,8 +39,14 @@ def of_model(
     """The rows of a model and a target in one condition; by default the first measured."""
     rows = frame[(frame["model"] == model) & (frame["target"] == target)]
     rows = rows[rows["control"] == control]
-    condition = condition or next(iter(conditions(rows)), ("", ""))
-    return rows[(rows["operator"] == condition[0]) & (rows["last"] == condition[1])]
+    return of_condition(rows, target, condition or next(iter(conditions(rows)), ("", "")))
+
+
+def of_condition(frame: pd.DataFrame, target: str, condition: tuple[str, str]) -> pd.DataFrame:
+    """The rows of a target in one condition."""
+    operator, last = condition
+    here = (frame["operator"] == operator) & (frame["last"] == last)
+    return frame[here & (frame["target"] == target)]
 
 
 def conditions(frame: pd.DataFrame) -> list[tuple[str, str]]:
