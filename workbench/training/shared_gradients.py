@@ -1,14 +1,17 @@
 """Gradients of several ranks made one; those of item tables hold the rows of a step alone."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.nn import functional as F
 
+if TYPE_CHECKING:  # seconds to import
+    from lightning_fabric import Fabric
 
-def mean_over_targets(grads: Sequence[Tensor], targets: int, fabric: Fabric) -> list[Tensor]:
+
+def mean_over_targets(grads: Sequence[Tensor], targets: int, fabric: "Fabric") -> list[Tensor]:
     """The gradients of a mean over all targets, of which ranks hold unequal shares.
 
     Parameters
@@ -34,7 +37,7 @@ def mean_over_targets(grads: Sequence[Tensor], targets: int, fabric: Fabric) -> 
     ]
 
 
-def _rows_of_all(grad: Tensor, share: Tensor, fabric: Fabric) -> Tensor:
+def _rows_of_all(grad: Tensor, share: Tensor, fabric: "Fabric") -> Tensor:
     """Every rank's rows, so that what is sent grows with a step's rows and not with the table."""
     grad = grad.coalesce()
     count = grad.values().shape[0]
