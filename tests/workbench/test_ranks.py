@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributed import HashStore
@@ -110,3 +111,23 @@ def test_alone_nothing_is_started():
     assert 1 <= usual_processes() <= ranks.MOST
     with pytest.raises(WorkbenchError, match="--processes 0 leaves none to do the work"):
         joined(processes=0)
+
+
+@pytest.mark.parametrize(("here", "size", "nodes"), [(2, 2, 1), (1, 2, 2), (8, 32, 4)])
+def test_fabric_is_told_of_every_host(monkeypatch, here, size, nodes):
+    told: dict[str, object] = {}
+
+    class Told:
+        def __init__(self, **how: object) -> None:
+            told.update(how)
+
+        def launch(self) -> None:
+            pass
+
+    monkeypatch.setattr("lightning_fabric.Fabric", Told)
+    monkeypatch.setenv("WORLD_SIZE", str(size))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(here))
+    ranks.fabric(torch.device("cpu"))
+    assert (told["devices"], told["num_nodes"], told["strategy"]) == (here, nodes, "ddp")
+    ranks.fabric(torch.device("cuda", 3), alone=True)
+    assert (told["devices"], told["num_nodes"], told["strategy"]) == ([3], 1, "auto")
