@@ -34,8 +34,8 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS, check_writable
 from workbench.model import weights_hash
+from workbench.processes import Ranks, joined
 from workbench.progress_bars import progress_bar
-from workbench.ranks import Ranks, joined
 
 PAGE = "judge.html"
 ROLES = ("choosing", "confirming")

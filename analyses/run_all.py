@@ -20,7 +20,7 @@ from analyses.verdict import CONCLUSIONS
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
-from workbench.ranks import MOST, Ranks, joined, usual_processes
+from workbench.processes import MOST, Ranks, joined, usual_processes
 
 STOPPED = "stopped; the same command goes on from here."
 

@@ -15,7 +15,7 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # the parts of workbench; each imports from the rows above it and from itself
 ORDER = """\
 errors
-devices files fonts model phrases progress_bars ranks spreadsheets threads writing
+devices files fonts model phrases processes progress_bars spreadsheets threads writing
 data mode statistics
 attention checkpoint registry
 explaining matching

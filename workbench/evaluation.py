@@ -90,7 +90,7 @@ def evaluate(
     batch_size
         Histories in a pass, at most; see `iterate`, which bounds their scores.
     fabric
-        Of `workbench.ranks.fabric`: its ranks share the passes, and each is given all ranks.
+        Of `workbench.processes.fabric`: its ranks share the passes, and each is given all ranks.
 
     Warns
     -----

@@ -9,8 +9,8 @@ import torch
 from analyses.judging.cells import MODEL, Trained
 from models import Recommender
 from workbench import build_model, load_model, train
+from workbench.processes import Ranks
 from workbench.progress_bars import write_line
-from workbench.ranks import Ranks
 from workbench.training.state import is_finished
 
 
@@ -38,7 +38,7 @@ def train_zoo(
     ----------
     plan : what to train, in this order.
     zoo : a folder, in which each model has its own.
-    ranks : who share the models, see `workbench.ranks`; this process alone where None.
+    ranks : who share the models, see `workbench.processes`; this process alone where None.
     device : where each is trained.
 
     Raises

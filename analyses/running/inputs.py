@@ -218,6 +218,6 @@ def _small(
             tell([])
             torch.manual_seed(seed)
             model = build_model(name, data, **SMALL)
-            train(model, data, folder / name, seed=seed, watch=tell, **QUICK)
+            train(model, data, folder / name, seed=seed, alone=True, watch=tell, **QUICK)
         loaded[name] = load_model(folder / name)
     return loaded, {name: str(folder / name) for name in loaded}

@@ -13,8 +13,8 @@ from analyses.running.store import Store
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.model import Model
+from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar
-from workbench.ranks import Ranks
 
 
 def measure_shared(

@@ -11,7 +11,7 @@ from workbench.commands.options import Data, Device
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.evaluation import NOT_COMPARABLE, REMOVED
-from workbench.ranks import fabric, joined
+from workbench.processes import fabric, joined
 
 
 def evaluate_command(

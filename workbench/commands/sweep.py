@@ -9,7 +9,7 @@ import typer
 from workbench import sweep
 from workbench.commands.options import Data, Device, read_values
 from workbench.errors import WorkbenchError
-from workbench.ranks import joined
+from workbench.processes import joined
 from workbench.training.objectives import Objective
 from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
 

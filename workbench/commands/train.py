@@ -16,7 +16,7 @@ from workbench.checkpoint import sibling_name
 from workbench.commands.options import Data, Device, read_option
 from workbench.evaluation import from_card
 from workbench.files import write_file
-from workbench.ranks import joined
+from workbench.processes import joined
 from workbench.registry import NAMES
 from workbench.training.objectives import Objective
 from workbench.training.sampling import EXACT_UP_TO, Loss

@@ -11,7 +11,7 @@ from models import Batch
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explaining.methods import default_erasure, explain
-from workbench.explore.ranking import Ranking
+from workbench.explore.ranks import Ranking
 from workbench.faithfulness.agreement import of_one
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention

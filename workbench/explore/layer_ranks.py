@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models import Batch, Recommender
 from workbench.errors import WorkbenchError
-from workbench.explore.ranking import Ranking
+from workbench.explore.ranks import Ranking
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 

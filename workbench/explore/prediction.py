@@ -13,7 +13,7 @@ from workbench.attention.editing import edit_attention
 from workbench.attention.edits import Edit, remove_keys, remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
-from workbench.explore.ranking import Ranking
+from workbench.explore.ranks import Ranking
 from workbench.explore.scenario import Scenario
 from workbench.mode import evaluation_mode
 from workbench.model import Model

@@ -19,8 +19,8 @@ from models import CalibrationConfig
 from workbench.checkpoint import load_model, save_model, sibling_name, siblings
 from workbench.data import SequenceData, load_data
 from workbench.errors import WorkbenchError
+from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line
-from workbench.ranks import Ranks
 from workbench.registry import build_model
 from workbench.training.state import is_finished, other_model
 from workbench.training.trainer import train
@@ -110,7 +110,7 @@ def sweep(
     source : what `load_data` takes.
     out : a folder, in which each run has its own.
     seeds : the seeds of each variant.
-    ranks : who share the runs, see `workbench.ranks`; this process alone where None.
+    ranks : who share the runs, see `workbench.processes`; this process alone where None.
     how : options of training.
 
     Returns

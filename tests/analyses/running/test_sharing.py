@@ -21,7 +21,7 @@ from analyses.running.measuring import measured
 from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
 from tests.analyses.handmade import Handmade, data_of
-from workbench.ranks import Ranks
+from workbench.processes import Ranks
 
 DATA = data_of([1, 2], [1, 3], [2, 3], [3, 1], [2, 5], [4, 1], [5, 2])
 USERS = np.arange(7)

@@ -1,6 +1,6 @@
 """What 10,000, 100,000 and 1,000,000 users cost: seconds and the most memory, of a small model.
 
-Run: python -m benchmarks.users [--users 10000 100000 1000000] [--only attention_worth]
+Run: python -m benchmarks.many_users [--users 10000 100000 1000000] [--only attention_worth]
 Each number of users has a process of its own, which makes planted data, evaluates a model of random
 weights by full ranking, and measures diagnostics piece by piece, each piece stored, and concludes
 from them. Seconds are of the processor, on one thread, so that what else runs disturbs little.
@@ -74,7 +74,7 @@ def main() -> None:
         return
     costs = {}
     for users in args.users:
-        command = [sys.executable, "-m", "benchmarks.users", "--alone"]
+        command = [sys.executable, "-m", "benchmarks.many_users", "--alone"]
         command += ["--users", str(users), "--only", *args.only]
         said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         costs[users] = json.loads(said.splitlines()[-1])

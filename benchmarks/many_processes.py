@@ -1,6 +1,6 @@
 """What further processes gain: report, evaluation and training by 1, 2 and 4 of torchrun's.
 
-Run: python -m benchmarks.ranks [--processes 1 2 4] [--users 20000] [--repeats 3]
+Run: python -m benchmarks.many_processes [--processes 1 2 4] [--users 20000] [--repeats 3]
 Each process has one thread. Report and evaluation are whole commands, start-up included, on planted
 data, the numbers of processes taking turns; a training is the seconds that its card tells, without
 start-up. Last come the numbers that tell how far training by data parallelism goes: the gradients

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributed import HashStore
 
-from workbench import WorkbenchError, ranks
-from workbench.ranks import Ranks, joined, usual_processes
+from workbench import WorkbenchError, processes
+from workbench.processes import Ranks, joined, usual_processes
 
 
 class Ended:
@@ -101,14 +101,14 @@ def test_of_an_error_that_all_come_upon_the_first_tells():
 
 @pytest.mark.filterwarnings("default")
 def test_a_rank_tells_of_an_error_that_is_its_own(monkeypatch):
-    monkeypatch.setattr(ranks, "PATIENCE", 0.05)
+    monkeypatch.setattr(processes, "PATIENCE", 0.05)
     bad = WorkbenchError("this host lacks the file.")
     assert failing(Ranks(1, 2, HashStore()), bad) is bad
 
 
 def test_alone_nothing_is_started():
     assert joined().size == 1
-    assert 1 <= usual_processes() <= ranks.MOST
+    assert 1 <= usual_processes() <= processes.MOST
     with pytest.raises(WorkbenchError, match="--processes 0 leaves none to do the work"):
         joined(processes=0)
 
@@ -127,7 +127,7 @@ def test_fabric_is_told_of_every_host(monkeypatch, here, size, nodes):
     monkeypatch.setattr("lightning_fabric.Fabric", Told)
     monkeypatch.setenv("WORLD_SIZE", str(size))
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(here))
-    ranks.fabric(torch.device("cpu"))
+    processes.fabric(torch.device("cpu"))
     assert (told["devices"], told["num_nodes"], told["strategy"]) == (here, nodes, "ddp")
-    ranks.fabric(torch.device("cuda", 3), alone=True)
+    processes.fabric(torch.device("cuda", 3), alone=True)
     assert (told["devices"], told["num_nodes"], told["strategy"]) == ([3], 1, "auto")
