@@ -11,7 +11,7 @@ from workbench.data.sequences import SequenceData
 from workbench.explore import maps, markup
 from workbench.explore.history_table import history_frame, history_html
 from workbench.explore.markup import lit, text_of
-from workbench.explore.ranks_table import ranking_frame, ranking_html
+from workbench.explore.ranking_table import ranking_frame, ranking_html
 from workbench.explore.shown import Shown
 from workbench.explore.user_sentences import for_this_user, question, smallest_told
 from workbench.faithfulness.counterfactual import Change

@@ -8,7 +8,7 @@ from workbench.app.what_if.what_if_page import moves_frame
 from workbench.data import from_interactions
 from workbench.explore.inspection import Inspection
 from workbench.explore.prediction import Prediction
-from workbench.explore.ranks_table import ranking_frame
+from workbench.explore.ranking_table import ranking_frame
 from workbench.explore.scenario import Change, Scenario, apply_all
 from workbench.explore.shown import Shown, View
 

@@ -13,7 +13,7 @@ from workbench.app.html_table import Cell, Head, bar_cells, show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, divergence, moves
-from workbench.explore.ranks_table import note
+from workbench.explore.ranking_table import note
 from workbench.explore.scenario import Scenario
 
 HEADS = (
