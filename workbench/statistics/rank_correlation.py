@@ -183,15 +183,15 @@ def spearman(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
         If the shapes differ, or `valid` is not boolean.
     """
     _arrays(x, y, valid)  # what may not be is said
+    count = valid.sum(1, keepdim=True)
     centred = []
     for values in (x.double(), y.double()):
-        ranks = torch.empty_like(values)
-        for rows in torch.arange(len(values)).split(max(1, CHUNK_NUMBERS // values.shape[1])):
-            mine, others = values[rows, :, None], values[rows, None, :]
-            counts = (mine > others).double() + (mine == others).double() / 2  # [n, L, L]
-            ranks[rows] = (counts * valid[rows, None, :]).sum(-1)
+        ordered = values.masked_fill(~valid, torch.inf).sort(1).values
+        lower = torch.searchsorted(ordered, values.contiguous())
+        not_higher = torch.searchsorted(ordered, values.contiguous(), right=True).minimum(count)
+        ranks = (lower + not_higher).double() / 2  # ties lie between, one side as far as the other
         ranks = ranks.masked_fill(~valid, 0)
-        mean = ranks.sum(1, keepdim=True) / valid.sum(1, keepdim=True)
+        mean = ranks.sum(1, keepdim=True) / count
         centred.append((ranks - mean).masked_fill(~valid, 0))
     a, b = centred
     norms = a.norm(dim=1) * b.norm(dim=1)
