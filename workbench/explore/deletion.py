@@ -9,7 +9,7 @@ from torch import Tensor
 from models import Batch
 from workbench.attention.base_pass import BasePass
 from workbench.explaining.methods import default_erasure, explain
-from workbench.faithfulness.curves import most_important_first, outcomes_without
+from workbench.faithfulness.curves import Removals, most_important_first
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -57,9 +57,8 @@ def deletion_curves(
     removed = torch.cat([order < k for _, order in orders for k in sizes])  # [N, L]
     rows = torch.zeros(len(removed), dtype=torch.long, device=model.device)
     with evaluation_mode(model):
-        found = outcomes_without(
-            BasePass(model, batch), rows, removed, items[:, None], default_erasure(model)
-        )
+        removals = Removals(BasePass(model, batch), items[:, None], default_erasure(model))
+        found = removals.outcomes(rows, removed)
     frame = pd.DataFrame(
         {
             "importance": [name for name, _ in orders for _ in sizes],

@@ -8,12 +8,13 @@ since a share of a short history is nothing.
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
-from workbench.explaining.erasure import effects_of_each, scores_without
+from workbench.explaining.erasure import scores_without
 
 SIZES = (1, 2, 3, 5)  # k
 POOL = 10  # items among which a search chooses
@@ -54,32 +55,55 @@ def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) 
     return shuffled.gather(1, order).argsort(1)
 
 
-@torch.no_grad()
-def outcomes_without(
-    base: BasePass,
-    rows: Tensor,
-    removed: Tensor,
-    targets: Tensor,
-    operator: str = "replacement",
-) -> Outcome:
-    """What becomes of targets without some items; the same history is run once.
+class Removals:
+    """What becomes of targets without some items of their histories; the same removal is run once.
 
     Parameters
     ----------
     base : the pass of the histories as they are.
-    rows : [N] indices of histories of the batch.
-    removed : [N, L] bool, what is taken from each.
     targets : [B, K] items.
     operator : as in `scores_without`.
     """
-    asked = torch.cat([rows[:, None], removed], 1).to(torch.int32)
-    distinct, which = asked.unique(dim=0, return_inverse=True)
-    at, gone = distinct[:, 0].long(), distinct[:, 1:].bool()
-    nats = torch.zeros(len(at), targets.shape[1], dtype=torch.float64, device=targets.device)
-    ranks = torch.zeros_like(nats, dtype=torch.long)
-    for numbers, scores in scores_without(base, at, gone, operator=operator):
-        nats[numbers], ranks[numbers] = _outcome(scores, targets[at[numbers]])
-    return Outcome(nats[which], ranks[which])
+
+    def __init__(self, base: BasePass, targets: Tensor, operator: str = "replacement") -> None:
+        self.base, self.targets, self.operator = base, targets, operator
+        self._numbers: dict[bytes, int] = {}  # of the removals that were run
+        nats = torch.zeros(0, targets.shape[1], dtype=torch.float64, device=targets.device)
+        self._run = Outcome(nats, torch.zeros_like(nats, dtype=torch.long))
+
+    @torch.no_grad()
+    def outcomes(self, rows: Tensor, removed: Tensor) -> Outcome:
+        """What becomes of the targets.
+
+        Parameters
+        ----------
+        rows : [N] indices of histories of the batch.
+        removed : [N, L] bool, what is taken from each.
+        """
+        which, new = [], []
+        for n, key in enumerate(_keys(rows, removed)):
+            if key not in self._numbers:
+                self._numbers[key] = len(self._numbers)
+                new.append(n)
+            which.append(self._numbers[key])
+        if new:
+            parts = zip(self._run, self._outcomes(rows[new], removed[new]), strict=True)
+            self._run = Outcome(*(torch.cat(part) for part in parts))
+        return Outcome(*(every[which] for every in self._run))
+
+    def _outcomes(self, rows: Tensor, removed: Tensor) -> Outcome:
+        nats = self._run.nats.new_zeros(len(rows), self.targets.shape[1])
+        ranks = torch.zeros_like(nats, dtype=torch.long)
+        for numbers, scores in scores_without(self.base, rows, removed, operator=self.operator):
+            nats[numbers], ranks[numbers] = _outcome(scores, self.targets[rows[numbers]])
+        return Outcome(nats, ranks)
+
+
+def _keys(rows: Tensor, removed: Tensor) -> list[bytes]:
+    """Each history and what is taken from it, in few bytes."""
+    histories = rows.cpu().numpy().astype(np.int64)[:, None].view(np.uint8)  # [N, 8]
+    packed = np.concatenate([histories, np.packbits(removed.cpu().numpy(), axis=1)], 1)
+    return [key.tobytes() for key in packed]
 
 
 def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
@@ -89,14 +113,8 @@ def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
     return Outcome(nats, torch.stack(ranks, 1))
 
 
-@torch.no_grad()
 def searched(
-    base: BasePass,
-    targets: Tensor,
-    candidates: Tensor,
-    *,
-    most: bool,
-    operator: str = "replacement",
+    removals: Removals, target: int, effects: Tensor, candidates: Tensor, *, most: bool
 ) -> Tensor:
     """Log probability left when a greedy search takes items away one by one, [B, len(SIZES)].
 
@@ -107,33 +125,29 @@ def searched(
 
     Parameters
     ----------
-    base : the pass of the histories as they are.
-    targets : [B] items.
+    removals : of items from the histories.
+    target : which of the targets of `removals`, from 0.
+    effects : [B, L], of every item alone on the target's score, as `effects_of_each` has them.
     candidates : [B, L] bool, the items that may go.
     most : which way the search goes.
-    operator : as in `scores_without`.
     """
     sign = 1 if most else -1
-    alone = sign * effects_of_each(base, targets[:, None], operator)[..., 0]
-    pool = most_important_first(alone, candidates) < POOL
-    pool &= candidates
+    pool = candidates & (most_important_first(sign * effects, candidates) < POOL)
     removed = torch.zeros_like(pool)
+    every = torch.arange(len(removed), device=removed.device)
+    nats = removals.outcomes(every, removed).nats[:, target]
     left = []
     for step in range(1, max(SIZES) + 1):
         rows, at = (pool & ~removed).nonzero(as_tuple=True)
-        if len(rows):
-            tried = removed[rows].scatter(1, at[:, None], True)
-            nats = outcomes_without(base, rows, tried, targets[:, None], operator).nats
-            worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
-            worst[rows, at] = sign * nats[:, 0]
-            has_more = worst.isfinite().any(1)
-            chosen = worst.argmin(1)
-            removed[has_more, chosen[has_more]] = True
+        tried = removed[rows].scatter(1, at[:, None], True)
+        worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
+        worst[rows, at] = sign * removals.outcomes(rows, tried).nats[:, target]
+        has_more = worst.isfinite().any(1)
+        chosen = worst.argmin(1)
+        removed[has_more, chosen[has_more]] = True
+        nats = torch.where(has_more, sign * worst[every, chosen], nats)
         if step in SIZES:
-            every = torch.arange(len(removed), device=removed.device)
-            left.append(
-                outcomes_without(base, every, removed, targets[:, None], operator).nats[:, 0]
-            )
+            left.append(nats)
     return torch.stack(left, 1)
 
 

@@ -31,9 +31,9 @@ from workbench.explaining.methods import default_erasure
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.faithfulness.curves import (
     SIZES,
+    Removals,
     most_important_first,
     normalised,
-    outcomes_without,
     searched,
 )
 from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
@@ -172,6 +172,9 @@ class Trial:
             if importance.family == "erasure"
         }  # [b, L, 2] each, of both targets in one pass
         self.values = dict(self._explained())
+        self.removals = {
+            each.operator: Removals(base, targets, each.operator) for each in conditions(self.model)
+        }
 
     def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
         """Every importance by target and name, [b, L]."""
@@ -237,12 +240,8 @@ class Trial:
                     masks.append(candidates & (place >= count - k))
                     names.append((key, f"without least {k}"))
         n = len(self.targets)
-        outcome = outcomes_without(
-            self.base,
-            torch.arange(n, device=candidates.device).repeat(len(masks)),
-            torch.cat(masks),
-            self.targets,
-            condition.operator,
+        outcome = self.removals[condition.operator].outcomes(
+            torch.arange(n, device=candidates.device).repeat(len(masks)), torch.cat(masks)
         )
         curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key, _ in names}
         parts = zip(names, outcome.nats.split(n), outcome.ranks.split(n), strict=True)
@@ -263,14 +262,10 @@ class Trial:
         """
         if condition.last != "ranked":
             return None
+        operator = condition.operator
+        effects = self.effects[operator][..., target]
         least, most = (
-            searched(
-                self.base,
-                self.targets[:, target],
-                candidates,
-                most=which,
-                operator=condition.operator,
-            )
+            searched(self.removals[operator], target, effects, candidates, most=which)
             for which in (False, True)
         )
         complete = self.complete[:, target]

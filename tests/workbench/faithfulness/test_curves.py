@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from tests.models.variants import batch_of, build
 from tests.workbench.explaining.without import scores_without
 from workbench.attention.base_pass import BasePass
+from workbench.explaining.erasure import effects_of_each
+from workbench.faithfulness import curves
 from workbench.faithfulness.curves import (
     SIZES,
+    Removals,
     most_important_first,
     normalised,
-    outcomes_without,
     searched,
 )
 
@@ -52,7 +54,7 @@ def test_outcomes_are_those_of_a_pass_each(operator):
     rows = torch.tensor([0, 1, 0, 0])
     removed = torch.zeros(4, 5, dtype=torch.bool)
     removed[0, 1] = removed[1, [0, 2]] = removed[2, [1, 4]] = removed[3, 1] = True
-    found = outcomes_without(BasePass(model, batch), rows, removed, targets, operator)
+    found = Removals(BasePass(model, batch), targets, operator).outcomes(rows, removed)
     for n, row in enumerate(rows.tolist()):
         one = batch.take(torch.tensor([row]))
         scores = scores_without(model, one, removed[n : n + 1], operator=operator)
@@ -63,10 +65,33 @@ def test_outcomes_are_those_of_a_pass_each(operator):
             assert found.ranks[n, k] == better
 
 
+def test_a_removal_is_run_once_whoever_asks_for_it(monkeypatch):
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    run = []
+
+    def counted(base, rows, removed, **how):
+        run.append(len(rows))
+        return original(base, rows, removed, **how)
+
+    original = curves.scores_without
+    monkeypatch.setattr(curves, "scores_without", counted)
+    removals = Removals(BasePass(model, batch), TARGETS[:, None])
+    one, two = torch.eye(5, dtype=torch.bool)[:2]
+    first = removals.outcomes(torch.tensor([0, 0, 1]), torch.stack([one, one, one])).nats
+    again = removals.outcomes(torch.tensor([1, 0, 0]), torch.stack([one, two, one])).nats
+    assert run == [2, 1]
+    assert torch.equal(again[[2, 0]], first[1:])
+    alone = Removals(BasePass(model, batch), TARGETS[:, None])
+    new = alone.outcomes(torch.tensor([0]), two[None]).nats[0]
+    torch.testing.assert_close(again[1], new)
+
+
 @pytest.mark.parametrize("most", [True, False])
 def test_a_search_takes_the_best_single_item_first_and_never_falls_behind_itself(most):
     model, batch = build("SASRec"), batch_of(*HISTORIES)
-    left = searched(BasePass(model, batch), TARGETS, batch.valid, most=most)
+    base, targets = BasePass(model, batch), torch.stack([TARGETS.flip(0), TARGETS], 1)
+    effects = effects_of_each(base, targets)[..., 1]
+    left = searched(Removals(base, targets), 1, effects, batch.valid, most=most)
     pick = min if most else max
     for row, history in enumerate(HISTORIES):
         one = batch.take(torch.tensor([row]))
