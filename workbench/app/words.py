@@ -61,6 +61,11 @@ LISTS = (
     "of the prediction row is removed in every layer and head; the user with the largest change "
     "of the scores is first. One user shows what can happen, not what usually does."
 )
+SLICES = (
+    "Only some of the users measured: quarters by how often the held-out item occurs in the data, "
+    "or by the items of the history; right where a model has the held-out item among its ten best. "
+    "Users who are alike share a quarter, so quarters may differ in size."
+)
 TOP_TEN = (
     "Items already seen are left out while **Hide seen** is on. Scores are the model's own and "
     "have no unit: compare within one model."

@@ -89,6 +89,59 @@ def test_lengths_count_the_whole_history(stored_run, films, monkeypatch):
     assert stored_results.lengths(run, "attention_worth") is None
 
 
+RIGHT, WRONG = "Right: AC-SASRec", "Wrong: AC-SASRec"
+
+
+@pytest.mark.parametrize("show", ["Figures", "Tables", "Users"])
+@pytest.mark.parametrize("diagnostic", ["What attention is worth", "Max-attention removal"])
+def test_two_slices_stand_side_by_side(stored_run, diagnostic, show):
+    address = {"slice": RIGHT, "beside": WRONG, "show": show}
+    shown = page(run=str(stored_run), diagnostic=diagnostic, **address)
+    assert sentences(shown) == []
+    ranks = pd.read_parquet(stored_run / "raw" / "attention_worth.parquet")
+    ranks = ranks[ranks["model"] == "AC-SASRec"]
+    right = {f"u{user}" for user in ranks["user"][ranks["rank"] <= 10]}
+    assert 0 < len(right) < 12
+    counts = [f"n = {n}**" for n in (len(right), 12 - len(right))]
+    assert [c for m in shown.markdown for c in counts if m.value.endswith(c)] == counts
+    if show == "Users":
+        first, second = (set(frame.value["user"]) for frame in shown.dataframe[-2:])
+        assert (first, second) == (right, {f"u{k}" for k in range(12)} - right)
+
+
+def test_every_diagnostic_tells_of_the_two_users_of_a_list(stored_run):
+    shown = page(run=str(stored_run), slice="A list of users", listed_users="u3, u4, nobody")
+    for name in open_run(stored_run).manifest["diagnostics"]:
+        for show in ("Figures", "Tables", "Users"):
+            shown.session_state["show"] = show
+            shown.button_group(key="diagnostic").set_value(name).run()
+            assert sentences(shown) == []
+            assert discover()[name].title in [s.value for s in shown.subheader]
+            assert "n = 2**" in said(shown)
+            assert "nobody" in [w.value for w in shown.warning][-1]
+
+
+@pytest.mark.parametrize(("ids", "n"), [("", "0 measured users"), ("u3", "1 measured user ")])
+def test_too_few_users_are_told_beside_what_is_not(stored_run, ids, n):
+    shown = page(run=str(stored_run), beside="A list of users", listed_users=ids)
+    (sentence,) = sentences(shown)
+    assert n in sentence
+    assert "choose other users" in sentence
+    assert "n = 12**" in said(shown)
+
+
+def test_the_same_users_may_stand_twice(stored_run):
+    shown = page(run=str(stored_run), diagnostic="Max-attention removal", beside="All users")
+    assert sentences(shown) == []
+    assert said(shown).count("n = 12**") == 2
+
+
+def test_a_slice_that_the_run_does_not_have_is_all(stored_run):
+    shown = page(run=str(stored_run), slice="Right: Nobody's")
+    assert sentences(shown) == []
+    assert shown.selectbox(key="slice").value == "All users"
+
+
 def test_a_folder_without_a_report_ends_in_one_sentence(tmp_path):
     (sentence,) = sentences(page(run=str(tmp_path)))
     assert "no report here" in sentence

@@ -9,7 +9,9 @@ from analyses.diagnostic import Diagnostic, discover
 from analyses.report.stored import StoredRun, open_run, runs_in
 from workbench.app import places, words
 from workbench.app.dataset import starting, stored_results
-from workbench.app.dataset.figures import show_figures, show_tables, show_terms
+from workbench.app.dataset.figures import ACROSS, show_figures, show_tables, show_terms
+from workbench.app.dataset.slice_choices import choose_slices
+from workbench.app.dataset.slices import Slice
 from workbench.app.dataset.stored_results import Answers, Choice
 from workbench.app.dataset.users import show_users
 from workbench.app.dataset.verdict_cards import show_verdicts
@@ -117,11 +119,10 @@ def _findings(run: StoredRun) -> None:
 def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
     st.subheader(diagnostic.title, help=diagnostic.question)
     st.markdown(f"*{words.literal(diagnostic.question)}*")
-    choice, answers = _filtered(run, diagnostic)
-    if choice.lengths is not None:
-        low, high = choice.lengths
-        st.markdown(f"**Histories of {low} to {high} items, n = {answers.n_users:,}:**")
-        st.markdown("\n".join(f"- {words.literal(text)}" for text in answers.findings))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        lengths = _choose_lengths(run, diagnostic)
+        slices = choose_slices(run, diagnostic.name)
+        layers, heads = _choose_parts(run, diagnostic)
     show_terms(diagnostic)
     shown = st.segmented_control(
         "Show",
@@ -132,46 +133,68 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
-    with errors_shown(f"The {str(shown).lower()}"):
-        if shown == "Figures":
-            show_figures(run, diagnostic, answers)
-        elif shown == "Tables":
-            show_tables(diagnostic, answers)
-        else:
-            show_users(run, diagnostic, answers)
+    columns = st.columns(len(slices))
+    for k, (column, (name, part)) in enumerate(zip(columns, slices, strict=True)):
+        with column, errors_shown(f"{name}: the {str(shown).lower()}"):
+            choice = Choice(lengths, None if part is None else part.users, layers, heads)
+            answers = stored_results.answers_for(run, diagnostic, choice)
+            if len(slices) > 1 or part is not None or lengths is not None:
+                _say_who(name, part, lengths, answers)
+            side = "" if k == 0 else " beside"
+            if shown == "Figures":
+                across = ACROSS if len(slices) == 1 else 1
+                show_figures(run, diagnostic, answers, across, side)
+            elif shown == "Tables":
+                show_tables(diagnostic, answers, side)
+            else:
+                show_users(run, diagnostic, answers, side)
 
 
-def _filtered(run: StoredRun, diagnostic: Diagnostic) -> tuple[Choice, Answers]:
-    """The users and the parts of the models that are chosen, and the answers for them."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        lengths = None
-        span = stored_results.lengths(run, diagnostic.name)
-        if span is not None and span[0] < span[1]:
-            ends = st.slider(
-                "Items in the history",
-                *span,
-                value=span,
-                key="lengths",
-                help="Only users with so many items before the held-out one.",
-                bind="query-params",
-                width=280,
-            )
-            if tuple(ends) != span:
-                lengths = int(ends[0]), int(ends[1])
-        answers = stored_results.answers_for(run, diagnostic, Choice(lengths))
-        parts = {
-            part: st.pills(
-                f"{part.capitalize()}s",
-                answers.parts(part),
-                selection_mode="multi",
-                format_func=words.literal,
-                key=f"{part}s",
-                help=f"Only rows of these {part}s, in figures and tables that tell them apart; "
-                "all where none is chosen.",
-                bind="query-params",
-            )
-            for part in ("layer", "head")
-            if len(answers.parts(part)) > 1
-        }
-    choice = Choice(lengths, tuple(parts.get("layer", ())), tuple(parts.get("head", ())))
-    return choice, answers.only(choice)
+def _say_who(
+    name: str, part: Slice | None, lengths: tuple[int, int] | None, answers: Answers
+) -> None:
+    """Who the users of a slice are, and what the diagnostic finds of them."""
+    said = [name] + ([] if part is None else [part.said])
+    if lengths is not None:
+        said.append(f"Histories of {lengths[0]} to {lengths[1]} items")
+    st.markdown(f"**{words.literal('. '.join(said))}. n = {answers.n_users:,}**")
+    st.markdown("\n".join(f"- {words.literal(text)}" for text in answers.findings))
+
+
+def _choose_lengths(run: StoredRun, diagnostic: Diagnostic) -> tuple[int, int] | None:
+    """Lengths of the shortest and the longest history; None for all."""
+    span = stored_results.lengths(run, diagnostic.name)
+    if span is None or span[0] == span[1]:
+        return None
+    low, high = st.slider(
+        "Items in the history",
+        *span,
+        value=span,
+        key="lengths",
+        help="Only users with so many items before the held-out one.",
+        bind="query-params",
+        width=280,
+    )
+    return None if (low, high) == span else (int(low), int(high))
+
+
+def _choose_parts(
+    run: StoredRun, diagnostic: Diagnostic
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Layers and heads by name; none where all are shown."""
+    every = stored_results.answers_for(run, diagnostic, Choice())
+    parts = {
+        part: st.pills(
+            f"{part.capitalize()}s",
+            every.parts(part),
+            selection_mode="multi",
+            format_func=words.literal,
+            key=f"{part}s",
+            help=f"Only rows of these {part}s, in figures and tables that tell them apart; "
+            "all where none is chosen.",
+            bind="query-params",
+        )
+        for part in ("layer", "head")
+        if len(every.parts(part)) > 1
+    }
+    return tuple(parts.get("layer", ())), tuple(parts.get("head", ()))

@@ -19,8 +19,18 @@ from workbench.app.selection import select
 ACROSS = 2  # panels side by side
 
 
-def show_figures(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None:
-    """Interactive where there are numbers to draw from, else as the report drew them."""
+def show_figures(
+    run: StoredRun, diagnostic: Diagnostic, answers: Answers, across: int = ACROSS, side: str = ""
+) -> None:
+    """Interactive where there are numbers to draw from, else as the report drew them.
+
+    Parameters
+    ----------
+    run, diagnostic, answers : what is shown.
+    across : panels side by side.
+    side : of two slices, the name of the second, which leaves out pictures of all users and whose
+        widgets it tells apart; empty for the first.
+    """
     others = [
         name
         for name in run.figures(diagnostic.name)
@@ -31,9 +41,9 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> No
     for name, summary in answers.summaries.items():
         with errors_shown(f"The figure {name}"):
             _heading(diagnostic, name, summary.seen, summary.title)
-            _interactive(summary, name)
-            _downloads(run, diagnostic, name, summary.table)
-    if others:
+            _interactive(summary, name, across)
+            _downloads(run, diagnostic, name, summary.table, side)
+    if others and not side:
         chosen = select(
             "Pictures of single users" if answers.summaries else "Pictures",
             {_capital(name): name for name in others},
@@ -47,13 +57,13 @@ def show_figures(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> No
             _downloads(run, diagnostic, str(chosen), None)
 
 
-def show_tables(diagnostic: Diagnostic, answers: Answers) -> None:
-    """Every table, folded, each with its caption and a download."""
+def show_tables(diagnostic: Diagnostic, answers: Answers, side: str = "") -> None:
+    """Every table, folded, each with its caption and a download; `side` as in `show_figures`."""
     for name, table in answers.tables.items():
         with st.expander(f"{words.literal(_capital(name))} ({len(table):,} rows)"):
             _caption(diagnostic, name)
             st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
-            csv_button(table, slug(diagnostic.name, name), "table")
+            csv_button(table, slug(diagnostic.name, name), f"table{side}")
 
 
 def show_terms(diagnostic: Diagnostic) -> None:
@@ -105,13 +115,13 @@ def _caption(diagnostic: Diagnostic, name: str) -> None:
         st.caption(words.literal(text))
 
 
-def _interactive(summary: Summary, name: str) -> None:
+def _interactive(summary: Summary, name: str, across: int) -> None:
     if summary.table.empty:
         st.info("Nothing of the layers and heads chosen; choose others.", icon=":material/info:")
         return
     drawn = list(charts(summary).items())
-    for start in range(0, len(drawn), ACROSS):
-        shown_here = drawn[start : start + ACROSS]
+    for start in range(0, len(drawn), across):
+        shown_here = drawn[start : start + across]
         for column, (panel, chart) in zip(st.columns(len(shown_here)), shown_here, strict=True):
             if panel:
                 column.markdown(f"**{words.literal(_capital(panel))}**")
@@ -120,14 +130,14 @@ def _interactive(summary: Summary, name: str) -> None:
 
 
 def _downloads(
-    run: StoredRun, diagnostic: Diagnostic, name: str, table: pd.DataFrame | None
+    run: StoredRun, diagnostic: Diagnostic, name: str, table: pd.DataFrame | None, side: str = ""
 ) -> None:
     """CSV of the numbers shown, and the report's own picture of all users."""
     stem = slug(diagnostic.name, name)
     with st.container(horizontal=True):
         if table is not None:
-            csv_button(table, stem, "figure")
-        for kind, mime in (("png", "image/png"), ("svg", "image/svg+xml")):
+            csv_button(table, stem, f"figure{side}")
+        for kind, mime in () if side else (("png", "image/png"), ("svg", "image/svg+xml")):
             st.download_button(
                 f"Report's {kind.upper()}",
                 run.picture(diagnostic.name, name, kind),

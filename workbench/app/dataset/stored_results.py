@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -19,6 +20,10 @@ from workbench.app.places import Outside
 from workbench.app.resources import Shared
 from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
+from workbench.phrases import counted
+
+RANKED = "attention_worth"  # the diagnostic that stores ranks
+LEAST_USERS = 2  # that a diagnostic is asked of
 
 
 class Choice(NamedTuple):
@@ -27,10 +32,12 @@ class Choice(NamedTuple):
     Attributes
     ----------
     lengths : of the shortest and the longest history; None for all.
+    users : their indices in the data; None for all.
     layers, heads : by name; all if none is named.
     """
 
     lengths: tuple[int, int] | None = None
+    users: np.ndarray | None = None
     layers: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
 
@@ -79,6 +86,24 @@ def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
     return int(frame["length"].min()), int(frame["length"].max())
 
 
+def users_of(run: StoredRun, diagnostic: str) -> np.ndarray:
+    """Indices of the users whom a diagnostic measured, ascending."""
+    return np.unique(_results(run, _stamp(run), diagnostic).frame["user"].to_numpy(int))
+
+
+def ranks_of(run: StoredRun, users: np.ndarray) -> dict[str, np.ndarray]:
+    """Rank of the held-out item of each user by model, NaN where it is not stored."""
+    if not run.has(RANKED):
+        return {}
+    results = _results(run, _stamp(run), RANKED)
+    ranks = results.frame.astype({"model": str}).pivot(index="user", columns="model", values="rank")
+    return {
+        name: ranks[name].reindex(users).to_numpy(float)
+        for name in results.comparison.names
+        if name in ranks
+    }
+
+
 def _whole(run: StoredRun, frame: pd.DataFrame) -> pd.DataFrame:
     """A table whose lengths count the whole history; without them where the data are gone.
 
@@ -99,9 +124,9 @@ def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answe
     Raises
     ------
     WorkbenchError
-        If no user is left.
+        If fewer than two users are left.
     """
-    complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths)
+    complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths, choice.users)
     complete = replace(complete, by_user=_whole(run, complete.by_user))
     return complete.only(choice)
 
@@ -162,16 +187,23 @@ def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
 
 @st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
 def _answers(
-    _run: StoredRun, stamp: str, diagnostic: str, lengths: tuple[int, int] | None
+    _run: StoredRun,
+    stamp: str,
+    diagnostic: str,
+    lengths: tuple[int, int] | None,
+    users: np.ndarray | None,
 ) -> Answers:
     known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
-    findings = _run.findings(diagnostic)
+    findings, frame = _run.findings(diagnostic), results.frame
+    if users is not None:
+        frame = frame[frame["user"].isin(users)]
     if lengths is not None:
-        low, high = lengths
-        frame = results.frame[_whole(_run, results.frame)["length"].between(low, high)]
-        if frame.empty:
+        frame = frame[_whole(_run, frame)["length"].between(*lengths)]
+    if frame is not results.frame:
+        if (n := frame["user"].nunique()) < LEAST_USERS:
             raise WorkbenchError(
-                f"{known.title}: no user has a history of {low} to {high} items; widen the range."
+                f"{known.title}: {counted(n, 'measured user')} in what is chosen, and an interval "
+                f"needs {LEAST_USERS}; choose other users, or widen the range of lengths."
             )
         results = replace(results, frame=frame)
         findings = known.findings(results)

@@ -18,8 +18,8 @@ from workbench.app.selection import select
 from workbench.errors import WorkbenchError
 
 
-def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None:
-    """A sortable table with a row per user, under one condition."""
+def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers, side: str = "") -> None:
+    """A sortable table with a row per user, under one condition; `side` as in `show_figures`."""
     if "user" not in answers.by_user:
         st.info("This diagnostic keeps no numbers of single users.", icon=":material/info:")
         return
@@ -28,7 +28,7 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None
             column: select(
                 words.literal(column.capitalize()),
                 {value.replace("_", " "): value for value in values},
-                key=f"of_{column}",
+                key=f"of_{column}{side}",
                 bind="query-params",
                 width=190,
             )
@@ -43,7 +43,7 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None
     except (WorkbenchError, IndexError) as error:
         st.warning(words.literal(str(error)))
         st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
-        csv_button(table, slug(diagnostic.name, "users"), "users")
+        csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
         return
     table = table.assign(user=ids)
     st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
@@ -53,11 +53,11 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers) -> None
         height=min(36 * (len(table) + 1) + 2, 420),
         on_select="rerun",
         selection_mode="single-row",
-        key=f"users-{diagnostic.name}",
+        key=f"users-{diagnostic.name}{side}",
         column_config=_config(plain_frame(table)),
         alt="Numbers of each user",
     )
-    csv_button(table, slug(diagnostic.name, "users"), "users")
+    csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
     rows = picked["selection"]["rows"]
     if rows:
         _inspect(run, str(ids[rows[0]]))

@@ -1,0 +1,89 @@
+"""Users of a stored run in slices: by held-out item, by history, by whether a model was right."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from workbench import SequenceData
+
+CUTOFF = 10  # ranks up to which a model is right
+QUARTERS = ("first", "second", "third", "last")
+
+
+class Slice(NamedTuple):
+    """Some users, and in a sentence who they are.
+
+    Attributes
+    ----------
+    users : their indices in the data, ascending.
+    said : what they have in common.
+    """
+
+    users: np.ndarray
+    said: str
+
+
+def slices_of(
+    data: SequenceData, users: np.ndarray, ranks: Mapping[str, np.ndarray]
+) -> dict[str, Slice]:
+    """Slices of users by name; those without anybody are left out.
+
+    Quarters are of `users`: they end at the quartiles, and users who are alike are in the same one,
+    the lower where they lie on a quartile. With many alike, quarters differ in size or are left
+    out; where all are alike there are none.
+
+    Parameters
+    ----------
+    data : to which the users belong.
+    users : indices of those who were measured.
+    ranks : model -> rank of the held-out item of each of `users`, NaN where it was not measured.
+    """
+    users, first = np.unique(users, return_index=True)
+    target = data.items[data.offsets[users + 1] - 1]
+    popularity = np.bincount(data.items, minlength=data.n_items + 1)[target]
+    made = _quarters(
+        users, popularity, "Popularity of the held-out item", "Times their held-out item occurs: {}"
+    )
+    made |= _quarters(
+        users, data.lengths[users] - 1, "Length of the history", "Items in their histories: {}"
+    )
+    for model, given in ranks.items():
+        rank = np.asarray(given, float)[first]
+        best = f"the {CUTOFF} best items of {model}"
+        made[f"Right: {model}"] = Slice(
+            users[rank <= CUTOFF], f"Their held-out item is among {best}"
+        )
+        made[f"Wrong: {model}"] = Slice(
+            users[rank > CUTOFF], f"Their held-out item is not among {best}"
+        )
+    return {name: part for name, part in made.items() if len(part.users)}
+
+
+def _quarters(users: np.ndarray, values: np.ndarray, name: str, said: str) -> dict[str, Slice]:
+    """Users by quarters of a value, where they differ in it."""
+    if not len(users) or values.min() == values.max():
+        return {}
+    at = np.searchsorted(np.quantile(values, [0.25, 0.5, 0.75]), values)
+    made = {}
+    for k, quarter in enumerate(QUARTERS):
+        if (chosen := at == k).any():
+            low, high = values[chosen].min(), values[chosen].max()
+            span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            made[f"{name}: {quarter} quarter"] = Slice(users[chosen], said.format(span))
+    return made
+
+
+def listed(data: SequenceData, users: np.ndarray, text: str) -> tuple[Slice, list[str]]:
+    """The users of a list, and the ids in it that none of `users` has.
+
+    Parameters
+    ----------
+    data : to which the users belong.
+    users : indices of those who were measured.
+    text : ids, separated by commas, blanks or lines.
+    """
+    asked = dict.fromkeys(text.replace(",", " ").split())
+    index = {str(data.user_ids[user]): user for user in np.unique(users)}
+    found = np.sort(np.array([index[each] for each in asked if each in index], dtype=int))
+    return Slice(found, "They are on the list"), [each for each in asked if each not in index]
