@@ -63,7 +63,7 @@ def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> 
         for (layer, x, context), given in zip(
             layer_inputs(model, batch), recorded.unbind(1), strict=True
         ):
-            p = layer.project(x, context).at(rows)
+            p = layer.project(x, context).at(rows[:, None])
             row = given[each, :, rows][:, :, None]  # [B, H, 1, T]
             for j in range(total.shape[1]):  # what key j alone brings to the row
                 alone = torch.zeros_like(row)

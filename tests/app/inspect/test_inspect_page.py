@@ -291,7 +291,7 @@ def test_no_model_says_what_to_do_next(open_page, monkeypatch, tmp_path):
     monkeypatch.setattr(resources, "PRETRAINED", tmp_path)
     page = open_page(models=[])
     assert sentences(page) == []
-    assert "python -m workbench train --model SASRec" in page.code[0].value
+    assert "python -m workbench train --model=SASRec" in page.code[0].value
 
 
 def test_shipped_models_are_offered_and_two_of_them_chosen(films, models, monkeypatch):
