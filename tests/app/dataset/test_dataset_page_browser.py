@@ -40,6 +40,19 @@ def test_a_user_of_a_table_opens_in_inspect(page, address, stored_run):
     assert query_of(page)["user"] == [user]
 
 
+def test_a_user_of_the_second_slice_opens_in_inspect(page, address, stored_run):
+    slices = {"beside": "A list of users", "listed_users": "u3, u7, u5", "show": "Users"}
+    page.goto(address("dataset", run=str(stored_run), **slices))
+    settled(page, "n = 3")
+    table = pd.read_csv(io.BytesIO(saved(page, "CSV", 1)))
+    assert set(table["user"]) == {"u3", "u5", "u7"}
+    grid = page.locator("[data-testid=stDataFrame] .dvn-scroller").nth(1)
+    grid.click(position={"x": 20, "y": 35 * 2 + 18})  # the second row, below the heads
+    user = table["user"][1]
+    settled(page, f"User {user}:")
+    assert query_of(page)["user"] == [user]
+
+
 def test_figures_have_downloads_and_follow_the_filters(page, address, stored_run):
     run = {"run": str(stored_run), "diagnostic": "Max-attention removal"}
     page.goto(address("dataset", **run))

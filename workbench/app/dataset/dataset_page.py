@@ -133,6 +133,8 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
+    if len(slices) > 1 and shown == "Figures":
+        st.caption("The figures of each side have scales of their own; compare their numbers.")
     columns = st.columns(len(slices))
     for k, (column, (name, part)) in enumerate(zip(columns, slices, strict=True)):
         with column, errors_shown(f"{name}: the {str(shown).lower()}"):
