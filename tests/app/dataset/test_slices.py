@@ -22,15 +22,15 @@ def named(data, made) -> dict[str, tuple[str, str]]:
 
 def test_slices_are_those_worked_out_by_hand(data):
     ranks = {"SASRec": np.array([1, 10, 11, np.nan]), "AC": np.array([10, 9, 8, 7])}
-    popular, length = "Popularity of the held-out item", "Length of the history"
+    popular, length = "Popularity", "Length"
     occurs, best = "Times their held-out item occurs:", "among the 10 best items of"
     # popularity: u 4, v 9, w 2, x 1; length of the history: u 2, v 4, w 2, x 4
     assert named(data, slices_of(data, np.arange(4), ranks)) == {
-        f"{popular}: first quarter": ("x", f"{occurs} 1"),
+        f"{popular}: lowest quarter": ("x", f"{occurs} 1"),
         f"{popular}: second quarter": ("w", f"{occurs} 2"),
         f"{popular}: third quarter": ("u", f"{occurs} 4"),
-        f"{popular}: last quarter": ("v", f"{occurs} 9"),
-        f"{length}: first quarter": ("uw", "Items in their histories: 2"),
+        f"{popular}: highest quarter": ("v", f"{occurs} 9"),
+        f"{length}: lowest quarter": ("uw", "Items in their histories: 2"),
         f"{length}: third quarter": ("vx", "Items in their histories: 4"),
         "Right: SASRec": ("uv", f"Their held-out item is {best} SASRec"),
         "Wrong: SASRec": ("w", f"Their held-out item is not {best} SASRec"),
@@ -42,8 +42,8 @@ def test_quarters_are_of_the_users_measured_in_any_order(data):
     made = slices_of(data, np.array([3, 1]), {"SASRec": np.array([11, 1])})
     users = {name: text for name, (text, _) in named(data, made).items()}
     assert users["Right: SASRec"] == "v"
-    assert users["Popularity of the held-out item: first quarter"] == "x"
-    assert users["Popularity of the held-out item: last quarter"] == "v"
+    assert users["Popularity: lowest quarter"] == "x"
+    assert users["Popularity: highest quarter"] == "v"
     assert not any("Length" in name for name in users)  # both have four
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from workbench import SequenceData
 
 CUTOFF = 10  # ranks up to which a model is right
-QUARTERS = ("first", "second", "third", "last")
+QUARTERS = ("lowest", "second", "third", "highest")
 
 
 class Slice(NamedTuple):
@@ -42,12 +42,8 @@ def slices_of(
     users, first = np.unique(users, return_index=True)
     target = data.items[data.offsets[users + 1] - 1]
     popularity = np.bincount(data.items, minlength=data.n_items + 1)[target]
-    made = _quarters(
-        users, popularity, "Popularity of the held-out item", "Times their held-out item occurs: {}"
-    )
-    made |= _quarters(
-        users, data.lengths[users] - 1, "Length of the history", "Items in their histories: {}"
-    )
+    made = _quarters(users, popularity, "Popularity", "Times their held-out item occurs: {}")
+    made |= _quarters(users, data.lengths[users] - 1, "Length", "Items in their histories: {}")
     for model, given in ranks.items():
         rank = np.asarray(given, float)[first]
         best = f"the {CUTOFF} best items of {model}"
