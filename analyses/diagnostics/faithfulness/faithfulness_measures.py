@@ -258,7 +258,7 @@ class Trial:
     ) -> tuple[Tensor, Tensor] | None:
         """The least and the most that searches for items to remove attain, [b] each.
 
-        For the first condition alone, since it costs as much as everything else.
+        For the first condition alone, since it costs many passes of its own.
         """
         if condition.last != "ranked":
             return None
