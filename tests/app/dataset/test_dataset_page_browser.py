@@ -105,9 +105,8 @@ def test_a_run_is_started_and_cancelled_and_another_ends(page, address, films, m
     page.goto(address("dataset"))
     folder = start(str(films), models, 5, [])
     page.get_by_role("progressbar").wait_for()
-    other = (
-        page.context.browser.new_page()
-    )  # what was started in one tab is seen, and ended, in another
+    # what was started in one tab is seen, and ended, in another
+    other = page.context.browser.new_page()
     other.goto(address("dataset"))
     other.get_by_text(folder.name).wait_for()
     other.get_by_role("button", name="Cancel").click()
