@@ -37,8 +37,8 @@ class Evaluation:
     metrics: name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
     negatives. by_policy: the metrics with seen items kept and with them removed, `metrics` being
     one of the two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones. ranks: [n], 1 is
-    best. users: [n] indices. split: "test", "valid", or "global time split at
-    2020-01-01T00:00:00Z". seen_removed: whether items of the history were no competitors in
+    best; ranks_by_policy: those of both. users: [n] indices. split: "test", "valid", or "global
+    time split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no competitors in
     `metrics` and `ranks`. left_out: users of the data without a case. sampled_negatives: how many
     items each target was ranked against, None for all.
     """
@@ -46,6 +46,7 @@ class Evaluation:
     metrics: dict[str, float]
     by_policy: dict[str, dict[str, float]]
     ranks: np.ndarray
+    ranks_by_policy: dict[str, np.ndarray]
     users: np.ndarray
     split: str
     seen_removed: bool
@@ -150,17 +151,20 @@ def evaluate(
         mine = torch.from_numpy(ranks).to(fabric.device)
         ranks = fabric.all_reduce(mine, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
     label = "" if sampled_negatives is None else f" of {sampled_negatives + 1} sampled"
+    ranks_by_policy = dict(zip((KEPT, REMOVED), ranks, strict=True))
+    if sampled_negatives is not None:
+        del ranks_by_policy[KEPT]
     by_policy = {
         policy: {name + label: value for name, value in metrics_of(of_policy).items()}
-        for policy, of_policy in zip((KEPT, REMOVED), ranks, strict=True)
+        for policy, of_policy in ranks_by_policy.items()
     }
-    if sampled_negatives is not None:
-        del by_policy[KEPT]
     removed = remove_seen or sampled_negatives is not None
+    policy = REMOVED if removed else KEPT
     return Evaluation(
-        metrics=by_policy[REMOVED if removed else KEPT],
+        metrics=by_policy[policy],
         by_policy=by_policy,
-        ranks=ranks[int(removed)],
+        ranks=ranks_by_policy[policy],
+        ranks_by_policy=ranks_by_policy,
         users=complete.users,
         split=split_name,
         seen_removed=removed,

@@ -27,7 +27,7 @@ from analyses.verdict import ASKED, Verdict, verdicts
 from models import Recommender
 from workbench import SequenceData, evaluate
 from workbench.data.lookup import users_with_case
-from workbench.evaluation import hit, ndcg
+from workbench.evaluation import KEPT, REMOVED, hit, ndcg
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.model import weights_hash
 
@@ -119,10 +119,9 @@ def with_metrics(users: pd.DataFrame) -> pd.DataFrame:
 
 def rank_rows(model: Recommender, data: SequenceData) -> pd.DataFrame:
     """Of every user the rank of the held-out item, with seen items kept and removed."""
-    kept, removed = (evaluate(model, data, remove_seen=seen) for seen in (False, True))
-    return pd.DataFrame(
-        {"user": kept.users, "rank kept": kept.ranks, "rank removed": removed.ranks}
-    )
+    found = evaluate(model, data)
+    kept, removed = (found.ranks_by_policy[policy] for policy in (KEPT, REMOVED))
+    return pd.DataFrame({"user": found.users, "rank kept": kept, "rank removed": removed})
 
 
 def _ranks(model: Recommender, data: SequenceData, store: Store) -> pd.DataFrame:

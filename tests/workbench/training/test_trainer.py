@@ -34,7 +34,7 @@ def test_patience_counts_from_the_best_epoch_whose_weights_come_back(monkeypatch
             metrics = {"ndcg@10": ndcg[len(weights)], "hit@10": len(weights) / 10}
             weights.append({k: v.clone() for k, v in model.state_dict().items()})
         policies = {KEPT: metrics, REMOVED: {"ndcg@10": 0.5, "hit@10": 0.5}}
-        return Evaluation(metrics, policies, np.array([1]), np.array([0]), split, False)
+        return Evaluation(metrics, policies, np.array([1]), {}, np.array([0]), split, False)
 
     monkeypatch.setattr(training, "evaluate", scripted)
     data, out = small_data(), tmp_path / "out"
