@@ -5,10 +5,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.app.shown import tables
-from workbench.app.html_table import HIGHEST, bar_cells, highest
+from workbench.explore.markup import HIGHEST, bar_cells, highest
 
 SCRIPT = """
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
+from workbench.explore.markup import Cell, Head
 show_table(
     "A & B",
     [Head("<i>x</i>", 'say "why"'), Head("Title", kind="title", starts_group=True)],

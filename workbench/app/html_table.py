@@ -6,15 +6,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from workbench.explore.markup import (  # noqa: F401, of which the pages make their tables
-    HIGHEST,
-    Cell,
-    Head,
-    bar_cells,
-    highest,
-    table,
-)
 from workbench.explore.markup import STYLE as TABLES
+from workbench.explore.markup import Cell, Head, table
 from workbench.writing import plain
 
 STYLE = "<style>[data-testid=stMainBlockContainer] { padding-top: 4rem; }</style>" + TABLES

@@ -20,11 +20,11 @@ from workbench import (
     save_model,
 )
 from workbench.app import choices, resources, words
-from workbench.app.html_table import HIGHEST
 from workbench.app.inspect.smallest import ASK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
+from workbench.explore.markup import HIGHEST
 from workbench.explore.survey import listed, survey
 from workbench.faithfulness.counterfactual import smallest_change
 

@@ -9,9 +9,10 @@ from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
 from workbench.app.failures import errors_shown
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
 from workbench.app.links import INSPECT
 from workbench.evaluation import from_card
+from workbench.explore.markup import Cell, Head
 from workbench.matching import matched
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a

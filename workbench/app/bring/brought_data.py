@@ -12,7 +12,7 @@ import streamlit as st
 
 from workbench import SequenceData
 from workbench.app import places, resources, uploads, words
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
 from workbench.app.selection import select
 from workbench.data import address
 from workbench.data.catalogue import is_built_in, locate
@@ -22,6 +22,7 @@ from workbench.data.readers.roles import REQUIRED, usual
 from workbench.data.readers.shape import guess_delimiter, split
 from workbench.data.readers.table import SUFFIXES, column_names
 from workbench.errors import WorkbenchError
+from workbench.explore.markup import Cell, Head
 from workbench.phrases import counted, cut
 
 KEY = "interactions"

@@ -13,9 +13,10 @@ import streamlit as st
 from models import BACKBONES, ModelConfig, backbone_of
 from workbench import SequenceData, import_checkpoint
 from workbench.app import places, resources, training_form, uploads, words
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
 from workbench.app.selection import select
 from workbench.checkpoint import CARD
+from workbench.explore.markup import Cell, Head
 from workbench.importing import Recognized, Undecided, recognize
 
 KEY = "checkpoint"

@@ -8,7 +8,8 @@ from analyses.report.one_user import OneUser
 from analyses.report.wording import span
 from analyses.verdict import NOT, SHOWN, Verdict
 from workbench.app import words
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
+from workbench.explore.markup import Cell, Head
 
 MARKS = {SHOWN: ":green[**{}**]", NOT: ":red[**{}**]"}  # other conclusions stay in black
 

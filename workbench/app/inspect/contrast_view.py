@@ -7,11 +7,12 @@ import torch
 from models import Batch
 from workbench import spreadsheets
 from workbench.app import case_choices, downloads, resources, words
-from workbench.app.html_table import Cell, Head, bar_cells, show_table
+from workbench.app.html_table import show_table
 from workbench.app.inspect.seen import Seen
 from workbench.app.selection import select
 from workbench.explaining.methods import default_erasure
 from workbench.explore.contrast import contrasting, explain_difference
+from workbench.explore.markup import Cell, Head, bar_cells
 from workbench.model import Model
 
 MEANS = (

@@ -8,9 +8,10 @@ import streamlit as st
 
 from workbench import spreadsheets
 from workbench.app import downloads, words
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
 from workbench.app.inspect.seen import Seen
 from workbench.explore.heads import head_table
+from workbench.explore.markup import Cell, Head
 
 HEADS = (
     Head("Layer"),

@@ -3,9 +3,10 @@
 import streamlit as st
 
 from workbench.app import resources, words
-from workbench.app.html_table import Cell, Head, show_table
+from workbench.app.html_table import show_table
 from workbench.app.inspect.seen import Seen
 from workbench.explore.layer_ranks import rank_after_each_layer
+from workbench.explore.markup import Cell, Head
 
 MEANS = (
     "The state of the row that predicts, after the embeddings and after each layer, goes through "

@@ -9,9 +9,10 @@ import streamlit as st
 from workbench import SequenceData, spreadsheets
 from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.failures import errors_shown
-from workbench.app.html_table import Cell, Head, bar_cells, show_table
+from workbench.app.html_table import show_table
 from workbench.app.what_if import edit_choices as edits
 from workbench.data.lookup import find_user
+from workbench.explore.markup import Cell, Head, bar_cells
 from workbench.explore.prediction import Prediction, divergence, moves
 from workbench.explore.ranking_table import note
 from workbench.explore.scenario import Scenario
