@@ -38,9 +38,9 @@ class Evaluation:
     negatives. by_policy: the metrics with seen items kept and with them removed, `metrics` being
     one of the two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones. ranks: [n], 1 is
     best; ranks_by_policy: those of both. users: [n] indices. split: "test", "valid", or "global
-    time split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no competitors in
-    `metrics` and `ranks`. left_out: users of the data without a case. sampled_negatives: how many
-    items each target was ranked against, None for all.
+    time split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no
+    competitors in `metrics` and `ranks`. left_out: users of the data without a case.
+    sampled_negatives: how many items each target was ranked against, None for all.
     """
 
     metrics: dict[str, float]
