@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from analyses.ending import ended_in_words
 from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Cell, Scale, plan
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
@@ -31,7 +32,7 @@ from analyses.running.store import Store, piece_key
 from analyses.verdict import OPEN, SHOWN
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
-from workbench.errors import WorkbenchError, sentence
+from workbench.errors import WorkbenchError
 from workbench.files import REPORTS, check_writable
 from workbench.model import weights_hash
 from workbench.processes import Ranks, joined
@@ -278,12 +279,6 @@ def _judged(judged: Sequence[Entry], judge: Judge) -> tuple[pd.DataFrame, pd.Dat
 
 
 if __name__ == "__main__":
-    try:
+    with ended_in_words():
         folder = main()
-    except (WorkbenchError, OSError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here.", file=sys.stderr)
-        sys.exit(130)
     print(f"page: {folder / PAGE}")

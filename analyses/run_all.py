@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 
 from analyses.diagnostic import Diagnostic, choose, discover
+from analyses.ending import STOPPED, ended_in_words
 from analyses.report.folder import PAGE, check_writable
 from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
 from analyses.running.measuring import Measured, Unmeasured, measured
@@ -21,8 +22,6 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
 from workbench.processes import MOST, Ranks, joined, usual_processes
-
-STOPPED = "stopped; the same command goes on from here."
 
 
 def parser() -> argparse.ArgumentParser:
@@ -274,16 +273,11 @@ def _reason(error: BaseException) -> str:
 if __name__ == "__main__":
     # a kill ends as Ctrl-C does: what lies half written is cleared away
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        folder = main()
-    except Unsatisfactory as error:
-        print(f"report: {error.folder / PAGE}")
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.code)
-    except (WorkbenchError, OSError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        sys.exit(130)
+    with ended_in_words():
+        try:
+            folder = main()
+        except Unsatisfactory as error:
+            print(f"report: {error.folder / PAGE}")
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.code)
     print(f"report: {folder / PAGE}")

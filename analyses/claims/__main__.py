@@ -16,15 +16,15 @@ from analyses.claims.missing_models import Study, duration, estimate, train_miss
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import FURTHER, Planned, calibrated, plan
 from analyses.claims.user_table import SAMPLE, Measurements, measure
+from analyses.ending import ended_in_words
 from analyses.judging.cells import PLAIN
 from analyses.running.store import Store, parquet
 from models import Recommender
 from workbench import SequenceData, load_data
-from workbench.errors import WorkbenchError, printed_warnings, sentence
+from workbench.errors import WorkbenchError, printed_warnings
 from workbench.files import check_writable, write_file
 from workbench.phrases import choices, counted
 
-STOPPED = "stopped; the same command goes on from here."
 USERS = "users.parquet"
 
 
@@ -247,17 +247,12 @@ def _times(
 if __name__ == "__main__":
     # a kill ends as Ctrl-C does: what lies half written is cleared away
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with printed_warnings(lambda line: print(line, file=sys.stderr)):
-            page = main()
-    except Incomplete as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(1)
-    except (WorkbenchError, OSError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print(STOPPED, file=sys.stderr)
-        sys.exit(130)
+    with ended_in_words():
+        try:
+            with printed_warnings(lambda line: print(line, file=sys.stderr)):
+                page = main()
+        except Incomplete as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(1)
     if page is not None:
         print(f"page: {page}")
