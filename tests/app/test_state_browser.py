@@ -1,6 +1,7 @@
 """The state of a page in a real browser: its address, Back, other pages, and a lost server."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -118,6 +119,15 @@ def test_a_good_address_is_taken_without_a_word(page, address):
     assert "Ignored" not in settled(page, "Layers and heads")
 
 
+def test_a_good_address_of_a_report_is_taken_without_a_word(page, server, stored_run):
+    title = "Max-attention removal"
+    parts = {"run": str(stored_run), "diagnostic": title, "layers": "1", "show": "Tables"}
+    page.goto(f"{server}/dataset?{urlencode(parts)}")
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+    assert "Ignored" not in settled(page, "What holds over all users?")
+    assert query_of(page)["diagnostic"] == [title]
+
+
 def test_a_lost_server_is_told_in_words(browser, address):
     word = "getComputedStyle(document.querySelector('[data-testid=stApp]'), '::after')"
     page = browser.new_page()
@@ -186,5 +196,5 @@ FAINT = """() => {
 def test_text_has_contrast(page, address, scheme):
     page.emulate_media(color_scheme=scheme)
     page.goto(address("what-if", user="u4", edits="remove:3"))
-    settled(page, "The whole model runs again")
+    settled(page, "The model predicts again")
     assert page.evaluate(FAINT) == []

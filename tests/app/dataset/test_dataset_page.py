@@ -114,7 +114,7 @@ def test_every_diagnostic_tells_of_the_two_users_of_a_list(stored_run):
     for name in open_run(stored_run).manifest["diagnostics"]:
         for show in ("Figures", "Tables", "Users"):
             shown.session_state["show"] = show
-            shown.button_group(key="diagnostic").set_value(name).run()
+            shown.button_group(key="diagnostic").set_value(discover()[name].title).run()
             assert sentences(shown) == []
             assert discover()[name].title in [s.value for s in shown.subheader]
             assert "n = 2**" in said(shown)

@@ -45,20 +45,21 @@ def page() -> None:
         _facts(run)
         show_verdicts(stored_results.verdicts_of(run))
         _findings(run)
-        known = {name: d for name, d in discover().items() if name in run.manifest["diagnostics"]}
+        known = {
+            d.title: d for name, d in discover().items() if name in run.manifest["diagnostics"]
+        }
         if not known:
             st.info("None of the diagnostics of this run is known here; run the report again.")
             return
-        name = st.segmented_control(
+        title = st.segmented_control(
             "Diagnostic",
             list(known),
             default=next(iter(known)),
             required=True,
-            format_func=lambda name: known[name].title,
             key="diagnostic",
             bind="query-params",
         )
-        _diagnostic(run, known[str(name)])
+        _diagnostic(run, known[str(title)])
 
 
 def _shown(folder: Path) -> str:
