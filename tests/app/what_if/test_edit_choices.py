@@ -8,25 +8,31 @@ from workbench.explore.scenario import read_changes
 
 UNREAD = "(changes nothing: only the latest 5 items are read)"
 EQUAL = "(changes nothing: all weights are equal)"
+EQUAL_IN_ONE = "(changes nothing in b: all its weights are equal)"
+LAST = "(changes nothing: the last weight stays)"
+NEITHER, ONE, BOTH = ({"a": a, "b": b} for a, b in ((False, False), (False, True), (True, True)))
 
 
 @pytest.mark.parametrize(
     ("edits", "uniform", "ends"),
     [
-        ("remove:3", False, [UNREAD]),
-        ("mute:19", False, [UNREAD]),
-        ("remove:20", False, [None]),  # of 24, an older item comes into the five
-        ("mute:20", False, [None]),
-        ("move:1:2, move:1:24", False, [UNREAD, None]),
-        ("remove:24, remove:3", False, [None, UNREAD]),
-        ("largest", False, [None]),
-        ("largest", True, [EQUAL]),
-        ("largest, uniform, largest", False, [None, None, EQUAL]),
+        ("remove:3", NEITHER, [UNREAD]),
+        ("mute:19", NEITHER, [UNREAD]),
+        ("remove:20", NEITHER, [None]),  # of 24, an older item comes into the five
+        ("mute:20", NEITHER, [None]),
+        ("move:1:2, move:1:24", NEITHER, [UNREAD, None]),
+        ("remove:24, remove:3", NEITHER, [None, UNREAD]),
+        ("largest", NEITHER, [None]),
+        ("largest", ONE, [EQUAL_IN_ONE]),
+        ("largest", BOTH, [EQUAL]),
+        ("uniform", BOTH, [EQUAL]),
+        ("largest, uniform, largest", NEITHER, [None, None, EQUAL]),
+        ("mute:20, mute:21, largest, largest, largest", NEITHER, [None] * 4 + [LAST]),  # of three
     ],
 )
 def test_an_edit_that_changes_nothing_says_so(films, edits, uniform, ends):
     data = load_data(films)
-    texts = describe_edits(data, 0, read_changes(data, edits), 5, uniform=uniform)
+    texts = describe_edits(data, 0, read_changes(data, edits), 5, uniform)
     assert len(texts) == len(ends)
     for text, end in zip(texts, ends, strict=True):
         assert text.endswith(end) if end else "nothing" not in text

@@ -1,5 +1,7 @@
 """Choosing edits of a history and of its attention; the address holds them as text."""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from workbench import SequenceData
@@ -16,7 +18,7 @@ from workbench.explore.scenario import (
     read_changes,
     write_changes,
 )
-from workbench.phrases import counted
+from workbench.phrases import counted, listing
 
 Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"
@@ -161,7 +163,7 @@ def _choose_place(models: dict[str, Shared]) -> Place:
 
 
 def describe_edits(
-    data: SequenceData, user: int, changes: list[Change], read: int, *, uniform: bool
+    data: SequenceData, user: int, changes: list[Change], read: int, uniform: Mapping[str, bool]
 ) -> list[str]:
     """A text for each edit that says what it does, or that it changes nothing.
 
@@ -169,7 +171,7 @@ def describe_edits(
     ----------
     data, user, changes : the edits of a user's history.
     read : how many of the latest items the models read.
-    uniform : whether the attention of every model is uniform as it is.
+    uniform : model -> whether its attention is uniform as it is.
     """
     texts, scenario = [], Scenario.of(data, user)
     for change in changes:
@@ -188,11 +190,15 @@ def describe_edits(
             }[change.kind]
         )
         before, scenario = scenario, scenario.apply(change)
-        if change.kind == "largest" and (uniform or scenario.uniform):
-            texts[-1] += " (changes nothing: all weights are equal)"
-        elif change.kind not in ("largest", "uniform") and _read(before, read) == _read(
-            scenario, read
-        ):
+        if change.kind in ("largest", "uniform"):
+            equal = [name for name, is_equal in uniform.items() if is_equal or before.uniform]
+            if len(equal) == len(uniform):
+                texts[-1] += " (changes nothing: all weights are equal)"
+            elif equal:
+                texts[-1] += f" (changes nothing in {listing(equal)}: all its weights are equal)"
+            elif scenario.largest >= sum(not muted for _, muted, _ in _read(scenario, read)):
+                texts[-1] += " (changes nothing: the last weight stays)"
+        elif _read(before, read) == _read(scenario, read):
             texts[-1] += f" (changes nothing: only the latest {counted(read, 'item')} are read)"
     return texts
 

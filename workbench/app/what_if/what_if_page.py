@@ -41,11 +41,10 @@ def page() -> None:
     if not models:
         return
     scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
-    configs = [shared.model.config for shared in models.values()]
-    texts = edits.describe_edits(
-        *(data, user, changes, max(config.max_length for config in configs)),
-        uniform=all(config.attention == "uniform" for config in configs),
-    )
+    configs = {label: shared.model.config for label, shared in models.items()}
+    read = max(config.max_length for config in configs.values())
+    uniform = {label: config.attention == "uniform" for label, config in configs.items()}
+    texts = edits.describe_edits(data, user, changes, read, uniform)
     st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
 
     shown = {}
