@@ -92,7 +92,7 @@ MEAN_WEIGHT = (
     "column have a scale of their own."
 )
 WHAT_IF = (
-    "The whole model runs again on the edited history. A large change shows that the prediction "
+    "The model predicts again from what the edits left. A large change shows that the prediction "
     "depends on what was edited; it does not show that attention explains it. Removing weights "
     "can leave the model with inputs that it never saw in training. If a history is longer than "
     "the model can read, removing an item makes room for an older one."
