@@ -110,6 +110,11 @@ def discover() -> dict[str, Diagnostic]:
 def choose(known: Mapping[str, Diagnostic], names: Sequence[str]) -> list[Diagnostic]:
     """The diagnostics of these names in the order of the report; all, where none is named.
 
+    Parameters
+    ----------
+    known : diagnostics by name, as `discover` gives them.
+    names : of those that are wanted.
+
     Raises
     ------
     WorkbenchError

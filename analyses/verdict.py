@@ -161,7 +161,7 @@ def verdict(
     beside : other models by name; one of the same kind trained with uniform attention tells whether
         ranking needs learned attention.
     siblings : the same training with other seeds, by name; they tell whether it attends alike.
-    users : indices; by default all who have a test case.
+    users : [n] indices; by default all who have a test case.
     seed : of what is drawn at random.
 
     Raises

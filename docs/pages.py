@@ -20,8 +20,7 @@ SOURCES = {page: source for source, page in TAKEN_IN.items()}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the pages, and leave this file out."""
-    files.remove(files.src_uris["pages.py"])
+    """Add the pages."""
     for source, page in TAKEN_IN.items():
         text = (ROOT / source).read_text(encoding="utf-8")
         files.append(File.generated(config, page, content=text))

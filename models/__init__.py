@@ -36,7 +36,8 @@ BACKBONES: dict[str, type[Recommender]] = {
         SSEPT,
         TiSASRec,
     )
-}  # by name; what is added here can be built, saved, loaded and diagnosed
+}
+"""Backbones by name; what is added here can be built, saved, loaded and diagnosed."""
 
 
 def backbone_of(config: ModelConfig) -> type[Recommender]:

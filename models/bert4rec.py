@@ -83,7 +83,7 @@ class BERT4Rec(Recommender):
         return table if self.head is None else self.head.table(table)
 
     def item_rows(self, items: Tensor) -> Tensor:
-        """Rows of `table` for some ids."""
+        """Rows of `table` for ids [...], as in `Recommender.item_rows`."""
         rows = super().item_rows(items)
         return rows if self.head is None else self.head.rows(rows, items)
 

@@ -193,7 +193,10 @@ class Recommender(nn.Module):
     def prepare(
         self, batch: Batch, embeddings: Tensor | None = None, *, every_row: bool = False
     ) -> tuple[Tensor, Context]:
-        """What the encoder takes: tokens [B, T, d], and where they may look; see `encode`."""
+        """What the encoder takes: tokens [B, T, d], and where they may look.
+
+        Parameters and errors as in `encode`.
+        """
         if self.needs_times and batch.times is None:
             raise ValueError(f"{self.name} needs the time of every item, and the batch has none")
         tokens = batch if every_row else self.tokens(batch)

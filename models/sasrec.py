@@ -45,7 +45,7 @@ class SASRec(Recommender):
         return torch.cat([x, self.padding_embedding.expand(len(x), 1, -1)], 1)
 
     def context(self, tokens: Batch, rows: Tensor | None) -> Context:
-        """Where tokens may look, and how many rows of padding the last one stands for."""
+        """As in `Recommender.context`; and how many rows of padding the last token stands for."""
         context = super().context(tokens, rows)
         if not self.pads:
             return context
@@ -75,7 +75,7 @@ class SASRec(Recommender):
         return super().table if self.output_embedding is None else self.output_embedding.weight
 
     def item_rows(self, items: Tensor) -> Tensor:
-        """Rows of `table` for some ids."""
+        """Rows of `table` for ids [...], as in `Recommender.item_rows`."""
         scored = self.item_embedding if self.output_embedding is None else self.output_embedding
         return scored(items)
 

@@ -53,7 +53,7 @@ class SSEPT(Recommender):
         return hidden[..., : self.item_size]
 
     def losses(self, batch: Batch, targets: Tensor, negatives: Negatives | None = None) -> Losses:
-        """As for every backbone; in training a few of the targets are exchanged as well."""
+        """As in `Recommender.losses`; in training a few of the targets are exchanged as well."""
         targets = self._swapped(targets, self.config.swap_targets, self.config.n_items)
         return super().losses(batch, targets, negatives)
 

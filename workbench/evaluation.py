@@ -34,13 +34,19 @@ NOT_COMPARABLE = (
 class Evaluation:
     """What a model reached, and on whom.
 
-    metrics: name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
-    negatives. by_policy: the metrics with seen items kept and with them removed, `metrics` being
-    one of the two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones. ranks: [n], 1 is
-    best; ranks_by_policy: those of both. users: [n] indices. split: "test", "valid", or "global
-    time split at 2020-01-01T00:00:00Z". seen_removed: whether items of the history were no
-    competitors in `metrics` and `ranks`. left_out: users of the data without a case.
-    sampled_negatives: how many items each target was ranked against, None for all.
+    Attributes
+    ----------
+    metrics : name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
+        negatives.
+    by_policy : the metrics with seen items kept and with them removed, `metrics` being one of the
+        two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones.
+    ranks : [n], 1 is best.
+    ranks_by_policy : the ranks of both, [n] each.
+    users : [n] indices.
+    split : "test", "valid", or "global time split at 2020-01-01T00:00:00Z".
+    seen_removed : whether items of the history were no competitors in `metrics` and `ranks`.
+    left_out : users of the data without a case.
+    sampled_negatives : how many items each target was ranked against, None for all.
     """
 
     metrics: dict[str, float]
@@ -73,6 +79,10 @@ def evaluate(
 
     Parameters
     ----------
+    model
+        What ranks. It is in evaluation mode meanwhile.
+    data
+        Where the users are from.
     split
         Of leave-one-out: "test" or "valid".
     split_time

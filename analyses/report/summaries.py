@@ -113,6 +113,12 @@ def rows(
     """Intervals by condition `by` as rows of a summary's table, each with the `fixed` columns.
 
     A condition in which no user has a value has none.
+
+    Parameters
+    ----------
+    intervals : by the values of the columns `by`.
+    by : names of columns.
+    fixed : columns that are the same in all rows.
     """
     return [
         {**fixed, **dict(zip(by, key, strict=True)), **ends(interval)}

@@ -57,7 +57,7 @@ def held_out_batches(
     ----------
     model : what is measured.
     data : what the users come from.
-    users : indices.
+    users : [n] indices.
     seed : by which the sample is drawn, `SAMPLE` of the users.
     batch_size : users in a batch, at most.
     """

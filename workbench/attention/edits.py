@@ -22,6 +22,10 @@ def equal_rows(weights: Tensor, allowed: Tensor) -> Tensor:
     """Whether the allowed weights of each row are all the same, except for rounding: [...] bool.
 
     A row with a single allowed key is one of these.
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], as every edit takes them.
     """
     largest = weights.masked_fill(~allowed, -torch.inf).amax(-1)
     smallest = weights.masked_fill(~allowed, torch.inf).amin(-1)
@@ -29,9 +33,13 @@ def equal_rows(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def remove_largest(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The largest weight of each row set to zero, the others renormalised.
+    """The largest weight of each row set to zero, the others renormalised: [..., K].
 
     A row of equal weights has none and stays as it is.
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], as every edit takes them.
     """
     return remove_k_largest(1)(weights, allowed)
 
@@ -137,7 +145,12 @@ def raise_keys(keys: Tensor, mass: float) -> Edit:
 
 
 def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The same weight for every allowed key."""
+    """The same weight for every allowed key of a row: [..., K].
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], as every edit takes them.
+    """
     allowed = allowed.expand_as(weights)
     return allowed.to(weights.dtype) / allowed.sum(-1, keepdim=True)
 
@@ -192,9 +205,14 @@ def _without_largest(weights: Tensor, allowed: Tensor, k: int) -> Tensor:
 
 
 def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
-    """Weights with keys (bool, [..., K]) removed; a row left without any allowed key is untouched.
+    """Weights without some keys: [..., K]; a row left without any allowed key is untouched.
 
     Where everything sat on the removed keys, the others share it.
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], as every edit takes them.
+    removed : [..., K] bool, True at the keys that go.
     """
     total = weights.sum(-1, keepdim=True)
     others = allowed.expand_as(weights) & ~removed

@@ -69,6 +69,10 @@ def record_attention(
 def mean_attention(model: Model, batch: Batch) -> Tensor:
     """What the prediction row gives to each item, [B, L]: the mean over layers and heads.
 
+    Parameters
+    ----------
+    model, batch : what attends, and to which histories; see `record_attention`.
+
     Raises
     ------
     WorkbenchError

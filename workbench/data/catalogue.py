@@ -62,6 +62,7 @@ KNOWN = {
         ),
     )
 }
+"""Data sets by name, with their counts and how each is obtained."""
 BUILT_IN = ("ml-100k", *(f"planted:{rule}" for rule in RULES))  # what there is to choose from
 
 

@@ -90,7 +90,7 @@ class SequenceData:
         return str(self.provenance.get("checksum_as_read", self.checksum))
 
     def numbers_of(self, users: np.ndarray) -> np.ndarray:
-        """The numbers by which batches name `users` (indices), int64; see `user_numbers`."""
+        """The numbers by which batches name `users`, [n] indices; int64 [n], see `user_numbers`."""
         return (users if self.user_numbers is None else self.user_numbers[users]).astype(np.int64)
 
     def identity(self) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class SequenceData:
         }
 
     def history(self, user: int) -> np.ndarray:
-        """Items of user index `user`, oldest first (a view)."""
+        """Items of user index `user`, [length], oldest first (a view)."""
         return self.items[self.offsets[user] : self.offsets[user + 1]]
 
     def title(self, item: int) -> str:

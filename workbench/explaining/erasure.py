@@ -30,7 +30,7 @@ CHUNK = 128  # histories that run at a time: what they take stays in the cache o
 def replaced(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
-    """Scores with removed items' embeddings exchanged for the mean one, of histories `which`."""
+    """Scores with removed items' embeddings made the mean one; as in `scores_without`."""
     embeddings = with_gradients(base.model).embed(batch)
     embeddings = torch.where(removed[:, :, None], base.mean_embedding, embeddings)
     return base.continued(which, batch, items, embeddings)
@@ -39,21 +39,21 @@ def replaced(
 def deleted(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
-    """Scores of histories without removed items, later ones moved up."""
+    """Scores of histories without removed items, later ones moved up; as in `scores_without`."""
     return base.continued(which, batch.without(removed), items)
 
 
 def hidden(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
-    """Scores with removed items hidden, the others in their places."""
+    """Scores with removed items hidden, the others in place; as in `scores_without`."""
     return base.continued(which, batch.hiding(removed), items)
 
 
 def masked(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
-    """Scores where no row of any layer attends to a removed item."""
+    """Scores where no row of any layer attends to a removed item; as in `scores_without`."""
     first = _first(removed, batch)
     with _unattended(base.model, batch, removed):
         return base.continued(which, batch, items, hooked_from=first)

@@ -28,6 +28,11 @@ def importances(model: Model) -> dict[str, Importance]:
 def importance(model: Model, name: str) -> Importance:
     """The importance of a name, for a model.
 
+    Parameters
+    ----------
+    model : what is explained.
+    name : as `method` of `explain`.
+
     Raises
     ------
     WorkbenchError

@@ -12,7 +12,13 @@ MASK = "[mask]"
 
 @dataclass(frozen=True)
 class View:
-    """The weights shown: a stage, a layer and a head (from 0); None means the mean over all."""
+    """The weights that are shown.
+
+    Attributes
+    ----------
+    stage : one of the model's `stages`.
+    layer, head : from 0; None for the mean over all.
+    """
 
     stage: str
     layer: int | None = None

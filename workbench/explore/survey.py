@@ -53,7 +53,7 @@ def survey(
     ----------
     model : a model with attention and gradients.
     data : what the users are taken from.
-    users : indices; `drawn_users` where None.
+    users : [n] indices; `drawn_users` where None.
     batch_size : how many users are measured at a time.
     progress : called after each batch with the number of users in it.
 

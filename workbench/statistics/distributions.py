@@ -58,7 +58,7 @@ def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
-    """The share of its upper bound that `entropy` reaches; parameters as there.
+    """The share of its upper bound that entropy reaches; parameters as in `entropy`.
 
     Returns
     -------
@@ -71,7 +71,12 @@ def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def entropy_bound(n_allowed: Tensor) -> Tensor:
-    """log n, the entropy of uniform attention over n keys: the largest possible, in nats."""
+    """log n, the entropy of uniform attention over n keys: the largest possible, in nats.
+
+    Parameters
+    ----------
+    n_allowed : numbers of keys, [...].
+    """
     return n_allowed.double().log()
 
 

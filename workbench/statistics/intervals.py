@@ -71,14 +71,25 @@ class Interval:
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of one value per user, [n], with its interval; see `mean_intervals`."""
+    """The mean of one value per user with its interval, in the unit of the values.
+
+    Parameters
+    ----------
+    values : [n]; NaNs are dropped and counted.
+    level : as in `mean_intervals`, which also says how and what it raises.
+    """
     return mean_intervals(_checked(values, 1)[:, None], level)[0]
 
 
 def paired_interval(differences: ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of one difference per user, [n], between two conditions on the same users.
+    """The mean of one difference per user between two conditions on the same users.
 
-    How users differ in both conditions alike cancels in each difference; see `mean_intervals`.
+    How users differ in both conditions alike cancels in each difference.
+
+    Parameters
+    ----------
+    differences : [n]; NaNs are dropped and counted.
+    level : as in `mean_intervals`, which also says how and what it raises.
     """
     return mean_interval(differences, level)
 

@@ -72,7 +72,8 @@ def chance_scores(valid: Tensor, causes: Tensor) -> CauseScores:
 
     Parameters
     ----------
-    valid, causes : as in `cause_scores`.
+    valid : [N, L] bool, the positions ranked.
+    causes : [N], or [N, L] bool, as in `cause_scores`.
 
     Raises
     ------
