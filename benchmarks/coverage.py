@@ -28,7 +28,7 @@ from benchmarks.populations import Population, parametric, real
 from benchmarks.timing import prepare, seconds
 from workbench.errors import WorkbenchError
 from workbench.statistics import mean_intervals
-from workbench.statistics.intervals import FEWEST_NONZERO
+from workbench.statistics.moments import FEWEST_NONZERO
 
 SIZES: tuple[int, ...] = (50, 100, 200, 500, 943, 2000, 6000, 22_000)
 SHARES: tuple[float, ...] = (0.002, 0.01, 0.05, 0.2, 0.6, 1.0)

@@ -4,7 +4,7 @@ import re
 
 from markupsafe import Markup, escape
 
-from workbench.statistics.intervals import FEWEST_NONZERO
+from workbench.statistics.moments import FEWEST_NONZERO
 
 PAPER = (
     "Attention Calibration for Transformer-based Sequential Recommendation (AC-TSR, CIKM 2023, "

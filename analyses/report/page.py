@@ -20,7 +20,7 @@ from analyses.running.repeats import Repeats
 from analyses.verdict import Verdict
 from workbench.data.sequences import SequenceData
 from workbench.phrases import in_order
-from workbench.statistics.intervals import FEWEST_NONZERO
+from workbench.statistics.moments import FEWEST_NONZERO
 
 TEMPLATES = Path(__file__).parent / "templates"
 FEW = 4  # sentences that a list shows unfolded

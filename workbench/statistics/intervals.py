@@ -11,12 +11,9 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr, betaincinv, stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
+from workbench.statistics.moments import FEWEST_NONZERO, Moments
 
 CHUNK_NUMBERS = 250_000  # values at a time, which stay in the cache
-# Users whose value is not zero that the interval of a mean needs: with fewer, the few that are not
-# decide everything, and no method covers what it claims.
-FEWEST_NONZERO = 10
-ROUNDING = 1e-12  # of the largest value: what is that small is what rounding left of 0
 # Degrees of freedom are this many times n / (kurtosis - 1 - skewness^2). The squared standard error
 # itself has 2, by its variance given the mean; but the moments of a sample fall short of the
 # population's, and the skewness that is corrected for is estimated too. Chosen by the coverage.
@@ -123,25 +120,19 @@ def mean_intervals(values: ArrayLike, level: float = 0.95) -> list[Interval]:
     return [
         interval
         for start in range(0, table.shape[1], width)
-        for interval in _mean_intervals(table[:, start : start + width], level)
+        for interval in intervals_of(Moments.of(table[:, start : start + width]), level)
     ]
 
 
-def _mean_intervals(table: np.ndarray, level: float) -> list[Interval]:
-    known = ~np.isnan(table)
-    n = known.sum(0)  # [k]
-    filled = np.where(known, table, 0)
-    magnitude = np.abs(filled)
-    rounding = ROUNDING * magnitude.max(0, initial=0)
-    nonzero = (magnitude > rounding).sum(0)
+def intervals_of(moments: Moments, level: float = 0.95) -> list[Interval]:
+    """The means of `mean_intervals`, from the moments of all users."""
+    n, mean, rounding = moments.n, moments.mean.copy(), moments.rounding
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = filled.sum(0) / n
         mean[np.abs(mean) <= rounding] = 0
-        deviation = np.where(known, filled - mean, 0)
-        square = deviation * deviation
-        variance = square.sum(0) / n
-        skewness = np.einsum("uk,uk->k", square, deviation) / n / variance**1.5
-        kurtosis = np.einsum("uk,uk->k", square, square) / n / variance**2
+        mean[n == 0] = np.nan
+        variance, cubes, fourths = moments.sums / n
+        skewness = cubes / variance**1.5
+        kurtosis = fourths / variance**2
         error = np.sqrt(variance / (n - 1))
         loose = np.maximum(kurtosis - 1 - skewness**2, 0)  # 0 for values of two kinds
         freedom = np.minimum(n - 1, FREEDOM * n / loose)
@@ -153,11 +144,10 @@ def _mean_intervals(table: np.ndarray, level: float) -> list[Interval]:
     low[same] = high[same] = mean[same]
     error[same] = 0
     p[same] = 2.0 ** (1 - n[same])
-    few = nonzero < FEWEST_NONZERO
+    few = moments.nonzero < FEWEST_NONZERO
     for column in (low, high, error, p):
         column[few] = np.nan
-    dropped = len(table) - n
-    columns = (mean, low, high, n, dropped, nonzero, error, p)
+    columns = (mean, low, high, n, moments.dropped, moments.nonzero, error, p)
     return [
         Interval(m, lo, hi, count, left_out, level, changed, se, chance)
         for m, lo, hi, count, left_out, changed, se, chance in zip(
@@ -208,13 +198,29 @@ def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
     known = vector[~np.isnan(vector)]
     if not np.isin(known, (0, 1)).all():
         raise WorkbenchError("A share needs 0 or 1 for each user, or NaN for a user without one.")
-    n, k = len(known), int(known.sum())
+    return _share(len(known), int(known.sum()), len(vector) - len(known), level)
+
+
+def shares_of(moments: Moments, level: float = 0.95) -> list[Interval]:
+    """The shares of `exact_share`, from the moments of all users; of other columns their means."""
+    return [
+        _share(n, ones, dropped, level) if binary else mean
+        for mean, n, ones, dropped, binary in zip(
+            intervals_of(moments, level),
+            *(c.tolist() for c in (moments.n, moments.ones, moments.dropped, moments.binary)),
+            strict=True,
+        )
+    ]
+
+
+def _share(n: int, k: int, dropped: int, level: float) -> Interval:
+    """The share of k in n users, with the exact interval."""
     low = high = np.nan
     if n:
         tail = (1 - level) / 2
         low = float(betaincinv(k, n - k + 1, tail)) if k else 0.0
         high = float(betaincinv(k + 1, n - k, 1 - tail)) if k < n else 1.0
-    return Interval(k / n if n else np.nan, low, high, n, len(vector) - n, level, k)
+    return Interval(k / n if n else np.nan, low, high, n, dropped, level, k)
 
 
 def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
-from workbench.statistics.intervals import FEWEST_NONZERO, ROUNDING, Interval
+from workbench.statistics.intervals import Interval
+from workbench.statistics.moments import FEWEST_NONZERO, ROUNDING
 
 
 class SeedSpread(NamedTuple):

@@ -17,7 +17,7 @@ from workbench.statistics import (
     median_interval,
     paired_interval,
 )
-from workbench.statistics.intervals import FEWEST_NONZERO
+from workbench.statistics.moments import FEWEST_NONZERO
 
 SAMPLES = st.lists(st.floats(0.5, 100), min_size=FEWEST_NONZERO, max_size=40)
 
