@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from analyses.judging.labels import FOUND
 from analyses.judging.reliability import reliability
 from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
@@ -159,6 +160,7 @@ def render(report: Report) -> str:
             the_picture=(pictured[0], name) if pictured else None,
             widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
             reliability=reliability,
+            found=FOUND,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",
             few=FEW,
             glossary=GLOSSARY,

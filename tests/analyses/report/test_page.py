@@ -1,5 +1,6 @@
 import base64
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -58,6 +59,16 @@ def test_a_page_opens_with_the_verdict_and_folds_the_rest():
     assert "arXiv 2308.09419" in page[: page.index("1 more finding")]
     assert "<old>" not in page
     assert page.count("Whether another seed says the same.") == 1
+
+
+def test_what_a_page_links_to_is_on_it_wherever_it_lies():
+    page = render(report())
+    assert "docs/" not in page  # which is not where the page is
+    links = re.findall(r'href="([^"]*)"', page)
+    assert "#judged" in links
+    for link in links:
+        assert link.startswith("https://") or f'id="{link.removeprefix("#")}"' in page
+    assert "finds at least 90 % of the causes" in page
 
 
 def test_a_page_without_verdicts_begins_with_the_findings():
