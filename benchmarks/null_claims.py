@@ -25,13 +25,13 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, T
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
 from analyses.report.claims import RISK, Claims, Decision
 from analyses.report.stored import open_run
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from benchmarks.coverage import markdown
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 from workbench.statistics import exact_share
 
-Rows = Callable[[pd.DataFrame], "pd.Series[bool]"]
+Which = Callable[[pd.DataFrame], "pd.Series[bool]"]
 Turn = Callable[[pd.DataFrame], pd.DataFrame]
 
 
@@ -47,7 +47,7 @@ class Null:
     exchanged : the column whose labels are exchanged for each user: what is compared.
     """
 
-    rows: Rows = lambda frame: pd.Series(True, frame.index)
+    rows: Which = lambda frame: pd.Series(True, frame.index)
     turn: Turn | None = None
     exchanged: str = "model"
 
@@ -162,7 +162,9 @@ def claimed(diagnostic: Diagnostic, results: Results, repetitions: int, seed: in
     comparisons, by_intervals, corrected = [0], [], []
     for _ in tqdm(range(repetitions), diagnostic.name, unit="report"):
         with decided() as decisions:
-            diagnostic.findings(replace(results, frame=without_difference(frame, null, draw)))
+            diagnostic.findings(
+                replace(results, rows=Rows([without_difference(frame, null, draw)]))
+            )
         comparisons.extend(d.comparisons for d in decisions)
         by_intervals.append(any(d.interval.p_value < RISK for d in decisions))
         corrected.append(any(d.claims for d in decisions))

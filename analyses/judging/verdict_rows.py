@@ -145,7 +145,7 @@ def _measured(
 def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, Results]:
     """The results of some users alone."""
     return {
-        name: replace(each, frame=each.frame[each.frame["user"].isin(users)])
+        name: replace(each, rows=each.rows.map(lambda rows: rows[rows["user"].isin(users)]))
         for name, each in results.items()
     }
 

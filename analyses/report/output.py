@@ -1,6 +1,5 @@
 """The folder of a report, put together aside and moved into place whole."""
 
-import hashlib
 import json
 import platform
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from analyses.report.folder import (
     PAGE,
     TEXT,
     check_writable,
+    checksum,
     raw_path,
     slug,
 )
@@ -30,7 +30,7 @@ from analyses.running.comparison import Comparison, part_of
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
-from analyses.running.store import LIBRARIES, parquet
+from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, verdicts
 from workbench.files import replaced_folder
 from workbench.model import weights_hash
@@ -81,8 +81,7 @@ def write_report(
             (folder / name).mkdir()
         for result in results:
             if isinstance(result, Measured):
-                content = parquet(result.results.frame)
-                (folder / raw_path(result.diagnostic.name)).write_bytes(content)
+                write_pieces(result.results.rows, folder / raw_path(result.diagnostic.name))
         for section in sections:
             for name, (pixels, vector) in section.pictures.items():
                 stem = slug(section.diagnostic.name, name)
@@ -108,7 +107,7 @@ def write_report(
         for name, write in ((PAGE, render), (TEXT, as_markdown), (NUMBERS, as_json)):
             (folder / name).write_text(write(report), encoding="utf-8")
         manifest["files"] = {
-            str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            str(path.relative_to(folder)): checksum(path)
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }

@@ -1,7 +1,5 @@
 """A report folder read back: manifest, verdicts, tidy tables and pictures, each checked."""
 
-import hashlib
-import io
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -9,14 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from analyses.report.folder import MANIFEST, NUMBERS, raw_path, slug
+from analyses.report.folder import MANIFEST, NUMBERS, checksum, raw_path, slug
 from analyses.report.one_user import Item, OneUser
 from analyses.running.comparison import Comparison
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
+from analyses.running.store import RowGroups
 from analyses.verdict import Question, Verdict
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON
@@ -54,10 +51,6 @@ class StoredRun:
         WorkbenchError
             If nothing was, or its table is not as it was written.
         """
-        frame = self._frame(diagnostic)
-        return Results(frame, self.comparison.only(set(frame["model"])))
-
-    def _frame(self, diagnostic: str) -> pd.DataFrame:
         path = raw_path(diagnostic)
         if not self.has(diagnostic):
             raise WorkbenchError(
@@ -65,13 +58,16 @@ class StoredRun:
                 f"{' '.join(self.findings(diagnostic)[:1]) or 'the manifest does not say why'}); "
                 "run the report again."
             )
-        content = self.file(path)
+        self.check(path)
         try:
-            return pq.read_table(io.BytesIO(content)).to_pandas()
+            models = RowGroups(self.folder / path, ("model",))
+            names = {name for frame in models for name in frame["model"].unique()}
         except (OSError, ValueError, pa.ArrowException) as error:
             raise WorkbenchError(
                 f"{self.folder / path} is no readable table; run the report again."
             ) from error
+        rows = Rows(RowGroups(self.folder / path))
+        return Results(rows, self.comparison.only(names))
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of each model, as the report has it; none where it has none.
@@ -128,19 +124,28 @@ class StoredRun:
         WorkbenchError
             If it is gone or was changed.
         """
-        expected = self.manifest["files"].get(path)
+        self.check(path)
+        return (self.folder / path).read_bytes()
+
+    def check(self, path: str) -> None:
+        """Whether a file of the report is there as it was written.
+
+        Raises
+        ------
+        WorkbenchError
+            If it is gone or was changed.
+        """
         try:
-            content = (self.folder / path).read_bytes()
+            found = checksum(self.folder / path)
         except OSError as error:
             raise WorkbenchError(
                 f"{self.folder / path} cannot be read ({error.strerror}); run the report again."
             ) from error
-        if hashlib.sha256(content).hexdigest() != expected:
+        if found != self.manifest["files"].get(path):
             raise WorkbenchError(
                 f"{self.folder / path} is not what {MANIFEST} says (another checksum); run the "
                 "report again."
             )
-        return content
 
 
 def _example(told: Mapping[str, Any]) -> OneUser:

@@ -14,8 +14,8 @@ from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import held_out_batches
 from analyses.running.inputs import one_numbering
-from analyses.running.results import Results, compact
-from analyses.running.store import Store, piece_key
+from analyses.running.results import Results, Rows, compact
+from analyses.running.store import Part, Parts, Store, piece_key
 from models import Recommender
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
@@ -24,6 +24,7 @@ from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece
+HELD = 16  # pieces that are kept in memory, where there are no more; else they are read again
 NONE: Mapping[str, Mapping[str, Model]] = MappingProxyType({})
 
 
@@ -122,8 +123,10 @@ def measured(
     """
     start = perf_counter()
     who = asked(diagnostic, models, siblings)
-    pieces = Pieces(diagnostic, who.everyone, data, seed, store)
-    frames, done, total = [], 0, len(who.everyone) * len(users)
+    parts = list(parted(who.everyone, users))
+    pieces = Pieces(diagnostic, who.everyone, data, seed, store, held=len(parts) <= HELD)
+    kept: list[Part] = []
+    done, total = 0, len(who.everyone) * len(users)
     with progress_bar(total, diagnostic.name, "user", quiet=quiet) as bar:
 
         def step(n: int) -> None:
@@ -133,15 +136,15 @@ def measured(
             watch(done, total)
 
         step(0)
-        for name, members in parted(who.everyone, users):
-            frames.append(pieces.of_users(name, members, step))
+        for name, members in parts:
+            kept.append(pieces.of_users(name, members, step))
         comparison = Comparison.of(
             who.models, {name: [*each] for name, each in who.related.items()}
         )
-        results = Results(compact(frames), comparison, who.left_out)
+        results = Results(Rows(Parts(tuple(kept))), comparison, who.left_out)
         if diagnostic.examples is not None:
-            frames.append(pieces.of_examples(results, users))
-            results = replace(results, frame=compact(frames))
+            kept.append(pieces.of_examples(results, users))
+            results = replace(results, rows=Rows(Parts(tuple(kept))))
     return Measured(
         diagnostic, results, pieces.code, perf_counter() - start, pieces.made, pieces.reused
     )
@@ -176,7 +179,10 @@ def measure_piece(
 
 
 class Pieces:
-    """The pieces of a diagnostic, each measured or taken from a store, and counted."""
+    """The pieces of a diagnostic, each measured or taken from a store, and counted.
+
+    They are handed on in memory where they are `held`, or where there is no store; else as files.
+    """
 
     def __init__(
         self,
@@ -185,9 +191,11 @@ class Pieces:
         data: SequenceData,
         seed: int,
         store: Store | None,
+        *,
+        held: bool,
     ) -> None:
         self.diagnostic, self.models, self.data, self.seed = diagnostic, models, data, seed
-        self.store = store
+        self.store, self.held = store, held
         self.made = self.reused = 0
         self.weights: dict[str, str] = {}
         self.code = ""
@@ -195,29 +203,29 @@ class Pieces:
             self.weights = {name: weights_hash(model) for name, model in models.items()}
             self.code = measuring_code(diagnostic, models)
 
-    def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> pd.DataFrame:
+    def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> Part:
         """What is measured of one model and some users."""
         key = self._key([name], users, self.code)
-        frame = self._stored(key)
-        if frame is not None:
+        part = self._stored(key)
+        if part is not None:
             step(len(users))
-            return frame
+            return part
         measure, model = self.diagnostic.measure, self.models[name]
         return self._keep(
             key, measure_piece(measure, name, model, self.data, users, self.seed, step)
         )
 
-    def of_examples(self, results: Results, users: np.ndarray) -> pd.DataFrame:
+    def of_examples(self, results: Results, users: np.ndarray) -> Part:
         """What is measured of a few users, chosen by what was measured of all."""
         examples = self.diagnostic.examples
         assert examples is not None
         code = code_hash([examples]) if self.store is not None else ""
         models = {name: self.models[name] for name in results.comparison.names}
         key = self._key(list(models), users, self.code + code)
-        frame = self._stored(key)
-        if frame is None:
-            frame = self._keep(key, compact([examples(models, self.data, results)]))
-        return frame
+        part = self._stored(key)
+        if part is None:
+            part = self._keep(key, compact([examples(models, self.data, results)]))
+        return part
 
     def _key(self, names: list[str], users: np.ndarray, code: str) -> str:
         if self.store is None:
@@ -225,16 +233,19 @@ class Pieces:
         weights = {name: self.weights[name] for name in names}
         return piece_key(self.diagnostic.name, weights, self.data, users, self.seed, code)
 
-    def _stored(self, key: str) -> pd.DataFrame | None:
+    def _stored(self, key: str) -> Part | None:
         frame = self.store.get(key) if self.store is not None else None
         self.reused += frame is not None
-        return frame
+        return None if frame is None else self._part(key, frame)
 
-    def _keep(self, key: str, frame: pd.DataFrame) -> pd.DataFrame:
+    def _keep(self, key: str, frame: pd.DataFrame) -> Part:
         self.made += 1
         if self.store is not None:
             self.store.put(key, frame)
-        return frame
+        return self._part(key, frame)
+
+    def _part(self, key: str, frame: pd.DataFrame) -> Part:
+        return frame if self.held or self.store is None else self.store.path(key)
 
 
 def measuring_code(diagnostic: Diagnostic, models: Mapping[str, Model]) -> str:

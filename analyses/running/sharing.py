@@ -91,7 +91,7 @@ def _tasks(
     for diagnostic in diagnostics:
         with suppress(WorkbenchError):  # told of where it is collected
             everyone = asked(diagnostic, models, siblings).everyone
-            pieces = Pieces(diagnostic, everyone, data, seed, store)
+            pieces = Pieces(diagnostic, everyone, data, seed, store, held=False)
             for name, members in parted(everyone, users):
                 yield pieces, name, members
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from workbench.data.sequences import SequenceData
 from workbench.files import write_file
 
+Part = pd.DataFrame | Path  # a piece, in memory or in a file
 LIBRARIES = ("torch", "numpy", "pandas", "scipy", "captum")
 
 
@@ -64,6 +66,70 @@ def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
     return sink.getvalue().to_pybytes()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pieces, of which those in files are read whenever they are iterated over."""
+
+    parts: Sequence[Part]
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        for part in self.parts:
+            yield pq.read_table(part).to_pandas() if isinstance(part, Path) else part
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """The pieces of a file that `write_pieces` wrote, read whenever they are iterated over.
+
+    Attributes
+    ----------
+    columns : those that are read; None for all.
+    """
+
+    path: Path
+    columns: tuple[str, ...] | None = None
+
+    def __iter__(self) -> Iterator[pd.DataFrame]:
+        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
+            for k in range(file.num_row_groups):
+                yield file.read_row_group(k, self.columns).to_pandas()
+
+
+def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write pieces into one Parquet file, each as a row group, with the columns that any has."""
+    schemas = [pa.Schema.from_pandas(frame, preserve_index=False) for frame in pieces]
+    schema = pa.unify_schemas([_plain(each) for each in schemas], promote_options="permissive")
+    words = {name for each in schemas for name in each.names if _is_words(each.field(name).type)}
+    stored = pa.schema(
+        pa.field(
+            each.name, pa.dictionary(pa.int32(), each.type) if each.name in words else each.type
+        )
+        for each in schema
+    )
+    options = {"compression": "zstd", "write_page_checksum": True}
+    with pq.ParquetWriter(path, stored, **options) as writer:
+        for frame in pieces:
+            table = pa.Table.from_pandas(frame, preserve_index=False)
+            columns = []
+            for each in schema:
+                if each.name in table.column_names:
+                    column = table[each.name].cast(each.type)
+                else:
+                    column = pa.nulls(len(table), each.type)
+                columns.append(column.dictionary_encode() if each.name in words else column)
+            writer.write_table(pa.table(columns, schema=stored), row_group_size=max(1, len(table)))
+
+
+def _is_words(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_dictionary(kind))
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The schema with words instead of categories."""
+    kinds = (each.type.value_type if _is_words(each.type) else each.type for each in schema)
+    return pa.schema(list(zip(schema.names, kinds, strict=True)))
 
 
 def digest(value: Any) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from analyses.running.comparison import Comparison, Part
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from models import AttentionTap, Batch, ModelConfig
 from workbench.data.sequences import SequenceData
 
@@ -124,4 +124,6 @@ PARTS = {
 
 def results_of(frame: pd.DataFrame) -> Results:
     """Results as if models of `PARTS` had been measured."""
-    return Results(frame, Comparison({str(name): PARTS[str(name)] for name in frame["model"]}))
+    return Results(
+        Rows([frame]), Comparison({str(name): PARTS[str(name)] for name in frame["model"]})
+    )

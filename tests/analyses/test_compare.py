@@ -16,7 +16,7 @@ from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from analyses.run_all import main as run_all
 from analyses.running.comparison import Comparison, Part
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from analyses.verdict import Question, Verdict
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError
@@ -45,7 +45,7 @@ def results(ndcg: np.ndarray, model: str = "a", first: int = 0) -> Results:
     frame = pd.DataFrame(
         {"model": model, "user": first + np.arange(len(ndcg)), "rank": 5, "hit": 1.0, "ndcg": ndcg}
     )
-    return Results(frame, Comparison({model: Part("plain", "SASRec", model)}))
+    return Results(Rows([frame]), Comparison({model: Part("plain", "SASRec", model)}))
 
 
 def test_what_changed_is_paired_over_the_users_of_both():

@@ -5,7 +5,7 @@ import pytest
 from analyses.diagnostics.attention_worth import DIAGNOSTIC
 from analyses.running.comparison import Comparison
 from analyses.running.measuring import measure_in_memory
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from tests.analyses.handmade import PARTS, Handmade, data_of, rank_by_hand, results_of
 
 
@@ -90,7 +90,7 @@ def seeds(shift: float, n: int = 300) -> Results:
             values = {m: up + generator.normal(0, 0.02, n) for m in ("hit", "ndcg")}
             rows.append(pd.DataFrame({"model": training, "user": range(n), **values}))
     parts = {name: PARTS[name] for name in siblings}
-    return Results(pd.concat(rows, ignore_index=True), Comparison(parts, siblings))
+    return Results(Rows([pd.concat(rows, ignore_index=True)]), Comparison(parts, siblings))
 
 
 def test_a_difference_of_two_trainings_that_seeds_can_make_is_no_claim():
@@ -99,7 +99,7 @@ def test_a_difference_of_two_trainings_that_seeds_can_make_is_no_claim():
     assert first.startswith("No difference was detected between SASRec and SASRec-uniform")
     assert "3 and 3 trainings, users and seeds in the interval" in first
     assert levels.count("in 3 trainings") == 2
-    alone = Results(results.frame, Comparison(results.comparison.parts))
+    alone = Results(results.rows, Comparison(results.comparison.parts))
     first = DIAGNOSTIC.findings(alone)[0]
     assert "SASRec has a higher Hit@10 and a higher NDCG@10 than" in first  # on one seed
     assert "one training of each, so users and not seeds are in the interval" in first

@@ -9,7 +9,7 @@ from analyses.report.page import Report
 from analyses.report.sections import Failure, Section
 from analyses.report.summaries import Summary
 from analyses.running.repeats import Repeats
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from analyses.verdict import CONCLUSIONS, Answer, Question, Verdict
 from tests.workbench.tiny import data_of
 from workbench.statistics import Interval
@@ -58,7 +58,7 @@ def section() -> Section:
         },
         captions={"effects": "What it shows."},
     )
-    made = Section.of(diagnostic, Results(pd.DataFrame(), None))  # type: ignore[arg-type]
+    made = Section.of(diagnostic, Results(Rows([pd.DataFrame()]), None))  # type: ignore[arg-type]
     assert made.failures == []
     return made
 

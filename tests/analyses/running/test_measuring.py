@@ -1,5 +1,6 @@
 import re
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -181,3 +182,14 @@ def test_siblings_are_measured_where_a_diagnostic_compares_seeds(inputs):
     results = measure_in_memory(Counting().diagnostic(), models, data, siblings=siblings)
     assert set(results.frame["model"]) == {"a", "b"}
     assert results.comparison.trainings("a") == ["a"]
+
+
+def test_of_many_pieces_none_is_kept_in_memory(inputs, tmp_path, monkeypatch):
+    few = measured(Counting().with_examples(), *inputs, Store(tmp_path)).results
+    monkeypatch.setattr(measuring, "HELD", 3)
+    many = measured(Counting().with_examples(), *inputs, Store(tmp_path)).results
+    assert all(isinstance(part, pd.DataFrame) for part in few.rows.source.parts)
+    assert all(isinstance(part, Path) for part in many.rows.source.parts)
+    for one, other in zip(few.rows, many.rows, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+    pd.testing.assert_frame_equal(many.frame, few.frame)

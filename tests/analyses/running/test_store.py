@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import torch
 
-from analyses.running.store import Store, piece_key
+from analyses.running.store import RowGroups, Store, piece_key, write_pieces
 from tests.analyses.handmade import Handmade, data_of
 from workbench.model import weights_hash
 
@@ -80,3 +80,22 @@ def test_weights_hash_sees_names_values_and_configuration():
     with torch.no_grad():
         model.effect[1, 1] += 1e-12
     assert weights_hash(model) != before
+
+
+def test_pieces_in_one_file_come_back_with_the_columns_of_all(tmp_path):
+    pieces = [
+        pd.DataFrame({"model": pd.Categorical(["a", "a"]), "user": [3, 1], "hit": [1.0, np.nan]}),
+        pd.DataFrame(
+            {"model": pd.Categorical(["b"]), "user": [3], "choice": pd.Categorical(["x"])}
+        ),
+        pd.DataFrame({"model": ["b"], "user": [1], "hit": [0], "short": [True]}),
+    ]
+    path = tmp_path / "table.parquet"
+    write_pieces(pieces, path)
+    back = list(RowGroups(path))
+    assert [frame["user"].tolist() for frame in back] == [[3, 1], [3], [1]]
+    expected = pd.concat([piece.astype({"model": str}) for piece in pieces], ignore_index=True)
+    whole = pd.read_parquet(path)
+    assert list(whole.columns) == list(expected.columns)
+    assert whole.astype(str).to_numpy().tolist() == expected.astype(str).to_numpy().tolist()
+    assert [frame.columns.tolist() for frame in RowGroups(path, ("user",))] == [["user"]] * 3

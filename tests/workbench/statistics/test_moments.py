@@ -46,7 +46,7 @@ def test_any_parts_lead_to_the_same_intervals(table, cuts):
 
 
 def test_skewness_and_kurtosis_of_parts_are_those_of_scipy():
-    values = np.random.default_rng(0).exponential(size=(500, 2)) + [0, 1e4]
+    values = np.random.default_rng(0).exponential(size=(500, 2)) + np.array([0, 1e4])
     found = in_parts(values, [3, 3, 170, 499])
     variance, cubes, fourths = found.sums / found.n
     np.testing.assert_allclose(variance, values.var(0))

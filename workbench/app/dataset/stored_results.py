@@ -12,7 +12,7 @@ from analyses.diagnostic import Diagnostic, discover
 from analyses.report.folder import MANIFEST
 from analyses.report.stored import StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
@@ -182,7 +182,8 @@ def _stamp(run: StoredRun) -> str:
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
 def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
-    return _run.results(diagnostic)
+    results = _run.results(diagnostic)
+    return replace(results, rows=Rows([results.frame]))  # asked for again with every choice
 
 
 @st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
@@ -205,7 +206,7 @@ def _answers(
                 f"{known.title}: {counted(n, 'measured user')} in what is chosen, and an interval "
                 f"needs {LEAST_USERS}; choose other users, or widen the range of lengths."
             )
-        results = replace(results, frame=frame)
+        results = replace(results, rows=Rows([frame]))
         findings = known.findings(results)
     return Answers(
         n_users=results.frame["user"].nunique(),

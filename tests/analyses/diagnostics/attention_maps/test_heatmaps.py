@@ -10,7 +10,7 @@ from analyses.diagnostics.attention_maps.map_measures import _weights
 from analyses.report import style
 from analyses.report.drawing import images
 from analyses.running.comparison import Comparison, Part
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench import build_model, planted
 from workbench.data import permute_sequences
 from workbench.phrases import MARK
@@ -47,7 +47,7 @@ def draw(frame: pd.DataFrame) -> dict[str, Figure]:
         )
         for name in frame["model"]
     }
-    return pictures(Results(frame.assign(kind="weight"), Comparison(parts)))
+    return pictures(Results(Rows([frame.assign(kind="weight")]), Comparison(parts)))
 
 
 def panels(figure) -> dict[str, bool]:

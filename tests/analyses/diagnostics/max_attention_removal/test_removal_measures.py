@@ -270,7 +270,7 @@ def test_equal_weights_have_no_largest_one_and_no_effect_of_its_removal(equal):
 
 
 def test_users_without_a_largest_weight_are_counted(equal):
-    results = replace(equal, frame=equal.frame[equal.frame["user"] < 3])
+    results = replace(equal, rows=equal.rows.map(lambda rows: rows[rows["user"] < 3]))
     uniform, learned, *_ = DIAGNOSTIC.findings(results)
     assert uniform == (
         "SASRec-uniform has no largest weight to lose: of n = 3 users, 3 have equal weights in the "

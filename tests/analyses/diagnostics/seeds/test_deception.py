@@ -9,7 +9,7 @@ from analyses.diagnostics.seeds.deception import ALIGNED, CAUSE, SHARE, shares
 from analyses.diagnostics.seeds.seed_pairs import Trainings
 from analyses.running.comparison import Comparison, Part
 from analyses.running.measuring import measure_in_memory
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from tests.analyses.handmade import PARTS, Handmade, data_of
 from workbench import build_model, planted
 
@@ -34,7 +34,7 @@ def made_up(off_share: float, off_quality: float) -> Results:
                 columns = {"model": model, "user": user, "kind": kind, "key": range(len(values))}
                 frames.append(pd.DataFrame(columns | {"value": values}))
     parts = {PLAIN: PARTS["SASRec"], OFF: Part("kept off", "SASRec", "SASRec, attention kept off")}
-    return Results(pd.concat(frames, ignore_index=True), Comparison(parts))
+    return Results(Rows([pd.concat(frames, ignore_index=True)]), Comparison(parts))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_shares_are_of_the_item_of_largest_effect_in_the_plain_model():
 def test_without_a_plain_model_beside_it_nothing_is_concluded():
     results = made_up(0.1, 0.5)
     frame = results.frame[results.frame["model"] == OFF]
-    first = DIAGNOSTIC.findings(Results(frame, results.comparison.only([OFF])))[0]
+    first = DIAGNOSTIC.findings(Results(Rows([frame]), results.comparison.only([OFF])))[0]
     assert "is not known: no model trained without that stands beside it" in first
 
 

@@ -16,7 +16,7 @@ from analyses.diagnostics.seeds.seed_pairs import (
 )
 from analyses.running.comparison import Comparison
 from analyses.running.measuring import measure_in_memory
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from tests.analyses.handmade import PARTS, Handmade, data_of
 
 N_USERS, SIBLINGS = 40, {"SASRec": ["SASRec seed 1", "SASRec seed 2"], "AC-SASRec": ["AC seed 1"]}
@@ -62,7 +62,7 @@ def made_up(apart: float) -> Results:
             quality = {"kind": "ndcg", "key": 0, "value": rng.random(N_USERS)}
             frames.append(pd.DataFrame({"model": training, "user": range(N_USERS)} | quality))
     comparison = Comparison({name: PARTS[name] for name in ("SASRec", "AC-SASRec")}, SIBLINGS)
-    return Results(pd.concat(frames, ignore_index=True), comparison)
+    return Results(Rows([pd.concat(frames, ignore_index=True)]), comparison)
 
 
 def test_what_models_differ_beyond_seeds_is_a_mean_over_pairs_of_other_seeds():
