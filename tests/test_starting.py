@@ -43,3 +43,17 @@ def test_what_only_some_of_the_work_needs_is_imported_later(words):
     command = [sys.executable, "-c", PROGRAM, *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_model_is_loaded_without_what_compiles_models():
+    """Random numbers and empty tensors on the device "meta" import them, for three seconds."""
+    program = """
+import sys
+from workbench import load_model
+for name in ("SASRec", "AC-SASRec", "TiSASRec", "BERT4Rec", "SSE-PT"):
+    load_model(name)
+print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,7 +1,7 @@
 """Models on disk: weights in safetensors, a readable JSON card, and tokens of items and users."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from models import ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
@@ -220,8 +221,14 @@ def build(
     config: ModelConfig, state: Mapping[str, Tensor], device: torch.device | str = "cpu"
 ) -> Recommender:
     """A model of this configuration with these weights, in single precision, for inference."""
-    model = _outline(config).to_empty(device=device)
-    model.load_state_dict(state)
+    model = _outline(config)
+    wanted = model.state_dict()
+    # in place of the outline, since filling it would import PyTorch's algebra of shapes
+    copies = {
+        name: tensor.to(device, wanted.get(name, tensor).dtype, copy=True)
+        for name, tensor in state.items()
+    }
+    model.load_state_dict(copies, assign=True)
     return model.eval()
 
 
@@ -254,8 +261,25 @@ def with_rows(
 def _outline(config: ModelConfig) -> Recommender:
     """A model without memory for its weights; raises ValueError if no memory would hold it."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _Unfilled():
             return make_model(config)
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"no model is that large ({reason})") from error
+
+
+class _Unfilled(TorchFunctionMode):
+    """Leaves weights without random numbers, for which PyTorch imports its compiler on "meta"."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func.__name__ in ("normal_", "uniform_"):
+            return args[0] if args else (kwargs or {})["tensor"]
+        if func is torch.randn:
+            func = torch.empty
+        return func(*args, **(kwargs or {}))

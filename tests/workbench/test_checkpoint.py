@@ -70,6 +70,18 @@ def test_a_model_comes_back_as_it_was(variant, tmp_path):
     assert steps == ([50_000] * 2 if "annealing" in variant else [])
 
 
+def test_a_model_is_built_from_copies_in_single_precision():
+    model = model_of()
+    state = {name: tensor.double() for name, tensor in model.state_dict().items()}
+    copy = checkpoint.build(model.config, state)
+    assert {parameter.dtype for parameter in copy.parameters()} == {torch.float32}
+    assert all(parameter.requires_grad for parameter in copy.parameters())
+    again = checkpoint.build(model.config, copy.state_dict())
+    with torch.no_grad():
+        again.item_embedding.weight.zero_()
+    torch.testing.assert_close(copy.item_embedding.weight, model.item_embedding.weight)
+
+
 def test_a_loaded_model_keeps_its_card_when_saved_again(tmp_path):
     first = load_model(save_model(model_of(), tmp_path / "a", {"seed": 3}))
     assert load_model(save_model(first, tmp_path / "b")).card["seed"] == 3
