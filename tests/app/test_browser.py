@@ -16,8 +16,9 @@ from workbench.explore.inspection import inspect_case
 from workbench.explore.prediction import moves, predict
 from workbench.explore.scenario import Scenario, apply_all, read_changes
 
-# what can be clicked comes after the script has ended: a ranking and the small maps of each model
-DRAWN = "document.querySelectorAll('.aw-clickable > div').length === 4"
+# what can be clicked comes after the script has ended: the history, and each model's ranking and
+# small maps
+DRAWN = "document.querySelectorAll('.aw-clickable > div').length === 5"
 
 
 def test_a_link_shows_what_was_seen(page, address):
@@ -70,11 +71,13 @@ def test_pointing_at_the_history_lights_its_column_and_clicks_choose(page, addre
     page.get_by_role("button", name="Open layer 2, head 1").first.click()
     settled(page, "opened: layer 2, head 1")
     assert query_of(page)["view1"] == ["Layer 2, head 1"]
-    second = page.locator(".aw button[data-pick]").nth(1)
-    title = second.inner_text()
-    second.click()
-    settled(page, f"What speaks for {title}?")
-    assert query_of(page)["target"] == ["Another item"]
+    for table in ("The history", "The items SASRec ranks first"):
+        second = page.get_by_label(table).get_by_role("button").nth(1)
+        title = second.inner_text()
+        second.click()
+        settled(page, f"What speaks for {title}?")
+        query = query_of(page)
+        assert (query["target"], query["words"]) == (["Another item"], [title])
 
 
 def test_a_saved_user_opens_offline(page, browser, address, films, models, tmp_path):

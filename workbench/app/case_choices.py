@@ -11,7 +11,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.resources import Shared, Target
-from workbench.app.selection import leave_out, select
+from workbench.app.selection import leave_out, put_in, select
 from workbench.app.userlists import NEXT, choose_list, choose_listed, forget_edits
 from workbench.data.lookup import search_items, users_with_case
 from workbench.errors import WorkbenchError
@@ -119,6 +119,17 @@ def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
             width=400,
         )
     return int(item or matches[0])
+
+
+def explain_item(data: SequenceData, raw_id: str) -> None:
+    """Explain an item by its raw id, as if it had been searched for; called by a click on it."""
+    found = np.flatnonzero(data.item_ids[1:] == raw_id)
+    if not len(found):
+        return
+    item = int(found[0]) + 1
+    st.session_state["target"] = OTHER
+    put_in("words", data.title(item))
+    put_in("item", words.plain(name(data, item)))
 
 
 def name(data: SequenceData, item: int) -> str:

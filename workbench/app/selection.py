@@ -31,6 +31,13 @@ def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> 
     return None if chosen is None else values[chosen]
 
 
+def put_in(key: str, value: str) -> None:
+    """Give a widget a value, and the address too, where no widget does it yet."""
+    st.session_state[key] = value
+    with suppress(StreamlitAPIException):  # a widget holds it, and follows its own value
+        st.query_params[key] = value
+
+
 def leave_out(key: str) -> None:
     """Take a choice from the address, where no widget does it."""
     with suppress(StreamlitAPIException):  # a widget holds it, and follows its own value

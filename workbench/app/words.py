@@ -67,8 +67,8 @@ SLICES = (
     "Users who are alike share a quarter, so quarters may differ in size."
 )
 TOP_TEN = (
-    "Items already seen are left out while **Hide seen** is on. Scores are the model's own and "
-    "have no unit: compare within one model."
+    "A click on an item explains it. Items already seen are left out while **Hide seen** is on. "
+    "Scores are the model's own and have no unit: compare within one model."
 )
 EDITS = (
     "The edits, made one after the other. Positions count from 1, the oldest item, in the history "
@@ -98,6 +98,8 @@ WHAT_IF = (
     "the model can read, removing an item makes room for an older one."
 )
 NO_EDITS = "Nothing is edited yet: choose an item and an edit, or edit the attention."
+CHOOSE = "A click on an item chooses it for the next edit; the chosen one is in bold."
+FOLLOW = "A click on an item follows it as target, which buttons put in the history."
 DIVERGENCE = (
     "Jensen-Shannon divergence of the softmax of all scores before and after, in nats: 0 if "
     "nothing changed, 0.69 at most."

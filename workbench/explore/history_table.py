@@ -1,6 +1,6 @@
 """The history as a table: attention, and the importances chosen, of each item."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -105,16 +105,25 @@ def ordered(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     return frame.sort_values(column, ascending=by == OLDEST, kind="stable")
 
 
-def history_html(rows: pd.DataFrame, helps: dict[str, str]) -> str:
+def history_html(
+    rows: pd.DataFrame, helps: dict[str, str], ids: Mapping[int, str] | None = None
+) -> str:
     """Rows of `history_frame` as HTML: bars, an even share of attention, and in green the cause.
 
     Parameters
     ----------
     rows : in the order in which they are shown.
     helps : what the columns mean, as in `helps`.
+    ids : position -> raw id, which a click on the item gives; None where nothing listens.
     """
-    columns = [[Cell(str(value)) for value in rows[POSITION]]]
-    columns.append([Cell(title, hover=title) for title in rows[TITLE]])
+    places, picks = rows[POSITION].tolist(), ids or {}
+    columns = [[Cell(str(at)) for at in places]]
+    columns.append(
+        [
+            Cell(title, hover=title, pick=picks.get(at, ""))
+            for at, title in zip(places, rows[TITLE], strict=True)
+        ]
+    )
     heads = [Head("#", helps["#"]), Head("Item", kind="title")]
     if AGO in rows.columns:
         columns.append([Cell(ago(value)) for value in rows[AGO]])
@@ -134,5 +143,5 @@ def history_html(rows: pd.DataFrame, helps: dict[str, str]) -> str:
         list(zip(*columns, strict=True)),
         groups=groups,
         marked=np.flatnonzero(rows[CAUSE]).tolist() if CAUSE in rows.columns else (),
-        positions=rows[POSITION].tolist(),
+        positions=places,
     )

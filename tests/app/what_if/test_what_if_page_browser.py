@@ -54,12 +54,32 @@ class Shadow:
         return f"{self.at + 1}. {self.things[self.at][0]}"
 
 
-def wait_for_choice(page, label: str) -> None:
+def wait_for_choice(page, label: str | re.Pattern[str]) -> None:
     """Wait until the box shows this item, and the page has followed it."""
     from playwright.sync_api import expect
 
     expect(page.get_by_role("combobox", name="Item of the history")).to_have_value(label)
     settled(page, "User u10:")
+
+
+def test_items_are_clicked_to_be_followed_put_and_chosen(page, address):
+    page.goto(address("what-if", user="u10"))
+    settled(page, "Nothing is edited yet")
+    page.get_by_label("The edited history").get_by_role("button").nth(2).click()
+    wait_for_choice(page, re.compile(r"^22\. "))
+    ranking = page.get_by_label("The items SASRec ranks first").locator("tbody tr")
+    titles = ranking.get_by_role("button").all_inner_texts()
+    for title, label, told in (
+        (titles[3], "Put it in place of 22", f"replaced by {titles[3]}"),
+        (titles[1], "Add it as the latest", f"{titles[1]} added as 25."),
+    ):
+        ranking.get_by_role("button", name=title, exact=True).click()
+        settled(page, f"Target: {title}.")
+        assert query_of(page)["words"] == [title]
+        page.get_by_role("button", name=label).first.click()
+        settled(page, told)
+    edits = query_of(page)["edits"][0].split(", ")
+    assert [edit.rpartition(":")[0] for edit in edits] == ["replace:22", "insert:25"]
 
 
 @pytest.mark.parametrize("labels", SEQUENCES, ids=", ".join)

@@ -1,12 +1,15 @@
 """The history as a table on the page: its order, its legend and its download."""
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from workbench import spreadsheets
+from workbench import SequenceData, spreadsheets
 from workbench.app import downloads, words
+from workbench.app.case_choices import explain_item
+from workbench.app.clickable import show_clickable
 from workbench.app.selection import select
 from workbench.explore.history_table import (
     AGO,
@@ -29,8 +32,16 @@ def csv(frame: pd.DataFrame) -> str:
     return spreadsheets.csv(frame.set_axis(plain, axis=1))
 
 
-def show_history(frame: pd.DataFrame, file_name: str, helps: dict[str, str]) -> None:
-    """Show the table in the order chosen, what its columns mean, and in green what is the cause."""
+def show_history(data: SequenceData, user: int, frame: pd.DataFrame, helps: dict[str, str]) -> None:
+    """Show the table in the order chosen, what its columns mean, and in green what is the cause.
+
+    A click on an item explains it.
+
+    Parameters
+    ----------
+    data, user : the data as the models number items, and an index in them.
+    frame, helps : the rows, and what the columns mean, by heading.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         names = list(orders(frame))
         by = select(
@@ -44,9 +55,11 @@ def show_history(frame: pd.DataFrame, file_name: str, helps: dict[str, str]) -> 
         with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
             for measure, text in helps.items():
                 st.markdown(f"**{measure}.** {words.literal(text)}")
-        downloads.button("CSV", lambda: csv(frame), file_name, downloads.CSV)
+        name = f"history-{data.user_ids[user]}.csv"
+        downloads.button("CSV", lambda: csv(frame), name, downloads.CSV)
     rows = ordered(frame, by or LATEST)
     st.html(lit(rows[POSITION].tolist()))
-    st.html(history_html(rows, helps))
+    ids = {at: str(data.item_ids[item]) for at, item in enumerate(data.history(user), 1)}
+    show_clickable(history_html(rows, helps, ids), "history", partial(explain_item, data))
     if CAUSE in frame.columns and frame[CAUSE].any():
         st.caption(words.CAUSE)

@@ -68,10 +68,10 @@ def page() -> None:
     with described, errors_shown("Sharing"):
         share.show_share(seen)
     with table, errors_shown("The history"):
-        st.subheader("History")
+        st.subheader("History", help="A click on an item explains it.")
         texts = helps(list(shown.values()), [models[label].model for label in shown])
         frame = history_frame(data, user, list(shown.values()))
-        show_history(frame, f"history-{data.user_ids[user]}.csv", texts)
+        show_history(data, user, frame, texts)
     with errors_shown("The top ten"):
         st.subheader("Top 10", help=words.TOP_TEN)
         columns = st.columns(len(shown), gap="large")

@@ -1,5 +1,7 @@
 """The maps of the models: all small, one large, and the difference of two."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -7,7 +9,6 @@ from workbench import SequenceData, spreadsheets
 from workbench.app import downloads, words
 from workbench.app.clickable import show_clickable
 from workbench.app.inspect import map_pictures, view_choices
-from workbench.app.inspect.picks import open_map
 from workbench.explore import maps
 from workbench.explore.history_table import causes
 from workbench.explore.shown import Shown
@@ -37,7 +38,9 @@ def show_maps(data: SequenceData, user: int, shown: dict[int, Shown]) -> None:
             weights, view = one.inspection.weights[one.view.stage], one.view
             with small:
                 html = maps.small_maps(weights, (view.layer, view.head), first, top=top)
-                show_clickable(html, f"maps {one.label}", open_map(slot))
+                show_clickable(
+                    html, f"maps {one.label}", partial(st.session_state.__setitem__, f"view{slot}")
+                )
             label = f"Attention map of {one.label}, {view.name}"
             large.html(maps.large_map(one.matrix, titles, first, last, label=label, top=top))
             with st.container(horizontal=True):

@@ -7,8 +7,8 @@ import streamlit as st
 
 from workbench import SequenceData, spreadsheets
 from workbench.app import downloads, words
+from workbench.app.case_choices import explain_item
 from workbench.app.clickable import show_clickable
-from workbench.app.inspect.picks import explain_item
 from workbench.explore.ranking_table import ranking_frame, ranking_html
 from workbench.explore.shown import Shown
 

@@ -1,6 +1,7 @@
 """Choosing edits of a history and of its attention; the address holds them as text."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -26,10 +27,54 @@ CHOSEN = "chosen"  # in the session: which entry of the history is chosen, and w
 EVERYWHERE = "Every layer and head"
 
 
+class Editing:
+    """A history of a user as it is edited, and what buttons and clicks do to it.
+
+    Attributes
+    ----------
+    data, changes : the data, and the edits, one after the other.
+    scenario : the history after them.
+    at : the position of the item that is chosen, from 1.
+    """
+
+    def __init__(self, data: SequenceData, user: int, changes: list[Change]) -> None:
+        start = Scenario.of(data, user)
+        self.data, self.changes = data, changes
+        self.scenario = apply_all(start, changes)
+        self._ids = identities(len(start.entries), changes)
+        identity, place = st.session_state.get(CHOSEN, (None, len(self._ids)))
+        known = identity in self._ids
+        self.at = self._ids.index(identity) + 1 if known else min(place, len(self._ids))
+        self.choose(self.at)
+
+    def choose(self, at: int) -> None:
+        """Choose the item at a position."""
+        st.session_state[CHOSEN] = self._ids[at - 1], at
+
+    def button(
+        self, label: str, icon: str, change: Change, *, off: bool = False, **layout: Any
+    ) -> None:
+        """Show a button that adds an edit; `off`: it is disabled, as the edit cannot be made."""
+        self._button(label, icon, [*self.changes, change], disabled=off, **layout)
+
+    def undo_buttons(self) -> None:
+        """Show buttons that drop the last edit and all edits."""
+        off = not self.changes
+        self._button("Undo", "undo", self.changes[:-1], disabled=off, type="primary")
+        self._button("Start over", "restart_alt", [], disabled=off)
+
+    def _button(self, label: str, icon: str, changes: list[Change], **layout: Any) -> None:
+        icon = f":material/{icon}:"
+        st.button(label, icon=icon, on_click=self._write, args=[changes], **layout)
+
+    def _write(self, changes: list[Change]) -> None:
+        st.session_state[KEY] = write_changes(self.data, changes)
+
+
 def choose_scenario(
     data: SequenceData, user: int, source: str, models: dict[str, Shared]
-) -> tuple[Scenario, list[Change], Place]:
-    """The edited history, the edits in the address, and where attention is edited.
+) -> tuple[Editing, Place]:
+    """The edited history, whose edits are in the address, and where attention is edited.
 
     Raises
     ------
@@ -44,39 +89,13 @@ def choose_scenario(
     text = st.text_input(
         "Edits, in order", key=KEY, placeholder=EXAMPLES, help=words.EDITS, bind="query-params"
     )
-    changes = read_changes(data, str(text))
-    start = Scenario.of(data, user)
-    scenario = apply_all(start, changes)
+    editing = Editing(data, user, read_changes(data, str(text)))
     with buttons:
-        _history_buttons(data, scenario, changes, identities(len(start.entries), changes))
+        _history_buttons(editing)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             place = _choose_place(models)
-            _attention_buttons(data, scenario, changes)
-    return scenario, changes, place
-
-
-def _write(data: SequenceData, changes: list[Change]) -> None:
-    st.session_state[KEY] = write_changes(data, changes)
-
-
-class Adding:
-    """Buttons that add an edit to the list."""
-
-    def __init__(self, data: SequenceData, changes: list[Change]) -> None:
-        self.data, self.changes = data, changes
-
-    def __call__(
-        self, label: str, icon: str, change: Change, *, off: bool = False, tip: str | None = None
-    ) -> None:
-        """Show a button; `off`: it is disabled, because the edit cannot be made."""
-        st.button(
-            label,
-            icon=f":material/{icon}:",
-            on_click=_write,
-            args=[self.data, [*self.changes, change]],
-            disabled=off,
-            help=tip,
-        )
+            _attention_buttons(editing)
+    return editing, place
 
 
 def identities(n: int, changes: list[Change]) -> list[int]:
@@ -91,26 +110,15 @@ def identities(n: int, changes: list[Change]) -> list[int]:
     return [entry.item for entry in shadow.entries]
 
 
-def _history_buttons(
-    data: SequenceData, scenario: Scenario, changes: list[Change], ids: list[int]
-) -> None:
-    n, button = len(scenario.entries), Adding(data, changes)
-    identity, place = st.session_state.get(CHOSEN, (None, n))
-    at = ids.index(identity) + 1 if identity in ids else min(place, n)
-
-    def choose(at: int) -> None:
-        st.session_state[CHOSEN] = ids[at - 1], at
-
-    choose(at)
+def _history_buttons(editing: Editing) -> None:
+    data, entries, at, button = editing.data, editing.scenario.entries, editing.at, editing.button
+    n = len(entries)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         follow(
             "Item of the history",
-            {
-                f"{at}. {case_choices.name(data, scenario.entries[at - 1].item)}": at
-                for at in range(n, 0, -1)
-            },
+            {f"{k}. {case_choices.name(data, entries[k - 1].item)}": k for k in range(n, 0, -1)},
             at,
-            choose,
+            editing.choose,
             key="at",
             width=300,
         )
@@ -123,24 +131,17 @@ def _history_buttons(
                 button(f"Put in place of {at}", "swap_horiz", Change("replace", at, item))
                 button(f"Add before {at}", "add", Change("insert", at, item))
                 button("Add as the latest", "add", Change("insert", n + 1, item))
-        muted = scenario.entries[at - 1].muted
-        button("Remove its weight", "visibility_off", Change("mute", at), off=muted, tip=words.MUTE)
-
-
-def _attention_buttons(data: SequenceData, scenario: Scenario, changes: list[Change]) -> None:
-    button = Adding(data, changes)
-    button("Remove the largest weight", "vertical_align_top", Change("largest"), tip=words.LARGEST)
-    uniform = scenario.uniform
-    button("Uniform attention", "horizontal_rule", Change("uniform"), off=uniform)
-    for label, icon, left in (("Undo", "undo", changes[:-1]), ("Start over", "restart_alt", [])):
-        st.button(
-            label,
-            icon=f":material/{icon}:",
-            on_click=_write,
-            args=[data, left],
-            disabled=not changes,
-            type="primary" if label == "Undo" else "secondary",
+        muted = entries[at - 1].muted
+        button(
+            "Remove its weight", "visibility_off", Change("mute", at), off=muted, help=words.MUTE
         )
+
+
+def _attention_buttons(editing: Editing) -> None:
+    button, uniform = editing.button, editing.scenario.uniform
+    button("Remove the largest weight", "vertical_align_top", Change("largest"), help=words.LARGEST)
+    button("Uniform attention", "horizontal_rule", Change("uniform"), off=uniform)
+    editing.undo_buttons()
 
 
 def _choose_place(models: dict[str, Shared]) -> Place:

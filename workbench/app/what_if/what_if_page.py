@@ -1,5 +1,6 @@
 """What if: edit the history or the attention to it, and see how the prediction changes."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,14 +9,15 @@ import streamlit as st
 
 from workbench import SequenceData, spreadsheets
 from workbench.app import case_choices, choices, downloads, resources, words
+from workbench.app.clickable import show_clickable
 from workbench.app.failures import errors_shown
-from workbench.app.html_table import show_table
 from workbench.app.what_if import edit_choices as edits
+from workbench.app.what_if.edit_choices import Editing
 from workbench.data.lookup import find_user
-from workbench.explore.markup import Cell, Head, bar_cells
+from workbench.explore.markup import Cell, Head, bar_cells, table
 from workbench.explore.prediction import Prediction, divergence, moves
 from workbench.explore.ranking_table import note
-from workbench.explore.scenario import Scenario
+from workbench.explore.scenario import Change, Scenario
 
 HEADS = (
     Head("Rank", "Rank after the edits"),
@@ -40,37 +42,38 @@ def page() -> None:
     st.markdown(case_choices.describe_user(data, user, models))
     if not models:
         return
-    scenario, changes, (layer, head) = edits.choose_scenario(data, user, source, models)
+    editing, (layer, head) = edits.choose_scenario(data, user, source, models)
+    scenario = editing.scenario
     configs = {label: shared.model.config for label, shared in models.items()}
     read = max(config.max_length for config in configs.values())
     uniform = {label: config.attention == "uniform" for label, config in configs.items()}
-    texts = edits.describe_edits(data, user, changes, read, uniform)
+    texts = edits.describe_edits(data, user, editing.changes, read, uniform)
     st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
 
     shown = {}
     columns = st.columns(len(models), gap="large")
     for column, (label, shared) in zip(columns, models.items(), strict=True):
         with column, errors_shown(label):
-            st.subheader(words.literal(label))
+            st.subheader(words.literal(label), help=words.FOLLOW)
             before, after = (
                 resources.prediction(shared, one, layer, head, hide_seen=case.hide_seen)
                 for one in (Scenario.of(data, user), scenario)
             )
             explained = before.top(1)[0] if target == "top" else target
-            _outcome(data, label, before, after, explained)
+            _outcome(data, before, after, explained)
+            _put_target(editing, label, explained)
             frame = moves_frame(data, scenario, before, after, explained)
-            _moves(label, frame, f"what-if-{label}-{case.user}.csv")
+            _moves(data, label, frame, f"what-if-{label}-{case.user}.csv")
             shown[label] = before, after
     if shown:
         with errors_shown("The history"):
-            st.subheader("History, and the weight of each item")
-            _history(weights_frame(data, scenario, shown), f"what-if-history-{case.user}.csv")
+            st.subheader("History, and the weight of each item", help=words.CHOOSE)
+            frame = weights_frame(data, scenario, shown)
+            _history(frame, editing, f"what-if-history-{case.user}.csv")
         st.caption(words.WHAT_IF)
 
 
-def _outcome(
-    data: SequenceData, label: str, before: Prediction, after: Prediction, target: int
-) -> None:
+def _outcome(data: SequenceData, before: Prediction, after: Prediction, target: int) -> None:
     """Show the target's rank and score, and how much the scores changed."""
     was, now = before.rank(target), after.rank(target)
     change = words.decimal(float(after.scores[target] - before.scores[target]), sign=True)
@@ -94,6 +97,17 @@ def _outcome(
     st.caption(f"Target: {words.literal(data.title(target))}.")
 
 
+def _put_target(editing: Editing, label: str, target: int) -> None:
+    """Show buttons that put the target in the history."""
+    at, n = editing.at, len(editing.scenario.entries)
+    with st.container(horizontal=True):
+        for text, icon, change in (
+            (f"Put it in place of {at}", "swap_horiz", Change("replace", at, target)),
+            ("Add it as the latest", "add", Change("insert", n + 1, target)),
+        ):
+            editing.button(text, icon, change, key=f"{icon} {label}", type="tertiary")
+
+
 def moves_frame(
     data: SequenceData, scenario: Scenario, before: Prediction, after: Prediction, target: int
 ) -> pd.DataFrame:
@@ -111,7 +125,8 @@ def moves_frame(
     )
 
 
-def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
+def _moves(data: SequenceData, label: str, frame: pd.DataFrame, file_name: str) -> None:
+    """Show the table; a click on an item follows it as target."""
     rows = []
     row: Any
     for row in frame.itertuples():
@@ -121,7 +136,7 @@ def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
         rows.append(
             [
                 Cell(f"{row.rank_after:,}"),
-                Cell(row.title, row.title),
+                Cell(row.title, row.title, pick=row.item),
                 Cell(f"{mark if up else ''}{row.rank_before:,}"),
                 Cell(words.decimal(row.score_after)),
                 Cell(change),
@@ -129,7 +144,8 @@ def _moves(label: str, frame: pd.DataFrame, file_name: str) -> None:
             ]
         )
     marked = [n for n, text in enumerate(frame["note"]) if text.startswith("held-out")]
-    show_table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
+    html = table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
+    show_clickable(html, f"moves {label}", partial(case_choices.explain_item, data))
     downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
 
 
@@ -162,23 +178,28 @@ def weights_frame(
     return pd.DataFrame(columns).iloc[::-1].reset_index(drop=True)
 
 
-def _history(frame: pd.DataFrame, file_name: str) -> None:
+def _history(frame: pd.DataFrame, editing: Editing, file_name: str) -> None:
+    """Show the table; a click on an item chooses it for the next edit."""
     labels = [name.removesuffix(" after") for name in frame.columns if name.endswith(" after")]
     heads = [Head("#", words.POSITION), Head("Item", kind="title"), Head("Was", words.WAS)]
     was = ["added" if np.isnan(place) else f"{place:.0f}" for place in frame["was"]]
     columns = [
-        [Cell(str(position)) for position in frame["position"]],
-        [Cell(title, title) for title in frame["title"]],
+        [Cell(str(at), strong=at == editing.at) for at in frame["position"]],
+        [
+            Cell(title, title, strong=at == editing.at, pick=str(at))
+            for at, title in zip(frame["position"], frame["title"], strict=True)
+        ],
         [Cell(text, strong=text == "added") for text in was],
     ]
     for label in labels:
         for when in ("before", "after"):
             heads.append(Head(f"Weight {when}", words.MEAN_WEIGHT, starts_group=when == "before"))
             columns.append(bar_cells(frame[f"{label} {when}"], sign=False))
-    show_table(
+    html = table(
         "The edited history, and the weight each model gives its items",
         heads,
         list(zip(*columns, strict=True)),
         groups=[("", 3), *((label, 2) for label in labels)],
     )
+    show_clickable(html, "edited history", lambda at: editing.choose(int(at)))
     downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
