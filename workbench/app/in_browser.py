@@ -17,7 +17,8 @@ STYLE = f"""
 @keyframes lost {{ from {{ visibility: hidden; }} to {{ visibility: visible; }} }}
 .stApp [data-testid=stCaptionContainer] {{ opacity: .8; }}
 .stApp [data-testid=stMultiSelectTagsContainer] :is(span, button),
-.stApp [data-testid^=stBaseButton-primary], .stApp [data-testid^=stBaseButton-primary] * {{
+.stApp [data-testid^=stBaseButton-primary]:enabled,
+.stApp [data-testid^=stBaseButton-primary]:enabled * {{
   color: light-dark(#fff, #0e1117); }} /* on the theme's primary colour */
 .st-key-pages {{ display: none; }}
 @media (max-width: 767.98px) {{ .st-key-pages {{ display: flex; }} }}"""
