@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
@@ -24,6 +25,7 @@ from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.processes import fabric
 from workbench.progress_bars import progress_bar, write_line
+from workbench.training.alone import alone_in
 from workbench.training.avoidance import avoidance
 from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, samples
@@ -81,7 +83,7 @@ def train(
         If an option is unknown, the device is not on this machine or cannot compute in the
         precision, the objective does not go with the model, the model does not fit the data, no
         user has the four interactions that training needs, the loss is not finite, or the folder
-        holds another model or cannot be written to.
+        holds another model, cannot be written to, or is one that another process trains into.
 
     Warns
     -----
@@ -141,8 +143,14 @@ class _Trainer:
             check_writable(out)
 
     def run(self) -> Recommender:
-        if self._finished():
-            return self.model.eval()
+        if not self._finished():
+            writes = self.out if self.fabric.is_global_zero else None
+            with nullcontext() if writes is None else alone_in(writes):
+                if not self._finished():  # by another process, meanwhile
+                    self._fit()
+        return self.model.eval()
+
+    def _fit(self) -> None:
         self._resume()
         self._tell_loss()
         while self.at.epoch < self.how.epochs and not self._stopped():
@@ -156,7 +164,6 @@ class _Trainer:
             save_model(self.model, self.out)
             (self.out / STATE).unlink(missing_ok=True)
         self.fabric.barrier()
-        return self.model.eval()
 
     def _finished(self) -> bool:
         """Whether nothing is left to do; the model in the folder is then taken."""
