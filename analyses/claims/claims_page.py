@@ -40,6 +40,8 @@ ATTENTION = {
     "removal": "NDCG@10 without the largest weight",
     "removal elsewhere": "without as much elsewhere",
 }
+CORRELATIONS = {"tau", "tau shuffled"}
+CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
 CSV_DIGITS = 6
 HUGE = 1000  # a ratio of weights whose size says nothing more
 NO_LINE = Lines(np.nan, np.nan)
@@ -207,7 +209,8 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
 def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
     """A row per data set and model: trainings, and the mean of each measure with its interval.
 
-    The interval is over users and seeds; over users alone where nothing was trained twice.
+    The interval is over users and seeds; over users alone where nothing was trained twice. It ends
+    where a share, a metric or a correlation ends.
     """
     rows = []
     for name, users in findings.users.items():
@@ -224,6 +227,7 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                     interval = Interval(np.nan, np.nan, np.nan, 0)
                 else:
                     interval = evidence(values, None, NO_LINE, spreads[column]).interval
+                    interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
                 label = columns[column]
                 row |= {label: interval.estimate}
                 row |= {f"{label} low": interval.low, f"{label} high": interval.high}

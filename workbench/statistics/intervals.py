@@ -4,7 +4,7 @@ docs/statistics.md says how they were chosen; `python -m benchmarks.coverage` me
 cover.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -52,6 +52,14 @@ class Interval:
     def has_ends(self) -> bool:
         """Whether enough users are behind it to give it ends."""
         return not np.isnan(self.low)
+
+    def within(self, least: float, most: float) -> "Interval":
+        """The same without what the true value cannot be, below `least` or above `most`.
+
+        It covers the true value as often. Ends that are NaN stay so.
+        """
+        low, high = np.clip([self.low, self.high], least, most).tolist()
+        return replace(self, low=low, high=high)
 
     def text(self, digits: int = 4) -> str:
         """The interval as text, such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""

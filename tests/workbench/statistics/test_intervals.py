@@ -1,5 +1,7 @@
 """Intervals over users: their coverage, their agreement with SciPy, and how they read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -293,6 +295,13 @@ def test_too_few_users_have_no_interval(function, values):
 
 def test_no_columns_have_no_intervals():
     assert mean_intervals(np.zeros((20, 0))) == []
+
+
+def test_ends_are_cut_where_nothing_can_be():
+    interval = Interval(0.98, 0.95, 1.01, n=128, standard_error=0.015, p_value=0.0)
+    assert interval.within(0, 1) == replace(interval, high=1.0)
+    assert interval.within(-1, 2) == interval
+    assert not Interval(0.5, np.nan, np.nan, n=2).within(0, 1).has_ends
 
 
 def test_text():
