@@ -12,9 +12,10 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from workbench.data.readers.movielens import flagged
 from workbench.data.readers.text import with_year
 from workbench.errors import WorkbenchError
 from workbench.files import replaced_folder
@@ -89,8 +90,8 @@ def _from_grouplens(_deadline: float) -> tuple[bytes, bytes]:
     with zipfile.ZipFile(io.BytesIO(_download(OFFICIAL))) as archive:
         rows = archive.read("ml-100k/u.data")
         items = archive.read("ml-100k/u.item").decode("latin-1")
-    pairs = (line.split("|")[:2] for line in items.splitlines() if "|" in line)
-    return HEADER + rows, _item_file(pairs)
+    lines = (line.split("|") for line in items.splitlines() if "|" in line)
+    return HEADER + rows, _item_file((line[0], line[1], flagged(line)) for line in lines)
 
 
 def _download(url: str) -> bytes:
@@ -144,15 +145,18 @@ def _from_wheel(deadline: float) -> tuple[bytes, bytes]:
             items = archive.read(f"{IN_WHEEL}.item").decode()
     # here the year has a column of its own, and one title is misspelt
     lines = (line.split("\t") for line in items.splitlines()[1:])
-    pairs = (
-        (i, with_year(title.replace("unkonwn", "unknown"), year)) for i, title, year, _ in lines
+    described = (
+        (i, with_year(title.replace("unkonwn", "unknown"), year), genres.split())
+        for i, title, year, genres in lines
     )
-    return rows, _item_file(pairs)
+    return rows, _item_file(described)
 
 
-def _item_file(pairs: Iterable[Iterable[str]]) -> bytes:
-    lines = ("\t".join(pair) for pair in pairs)
-    return "\n".join(["item_id:token\ttitle:token_seq", *lines, ""]).encode()
+def _item_file(items: Iterable[tuple[str, str, Sequence[str]]]) -> bytes:
+    """Ids, titles and genres as RecBole's file of items."""
+    lines = (f"{item}\t{title}\t{', '.join(genres)}" for item, title, genres in items)
+    head = "item_id:token\ttitle:token_seq\tgenres:token_seq"
+    return "\n".join([head, *lines, ""]).encode()
 
 
 def _is_genuine(inter: bytes) -> bool:

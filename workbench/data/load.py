@@ -12,7 +12,7 @@ import numpy as np
 from workbench.data import address, catalogue
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
 from workbench.data.planted import planted
-from workbench.data.readers import read, recbole
+from workbench.data.readers import detect, movielens, read, recbole
 from workbench.data.readers.base import Options
 from workbench.data.sequences import Duplicates, SequenceData, from_interactions
 from workbench.data.times import Dates, Unit
@@ -147,6 +147,30 @@ def listed_items(source: str | Path) -> list[str]:
     if asked.format not in (None, "recbole") or not recbole.detect(path, encoding):
         return []
     return recbole.listed_items(path, Options(asked.columns, encoding))
+
+
+def item_categories(source: str | Path) -> dict[str, tuple[str, ...]]:
+    """Item token -> its categories, as RecBole's .item file or MovieLens' file of titles has them.
+
+    None where data are of another kind, or the file is not there or has none.
+
+    Raises
+    ------
+    WorkbenchError
+        If the source cannot be found or read.
+    """
+    name = str(source)
+    if address.planting(name) is not None:
+        return {}
+    plain, asked = address.split(name)
+    path = fetch_ml_100k() if name == "ml-100k" else catalogue.locate(plain)
+    encoding = asked.encoding or "utf-8"
+    kind = asked.format or detect(path, encoding)
+    if kind not in ("recbole", "movielens"):
+        return {}
+    reader = recbole if kind == "recbole" else movielens
+    found = reader.categories(path, Options(asked.columns, encoding))
+    return {item: tuple(map(html.unescape, names)) for item, names in found.items()}
 
 
 def _unescaped(titles: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -10,12 +10,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from workbench.data import DataUnavailable, fetch, load_data
+from workbench.data.load import item_categories
 
 ROWS = b"196\t242\t3\t881250949\n186\t242\t3\t891717742\n196\t51\t1\t878887116\n186\t51\t2\t4\n"
-ITEMS = "242|Misérables, Les (1995)|x\n51|unknown|y\n".encode("latin-1")
+FLAGS = "|".join("1" if at in (5, 8) else "0" for at in range(19))  # Comedy and Drama
+ITEMS = f"242|Misérables, Les (1995)|d||u|{FLAGS}\n51|unknown|y\n".encode("latin-1")
 WHEEL_ITEMS = (
     "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n"
-    "242\tMisérables, Les\t1995\tDrama\n51\tunkonwn\tunkonwn\tunknown\n"
+    "242\tMisérables, Les\t1995\tComedy Drama\n51\tunkonwn\tunkonwn\tunknown\n"
 ).encode()
 
 
@@ -96,7 +98,8 @@ def pip(monkeypatch):
 
 
 def test_both_sources_give_the_same_data(cache, site, pip):
-    official = load_data("ml-100k")
+    official, genres = load_data("ml-100k"), item_categories("ml-100k")
+    assert genres == {"242": ("Comedy", "Drama")}
     assert (site.visits, pip.calls) == (1, 0)
     load_data("ml-100k")
     assert site.visits == 1  # the cache served
@@ -105,6 +108,7 @@ def test_both_sources_give_the_same_data(cache, site, pip):
     wheel = load_data("ml-100k")
     assert (site.visits, pip.calls) == (2, 1)
     assert official.checksum == wheel.checksum
+    assert item_categories("ml-100k") == genres | {"51": ("unknown",)}
     assert official.titles == wheel.titles == ["[pad]", "Misérables, Les (1995)", "unknown"]
     assert official.name == "ml-100k"
     assert official.provenance["source"] == "ml-100k"

@@ -1,14 +1,21 @@
 """MovieLens as GroupLens publishes it: 100k, 1M (and 10M), and the `latest` releases."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.data.readers import text
 from workbench.data.readers.base import Interactions, Options, decoded_lines, first_line, optional
+from workbench.data.readers.categories import split
 from workbench.data.readers.text import Layout
 from workbench.errors import WorkbenchError
 
 RATINGS = ("u.data", "ratings.dat", "ratings.csv")
 FIELDS = ("user", "item", "rating", "timestamp")  # of the two that have no header
+GENRES = (
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime"),
+    *("Documentary", "Drama", "Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance"),
+    *("Sci-Fi", "Thriller", "War", "Western"),
+)  # of 100k, whose lines end in a 0 or 1 for each
 
 
 def detect(path: Path, encoding: str) -> bool:
@@ -33,11 +40,7 @@ def read(path: Path, options: Options) -> Interactions:
     """
     if options.columns:
         raise WorkbenchError("MovieLens files have fixed columns; leave columns out.")
-    if path.is_dir():
-        files = [path / name for name in RATINGS if (path / name).exists()]
-        if not files:
-            raise WorkbenchError(f"{path} holds none of {', '.join(RATINGS)}.")
-        path = files[0]
+    path = _ratings(path)
     if path.name == "ratings.dat":
         layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
         titles, doubts = optional(lambda: _bar_titles(path.with_name("movies.dat"), "::"))
@@ -48,6 +51,47 @@ def read(path: Path, options: Options) -> Interactions:
         layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
         titles, doubts = optional(lambda: _bar_titles(path.with_name("u.item"), "|"))
     return text.read_interactions(layout, options, titles).doubted(doubts)
+
+
+def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
+    """Item token -> its genres; none where the file of titles is not there or has none.
+
+    Raises
+    ------
+    WorkbenchError
+        If that file cannot be read.
+    """
+    path = _ratings(path)
+    if path.name == "ratings.csv":
+        file = path.with_name("movies.csv")
+        if not file.exists() or "genres" not in text.header_names(
+            file, ",", quoted=True, encoding=options.encoding
+        ):
+            return {}
+        return split(text.read_titles(_csv(file, options, "title", "movieId", None), "genres"))
+    if path.name == "ratings.dat":
+        rows = _bar_rows(path.with_name("movies.dat"), "::")
+        return split({row[0]: row[2] for row in rows})
+    return {row[0]: genres for row in _bar_rows(path.with_name("u.item"), "|")
+            if (genres := flagged(row))}  # fmt: skip
+
+
+def flagged(row: Sequence[str]) -> tuple[str, ...]:
+    """The genres of a row of u.item: none where it lacks the fields of 100k."""
+    flags = row[5:]
+    if len(flags) != len(GENRES):
+        return ()
+    return tuple(genre for genre, flag in zip(GENRES, flags, strict=True) if flag == "1")
+
+
+def _ratings(path: Path) -> Path:
+    """The file of ratings, which may be in a folder."""
+    if not path.is_dir():
+        return path
+    files = [path / name for name in RATINGS if (path / name).exists()]
+    if not files:
+        raise WorkbenchError(f"{path} holds none of {', '.join(RATINGS)}.")
+    return files[0]
 
 
 def _csv(path: Path, options: Options, user: str, item: str, time: str | None) -> Layout:
@@ -67,21 +111,27 @@ def _csv_titles(path: Path, options: Options) -> dict[str, str] | None:
 
 
 def _bar_titles(path: Path, separator: str) -> dict[str, str] | None:
-    """Titles of a file whose lines begin `item SEPARATOR title SEPARATOR`.
+    if not path.exists():
+        return None
+    return {row[0]: row[1] for row in _bar_rows(path, separator)}
+
+
+def _bar_rows(path: Path, separator: str) -> list[list[str]]:
+    """The fields of a file whose lines begin `item SEPARATOR title SEPARATOR`; none without it.
 
     100k and 1M are latin-1, 10M is UTF-8; latin-1 with accents is never valid UTF-8.
     """
     if not path.exists():
-        return None
+        return []
     try:
         lines = list(decoded_lines(path, "utf-8"))
     except WorkbenchError:
         lines = list(decoded_lines(path, "latin-1"))
-    titles = {}
+    rows = []
     for number, line in enumerate(lines, 1):
         fields = line.rstrip("\r\n").split(separator)
         if len(fields) > 2:
-            titles[fields[0]] = fields[1]
+            rows.append(fields)
         elif line.strip():
             raise WorkbenchError(f"{path}, line {number}: not item{separator}title{separator}...")
-    return titles
+    return rows

@@ -13,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from workbench.data.readers import presplit
 from workbench.data.readers.base import Interactions, Options, optional
+from workbench.data.readers.categories import NAMES, split
 from workbench.data.readers.roles import choose
 from workbench.data.readers.rows import TYPES, Columns, interactions
 from workbench.data.readers.shape import shape
@@ -92,6 +93,27 @@ def listed_items(path: Path, options: Options) -> list[str]:
     table = Layout(file, tuple(fields.values()), heading, heading, encoding=options.encoding)
     # an item is its own title here, so that those without a title are listed as well
     return [item.strip() for item in read_titles(table, heading)]
+
+
+def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
+    """Item token -> its categories, by the `.item` file; none where it is not there or has none.
+
+    Raises
+    ------
+    WorkbenchError
+        If the file or its heading cannot be read.
+    """
+    inter = _inter_files(path)[0]
+    file = _item_file(inter)
+    if not file.exists():
+        return {}
+    item, fields = _layout(inter, options)[0].item.rpartition(":")[0], _fields(file, options)
+    name = next((name for name in NAMES if name in fields), None)
+    if name is None or item not in fields:
+        return {}
+    heading = fields[item]
+    table = Layout(file, tuple(fields.values()), heading, heading, encoding=options.encoding)
+    return split(read_titles(table, fields[name]), words=fields[name].endswith("_seq"))
 
 
 def _item_file(inter: Path) -> Path:
