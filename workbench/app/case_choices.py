@@ -11,6 +11,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.resources import Shared, Target
+from workbench.app.saved_lists import show_form
 from workbench.app.selection import leave_out, put_in, select
 from workbench.app.userlists import NEXT, choose_list, choose_listed, forget_edits
 from workbench.data.lookup import search_items, users_with_case
@@ -62,7 +63,8 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
         st.button(
             "Random", icon=":material/casino:", on_click=draw, help="Another user, drawn at random"
         )
-        listing = choose_list(list(models))
+        chosen = choose_list(list(models))
+        saving = st.popover("Save users", icon=":material/bookmark_add:", width="content")
         kind = st.segmented_control(
             "Target",
             [TOP, HELD_OUT, OTHER],
@@ -77,7 +79,9 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
             "Hide seen", value=True, key="hide_seen", help=words.HIDE_SEEN, bind="query-params"
         )
     user = str(typed or first)
-    choose_listed(data, source, models, listing, user)
+    users = choose_listed(data, source, models, chosen, user)
+    with saving:
+        show_form(data, "list", users)
     return Case(user, str(kind), hide_seen)
 
 

@@ -18,7 +18,7 @@ PAGES = (
     first_page.BRING,
 )
 # keys of the address that a page takes over from the pages that were left, by its path
-TAKEN_OVER = {"inspect": CASE, "what-if": (*CASE, *EDITS), "dataset": ("run",)}
+TAKEN_OVER = {"inspect": CASE, "what-if": (*CASE, *EDITS), "dataset": ("run", "saved")}
 
 
 def main() -> None:

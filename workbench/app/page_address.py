@@ -13,7 +13,18 @@ from streamlit.navigation.page import Page
 from workbench.app import words
 from workbench.phrases import cut, listing
 
-CASE = ("data", "models", "user", "list", "watched", "target", "hide_seen", "words", "item")
+CASE = (
+    "data",
+    "models",
+    "user",
+    "list",
+    "watched",
+    "saved",
+    "target",
+    "hide_seen",
+    "words",
+    "item",
+)
 EDITS = ("edits", "place")
 LEFT = "left"  # in the session: the choices of the pages that were left
 GIVEN = "given"  # in the session, until the page has run: what the address held at first

@@ -8,17 +8,18 @@ import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, words
+from workbench.app import resources, saved_lists, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared, Surveying
+from workbench.app.saved_lists import ALL
 from workbench.app.selection import follow, leave_out, select
-from workbench.data.lookup import search_users, users_with_case
+from workbench.data.lookup import find_users, search_users, users_with_case
 from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
-from workbench.phrases import counted
+from workbench.phrases import counted, listing
 
-ALL, WATCHED, LONGEST, SHORTEST, APART = (
-    "All users",
+WATCHED, SAVED, LONGEST, SHORTEST, APART = (
     "By items they have",
+    "Saved",
     "Longest history",
     "Shortest history",
     "Models rank the held-out item furthest apart",
@@ -49,7 +50,7 @@ class UserList(NamedTuple):
     Attributes
     ----------
     what : what it holds.
-    label : of its model; None if it needs no model.
+    label : of its model, or the name under which it was saved; None for others.
     """
 
     what: str
@@ -57,8 +58,9 @@ class UserList(NamedTuple):
 
 
 def choose_list(labels: list[str]) -> UserList:
-    """A list of users: by length of history, or by what a model of `labels` predicts for them."""
+    """A list of users: saved, by their histories, or by what a model of `labels` predicts."""
     lists = {what: UserList(what) for what in (ALL, WATCHED, LONGEST, SHORTEST)}
+    lists |= {name: UserList(SAVED, name) for name in saved_lists.saved()}
     for label in labels:
         lists |= {f"{what} · {label}": UserList(what, label) for what in OF_A_MODEL}
     if len(labels) == 2:
@@ -80,41 +82,61 @@ def _changed() -> None:
 
 
 def choose_listed(
-    data: SequenceData, source: str, models: dict[str, Shared], listing: UserList, user: str
-) -> None:
-    """Show the users of a list, if one is chosen; `user` is the raw id of the one on the page."""
-    what, label = listing
+    data: SequenceData, source: str, models: dict[str, Shared], chosen: UserList, user: str
+) -> list[str]:
+    """Show the users of a list, if one is chosen, and give their raw ids as far as they are known.
+
+    `user` is the raw id of the one on the page, who alone is given where no list is chosen.
+    """
+    what, label = chosen
+    if what != WATCHED:
+        leave_out("watched")
     if what == ALL:
         st.session_state.pop(CHANGED, None)
-        return
+        return [user]
     with errors_shown("The list"):
         lengths = data.lengths - 1
         if what == WATCHED:
-            _choose_watched(data, user)
-            return
+            return _choose_watched(data, user)
+        if what == SAVED:
+            return _choose_saved(data, str(label), user)
         if what in (LONGEST, SHORTEST):
             able = users_with_case(data)
             order = np.argsort(lengths[able] * (-1 if what == LONGEST else 1), kind="stable")
             rows = pd.DataFrame({"user": able[order], "length": lengths[able[order]]})
-            _choose(data, rows, len(able), user, lambda row: "")
-            return
+            return _choose(data, rows, len(able), user)
         labels = list(models) if label is None else [label]
         surveys = [resources.surveyed(models[label], source) for label in labels]
         if not all(survey.table.done() for survey in surveys):
             _wait(surveys)
-            return
+            return []
         tables = [survey.table.result() for survey in surveys]
         n = len(tables[0])
         if what == APART:
             users = ranked_apart(*tables).rename(columns={"length_first": "length"})
             a, b = labels
-            _choose(data, users, n, user, lambda r: f"{a} {r.rank_first:,}, {b} {r.rank_second:,}")
-            return
+            return _choose(
+                data, users, n, user, lambda r: f"{a} {r.rank_first:,}, {b} {r.rank_second:,}"
+            )
         kind = OF_A_MODEL[what]
-        _choose(data, listed(tables[0], kind), n, user, REMARKS[kind])
+        return _choose(data, listed(tables[0], kind), n, user, REMARKS[kind])
+    return []
 
 
-def _choose_watched(data: SequenceData, user: str) -> None:
+def _choose_saved(data: SequenceData, name: str, user: str) -> list[str]:
+    """Show the users of a saved list."""
+    able = users_with_case(data)
+    found, others = find_users(data, "\n".join(saved_lists.saved()[name]))
+    served = np.isin(found, able)
+    others += [str(raw) for raw in data.user_ids[found[~served]]]
+    if others:
+        named = words.literal(listing(others, saved_lists.MOST_NAMED))
+        st.warning(f"Not among the users of these data: {named}.")
+    rows = pd.DataFrame({"user": found[served], "length": data.lengths[found[served]] - 1})
+    return _choose(data, rows, len(able), user)
+
+
+def _choose_watched(data: SequenceData, user: str) -> list[str]:
     """Show the users who have items of the titles that are typed."""
     text = st.text_input(
         "Titles that they have, separated by commas",
@@ -126,11 +148,11 @@ def _choose_watched(data: SequenceData, user: str) -> None:
         width=400,
     )
     if not text:
-        return
+        return []
     able, found = users_with_case(data), search_users(data, text)
     found = found[np.isin(found, able)]
     rows = pd.DataFrame({"user": found, "length": data.lengths[found] - 1})
-    _choose(data, rows, len(able), user, lambda row: "")
+    return _choose(data, rows, len(able), user)
 
 
 REMARKS: dict[Listing, Callable[[Any], str]] = {
@@ -142,9 +164,13 @@ REMARKS: dict[Listing, Callable[[Any], str]] = {
 
 
 def _choose(
-    data: SequenceData, rows: pd.DataFrame, n: int, user: str, remark: Callable[..., str]
-) -> None:
-    """Choose among the users of the first rows; n: how many users were measured."""
+    data: SequenceData,
+    rows: pd.DataFrame,
+    n: int,
+    user: str,
+    remark: Callable[..., str] = lambda row: "",
+) -> list[str]:
+    """Choose among the users of the first rows, and give the ids of all; n: users measured."""
     entries = {}  # label -> raw id
     row: Any
     for row in rows.head(SHOWN).itertuples():
@@ -152,7 +178,7 @@ def _choose(
         entries[f"{raw_id} · {', '.join(filter(None, parts))}"] = raw_id
     if not entries:
         st.info(f"None of the {n:,} users measured is in this list; choose another list.")
-        return
+        return []
     ids = list(entries.values())
     if st.session_state.pop(CHANGED, False) and user not in ids:  # a list shows its own users
         forget_edits()
@@ -177,6 +203,7 @@ def _choose(
         f"The first {len(ids):,} of {counted(len(rows), 'user')} in this list. "
         f"Users measured: {n:,}{drawn}."
     )
+    return [str(raw) for raw in data.user_ids[rows["user"]]]
 
 
 @st.fragment(run_every=WAIT)

@@ -61,6 +61,11 @@ LISTS = (
     "of the prediction row is removed in every layer and head; the user with the largest change "
     "of the scores is first. One user shows what can happen, not what usually does."
 )
+SAVED = (
+    "A list of users under a name, such as those shown now. The address keeps it, and nothing "
+    "else: a bookmark or a link has it, here and in **Whole data set**."
+)
+IDS = "Separated by lines, commas or blanks."
 SLICES = (
     "Only some of the users measured: quarters by how often the held-out item occurs in the data, "
     "or by the items of the history; right where a model has the held-out item among its ten best. "

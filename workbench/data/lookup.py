@@ -40,6 +40,24 @@ def find_user(data: SequenceData, user_id: str) -> int:
     )
 
 
+def find_users(data: SequenceData, text: str) -> tuple[np.ndarray, list[str]]:
+    """Indices of the users whose raw ids a text holds, in its order, and what is no such id.
+
+    Parameters
+    ----------
+    data : where the users are.
+    text : ids, separated by lines or commas, or by blanks where ids have none.
+    """
+    index = {str(raw): user for user, raw in enumerate(data.user_ids)}
+    parts: list[str] = []
+    for line in map(str.strip, text.splitlines()):
+        for part in [line] if line in index else map(str.strip, line.split(",")):
+            parts += [part] if part in index else part.split()
+    asked = dict.fromkeys(parts)
+    found = np.array([index[each] for each in asked if each in index], dtype=int)
+    return found, [each for each in asked if each not in index]
+
+
 def find_item(data: SequenceData, text: str) -> int:
     """The item with this raw id; if no id is equal, the one with this title, complete or in part.
 

@@ -50,4 +50,4 @@ def test_quarters_are_of_the_users_measured_in_any_order(data):
 def test_a_list_may_hold_others(data):
     part, others = listed(data, np.arange(3), "w, u\nu x nobody")
     assert data.user_ids[part.users].tolist() == ["u", "w"]
-    assert others == ["x", "nobody"]
+    assert others == ["nobody", "x"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.data.lookup import find_user, search_items, search_users, users_with_case
+from workbench.data.lookup import find_user, find_users, search_items, search_users, users_with_case
 from workbench.data.sequences import SequenceData, from_interactions
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
@@ -23,6 +23,13 @@ def test_users_are_found_by_their_raw_id(data):
         find_user(data, "4")
     with pytest.raises(WorkbenchError, match=r"no user 'x'; its 3 users .* such as 7, 9\."):
         find_user(data, "x")
+
+
+def test_ids_of_a_text_may_hold_blanks_and_commas():
+    names = ["a", "b c", "d, e", "f"]
+    data = from_interactions([*names, *names], [1] * 8, name="films")
+    found, others = find_users(data, "f, a g\n d, e \nb c\na\n")
+    assert (data.user_ids[found].tolist(), others) == (["f", "a", "d, e", "b c"], ["g"])
 
 
 def test_a_case_is_the_last_item_after_the_others(data):

@@ -7,15 +7,15 @@ import streamlit as st
 
 from analyses.report.stored import StoredRun
 from workbench import SequenceData
-from workbench.app import words
+from workbench.app import saved_lists, words
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.slices import Slice, listed, slices_of
-from workbench.app.selection import select
+from workbench.app.saved_lists import ALL
+from workbench.app.selection import leave_out, select
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 
-ALL, NO_OTHER, LISTED = "All users", "No other users", "A list of users"
-MOST_NAMED = 5  # of the ids that nobody has
+NO_OTHER, LISTED = "No other users", "A list of users"
 
 
 class Chosen(NamedTuple):
@@ -42,7 +42,8 @@ def choose_slices(run: StoredRun, diagnostic: str) -> list[Chosen]:
         known = slices_of(data, users, stored_results.ranks_of(run, users))
     except (WorkbenchError, stored_results.Outside, IndexError):
         return [Chosen()]
-    names = {name: name for name in (*known, LISTED)}
+    lists = saved_lists.saved()
+    names = {name: name for name in (*known, *lists, LISTED)}
     first = select(
         "Users", {ALL: ALL, **names}, key="slice", bind="query-params", width=280, help=words.SLICES
     )
@@ -55,24 +56,36 @@ def choose_slices(run: StoredRun, diagnostic: str) -> list[Chosen]:
         help="The same of other users, side by side.",
     )
     asked = [name for name in (first or ALL, other) if name is not None]
-    if LISTED in asked:
-        known[LISTED] = _choose_listed(data, users)
+    saving = st.popover("Save users", icon=":material/bookmark_add:", width="content")
+    if LISTED not in asked:
+        leave_out("listed_users")
+    else:
+        known[LISTED] = _part(data, users, _type_ids(data, users))
+    known |= {name: _part(data, users, "\n".join(lists[name])) for name in asked if name in lists}
+    with saving:
+        part = known.get(first or ALL)
+        ids = [] if part is None else data.user_ids[part.users]
+        saved_lists.show_form(data, "slice", [str(raw) for raw in ids])
     return [Chosen(name, known.get(name)) for name in asked]
 
 
-def _choose_listed(data: SequenceData, users: np.ndarray) -> Slice:
-    """The users whose ids are typed or pasted; the address keeps the list."""
+def _type_ids(data: SequenceData, users: np.ndarray) -> str:
+    """Ids that are typed or pasted."""
     text = st.text_input(
         "Ids of the users of the list",
         key="listed_users",
         bind="query-params",
         placeholder=", ".join(words.plain(str(data.user_ids[user])) for user in users[:3]),
-        help="Separated by commas or blanks. The address keeps them, so that a bookmark or a link "
-        "saves the list.",
+        help=words.IDS,
         width=400,
     )
+    return str(text)
+
+
+def _part(data: SequenceData, users: np.ndarray, text: str) -> Slice:
+    """The users of a list; says who was not measured."""
     part, others = listed(data, users, text)
     if others:
-        named = words.literal(listing(others, MOST_NAMED))
+        named = words.literal(listing(others, saved_lists.MOST_NAMED))
         st.warning(f"Not among the users of this diagnostic: {named}.")
     return part

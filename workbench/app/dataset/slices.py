@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from workbench import SequenceData
+from workbench.data.lookup import find_users
 
 CUTOFF = 10  # ranks up to which a model is right
 QUARTERS = ("lowest", "second", "third", "highest")
@@ -77,9 +78,9 @@ def listed(data: SequenceData, users: np.ndarray, text: str) -> tuple[Slice, lis
     ----------
     data : to which the users belong.
     users : indices of those who were measured.
-    text : ids, separated by commas, blanks or lines.
+    text : ids, as in `find_users`.
     """
-    asked = dict.fromkeys(text.replace(",", " ").split())
-    index = {str(data.user_ids[user]): user for user in np.unique(users)}
-    found = np.sort(np.array([index[each] for each in asked if each in index], dtype=int))
-    return Slice(found, "They are on the list"), [each for each in asked if each not in index]
+    found, others = find_users(data, text)
+    measured = np.isin(found, users)
+    others += [str(raw) for raw in data.user_ids[found[~measured]]]
+    return Slice(np.sort(found[measured]), "They are on the list"), others

@@ -9,9 +9,11 @@ from workbench.app.inspect.deletion_view import show_deletion
 from workbench.app.inspect.heads_view import show_heads
 from workbench.app.inspect.layers_view import show_layers
 from workbench.app.inspect.seen import Seen
+from workbench.app.selection import leave_out
 
+CONTRAST, CONTRAST_KEYS = "Why this and not another?", ("against", "other_words", "other_item")
 VIEWS: dict[str, Callable[[Seen], None]] = {
-    "Why this and not another?": show_contrast,
+    CONTRAST: show_contrast,
     "Rank after each layer": show_layers,
     "Deletion curve": show_deletion,
     "Table of heads": show_heads,
@@ -28,5 +30,8 @@ def show_closer(seen: Seen) -> None:
         bind="query-params",
         label_visibility="collapsed",
     )
+    if chosen != CONTRAST:
+        for key in CONTRAST_KEYS:
+            leave_out(key)
     if chosen is not None:
         VIEWS[str(chosen)](seen)
