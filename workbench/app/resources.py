@@ -19,8 +19,10 @@ from workbench import SequenceData, choose_device, explain, importances, load_da
 from workbench.app import places, uploads
 from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
+from workbench.data.load import item_categories
 from workbench.data.splits import held_out_cases
 from workbench.devices import DEVICE
+from workbench.errors import WorkbenchError
 from workbench.explaining.methods import default_erasure
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
@@ -97,6 +99,25 @@ def data(source: str) -> SequenceData:
 @st.cache_resource(max_entries=4, show_spinner="Reading the data ...")
 def _data(source: str, stamp: str) -> SequenceData:
     return load_data(source, fallback="planted" if source == "ml-100k" else None)
+
+
+def categories(source: str) -> dict[str, tuple[str, ...]]:
+    """`item_categories`, again if the files have changed; none where they cannot be read.
+
+    Raises
+    ------
+    Outside, WorkbenchError
+        If this session may not open the path.
+    """
+    return _categories(source, _written(places.data(source)))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _categories(source: str, stamp: str) -> dict[str, tuple[str, ...]]:
+    try:
+        return item_categories(source)
+    except WorkbenchError:
+        return {}
 
 
 def model(source: str) -> Shared:

@@ -68,8 +68,9 @@ SAVED = (
 IDS = "Separated by lines, commas or blanks."
 SLICES = (
     "Only some of the users measured: quarters by how often the held-out item occurs in the data, "
-    "or by the items of the history; right where a model has the held-out item among its ten best. "
-    "Users who are alike share a quarter, so quarters may differ in size."
+    "or by the items of the history; right where a model has the held-out item among its ten best; "
+    "categories of the held-out item, where the data tell them. Users who are alike share a "
+    "quarter, so quarters may differ in size."
 )
 TOP_TEN = (
     "A click on an item explains it. Items already seen are left out while **Hide seen** is on. "

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from workbench.app.dataset import slices
 from workbench.app.dataset.slices import listed, slices_of
 from workbench.data.sequences import from_interactions
 
@@ -25,7 +26,7 @@ def test_slices_are_those_worked_out_by_hand(data):
     popular, length = "Popularity", "Length"
     occurs, best = "Times their held-out item occurs:", "among the 10 best items of"
     # popularity: u 4, v 9, w 2, x 1; length of the history: u 2, v 4, w 2, x 4
-    assert named(data, slices_of(data, np.arange(4), ranks)) == {
+    assert named(data, slices_of(data, np.arange(4), ranks, {})) == {
         f"{popular}: lowest quarter": ("x", f"{occurs} 1"),
         f"{popular}: second quarter": ("w", f"{occurs} 2"),
         f"{popular}: third quarter": ("u", f"{occurs} 4"),
@@ -39,12 +40,28 @@ def test_slices_are_those_worked_out_by_hand(data):
 
 
 def test_quarters_are_of_the_users_measured_in_any_order(data):
-    made = slices_of(data, np.array([3, 1]), {"SASRec": np.array([11, 1])})
+    made = slices_of(data, np.array([3, 1]), {"SASRec": np.array([11, 1])}, {})
     users = {name: text for name, (text, _) in named(data, made).items()}
     assert users["Right: SASRec"] == "v"
     assert users["Popularity: lowest quarter"] == "x"
     assert users["Popularity: highest quarter"] == "v"
     assert not any("Length" in name for name in users)  # both have four
+
+
+def test_categories_are_of_the_held_out_item(data, monkeypatch):
+    """Held out: b, a, c, d of u, v, w, x; a is first in the history of others."""
+    told = {"a": ("Drama",), "b": ("Comedy", "Drama"), "c": ("Comedy", "War"), "e": ("Western",)}
+    made = named(data, slices_of(data, np.arange(4), {}, told))
+    said = "Their held-out item is of the category"
+    categories = {name: made[name] for name in made if name.startswith("Category")}
+    assert list(categories.items()) == [
+        ("Category: Comedy", ("uw", f"{said} Comedy")),
+        ("Category: Drama", ("uv", f"{said} Drama")),
+        ("Category: War", ("w", f"{said} War")),
+    ]
+    monkeypatch.setattr(slices, "MOST_CATEGORIES", 1)
+    made = slices_of(data, np.arange(4), {}, told)
+    assert [name for name in made if name.startswith("Category")] == ["Category: Comedy"]
 
 
 def test_a_list_may_hold_others(data):

@@ -7,7 +7,7 @@ import streamlit as st
 
 from analyses.report.stored import StoredRun
 from workbench import SequenceData
-from workbench.app import saved_lists, words
+from workbench.app import resources, saved_lists, words
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.slices import Slice, listed, slices_of
 from workbench.app.saved_lists import ALL
@@ -39,7 +39,8 @@ def choose_slices(run: StoredRun, diagnostic: str) -> list[Chosen]:
     try:
         data = stored_results.data_of(run)
         users = stored_results.users_of(run, diagnostic)
-        known = slices_of(data, users, stored_results.ranks_of(run, users))
+        categories = resources.categories(stored_results.source_of(run))
+        known = slices_of(data, users, stored_results.ranks_of(run, users), categories)
     except (WorkbenchError, stored_results.Outside, IndexError):
         return [Chosen()]
     lists = saved_lists.saved()

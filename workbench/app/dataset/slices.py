@@ -1,6 +1,6 @@
 """Users of a stored run in slices: by held-out item, by history, by whether a model was right."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +9,7 @@ from workbench import SequenceData
 from workbench.data.lookup import find_users
 
 CUTOFF = 10  # ranks up to which a model is right
+MOST_CATEGORIES = 30  # that make slices
 QUARTERS = ("lowest", "second", "third", "highest")
 
 
@@ -26,7 +27,10 @@ class Slice(NamedTuple):
 
 
 def slices_of(
-    data: SequenceData, users: np.ndarray, ranks: Mapping[str, np.ndarray]
+    data: SequenceData,
+    users: np.ndarray,
+    ranks: Mapping[str, np.ndarray],
+    categories: Mapping[str, Sequence[str]],
 ) -> dict[str, Slice]:
     """Slices of users by name; those without anybody are left out.
 
@@ -39,6 +43,7 @@ def slices_of(
     data : to which the users belong.
     users : indices of those who were measured.
     ranks : model -> rank of the held-out item of each of `users`, NaN where it was not measured.
+    categories : raw id of an item -> its categories; the most frequent make slices.
     """
     users, first = np.unique(users, return_index=True)
     target = data.items[data.offsets[users + 1] - 1]
@@ -54,7 +59,23 @@ def slices_of(
         made[f"Wrong: {model}"] = Slice(
             users[rank > CUTOFF], f"Their held-out item is not among {best}"
         )
+    made |= _by_category(users, [categories.get(str(raw), ()) for raw in data.item_ids[target]])
     return {name: part for name, part in made.items() if len(part.users)}
+
+
+def _by_category(users: np.ndarray, categories: Sequence[Sequence[str]]) -> dict[str, Slice]:
+    """Users by each category of their held-out items, the most frequent first."""
+    of_each: dict[str, list[int]] = {}
+    for user, names in zip(users, categories, strict=True):
+        for name in names:
+            of_each.setdefault(name, []).append(user)
+    often = sorted(of_each.items(), key=lambda pair: (-len(pair[1]), pair[0]))[:MOST_CATEGORIES]
+    return {
+        f"Category: {name}": Slice(
+            np.array(chosen), f"Their held-out item is of the category {name}"
+        )
+        for name, chosen in often
+    }
 
 
 def _quarters(users: np.ndarray, values: np.ndarray, name: str, said: str) -> dict[str, Slice]:
