@@ -7,14 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from workbench import sweep
-from workbench.commands.options import Data, Device, read_values
+from workbench.commands.options import Data, read_values
+from workbench.commands.training_options import with_training_options
 from workbench.errors import WorkbenchError
 from workbench.processes import joined
-from workbench.training.objectives import Objective
 from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
 
 
+@with_training_options
 def sweep_command(
+    *,
     out: Annotated[
         Path, typer.Option(help="Folder for the models and sweep.csv.", file_okay=False)
     ],
@@ -44,13 +46,7 @@ def sweep_command(
         int,
         typer.Option(help="Models trained at once, where torchrun has not said.", min=1),
     ] = 1,
-    objective: Annotated[Objective | None, typer.Option(help="As for the command train.")] = None,
-    epochs: Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)] = 100,
-    patience: Annotated[
-        int,
-        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
-    ] = 10,
-    device: Device = "auto",
+    how: dict[str, Any],
 ) -> None:
     """Train many models and compare them: options varied, several seeds, the paper's studies.
 
@@ -62,11 +58,6 @@ def sweep_command(
     variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
     if not variants:
         raise WorkbenchError("nothing to train; name a --model or a --study.")
-    how: dict[str, Any] = {"epochs": epochs, "patience": patience}
-    if objective is not None:
-        how["objective"] = objective
-    if device != "auto":
-        how["device"] = device
     pairs = dict(read_values(text) for text in grid or [])
     with joined(["workbench", *sys.argv[1:]], processes) as ranks:
         table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), ranks=ranks, **how)

@@ -1,0 +1,92 @@
+"""How to train, as every command that trains is told it."""
+
+import inspect
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+
+from workbench.commands.options import Device
+from workbench.training.objectives import Objective
+from workbench.training.sampling import EXACT_UP_TO, Loss
+from workbench.training.state import Avoid, Training
+
+Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
+
+OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
+    "objective": Annotated[
+        Objective | None,
+        typer.Option(
+            help="Loss at all positions of a window; at the last position of every prefix of a "
+            "history, which costs more; or, for BERT4Rec, at masked items. By default masking for "
+            "BERT4Rec, else positions."
+        ),
+    ],
+    "loss": Annotated[
+        Loss | None,
+        typer.Option(
+            help="exact: cross-entropy over all items; sampled: estimated from sampled ones, with "
+            "the same cost at any size of the catalogue; gbce: binary cross-entropy over sampled "
+            f"ones, as in gSASRec. By default exact up to {EXACT_UP_TO:,} items, else sampled.",
+        ),
+    ],
+    "negatives": Annotated[
+        int, typer.Option(help="Items sampled for a step, with the losses sampled, gbce.", min=1)
+    ],
+    "gbce_t": Annotated[
+        float, typer.Option(help="gbce: from 0, uncalibrated, to 1.", min=0.0, max=1.0)
+    ],
+    "mask_ratio": Annotated[
+        float, typer.Option(help="Chance of an item to be masked.", min=0.0, max=1.0)
+    ],
+    "mask_last": Annotated[
+        float,
+        typer.Option(help="Share of samples with the last item alone masked.", min=0.0, max=1.0),
+    ],
+    "epochs": Annotated[int, typer.Option(help="Passes over the data, at most.", min=1)],
+    "patience": Annotated[
+        int,
+        typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
+    ],
+    "batch_size": Annotated[int, typer.Option(help="Items to predict in a step.", min=1)],
+    "learning_rate": Annotated[float, typer.Option(help="Adam's step size.", min=0.0)],
+    "weight_decay": Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)],
+    "device": Device,
+    "precision": Annotated[
+        Precision, typer.Option(help="Mixed is faster on an accelerator, and less exact.")
+    ],
+    "avoid": Annotated[
+        Avoid | None,
+        typer.Option(
+            help="Keep attention off items, to see whether the model ranks as well: the planted "
+            "cause of each target, or the item that is the most important to a plain model.",
+        ),
+    ],
+    "avoid_by": Annotated[str | None, typer.Option(help="That plain model, a folder or a name.")],
+    "avoid_weight": Annotated[
+        float, typer.Option(help="Of the penalty for attention to what is avoided.", min=0.0)
+    ],
+}
+
+
+def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command with all `OPTIONS`; its `how` is a dict of those that are not as by default."""
+    usual = {name: getattr(Training(), name) for name in OPTIONS}
+
+    @wraps(command)
+    def told(**given: Any) -> None:
+        how = {name: given.pop(name) for name in OPTIONS}
+        command(**given, how={name: v for name, v in how.items() if v != usual[name]})
+
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    own = inspect.signature(command).parameters.values()
+    told.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [p.replace(kind=keyword) for p in own if p.name != "how"]
+        + [
+            inspect.Parameter(name, keyword, default=usual[name], annotation=kind)
+            for name, kind in OPTIONS.items()
+        ]
+    )
+    return told
