@@ -16,6 +16,8 @@ from workbench import build_model, load_data, save_model
 PARTS = (
     *("![x](http://other.example/i.png)", "[text](http://other.example)", "[ref]"),
     *("http://other.example/a", "https://other.example", "www.other.example", "me@other.example"),
+    *("<script>window.ran = 1</script>", "</script></style></title></textarea>"),
+    *("<svg onload=window.ran=1>", "' onmouseover='window.ran=1", "javascript:window.ran=1"),
     *("<http://other.example>", "<img src=http://other.example/i.png>", "<b>b</b>", "&amp;"),
     *(":material/home:", ":streamlit:", ":smile:", ":red[x]", ":blue-badge[x]", ":small[x]"),
     *("$x^2$", "$$y$$", "`code`", "**bold**", "*it*", "__b__", "~~gone~~", "| a | b |"),

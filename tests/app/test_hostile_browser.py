@@ -6,8 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.app.browser import settled
+from tests.app.browser import saved, settled, watched
 from tests.app.hostile import TEXT, seen, write_data, write_model, write_run, write_table
+from workbench import load_data
 from workbench.app import words
 
 # what Markdown would have made of it: a link, a picture, a formula, an icon, an emoji, a colour ...
@@ -21,6 +22,12 @@ TURNED = """() => [...document.querySelectorAll('body *')]
     .filter(e => e.children.length === 0 && !e.closest('[data-testid=stMultiSelect]'))
     .filter(e => /[\\u0007\\u200b\\u202a-\\u202e\\u2066-\\u2069]/.test(e.textContent))
     .map(e => e.outerHTML.slice(0, 200))"""
+
+# what could run or ask for anything; pictures are in the page
+ACTIVE = """() => [...document.querySelectorAll('*')]
+    .flatMap(e => e.getAttributeNames().map(name => `${name}=${e.getAttribute(name)}`))
+    .filter(a => /^(on|href|src)/.test(a) && !a.startsWith('src=data:image/png;'))
+    .map(a => a.slice(0, 200))"""
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +80,39 @@ CASES = {
     "nothing to bring": ("bring", {"interactions": TEXT, "checkpoint": TEXT}, "does not exist"),
     "bring outside": ("bring", {"interactions": f"/{TEXT}", "checkpoint": f"/{TEXT}"}, "by itself"),
 }
+
+
+def test_a_saved_user_of_hostile_data_is_only_text(page, server, browser, hostile, tmp_path):
+    parts = {"data": hostile["data"], "models": hostile["model"], "target": "Held-out item"}
+    page.goto(f"{server}/inspect?{urlencode(parts)}")
+    settled(page, "Layers and heads")
+    page.get_by_role("button", name="Share").click()
+    file = tmp_path / "user.html"
+    file.write_bytes(saved(page, "Save this user"))
+
+    context = browser.new_context()
+    context.set_offline(True)
+    offline = watched(context.new_page())
+    asked = []
+    offline.on("request", lambda request: asked.append(request.url))
+    offline.goto(file.as_uri())
+    offline.locator(".aw td.t").first.hover()
+    text = offline.locator("body").inner_text()
+    data = load_data(hostile["data"])
+    history = data.history(0)
+    for item in history[-5:]:  # the four that the model reads, and the one held out
+        assert seen(data.title(int(item))) in text
+    for part in (f"User {seen(str(data.user_ids[0]))} of", "History", "Top 10", "Layers and heads"):
+        assert part in text
+    assert offline.locator(".aw-large td[data-t], .aw-small .aw-map").count() > 1
+    assert offline.evaluate("[window.ran, document.scripts.length]") == [None, 0]
+    assert offline.evaluate(ACTIVE) == []
+    assert offline.evaluate("[...document.images].every(image => image.naturalWidth > 0)")
+    assert offline.evaluate(TURNED) == []
+    pictures = [url for url in asked if url.startswith("data:image/png;")]
+    assert [url for url in asked if url not in pictures] == [file.as_uri()]
+    assert offline.errors == []
+    context.close()
 
 
 @pytest.mark.parametrize("case", CASES)
