@@ -160,11 +160,13 @@ def test_every_part_of_workbench_is_in_the_order_which_the_docs_quote():
     assert f"```\n{ORDER}```" in ARCHITECTURE
 
 
-def test_the_docs_have_a_line_for_every_folder():
+def test_the_docs_name_every_folder_and_the_single_files_of_workbench():
     for path in modules(*PACKAGES):
-        folder, *below = path.split("/")[1:]
+        package, name, *below = path.split("/")
         if below:
-            assert f"  {folder}/" in ARCHITECTURE, path
+            assert f"  {name}/" in ARCHITECTURE, path
+        elif package == "workbench" and not name.startswith("__"):
+            assert f"`{name}`" in ARCHITECTURE, path
 
 
 def test_no_two_modules_have_one_name():

@@ -88,8 +88,9 @@ def explain_command(
     method: Annotated[
         list[str] | None,
         typer.Option(
+            metavar="NAME",
             help="An importance beside attention, such as saliency or random; may be repeated. By "
-            "default what replacing each item does."
+            "default what replacing each item does.",
         ),
     ] = None,
     device: Device = "auto",

@@ -22,11 +22,14 @@ def sweep_command(
     ],
     data: Data = "ml-100k",
     model: Annotated[
-        list[str] | None, typer.Option(help="A model to train, as often as wanted.")
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A model to train, as often as wanted."),
     ] = None,
     study_name: Annotated[
         list[str] | None,
-        typer.Option("--study", help=f"What the AC-TSR paper varies: {', '.join(studies())}."),
+        typer.Option(
+            "--study", metavar="NAME", help=f"What the AC-TSR paper varies: {', '.join(studies())}."
+        ),
     ] = None,
     grid: Annotated[
         list[str] | None,
