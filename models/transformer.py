@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from models.attention import Own, PlainAttention, Projected, rows_of
+from models.attention import Own, PlainAttention, Projected, queries_of, rows_of
 from models.calibrated_attention import SpatialAttention, with_calibrators
 from models.config import ModelConfig
 from models.kernels import Dropout
@@ -98,10 +98,12 @@ class TransformerLayer(nn.Module):
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
         """[B, L, d] -> [B, L, d]; or -> [B, Q, d], at rows [B, Q] alone."""
         p = self.project(x, context)
-        if rows is not None and not self.hooked:  # nobody reads the other rows: not computed
-            p, x, rows = p.at(rows), rows_of(x, rows), None
-        x = self.finish(p, x)
-        return x if rows is None else rows_of(x, rows)
+        if rows is None:
+            return self.finish(p, x)
+        if self.hooked:  # somebody reads or changes the weights of all rows
+            weights = queries_of(self.weights(p), rows)
+            return self.feed_forward(self.attend(weights, p.at(rows), rows_of(x, rows)))
+        return self.finish(p.at(rows), rows_of(x, rows))
 
     def again(self, kept: Projected, x: Tensor, rows: Tensor) -> Tensor:
         """A row of each history as if other states had come in there, and nowhere else.
