@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models.attention import Projected, rows_of
 from models.batch import Batch
@@ -37,6 +38,7 @@ class KeptPass:
     ----------
     model, batch : what runs, and its histories. The weights of the model stay as they are as long
         as passes go on from this one.
+    embeddings : of the items, as in `Recommender.encode`.
 
     Attributes
     ----------
@@ -46,9 +48,11 @@ class KeptPass:
     """
 
     @torch.no_grad()
-    def __init__(self, model: "Recommender", batch: Batch) -> None:
+    def __init__(
+        self, model: "Recommender", batch: Batch, embeddings: Tensor | None = None
+    ) -> None:
         self.model = model
-        x, self.context = model.prepare(batch)
+        x, self.context = model.prepare(batch, embeddings)
         assert self.context.rows is not None
         self.rows = self.context.rows
         self.layers: list[KeptLayer] = []
@@ -102,13 +106,7 @@ class KeptPass:
         return self.model.encoder(self.layers[first].x, self.context, first)[:, 0]
 
     @torch.no_grad()
-    def continued(
-        self,
-        batch: Batch,
-        which: Tensor,
-        embeddings: Tensor | None = None,
-        hooked_from: Tensor | None = None,
-    ) -> Tensor:
+    def continued(self, batch: Batch, which: Tensor, hooked_from: Tensor | None = None) -> Tensor:
         """Hidden states of other histories that begin as kept ones do.
 
         Rows up to the first that differs in what comes in, or in where it may look, are those that
@@ -119,7 +117,6 @@ class KeptPass:
         ----------
         batch : the histories, N.
         which : [N], the kept history that each is like.
-        embeddings : of the items, as in `Recommender.encode`.
         hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
 
         Returns
@@ -128,7 +125,7 @@ class KeptPass:
             [N, d].
         """
         encoder = self.model.encoder
-        x, context = self.model.prepare(batch, embeddings)
+        x, context = self.model.prepare(batch)
         assert context.rows is not None
         changed = self._first_changed(x, context, which).minimum(context.rows)
         if hooked_from is not None:
@@ -140,14 +137,79 @@ class KeptPass:
         if not (self.model.causal and fits and count < width):
             return encoder(x, context)[:, 0]
         places = last_rows(context.rows, count)  # [N, R]
+        return self._onward(which, context, places, _picked(x, places))
+
+    @torch.no_grad()
+    def mixed(self, which: Tensor, others: Tensor, chosen: Tensor) -> Tensor:
+        """Hidden states of histories of which each item comes in as in one of two kept ones.
+
+        The two differ in nothing but the embeddings of their items. Each goes on from the one with
+        which it has more rows in common at its beginning.
+
+        Parameters
+        ----------
+        which, others : [N], kept histories.
+        chosen : [N, L] bool, the items that come in as in the second of them.
+
+        Returns
+        -------
+        Tensor
+            [N, d].
+        """
+        width = self.layers[0].x.shape[1]
+        chosen = F.pad(chosen, (0, width - chosen.shape[1]))
+        rows, every = self.rows[which], torch.arange(width, device=which.device)
+        first, first_kept = (
+            torch.where(each, every, rows[:, None]).amin(1) for each in (chosen, ~chosen)
+        )
+        count = int((rows - first.maximum(first_kept)).max()) + 1 if self.model.causal else width
+        places = last_rows(rows, count) if count < width else every.expand(len(which), -1)
+        taken = torch.where(chosen, others[:, None], which[:, None]) * width + every  # [N, T]
+        x, p = self.layers[0]
+        key, value = (_at(each, taken) for each in (p.key, p.value))
+        x, query = (_at(each, taken.gather(1, places)) for each in (x, p.query))
+        context, intervals = self.context, self.context.intervals
+        context = Context(
+            context.allowed[which],
+            rows,
+            context.causal,
+            None if intervals is None else intervals.take(which),
+            None if context.copies is None else context.copies[which],
+        )
+        parents = torch.where(first < first_kept, others, which)
+        return self._onward(parents, context, places, x, (query, key, value))
+
+    def _onward(
+        self,
+        which: Tensor,
+        context: Context,
+        places: Tensor,
+        x: Tensor,
+        entering: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Hidden states [N, d] of histories that are like kept ones before some rows.
+
+        Parameters
+        ----------
+        which : [N], the kept histories.
+        context : where tokens may look, and the rows that predict.
+        places : [N, R], the rows that are not as they were kept.
+        x : [N, R, d], what comes in at these rows.
+        entering : queries [N, R, d] of these rows, and keys and values [N, T, d] of all, in the
+            first layer; made of x where None.
+        """
+        encoder = self.model.encoder
+        assert context.rows is not None
         predicting = (context.rows - places[:, 0])[:, None]  # which of these rows does
-        x = _picked(x, places)
         for layer, kept in zip(encoder.layers, self.layers, strict=True):
-            query, key, value = layer.projections(x)
-            key, value = (
-                _exchanged(old, which, context, places, new)
-                for old, new in ((kept.p.key, key), (kept.p.value, value))
-            )
+            if entering is None:
+                query, key, value = layer.projections(x)
+                key, value = (
+                    _exchanged(old, which, context, places, new)
+                    for old, new in ((kept.p.key, key), (kept.p.value, value))
+                )
+            else:
+                (query, key, value), entering = entering, None
             rows = places
             if layer is encoder.layers[-1]:
                 query, x = rows_of(query, predicting), rows_of(x, predicting)
@@ -197,8 +259,12 @@ def last_rows(rows: Tensor, count: int) -> Tensor:
 
 def _picked(x: Tensor, rows: Tensor) -> Tensor:
     """As `rows_of`, many times as fast where there are many rows, of what needs no gradients."""
-    starts = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
-    return x.flatten(0, 1).index_select(0, (starts + rows).flatten()).unflatten(0, rows.shape)
+    return _at(x, torch.arange(len(x), device=x.device)[:, None] * x.shape[1] + rows)
+
+
+def _at(x: Tensor, rows: Tensor) -> Tensor:
+    """Rows [N, R] of x [B, T, d], counted through all of its histories, [N, R, d]."""
+    return x.flatten(0, 1).index_select(0, rows.flatten()).unflatten(0, rows.shape)
 
 
 def _exchanged(old: Tensor, which: Tensor, context: Context, rows: Tensor, new: Tensor) -> Tensor:

@@ -175,7 +175,10 @@ class Recommender(nn.Module):
         return (at + last + 1 - tokens.lengths[:, None]).clamp(max=last)  # padding
 
     def inputs(self, tokens: Batch, x: Tensor) -> Tensor:
-        """From item embeddings [B, L, item_size] to tokens [B, T, d], with positions."""
+        """From item embeddings [B, L, item_size] to tokens [B, T, d], with positions.
+
+        What becomes of an item depends on no other item's embedding.
+        """
         if self.config.scale_embeddings:
             x = x * self.config.hidden_size**0.5
         if self.position_embedding is None:
@@ -255,7 +258,7 @@ class Recommender(nn.Module):
         """What of hidden states [..., d] is multiplied by `table`: all of it."""
         return hidden
 
-    def keep(self, batch: Batch) -> KeptPass | None:
+    def keep(self, batch: Batch, embeddings: Tensor | None = None) -> KeptPass | None:
         """A pass of which everything is kept, so that others go on from it, see `KeptPass`.
 
         None in a class whose pass is not that of this one.
@@ -263,7 +266,7 @@ class Recommender(nn.Module):
         passes = ("encode", "forward", "scores")
         if any(getattr(type(self), each) is not getattr(Recommender, each) for each in passes):
             return None
-        return KeptPass(self, batch)
+        return KeptPass(self, batch, embeddings)
 
     def score(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
         """Scores from hidden states.

@@ -57,6 +57,10 @@ class Intervals:
         index = self.index.expand(-1, -1, like.shape[2], -1)
         return index.flatten(0, 2).expand(like.shape[1], -1, -1)
 
+    def take(self, histories: Tensor) -> "Intervals":
+        """The same for some histories, [N] indices."""
+        return replace(self, index=self.index[histories])
+
     def at(self, rows: Tensor) -> "Intervals":
         """The same for some queries of each history, at rows [B, Q]."""
         each = torch.arange(len(rows), device=rows.device)[:, None]

@@ -52,7 +52,6 @@ class BasePass:
         which: Tensor,
         batch: Batch,
         items: Tensor | None = None,
-        embeddings: Tensor | None = None,
         hooked_from: Tensor | None = None,
     ) -> Tensor:
         """Scores of other histories that begin as those of this pass do.
@@ -62,7 +61,6 @@ class BasePass:
         which : [N], the history of this pass that each is like.
         batch : the histories, N.
         items : [N, K] ids to score; None for all.
-        embeddings : of their items, [N, L, d], in place of `model.embed(batch)`.
         hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
             Taps may pass the weights of `models.kept_pass.last_rows` alone.
 
@@ -73,11 +71,43 @@ class BasePass:
         """
         with evaluation_mode(self.model):
             if self.kept is not None:
-                hidden = self.kept.continued(batch, which, embeddings, hooked_from)
-                return self.kept.score(hidden, items)
-            if embeddings is None:
-                return self.model.scores(batch, items)
-            return with_gradients(self.model).scores(batch, items, embeddings)
+                return self.kept.score(self.kept.continued(batch, which, hooked_from), items)
+            return self.model.scores(batch, items)
+
+    @torch.no_grad()
+    def replaced(self, which: Tensor, removed: Tensor, items: Tensor | None = None) -> Tensor:
+        """Scores of histories of this pass with the mean embedding in place of some items'.
+
+        Parameters
+        ----------
+        which : [N], a history of this pass for each of them.
+        removed : [N, L] bool, the items replaced.
+        items : [N, K] ids to score; None for all.
+
+        Returns
+        -------
+        Tensor
+            [N, K], or [N, n_items + 1] with -inf for padding.
+        """
+        with evaluation_mode(self.model):
+            if self._whole_and_replaced is not None:
+                kept, n = self._whole_and_replaced, len(self.batch.items)
+                return kept.score(kept.mixed(which, which + n, removed), items)
+            model, batch = with_gradients(self.model), self.batch.take(which)
+            embeddings = model.embed(batch)
+            embeddings = torch.where(removed[:, :, None], self.mean_embedding, embeddings)
+            return model.scores(batch, items, embeddings)
+
+    @cached_property
+    def _whole_and_replaced(self) -> KeptPass | None:
+        """The histories as they are, and then with every item replaced."""
+        if self.kept is None:
+            return None
+        model, n = self.kept.model, len(self.batch.items)
+        twice = self.batch.take(torch.arange(n, device=self.batch.items.device).repeat(2))
+        embeddings = model.embed(twice)
+        embeddings[n:] = torch.where(twice.valid[n:, :, None], self.mean_embedding, embeddings[n:])
+        return model.keep(twice, embeddings)
 
     @cached_property
     @torch.no_grad()

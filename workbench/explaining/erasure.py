@@ -21,7 +21,7 @@ from models.kept_pass import last_rows
 from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import without_keys
 from workbench.explaining.importance import Importance, Need
-from workbench.model import Model, with_attention, with_gradients
+from workbench.model import Model, with_attention
 
 Without = Callable[[BasePass, Tensor, Batch, Tensor, Tensor | None], Tensor]
 CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
@@ -31,9 +31,7 @@ def replaced(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
     """Scores with removed items' embeddings made the mean one; as in `scores_without`."""
-    embeddings = with_gradients(base.model).embed(batch)
-    embeddings = torch.where(removed[:, :, None], base.mean_embedding, embeddings)
-    return base.continued(which, batch, items, embeddings)
+    return base.replaced(which, removed, items)
 
 
 def deleted(
@@ -54,7 +52,7 @@ def masked(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
     """Scores where no row of any layer attends to a removed item; as in `scores_without`."""
-    first = _first(removed, batch)
+    first = _first(removed, batch.rows)
     with _unattended(base.model, batch, removed):
         return base.continued(which, batch, items, hooked_from=first)
 
@@ -96,8 +94,12 @@ def scores_without(
         padding. NaN where a deletion takes all items of a history, since nothing is left to predict
         from.
     """
-    removed = removed & base.batch.valid[which]
-    rest = base.batch.rows[which] - _first(removed, base.batch.take(which))
+    valid, rows = base.batch.valid[which], base.batch.rows[which]
+    removed = removed & valid
+    first = _first(removed, rows)
+    if operator == "replacement" and base.kept is not None:  # or on from all of them replaced
+        first = first.maximum(_first(valid & ~removed, rows))
+    rest = rows - first
     for numbers in rest.argsort(stable=True).split(CHUNK):
         histories, gone = which[numbers], removed[numbers]
         batch = base.batch.take(histories)
@@ -134,10 +136,10 @@ def _erasure(operator: str, model: Model, batch: Batch, targets: Tensor, seed: i
     return effects_of_each(BasePass(model, batch), targets[:, None], operator)[..., 0]
 
 
-def _first(removed: Tensor, batch: Batch) -> Tensor:
-    """The place of the first item removed, [N]; the row that predicts where there is none."""
-    places = torch.arange(removed.shape[1], device=removed.device)
-    return torch.where(removed, places, batch.rows[:, None]).amin(1)
+def _first(marked: Tensor, rows: Tensor) -> Tensor:
+    """The place of the first item marked in [N, L], [N]; the row that predicts if there is none."""
+    places = torch.arange(marked.shape[1], device=marked.device)
+    return torch.where(marked, places, rows[:, None]).amin(1)
 
 
 @contextmanager

@@ -40,6 +40,20 @@ def test_what_stands_before_an_item_is_not_run_again():
     handle.remove()
 
 
+def test_what_stands_before_the_first_item_left_is_not_run_for_each():
+    model = build("SASRec")
+    base = BasePass(model, stamped([3, 1, 4, 1, 5], [2, 9, 6, 8, 7]))
+    removed = (torch.arange(5) != 3).expand(2, -1)
+    list(scores_without(base, torch.arange(2), removed))  # with every item replaced, kept as well
+    counts: list[int] = []
+    handle = model.encoder.layers[0].feed_forward.register_forward_hook(
+        lambda _, __, x: counts.append(x.shape[1])
+    )
+    list(scores_without(base, torch.arange(2), removed))
+    handle.remove()
+    assert counts == [2]
+
+
 def test_items_of_the_catalogue_that_nobody_asks_for_are_not_scored(monkeypatch):
     model = build("SASRec")
     base = BasePass(model, stamped([3, 1, 4], [2, 9, 6]))
