@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from itertools import product
 
@@ -10,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from models import Batch, Recommender
-from models.transformer import Context, TransformerLayer
+from models.attention import Projected, queries_of, rows_of
+from models.transformer import TransformerLayer
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explaining.importance import Importance
@@ -35,6 +35,19 @@ def weights(
     The mean over all layers or heads where `layer` or `head`, from 0, is None.
     """
     recorded = record_attention(model, batch, stages=[stage])[stage]  # [B, layers, H, L]
+    return _reduced(recorded, layer, head)
+
+
+def every_reduction(model: Model, batch: Batch) -> dict[str, Tensor]:
+    """What `explain` gives for each of `reductions` by its name, [B, L] each, from one pass."""
+    if not model.stages:
+        return {}
+    recorded = record_attention(model, batch)["attention"]
+    return {each.name: _reduced(recorded, *places) for each, places in _reductions(model)}
+
+
+def _reduced(recorded: Tensor, layer: int | None, head: int | None) -> Tensor:
+    """[B, layers, H, L] of one layer and head, or the mean over them where None; [B, L]."""
     layers = recorded if layer is None else recorded[:, layer, None]
     return (layers if head is None else layers[:, :, head, None]).mean((1, 2))
 
@@ -54,25 +67,17 @@ def rollout(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> 
 
 def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> Tensor:
     """sum over layers of || sum_h a_hij (x_j W_V + b_V)_h W_O ||, i the prediction row; [B, L]."""
-    total = torch.zeros(batch.items.shape, dtype=model.item_embedding.weight.dtype)
-    total = total.to(batch.items.device)
-    rows = model.rows(batch)
-    recorded = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
-    each = torch.arange(len(rows), device=rows.device)
+    at = model.rows(batch)[:, None]
+    total: Tensor | None = None
     with torch.no_grad():
-        for (layer, x, context), given in zip(
-            layer_inputs(model, batch), recorded.unbind(1), strict=True
-        ):
-            p = layer.project(x, context).at(rows[:, None])
-            row = given[each, :, rows][:, :, None]  # [B, H, 1, T]
-            for j in range(total.shape[1]):  # what key j alone brings to the row
-                alone = torch.zeros_like(row)
-                alone[..., j] = row[..., j]
-                brought = p.mix(alone)[:, 0]  # [B, d]
-                if isinstance(layer.dense, nn.Linear):
-                    brought = brought @ layer.dense.weight.T
-                total[:, j] += brought.norm(dim=-1)
-    return total
+        for layer, x, p, weights in passing(model, batch):
+            each = torch.diag_embed(queries_of(weights, at)[:, :, 0])  # [B, H, T, T], a key a row
+            brought = p.at(at.expand(-1, x.shape[1])).mix(each)  # [B, T, d]
+            if isinstance(layer.dense, nn.Linear):
+                brought = brought @ layer.dense.weight.T
+            total = brought.norm(dim=-1) + (0 if total is None else total)
+    assert total is not None
+    return total[:, : batch.items.shape[1]]
 
 
 def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
@@ -112,43 +117,58 @@ def value_zeroing(model: Recommender, batch: Batch, targets: Tensor, seed: int) 
     like attention. The row itself is the prediction's.
     """
     rolled: Tensor | None = None
+    *_, last = model.encoder.layers
+    at = model.rows(batch)[:, None]
     with torch.no_grad():
-        for layer, x, context in layer_inputs(model, batch):
-            whole = layer(x, context)  # [B, T, d]
-            changes = []
-            for j in range(x.shape[1]):
-                with _without_value(layer, j):
-                    changes.append(1 - torch.cosine_similarity(whole, layer(x, context), dim=-1))
-            change = torch.stack(changes, -1).clamp(min=0)  # [B, T, T]
+        for layer, x, p, weights in passing(model, batch):
+            if layer is last:  # of which the prediction's row alone is asked
+                rows = at.expand(-1, x.shape[1])  # as often as there are values to go without
+                each = queries_of(weights, rows)
+                without = each.masked_fill(torch.eye(x.shape[1], device=x.device).bool(), 0.0)
+                whole = _finished(layer, queries_of(weights, at), p.at(at), x)
+                change = _change(whole, _finished(layer, without, p.at(rows), x))[:, None]
+            else:
+                whole = _finished(layer, weights, p, x)
+                change = torch.zeros_like(weights[:, 0])  # [B, T, T]
+                for j in range(x.shape[1]):
+                    first = j if p.causal else 0  # before it nobody has the value
+                    without = weights[:, :, first:].clone()
+                    without[..., j] = 0.0
+                    rows = p.rows[:, first:].expand(len(x), -1)
+                    after = _finished(layer, without, p.at(rows), x)
+                    change[:, first:, j] = _change(whole[:, first:], after)
             change = change / change.sum(-1, keepdim=True).clamp(min=1e-30)
             rolled = change if rolled is None else change @ rolled
     assert rolled is not None
-    return _row(model, batch, rolled)
+    return rolled[:, 0, : batch.items.shape[1]]
 
 
-def layer_inputs(
+def passing(
     model: Recommender, batch: Batch
-) -> Iterator[tuple[TransformerLayer, Tensor, Context]]:
-    """Each layer of a model, what goes into it [B, T, d], and where its rows may look."""
+) -> Iterator[tuple[TransformerLayer, Tensor, Projected, Tensor]]:
+    """Each layer of a model, and of all rows what comes in, how it is projected, and weights.
+
+    These are [B, T, d], queries, keys and values, and [B, H, T, T].
+    """
     x, context = model.prepare(batch)
-    context = context._replace(rows=None)
     for layer in model.encoder.layers:
-        yield layer, x, context
-        x = layer(x, context)
+        p = layer.project(x, context)
+        weights = layer.weights(p)
+        yield layer, x, p, weights
+        x = layer.feed_forward(layer.attend(weights, p, x))
 
 
-@contextmanager
-def _without_value(layer: TransformerLayer, j: int) -> Iterator[None]:
-    """While it lasts, key j brings nothing to any row of a layer, and no weight changes."""
+def _finished(layer: TransformerLayer, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
+    """What becomes of the rows of p [B, Q, d] in a layer that mixes values by other weights.
 
-    def zero(_: object, __: object, passing: Tensor) -> Tensor:
-        return passing.index_fill(-1, torch.tensor(j, device=passing.device), 0.0)
+    `weights` are [B, H, Q, T], `x` [B, T, d] what came into the layer.
+    """
+    return layer.feed_forward(layer.attend(weights, p, rows_of(x, p.rows)))
 
-    handle = layer.weights.taps["attention"].register_forward_hook(zero)
-    try:
-        yield
-    finally:
-        handle.remove()
+
+def _change(states: Tensor, others: Tensor) -> Tensor:
+    """1 - cos of states [B, Q or 1, d] and others [B, Q, d], [B, Q]; what is rounding may be 0."""
+    return (1 - torch.cosine_similarity(states, others, dim=-1)).clamp(min=0)
 
 
 def _row(model: AttentionModel, batch: Batch, rolled: Tensor) -> Tensor:
@@ -218,14 +238,20 @@ def reduction(
 
 def reductions(model: Model) -> list[Importance]:
     """Attention of a model where it multiplies the values: the mean, each layer, each head."""
+    return [each for each, _ in _reductions(model)]
+
+
+def _reductions(model: Model) -> list[tuple[Importance, tuple[int | None, int | None]]]:
+    """Each of `reductions`, and its layer and head; None for the mean over them."""
     layers, heads = range(model.config.n_layers), range(model.config.n_heads)
     if not model.stages:
         return []
-    several = {
-        "layers": [reduction(layer=layer) for layer in layers] if len(layers) > 1 else [],
-        "heads": [reduction(layer=layer, head=head) for layer, head in product(layers, heads)],
-    }
-    return [reduction(), *several["layers"], *(several["heads"] if len(heads) > 1 else [])]
+    places: list[tuple[int | None, int | None]] = [(None, None)]
+    if len(layers) > 1:
+        places += [(layer, None) for layer in layers]
+    if len(heads) > 1:
+        places += product(layers, heads)
+    return [(reduction(layer=layer, head=head), (layer, head)) for layer, head in places]
 
 
 def named(name: str, model: Model) -> Importance | None:

@@ -8,7 +8,7 @@ from tests.models.variants import batch_of, build
 from workbench import explain, importances, record_attention
 from workbench.attention.editing import edit_attention
 from workbench.errors import WorkbenchError
-from workbench.explaining.attention_weights import layer_inputs
+from workbench.explaining.attention_weights import every_reduction, reductions
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 TARGETS = torch.tensor([2, 8, 4])
@@ -27,6 +27,23 @@ def built(backbone, variant="SASRec", **options):
 
 def near(found, wanted):
     torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def layer_inputs(model, batch):
+    """Each layer, what comes in at all rows, and where these may look."""
+    x, context = model.prepare(batch)
+    context = context._replace(rows=None)
+    for layer in model.encoder.layers:
+        yield layer, x, context
+        x = layer(x, context)
+
+
+def test_one_pass_gives_every_reduction():
+    for model in (build("AC-gate-two-softmax-od"), build("SASRec", n_layers=1, n_heads=1)):
+        found = every_reduction(model, BATCH)
+        assert list(found) == [each.name for each in reductions(model)]
+        for name, values in found.items():
+            near(values, explain(model, BATCH, TARGETS, name))
 
 
 def test_weights_are_the_mean_over_what_is_not_named():
