@@ -28,7 +28,7 @@ from analyses.running.results import Results
 from models import Batch
 from workbench import explain
 from workbench.evaluation import hit, target_ranks
-from workbench.explaining.attention_weights import reductions
+from workbench.explaining.attention_weights import every_reduction
 from workbench.faithfulness.counterfactual import MOST, POOL, smallest_change
 from workbench.model import Model
 from workbench.phrases import in_order
@@ -66,11 +66,8 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         "passes": change.passes.cpu().numpy(),
         "hit": hit(ranks.cpu().numpy(), CUTOFF),
     }
-    first = {
-        each.name: most_important(explain(model, batch, targets, each.name), batch)
-        for each in reductions(model)
-    }
-    first[RECENCY] = most_important(explain(model, batch, targets, RECENCY), batch)
+    values = every_reduction(model, batch) | {RECENCY: explain(model, batch, targets, RECENCY)}
+    first = {name: most_important(each, batch) for name, each in values.items()}
     first[RANDOM] = batch.valid.double() / batch.lengths[:, None]
     unknown = change.size.isnan() | (batch.lengths < SHORTEST)  # nothing found, nothing to choose
     frames = []

@@ -25,7 +25,7 @@ from models import Batch
 from workbench import explain, importances
 from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
-from workbench.explaining.attention_weights import reductions
+from workbench.explaining.attention_weights import every_reduction
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
 from workbench.faithfulness.agreement import SHORTEST
@@ -121,8 +121,7 @@ def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[p
             condition = conditions(control)[0]
             candidates = condition.candidates(batch)
             effects = effects_of_each(base, both, condition.operator)
-            for reduction in reductions(control):
-                values = explain(control, batch, targets, reduction.name)
+            for reduction, values in every_reduction(control, batch).items():
                 place = most_important_first(values, candidates, seed)
                 for target, label in enumerate(TARGETS):
                     aligned = is_first(place, effects[..., target], candidates)
@@ -130,7 +129,7 @@ def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[p
                     frames.append(
                         pd.DataFrame(columns).assign(
                             target=label,
-                            importance=reduction.name,
+                            importance=reduction,
                             operator=condition.operator,
                             last=condition.last,
                             control=name,
@@ -178,8 +177,9 @@ class Trial:
 
     def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
         """Every importance by target and name, [b, L]."""
+        recorded = every_reduction(self.model, self.batch)
         for name, importance in self.importances.items():
-            values: Tensor | None = None
+            values = recorded.get(name)
             for target in range(len(TARGETS)):
                 if name in self.effects:
                     values = self.effects[name][..., target]
