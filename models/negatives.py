@@ -4,6 +4,7 @@ A step then costs the same whatever the size of the catalogue. Items are drawn o
 are scored: what is drawn, and how, decides which of the losses is right.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -71,10 +72,14 @@ class SampledSoftmax:
 class GBCE:
     """Generalised binary cross-entropy (gSASRec, Petrov & Macdonald 2023, arXiv 2308.07192).
 
-        -(beta log sigma(s(p)) + sum_d log(1 - sigma(s(d)))) / K
+        -(beta log sigma(s(p) + c) + sum_d log(1 - sigma(s(d) + c))) / K,   c = log(beta / K)
 
     Sampling shows a model too few negatives, so that its probabilities are too high; beta takes
     that back (see `beta`). Scores are calibrated, not probabilities over the catalogue.
+
+    c is not in the paper. Of all scores that are the same for every item it has the least loss:
+    there one target pulls as hard as K others push. Scores of new weights are near 0, and without c
+    all embeddings go for c together first, in a direction that hides what tells items apart.
 
     Parameters
     ----------
@@ -88,8 +93,9 @@ class GBCE:
     def loss(self, positive: Tensor, negative: Tensor, targets: Tensor) -> Tensor:
         """See `Negatives`."""
         others = self.items != targets[:, None]  # [N, K]
-        of_items = (F.softplus(negative) * others).sum(1)  # -log(1 - sigma(s)) = softplus(s)
-        return ((self.beta * F.softplus(-positive) + of_items) / len(self.items)).mean()
+        c = math.log(self.beta / len(self.items))
+        of_items = (F.softplus(negative + c) * others).sum(1)  # -log(1 - sigma(z)) = softplus(z)
+        return ((self.beta * F.softplus(-positive - c) + of_items) / len(self.items)).mean()
 
 
 def beta(n_items: int, negatives: int, t: float) -> float:

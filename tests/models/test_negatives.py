@@ -98,14 +98,22 @@ def test_gbce_by_its_formula():
     positive, negative = scored(3, 3)
     items, targets = torch.tensor([3, 5, 9]), torch.tensor([5, 2, 3])
     loss = GBCE(items, 0.3).loss(positive, negative, targets)
-    wanted = []
+    wanted, c = [], math.log(0.1)
     for s, others, p in zip(positive, negative, targets.tolist(), strict=True):
-        sum_ = s.sigmoid().pow(0.3).log()
+        sum_ = (s + c).sigmoid().pow(0.3).log()
         for k, d in enumerate(items.tolist()):
             if d != p:
-                sum_ = sum_ + (1 - others[k].sigmoid()).log()
+                sum_ = sum_ + (1 - (others[k] + c).sigmoid()).log()
         wanted.append(-sum_ / 3)
     torch.testing.assert_close(loss, torch.stack(wanted).mean())
+
+
+def test_gbce_leaves_equal_scores_where_they_are():
+    shift = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    targets = torch.tensor([8, 9, 10])
+    loss = GBCE(torch.arange(1, 8), 0.3).loss(shift.expand(3), shift.expand(3, 7), targets)
+    (slope,) = torch.autograd.grad(loss, shift)
+    assert slope.item() == pytest.approx(0, abs=1e-15)
 
 
 def test_beta_between_no_calibration_and_the_sampling_rate():

@@ -238,7 +238,7 @@ def test_a_planted_rule_is_learnt_from_a_few_items(loss):
     )
     torch.manual_seed(0)
     options = {"hidden_size": 32, "inner_size": 32, "n_layers": 1, "max_length": 8}
-    options |= {"hidden_dropout": 0.1, "attention_dropout": 0.1, "initializer_range": 0.2}
+    options |= {"hidden_dropout": 0.1, "attention_dropout": 0.1}
     model = build_model("SASRec", made.data, **options)
     how = {"epochs": 20, "batch_size": 128, "learning_rate": 1e-2, "device": "cpu"}
     train(model, made.data, loss=loss, negatives=8, progress=False, **how)
