@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,20 +30,29 @@ LOADED = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
 @contextmanager
-def served(*allowed: Path, **environment: str) -> Iterator[tuple[str, int]]:
+def served(
+    *allowed: Path,
+    command: Sequence[str] = ("-m", "workbench", "app"),
+    where: Path = ROOT,
+    **environment: str,
+) -> Iterator[tuple[str, int]]:
     """The address of the app and the id of its process, while it lasts.
 
-    allowed: folders whose files any address may name.
+    Parameters
+    ----------
+    allowed : folders whose files any address may name.
+    command : of Python, that starts the app.
+    where : the folder it is started in.
+    environment : of the process, beside the present one.
     """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     named = [word for folder in allowed for word in ("--allow", str(folder))]
-    command = [sys.executable, "-m", "workbench", "app", "--server.headless", "true"]
     process = subprocess.Popen(
-        [*command, "--server.port", str(port), "--server.fileWatcherType", "none", *named],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        [sys.executable, *command, "--server.headless=true", f"--server.port={port}", *named],
+        cwd=where,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

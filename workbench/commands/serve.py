@@ -31,10 +31,13 @@ def app_command(
 
     Other options are those of `streamlit run`, such as `--server.port 8502`.
     """
-    # -P: a folder `models` or `data` where the app is started is not ours
-    command = [sys.executable, "-P", "-m", "streamlit", "run", str(APP), *context.args, "--"]
+    command = ["run", str(APP), *context.args, "--"]
     for folder in allow or ():
         command += ["--allow", str(folder)]
-    path = os.pathsep.join(filter(None, (str(PACKAGES), os.environ.get("PYTHONPATH"))))
     choose_device(device)  # which says now, and not in the browser, that there is none
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path, DEVICE: device})
+    os.environ[DEVICE] = device
+    # a folder `analyses` or `seaborn` where the app is started is not ours
+    sys.path[:] = [str(PACKAGES), *(path for path in sys.path if path not in ("", os.getcwd()))]
+    from streamlit.web.cli import main  # in this process, which has imported what takes seconds
+
+    main(command, prog_name="streamlit")

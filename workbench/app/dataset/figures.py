@@ -10,7 +10,6 @@ from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from workbench import spreadsheets
 from workbench.app import downloads, words
-from workbench.app.dataset.charts import charts
 from workbench.app.dataset.stored_results import Answers
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import plain_frame
@@ -119,6 +118,8 @@ def _interactive(summary: Summary, name: str, across: int) -> None:
     if summary.table.empty:
         st.info("Nothing of the layers and heads chosen; choose others.", icon=":material/info:")
         return
+    from workbench.app.dataset.charts import charts  # which brings Altair
+
     drawn = list(charts(summary).items())
     for start in range(0, len(drawn), across):
         shown_here = drawn[start : start + across]

@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import altair as alt
 import pandas as pd
 import streamlit as st
 from torch import Tensor
@@ -10,10 +9,9 @@ from torch import Tensor
 from models import Batch
 from workbench import explain, importances, spreadsheets
 from workbench.app import downloads, resources, words
-from workbench.app.dataset.charts import GREY, PALETTE
 from workbench.app.inspect.seen import Seen
 from workbench.app.resources import Shared
-from workbench.explore.deletion import RANDOM, SEEDS, deletion_curves
+from workbench.explore.deletion import SEEDS, deletion_curves
 from workbench.explore.shown import Shown
 from workbench.model import Model
 
@@ -28,6 +26,8 @@ MEANS = (
 
 def show_deletion(seen: Seen) -> None:
     """A chart for each model: attention as chosen, the importances chosen, and controls."""
+    from workbench.app.inspect.deletion_chart import chart  # which brings Altair
+
     columns = st.columns(len(seen.shown), gap="large")
     for column, (label, shown) in zip(columns, seen.shown.items(), strict=True):
         with column:
@@ -35,7 +35,7 @@ def show_deletion(seen: Seen) -> None:
             title = words.strong(seen.data.title(shown.inspection.target))
             st.markdown(f"{words.strong(label)}: {title}")
             said = words.plain(f"Deletion curves of {label}")
-            st.altair_chart(_chart(frame), width="stretch", alt=said)
+            st.altair_chart(chart(frame, CONTROLS), width="stretch", alt=said)
             name = f"deletion-{label}-{seen.data.user_ids[seen.user]}.csv"
             downloads.button("CSV", partial(spreadsheets.csv, frame), name, downloads.CSV)
     st.caption(MEANS)
@@ -60,34 +60,3 @@ def _control(seen: Seen, shared: Shared, target: int, name: str) -> Tensor:
 
 def _explained(model: Model, batch: Batch, target: int, name: str) -> Tensor:
     return explain(model, batch, batch.items.new_tensor([target]), name)[0].cpu()
-
-
-def _chart(frame: pd.DataFrame) -> alt.LayerChart:
-    names = list(dict.fromkeys(frame["importance"]))
-    controls = (RANDOM, *CONTROLS)
-    coloured = [name for name in names if name not in controls]
-    colours = {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(coloured)}
-    dashes = {RANDOM: [2, 2], "recency": [6, 3], "similarity": [8, 3, 2, 3]}
-    order = [*coloured, *(name for name in controls if name in names)]
-    base = alt.Chart(frame).encode(
-        x=alt.X("removed:Q", title="Items taken away", axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("nats:Q", title="Log probability, nats", scale=alt.Scale(zero=False)),
-        color=alt.Color(
-            "importance:N",
-            scale=alt.Scale(domain=order, range=[colours.get(name, GREY) for name in order]),
-            legend=alt.Legend(orient="top", title=None, columns=2, labelLimit=140),
-        ),
-        strokeDash=alt.StrokeDash(
-            "importance:N",
-            scale=alt.Scale(domain=order, range=[dashes.get(name, [1, 0]) for name in order]),
-            legend=None,
-        ),
-        tooltip=[
-            alt.Tooltip("importance:N", title="Order"),
-            alt.Tooltip("removed:Q", title="Items taken away"),
-            alt.Tooltip("nats:Q", title="Log probability", format=".3f"),
-            alt.Tooltip("rank:Q", title="Rank", format=",.1f"),
-        ],
-    )
-    lines = [base.mark_line(strokeWidth=2), base.mark_point(size=24, filled=True, opacity=0.7)]
-    return alt.LayerChart(layer=lines).properties(height=300)

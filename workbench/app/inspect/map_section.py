@@ -8,7 +8,7 @@ import streamlit as st
 from workbench import SequenceData, spreadsheets
 from workbench.app import downloads, words
 from workbench.app.clickable import show_clickable
-from workbench.app.inspect import map_pictures, view_choices
+from workbench.app.inspect import view_choices
 from workbench.explore import maps
 from workbench.explore.history_table import causes
 from workbench.explore.shown import Shown
@@ -92,6 +92,8 @@ def _save_maps(
     name = f"maps-{shown.label}-{user_id}"
 
     def picture(kind: str) -> bytes:
+        from workbench.app.inspect import map_pictures  # which brings matplotlib's figures
+
         return map_pictures.picture(shown, titles, first, last, top=top, kind=kind)
 
     def table() -> str:
