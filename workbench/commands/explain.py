@@ -54,7 +54,7 @@ def _table(explanation: Explanation) -> Iterator[str]:
 
 def _sentences(explanation: Explanation) -> Iterator[str]:
     title, removed, change = explanation.data.title, explanation.removed, explanation.change
-    first, operator = explanation.inspection.top(1)[0], default_erasure(explanation.model)
+    first, operator = explanation.inspection.first, default_erasure(explanation.model)
     if removed and change is not None:
         successor = int(change.successor[0])
         yield (

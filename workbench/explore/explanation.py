@@ -78,7 +78,7 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """All numbers of it, for programs."""
         found = self.inspection
-        first = found.top(1)[0]
+        first = found.first
         change = None
         if self.change is not None:
             change = {

@@ -157,10 +157,7 @@ def inspect_case(
     with torch.no_grad(), evaluation_mode(model):
         scores = model.scores(batch)  # [1, V]
     ranking = Ranking(scores=scores[0].cpu(), hidden=frozenset(hidden))
-    best = ranking.top(1)
-    if target == "top" and not best:
-        raise WorkbenchError("every item is hidden, so that none comes first; show those seen.")
-    item = best[0] if target == "top" else int(target)
+    item = ranking.first if target == "top" else int(target)
     if not 1 <= item < scores.shape[1]:
         raise WorkbenchError(
             f"{model.config.name} knows no item {item}; choose from 1 to {scores.shape[1] - 1}."

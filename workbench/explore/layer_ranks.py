@@ -81,6 +81,6 @@ def rank_after_each_layer(
             "layer": range(len(rankings)),
             "rank": [ranking.rank(target) for ranking in rankings],
             "score": scores[:, target].tolist(),
-            "first": [ranking.top(1)[0] for ranking in rankings],
+            "first": [ranking.first for ranking in rankings],
         }
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from workbench.errors import WorkbenchError
 from workbench.evaluation import rank_of
 
 
@@ -34,6 +35,19 @@ class Ranking:
         """The k items of highest score that are ranked, best first."""
         best = self._without(self.hidden).topk(min(k, self.n_ranked))
         return best.indices.tolist()
+
+    @property
+    def first(self) -> int:
+        """The item that comes first.
+
+        Raises
+        ------
+        WorkbenchError
+            If every item is hidden.
+        """
+        if not (best := self.top(1)):
+            raise WorkbenchError("every item is hidden, so that none comes first; show those seen.")
+        return best[0]
 
     def _without(self, items: frozenset[int]) -> Tensor:
         return self.scores.index_fill(0, torch.tensor(sorted(items), dtype=torch.long), -torch.inf)

@@ -8,7 +8,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from tests.app.shown import metrics, press, sentences, tables
-from workbench import load_data, load_model
+from workbench import build_model, load_data, load_model, save_model
 from workbench.app import choices
 from workbench.app.what_if.what_if_page import weights_frame
 from workbench.data.lookup import find_user
@@ -120,6 +120,20 @@ def test_what_stays_the_same_is_said_so(open_page):
 )
 def test_edits_that_mean_nothing_are_told(open_page, edits, sentence):
     assert sentence in sentences(open_page(user="u1", edits=edits))[0]
+
+
+def test_a_user_who_has_seen_every_item_is_told_so(tmp_path, monkeypatch):
+    rows = [f"{user},{item},{at}" for user in "uv" for at, item in enumerate("abcab")]
+    file = tmp_path / "x.csv"
+    file.write_text("\n".join(["user,item,time", *rows, ""]))
+    model = save_model(build_model("SASRec", load_data(file)), tmp_path / "model")
+    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(file)))
+    page = AppTest.from_string(SCRIPT, default_timeout=60)
+    for key, value in {"data": str(file), "models": str(model), "user": "u"}.items():
+        page.query_params[key] = value
+    assert sentences(page.run()) == [
+        "every item is hidden, so that none comes first; show those seen."
+    ]
 
 
 def test_weights_stand_beside_their_item_wherever_it_moved(films):

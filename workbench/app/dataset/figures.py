@@ -14,6 +14,7 @@ from workbench.app.dataset.stored_results import Answers
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import plain_frame
 from workbench.app.selection import select
+from workbench.phrases import counted
 
 ACROSS = 2  # panels side by side
 
@@ -59,7 +60,7 @@ def show_figures(
 def show_tables(diagnostic: Diagnostic, answers: Answers, side: str = "") -> None:
     """Every table, folded, each with its caption and a download; `side` as in `show_figures`."""
     for name, table in answers.tables.items():
-        with st.expander(f"{words.literal(_capital(name))} ({len(table):,} rows)"):
+        with st.expander(f"{words.literal(_capital(name))} ({counted(len(table), 'row')})"):
             _caption(diagnostic, name)
             st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
             csv_button(table, slug(diagnostic.name, name), f"table{side}")

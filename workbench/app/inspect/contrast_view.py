@@ -30,9 +30,9 @@ def show_contrast(seen: Seen) -> None:
     ):
         with column:
             target = shown.inspection.target
-            against = other or next(i for i in shown.inspection.top(2) if i != target)
+            against = other or next((i for i in shown.inspection.top(2) if i != target), target)
             if against == target:
-                st.info(f"{words.literal(label)}: both are the same item; choose another.")
+                st.info(f"{words.literal(label)}: there is no other item; choose one.")
                 continue
             shared = seen.models[label]
             method = _method(seen.methods, shared.model)

@@ -59,7 +59,7 @@ def page() -> None:
                 resources.prediction(shared, one, layer, head, hide_seen=case.hide_seen)
                 for one in (Scenario.of(data, user), scenario)
             )
-            explained = before.top(1)[0] if target == "top" else target
+            explained = before.first if target == "top" else target
             _outcome(data, before, after, explained)
             _put_target(editing, label, explained)
             frame = moves_frame(data, scenario, before, after, explained)
