@@ -182,6 +182,21 @@ def multihead_renames(theirs: str) -> Renames:
     )
 
 
+def layer_renames(norm: str, feed_forward_norm: str, dense: str) -> Renames:
+    """Renames of what stands beside attention in a layer.
+
+    Parameters
+    ----------
+    norm, feed_forward_norm : patterns of the two norms, with the layer's number as their group.
+    dense : of the two maps of the feed-forward block, with the layer's number and 1 or 2.
+    """
+    return (
+        (rf"{norm}\.{KIND}", r"encoder.layers.\1.norm.\2"),
+        (rf"{feed_forward_norm}\.{KIND}", r"encoder.layers.\1.feed_forward.norm.\2"),
+        (rf"{dense}\.{KIND}", r"encoder.layers.\1.feed_forward.dense_\2.\3"),
+    )
+
+
 def as_affine_maps(state: dict[str, Tensor]) -> None:
     """Change projections and convolutions of a state to affine maps, in place.
 

@@ -3,7 +3,14 @@
 from torch import Tensor
 
 from models import ModelConfig
-from workbench.importing.format import KIND, Facts, Format, count_layers, without_padding
+from workbench.importing.format import (
+    KIND,
+    Facts,
+    Format,
+    count_layers,
+    layer_renames,
+    without_padding,
+)
 
 BLOCK = r"transformer_blocks\.(\d+)"
 PROJECTION = rf"{BLOCK}\.multihead_attention"
@@ -45,9 +52,7 @@ FORMAT = Format(
         (r"(item|position|output)_embedding\.weight", r"\1_embedding.weight"),
         (rf"{PROJECTION}\.(query|key)_proj\.{KIND}", r"encoder.layers.\1.\2.\3"),
         (rf"{PROJECTION}\.val_proj\.{KIND}", r"encoder.layers.\1.value.\2"),
-        (rf"{BLOCK}\.first_norm\.{KIND}", r"encoder.layers.\1.norm.\2"),
-        (rf"{BLOCK}\.second_norm\.{KIND}", r"encoder.layers.\1.feed_forward.norm.\2"),
-        (rf"{BLOCK}\.dense([12])\.{KIND}", r"encoder.layers.\1.feed_forward.dense_\2.\3"),
+        *layer_renames(rf"{BLOCK}\.first_norm", rf"{BLOCK}\.second_norm", rf"{BLOCK}\.dense([12])"),
         (rf"seq_norm\.{KIND}", r"encoder.norm.\1"),
     ),
     configure,

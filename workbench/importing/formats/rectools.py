@@ -13,6 +13,7 @@ from workbench.importing.format import (
     Format,
     as_affine_maps,
     count_layers,
+    layer_renames,
     multihead_renames,
     without_padding,
 )
@@ -143,14 +144,10 @@ FORMAT = Format(
         (rf"{NET}\.(emb_bag_inputs|offsets|input_lengths)", r"categories.\1"),
         (rf"{PREFIX}pos_encoding_layer\.pos_emb\.weight", "position_embedding.weight"),
         *multihead_renames(rf"{BLOCK}\.multi_head_attn"),
-        (rf"{BLOCK}\.(?:q_layer_norm|layer_norm_1)\.{KIND}", r"encoder.layers.\1.norm.\2"),
-        (
-            rf"{BLOCK}\.(?:ff_layer_norm|layer_norm_2)\.{KIND}",
-            r"encoder.layers.\1.feed_forward.norm.\2",
-        ),
-        (
-            rf"{BLOCK}\.feed_forward\.ff_linear_([12])\.{KIND}",
-            r"encoder.layers.\1.feed_forward.dense_\2.\3",
+        *layer_renames(
+            rf"{BLOCK}\.(?:q_layer_norm|layer_norm_1)",
+            rf"{BLOCK}\.(?:ff_layer_norm|layer_norm_2)",
+            rf"{BLOCK}\.feed_forward\.ff_linear_([12])",
         ),
         (rf"{PREFIX}transformer_layers\.last_layernorm\.{KIND}", r"encoder.norm.\1"),
     ),

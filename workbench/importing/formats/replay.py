@@ -13,6 +13,7 @@ from workbench.importing.format import (
     Format,
     as_affine_maps,
     count_layers,
+    layer_renames,
     multihead_renames,
     without_padding,
 )
@@ -59,14 +60,10 @@ FORMAT = Format(
         (rf"{EMBEDDER}\.weight", "item_embedding.weight"),
         (rf"{POSITIONS}\.weight", "position_embedding.weight"),
         *multihead_renames(rf"{ENCODER}\.attention_layers\.(\d+)"),
-        (rf"{ENCODER}\.attention_layernorms\.(\d+)\.{KIND}", r"encoder.layers.\1.norm.\2"),
-        (
-            rf"{ENCODER}\.forward_layernorms\.(\d+)\.{KIND}",
-            r"encoder.layers.\1.feed_forward.norm.\2",
-        ),
-        (
-            rf"{ENCODER}\.forward_layers\.(\d+)\.conv([12])\.{KIND}",
-            r"encoder.layers.\1.feed_forward.dense_\2.\3",
+        *layer_renames(
+            rf"{ENCODER}\.attention_layernorms\.(\d+)",
+            rf"{ENCODER}\.forward_layernorms\.(\d+)",
+            rf"{ENCODER}\.forward_layers\.(\d+)\.conv([12])",
         ),
         (rf"{PREFIX}output_normalization\.(?:last_layernorm\.)?{KIND}", r"encoder.norm.\1"),
     ),

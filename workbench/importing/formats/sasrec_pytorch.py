@@ -19,6 +19,7 @@ from workbench.importing.format import (
     Format,
     as_affine_maps,
     count_layers,
+    layer_renames,
     multihead_renames,
     without_padding,
 )
@@ -136,11 +137,10 @@ FORMAT = Format(
         (r"item_emb\.weight", "item_embedding.weight"),
         (r"pos_emb\.weight", "position_embedding.weight"),
         *multihead_renames(r"attention_layers\.(\d+)"),
-        (rf"attention_layernorms\.(\d+)\.{KIND}", r"encoder.layers.\1.norm.\2"),
-        (rf"forward_layernorms\.(\d+)\.{KIND}", r"encoder.layers.\1.feed_forward.norm.\2"),
-        (
-            rf"forward_layers\.(\d+)\.conv([12])\.{KIND}",
-            r"encoder.layers.\1.feed_forward.dense_\2.\3",
+        *layer_renames(
+            r"attention_layernorms\.(\d+)",
+            r"forward_layernorms\.(\d+)",
+            r"forward_layers\.(\d+)\.conv([12])",
         ),
         (rf"last_layernorm\.{KIND}", r"encoder.norm.\1"),
     ),
