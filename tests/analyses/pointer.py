@@ -5,8 +5,24 @@ import torch
 from torch.nn.functional import one_hot
 
 from models import ModelConfig, SASRec
+from workbench.data import Planted, planted
 
 LAG = 2
+
+
+def made(n_users: int) -> Planted:
+    """Data in which the item that a `Pointer` points at causes every next one."""
+    return planted(
+        "distance",
+        lag=LAG + 1,
+        n_users=n_users,
+        n_items=20,
+        length=10,
+        shortest=8,
+        signal=1,
+        noise=0,
+        n_causes=8,
+    )
 
 
 class Pointer(SASRec):

@@ -3,8 +3,8 @@
 import pytest
 
 from analyses.verdict import BESIDE, NOT, OPEN, SHOWN, Answer, conclude, verdict
-from tests.analyses.pointer import LAG, Pointer
-from workbench import WorkbenchError, adapt, planted
+from tests.analyses.pointer import Pointer, made
+from workbench import WorkbenchError, adapt
 from workbench.statistics import Interval
 
 OFTEN, SELDOM = Interval(0.9, 0.8, 0.95, 100), Interval(0.3, 0.2, 0.4, 100)
@@ -42,22 +42,12 @@ def test_a_share_that_too_few_users_stand_behind_shows_nothing():
 
 
 @pytest.fixture(scope="module")
-def made():
-    return planted(
-        "distance",
-        lag=LAG + 1,
-        n_users=150,
-        n_items=20,
-        length=10,
-        shortest=8,
-        signal=1,
-        noise=0,
-        n_causes=8,
-    )
+def truth():
+    return made(n_users=150)
 
 
-def test_a_map_that_is_not_the_one_used_must_not_be_shown(made):
-    judged = verdict(Pointer(made.effects, honest=False), made.data)
+def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
+    judged = verdict(Pointer(truth.effects, honest=False), truth.data)
     answers = {question.key: question.answer for question in judged.questions}
     assert answers["pointing"] == "no"
     assert judged.conclusion == NOT
@@ -66,9 +56,9 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(made):
     assert judged.gain.low > 0
 
 
-def test_a_map_that_is_used_points(made):
+def test_a_map_that_is_used_points(truth):
     """It has no weights to shuffle but its embeddings, so what it learned is in those alone."""
-    judged = verdict(Pointer(made.effects, honest=True), made.data)
+    judged = verdict(Pointer(truth.effects, honest=True), truth.data)
     answers = {question.key: question.answer for question in judged.questions}
     assert answers["pointing"] == "yes"
     assert judged.reduction == "attention"
@@ -76,8 +66,8 @@ def test_a_map_that_is_used_points(made):
     assert all(question.sentence for question in judged.questions)
 
 
-def test_a_model_without_attention_has_no_verdict(made):
+def test_a_model_without_attention_has_no_verdict(truth):
     model = adapt(lambda batch: batch.items.new_ones(len(batch.items), 21).float(),
                   n_items=20, max_length=10)  # fmt: skip
     with pytest.raises(WorkbenchError, match="has no attention"):
-        verdict(model, made.data)
+        verdict(model, truth.data)

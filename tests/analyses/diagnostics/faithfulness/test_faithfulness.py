@@ -1,38 +1,19 @@
 """What moves the prediction, in a model whose causes are known, and in one whose map is a lie."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from analyses.diagnostics.faithfulness import DIAGNOSTIC
 from analyses.diagnostics.faithfulness import importance_choices as choices
 from analyses.running.measuring import measure_in_memory
-from tests.analyses.pointer import LAG, Pointer
-from workbench import planted
-from workbench.data.sequences import SequenceData
-
-
-@pytest.fixture(scope="module")
-def made() -> tuple[SequenceData, np.ndarray]:
-    truth = planted(
-        "distance",
-        lag=LAG + 1,
-        n_users=40,
-        n_items=20,
-        length=10,
-        shortest=8,
-        signal=1,
-        noise=0,
-        n_causes=8,
-    )
-    return truth.data, truth.effects
+from tests.analyses.pointer import Pointer, made
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["honest", "lying"])
-def measured(request, made):
-    data, effects = made
-    model = Pointer(effects, request.param)
-    return request.param, measure_in_memory(DIAGNOSTIC, {"pointer": model}, data)
+def measured(request):
+    truth = made(n_users=40)
+    model = Pointer(truth.effects, request.param)
+    return request.param, measure_in_memory(DIAGNOSTIC, {"pointer": model}, truth.data)
 
 
 def test_the_map_that_is_used_names_what_matters_and_the_other_does_not(measured):
