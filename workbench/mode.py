@@ -9,10 +9,11 @@ from workbench.model import Model
 @contextmanager
 def evaluation_mode(model: Model) -> Iterator[None]:
     """Keep all modules of a model in evaluation mode while the block runs; then restore each."""
-    before = [(module, module.training) for module in model.modules()]
-    model.eval()
+    training = [module for module in model.modules() if module.training]
+    if training:
+        model.eval()
     try:
         yield
     finally:
-        for module, training in before:
-            module.training = training
+        for module in training:
+            module.training = True

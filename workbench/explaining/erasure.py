@@ -52,7 +52,7 @@ def masked(
     base: BasePass, which: Tensor, batch: Batch, removed: Tensor, items: Tensor | None
 ) -> Tensor:
     """Scores where no row of any layer attends to a removed item; as in `scores_without`."""
-    first = _first(removed, batch.rows)
+    first = _first_changed(base, "masking", removed, batch.valid, batch.rows)
     with _unattended(base.model, batch, removed):
         return base.continued(which, batch, items, hooked_from=first)
 
@@ -96,9 +96,7 @@ def scores_without(
     """
     valid, rows = base.batch.valid[which], base.batch.rows[which]
     removed = removed & valid
-    first = _first(removed, rows)
-    if operator == "replacement" and base.kept is not None:  # or on from all of them replaced
-        first = first.maximum(_first(valid & ~removed, rows))
+    first = _first_changed(base, operator, removed, valid, rows)
     rest = rows - first
     for numbers in rest.argsort(stable=True).split(CHUNK):
         histories, gone = which[numbers], removed[numbers]
@@ -134,6 +132,22 @@ def effects_of_each(base: BasePass, targets: Tensor, operator: str = "replacemen
 
 def _erasure(operator: str, model: Model, batch: Batch, targets: Tensor, seed: int) -> Tensor:
     return effects_of_each(BasePass(model, batch), targets[:, None], operator)[..., 0]
+
+
+def _first_changed(
+    base: BasePass, operator: str, removed: Tensor, valid: Tensor, rows: Tensor
+) -> Tensor:
+    """The first row that is not as in a kept pass, [N], where the model keeps one.
+
+    Where all items up to a row are replaced, it is as where all of the history are; and where it
+    may look at no other, a mask leaves it as it was.
+    """
+    first = _first(removed, rows)
+    if base.kept is None:
+        return first
+    if operator == "replacement" or (operator == "masking" and base.kept.context.causal):
+        return first.maximum(_first(valid & ~removed, rows))
+    return first
 
 
 def _first(marked: Tensor, rows: Tensor) -> Tensor:
