@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     nats : [N, K], log probability over the catalogue.
-    ranks : [N, K], 1 is best.
+    ranks : [N, K], 1 is best; 0 where they were not asked for.
     """
 
     nats: Tensor
@@ -68,34 +68,41 @@ class Removals:
     def __init__(self, base: BasePass, targets: Tensor, operator: str = "replacement") -> None:
         self.base, self.targets, self.operator = base, targets, operator
         self._numbers: dict[bytes, int] = {}  # of the removals that were run
+        self._ranked: set[bytes] = set()  # those of which ranks are known
         nats = torch.zeros(0, targets.shape[1], dtype=torch.float64, device=targets.device)
         self._run = Outcome(nats, torch.zeros_like(nats, dtype=torch.long))
 
     @torch.no_grad()
-    def outcomes(self, rows: Tensor, removed: Tensor) -> Outcome:
+    def outcomes(self, rows: Tensor, removed: Tensor, *, ranked: bool = True) -> Outcome:
         """What becomes of the targets.
 
         Parameters
         ----------
         rows : [N] indices of histories of the batch.
         removed : [N, L] bool, what is taken from each.
+        ranked : whether ranks are asked for, which may take as long as all the rest.
         """
-        which, new = [], []
-        for n, key in enumerate(_keys(rows, removed)):
-            if key not in self._numbers:
-                self._numbers[key] = len(self._numbers)
-                new.append(n)
-            which.append(self._numbers[key])
+        keys, known = _keys(rows, removed), self._ranked if ranked else self._numbers.keys()
+        new = {key: n for n, key in enumerate(keys) if key not in known}
         if new:
-            parts = zip(self._run, self._outcomes(rows[new], removed[new]), strict=True)
-            self._run = Outcome(*(torch.cat(part) for part in parts))
+            numbers = list(new.values())
+            self._numbers |= {key: n for n, key in enumerate(new, len(self._run.nats))}
+            found = self._outcomes(rows[numbers], removed[numbers], ranked)
+            self._run = Outcome(*map(torch.cat, zip(self._run, found, strict=True)))
+            if ranked:
+                self._ranked.update(new)
+        which = [self._numbers[key] for key in keys]
         return Outcome(*(every[which] for every in self._run))
 
-    def _outcomes(self, rows: Tensor, removed: Tensor) -> Outcome:
+    def _outcomes(self, rows: Tensor, removed: Tensor, ranked: bool) -> Outcome:
         nats = self._run.nats.new_zeros(len(rows), self.targets.shape[1])
         ranks = torch.zeros_like(nats, dtype=torch.long)
         for numbers, scores in scores_without(self.base, rows, removed, operator=self.operator):
-            nats[numbers], ranks[numbers] = _outcome(scores, self.targets[rows[numbers]])
+            targets = self.targets[rows[numbers]]
+            nats[numbers] = (scores.gather(1, targets) - scores.logsumexp(1, keepdim=True)).double()
+            if ranked:
+                each = [target_ranks(scores, target) for target in targets.unbind(1)]
+                ranks[numbers] = torch.stack(each, 1)
         return Outcome(nats, ranks)
 
 
@@ -104,13 +111,6 @@ def _keys(rows: Tensor, removed: Tensor) -> list[bytes]:
     histories = rows.cpu().numpy().astype(np.int64)[:, None].view(np.uint8)  # [N, 8]
     packed = np.concatenate([histories, np.packbits(removed.cpu().numpy(), axis=1)], 1)
     return [key.tobytes() for key in packed]
-
-
-def _outcome(scores: Tensor, targets: Tensor) -> Outcome:
-    """Scores [N, V] of all items, reduced to targets [N, K]."""
-    nats = (scores.gather(1, targets) - scores.logsumexp(1, keepdim=True)).double()
-    ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
-    return Outcome(nats, torch.stack(ranks, 1))
 
 
 def searched(
@@ -135,13 +135,14 @@ def searched(
     pool = candidates & (most_important_first(sign * effects, candidates) < POOL)
     removed = torch.zeros_like(pool)
     every = torch.arange(len(removed), device=removed.device)
-    nats = removals.outcomes(every, removed).nats[:, target]
+    nats = removals.outcomes(every, removed, ranked=False).nats[:, target]
     left = []
     for step in range(1, max(SIZES) + 1):
         rows, at = (pool & ~removed).nonzero(as_tuple=True)
         tried = removed[rows].scatter(1, at[:, None], True)
         worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
-        worst[rows, at] = sign * removals.outcomes(rows, tried).nats[:, target]
+        found = removals.outcomes(rows, tried, ranked=False)
+        worst[rows, at] = sign * found.nats[:, target]
         has_more = worst.isfinite().any(1)
         chosen = worst.argmin(1)
         removed[has_more, chosen[has_more]] = True

@@ -241,7 +241,9 @@ class Trial:
                     names.append((key, f"without least {k}"))
         n = len(self.targets)
         outcome = self.removals[condition.operator].outcomes(
-            torch.arange(n, device=candidates.device).repeat(len(masks)), torch.cat(masks)
+            torch.arange(n, device=candidates.device).repeat(len(masks)),
+            torch.cat(masks),
+            ranked=main,
         )
         curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key, _ in names}
         parts = zip(names, outcome.nats.split(n), outcome.ranks.split(n), strict=True)

@@ -86,6 +86,19 @@ def test_a_removal_is_run_once_whoever_asks_for_it(monkeypatch):
     torch.testing.assert_close(again[1], new)
 
 
+def test_ranks_that_were_not_asked_for_are_found_when_they_are():
+    model, batch = build("SASRec"), batch_of([3, 1, 4], [9, 2])
+    rows, removed = torch.tensor([0, 1]), torch.eye(3).bool()[:2] & batch.valid
+    removals = Removals(BasePass(model, batch), torch.tensor([[2, 5], [8, 5]]))
+    first = removals.outcomes(rows, removed, ranked=False)
+    expected = Removals(removals.base, removals.targets).outcomes(rows, removed)
+    found = removals.outcomes(rows, removed)
+    assert (expected.ranks > 0).all()
+    assert torch.equal(found.ranks, expected.ranks)
+    assert torch.equal(first.nats, expected.nats)
+    assert torch.equal(removals.outcomes(rows, removed, ranked=False).nats, expected.nats)
+
+
 @pytest.mark.parametrize("most", [True, False])
 def test_a_search_takes_the_best_single_item_first_and_never_falls_behind_itself(most):
     model, batch = build("SASRec"), batch_of(*HISTORIES)
