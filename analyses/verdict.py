@@ -27,11 +27,11 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     controls,
     explanations,
     of_model,
-    with_means,
 )
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
 from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
 from analyses.diagnostics.seeds.seed_pairs import Trainings
+from analyses.report.conditions import means_by
 from analyses.report.wording import change, people, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
@@ -258,7 +258,7 @@ class Evidence:
 
     def rows(self, model: str, **which: Any) -> pd.DataFrame:
         """What moves the model's own top item, which is what a reason is shown for."""
-        return of_model(self.faithfulness.frame, model, OWN, **which)
+        return of_model(self.faithfulness.rows, model, OWN, **which)
 
     def used(self, model: str) -> Question:
         """Does ranking need learned attention?"""
@@ -266,8 +266,9 @@ class Evidence:
         worth, order = self.measured.get("attention_worth"), self.measured.get("order")
         pairs = dict(worth.comparison.uniform_pairs) if worth is not None else {}
         if worth is not None and model in pairs:
-            values = attention_worth.by_training(worth, "ndcg", model)
-            gain = attention_worth.compare(worth, model, pairs[model])["ndcg"]
+            values = attention_worth.by_training(worth, "ndcg")[model]
+            pair = (model, pairs[model])
+            gain = attention_worth.compare(worth, [pair])[pair]["ndcg"]
             margin = LIMITS.worth * float(np.nanmean(values))
             answer = _answer(gain, margin)
             against = f"the same model trained with uniform attention, {pairs[model]}"
@@ -295,16 +296,16 @@ class Evidence:
         """Do the largest weights matter more than as much attention elsewhere?"""
         asked = "Do the largest weights matter more than as much attention elsewhere?"
         results = self.measured.get("max_attention_removal")
-        frame = None if results is None else removal.measured(results.frame)
-        if frame is not None:
-            frame = frame[(frame["model"] == model) & (frame["rows"] == removal.HEADLINE_ROWS)]
-            frame = frame[removal.of_all_layers(frame) & (frame["k"] == removal.CLAIMED[0])]
-        if frame is None or not frame["per_size"].notna().any():
-            return Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
-        differences = removal.largest_minus_control(frame)["per_size"].to_numpy(np.float64)
-        more = paired_interval(differences)
-        of_control = frame.loc[frame["operator"] == "control", "per_size"].to_numpy(np.float64)
-        control = mean_interval(of_control)
+        lacking = Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
+        if results is None:
+            return lacking
+        rows = results.rows.where(model=model, k=removal.CLAIMED[0]).map(removal.headline)
+        means = means_by(rows, ["operator"], ["per_size"])["per_size"]
+        if not any(mean.n for mean in means.values()):
+            return lacking
+        differences = rows.map(removal.largest_minus_control)
+        more = means_by(differences, ["k"], ["per_size"])["per_size"][removal.CLAIMED[0],]
+        control = means["control",]
         nothing = LIMITS.chance * abs(control.estimate)
         answer: Answer = "cannot tell"
         if more.has_ends and more.low > nothing:
@@ -326,7 +327,7 @@ class Evidence:
         item than the last matters most, since in others nothing that matters is left to be named.
         """
         asked = "Do the items that attention names move the prediction more than controls do?"
-        first, *kept = conditions(self.faithfulness.frame)
+        first, *kept = conditions(self.faithfulness.rows)
         wide = by_user(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
         main = paired_interval((mine - theirs).to_numpy(np.float64))
@@ -370,8 +371,8 @@ class Evidence:
         asked = "Does that vanish when what it learned is taken out?"
         wide = by_user(self.rows(model), "align")
         mine = chosen_elsewhere(wide, attentions(self.rows(model)))
-        frame = self.faithfulness.frame
-        names = [str(c) for c in frame["control"].drop_duplicates() if c != TRAINED]
+        every = self.faithfulness.rows.once(["control"])["control"]
+        names = [str(c) for c in every if c != TRAINED]
         found = []
         for name in names:
             rows = self.rows(model, control=name)
@@ -392,16 +393,19 @@ class Evidence:
         """Does another training attend most to the same item?"""
         asked = "Does another training attend most to the same item?"
         results = self.measured.get("seeds")
-        other = None if results is None else Trainings(results).within("attended", model)
+        once = Question("stable", asked, "cannot tell", "It was trained once.")
+        if results is None:
+            return once
+        other = Trainings(results, ["attended"]).within("attended", model)
         if other is None:
-            return Question("stable", asked, "cannot tell", "It was trained once.")
+            return once
         same = mean_interval(1 - other)
         answer: Answer = "cannot tell"
         if same.low > LIMITS.kept:
             answer = "yes"
         elif same.high < LIMITS.kept:
             answer = "no"
-        n = len(results.comparison.trainings(model)) if results is not None else 0
+        n = len(results.comparison.trainings(model))
         sentence = (
             f"Two of its {n} trainings share the most attended item, by the mean over layers and "
             f"heads, for {span(same, 3)} of users ({people(same.n)})."
@@ -410,7 +414,7 @@ class Evidence:
 
 
 def _verdict(model: str, evidence: Evidence) -> Verdict | None:
-    rows = with_means(evidence.rows(model))
+    rows = evidence.rows(model)
     if not len(rows) or not attentions(rows):
         return None
     pointing, named = evidence.pointing(model)
@@ -453,12 +457,16 @@ def _answer(difference: Interval, margin: float) -> Answer:
 
 def _change(order: Results, model: str, condition: str) -> tuple[Interval, float] | None:
     """What NDCG@10 loses in a condition, and how much of it counts as nothing."""
-    frame = order.frame[order.frame["model"] == model]
-    rows = frame[frame["condition"] == condition]
-    if rows.empty:
+
+    def lost(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[["model", "user", "condition", "ndcg"]].assign(lost=-rows["d_ndcg"])
+
+    rows = order.rows.map(lost).where(model=model)
+    means = means_by(rows, ["condition"], ["ndcg", "lost"])
+    if (condition,) not in means["lost"]:
         return None
-    level = frame.loc[frame["condition"] == UNCHANGED, "ndcg"].mean()
-    return paired_interval(-rows["d_ndcg"].to_numpy(np.float64)), LIMITS.worth * float(level)
+    level = means["ndcg"][UNCHANGED,].estimate
+    return means["lost"][condition,], LIMITS.worth * level
 
 
 _VERB: dict[Conclusion, str] = {

@@ -21,7 +21,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.inputs import one_numbering
 from analyses.running.measuring import measured
 from analyses.running.passes import CUTOFF
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from analyses.running.store import Store, piece_key
 from analyses.verdict import ASKED, Verdict, verdicts
 from models import Recommender
@@ -172,15 +172,14 @@ def _measured(
 
 def _of_training(results: Mapping[str, Results], name: str) -> pd.DataFrame:
     """The columns of the sample for one training, a row per user."""
-    parts = [*_of_removal(results["max_attention_removal"].frame, name)]
-    parts += _of_agreement(results["gradient_agreement"].frame, name)
-    parts += _of_faithfulness(results["faithfulness"].frame, name)
+    parts = [*_of_removal(results["max_attention_removal"].rows, name)]
+    parts += _of_agreement(results["gradient_agreement"].rows, name)
+    parts += _of_faithfulness(results["faithfulness"].rows, name)
     return pd.concat(parts, axis=1).rename_axis("user").reset_index()
 
 
-def _of_removal(frame: pd.DataFrame, name: str) -> list[pd.Series]:
-    rows = frame[removal.of_all_layers(frame) & (frame["model"] == name)]
-    rows = rows[(rows["rows"] == removal.HEADLINE_ROWS) & (rows["k"] == 1)]
+def _of_removal(every: Rows, name: str) -> list[pd.Series]:
+    rows = every.where(model=name, k=1).map(removal.headline).whole()
     largest, control = (
         rows[rows["operator"] == operator].set_index("user") for operator in ("largest", "control")
     )
@@ -191,8 +190,8 @@ def _of_removal(frame: pd.DataFrame, name: str) -> list[pd.Series]:
     ]
 
 
-def _of_agreement(frame: pd.DataFrame, name: str) -> list[pd.Series]:
-    rows = agreement.mean_rows(agreement.headline_rows(frame[frame["model"] == name]))
+def _of_agreement(every: Rows, name: str) -> list[pd.Series]:
+    rows = agreement.mean_rows(agreement.headline_rows(every.where(model=name))).whole()
     taus = {
         column: rows[rows["control"] == control].set_index("user")["tau"].rename(column)
         for column, control in (("tau", agreement.TRAINED), ("tau shuffled", SHUFFLED))
@@ -200,8 +199,8 @@ def _of_agreement(frame: pd.DataFrame, name: str) -> list[pd.Series]:
     return list(taus.values())
 
 
-def _of_faithfulness(frame: pd.DataFrame, name: str) -> list[pd.Series]:
-    rows = of_model(frame, name, OWN)
+def _of_faithfulness(every: Rows, name: str) -> list[pd.Series]:
+    rows = of_model(every, name, OWN)
     if not len(rows):
         return [pd.Series(dtype=float, name=column) for column in ("names", "recency names")]
     wide = by_user(rows, "align")

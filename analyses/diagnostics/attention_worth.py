@@ -4,13 +4,14 @@ After Wiegreffe & Pinter (EMNLP 2019, arXiv 1908.04626): the same model trained 
 attention bounds what any reading of the weights can explain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic
+from analyses.report import conditions
 from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import difference_table, table_of
 from analyses.report.summaries import Summary, ends
@@ -34,28 +35,33 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     return pd.DataFrame(quality(model, cases))
 
 
-def compare(results: Results, model: str, other: str) -> dict[str, Interval]:
-    """Difference `model` minus `other` over all trainings and the users they have, by metric.
+def compare(
+    results: Results, pairs: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], dict[str, Interval]]:
+    """Of each pair the difference of the first minus the second, by metric.
 
-    The interval is over users and seeds where both were trained more than once, else over users.
+    It is over all trainings and the users they have. The interval is over users and seeds where
+    both were trained more than once, else over users.
     """
-    differences = {}
-    for metric in METRICS:
-        values, others = (by_training(results, metric, name) for name in (model, other))
-        if min(len(values), len(others)) > 1:
-            differences[metric] = difference_over_seeds(values, others)
-        else:
-            differences[metric] = paired_interval(values.mean(0) - others.mean(0))
+    differences: dict[tuple[str, str], dict[str, Interval]] = {pair: {} for pair in pairs}
+    for metric in METRICS if pairs else ():
+        levels = by_training(results, metric)
+        for pair in pairs:
+            values, others = (levels[name] for name in pair)
+            if min(len(values), len(others)) > 1:
+                differences[pair][metric] = difference_over_seeds(values, others)
+            else:
+                differences[pair][metric] = paired_interval(values.mean(0) - others.mean(0))
     return differences
 
 
-def by_training(results: Results, metric: str, model: str) -> np.ndarray:
-    """A metric of every training of a model and every user, [trainings, users]."""
-    frame = results.frame
-    trainings = results.comparison.trainings(model)
-    rows = frame[frame["model"].isin(trainings)].astype({"model": str})
-    wide = rows.pivot(index="model", columns="user", values=metric)
-    return wide.loc[trainings].reindex(columns=np.unique(frame["user"])).to_numpy(np.float64)
+def by_training(results: Results, metric: str) -> dict[str, np.ndarray]:
+    """A metric of every training of each model and of every user, [trainings, users]."""
+    wide = conditions.by_user(results.rows, "model", metric)
+    return {
+        name: wide[results.comparison.trainings(name)].to_numpy().T
+        for name in results.comparison.names
+    }
 
 
 def trainings_of(comparison: Comparison, model: str, other: str) -> str:
@@ -75,10 +81,10 @@ def pairs_of(comparison: Comparison) -> list[tuple[str, str]]:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Each model's metrics, and the paired differences."""
-    made = {"models": table_of(results.frame, ["model"], METRICS, shares=SHARES)}
+    made = {"models": table_of(results.rows, ["model"], METRICS, shares=SHARES)}
     pairs = pairs_of(results.comparison)
     if pairs:
-        differences = [compare(results, *pair) for pair in pairs]
+        differences = list(compare(results, pairs).values())
         measures = {label: [pair[m] for pair in differences] for m, label in METRICS.items()}
         table = difference_table(pairs, measures)
         counts = [[len(results.comparison.trainings(name)) for name in pair] for pair in pairs]
@@ -96,13 +102,12 @@ def findings(results: Results) -> list[str]:
             f"beside a learned one of its kind among {listing(comparison.names)}."
         ]
     claims = Claims()
-    for model, uniform in comparison.uniform_pairs:
-        differences = compare(results, model, uniform)
+    for (model, uniform), differences in compare(results, comparison.uniform_pairs).items():
         claims.compose(
             {METRICS[metric]: interval for metric, interval in differences.items()},
             partial(_sentence, model, uniform, trainings_of(comparison, model, uniform)),
         )
-    values = {name: by_training(results, "ndcg", name) for name in comparison.names}
+    values = by_training(results, "ndcg")
     means = {name: mean_interval(each.mean(0)) for name, each in values.items()}
     levels = "; ".join(
         f"{name} {span(mean)}" + (f" in {len(values[name])} trainings" * (len(values[name]) > 1))
@@ -139,8 +144,8 @@ def summaries(results: Results) -> dict[str, Summary]:
     rows = [
         {"panel": METRICS[metric], "series": "difference", "row": f"{a} \N{MINUS SIGN} {b}"}
         | ends(interval)
-        for a, b in pairs_of(results.comparison)
-        for metric, interval in compare(results, a, b).items()
+        for (a, b), differences in compare(results, pairs_of(results.comparison)).items()
+        for metric, interval in differences.items()
     ]
     if not rows:
         return {}

@@ -116,10 +116,11 @@ def _gain(before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> pd.Dat
 
 def findings(results: Results) -> list[str]:
     """Whether the held-out item gains more by attention to what matters than to another item."""
-    frame, claims = results.frame, Claims()
-    frame = frame[frame["target"] == HELD_OUT]
-    means = {value: means_by(frame, ["model", "raised"], value) for value in (*MEASURES, *BEYOND)}
-    hits = means_by(frame, ["model", "raised"], "hit", share=True)
+    claims, values = Claims(), [*MEASURES, *BEYOND, "hit"]
+    means = means_by(
+        results.rows.where(target=HELD_OUT), ["model", "raised"], values, shares=["hit"]
+    )
+    hits = means["hit"]
     for model in results.comparison.names:
         key = (model, MATTERS)
         if key not in hits:
@@ -160,21 +161,21 @@ def findings(results: Results) -> list[str]:
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """What each target gains by each item raised."""
     by = ["model", "target", "raised"]
-    return {"gains": table_of(results.frame, by, MEASURES | BEYOND)}
+    return {"gains": table_of(results.rows, by, MEASURES | BEYOND)}
 
 
 def summaries(results: Results) -> dict[str, Summary]:
     """Nats gained by target and item raised."""
-    frame, models = results.frame, tuple(results.comparison.names)
-    means = means_by(frame, ["target", "raised", "model"], "nats")
+    models = tuple(results.comparison.names)
+    means = means_by(results.rows, ["target", "raised", "model"], ["nats"])["nats"]
     order = [
         (target, raised, model)
-        for target in in_order(frame["target"])
-        for raised in in_order(frame["raised"])
+        for target in in_order(target for target, *_ in means)
+        for raised in in_order(raised for _, raised, _ in means)
         for model in models
     ]
     marks = rows({key: means[key] for key in order if key in means}, ["panel", "row", "series"])
-    title = f"What a target gains by attention to an item, {people(frame['user'].nunique())}"
+    title = f"What a target gains by attention to an item, {people(results.rows.n_users)}"
     return not_empty(
         {"gains by item": Summary("dots", title, "nats gained", models, pd.DataFrame(marks))}
     )
@@ -188,7 +189,7 @@ def by_user(results: Results) -> pd.DataFrame:
 
 def exclusions(results: Results) -> list[str]:
     """The sample, and single items."""
-    users = results.frame.drop_duplicates("user")
+    users = results.rows.once(["user"], ["length"])
     sentences = [
         f"Boost: a random sample of users, {people(len(users))}, since every removal costs a pass."
     ]

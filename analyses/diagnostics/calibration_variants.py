@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from analyses.diagnostic import Diagnostic
+from analyses.report import conditions
 from analyses.report.claims import Claims, Decision, users
 from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
 from analyses.report.summaries import Summary, ends
@@ -70,10 +71,8 @@ def variant_pairs(comparison: Comparison) -> list[tuple[str, str]]:
 
 def by_variant(results: Results, value: str) -> pd.DataFrame:
     """A row per user, a column per variant: the mean of the seeds it was trained with."""
-    labels = results.frame["model"].astype(str).map(results.comparison.variants)
-    table = results.frame.assign(variant=labels).pivot_table(
-        index="user", columns="variant", values=value, aggfunc="mean"
-    )
+    wide = conditions.by_user(results.rows, "model", value)
+    table = wide.T.groupby(pd.Series(dict(results.comparison.variants))).mean().T
     return table.reindex(columns=variants_of(results.comparison))
 
 
@@ -201,8 +200,8 @@ def by_user(results: Results) -> pd.DataFrame:
 
 def exclusions(results: Results) -> list[str]:
     """The users without entropy, or without rank correlation."""
-    first = results.frame[results.frame["model"] == results.comparison.names[0]]
-    alone = int(first["evenness"].isna().sum())
+    first = conditions.by_user(results.rows, "model", "evenness")[results.comparison.names[0]]
+    alone = int(first.isna().sum())
     return [
         f"Evenness leaves out {alone:,} of {len(first):,} users, whose history has a single item; "
         "tau-b those whose attention or saliency is constant."

@@ -129,17 +129,15 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every condition: metrics, and how they and the lists differ from the unchanged."""
     measures = METRICS | CHANGES | {"jaccard": OVERLAP}
     shares = [*SHARES, "top1_changed"]
-    return {"conditions": table_of(results.frame, ["model", "condition"], measures, shares=shares)}
+    return {"conditions": table_of(results.rows, ["model", "condition"], measures, shares=shares)}
 
 
 def findings(results: Results) -> list[str]:
     """Whether each model ranks worse without what came before, its order, or its attention."""
-    frame, claims = results.frame, Claims()
-    by = ["model", "condition"]
-    effects = means_by(frame, by, "d_ndcg")
-    hits = means_by(frame, by, "hit")
-    tops = means_by(frame, by, "top1_changed", share=True)
-    overlaps = means_by(frame, by, "jaccard")
+    claims, by = Claims(), ["model", "condition"]
+    values = ["d_ndcg", "hit", "top1_changed", "jaccard"]
+    means = means_by(results.rows, by, values, shares=["top1_changed"])
+    effects, hits, tops, overlaps = means.values()
     for condition, change in ASKED.items():
         for model in results.comparison.names:
             key = (model, condition)
@@ -169,12 +167,13 @@ def findings(results: Results) -> list[str]:
 
 def summaries(results: Results) -> dict[str, Summary]:
     """The change of NDCG@10, and the overlap of lists, by condition."""
-    changed = results.frame[results.frame["condition"] != UNCHANGED]
-    conditions, models = in_order(changed["condition"]), tuple(results.comparison.names)
-    n = people(changed["user"].nunique())
+    models = tuple(results.comparison.names)
+    every = means_by(results.rows, ["condition", "model"], ["d_ndcg", "jaccard"])
+    n = people(results.rows.n_users)
 
     def summary(value: str, title: str, measure: str) -> Summary:
-        means = means_by(changed, ["condition", "model"], value)
+        means = every[value]
+        conditions = [c for c in in_order(c for c, _ in means) if c != UNCHANGED]
         keys = [(c, m) for c in conditions for m in models if (c, m) in means]
         marks = rows({key: means[key] for key in keys}, ["row", "series"], panel="")
         return Summary("dots", f"{title}, {n}", measure, models, pd.DataFrame(marks))
@@ -203,8 +202,7 @@ def by_user(results: Results) -> pd.DataFrame:
 
 def exclusions(results: Results) -> list[str]:
     """Histories in which nothing can change, and models without attention."""
-    frame = results.frame
-    lengths = frame.drop_duplicates("user")["length"]
+    lengths = results.rows.once(["user"], ["length"])["length"]
     sentences = []
     if (lengths < 3).any():
         sentences.append(
@@ -213,7 +211,7 @@ def exclusions(results: Results) -> list[str]:
             f"before the last, {(lengths < 2).sum():,} of whom have a single item, which no "
             "condition changes; they count as unchanged."
         )
-    attentive = set(frame.loc[frame["condition"] == UNIFORM, "model"])
+    attentive = set(results.rows.where(condition=UNIFORM).once(["model"])["model"])
     without = [name for name in results.comparison.names if name not in attentive]
     if without:
         sentences.append(f"{listing(without)}: no attention that could be made uniform.")

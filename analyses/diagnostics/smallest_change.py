@@ -24,7 +24,7 @@ from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import NOBODY, people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from models import Batch
 from workbench import explain
 from workbench.evaluation import hit, target_ranks
@@ -89,16 +89,27 @@ def most_important(values: Tensor, batch: Batch) -> Tensor:
 
 def findings(results: Results) -> list[str]:
     """For each model: how few items it takes, and whether attention names them."""
-    claims = Claims()
+    claims, users = Claims(), _users(results)
     for model in results.comparison.names:
-        rows_of = results.frame[results.frame["model"] == model]
+        rows_of = results.rows.where(model=model).map(_holds).whole()
         if len(rows_of):
-            claims.say(_how_few(model, rows_of.drop_duplicates("user")))
+            claims.say(_how_few(model, users[users["model"] == model]))
             if attentions(rows_of):
                 _named(claims, model, rows_of)
         else:
             claims.say(f"The smallest change in {model}: {NOBODY}.")
     return claims.sentences()
+
+
+def _holds(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whether each importance names one of the items."""
+    return frame[["user", "importance", "holds"]]
+
+
+def _users(results: Results) -> pd.DataFrame:
+    """What does not depend on an importance, a row per model and user."""
+    columns = ["length", "size", "old_rank", "passes", "hit"]
+    return results.rows.once(["model", "user"], columns)
 
 
 def _how_few(model: str, users: pd.DataFrame) -> str:
@@ -130,7 +141,7 @@ def _named(claims: Claims, model: str, rows_of: pd.DataFrame) -> None:
     rows_of = rows_of[rows_of["user"].isin(wide.index)]
     names, rivals = attentions(rows_of), [RECENCY, RANDOM]
     mine, control = (chosen(rows_of, each, "holds") for each in (names, rivals))
-    means = means_by(rows_of, ["importance"], "holds", share=True)
+    means = means_by(Rows([rows_of]), ["importance"], ["holds"], shares=["holds"])["holds"]
     shares = (
         f"{mine} for {percent(means[mine,])} of users, {control} for {percent(means[control,])}"
     )
@@ -152,7 +163,7 @@ def _named(claims: Claims, model: str, rows_of: pd.DataFrame) -> None:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """How few items it takes, and how often each importance names one of them."""
-    users = results.frame.drop_duplicates(["model", "user"])
+    users = _users(results)
     one, found = _within(users, [1, MOST]).T
     users = users.assign(one=one, found=found)
     sizes = {
@@ -164,9 +175,9 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "hit": "Hit@10",
     }
     return {
-        "size": table_of(users, ["model"], sizes, digits=3, shares=["one", "found", "hit"]),
+        "size": table_of(Rows([users]), ["model"], sizes, digits=3, shares=["one", "found", "hit"]),
         "named": table_of(
-            results.frame,
+            results.rows,
             ["model", "importance"],
             {"holds": "names one of them"},
             digits=3,
@@ -177,14 +188,14 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
 def summaries(results: Results) -> dict[str, Summary]:
     """How often each importance names one of the items, and for how many users how few suffice."""
-    frame, models = results.frame, tuple(results.comparison.names)
-    means = means_by(frame, ["importance", "model"], "holds", share=True)
-    keys = [(i, m) for i in in_order(frame["importance"]) for m in models if (i, m) in means]
+    models, everyone = tuple(results.comparison.names), _users(results)
+    means = means_by(results.rows, ["importance", "model"], ["holds"], shares=["holds"])["holds"]
+    keys = [(i, m) for i in in_order(i for i, _ in means) for m in models if (i, m) in means]
     marks = rows({key: means[key] for key in keys}, ["row", "series"], panel="")
-    n = people(frame["user"].nunique())
+    n = people(everyone["user"].nunique())
     sizes, counts = list(range(1, MOST + 1)), []
     for model in models:
-        users = frame[frame["model"] == model].drop_duplicates("user")
+        users = everyone[everyone["model"] == model]
         shares = means_of(_within(users, sizes), share=True)
         for k, share in zip(sizes, shares, strict=True):
             if share.n:
@@ -224,7 +235,7 @@ def by_user(results: Results) -> pd.DataFrame:
 
 def exclusions(results: Results) -> list[str]:
     """The sample, what was not found, and what has nothing to choose."""
-    users = results.frame.drop_duplicates(["model", "user"])
+    users = _users(results)
     once = users.drop_duplicates("user")
     sentences = [
         f"Smallest change: a random sample of users, {people(len(once))}, since every set of items "

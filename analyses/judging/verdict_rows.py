@@ -22,7 +22,6 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     by_user,
     controls,
     of_model,
-    with_means,
 )
 from analyses.judging.cells import UNIFORM, Trained
 from analyses.judging.entries import Entry
@@ -153,14 +152,14 @@ def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, 
 def _row(results: Mapping[str, Results]) -> dict[str, object]:
     (verdict,) = (v for v in verdicts(results) if v.model != PARTNER)
     row: dict[str, object] = {
-        "sampled users": results["faithfulness"].frame["user"].nunique(),
+        "sampled users": results["faithfulness"].rows.n_users,
         "reduction": verdict.reduction,
         "conclusion": verdict.conclusion,
         "instead": verdict.instead,
     }
     asked = {question.key: question for question in verdict.questions}
     row |= {key: asked[key].answer for key in QUESTIONS}
-    rows = with_means(of_model(results["faithfulness"].frame, verdict.model, OWN))
+    rows = of_model(results["faithfulness"].rows, verdict.model, OWN)
     known: Sequence[str] = controls(rows)
     row |= _ends(NAMED, asked["pointing"].estimate)
     for name, value in ADVANTAGES.items():

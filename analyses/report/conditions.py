@@ -6,42 +6,94 @@ import numpy as np
 import pandas as pd
 
 from analyses.report.wording import decimals
-from workbench.statistics import Interval, exact_share, mean_intervals, paired_interval
+from analyses.running.results import Rows
+from workbench.statistics import Interval, mean_intervals, paired_interval
+from workbench.statistics.intervals import intervals_of, shares_of
+from workbench.statistics.moments import Moments
 
 
 def means_by(
-    frame: pd.DataFrame, by: Sequence[str], value: str, *, share: bool = False
-) -> dict[tuple, Interval]:
-    """The mean of `value` over users with its interval, for every condition.
+    rows: Rows, by: Sequence[str], values: Sequence[str], *, shares: Container[str] = ()
+) -> dict[str, dict[tuple, Interval]]:
+    """The mean of each of `values` over users with its interval, for every condition.
 
     Parameters
     ----------
-    frame : a row per user and condition; users without a value are left out of the condition.
+    rows : one per user and condition; users without a value are left out of the condition.
     by : the columns that make a condition, in the order of its key.
-    value : the column averaged.
-    share : whether `value` says what a user has (1) or has not (0), so that its interval is the
-        exact one; unless draws were averaged, so that values lie between.
+    values : the columns averaged.
+    shares : those of them that say what a user has (1) or has not (0), so that their interval is
+        the exact one; unless draws were averaged, so that values lie between.
     """
-    keys = list(frame[list(by)].drop_duplicates().itertuples(index=False, name=None))
-    wide = frame.pivot(index="user", columns=list(by), values=value)
-    columns = [key if isinstance(key, tuple) else (key,) for key in wide.columns]
-    means = dict(zip(columns, means_of(wide.to_numpy(np.float64), share=share), strict=True))
-    return {key: means[key] for key in keys}
+    totals: dict[tuple, Moments] = {}
+    width = len(values)
+    for frame in rows:
+        keys, wide = _wide(frame, by, values)
+        moments = Moments.of(wide.reshape(len(wide), len(keys) * width))
+        for k, key in enumerate(keys):
+            part = moments.take(slice(k * width, (k + 1) * width))
+            totals[key] = totals[key] + part if key in totals else part
+    means: dict[str, dict[tuple, Interval]] = {value: {} for value in values}
+    for key, total in totals.items():
+        for value, mean, share in zip(values, intervals_of(total), shares_of(total), strict=True):
+            means[value][key] = share if value in shares else mean
+    return means
+
+
+def _wide(
+    frame: pd.DataFrame, by: Sequence[str], values: Sequence[str]
+) -> tuple[list[tuple], np.ndarray]:
+    """The conditions in order of appearance, and [users, conditions, values], NaN for none."""
+    users, user = np.unique(frame["user"], return_inverse=True)
+    keys = list(frame[[*by]].drop_duplicates().itertuples(index=False, name=None))
+    condition = frame.groupby([*by], observed=True, sort=False).ngroup().to_numpy()
+    wide = np.full((len(users), len(keys), len(values)), np.nan)
+    wide[user, condition] = frame[[*values]].to_numpy(np.float64)
+    return keys, wide
 
 
 def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:
     """The mean of every column of [users, k], as `means_by` gives it."""
-    means = mean_intervals(values)
-    for k, column in enumerate(values.T if share else ()):
-        if np.isin(column[~np.isnan(column)], (0, 1)).all():
-            means[k] = exact_share(column)
-    return means
+    return shares_of(Moments.of(values)) if share else mean_intervals(values)
 
 
-def paired(frame: pd.DataFrame, value: str, model: str, other: str) -> Interval:
+def values_by(rows: Rows, by: Sequence[str], value: str) -> dict[tuple, np.ndarray]:
+    """The values of all users in every condition, [users], NaNs among them."""
+    parts: dict[tuple, list[np.ndarray]] = {}
+    for frame in rows:
+        for key, values in frame.groupby([*by], observed=True, sort=False)[value]:
+            parts.setdefault(key, []).append(values.to_numpy(np.float64))
+    return {key: np.concatenate(each) for key, each in parts.items()}
+
+
+def totals(rows: Rows, by: Sequence[str], counted: Sequence[str]) -> dict[tuple, dict[str, int]]:
+    """How often each of `counted` holds in every condition."""
+    counts: dict[tuple, dict[str, int]] = {}
+    for frame in rows:
+        sums = frame.groupby([*by], observed=True, sort=False)[[*counted]].sum().reset_index()
+        for values in sums.itertuples(index=False, name=None):
+            total = counts.setdefault(values[: len(by)], dict.fromkeys(counted, 0))
+            for name, n in zip(counted, values[len(by) :], strict=True):
+                total[name] += int(n)
+    return counts
+
+
+def by_user(rows: Rows, column: str, value: str) -> pd.DataFrame:
+    """A row per user, ascending, and a column per condition, in order of appearance."""
+    parts: dict[str, list[pd.Series]] = {}
+    for frame in rows:
+        for key, values in frame.set_index("user").groupby(column, observed=True, sort=False)[
+            value
+        ]:
+            parts.setdefault(str(key), []).append(values.astype(np.float64))
+    columns = {key: pd.concat(each).sort_index() for key, each in parts.items()}
+    return pd.DataFrame(columns).rename_axis(index="user", columns=column)
+
+
+def paired(rows: Rows, value: str, model: str, other: str) -> Interval:
     """Mean over users of `value` in `model` minus in `other`, for users who have both."""
-    both = frame[frame["model"].isin([model, other])].astype({"model": str})
-    wide = both.pivot(index="user", columns="model", values=value)
+    both = rows.map(lambda frame: frame[frame["model"].isin([model, other])])
+    wide = by_user(both, "model", value)
     return paired_means(wide[model], wide[other])
 
 
@@ -78,7 +130,7 @@ def with_intervals(
 
 
 def table_of(
-    frame: pd.DataFrame,
+    rows: Rows,
     by: Sequence[str],
     measures: Mapping[str, str],
     digits: int = 4,
@@ -88,16 +140,23 @@ def table_of(
 
     Parameters
     ----------
-    frame, by : as in `means_by`.
+    rows, by : as in `means_by`.
     measures : column -> label.
     digits : to which estimates and ends are rounded.
     shares : the columns that are shares of users, as in `means_by`.
     """
-    means = {
-        label: means_by(frame, by, column, share=column in shares)
-        for column, label in measures.items()
-    }
-    first = next(iter(means.values()))
+    return table_of_means(means_by(rows, by, [*measures], shares=shares), by, measures, digits)
+
+
+def table_of_means(
+    means: Mapping[str, Mapping[tuple, Interval]],
+    by: Sequence[str],
+    measures: Mapping[str, str],
+    digits: int = 4,
+) -> pd.DataFrame:
+    """The table of `table_of`, from what `means_by` gives."""
+    chosen = {label: means[column] for column, label in measures.items()}
+    first = next(iter(chosen.values()))
     table = pd.DataFrame(list(first), columns=list(by))
     table["n users"] = [interval.n for interval in first.values()]
-    return with_intervals(table, {k: list(v.values()) for k, v in means.items()}, digits)
+    return with_intervals(table, {k: list(v.values()) for k, v in chosen.items()}, digits)

@@ -141,10 +141,11 @@ def measured(
         comparison = Comparison.of(
             who.models, {name: [*each] for name, each in who.related.items()}
         )
-        results = Results(Rows(Parts(tuple(kept))), comparison, who.left_out)
+        names = [name for name, _ in parts]
+        results = Results(Rows(Parts(tuple(kept), names)), comparison, who.left_out)
         if diagnostic.examples is not None:
             kept.append(pieces.of_examples(results, users))
-            results = replace(results, rows=Rows(Parts(tuple(kept))))
+            results = replace(results, rows=Rows(Parts(kept, [*names, ""])))
     return Measured(
         diagnostic, results, pieces.code, perf_counter() - start, pieces.made, pieces.reused
     )

@@ -1,11 +1,12 @@
 """What a diagnostic measured: the tidy table, and which part each of its models plays."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from analyses.running.comparison import Comparison
+from analyses.running.store import Parts
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 
@@ -27,30 +28,54 @@ class Rows:
     steps: tuple[Step, ...] = ()
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        """The pieces that have rows; where none has, the last of them."""
-        empty, found = None, False
+        """The pieces of which rows are left; where there are none, one that has the columns."""
+        first, found = None, False
         for frame in self.source:
+            if first is None or not len(first):
+                first = frame
+            for step in self.steps:
+                frame = step(frame) if len(frame) else frame
             if len(frame):
                 found = True
-                yield self._made(frame)
-            else:
-                empty = frame
-        if empty is not None and not found:
-            yield self._made(empty)
-
-    def _made(self, frame: pd.DataFrame) -> pd.DataFrame:
-        for step in self.steps:
-            frame = step(frame)
-        return frame
+                yield frame
+        if first is not None and not found:
+            for step in self.steps:
+                first = step(first)
+            yield first
 
     def map(self, step: Step) -> "Rows":
         """What a step makes of each piece."""
         return Rows(self.source, (*self.steps, step))
 
+    def where(self, **values: object) -> "Rows":
+        """The rows that have these values, by column."""
+
+        def chosen(frame: pd.DataFrame) -> pd.DataFrame:
+            for column, value in values.items():
+                frame = frame[frame[column] == value]
+            return frame
+
+        model = values.get("model")
+        if isinstance(model, str) and isinstance(self.source, Parts):
+            return replace(self, source=self.source.of_model(model)).map(chosen)
+        return self.map(chosen)
+
+    def once(self, by: Sequence[str], columns: Sequence[str] = ()) -> pd.DataFrame:
+        """The first row of every `by`, of which these columns are kept as well."""
+
+        def first(frame: pd.DataFrame) -> pd.DataFrame:
+            return frame[[*by, *columns]].drop_duplicates([*by])
+
+        return first(self.map(first).whole())
+
+    @property
+    def n_users(self) -> int:
+        """How many users have any row."""
+        return len(self.once(["user"]))
+
     def whole(self) -> pd.DataFrame:
         """All rows in memory: of few users or columns."""
         frames = list(self)
-        frames = [frame for frame in frames if len(frame)] or frames[:1]
         return frames[0] if len(frames) == 1 else compact(frames)
 
 

@@ -70,9 +70,23 @@ def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
 
 @dataclass(frozen=True)
 class Parts:
-    """Pieces, of which those in files are read whenever they are iterated over."""
+    """Pieces, of which those in files are read whenever they are iterated over.
+
+    Attributes
+    ----------
+    parts : the pieces.
+    models : the model of each; empty where it has rows of several.
+    """
 
     parts: Sequence[Part]
+    models: Sequence[str]
+
+    def of_model(self, model: str) -> "Parts":
+        """The pieces that have rows of a model, or one that has none."""
+        pairs = zip(self.parts, self.models, strict=True)
+        chosen = [(part, name) for part, name in pairs if name in (model, "")]
+        parts, models = zip(*chosen or [(self.parts[0], self.models[0])], strict=True)
+        return Parts(parts, models)
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for part in self.parts:

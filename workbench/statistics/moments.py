@@ -4,7 +4,7 @@ The sums of powers of deviations of two parts lead to those of the whole (Pebay,
 SAND2008-6212, 2008), so that no more than one part of the users has to be in memory.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -92,6 +92,10 @@ class Moments:
             self.ones + other.ones,
             self.binary & other.binary,
         )
+
+    def take(self, columns: slice) -> "Moments":
+        """The moments of some columns."""
+        return Moments(*(getattr(self, each.name)[..., columns] for each in fields(self)))
 
     @property
     def rounding(self) -> np.ndarray:

@@ -18,7 +18,7 @@ ACROSS = 5  # matrices side by side, as many as a window of 1,280 pixels shows i
 
 def pictures(results: Results) -> dict[str, Figure]:
     """Three figures for each user chosen and each family: plain models beside calibrated ones."""
-    weights = results.frame[results.frame["kind"] == "weight"]
+    weights = results.rows.where(kind="weight").whole()
     families = results.comparison.families
     figures = {}
     for choice in in_order(weights["choice"].dropna()):

@@ -1,5 +1,6 @@
 """What attention maps say: entropy and distance over all users, findings, and exclusions."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,7 @@ from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
 from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
 from analyses.report.wording import NOBODY, people, span, stage_in_words
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.phrases import in_order
 from workbench.statistics import Interval
 
@@ -63,38 +64,50 @@ CAPTIONS = {
 }
 
 
-def _entropy(frame: pd.DataFrame) -> pd.DataFrame:
+def _entropies(rows: Rows) -> Rows:
     """Entropy and the least possible as percent of log n, for histories of two items or more."""
-    rows = frame[(frame["kind"] == "entropy") & (frame["length"] > 1)]
+    return rows.where(kind="entropy").map(_in_percent)
+
+
+def _in_percent(frame: pd.DataFrame) -> pd.DataFrame:
+    rows = frame[frame["length"] > 1]
     bound = np.log(rows["length"])
     return rows.assign(value=100 * rows["value"] / bound, least=100 * rows["least"] / bound)
 
 
-def _distance(frame: pd.DataFrame, stage: str = "attention") -> pd.DataFrame:
-    return frame[(frame["kind"] == "distance") & (frame["stage"] == stage)]
+def _distance(rows: Rows) -> Rows:
+    return rows.where(kind="distance", stage="attention")
 
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Weight by distance, entropy by stage and layer, and the users shown."""
-    frame = results.frame
-    distance = _distance(frame).sort_values(["model", "layer", "key"])
-    bins = pd.cut(distance["key"], [*DISTANCES, np.inf], right=False, labels=_labels())
-    by = ["model", "layer", "distance"]
-    binned = distance.assign(distance=bins.astype(str), uniform=1 / distance["length"])
-    binned = binned.groupby([*by, "user"], observed=True, sort=False)[["value", "uniform"]].mean()
-    shown = frame[frame["kind"] == "weight"][["choice", "user id", "length", "tau"]]
+    by, bins = ["model", "layer", "distance"], _labels()
+    distance = table_of(
+        _distance(results.rows).map(_binned), by, {"value": "mean weight", "uniform": "if uniform"}
+    )
+    distance["distance"] = pd.Categorical(distance["distance"], bins, ordered=True)
+    shown = ["choice", "user id", "length", "tau"]
     return {
-        "weight by distance": table_of(
-            binned.reset_index(), by, {"value": "mean weight", "uniform": "if uniform"}
-        ),
+        "weight by distance": distance.sort_values(by, ignore_index=True).astype({"distance": str}),
         "entropy by layer": table_of(
-            _entropy(frame),
+            _entropies(results.rows),
             ["model", "stage", "layer"],
             {"value": "% of log n", "least": "least possible %"},
             digits=2,
         ),
-        "users shown": shown.drop_duplicates().rename(columns={"tau": "tau-b"}).round(3),
+        "users shown": results.rows.where(kind="weight")
+        .once(shown)
+        .rename(columns={"tau": "tau-b"})
+        .round(3),
     }
+
+
+def _binned(distance: pd.DataFrame) -> pd.DataFrame:
+    """Mean weight in every bin of distance, a row per model, layer, user and bin."""
+    bins = pd.cut(distance["key"], [*DISTANCES, np.inf], right=False, labels=_labels())
+    binned = distance.assign(distance=bins.astype(str), uniform=1 / distance["length"])
+    by = binned.groupby(["model", "layer", "distance", "user"], observed=True, sort=False)
+    return by[["value", "uniform"]].mean().reset_index()
 
 
 def _labels() -> list[str]:
@@ -105,13 +118,11 @@ def _labels() -> list[str]:
 
 def findings(results: Results) -> list[str]:
     """How evenly each model attends, against its bound; whether AC is sharper; the last item."""
-    frame, comparison = results.frame, results.comparison
-    spread = _per_user(_entropy(frame[frame["stage"] == "attention"]), ["value", "least", "kept"])
-    last = _distance(frame[frame["length"] > 1])
-    last = last[last["key"] == 0].assign(excess=lambda f: f["value"] - 1 / f["length"])
-    last = _per_user(last, ["value", "excess"])
-    means, least = (means_by(spread, ["model"], c) for c in ("value", "least"))
-    weights, excess = (means_by(last, ["model"], c) for c in ("value", "excess"))
+    rows, comparison = results.rows.where(stage="attention"), results.comparison
+    spread = _entropies(rows).map(partial(_per_user, columns=["value", "least", "kept"]))
+    last = _distance(rows).map(_last).map(partial(_per_user, columns=["value", "excess"]))
+    means, least, kept = means_by(spread, ["model"], ["value", "least", "kept"]).values()
+    weights, excess = means_by(last, ["model"], ["value", "excess"]).values()
     claims = Claims()
     for name in comparison.names:
         if comparison.parts[name].role == "uniform":
@@ -119,14 +130,20 @@ def findings(results: Results) -> list[str]:
         if (name,) not in means:
             claims.say(f"How {name} spreads its attention: {NOBODY}.")
             continue
-        kept = _kept(spread[spread["model"] == name])
-        claims.say(_spread(name, means[name,], least[name,].estimate) + kept)
+        told = _spread(name, means[name,], least[name,].estimate)
+        claims.say(told + _kept(kept[name,].estimate))
         _add_last(claims, name, weights[name,], excess[name,])
     for calibrated, plain in comparison.calibrated_pairs:
         if (calibrated,) in means:
             difference = paired(spread, "value", calibrated, plain)
             _add_sharper(claims, calibrated, plain, difference)
     return claims.sentences()
+
+
+def _last(distance: pd.DataFrame) -> pd.DataFrame:
+    """What the last item of two or more gets, and how much that is above an even share."""
+    rows = distance[(distance["length"] > 1) & (distance["key"] == 0)]
+    return rows.assign(excess=rows["value"] - 1 / rows["length"])
 
 
 def _per_user(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -144,10 +161,10 @@ def _spread(model: str, mean: Interval, least: float) -> str:
     )
 
 
-def _kept(spread: pd.DataFrame) -> str:
+def _kept(share: float) -> str:
     """A sentence on the weight that goes to no item, where there is any."""
-    share = 100 * spread["kept"].mean()
-    return f" A further {share:.1f} % of the row's weight goes to no item of it." if share else ""
+    percent = 100 * share
+    return f" A further {percent:.1f} % of the row's weight goes to no item of it." if share else ""
 
 
 def _add_last(claims: Claims, model: str, weight: Interval, excess: Interval) -> None:
@@ -182,29 +199,35 @@ def _add_sharper(claims: Claims, calibrated: str, plain: str, difference: Interv
 
 def summaries(results: Results) -> dict[str, Summary]:
     """What holds over all users: weight by distance, entropy, and all stages of AC."""
-    frame = results.frame
     made = {
-        "distance": _by_distance(_distance(frame), "model", "attention"),
-        "entropy": _entropies(_entropy(frame)),
+        "distance": _by_distance(_distance(results.rows), "model", "attention"),
+        "entropy": _by_stage(_entropies(results.rows)),
     }
     for model in results.comparison.with_role("calibrated"):
-        rows = frame[(frame["kind"] == "distance") & (frame["model"] == model)]
-        rows = rows.assign(stage=rows["stage"].astype(str).map(stage_in_words))
-        made[f"stages of {model}"] = _by_distance(rows, "stage", model)
+        of_model = results.rows.where(kind="distance", model=model).map(_in_words)
+        made[f"stages of {model}"] = _by_distance(of_model, "stage", model)
     return not_empty(made)
 
 
-def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
+def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(stage=frame["stage"].astype(str).map(stage_in_words))
+
+
+def _by_distance(distance: Rows, lines: str, title: str) -> Summary:
     """Mean weight by distance, a panel per layer, a line per value of the column `lines`."""
-    means = means_by(distance, ["layer", lines, "key"], "value")
-    series = in_order(distance[lines])
+    shares = distance.map(lambda frame: frame.assign(even=1 / frame["length"]))
+    means, shared = means_by(shares, ["layer", lines, "key"], ["value", "even"]).values()
+    series = in_order(line for _, line, _ in means)
     # of each layer the histories of the first that has it
-    first = distance.groupby("layer", observed=True)[lines].transform("first")
-    shares = distance[distance[lines] == first].assign(value=lambda f: 1 / f["length"])
-    even = means_by(shares.assign(**{lines: UNIFORM}), ["layer", lines, "key"], "value")
+    first = {layer: line for layer, line, _ in reversed(means)}
+    even = {
+        (layer, UNIFORM, key): mean
+        for (layer, line, key), mean in shared.items()
+        if line == first[layer]
+    }
     table = pd.DataFrame(rows(means | even, ["layer", "series", "at"]))
     table = table.assign(panel="layer " + table["layer"].astype(str))
-    n = distance["user"].nunique()
+    n = distance.n_users
     return Summary(
         "lines",
         f"Where the prediction row's weight goes: {title}, {people(n)}",
@@ -215,10 +238,10 @@ def _by_distance(distance: pd.DataFrame, lines: str, title: str) -> Summary:
     )
 
 
-def _entropies(spread: pd.DataFrame) -> Summary:
+def _by_stage(spread: Rows) -> Summary:
     """Entropy by model, stage and layer over the range it can take."""
     by = ["model", "stage", "layer"]
-    means, least = (means_by(spread, by, c) for c in ("value", "least"))
+    means, least = means_by(spread, by, ["value", "least"]).values()
     table = pd.DataFrame(rows(means, by, panel="", series="entropy", most=100.0))
     if len(table):
         table["least"] = [least[key].estimate for key in means if means[key].n]
@@ -226,7 +249,7 @@ def _entropies(spread: pd.DataFrame) -> Summary:
         table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
     return Summary(
         "dots",
-        f"How evenly attention is spread, {people(spread['user'].nunique())}",
+        f"How evenly attention is spread, {people(spread.n_users)}",
         "entropy in percent of that of even attention, and the range it can take",
         ("entropy",),
         table,
@@ -235,19 +258,21 @@ def _entropies(spread: pd.DataFrame) -> Summary:
 
 def by_user(results: Results) -> pd.DataFrame:
     """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
-    frame = results.frame
     by = ["model", "user", "length", "stage", "layer"]
-    last = frame[(frame["kind"] == "distance") & (frame["key"] == 0)]
-    table = _entropy(frame)[[*by, "value"]].rename(columns={"value": "entropy, % of log n"})
-    last = last[[*by, "value"]].rename(columns={"value": "weight of the last item"})
-    table = table.merge(last, on=by)
+    entropy, last = (
+        rows.map(lambda frame: frame[[*by, "value"]]).whole().rename(columns={"value": label})
+        for rows, label in (
+            (_entropies(results.rows), "entropy, % of log n"),
+            (results.rows.where(kind="distance", key=0), "weight of the last item"),
+        )
+    )
+    table = entropy.merge(last, on=by)
     return table.sort_values("stage", key=lambda stage: stage != "attention", kind="stable")
 
 
 def exclusions(results: Results) -> list[str]:
     """Histories of one item have no entropy to speak of; short ones are not drawn."""
-    frame = results.frame
-    users = frame[frame["kind"] == "entropy"].drop_duplicates("user")
+    users = results.rows.where(kind="entropy").once(["user"], ["length"])
     alone = int((users["length"] == 1).sum())
     return [
         f"Attention heatmaps: of {people(len(users))}, {alone:,} had a single item and no entropy; "

@@ -99,10 +99,8 @@ def agreement(model: Model, cases: HeldOutCases) -> pd.DataFrame:
 
 def examples(models: Mapping[str, Model], data: SequenceData, results: Results) -> pd.DataFrame:
     """Rows of the kind "weight": all weights of three users, chosen in the baseline model."""
-    frame = results.frame
-    candidates = frame[
-        (frame["kind"] == "agreement") & (frame["model"] == results.comparison.baseline)
-    ]
+    of_baseline = results.rows.where(kind="agreement", model=results.comparison.baseline)
+    candidates = of_baseline.map(lambda frame: frame[["user", "length", "tau"]]).whole()
     return pd.concat(
         _weights(model, data, user).assign(model=name, choice=choice, tau=tau)
         for choice, (user, tau) in chosen(candidates).items()

@@ -10,14 +10,12 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     LOST,
     OWN,
     SIZES,
+    TRAINED,
     attentions,
     chosen,
     conditions,
     explanations,
-    of_condition,
     of_model,
-    trained,
-    with_means,
 )
 from analyses.report.conditions import means_by
 from analyses.report.summaries import Summary, ends, not_empty, rows
@@ -40,22 +38,24 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 def _curves(results: Results, kind: str, what: str) -> Summary:
     """What the model's own first item loses in removals of a kind, a panel per model."""
-    frame, series, message = results.frame, dict[str, bool](), ""
+    series, message = dict[str, bool](), ""
+    rows = results.rows.where(target=OWN, control=TRAINED)
+    values = {k: f"{kind} {k}" for k in SIZES}
+    means = means_by(rows, ["model", "operator", "last", "importance"], [*values.values()])
     table = []
     for model in results.comparison.names:
-        rows_of = with_means(of_model(frame, model, OWN))
-        lines = shown(rows_of) if len(rows_of) else {}
+        rows_of, first = of_model(results.rows, model, OWN), conditions(rows.where(model=model))
+        lines = shown(rows_of, first[0][0]) if len(rows_of) else {}
         ends_at = {}
         for label, importance in lines.items():
             series[label] = True
-            part = rows_of[rows_of["importance"] == importance]
-            for k in SIZES:
-                means = means_by(part.assign(all=""), ["all"], f"{kind} {k}")
-                for interval in means.values():
+            for k, value in values.items():
+                interval = means[value].get((model, *first[0], importance))
+                if interval is not None:
                     table.append({"panel": model, "series": label, "at": k, **ends(interval)})
                     ends_at[label] = interval.estimate
         message = message or _message(model, kind, ends_at)
-    n = people(frame["user"].nunique())
+    n = people(results.rows.n_users)
     return Summary(
         "lines",
         f"Nats of log probability that a model's own first item {what}, {n}",
@@ -79,7 +79,7 @@ def _message(model: str, kind: str, lost: Mapping[str, float]) -> str:
     )
 
 
-def shown(frame: pd.DataFrame) -> dict[str, str]:
+def shown(frame: pd.DataFrame, ruler: str) -> dict[str, str]:
     """The curves of a model: attention, the best control, the best importance, and the ruler."""
     lines = {}
     if attentions(frame):
@@ -90,21 +90,25 @@ def shown(frame: pd.DataFrame) -> dict[str, str]:
     rivals = [name for name in explanations(frame) if name not in ERASURES]
     if rivals:
         lines["best other importance"] = chosen(frame, rivals, LOST)
-    ruler = conditions(frame)[0][0]
     lines["one-item " + ruler] = ruler
     return lines
 
 
 def _first(results: Results) -> Summary:
     """How often each importance names the item that matters most, by condition."""
-    frame, models = trained(results.frame), results.comparison.names
+    models = results.comparison.names
+    of_target = results.rows.where(control=TRAINED, target=HELD_OUT)
+    by = ["operator", "last", "importance", "model"]
+    means = means_by(of_target, by, ["align"], shares=["align"])["align"]
     table = []
-    for operator, last in conditions(frame):
-        here = of_condition(frame, HELD_OUT, (operator, last))
-        here = here[~here["importance"].isin(ERASURES)]
-        means = means_by(here, ["importance", "model"], "align", share=True)
-        panel = f"{operator}, last item {last}"
-        table += rows(means, ["row", "series"], panel=panel)
-    n = people(frame["user"].nunique())
+    for condition in conditions(of_target):
+        here = {
+            key[2:]: mean
+            for key, mean in means.items()
+            if key[:2] == condition and key[2] not in ERASURES
+        }
+        panel = f"{condition[0]}, last item {condition[1]}"
+        table += rows(here, ["row", "series"], panel=panel)
+    n = people(results.rows.n_users)
     title = f"How often the most important item is the one whose removal costs most, {n}"
     return Summary("dots", title, "share of users", tuple(models), pd.DataFrame(table))

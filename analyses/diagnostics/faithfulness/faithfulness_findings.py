@@ -1,6 +1,6 @@
 """What is said of what moves the prediction: attention against the best control, and the best."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -11,24 +11,23 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     LOST,
     OWN,
     SIZES,
+    TRAINED,
     advantage,
     attentions,
     chosen,
     conditions,
     controls,
     explanations,
-    of_condition,
     of_model,
-    trained,
     with_means,
 )
 from analyses.diagnostics.faithfulness.importance_choices import (
     by_user as values_by_user,
 )
 from analyses.report.claims import Claims, Decision
-from analyses.report.conditions import table_of, with_intervals
+from analyses.report.conditions import means_by, table_of_means, with_intervals
 from analyses.report.wording import NOBODY, people, percent
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.statistics import exact_share
 
 CAPTIONS = {
@@ -72,25 +71,30 @@ def _complete(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every importance by target and condition."""
-    frame = _complete(trained(results.frame))
-    made = {"users": _users(frame, results.comparison.names)}
-    for operator, last in conditions(frame):
+    rows = results.rows.where(control=TRAINED)
+    by = ["operator", "last", "target", "model", "importance"]
+    means = means_by(rows.map(_complete), by, [*MEASURES], shares=["align"])
+    made = {"users": _users(results)}
+    for operator, last in conditions(rows):
         for target in (HELD_OUT, OWN):
-            rows = of_condition(frame, target, (operator, last))
-            known = {k: v for k, v in MEASURES.items() if rows[k].notna().any()}
-            if len(rows):
-                made[f"{target}, {operator}, last item {last}"] = table_of(
-                    rows, ["model", "importance"], known, digits=3, shares=["align"]
+            here = {
+                value: {k[3:]: i for k, i in each.items() if k[:3] == (operator, last, target)}
+                for value, each in means.items()
+            }
+            known = {k: v for k, v in MEASURES.items() if any(i.n for i in here[k].values())}
+            if known:
+                made[f"{target}, {operator}, last item {last}"] = table_of_means(
+                    here, ["model", "importance"], known, digits=3
                 )
     return made
 
 
-def _users(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+def _users(results: Results) -> pd.DataFrame:
     """How many users of each model were measured, and how often it was right about them."""
+    users = results.rows.where(control=TRAINED, target=HELD_OUT).once(["model", "user"], ["hit"])
     rows = []
-    for name in names:
-        held_out = frame[(frame["model"] == name) & (frame["target"] == HELD_OUT)]
-        hits = held_out.drop_duplicates("user")["hit"].to_numpy()
+    for name in results.comparison.names:
+        hits = users.loc[users["model"] == name, "hit"].to_numpy()
         rows.append({"model": name, "n users": len(hits), "Hit@10": exact_share(hits)})
     table = pd.DataFrame(rows)
     return with_intervals(table[["model", "n users"]], {"Hit@10": table["Hit@10"].tolist()}, 3)
@@ -98,17 +102,17 @@ def _users(frame: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
 
 def findings(results: Results) -> list[str]:
     """For each model: attention against the best control, and what does best."""
-    claims = Claims()
+    claims, measured = Claims(), set(results.rows.once(["model"])["model"])
     for model in results.comparison.names:
-        if (results.frame["model"] == model).any():
-            _of_model(claims, results.frame, model)
+        if model in measured:
+            _of_model(claims, results.rows, model)
         else:
             claims.say(f"What moves the prediction of {model}: {NOBODY}.")
     return claims.sentences()
 
 
-def _of_model(claims: Claims, frame: pd.DataFrame, model: str) -> None:
-    rows = with_means(of_model(frame, model))
+def _of_model(claims: Claims, every: Rows, model: str) -> None:
+    rows = of_model(every, model)
     aligned, lost = values_by_user(rows, "align"), values_by_user(rows, LOST)
     hits = exact_share(rows.drop_duplicates("user")["hit"].to_numpy())
     known = controls(rows)
@@ -135,7 +139,7 @@ def _of_model(claims: Claims, frame: pd.DataFrame, model: str) -> None:
             digits=3,
             more=f"; the model has the held-out item in its top 10 for {percent(hits)} of them",
         )
-        _without_the_last(claims, frame, model)
+        _without_the_last(claims, every, model)
     rivals = [name for name in explanations(rows) if name not in ERASURES]
     if rivals:
         better = chosen(rows, rivals, LOST)
@@ -158,12 +162,12 @@ def _of_model(claims: Claims, frame: pd.DataFrame, model: str) -> None:
         )
 
 
-def _without_the_last(claims: Claims, frame: pd.DataFrame, model: str) -> None:
+def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
     """Whether attention beats the controls with the last item kept, by both ways of removal."""
-    kept = [c for c in conditions(frame[frame["model"] == model]) if c[1] == "kept"]
+    kept = [c for c in conditions(every.where(model=model)) if c[1] == "kept"]
     intervals = {}
     for condition in kept:
-        rows = of_model(frame, model, HELD_OUT, condition)
+        rows = of_model(every, model, HELD_OUT, condition)
         wide = values_by_user(rows, "align")
         intervals[f"by {condition[0]}"] = advantage(wide, attentions(rows), controls(rows))
 
@@ -201,15 +205,14 @@ def by_user(results: Results) -> pd.DataFrame:
         "align",
         "tau",
     ]
-    frame = with_means(trained(results.frame))
+    frame = results.rows.where(control=TRAINED).map(with_means).whole()
     labels = {"tau": "tau-b", "align": "names the item that matters most"}
     return frame[[*columns, LOST, LEFT]].rename(columns=labels)
 
 
 def exclusions(results: Results) -> list[str]:
     """The sample, and short histories."""
-    frame = results.frame
-    n = frame["user"].nunique()
+    n = results.rows.n_users
     return [
         f"What moves the prediction was measured on a random sample of users with three items or "
         f"more, {people(n)}, since every removal costs a pass."

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.report.wording import NOBODY
+from analyses.running.results import Rows
 from workbench.explaining.controls import CONTROLS as controls_known
 from workbench.explaining.erasure import ERASURES as erasures_known
 from workbench.faithfulness.curves import SIZES
@@ -24,34 +25,27 @@ TRAINED = "trained"  # where nothing was taken out of the model
 LOST, LEFT = "lost without", "lost alone"  # comprehensiveness, sufficiency
 
 
-def trained(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows of models as they were trained."""
-    return frame[frame["control"] == TRAINED]
-
-
 def of_model(
-    frame: pd.DataFrame,
+    rows: Rows,
     model: str,
     target: str = HELD_OUT,
     condition: tuple[str, str] | None = None,
     control: str = TRAINED,
 ) -> pd.DataFrame:
-    """The rows of a model and a target in one condition; by default the first measured."""
-    rows = frame[(frame["model"] == model) & (frame["target"] == target)]
-    rows = rows[rows["control"] == control]
-    return of_condition(rows, target, condition or next(iter(conditions(rows)), ("", "")))
+    """What choices are made by, of a model and a target in one condition, in memory.
+
+    Columns: user, importance, align, hit, and the comprehensiveness; by default of the first
+    condition measured.
+    """
+    rows = rows.where(model=model, target=target, control=control)
+    operator, last = condition or next(iter(conditions(rows)), ("", ""))
+    columns = ["user", "importance", "align", "hit", LOST]
+    return rows.where(operator=operator, last=last).map(lambda f: with_means(f)[columns]).whole()
 
 
-def of_condition(frame: pd.DataFrame, target: str, condition: tuple[str, str]) -> pd.DataFrame:
-    """The rows of a target in one condition."""
-    operator, last = condition
-    here = (frame["operator"] == operator) & (frame["last"] == last)
-    return frame[here & (frame["target"] == target)]
-
-
-def conditions(frame: pd.DataFrame) -> list[tuple[str, str]]:
+def conditions(rows: Rows) -> list[tuple[str, str]]:
     """(operator, last) of each condition measured, in order."""
-    table = frame[["operator", "last"]].drop_duplicates().astype(str)
+    table = rows.once(["operator", "last"]).astype(str)
     return [(str(operator), str(last)) for operator, last in table.to_numpy()]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.gradient_agreement.agreement_findings import (
+    BINS,
     METHOD,
     beyond,
     by_control,
@@ -15,8 +16,9 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 from analyses.report.conditions import means_by
 from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import people
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.phrases import in_order
+from workbench.statistics import Interval
 
 ACROSS = 4  # models in a figure of distributions
 QUANTILES = (5, 25, 50, 75, 95)
@@ -24,27 +26,27 @@ QUANTILES = (5, 25, 50, 75, 95)
 
 def summaries(results: Results) -> dict[str, Summary]:
     """The distribution over users beside controls, the difference from them, and means by part."""
-    frame, models = results.frame, tuple(results.comparison.names)
-    headline = headline_rows(trained_rows(frame))
+    every, models = results.rows, tuple(results.comparison.names)
+    headline = headline_rows(trained_rows(every))
     shown = [models[start : start + ACROSS] for start in range(0, len(models), ACROSS)]
     parts = ["", *(f", part {k}" for k in range(2, 1 + len(shown)))]
     return not_empty(
         {
             **{
-                f"distribution{part}": _distribution(frame, some)
+                f"distribution{part}": _distribution(every, some)
                 for part, some in zip(parts, shown, strict=True)
             },
-            "beyond controls": _beyond(frame, models),
+            "beyond controls": _beyond(every, models),
             "agreement by layer and head": _by_layer_and_head(headline, models),
             "agreement by history length": _by_length(mean_rows(headline), models),
         }
     )
 
 
-def _distribution(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
+def _distribution(every: Rows, models: tuple[str, ...]) -> Summary:
     table = []
     for model in models:
-        for control, taus in by_control(frame, model).items():
+        for control, taus in by_control(every, model).items():
             values = taus.dropna().to_numpy()
             if len(values):
                 table.append(
@@ -66,11 +68,11 @@ def _distribution(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
     )
 
 
-def _beyond(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
+def _beyond(every: Rows, models: tuple[str, ...]) -> Summary:
     marks = [
         {"panel": "", "series": model, "row": control} | ends(interval)
         for model in models
-        for control, interval in beyond(frame, model).items()
+        for control, interval in beyond(every, model).items()
         if interval.n
     ]
     n = max((mark["n"] for mark in marks), default=0)
@@ -83,35 +85,47 @@ def _beyond(frame: pd.DataFrame, models: tuple[str, ...]) -> Summary:
     )
 
 
-def _by_layer_and_head(headline: pd.DataFrame, models: tuple[str, ...]) -> Summary:
+def _by_layer_and_head(headline: Rows, models: tuple[str, ...]) -> Summary:
+    means = means_by(headline, ["layer", "head", "model"], ["tau"])["tau"]
+    parts = {key[:2] for key in means}
     groups = []
-    parts = headline[["layer", "head"]].drop_duplicates().astype(str).to_numpy().tolist()
     for layer, head in sorted(parts, key=lambda part: [(k != "mean", k.zfill(9)) for k in part]):
         heads = "mean of heads" if head == "mean" else f"head {head}"
         label = "all layers and heads" if layer == "mean" else f"layer {layer}, {heads}"
-        here = (headline["layer"] == layer) & (headline["head"] == head)
+        here = {key[2:]: mean for key, mean in means.items() if key[:2] == (layer, head)}
         groups.append(({"row": label, "layer": layer, "head": head}, here))
-    return _means(headline, models, groups)
+    return _means(models, groups, headline.map(_with_tau).n_users)
 
 
-def _by_length(means: pd.DataFrame, models: tuple[str, ...]) -> Summary:
-    bins = length_bins(means["length"])
-    sizes = means[means["tau"].notna()].groupby(bins, observed=True)["user"].nunique()
-    groups = [({"row": f"{b} items (n = {n:,})"}, bins == b) for b, n in sizes.items()]
-    return _means(means, models, groups)
+def _by_length(rows: Rows, models: tuple[str, ...]) -> Summary:
+    known = rows.map(_with_tau)
+    binned = known.map(lambda frame: frame.assign(history=length_bins(frame["length"]).astype(str)))
+    means = means_by(binned, ["history", "model"], ["tau"])["tau"]
+    sizes = binned.once(["user", "history"])["history"].value_counts()
+    groups = [
+        (
+            {"row": f"{b} items (n = {sizes[b]:,})"},
+            {key[1:]: mean for key, mean in means.items() if key[0] == b},
+        )
+        for b in BINS
+        if b in sizes
+    ]
+    return _means(models, groups, known.n_users)
+
+
+def _with_tau(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["tau"].notna()]
 
 
 def _means(
-    frame: pd.DataFrame, models: tuple[str, ...], groups: list[tuple[dict[str, str], pd.Series]]
+    models: tuple[str, ...],
+    groups: list[tuple[dict[str, str], dict[tuple, Interval]]],
+    n: int,
 ) -> Summary:
-    """Mean tau with its interval, a row per group of rows, models side by side."""
-    has_tau = frame["tau"].notna()
+    """Mean tau of `n` users with its interval, a row per group, models side by side."""
     table = []
-    for label, group in groups:
-        chosen = frame[group & has_tau]
-        if len(chosen):
-            table += rows(means_by(chosen, ["model"], "tau"), ["series"], panel="", **label)
-    n = frame.loc[has_tau, "user"].nunique()
+    for label, means in groups:
+        table += rows(means, ["series"], panel="", **label)
     return Summary(
         "dots",
         f"Agreement of attention with {METHOD}, {people(n)}",

@@ -8,19 +8,30 @@ import numpy as np
 import pandas as pd
 
 from analyses.report.claims import Claims, Decision, evidence
-from analyses.report.conditions import paired, paired_means, table_of, with_intervals
+from analyses.report.conditions import by_user as by_user_of
+from analyses.report.conditions import (
+    means_by,
+    paired,
+    paired_means,
+    table_of,
+    totals,
+    values_by,
+    with_intervals,
+)
 from analyses.report.wording import NOBODY, number, people
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.faithfulness.randomization import SHUFFLED
-from workbench.phrases import in_order, listing
+from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval, median_interval
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
 PRODUCT, PATHS = "input_x_gradient", "integrated_gradients"
 TRAINED, FLATTENED = "trained", "attention flattened"
 DIFFERENCE, NET = "paired difference of tau", "difference of the differences"
+STATUSES = ["ok", "short", "constant", "incomplete"]  # of a tau
 LEVEL = 0.05
 LENGTHS = (3, 5, 10, 20, 35, 50)  # lower edges of the bins of history length
+BINS = [*(f"{a}-{b - 1}" for a, b in pairwise(LENGTHS)), f"{LENGTHS[-1]} and more"]
 CAUTION = (
     "Agreement is agreement, not faithfulness: gradients are another view of the model, not its "
     "truth, and two explanations may agree and both mislead (Neely et al. 2021, arXiv 2105.03287)."
@@ -66,37 +77,34 @@ CAPTIONS = {
 }
 
 
-def trained_rows(frame: pd.DataFrame) -> pd.DataFrame:
+def trained_rows(rows: Rows) -> Rows:
     """Rows of the models themselves."""
-    return frame[frame["control"] == TRAINED]
+    return rows.where(control=TRAINED)
 
 
-def mean_rows(frame: pd.DataFrame) -> pd.DataFrame:
+def mean_rows(rows: Rows) -> Rows:
     """Rows of the mean over layers and heads."""
-    return frame[(frame["layer"] == "mean") & (frame["head"] == "mean")]
+    return rows.where(layer="mean", head="mean")
 
 
-def headline_rows(frame: pd.DataFrame, method: str = METHOD) -> pd.DataFrame:
+def headline_rows(rows: Rows, method: str = METHOD) -> Rows:
     """Rows of the target and the method that findings rest on."""
-    return frame[(frame["target"] == TARGET) & (frame["method"] == method)]
+    return rows.where(target=TARGET, method=method)
 
 
-def by_control(frame: pd.DataFrame, model: str, value: str = "tau") -> pd.DataFrame:
+def by_control(rows: Rows, model: str, value: str = "tau") -> pd.DataFrame:
     """A value of a model and of its controls, [users, controls], for users who have a control.
 
     The column of the model comes first; there is none but that where nobody has a control.
     """
-    rows = mean_rows(headline_rows(frame))
-    rows = rows[rows["model"] == model].astype({"control": str})
-    wide = rows.pivot(index="user", columns="control", values=value)
-    wide = wide[list(in_order(rows["control"]))]
+    wide = by_user_of(mean_rows(headline_rows(rows.where(model=model))), "control", value)
     others = wide.drop(columns=TRAINED)
     return wide[others.notna().any(axis=1)] if len(others.columns) else wide
 
 
-def beyond(frame: pd.DataFrame, model: str) -> dict[str, Interval]:
+def beyond(rows: Rows, model: str) -> dict[str, Interval]:
     """Mean tau of a model minus that of each of its controls, paired by user."""
-    taus, draws = (by_control(frame, model, value) for value in ("tau", "draw"))
+    taus, draws = (by_control(rows, model, value) for value in ("tau", "draw"))
     return {
         control: over_draws(taus[TRAINED] - taus[control], draws[control])
         for control in taus.columns
@@ -122,35 +130,34 @@ def over_draws(values: pd.Series, draws: pd.Series) -> Interval:
 
 def length_bins(lengths: pd.Series) -> pd.Series:
     """The bin of each history length."""
-    edges = [*LENGTHS, np.inf]
-    labels = [f"{a}-{b - 1}" for a, b in pairwise(LENGTHS)]
-    return pd.cut(lengths, edges, right=False, labels=[*labels, f"{LENGTHS[-1]} and more"])
+    return pd.cut(lengths, [*LENGTHS, np.inf], right=False, labels=BINS)
 
 
-def _table(frame: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+def _table(rows: Rows, by: list[str]) -> pd.DataFrame:
     """Mean, median and share significant of tau for each condition."""
     labels = {"tau": "mean tau", "significant": "share significant"}
-    significant = (frame["p_value"] < LEVEL).where(frame["p_value"].notna()).astype(float)
-    frame = frame.assign(significant=significant)
-    table = table_of(frame, by, labels, digits=3, shares=["significant"])
-    groups = frame.groupby(by, observed=True, sort=False)
-    medians = [median_interval(group["tau"].to_numpy()) for _, group in groups]
-    rest = groups.agg(
-        **{
-            "without tau": ("tau", lambda v: int(v.isna().sum())),
-            "median gap": ("gap", lambda v: round(float(v.median()), 4)),
-        }
-    )
-    rest = with_intervals(rest.reset_index(), {"median tau": medians}, digits=3)
+    table = table_of(rows.map(_decided), by, labels, digits=3, shares=["significant"])
+    taus, gaps = (values_by(rows, by, value) for value in ("tau", "gap"))
+    rest = pd.DataFrame(list(taus), columns=by)
+    rest["without tau"] = [int(np.isnan(tau).sum()) for tau in taus.values()]
+    known = [gap[~np.isnan(gap)] for gap in gaps.values()]
+    rest["median gap"] = [round(np.median(gap), 4) if len(gap) else np.nan for gap in known]
+    medians = [median_interval(tau) for tau in taus.values()]
+    rest = with_intervals(rest, {"median tau": medians}, digits=3)
     return table.merge(rest.dropna(axis="columns", how="all"), on=by)
+
+
+def _decided(frame: pd.DataFrame) -> pd.DataFrame:
+    """Whether each tau is significant."""
+    significant = (frame["p_value"] < LEVEL).where(frame["p_value"].notna()).astype(float)
+    return frame.assign(significant=significant)
 
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Against the controls; by method and target, layer and head, length; AC and its baseline."""
-    frame = trained_rows(results.frame)
-    headline, means = headline_rows(frame), mean_rows(frame)
-    binned = mean_rows(headline).assign(history=lambda f: length_bins(f["length"]).astype(str))
-    binned = binned[binned["length"] >= LENGTHS[0]]
+    rows = trained_rows(results.rows)
+    headline, means = headline_rows(rows), mean_rows(rows)
+    binned = _table(mean_rows(headline).map(_binned), ["model", "history"])
     against = _controls(results)
     made = {"controls": against} if len(against) else {}
     made |= {
@@ -158,10 +165,11 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
         "by layer and head": _table(headline, ["model", "layer", "head"]),
     }
     if len(binned):
-        made["by history length"] = _table(binned, ["model", "history"])
+        made["by history length"] = binned
+    measured = means.once(["model", "target", "method"]).astype(str)
     differences = {
-        (*pair, *condition): paired(chosen, "tau", *pair)
-        for condition, chosen in means.groupby(["target", "method"], observed=True, sort=False)
+        (*pair, target, method): paired(means.where(target=target, method=method), "tau", *pair)
+        for (target, method), chosen in measured.groupby(["target", "method"], sort=False)
         for pair in results.comparison.calibrated_pairs
         if set(pair) <= set(chosen["model"])
     }
@@ -175,12 +183,18 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     return made
 
 
+def _binned(frame: pd.DataFrame) -> pd.DataFrame:
+    """Histories long enough for a tau, by the bin of their length."""
+    frame = frame[frame["length"] >= LENGTHS[0]]
+    return frame.assign(history=length_bins(frame["length"]).astype(str))
+
+
 def _controls(results: Results) -> pd.DataFrame:
     """A row per model and control: users, mean tau of the control, and the model's minus it."""
     conditions, means, differences = [], [], []
     for name in results.comparison.names:
-        taus, draws = (by_control(results.frame, name, value) for value in ("tau", "draw"))
-        for control, difference in beyond(results.frame, name).items():
+        taus, draws = (by_control(results.rows, name, value) for value in ("tau", "draw"))
+        for control, difference in beyond(results.rows, name).items():
             conditions.append({"model": name, "control": control, "n users": difference.n})
             means.append(over_draws(taus[control], draws[control]))
             differences.append(difference)
@@ -192,28 +206,28 @@ def findings(results: Results) -> list[str]:
     """Whether attention agrees with gradients beyond the controls, and whether AC agrees more."""
     comparison, claims = results.comparison, Claims()
     for calibrated, plain in comparison.calibrated_pairs:
-        _add_paper_claim(claims, results.frame, calibrated, plain)
+        _add_paper_claim(claims, results.rows, calibrated, plain)
     for name in comparison.names:
-        _add_agreement(claims, results.frame, name)
+        _add_agreement(claims, results.rows, name)
     claims.say(CAUTION)
     return claims.sentences()
 
 
-def _add_agreement(claims: Claims, frame: pd.DataFrame, model: str) -> None:
+def _add_agreement(claims: Claims, every: Rows, model: str) -> None:
     """Whether attention of a model agrees with its saliency more than that of every control."""
-    rows = mean_rows(headline_rows(trained_rows(frame)))
-    rows = rows[rows["model"] == model]
-    tau = mean_interval(rows["tau"].to_numpy(np.float64))
-    if (rows["status"] == "short").all():
+    rows = mean_rows(headline_rows(trained_rows(every.where(model=model))))
+    tau = means_by(rows, ["model"], ["tau"])["tau"][model,]
+    statuses = set(rows.once(["status"])["status"])
+    if statuses == {"short"}:
         claims.say(f"How far attention agrees with gradients in {model}: {NOBODY}.")
         return
     if not tau.n:
         claims.say(
             f"In {model} attention is constant within every history, so it orders no items and "
-            f"has no rank correlation with their gradients ({people(len(rows))})."
+            f"has no rank correlation with their gradients ({people(tau.dropped)})."
         )
         return
-    taus, differences = by_control(frame, model).mean(), beyond(frame, model)
+    taus, differences = by_control(every, model).mean(), beyond(every, model)
 
     def tell(decisions: Mapping[str, Decision]) -> str:
         agrees = f"{number(tau.estimate, 3, sign=True)} for {people(tau.n)}"
@@ -266,13 +280,13 @@ def _flat(flattened: Decision | None, taus: pd.Series) -> str:
     )
 
 
-def _add_paper_claim(claims: Claims, frame: pd.DataFrame, calibrated: str, plain: str) -> None:
+def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -> None:
     """The paper's claim, that calibrated attention agrees more, and what shuffled weights do."""
-    rows = mean_rows(headline_rows(trained_rows(frame)))
-    own, other = (by_control(frame, name) for name in (calibrated, plain))
+    rows = mean_rows(headline_rows(trained_rows(every)))
+    own, other = (by_control(every, name) for name in (calibrated, plain))
     intervals = {DIFFERENCE: paired(rows, "tau", calibrated, plain)}
     if SHUFFLED in own and SHUFFLED in other:
-        draws = by_control(frame, calibrated, "draw")[SHUFFLED]
+        draws = by_control(every, calibrated, "draw")[SHUFFLED]
         learned = (own[TRAINED] - own[SHUFFLED]) - (other[TRAINED] - other[SHUFFLED])
         intervals[NET] = over_draws(learned, draws)
 
@@ -322,61 +336,64 @@ def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
 def by_user(results: Results) -> pd.DataFrame:
     """Each user's tau and its p value, of the trained models; that of the findings first."""
     columns = ["model", "user", "length", "target", "method", "layer", "head", "tau", "p_value"]
-    table = trained_rows(results.frame)[columns]
+    table = trained_rows(results.rows).map(lambda frame: frame[columns]).whole()
     table = table.sort_values("method", key=lambda method: method != METHOD, kind="stable")
     return table.rename(columns={"tau": "tau-b", "p_value": "p value"})
 
 
 def exclusions(results: Results) -> list[str]:
     """Histories too short, constant vectors, and importances that are none."""
-    frame = trained_rows(results.frame)
+    rows = trained_rows(results.rows)
     models: dict[str, list[str]] = {}
-    means = mean_rows(headline_rows(frame))
+    counts = totals(mean_rows(headline_rows(rows)).map(_statuses), ["model"], STATUSES)
     for name in results.comparison.names:
-        status = means.loc[means["model"] == name, "status"]
-        counts = status.value_counts()
+        of = counts[name,]
         text = (
-            f"of {people(len(status))}, {counts.get('short', 0):,} had fewer than {LENGTHS[0]} "
-            f"items and {counts.get('constant', 0):,} a constant attention or importance, and so "
-            "no tau"
+            f"of {people(sum(of.values()))}, {of['short']:,} had fewer than {LENGTHS[0]} items and "
+            f"{of['constant']:,} a constant attention or importance, and so no tau"
         )
         models.setdefault(text, []).append(name)
-    paths = frame[frame["method"] == PATHS]
-    of_sample = (results.frame["control"] != TRAINED) | (results.frame["method"] == PATHS)
-    sampled = results.frame.loc[of_sample, "user"].nunique()
+    paths = totals(rows.where(method=PATHS).map(_statuses), ["model"], ["incomplete"])
+    incomplete = {name: count["incomplete"] for (name,), count in paths.items()}
+    sampled = results.rows.map(_of_sample).n_users
     return [
         *(f"Gradient agreement, {listing(names)}: {text}." for text, names in models.items()),
         f"Controls were measured, and integrated gradients computed, for {people(sampled)} drawn "
         "at random, because they take many passes.",
-        *_incomplete(paths),
+        *_incomplete(incomplete),
         *_vanishing(results),
     ]
 
 
-def _incomplete(paths: pd.DataFrame) -> list[str]:
-    """For whom integrated gradients do not add up."""
-    counts = paths[paths["status"] == "incomplete"].groupby("model", observed=True).size()
-    if counts.empty:
+def _statuses(frame: pd.DataFrame) -> pd.DataFrame:
+    """Why there is a tau or none, a column for each reason."""
+    return frame.assign(**{status: frame["status"] == status for status in STATUSES})
+
+
+def _of_sample(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of users on whom costly measures run."""
+    return frame[(frame["control"] != TRAINED) | (frame["method"] == PATHS)]
+
+
+def _incomplete(counts: Mapping[str, int]) -> list[str]:
+    """For whom integrated gradients do not add up: how many users, by model."""
+    known = [f"{count:,} in {name}" for name, count in counts.items() if count]
+    if not known:
         return []
-    users = listing([f"{count:,} in {name}" for name, count in counts.items()])
     return [
         "Integrated gradients that leave more than 5 % of the difference of scores unexplained "
-        f"were left out: users, {users}."
+        f"were left out: users, {listing(known)}."
     ]
 
 
 def _vanishing(results: Results) -> list[str]:
     """Of which models input x gradient is nothing, though saliency is something."""
-    by_product, by_norm = (
-        mean_rows(headline_rows(trained_rows(results.frame), method))
-        for method in (PRODUCT, METHOD)
-    )
+    rows = mean_rows(trained_rows(results.rows)).where(target=TARGET)
+    taus = means_by(rows, ["method", "model"], ["tau"])["tau"]
     vanishing = [
         name
         for name in results.comparison.names
-        if (by_product["model"] == name).any()
-        and by_norm.loc[by_norm["model"] == name, "tau"].notna().any()
-        and not by_product.loc[by_product["model"] == name, "tau"].notna().any()
+        if (PRODUCT, name) in taus and taus[METHOD, name].n and not taus[PRODUCT, name].n
     ]
     if not vanishing:
         return []

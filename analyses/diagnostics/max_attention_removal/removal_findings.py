@@ -1,16 +1,16 @@
 """What max-attention removal says: intervals per condition, the numbers of figures, findings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from analyses.report.claims import Claims
-from analyses.report.conditions import means_by, paired, table_of
+from analyses.report.conditions import means_by, paired, table_of, totals
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import number, people, percent, span
 from analyses.running.passes import CUTOFF
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.phrases import listing
 from workbench.statistics import Interval
 
@@ -77,16 +77,18 @@ def measured(frame: pd.DataFrame) -> pd.DataFrame:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """All conditions with their intervals, and the largest against their control, paired."""
-    frame = measured(results.frame)
+    rows = results.rows.map(measured)
     by = ["model", "operator", "k", "layer", "rows"]
-    conditions = table_of(frame, by, MEASURES, shares=["top1_changed", "hit_before"])
-    counts = frame.groupby(by, observed=True)[["short", "equal"]].sum().astype(int)
-    counts.columns = pd.Index(["users with k items or fewer", "users with equal weights"])
+    conditions = table_of(rows, by, MEASURES, shares=["top1_changed", "hit_before"])
+    counts = totals(rows, by, ["short", "equal"])
+    keys = list(conditions[by].itertuples(index=False, name=None))
+    conditions["users with k items or fewer"] = [counts[key]["short"] for key in keys]
+    conditions["users with equal weights"] = [counts[key]["equal"] for key in keys]
     labels = {c: MEASURES[c] for c in COMPARED}
-    against = table_of(largest_minus_control(frame), ["model", "k", "layer", "rows"], labels)
+    differences = rows.map(largest_minus_control)
     return {
-        "conditions": conditions.merge(counts.reset_index(), on=by),
-        "largest against control": against,
+        "conditions": conditions,
+        "largest against control": table_of(differences, ["model", "k", "layer", "rows"], labels),
     }
 
 
@@ -105,45 +107,60 @@ def largest_minus_control(frame: pd.DataFrame) -> pd.DataFrame:
     return (largest - control).reset_index()
 
 
+def headline(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of whole models in which the prediction row is edited, with what follows."""
+    return measured(frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)])
+
+
+def _counts(chosen: Rows) -> dict[tuple, dict[str, int]]:
+    """Users, and those with nothing largest or too little to lose, by model and k."""
+    largest = chosen.where(operator="largest").map(lambda frame: frame.assign(users=1))
+    return totals(largest, ["model", "k"], ["users", "equal", "short"])
+
+
 def findings(results: Results) -> list[str]:
     """Whether the paper's claim holds, and whether the largest weights matter more than others."""
-    frame, claims = measured(results.frame), Claims()
-    chosen = frame[of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)]
-    largest = chosen[(chosen["operator"] == "largest") & (chosen["k"] == CLAIMED[0])]
+    claims, chosen = Claims(), results.rows.map(headline)
+    values = ["d_ndcg", "top1_changed", "hit_before", "jsd", "mass", "per_size"]
+    means = means_by(chosen, ["model", "operator", "k"], values, shares=["top1_changed"])
+    differences = means_by(
+        chosen.map(largest_minus_control), ["model", "k"], ["d_ndcg", "per_size"]
+    )
+    counts, deep = _counts(chosen), set(chosen.where(layer="all").once(["model"])["model"])
     for calibrated, plain in results.comparison.calibrated_pairs:
+        largest = chosen.where(operator="largest", k=CLAIMED[0])
         difference = paired(largest, "d_ndcg", calibrated, plain)
         _add_paper_claim(claims, calibrated, plain, difference)
-    differences = largest_minus_control(chosen)
     for model in results.comparison.names:
-        removed = largest[largest["model"] == model]
-        if not removed["jsd"].notna().any():
+        of_one = counts[model, CLAIMED[0]]
+        if not means["jsd"][model, "largest", CLAIMED[0]].n:
             claims.say(
-                f"{model} has no largest weight to lose: of {people(len(removed))}, "
-                f"{removed['equal'].sum():,} have equal weights in the prediction row, and "
-                f"{removed['short'].sum():,} a single item."
+                f"{model} has no largest weight to lose: of {people(of_one['users'])}, "
+                f"{of_one['equal']:,} have equal weights in the prediction row, and "
+                f"{of_one['short']:,} a single item."
             )
             continue
-        _add_effect(claims, model, removed)
-        own = differences[differences["model"] == model]
+        layers = "all layers" if model in deep else "its only layer"
+        _add_effect(claims, model, layers, means, of_one["equal"])
         for k in CLAIMED:
-            condition = chosen[(chosen["model"] == model) & (chosen["k"] == k)]
-            _add_against_control(claims, model, k, own[own["k"] == k], condition)
+            _add_against_control(claims, model, k, differences, means)
     return claims.sentences()
 
 
-def _add_effect(claims: Claims, model: str, removed: pd.DataFrame) -> None:
+Means = Mapping[str, Mapping[tuple, Interval]]  # by value, then by condition
+
+
+def _add_effect(claims: Claims, model: str, layers: str, means: Means, equal: int) -> None:
     """What removing the largest weight does, whatever it weighs: the paper's figure."""
-    layers = "all layers" if (removed["layer"] == "all").any() else "its only layer"
     weight = f"the largest attention weight of {model} (the prediction row, {layers})"
-    tops = means_by(removed, ["model"], "top1_changed", share=True)[model,]
-    hits = means_by(removed, ["model"], "hit_before")[model,]
+    key = (model, "largest", CLAIMED[0])
+    tops, hits = means["top1_changed"][key], means["hit_before"][key]
     more = (
         f"; Hit@10 is {number(hits.estimate)} before, and the top item changes for {percent(tops)}"
     )
-    equal = int(removed["equal"].sum())
     rest = f"; for {equal:,} more all weights are equal, so that none is the largest"
     claims.add(
-        means_by(removed, ["model"], "d_ndcg")[model,],
+        means["d_ndcg"][key],
         {
             "higher": f"Removing {weight} raises NDCG@10",
             "lower": f"Removing {weight} lowers NDCG@10",
@@ -156,18 +173,18 @@ def _add_effect(claims: Claims, model: str, removed: pd.DataFrame) -> None:
 
 
 def _add_against_control(
-    claims: Claims, model: str, k: int, differences: pd.DataFrame, condition: pd.DataFrame
+    claims: Claims, model: str, k: int, differences: Means, means: Means
 ) -> None:
     """Whether the k largest matter more than as much attention elsewhere, to metric and scores."""
     weights = f"the largest weight of {model}" if k == 1 else f"the {k} largest weights of {model}"
     other = "removing as much attention elsewhere"
-    means = {
-        value: {key[0]: mean for key, mean in means_by(condition, ["operator"], value).items()}
+    masses, sizes = (
+        [means[value][model, operator, k] for operator in ("largest", "control")]
         for value in ("mass", "per_size")
-    }
-    taken = " and ".join(span(means["mass"][name], 3) for name in ("largest", "control"))
+    )
+    taken = " and ".join(span(mass, 3) for mass in masses)
     claims.add(
-        means_by(differences, ["k"], "d_ndcg")[k,],
+        differences["d_ndcg"][model, k],
         {
             "higher": f"Removing {weights} is less harmful than {other}",
             "lower": f"Removing {weights} is more harmful than {other}",
@@ -175,12 +192,12 @@ def _add_against_control(
         },
         f"removing {weights} is more harmful than {other}",
         "paired difference of changes of NDCG@10",
-        more=f"; they take {taken} of the row" if means["mass"]["largest"].n else "",
+        more=f"; they take {taken} of the row" if masses[0].n else "",
     )
     removing = f"removing {weights}"
-    moved = " against ".join(span(means["per_size"][name]) for name in ("largest", "control"))
+    moved = " against ".join(span(size) for size in sizes)
     claims.add(
-        means_by(differences, ["k"], "per_size")[k,],
+        differences["per_size"][model, k],
         {
             "higher": f"For how far weights change, {removing} moves scores further than {other}",
             "lower": f"For how far weights change, {removing} moves scores less far than {other}",
@@ -189,7 +206,7 @@ def _add_against_control(
         },
         f"{removing} moves scores further than {other}, for how far weights change",
         "paired difference of the Jensen-Shannon distance per change",
-        more=f"; {moved}" if means["per_size"]["largest"].n else "",
+        more=f"; {moved}" if sizes[0].n else "",
     )
 
 
@@ -211,36 +228,57 @@ def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: In
 
 def summaries(results: Results) -> dict[str, Summary]:
     """The effect of every removal and its control, over all layers and by layer."""
-    frame, models = measured(results.frame), results.comparison.names
-    n = people(frame["user"].nunique())
-    layers = _layers(frame)
-    all_layers = frame[of_all_layers(frame)].assign(layer=layers[-1])
-    alone = frame[frame["rows"] == HEADLINE_ROWS]
-    by_layer = {f"layer {k}": alone[alone["layer"] == k] for k in layers if k != "all"}
+    models, n = results.comparison.names, people(results.rows.n_users)
+    by = ["layer", "rows", "k", "operator", "model"]
+    means = means_by(results.rows.map(measured), by, ["d_ndcg", "jsd", "per_size"])
+    every = list(means["jsd"])
+    layers = _layers({layer for layer, *_ in every})
+    deep = {model for layer, *_, model in every if layer == "all"}
+    whole = {
+        rows: [key for key in every if key[1] == rows and _is_whole(key[0], key[4], deep)]
+        for rows in (HEADLINE_ROWS, "all")
+    }
+    by_layer = {
+        f"layer {k}": [key for key in every if key[:2] == (k, HEADLINE_ROWS)]
+        for k in layers
+        if k != "all"
+    }
     if layers[-1] == "all":
-        by_layer["all layers"] = all_layers[
-            (all_layers["rows"] == HEADLINE_ROWS) & all_layers["k"].isin(CLAIMED)
-        ]
+        by_layer["all layers"] = [key for key in whole[HEADLINE_ROWS] if key[2] in CLAIMED]
+
+    def summary(
+        panels: Mapping[str, Sequence[tuple]], value: str, title: str, measure: str
+    ) -> Summary:
+        """A panel for each choice of keys; each removal above its control, models side by side."""
+        table = []
+        for label, keys in panels.items():
+            layer = layers[-1] if label in WHOLE else None
+            ordered = sorted(
+                keys, key=lambda key: (key[2], key[3] == "control", models.index(key[4]))
+            )
+            named = {
+                (layer or key[0], _label(*key[2:4]), key[4]): means[value][key] for key in ordered
+            }
+            table += rows(named, ["layer", "row", "series"], panel=label)
+        return Summary("dots", title, measure, tuple(models), pd.DataFrame(table))
+
     return not_empty(
         {
-            "effect on NDCG@10": _summary(
-                {
-                    "prediction row": all_layers[all_layers["rows"] == HEADLINE_ROWS],
-                    "all rows": all_layers[all_layers["rows"] == "all"],
-                },
-                *(models, "d_ndcg"),
+            "effect on NDCG@10": summary(
+                {"prediction row": whole[HEADLINE_ROWS], "all rows": whole["all"]},
+                "d_ndcg",
                 f"What removing attention in all layers does to ranking, {n}",
                 "change of NDCG@10",
             ),
-            "effect by layer": _summary(
+            "effect by layer": summary(
                 by_layer,
-                *(models, "jsd"),
+                "jsd",
                 f"How far scores move, by layer edited (prediction row), {n}",
                 "Jensen-Shannon divergence, nats",
             ),
-            "distance per change": _summary(
+            "distance per change": summary(
                 by_layer,
-                *(models, "per_size"),
+                "per_size",
                 f"How far scores move for how far weights change, {n}",
                 "Jensen-Shannon distance per change of weights",
             ),
@@ -248,27 +286,17 @@ def summaries(results: Results) -> dict[str, Summary]:
     )
 
 
-def _layers(frame: pd.DataFrame) -> list[str]:
+WHOLE = ("prediction row", "all rows", "all layers")  # panels about all layers of a model
+
+
+def _is_whole(layer: str, model: str, deep: Container[str]) -> bool:
+    """Whether a layer stands for a whole model, as in `of_all_layers`."""
+    return layer == "all" or (layer == "1" and model not in deep)
+
+
+def _layers(layers: Iterable[str]) -> list[str]:
     """Layers by number, and "all" last where any model has several."""
-    layers = {str(k) for k in frame["layer"].unique()}
     return sorted(layers, key=lambda k: (k == "all", int(k) if k.isdigit() else 0))
-
-
-def _summary(
-    panels: Mapping[str, pd.DataFrame],
-    models: Sequence[str],
-    value: str,
-    title: str,
-    measure: str,
-) -> Summary:
-    """A panel for each choice of rows; each removal above its control, models side by side."""
-    table = []
-    for label, chosen in panels.items():
-        means = means_by(chosen, ["layer", "k", "operator", "model"], value)
-        keys = sorted(means, key=lambda key: (key[1], key[2] == "control", models.index(key[3])))
-        named = {(key[0], _label(*key[1:3]), key[3]): means[key] for key in keys}
-        table += rows(named, ["layer", "row", "series"], panel=label)
-    return Summary("dots", title, measure, tuple(models), pd.DataFrame(table))
 
 
 def _label(k: int, operator: str) -> str:
@@ -292,27 +320,24 @@ def exclusions(results: Results) -> list[str]:
 
     Models that agree share a sentence.
     """
-    frame = results.frame
-    chosen = frame[
-        (frame["operator"] == "largest") & of_all_layers(frame) & (frame["rows"] == HEADLINE_ROWS)
-    ]
+    counts = _counts(results.rows.map(headline))
     models: dict[str, list[str]] = {}
     for name in results.comparison.names:
-        models.setdefault(_counts(chosen[chosen["model"] == name]), []).append(name)
+        by_count = {k: count for (model, k), count in counts.items() if model == name}
+        models.setdefault(_told(by_count), []).append(name)
     return [f"Max-attention removal, {listing(names)}: {text}." for text, names in models.items()]
 
 
-def _counts(largest: pd.DataFrame) -> str:
+def _told(counts: Mapping[int, Mapping[str, int]]) -> str:
     """How many users of one model are left out, by how many weights are removed."""
-    of_one = largest[largest["k"] == largest["k"].min()]
-    short = largest.groupby("k")["short"].sum()
+    of_one = counts[min(counts)]
     few = [
-        f"{n:,} with {'a single item' if k == 1 else f'at most {k} items'}"
-        for k, n in zip(short.index, short, strict=True)
-        if n
+        f"{count['short']:,} with {'a single item' if k == 1 else f'at most {k} items'}"
+        for k, count in sorted(counts.items())
+        if count["short"]
     ]
     return (
-        f"of {people(len(of_one))}, {of_one['equal'].sum():,} are left out because the weights of "
+        f"of {people(of_one['users'])}, {of_one['equal']:,} are left out because the weights of "
         "the prediction row are equal, "
         + (f"and {listing(few)} cannot lose as many" if few else "and none has too few items")
         + "; where all rows are edited, a row that sees a single item keeps it"

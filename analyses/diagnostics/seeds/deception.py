@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostics.seeds.seed_pairs import Trainings
+from analyses.diagnostics.seeds.seed_pairs import Trainings, Values
 from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import means_of, with_intervals
 from analyses.report.wording import percent
@@ -84,7 +84,13 @@ def shares(trainings: Trainings, model: str, plain: str) -> dict[str, np.ndarray
     model : whose attention it is.
     plain : the model in which effects are measured.
     """
-    values = trainings.values
+    kinds = ["attention", "effect", "ndcg", "cause"]
+    names = list(dict.fromkeys([model, plain]))
+    parts = [_shares(values, model, plain) for values in trainings.values(names, kinds)]
+    return {what: np.concatenate([part[what] for part in parts]) for what in parts[0]}
+
+
+def _shares(values: Mapping[str, Values], model: str, plain: str) -> dict[str, np.ndarray]:
     attention = values["attention"][model]
     effects, own = (values["effect"][name] for name in (plain, model))
     made = {SHARE: _at_largest(attention, effects)}

@@ -7,7 +7,7 @@ import pandas as pd
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
 from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
 from analyses.report.claims import Claims
-from analyses.report.conditions import means_of, with_intervals
+from analyses.report.conditions import means_by, means_of, with_intervals
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import change, number, people, percent, span
 from analyses.running.passes import METRICS
@@ -113,8 +113,8 @@ def _mean_within(trainings: Trainings, what: str, model: str) -> Interval | None
 
 def quality(results: Results) -> pd.DataFrame:
     """A row per model: trainings, mean, sd, lowest and highest test NDCG@10 over them."""
-    frame = results.frame[results.frame["kind"] == "ndcg"]
-    means = frame.groupby("model", observed=True)["value"].mean()
+    found = means_by(results.rows.where(kind="ndcg"), ["model"], ["value"])["value"]
+    means = pd.Series({model: mean.estimate for (model,), mean in found.items()})
     rows = []
     for name in results.comparison.names:
         levels = means[results.comparison.trainings(name)]
@@ -181,6 +181,6 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 def by_user(results: Results) -> pd.DataFrame:
     """Each user's NDCG@10 in every training."""
-    frame: pd.DataFrame = results.frame[results.frame["kind"] == "ndcg"]
     labels: Mapping[str, str] = {"value": METRICS["ndcg"]}
-    return frame[["model", "user", "value"]].rename(columns=labels)
+    rows = results.rows.where(kind="ndcg").map(lambda frame: frame[["model", "user", "value"]])
+    return rows.whole().rename(columns=labels)

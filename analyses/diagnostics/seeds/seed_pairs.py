@@ -1,7 +1,8 @@
 """Two trainings side by side, user by user: how far their attention, effects and lists differ."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations, product
 
 import numpy as np
@@ -72,19 +73,39 @@ DIFFERENCES = {
 class Trainings:
     """All trainings of a report, and how far two of them, or of their models, differ.
 
-    Attributes
+    Parameters
     ----------
-    values : what was measured, [users, places] by kind and training; NaN where there is none.
+    results : what was measured of each.
+    differences : those that are asked for, of `DIFFERENCES`.
     """
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, differences: Iterable[str] = tuple(DIFFERENCES)) -> None:
         self.comparison: Comparison = results.comparison
-        frame = results.frame.astype({"model": str, "kind": str})
-        users = np.unique(frame["user"])
-        self.values = {
-            kind: _wide(rows, users) for kind, rows in frame.groupby("kind", observed=True)
-        }
-        self._known: dict[tuple[str, str, str], np.ndarray] = {}
+        self._rows = results.rows
+        self._means: dict[tuple[str, ...], np.ndarray] = {}
+        asked = {what: DIFFERENCES[what] for what in differences}
+        names = [t for name in self.comparison.names for t in self.comparison.trainings(name)]
+        parts: dict[tuple[str, ...], list[np.ndarray]] = {}
+        kinds = list({each.kind for each in asked.values()})
+        for values in self.values(names, kinds) if self.repeated else ():
+            for what, difference in asked.items():
+                for key, mean in self._of_some(what, difference, values).items():
+                    parts.setdefault(key, []).append(mean)
+        self._means = {key: np.concatenate(each) for key, each in parts.items()}
+
+    def values(self, trainings: Sequence[str], kinds: Sequence[str]) -> Iterator[dict[str, Values]]:
+        """What was measured of some users after others, [users, places] by kind and training.
+
+        NaN where there is none.
+        """
+        parts = [
+            filter(len, self._rows.where(model=name).map(partial(_of_kinds, kinds=kinds)))
+            for name in trainings
+        ]
+        for frames in zip(*parts, strict=True):  # of the same users each
+            frame = pd.concat([each.astype({"model": str, "kind": str}) for each in frames])
+            users = np.unique(frame["user"])
+            yield {str(kind): _wide(rows, users) for kind, rows in frame.groupby("kind")}
 
     @property
     def repeated(self) -> list[str]:
@@ -99,8 +120,7 @@ class Trainings:
 
     def within(self, what: str, model: str) -> np.ndarray | None:
         """The mean difference of two trainings of a model, [U]; None where there is none."""
-        trainings = self.comparison.trainings(model)
-        return self._mean(what, combinations(trainings, 2))
+        return self._means.get((what, model))
 
     def between(self, what: str, model: str, other: str) -> np.ndarray | None:
         """The mean difference of a training of one model and one of another, [U].
@@ -108,9 +128,7 @@ class Trainings:
         Trainings at the same place are not paired: they began with one seed, hence with the same
         weights and order of batches, which makes two models more alike than two seeds of one.
         """
-        numbered = (enumerate(self.comparison.trainings(name)) for name in (model, other))
-        pairs = ((a, b) for (i, a), (j, b) in product(*numbered) if i != j)
-        return self._mean(what, pairs)
+        return self._means.get((what, model, other))
 
     def excess(self, what: str, model: str, other: str) -> Interval | None:
         """How much more two models differ than two trainings of one of them do.
@@ -124,26 +142,40 @@ class Trainings:
             return None
         return means_of((between - np.mean(within, axis=0))[:, None])[0]
 
-    def _mean(self, what: str, pairs: Iterable[tuple[str, str]]) -> np.ndarray | None:
-        each = [d for pair in pairs if (d := self._difference(what, *pair)) is not None]
-        return np.mean(each, axis=0) if each else None
-
-    def _difference(self, what: str, one: str, other: str) -> np.ndarray | None:
-        difference = DIFFERENCES[what]
-        values = self.values.get(difference.kind, {})
-        given = {name for name in (one, other) if name in values and not self._is_fixed(what, name)}
-        if len(given) < 2:
-            return None
-        key = (what, one, other)
-        if key not in self._known:
-            self._known[key] = difference.between(values[one], values[other])
-        return self._known[key]
+    def _of_some(
+        self, what: str, difference: Difference, values: Mapping[str, Values]
+    ) -> dict[tuple[str, ...], np.ndarray]:
+        """Mean differences of some users, of every model and of every pair that have any."""
+        trainings = {name: self.comparison.trainings(name) for name in self.comparison.names}
+        asked: dict[tuple[str, ...], list[tuple[str, str]]] = {
+            (what, name): list(combinations(trainings[name], 2)) for name in self.repeated
+        }
+        for model, other in self.pairs():
+            numbered = product(enumerate(trainings[model]), enumerate(trainings[other]))
+            asked[what, model, other] = [(a, b) for (i, a), (j, b) in numbered if i != j]
+        known = {
+            name: each
+            for name, each in values.get(difference.kind, {}).items()
+            if not self._is_fixed(what, name)
+        }
+        means = {}
+        for key, pairs in asked.items():
+            each = [
+                difference.between(known[a], known[b]) for a, b in pairs if {a, b} <= known.keys()
+            ]
+            if each:
+                means[key] = np.mean(each, axis=0)
+        return means
 
     def _is_fixed(self, what: str, training: str) -> bool:
         """Whether the values are the same whatever was learned: uniform attention."""
         uniform = self.comparison.with_role("uniform")
         fixed = {name for model in uniform for name in self.comparison.trainings(model)}
         return DIFFERENCES[what].kind == "attention" and training in fixed
+
+
+def _of_kinds(frame: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    return frame[frame["kind"].isin(kinds)]
 
 
 def _wide(frame: pd.DataFrame, users: np.ndarray) -> Values:

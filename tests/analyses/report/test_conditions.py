@@ -5,6 +5,7 @@ from scipy.stats import binomtest
 
 from analyses.report.conditions import means_by, paired, table_of, with_intervals
 from analyses.report.page import readable
+from analyses.running.results import Rows
 from workbench.statistics import Interval
 
 
@@ -25,7 +26,7 @@ def frame() -> pd.DataFrame:
 @pytest.mark.parametrize("kind", ["object", "category"])
 def test_means_are_those_of_each_condition_in_order_of_appearance(frame, kind):
     typed = frame.astype({"model": kind, "layer": kind})
-    means = means_by(typed, ["model", "layer"], "value")
+    means = means_by(Rows([typed]), ["model", "layer"], ["value"])["value"]
     assert list(means) == [("b", "2"), ("b", "1"), ("a", "2"), ("a", "1")]
     expected = frame.groupby(["model", "layer"])["value"].agg(["mean", "count"])
     for key, interval in means.items():
@@ -37,13 +38,13 @@ def test_means_are_those_of_each_condition_in_order_of_appearance(frame, kind):
 def test_paired_differences_use_users_both_models_have(frame):
     rows = frame[frame["layer"] == "1"]
     wide = rows.pivot(index="user", columns="model", values="value").loc[4:]
-    interval = paired(rows, "value", "b", "a")
+    interval = paired(Rows([rows]), "value", "b", "a")
     assert interval.n == 26
     assert interval.estimate == pytest.approx((wide["b"] - wide["a"]).mean())
 
 
 def test_a_table_carries_users_and_ends(frame):
-    table = table_of(frame[frame["layer"] == "1"], ["model"], {"value": "tau"}, digits=3)
+    table = table_of(Rows([frame[frame["layer"] == "1"]]), ["model"], {"value": "tau"}, digits=3)
     assert list(table.columns) == ["model", "n users", "tau", "tau low", "tau high"]
     assert table["n users"].tolist() == [30, 26]
 
@@ -53,7 +54,7 @@ def test_a_table_has_the_exact_interval_of_shares_and_none_of_a_few_changes():
     few = np.where(np.arange(200) < 3, 0.5, 0)
     made = pd.DataFrame({"model": "a", "user": range(200), "d_ndcg": few, "top1_changed": zeros})
     labels = {"d_ndcg": "dNDCG@10", "top1_changed": "top-1 changed"}
-    table = table_of(made, ["model"], labels, shares=["top1_changed"])
+    table = table_of(Rows([made]), ["model"], labels, shares=["top1_changed"])
     assert table[["top-1 changed", "top-1 changed low"]].to_numpy().tolist() == [[0, 0]]
     expected = binomtest(0, 200).proportion_ci(method="exact").high
     assert table["top-1 changed high"].item() == pytest.approx(expected, abs=5e-5)
@@ -69,7 +70,8 @@ def test_a_share_whose_draws_were_averaged_is_a_mean():
     thirds = np.arange(60) % 4 / 3
     made = pd.DataFrame({"model": "a", "user": range(60), "changed": thirds})
     share, mean = (
-        means_by(made, ["model"], "changed", share=share)["a",] for share in (True, False)
+        means_by(Rows([made]), ["model"], ["changed"], shares=shares)["changed"]["a",]
+        for shares in (["changed"], [])
     )
     assert share == mean
     assert share.has_ends

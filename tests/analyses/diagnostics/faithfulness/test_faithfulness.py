@@ -18,12 +18,12 @@ def measured(request):
 
 def test_the_map_that_is_used_names_what_matters_and_the_other_does_not(measured):
     honest, results = measured
-    rows = choices.of_model(results.frame, "pointer", choices.OWN)
+    rows = choices.of_model(results.rows, "pointer", choices.OWN)
     means = rows.groupby("importance", observed=True)["align"].mean()
     assert means["replacement"] == 1
     assert means["attention"] == (1 if honest else 0)
     assert means["recency"] == 0
-    lost = choices.with_means(rows).groupby("importance", observed=True)[choices.LOST].mean()
+    lost = rows.groupby("importance", observed=True)[choices.LOST].mean()
     if honest:
         assert lost["attention"] == pytest.approx(lost["replacement"])
     else:

@@ -218,7 +218,7 @@ def test_intervals_cover_the_luck_of_the_draw():
     frame.loc[shuffled, "draw"] = np.arange(80) // 4
     luck = generator.normal(0, 0.3, 20)
     frame.loc[shuffled, "tau"] += luck[np.arange(80) // 4]
-    found = beyond(results_of(frame).frame, "SASRec")
+    found = beyond(results_of(frame).rows, "SASRec")
     users = frame.pivot(index="user", columns="control", values="tau")
     means = (users[TRAINED] - users[SHUFFLED]).groupby(np.arange(80) // 4).mean()
     assert found[SHUFFLED].estimate == pytest.approx(means.mean())

@@ -59,9 +59,11 @@ def test_the_sentence_weighs_what_was_moved_against_what_it_cost(share, quality,
 
 def test_shares_are_of_the_item_of_largest_effect_in_the_plain_model():
     trainings = Trainings(made_up(0.1, 0.5))
-    values = trainings.values["attention"]
+    (values,) = trainings.values([PLAIN, OFF], ["attention"])
     for model in (PLAIN, OFF):
-        np.testing.assert_array_equal(shares(trainings, model, PLAIN)[SHARE], values[model][:, 1])
+        np.testing.assert_array_equal(
+            shares(trainings, model, PLAIN)[SHARE], values["attention"][model][:, 1]
+        )
     assert shares(trainings, PLAIN, PLAIN)[ALIGNED].all()
     assert shares(trainings, OFF, PLAIN)[ALIGNED].all()  # it points at its own, the last
     table = DIAGNOSTIC.tables(made_up(0.1, 0.5))["attention kept off"].set_index("model")
@@ -93,6 +95,7 @@ def test_on_planted_data_the_cause_is_among_what_is_measured():
     ends = data.offsets[1:] - 1
     caused = data.truth.causes[ends] >= 0
     np.testing.assert_array_equal(~np.isnan(given), caused)
-    attention = trainings.values["attention"]["SASRec"]
+    (values,) = trainings.values(["SASRec"], ["attention"])
+    attention = values["attention"]["SASRec"]
     expected = attention[np.flatnonzero(caused), data.truth.causes[ends][caused]]
     np.testing.assert_allclose(given[caused], expected)
