@@ -9,16 +9,25 @@ from urllib.parse import urlencode
 import numpy as np
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 from analyses.run_all import main
 from tests.app.brought import write_walks
 from tests.app.browser import served, watched
 from workbench import build_model, load_data, save_model
+from workbench.app import choices
 from workbench.data.fetch import CACHE_VARIABLE
 
 N_USERS, N_ITEMS, DAY = 12, 30, 86_400
 # one title is hostile to Markdown and HTML
 TITLES = ["$x$ *bold* [link](http://other.example) <b>", *(f"Film {i} (1999)" for i in range(29))]
+
+PAGE = """
+from workbench.app.failures import errors_shown
+from workbench.app.{module} import page
+with errors_shown("This page"):
+    page()
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +82,27 @@ def stored_run(films, models, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("runs")
     arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
     return main(arguments, cache=place / "cache")
+
+
+@pytest.fixture
+def opener(films, models, monkeypatch) -> Callable[..., Callable[..., AppTest]]:
+    """Make, of the module of a page, a function that opens it at an address without a browser.
+
+    By default with the small data and both models.
+    """
+    # AppTest cannot run on from a value that is not among the options of its widget
+    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
+
+    def opener_of(module: str) -> Callable[..., AppTest]:
+        def open_at(**address) -> AppTest:
+            page = AppTest.from_string(PAGE.format(module=module), default_timeout=120)
+            for key, value in {"data": str(films), "models": models, **address}.items():
+                page.query_params[key] = value
+            return page.run()
+
+        return open_at
+
+    return opener_of
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 from streamlit.testing.v1 import AppTest
 
 from tests.app.conftest import TITLES
-from tests.app.shown import captions, metrics, press, read, sentences, tables
+from tests.app.shown import captions, htmls, metrics, press, read, sentences, tables
 from workbench import (
     build_model,
     evaluate,
@@ -28,27 +28,10 @@ from workbench.explore.markup import HIGHEST
 from workbench.explore.survey import listed, survey
 from workbench.faithfulness.counterfactual import smallest_change
 
-SCRIPT = """
-from workbench.app.failures import errors_shown
-from workbench.app.inspect.inspect_page import page
-with errors_shown("This page"):
-    page()
-"""
-
 
 @pytest.fixture
-def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
-    """Open the page at an address; by default with the small data and both models."""
-    # AppTest cannot run on from a value that is not among the options of its widget
-    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
-
-    def open_at(**address) -> AppTest:
-        page = AppTest.from_string(SCRIPT, default_timeout=120)
-        for key, value in {"data": str(films), "models": models, **address}.items():
-            page.query_params[key] = value
-        return page.run()
-
-    return open_at
+def open_page(opener) -> Callable[..., AppTest]:
+    return opener("inspect.inspect_page")
 
 
 def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, models):
@@ -274,7 +257,7 @@ def test_the_planted_cause_is_marked(open_page, tmp_path, monkeypatch):
     assert any(
         f"the effect of item {n - 2} ({titles[n - 3]})" in read(t.value) for t in page.markdown
     )
-    history = next(part.proto.body for part in page.get("html") if "<table>" in part.proto.body)
+    history = next(body for body in htmls(page) if "<table>" in body)
     assert re.findall(r'<tr class="(m?) ?p\d+">', history) == ["", "", "m", *[""] * (n - 3)]
     assert words.CAUSE in captions(page)
 
@@ -294,12 +277,10 @@ def test_no_model_says_what_to_do_next(open_page, monkeypatch, tmp_path):
     assert "python -m workbench train --model=SASRec" in page.code[0].value
 
 
-def test_shipped_models_are_offered_and_two_of_them_chosen(films, models, monkeypatch):
+def test_shipped_models_are_offered_and_two_of_them_chosen(open_page, monkeypatch):
     """A folder of shipped models: the default is SASRec beside AC-SASRec."""
     monkeypatch.setattr(resources, "shipped", lambda: ["SASRec", "SASRec-uniform", "AC-SASRec"])
-    page = AppTest.from_string(SCRIPT, default_timeout=120)
-    page.query_params["data"] = str(films)
-    page.run()
+    page = open_page(models=[])
     assert page.multiselect(key="models").value == ["SASRec", "AC-SASRec"]
 
 

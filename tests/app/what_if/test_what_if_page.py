@@ -15,26 +15,10 @@ from workbench.data.lookup import find_user
 from workbench.explore.prediction import Prediction, moves, predict
 from workbench.explore.scenario import Change, Scenario, apply_all
 
-SCRIPT = """
-from workbench.app.failures import errors_shown
-from workbench.app.what_if.what_if_page import page
-with errors_shown("This page"):
-    page()
-"""
-
 
 @pytest.fixture
-def open_page(films, models, monkeypatch) -> Callable[..., AppTest]:
-    """Open the page at an address; by default with the small data and both models."""
-    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(films)))
-
-    def open_at(**address) -> AppTest:
-        page = AppTest.from_string(SCRIPT, default_timeout=60)
-        for key, value in {"data": str(films), "models": models, **address}.items():
-            page.query_params[key] = value
-        return page.run()
-
-    return open_at
+def open_page(opener) -> Callable[..., AppTest]:
+    return opener("what_if.what_if_page")
 
 
 def test_before_and_after_are_the_librarys(open_page, films, models):
@@ -122,18 +106,14 @@ def test_edits_that_mean_nothing_are_told(open_page, edits, sentence):
     assert sentence in sentences(open_page(user="u1", edits=edits))[0]
 
 
-def test_a_user_who_has_seen_every_item_is_told_so(tmp_path, monkeypatch):
+def test_a_user_who_has_seen_every_item_is_told_so(open_page, tmp_path, monkeypatch):
     rows = [f"{user},{item},{at}" for user in "uv" for at, item in enumerate("abcab")]
     file = tmp_path / "x.csv"
     file.write_text("\n".join(["user,item,time", *rows, ""]))
     model = save_model(build_model("SASRec", load_data(file)), tmp_path / "model")
     monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, str(file)))
-    page = AppTest.from_string(SCRIPT, default_timeout=60)
-    for key, value in {"data": str(file), "models": str(model), "user": "u"}.items():
-        page.query_params[key] = value
-    assert sentences(page.run()) == [
-        "every item is hidden, so that none comes first; show those seen."
-    ]
+    page = open_page(data=str(file), models=str(model), user="u")
+    assert sentences(page) == ["every item is hidden, so that none comes first; show those seen."]
 
 
 def test_weights_stand_beside_their_item_wherever_it_moved(films):
