@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,16 @@ def test_every_number_stands_under_its_key(content):
     }
     assert diagnostic["tables"]["numbers"][0]["tau high"] == 0.75
     assert content["example"]["items"][1]["effect"] == 0.5
+
+
+def test_every_key_is_documented(content):
+    page = (Path(__file__).parents[3] / "docs" / "report.md").read_text(encoding="utf-8")
+    verdict = content["verdicts"]["a|b"]
+    parts = [content, verdict, verdict["questions"]["pointing"], content["example"]]
+    parts += [verdict["reliability"], content["diagnostics"]["made_up"]]
+    for part in parts:
+        for key in part:
+            assert f"`{key}`" in page or f"`{key}.NAME`" in page, key
 
 
 def test_what_is_no_number_is_null(content):
