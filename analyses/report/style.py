@@ -20,6 +20,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 SEQUENTIAL = "cividis"
 LABEL = 36  # characters of a label beside an axis
 LINE = 0.17  # inches of a line of type
+ABOVE = 0.1  # inches above the title of a figure
 
 
 def context() -> AbstractContextManager[Any]:
@@ -76,6 +77,11 @@ def width_of(labels: Iterable[str], size: float) -> float:
     lines = [line for label in labels for line in label.split("\n")]
     em = size / 72
     return 0.1 + max((em * sum(map(_width, line)) for line in lines), default=0.0)
+
+
+def height_of(title: str) -> float:
+    """Inches that the title of a figure takes, with what is above and below it."""
+    return 2 * ABOVE + 1.2 * LINE * lines_of([title])
 
 
 def _width(character: str) -> float:

@@ -122,8 +122,13 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
     heights = [block["head"].nunique() for _, _, block in blocks]
     labels = [style.wrapped(f"{name}, layer {layer}, head 1") for name, layer, _ in blocks]
     tall = max(0.28, 0.8 * style.LINE * style.lines_of(labels))
+    shown = style.wrapped(f"Weights of the prediction row, oldest item left, {caption}", 80)
+    title = f"{_most_attended(models, n)}\n{shown}"
     frame = style.Frame(
-        left=style.width_of(labels, 8), right=0.8, top=0.7, bottom=style.width_of(titles, 8)
+        left=style.width_of(labels, 8),
+        right=0.8,
+        top=style.height_of(title),
+        bottom=style.width_of(titles, 8),
     )
     inner = max(7.0 - frame.left - frame.right, 0.2 * len(titles))
     figure, panels = frame.panels(
@@ -144,11 +149,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
             fontsize=8,
         )
     panels[-1, 0].set_xticks(np.arange(len(titles)) + 0.5, titles, rotation=90, fontsize=8)
-    shown = "Weights of the prediction row, oldest item left"
-    figure.suptitle(
-        f"{_most_attended(models, n)}\n{style.wrapped(f'{shown}, {caption}', 80)}",
-        y=1 - 0.1 / figure.get_figheight(),
-    )
+    figure.suptitle(title, y=1 - style.ABOVE / figure.get_figheight())
     return figure
 
 
@@ -178,7 +179,9 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
     words = style.width_of(titles[start:], 7)
     names_of = [style.wrapped(name, 30) for name in columns]
     head = 0.2 + 0.15 * style.lines_of(names_of)
-    frame = style.Frame(left=words, right=0.15, top=0.6 + head, bottom=words)
+    shown = f"last {LAST} shown, " if start else ""
+    above = f"{style.wrapped(caption, 80)}\n{shown}scale of its own per panel"
+    frame = style.Frame(left=words, right=0.15, top=style.height_of(above) + head, bottom=words)
     figure, panels = frame.panels(
         (2.2 * across, (2.1 + head) * lines), lines, across, between=(0.15, head + 0.1)
     )
@@ -208,11 +211,7 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
                 panel.set_yticks(places, titles[start:], fontsize=7, rotation=0)
             if not drawn[line + 1 :, k].any():
                 panel.set_xticks(places, titles[start:], fontsize=7, rotation=90)
-    shown = f"last {LAST} shown, " if start else ""
-    figure.suptitle(
-        f"{style.wrapped(caption, 80)}\n{shown}scale of its own per panel",
-        y=1 - 0.1 / figure.get_figheight(),
-    )
+    figure.suptitle(above, y=1 - style.ABOVE / figure.get_figheight())
     return figure
 
 

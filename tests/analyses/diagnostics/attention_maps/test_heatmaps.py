@@ -116,6 +116,18 @@ def test_many_models_wrap_within_a_window():
     images(figure)
 
 
+def test_titles_of_any_length_stand_above_the_panels():
+    names = ["SASRec", *(f"AC-SASRec that was trained as number {k} of many" for k in range(4))]
+    with style.context():
+        for figure in draw(pd.concat([weights(name, 2, 2) for name in names])).values():
+            figure.canvas.draw()
+            assert figure.get_suptitle()
+            title = figure._suptitle.get_window_extent()
+            assert title.y1 <= figure.bbox.y1
+            for panel in figure.axes:
+                assert panel.get_tightbbox().y1 <= title.y0
+
+
 def test_a_scale_ends_at_the_largest_weight_of_the_later_rows():
     # 30 items, of which a model of 10 positions sees the last; 20 are shown
     frame = pd.concat([weights("SASRec", 1, 1, n=30), weights("AC-SASRec", 1, 1, n=10)])
