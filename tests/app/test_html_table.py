@@ -5,7 +5,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.app.shown import tables
-from workbench.explore.markup import HIGHEST, bar_cells, highest
+from workbench.explore.markup import HIGHEST, STYLE, Cell, Head, bar_cells, highest, table
 
 SCRIPT = """
 from workbench.app.html_table import show_table
@@ -52,3 +52,16 @@ def test_bars_are_as_long_as_the_magnitude_beside_the_largest():
     assert [cell.bar for cell in cells] == pytest.approx([0.25, 0.0, -1.0, 0.5])
     cells = bar_cells(pd.Series([0.4, 0.6, None, None]), sign=False)
     assert [cell.bar for cell in cells][2:] == [0, 0]
+
+
+def test_a_title_that_can_be_clicked_is_cut_where_its_room_ends(browser):
+    title = Cell("First Wives Club, The (1996)", pick="476")
+    made = table("Items", [Head("Item", kind="title"), Head("Note")], [[title, Cell("target")]])
+    page = browser.new_page(viewport={"width": 1280, "height": 400})
+    page.set_content(f"{STYLE}<div style='width: 200px'>{made}</div>")
+    button, cell, style = page.locator("button").evaluate(
+        "e => [e.offsetWidth, e.parentElement.clientWidth, getComputedStyle(e).textOverflow]"
+    )
+    page.close()
+    assert 0 < button <= cell
+    assert style == "ellipsis"

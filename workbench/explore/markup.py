@@ -35,6 +35,8 @@ STYLE = f"""<style>
 .aw .s {{ border-left: 2px solid rgba(128, 128, 128, .3); }}
 .aw .b {{ font-weight: 700; }}
 .aw button {{ all: unset; cursor: pointer; }}
+.aw .t button {{ display: block; max-width: 100%; overflow: hidden; text-overflow: ellipsis; }}
+@media (min-width: 64rem) {{ .aw .t {{ min-width: 8rem; }} }}
 .aw button:is(:hover, :focus-visible) {{ text-decoration: underline; }}
 .aw tbody tr:hover td {{ box-shadow: inset 0 0 0 99rem rgba(128, 128, 128, .08); }}
 .aw tr.m td {{ background-color: rgba({MARK}, .25); font-weight: 700; }}
