@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,7 +35,7 @@ def served(
     *allowed: Path,
     command: Sequence[str] = ("-m", "workbench", "app"),
     where: Path = ROOT,
-    **environment: str,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[str, int]]:
     """The address of the app and the id of its process, while it lasts.
 

@@ -121,7 +121,7 @@ def cache(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def server(browser, cache, tmp_path_factory) -> Iterator[str]:
     base = tmp_path_factory.getbasetemp()
-    with served(base, **{CACHE_VARIABLE: str(cache)}) as (address, _):
+    with served(base, environment={CACHE_VARIABLE: str(cache)}) as (address, _):
         yield address
 
 
