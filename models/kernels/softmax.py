@@ -5,6 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+LANES = 16  # numbers that a processor takes at once; PyTorch's softmax takes fewer one by one
 
 
 def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tensor:
@@ -58,7 +61,11 @@ class _MaskedSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, scores: Tensor, allowed: Tensor, scale: float) -> Tensor:
         weights = _forbidding(scores * scale, allowed)
-        torch.softmax(weights, -1, out=weights)
+        if weights.shape[-1] < LANES:
+            wide = F.pad(weights, (0, LANES - weights.shape[-1]), value=-torch.inf)
+            weights.copy_(torch.softmax(wide, -1)[..., : weights.shape[-1]])
+        else:
+            torch.softmax(weights, -1, out=weights)
         ctx.save_for_backward(weights)
         ctx.scale = scale
         return weights
@@ -67,5 +74,9 @@ class _MaskedSoftmax(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         (weights,) = ctx.saved_tensors
-        to_scores = torch._softmax_backward_data(grad, weights, -1, weights.dtype)
+        if weights.shape[-1] < LANES:
+            to_scores = grad * weights
+            to_scores.addcmul_(weights, to_scores.sum(-1, keepdim=True), value=-1)
+        else:
+            to_scores = torch._softmax_backward_data(grad, weights, -1, weights.dtype)
         return to_scores if ctx.scale == 1 else to_scores.mul_(ctx.scale), None, None

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.kernels import masked_softmax, renormalize, uniform_weights
+from models.kernels.softmax import LANES
 
 ROWS = st.lists(
     st.tuples(st.floats(-50, 50), st.booleans()), min_size=1, max_size=8
@@ -27,6 +28,21 @@ def test_softmax_over_the_allowed_keys(row, scale):
     wanted = [math.exp(scale * (s - largest)) / total if a else 0.0 for s, a in row]
     assert found.tolist() == pytest.approx(wanted, rel=1e-9, abs=1e-300)
     assert all(weight == 0 for weight, a in zip(found.tolist(), allowed, strict=True) if not a)
+
+
+@pytest.mark.parametrize("n_keys", [1, 9, LANES - 1, LANES, LANES + 5])
+def test_the_gradient_is_autograds_however_many_keys(n_keys):
+    generator = torch.Generator().manual_seed(n_keys)
+    scores = torch.randn(2, 3, 4, n_keys, generator=generator, dtype=torch.float64)
+    scores.requires_grad_()
+    allowed = torch.rand(2, 1, 4, n_keys, generator=generator) < 0.6
+    allowed[..., 0] = True
+    found = masked_softmax(scores, allowed, 0.7)
+    wanted = (0.7 * scores).masked_fill(~allowed, -math.inf).softmax(-1)
+    torch.testing.assert_close(found, wanted)
+    grad = torch.randn(found.shape, generator=generator, dtype=torch.float64)
+    ours, theirs = (torch.autograd.grad(each, scores, grad)[0] for each in (found, wanted))
+    torch.testing.assert_close(ours, theirs)
 
 
 @given(ROWS)
