@@ -97,13 +97,13 @@ class TransformerLayer(nn.Module):
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
         """[B, L, d] -> [B, L, d]; or -> [B, Q, d], at rows [B, Q] alone."""
-        p = self.project(x, context)
         if rows is None:
-            return self.finish(p, x)
+            return self.finish(self.project(x, context), x)
         if self.hooked:  # somebody reads or changes the weights of all rows
+            p = self.project(x, context)
             weights = queries_of(self.weights(p), rows)
             return self.feed_forward(self.attend(weights, p.at(rows), rows_of(x, rows)))
-        return self.finish(p.at(rows), rows_of(x, rows))
+        return self.finish(self.project(x, context, rows), rows_of(x, rows))
 
     def again(self, kept: Projected, x: Tensor, rows: Tensor) -> Tensor:
         """A row of each history as if other states had come in there, and nowhere else.
@@ -128,23 +128,26 @@ class TransformerLayer(nn.Module):
         """What becomes of rows x [B, Q, d] by attention and the feed-forward block."""
         return self.feed_forward(self.attend(self.weights(p), p, x))
 
-    def projections(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values of x, each [B, L, d]."""
+    def projections(self, x: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of x [B, L, d]; queries at rows [B, Q] alone where given."""
         asking = x if self.order == "post" else self.norm(x)
         answering = asking if self.order == "pre" else x
+        asking = asking if rows is None else rows_of(asking, rows)
         return self.query(asking), self.key(answering), self.value(answering)
 
-    def project(self, x: Tensor, context: Context) -> Projected:
-        """Queries, keys and values of all rows of x [B, L, d], and where they may look."""
+    def project(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Projected:
+        """Queries at rows [B, Q], or all, keys and values of x [B, L, d]; where these may look."""
         if context.blank:
             x = F.pad(x[:, :-1], (0, 0, 0, 1))
+        query, key, value = self.projections(x, rows)
+        every = torch.arange(x.shape[1], device=x.device)[None]  # [1, L]
+        allowed, intervals = context.allowed, context.intervals
+        if rows is not None:
+            allowed = queries_of(allowed, rows)
+            intervals = None if intervals is None else intervals.at(rows)
         return Projected(
-            *self.projections(x),
-            torch.arange(x.shape[1], device=x.device)[None],  # [1, L]
-            context.allowed,
-            context.causal,
-            context.intervals,
-            context.copies,
+            *(query, key, value, every if rows is None else rows),
+            *(allowed, context.causal, intervals, context.copies),
         )
 
     def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
