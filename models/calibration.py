@@ -1,5 +1,7 @@
 """The two calibrators of AC-TSR (CIKM 2023) and the ways to combine their attention."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -45,32 +47,38 @@ class SpatialCalibrator(nn.Module):
             [B, H, Q, L].
         """
         columns = torch.arange(k.shape[2], device=k.device)  # [L]
+        affines = [affine for affine in (self.order, self.distance) if affine is not None]
+        parts = iter(_parts(affines, q, k, rows, own))
         errors = []
         if self.order is not None:
             later = None if causal else rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
-            errors.append(order_error(*_parts(self.order, q, k, rows, own), later))
+            errors.append(order_error(*next(parts), later))
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
-            row, column = _parts(self.distance, q, k, rows, own)
+            row, column = next(parts)
             gap = gap.to(q.dtype) * self.theta  # [B or 1, 1, Q, L]
             errors.append(distance_error(gap, row * self.theta, column * self.theta))
         return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
 
 
 def _parts(
-    affine: nn.Linear, q: Tensor, k: Tensor, rows: Tensor, own: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Two parts whose sum is affine([q_i ; k_j]): [B, H, Q, 1], and [B, H, 1 or Q, L]."""
+    affines: Sequence[nn.Linear], q: Tensor, k: Tensor, rows: Tensor, own: Tensor | None
+) -> list[tuple[Tensor, Tensor]]:
+    """Two parts whose sum is affine([q_i ; k_j]) for each: [B, H, Q, 1], and [B, H, 1 or Q, L]."""
     size = q.shape[-1]
+    weight = torch.cat([affine.weight for affine in affines])  # [n, 2 dh]
+    bias = torch.cat([affine.bias for affine in affines])
     # heads lie behind positions in memory: in that order only the small results are copied
-    by_row = F.linear(q.transpose(1, 2), affine.weight[:, :size], affine.bias)  # [B, Q, H, 1]
-    by_column = F.linear(k.transpose(1, 2), affine.weight[:, size:])  # [B, L, H, 1]
-    row, column = by_row.transpose(1, 2).contiguous(), by_column.permute(0, 2, 3, 1).contiguous()
+    by_row = F.linear(q.transpose(1, 2), weight[:, :size], bias)  # [B, Q, H, n]
+    by_column = F.linear(k.transpose(1, 2), weight[:, size:])  # [B, L, H, n]
+    by_row, by_column = (part.permute(3, 0, 2, 1).contiguous() for part in (by_row, by_column))
+    columns: Sequence[Tensor] = by_column[..., None, :].unbind()
     if own is not None:
-        column = add_at_own(column, rows, F.linear(own, affine.weight[:, size:]))
-    return row, column
+        changes = F.linear(own, weight[:, size:]).split(1, -1)  # n of [B, H, Q, 1]
+        columns = [add_at_own(c, rows, change) for c, change in zip(columns, changes, strict=True)]
+    return list(zip(by_row[..., None].unbind(), columns, strict=True))
 
 
 class AdversarialCalibrator(nn.Module):

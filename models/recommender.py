@@ -243,7 +243,8 @@ class Recommender(nn.Module):
     @property
     def table(self) -> Tensor:
         """What `output` is multiplied by, [n_items + 1, item_size]; row 0 is padding."""
-        return self.item_embedding.weight[: self.config.n_items + 1]
+        weight = self.item_embedding.weight
+        return weight[: self.config.n_items + 1] if self.extra_tokens else weight
 
     def item_rows(self, items: Tensor) -> Tensor:
         """Rows of `table` for ids [...], [..., item_size], without the rest of it."""
