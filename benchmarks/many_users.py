@@ -1,9 +1,10 @@
-"""What 10,000, 100,000 and 1,000,000 users cost: seconds and the most memory, of a small model.
+"""What a report of 10,000, 100,000 and 1,000,000 users costs: seconds and memory, of small models.
 
-Run: python -m benchmarks.many_users [--users 10000 100000 1000000] [--only attention_worth]
+Run: python -m benchmarks.many_users [--users 10000 100000 1000000] [--only order attention_maps]
 Each number of users has a process of its own, which makes planted data, evaluates a model of random
-weights by full ranking, and measures diagnostics piece by piece, each piece stored, and concludes
-from them. Seconds are of the processor, on one thread, so that what else runs disturbs little.
+weights by full ranking, and makes the report of it and of one with uniform attention: diagnostics
+measured piece by piece, each piece stored, concluded from and drawn, and the folder written.
+Seconds are of the processor, on one thread, so that what else runs disturbs little.
 """
 
 import argparse
@@ -19,15 +20,17 @@ import numpy as np
 import torch
 
 from analyses.diagnostic import choose, discover
-from analyses.running.measuring import measured
+from analyses.report.output import write_report
+from analyses.report.sections import Section
+from analyses.running.inputs import Inputs
+from analyses.running.measuring import Measured, measured
 from analyses.running.store import Store
 from benchmarks.timing import positive, print_table
 from workbench import build_model, evaluate, load_data
 from workbench.data.lookup import users_with_case
 
 SIZES = (10_000, 100_000, 1_000_000)
-CHEAP = ("attention_worth",)
-MODEL = {"n_layers": 1, "n_heads": 1, "hidden_size": 16, "inner_size": 16, "max_length": 10}
+SMALL = {"n_layers": 1, "n_heads": 1, "hidden_size": 16, "inner_size": 16, "max_length": 10}
 MOST = "most memory, GB"
 
 
@@ -45,20 +48,30 @@ def cost(users: int, only: list[str]) -> dict[str, float]:
     data = load_data(f"planted:content?users={users}&items=1000&length=12&shortest=6")
     lap("data")
     torch.manual_seed(0)
-    model = build_model("SASRec", data, **MODEL).eval()
-    lap("model")
-    evaluate(model, data)
+    models = {
+        "SASRec": build_model("SASRec", data, **SMALL).eval(),
+        "SASRec-uniform": build_model("SASRec", data, attention="uniform", **SMALL).eval(),
+    }
+    lap("models")
+    evaluate(models["SASRec"], data)
     lap("evaluate")
-    everyone = np.sort(users_with_case(data))
+    everyone, start = np.sort(users_with_case(data)), time.perf_counter()
+    sources = dict.fromkeys(models, "random weights")
+    inputs = Inputs(data, models, {name: {} for name in models}, sources, everyone, [], [])
+    results: list[Measured] = []
     with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "cache")
         for diagnostic in choose(discover(), only):
-            store = Store(Path(folder))
-            results = measured(diagnostic, {"SASRec": model}, data, everyone, 0, store, quiet=True)
+            results.append(measured(diagnostic, models, data, everyone, 0, store, quiet=True))
             lap(f"{diagnostic.name}: measure")
-            diagnostic.findings(results.results)
-            diagnostic.tables(results.results)
-            diagnostic.summaries(results.results)
-            lap(f"{diagnostic.name}: conclude")
+        sections = []
+        for result in results:
+            sections.append(Section.of(result.diagnostic, result.results))
+            assert not sections[-1].failures, sections[-1].failures[0].traceback
+            lap(f"{result.diagnostic.name}: conclude")
+        out = Path(folder) / "report"
+        write_report(out, inputs, results, sections, command="", seed=0, start=start)
+        lap("verdict, and the folder written")
     spent[MOST] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return spent
 
@@ -66,7 +79,7 @@ def cost(users: int, only: list[str]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--users", type=positive, nargs="+", default=SIZES)
-    parser.add_argument("--only", nargs="+", default=list(CHEAP), choices=list(discover()))
+    parser.add_argument("--only", nargs="*", default=[], choices=list(discover()))
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.alone:
