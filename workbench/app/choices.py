@@ -68,6 +68,7 @@ def open_models(
         with errors_shown(name):
             loaded[name] = resources.model(name)
     opened: dict[str, Shared] = {}
+    doubted = 0
     numbering, read = common_numbering([one.model for one in loaded.values()], data), data
     for name, shared in loaded.items():
         with errors_shown(name):
@@ -77,22 +78,27 @@ def open_models(
                 shared = Shared(shared.source, stamp, model)
             data, warning = matched(model, read)
             if warning:
+                doubted += 1
                 st.warning(words.literal(warning))
             label = str(shared.model.config.name)
             opened[label if label not in opened else f"{label} ({Path(name).name})"] = shared
     if not names and resources.shipped():
         st.info("No model is chosen; choose one in the sidebar.", icon=":material/info:")
-    elif len(loaded) == len(names) and not opened:  # all can be read, and none fits
-        _offer(source, data)
+    elif len(loaded) == len(names) and doubted == len(opened):  # all can be read, and none fits
+        _offer(source, read, doubted=doubted > 0)
     return data, opened
 
 
-def _offer(source: str, data: SequenceData) -> None:
-    """Ways on where no model fits the data: one that does, or training."""
+def _offer(source: str, data: SequenceData, *, doubted: bool) -> None:
+    """Ways on where no model fits the data, or each in doubt: one that does, or training."""
     fitting = resources.own_of(data)[:MOST_MODELS]
     if fitting:
         st.info(f"{words.literal(listing(fitting))} of this app know these data.")
         st.button("Use them", on_click=_use, args=[fitting], icon=":material/check:")
+        return
+    if doubted:
+        with st.expander("Train a model on these data"):
+            training_form.show_form(source, data)
         return
     said = "None of the models chosen knows these data" if resources.shipped() else "No model here"
     st.info(f"{said}; train one that does, or choose another.", icon=":material/info:")

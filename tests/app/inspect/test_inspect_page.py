@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,10 +20,11 @@ from workbench import (
     record_attention,
     save_model,
 )
-from workbench.app import choices, resources, words
+from workbench.app import choices, resources, uploads, words
 from workbench.app.inspect.smallest import ASK
 from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
+from workbench.data.fetch import CACHE_VARIABLE
 from workbench.data.splits import held_out_cases
 from workbench.explore.markup import HIGHEST
 from workbench.explore.survey import listed, survey
@@ -260,6 +262,31 @@ def test_the_planted_cause_is_marked(open_page, tmp_path, monkeypatch):
     history = next(body for body in htmls(page) if "<table>" in body)
     assert re.findall(r'<tr class="(m?) ?p\d+">', history) == ["", "", "m", *[""] * (n - 3)]
     assert words.CAUSE in captions(page)
+
+
+def test_models_that_know_the_data_are_offered_beside_numbers_in_doubt(
+    open_page, tmp_path, monkeypatch
+):
+    """Two catalogues whose ids are the same numbers."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    source, larger = (f"planted:distance?users=20&items={n}&causes=4" for n in (20, 30))
+    monkeypatch.setattr(choices, "BUILT_IN", (*choices.BUILT_IN, source))
+
+    def save(source: str, folder: Path) -> str:
+        data = load_data(source)
+        model = build_model("SASRec", data, hidden_size=8, inner_size=8)
+        return str(save_model(model, folder, {"data": {"checksum": data.checksum}}))
+
+    page = open_page(data=source, models=[save(larger, tmp_path / "other")])
+    assert any("ids that are mere numbers" in warning.value for warning in page.warning)
+    assert metrics(page, "Rank of the target") == ["1"]
+    assert "Train a model on these data" in [part.label for part in page.expander]
+    save(source, uploads.models() / "mine")
+    page.run()
+    press(page, "Use them")
+    assert page.multiselect(key="models").value == ["mine"]
+    assert not page.expander
+    assert not any("mere numbers" in warning.value for warning in page.warning)
 
 
 def test_one_bad_model_leaves_the_other(open_page, models, tmp_path):
