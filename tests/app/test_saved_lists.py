@@ -48,12 +48,12 @@ def press(shown: AppTest, label: str, name: str, ids: str) -> list[str]:
 def test_a_list_is_saved_changed_and_removed(films):
     shown = form(films)
     assert shown.text_area[0].value == "u1\nu2"
-    assert press(shown, "Save", NAME, "u3, u1 u2\nu3") == []
+    assert press(shown, "Save the list", NAME, "u3, u1 u2\nu3") == []
     kept = {f"Saved: {NAME}": ["u3", "u1", "u2"]}
     assert held(shown) == ["Fans%3A of %2A3%2A %26 %3Cb%3E:u3,u1,u2"]
     assert shown.selectbox[0].value == f"Saved: {NAME}"
     assert shown.text_input[0].value == NAME
-    assert press(shown, "Save", "b", "u4") == []
+    assert press(shown, "Save the list", "b", "u4") == []
     assert len(held(shown)) == 2
     shown.selectbox[0].set_value(next(iter(kept))).run()
     assert press(shown, "Remove the list", NAME, "") == []
@@ -74,7 +74,7 @@ def test_a_list_is_saved_changed_and_removed(films):
 def test_what_cannot_be_saved_is_told(films, monkeypatch, name, ids, told):
     monkeypatch.setattr(saved_lists, "MOST_LETTERS", 5)
     shown = form(films)
-    [said] = press(shown, "Save", name, ids)
+    [said] = press(shown, "Save the list", name, ids)
     assert said.startswith(told)
     assert held(shown) == []
 
@@ -96,10 +96,10 @@ def test_a_link_takes_lists_along_and_another_session_has_none(
 
     page.goto(address("inspect", user="u3", list="By items they have", watched="film 3 (1999)"))
     settled(page, "in this list")
-    page.get_by_role("button", name="Save users").click()
+    page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_role("textbox", name="Name of the list").fill(NAME)
     page.get_by_role("textbox", name="Ids of its users").fill("u5, u7, u2")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save the list").click()
     settled(page, "The first 3 of 3 users in this list")
     query = query_of(page)
     assert query["list"] == [f"Saved: {NAME}"]

@@ -64,7 +64,7 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
             "Random", icon=":material/casino:", on_click=draw, help="Another user, drawn at random"
         )
         chosen = choose_list(list(models))
-        saving = st.popover("Save users", icon=":material/bookmark_add:", width="content")
+        saving = st.popover("Save", icon=":material/bookmark_add:", width="content")
         kind = st.segmented_control(
             "Target",
             [TOP, HELD_OUT, OTHER],

@@ -10,7 +10,11 @@ from workbench.explore.markup import STYLE as TABLES
 from workbench.explore.markup import Cell, Head, table
 from workbench.writing import plain
 
-STYLE = "<style>[data-testid=stMainBlockContainer] { padding-top: 4rem; }</style>" + TABLES
+STYLE = f"""<style>
+[data-testid=stMainBlockContainer] {{ padding: 4rem clamp(1rem, 3vw, 5rem) 10rem; }}
+@media (max-width: 640px) {{  /* where columns stand one below the other */
+  [data-testid=stHorizontalBlock]:has(> [data-testid=stColumn]) {{ row-gap: 1rem; }} }}
+</style>{TABLES}"""
 
 
 def show_table(

@@ -72,7 +72,7 @@ def show_form(data: SequenceData, box: str, users: Sequence[str]) -> None:
         st.text_input("Name of the list", name, key=name_key, max_chars=LONGEST_NAME)
         st.text_area("Ids of its users", text, key=ids_key, help=words.IDS)
         with st.container(horizontal=True):
-            st.form_submit_button("Save", icon=":material/bookmark_add:", on_click=save)
+            st.form_submit_button("Save the list", icon=":material/bookmark_add:", on_click=save)
             if old is not None:
                 st.form_submit_button("Remove the list", icon=":material/delete:", on_click=remove)
     if told := st.session_state.pop(TOLD, None):

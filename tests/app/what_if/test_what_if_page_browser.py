@@ -65,6 +65,10 @@ def wait_for_choice(page, label: str | re.Pattern[str]) -> None:
 def test_items_are_clicked_to_be_followed_put_and_chosen(page, address):
     page.goto(address("what-if", user="u10"))
     settled(page, "Nothing is edited yet")
+    fits = "all => all.every(e => e.scrollWidth <= e.clientWidth)"
+    assert page.locator(".aw").evaluate_all(fits)
+    inside = "all => all.every(e => e.offsetWidth <= e.parentElement.clientWidth)"
+    assert page.locator(".aw td > button").evaluate_all(inside)
     page.get_by_label("The edited history").get_by_role("button").nth(2).click()
     wait_for_choice(page, re.compile(r"^22\. "))
     ranking = page.get_by_label("The items SASRec ranks first").locator("tbody tr")

@@ -57,7 +57,7 @@ def choose_slices(run: StoredRun, diagnostic: str) -> list[Chosen]:
         help="The same of other users, side by side.",
     )
     asked = [name for name in (first or ALL, other) if name is not None]
-    saving = st.popover("Save users", icon=":material/bookmark_add:", width="content")
+    saving = st.popover("Save", icon=":material/bookmark_add:", width="content")
     if LISTED not in asked:
         leave_out("listed_users")
     else:

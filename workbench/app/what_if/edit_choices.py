@@ -120,7 +120,7 @@ def _history_buttons(editing: Editing) -> None:
             at,
             editing.choose,
             key="at",
-            width=300,
+            width=230,
         )
         button("Remove", "delete", Change("remove", at), off=n == 1)
         button("Earlier", "arrow_downward", Change("move", at, at - 1), off=at == 1)

@@ -51,7 +51,7 @@ def page() -> None:
     st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
 
     shown = {}
-    columns = st.columns(len(models), gap="large")
+    columns = st.columns(len(models), gap="medium")
     for column, (label, shared) in zip(columns, models.items(), strict=True):
         with column, errors_shown(label):
             st.subheader(words.literal(label), help=words.FOLLOW)
