@@ -65,8 +65,8 @@ class SpatialAttention(nn.Module):
             return weights, weights
         before = plain() if both or tap.hooked else None
         own = None if p.own is None else split_heads(p.own.key, self.n_heads)
-        spatial = self.spatial(q, k, p.rows, p.causal, own)  # [B, H, Q, L]
-        after = masked_softmax(spatial.add_(scores), p.allowed, scale)
+        spatial = self.spatial(scores, q, k, p.rows, p.causal, own)  # [B, H, Q, L]
+        after = masked_softmax(spatial, p.allowed, scale)
         return before, self.dropout(after)
 
 

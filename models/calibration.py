@@ -7,7 +7,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models.attention import Projected, add_at_own, split_heads
-from models.kernels import Dropout, amplify, distance_error, gate, masked_softmax, order_error
+from models.kernels import (
+    Dropout,
+    add_distance_error,
+    add_order_error,
+    amplify,
+    gate,
+    masked_softmax,
+)
 
 
 class SpatialCalibrator(nn.Module):
@@ -29,12 +36,19 @@ class SpatialCalibrator(nn.Module):
         self.theta = nn.Parameter(torch.randn(1)) if distance else None
 
     def forward(
-        self, q: Tensor, k: Tensor, rows: Tensor, causal: bool, own: Tensor | None = None
+        self,
+        scores: Tensor,
+        q: Tensor,
+        k: Tensor,
+        rows: Tensor,
+        causal: bool,
+        own: Tensor | None = None,
     ) -> Tensor:
-        """What to add to the scores.
+        """Scores to which both terms are added.
 
         Parameters
         ----------
+        scores : [B, H, Q, L].
         q : [B, H, Q, dh].
         k : [B, H, L, dh].
         rows : [B or 1, Q], the position of each query.
@@ -49,18 +63,17 @@ class SpatialCalibrator(nn.Module):
         columns = torch.arange(k.shape[2], device=k.device)  # [L]
         affines = [affine for affine in (self.order, self.distance) if affine is not None]
         parts = iter(_parts(affines, q, k, rows, own))
-        errors = []
         if self.order is not None:
             later = None if causal else rows[:, None, :, None] < columns  # [B or 1, 1, Q, L]
-            errors.append(order_error(*next(parts), later))
+            scores = add_order_error(scores, *next(parts), later)
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
             gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
             row, column = next(parts)
             gap = gap.to(q.dtype) * self.theta  # [B or 1, 1, Q, L]
-            errors.append(distance_error(gap, row * self.theta, column * self.theta))
-        return errors[0] if len(errors) == 1 else errors[0].add_(errors[1])
+            scores = add_distance_error(scores, gap, row * self.theta, column * self.theta)
+        return scores
 
 
 def _parts(

@@ -6,11 +6,11 @@ differentiated again.
 """
 
 from models.kernels.calibration_terms import (
+    add_distance_error,
+    add_order_error,
     amplify,
-    distance_error,
     gate,
     mask_penalty,
-    order_error,
 )
 from models.kernels.cross_entropy import catalogue_cross_entropy
 from models.kernels.dropout import Dropout
@@ -18,13 +18,13 @@ from models.kernels.softmax import masked_softmax, renormalize, uniform_weights
 
 __all__ = [
     "Dropout",
+    "add_distance_error",
+    "add_order_error",
     "amplify",
     "catalogue_cross_entropy",
-    "distance_error",
     "gate",
     "mask_penalty",
     "masked_softmax",
-    "order_error",
     "renormalize",
     "uniform_weights",
 ]

@@ -14,13 +14,14 @@ from torch.nn import functional as F
 SOFTPLUS_LINEAR = 60.0  # beyond it log(1 + e^z) = z even in double precision
 
 
-def order_error(row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
-    """The order term of the spatial calibrator: ln p of later keys, ln(1 - p) of the others.
+def add_order_error(scores: Tensor, row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
+    """Scores and the order term of the spatial calibrator: ln p of later keys, else ln(1 - p).
 
     With z_ij = row_i + column_j and p = sigmoid(z): -log(1 + e^-z) and -log(1 + e^z).
 
     Parameters
     ----------
+    scores : [B, H, Q, L].
     row : [B, H, Q, 1], what the query adds to z.
     column : [B, H, 1, L], what the key adds to z.
     later : bool, [B or 1, 1, Q, L], where the key comes later; None where none does.
@@ -28,25 +29,26 @@ def order_error(row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
     Returns
     -------
     Tensor
-        [B, H, Q, L], to be added to scores.
+        [B, H, Q, L].
     """
-    return _OrderError.apply(row, column, later)
+    return _OrderError.apply(scores, row, column, later)
 
 
-def distance_error(gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
-    """The distance term of the spatial calibrator: -(gap_ij - row_i - column_j)^2 / 2.
+def add_distance_error(scores: Tensor, gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    """Scores and the distance term of the spatial calibrator, -(gap_ij - row_i - column_j)^2 / 2.
 
     Parameters
     ----------
+    scores : [B, H, Q, L].
     gap : [B or 1, 1, Q, L], ln(1 + |i - j|) times theta.
     row, column : [B, H, Q, 1] and [B, H, 1, L], the parts of the expected gap, times theta.
 
     Returns
     -------
     Tensor
-        [B, H, Q, L], to be added to scores.
+        [B, H, Q, L].
     """
-    return _DistanceError.apply(gap, row, column)
+    return _DistanceError.apply(scores, gap, row, column)
 
 
 def amplify(weights: Tensor, mask: Tensor) -> Tensor:
@@ -77,41 +79,43 @@ def mask_penalty(mask: Tensor) -> Tensor:
 
 class _OrderError(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, row: Tensor, column: Tensor, later: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, scores: Tensor, row: Tensor, column: Tensor, later: Tensor | None
+    ) -> Tensor:
         logit = row + column  # [B, H, Q, L]
         if later is not None:
             logit = torch.where(later, -logit, logit)
-        error = F.softplus(logit, threshold=SOFTPLUS_LINEAR).neg_()
+        loss = F.softplus(logit, threshold=SOFTPLUS_LINEAR)
         if any(ctx.needs_input_grad):
             ctx.save_for_backward(logit.sigmoid_())
         ctx.later = later
-        return error
+        return torch.sub(scores, loss, out=loss)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         (probability,) = ctx.saved_tensors
         to_logit = (grad * probability).neg_()  # [B, H, Q, L]
         if ctx.later is not None:
             to_logit = torch.where(ctx.later, -to_logit, to_logit)
-        return to_logit.sum(-1, keepdim=True), to_logit.sum(-2, keepdim=True), None
+        return grad, to_logit.sum(-1, keepdim=True), to_logit.sum(-2, keepdim=True), None
 
 
 class _DistanceError(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
+    def forward(ctx: Any, scores: Tensor, gap: Tensor, row: Tensor, column: Tensor) -> Tensor:
         miss = (gap - row).sub_(column)  # [B, H, Q, L]
         ctx.save_for_backward(miss)
         ctx.gap_shape = gap.shape
-        return (miss * miss).mul_(-0.5)
+        return torch.addcmul(scores, miss, miss, value=-0.5)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         (miss,) = ctx.saved_tensors
         to_parts = grad * miss  # [B, H, Q, L]
         to_gap = to_parts.sum_to_size(ctx.gap_shape).neg()
-        return to_gap, to_parts.sum(-1, keepdim=True), to_parts.sum(-2, keepdim=True)
+        return grad, to_gap, to_parts.sum(-1, keepdim=True), to_parts.sum(-2, keepdim=True)
 
 
 class _Amplify(torch.autograd.Function):

@@ -10,9 +10,15 @@ class ConcatenatingCalibrator(SpatialCalibrator):
     """The same parameters; memory for [q_i ; k_j] of every pair, [B, H, Q, L, 2 dh]."""
 
     def forward(
-        self, q: Tensor, k: Tensor, rows: Tensor, causal: bool, own: Tensor | None = None
+        self,
+        scores: Tensor,
+        q: Tensor,
+        k: Tensor,
+        rows: Tensor,
+        causal: bool,
+        own: Tensor | None = None,
     ) -> Tensor:
-        """What to add to the scores, [B, H, Q, L]; shapes as in `SpatialCalibrator`."""
+        """Scores and both terms, [B, H, Q, L]; shapes as in `SpatialCalibrator`."""
         queries, keys = q.shape[2], k.shape[2]
         pairs = torch.cat(
             [
@@ -22,7 +28,7 @@ class ConcatenatingCalibrator(SpatialCalibrator):
             -1,
         )
         i, j = rows[:, None, :, None], torch.arange(keys, device=k.device)
-        total = torch.zeros((), dtype=q.dtype, device=q.device)
+        total = scores
         if self.order is not None:
             p = torch.sigmoid(self.order(pairs)[..., 0])
             o = torch.zeros_like(p) if causal else (i < j).to(p.dtype)

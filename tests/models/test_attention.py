@@ -43,8 +43,8 @@ def plain_and_spatial(layer, p):
     before = softmax(scores / scale, p.allowed)
     if getattr(layer, "spatial", None) is None:
         return before, before
-    errors = ConcatenatingCalibrator.forward(layer.spatial, q, k, p.rows, causal=True)
-    return before, softmax((scores + errors) / scale, p.allowed)
+    scores = ConcatenatingCalibrator.forward(layer.spatial, scores, q, k, p.rows, causal=True)
+    return before, softmax(scores / scale, p.allowed)
 
 
 def corrected(layer, base, calibrated, query):

@@ -38,7 +38,7 @@ def test_spatial_calibrator_is_the_concatenation(order, distance, causal):
     results = []
     for calibrator in spatial_pair(order, distance):
         inputs = [q.clone().requires_grad_(), k.clone().requires_grad_()]
-        errors = calibrator(*inputs, rows, causal)
+        errors = calibrator(torch.zeros(2, 3, 4, 6).double(), *inputs, rows, causal)
         if causal:  # what a causal model never looks at is free to be anything
             errors = errors * (rows[:, None, :, None] >= torch.arange(6))
         parameters = [*inputs, *calibrator.parameters()]
@@ -61,10 +61,11 @@ def test_order_error_by_hand():
         [math.log(1 - p[0][0]), math.log(p[0][1])],
         [math.log(1 - p[1][0]), math.log(1 - p[1][1])],
     ]
-    found = calibrator(q, k, rows, causal=False)[0, 0].tolist()
+    nothing = torch.zeros(1, 1, 2, 2)
+    found = calibrator(nothing, q, k, rows, causal=False)[0, 0].tolist()
     assert found == [pytest.approx(row, rel=1e-5) for row in both]
     both[0][1] = math.log(1 - p[0][1])
-    found = calibrator(q, k, rows, causal=True)[0, 0].tolist()
+    found = calibrator(nothing, q, k, rows, causal=True)[0, 0].tolist()
     assert found == [pytest.approx(row, rel=1e-5) for row in both]
 
 
@@ -78,9 +79,9 @@ def test_distance_error_by_hand():
         calibrator.distance.bias.fill_(0.25)
         calibrator.theta.fill_(3.0)
     q, k = torch.tensor([2.0]).view(1, 1, 1, 1), torch.tensor([0.0, 1.0, 4.0]).view(1, 1, 3, 1)
-    found = calibrator(q, k, torch.tensor([[1]]), causal=True).flatten().tolist()
+    found = calibrator(torch.ones(3), q, k, torch.tensor([[1]]), causal=True).flatten().tolist()
     delta, gap = [1.25, 0.25, -2.75], [math.log(2), 0.0, math.log(2)]
-    wanted = [-9 * (g - d) ** 2 / 2 for g, d in zip(gap, delta, strict=True)]
+    wanted = [1 - 9 * (g - d) ** 2 / 2 for g, d in zip(gap, delta, strict=True)]
     assert found == pytest.approx(wanted, rel=1e-5)
 
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from models.kernels import (
+    add_distance_error,
+    add_order_error,
     amplify,
-    distance_error,
     gate,
     mask_penalty,
     masked_softmax,
-    order_error,
 )
 
 B, H, Q, L = 2, 3, 4, 5
@@ -53,21 +53,21 @@ CASES = [
     ),
     Case(
         "order, nothing later",
-        lambda r, c: order_error(r, c, None),
-        lambda r, c: (1 - (r + c).sigmoid()).log(),
-        (normal(B, H, Q, 1), normal(B, H, 1, L)),
+        lambda s, r, c: add_order_error(s, r, c, None),
+        lambda s, r, c: s + (1 - (r + c).sigmoid()).log(),
+        (normal(B, H, Q, L), normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "order",
-        lambda r, c: order_error(r, c, LATER),
-        lambda r, c: torch.where(LATER, (r + c).sigmoid(), 1 - (r + c).sigmoid()).log(),
-        (normal(B, H, Q, 1), normal(B, H, 1, L)),
+        lambda s, r, c: add_order_error(s, r, c, LATER),
+        lambda s, r, c: s + torch.where(LATER, (r + c).sigmoid(), 1 - (r + c).sigmoid()).log(),
+        (normal(B, H, Q, L), normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "distance",
-        distance_error,
-        lambda g, r, c: -((g - r - c) ** 2) / 2,
-        (normal(1, 1, Q, L), normal(B, H, Q, 1), normal(B, H, 1, L)),
+        add_distance_error,
+        lambda s, g, r, c: s - ((g - r - c) ** 2) / 2,
+        (normal(B, H, Q, L), normal(1, 1, Q, L), normal(B, H, Q, 1), normal(B, H, 1, L)),
     ),
     Case(
         "amplified",
@@ -136,7 +136,8 @@ def test_order_error_survives_extreme_logits(dtype: torch.dtype, later: bool) ->
     z = np.array([-800.0, -80.0, -61.0, -59.0, 0.0, 16.0, 59.0, 61.0, 80.0, 800.0])
     row = torch.zeros(1, 1, 1, 1, dtype=dtype)
     column = torch.tensor(z, dtype=dtype).view(1, 1, 1, -1).requires_grad_()
-    error = order_error(row, column, torch.tensor([later]) if later else None)
+    nothing = torch.zeros_like(column, requires_grad=False)
+    error = add_order_error(nothing, row, column, torch.tensor([later]) if later else None)
     signed = -z if later else z
     wanted = -np.logaddexp(0, signed)
     with np.errstate(over="ignore"):
