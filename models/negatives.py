@@ -63,9 +63,10 @@ class SampledSoftmax:
         same = self.items == targets[:, None]  # [N, K]
         drawn = (len(self.items) - same.sum(1)).clamp(min=1)  # [N]
         of_others = torch.log1p(-self.log_q[targets].exp())  # [N], log(1 - Q(p))
-        corrected = negative - self.log_q[self.items] - (drawn.log() - of_others)[:, None]
-        logits = torch.cat([positive[:, None], corrected.masked_fill(same, -torch.inf)], 1)
-        return (logits.logsumexp(1) - positive).mean()
+        weighted = negative - self.log_q[self.items]  # [N, K]
+        weighted = weighted.masked_fill_(same, torch.finfo(negative.dtype).min)
+        of_drawn = weighted.logsumexp(1) - drawn.log() + of_others  # [N], log of the estimated sum
+        return (torch.logaddexp(positive, of_drawn) - positive).mean()
 
 
 @dataclass(frozen=True)
