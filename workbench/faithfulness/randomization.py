@@ -137,16 +137,15 @@ def reinitialized(model: Model, layers: int, seed: int) -> Model:
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        new = type(model)(model.config)
-    other, _ = _copied(model)
-    assert isinstance(other, Recommender)
-    with torch.no_grad():
-        for mine, drawn in zip(
-            other.encoder.layers[-layers:], new.encoder.layers[-layers:], strict=True
-        ):
-            for parameter, value in zip(mine.parameters(), drawn.parameters(), strict=True):
-                parameter.copy_(value)
-    return other
+        other = type(model)(model.config)
+    drawn = tuple(
+        f"encoder.layers.{n}."
+        for n in range(model.config.n_layers - layers, model.config.n_layers)
+    )
+    kept = {key: v for key, v in model.state_dict().items() if not key.startswith(drawn)}
+    other.to(model.device, model.item_embedding.weight.dtype).load_state_dict(kept, strict=False)
+    other.card, other.item_ids, other.user_ids = model.card, model.item_ids, model.user_ids
+    return other.eval()
 
 
 def _copy_by(make: Callable[..., Model], *args: Any, **named: Any) -> Control:
