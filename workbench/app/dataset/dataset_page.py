@@ -60,6 +60,7 @@ def page() -> None:
             bind="query-params",
         )
         _diagnostic(run, known[str(title)])
+        stored_results.sum_up(run)
 
 
 def _shown(folder: Path) -> str:

@@ -10,6 +10,7 @@ from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from workbench import spreadsheets
 from workbench.app import downloads, words
+from workbench.app.dataset import stored_results
 from workbench.app.dataset.stored_results import Answers
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import plain_frame
@@ -119,16 +120,14 @@ def _interactive(summary: Summary, name: str, across: int) -> None:
     if summary.table.empty:
         st.info("Nothing of the layers and heads chosen; choose others.", icon=":material/info:")
         return
-    from workbench.app.dataset.charts import charts  # which brings Altair
-
-    drawn = list(charts(summary).items())
+    drawn = list(stored_results.specifications(summary).items())
     for start in range(0, len(drawn), across):
         shown_here = drawn[start : start + across]
-        for column, (panel, chart) in zip(st.columns(len(shown_here)), shown_here, strict=True):
+        for column, (panel, spec) in zip(st.columns(len(shown_here)), shown_here, strict=True):
             if panel:
                 column.markdown(f"**{words.literal(_capital(panel))}**")
             alt = words.plain(f"{summary.title}; {name} {panel}")
-            column.altair_chart(chart, width="stretch", alt=alt)
+            column.vega_lite_chart(spec=spec, width="stretch", alt=alt)
 
 
 def _downloads(

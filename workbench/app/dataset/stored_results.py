@@ -1,8 +1,10 @@
 """A stored run, for the users and the parts of the models that are chosen."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -180,13 +182,13 @@ def _stamp(run: StoredRun) -> str:
     return f"{run.folder.resolve()} {(run.folder / MANIFEST).stat().st_mtime_ns}"
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
+@st.cache_resource(max_entries=16, show_spinner="Reading the table ...")
 def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
     results = _run.results(diagnostic)
     return replace(results, rows=Rows([results.frame]))  # asked for again with every choice
 
 
-@st.cache_resource(max_entries=16, show_spinner="Summing up the users ...")
+@st.cache_resource(max_entries=32, show_spinner="Summing up the users ...")
 def _answers(
     _run: StoredRun,
     stamp: str,
@@ -215,6 +217,37 @@ def _answers(
         tables=known.tables(results),
         by_user=known.by_user(results),
     )
+
+
+@st.cache_resource(max_entries=256, show_spinner=False)
+def specifications(summary: Summary) -> dict[str, dict[str, Any]]:
+    """The chart of each panel of a figure, by its name, as Vega-Lite has it."""
+    from workbench.app.dataset.charts import charts  # which brings Altair
+
+    specs = {name: chart.to_dict() for name, chart in charts(summary).items()}
+    return {name: {k: v for k, v in spec.items() if k != "config"} for name, spec in specs.items()}
+
+
+def sum_up(run: StoredRun) -> None:
+    """Begin to sum up every question of a run, once, so that each is there when it is asked."""
+    _summing_up(run, _stamp(run))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _summing_up(_run: StoredRun, stamp: str) -> Future[None]:
+    return _worker().submit(_sum_up, _run, stamp)
+
+
+def _sum_up(run: StoredRun, stamp: str) -> None:
+    for name in filter(run.has, discover()):
+        with suppress(WorkbenchError):  # which is told where the question is asked
+            for summary in _answers(run, stamp, name, None, None).summaries.values():
+                specifications(summary)
+
+
+@st.cache_resource(show_spinner=False)
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "summing up")
 
 
 def per_user(table: pd.DataFrame, conditions: dict[str, str]) -> pd.DataFrame:
