@@ -11,6 +11,7 @@ from analyses.judging import cells, zoo
 from analyses.running import held_out
 from analyses.running.store import Store
 from workbench import WorkbenchError, load_model
+from workbench.training.alone import HELD
 
 DATA = "planted:distance?users=60&items=30&length=10&causes=4"
 NAME = "planted-distance"
@@ -83,12 +84,16 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
 
 def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     broken = study.Variant("AC-SASRec", {"alpha": "much"})
-    monkeypatch.setattr(study, "MAIN", (*VARIANTS[:2], broken))
+    monkeypatch.setattr(study, "MAIN", (*VARIANTS[:2], broken, cells.UNIFORM))
+    folder = study.Planned(NAME, cells.UNIFORM).folder(tmp_path / "runs")
+    folder.mkdir(parents=True)
+    (folder / f"{HELD}elsewhere-9").write_text("1")
     monkeypatch.setattr(study, "ablation", lambda: [])
     with pytest.raises(Incomplete, match="AC-SASRec alpha=much on planted-distance was not train"):
         main(arguments(tmp_path, seeds=1))
     text = (tmp_path / "docs" / "claims.md").read_text()
-    assert "2 of 3 trainings of the plan are there." in text
+    assert "2 of 4 trainings of the plan are there." in text
+    assert "process 9 on elsewhere is training there; wait for it, end it, or choose" in text
     assert "AC-SASRec alpha=much (seed 0)" in text
     assert "was not trained: AC-SASRec: alpha is 'much', where a number is expected" in text
     assert "one training each, so that another might say the opposite" in text
