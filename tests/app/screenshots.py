@@ -41,7 +41,7 @@ def main() -> None:
                     file = out / f"{path or 'start'}{kind}.png"
                     page = watched(
                         browser.new_page(
-                            viewport={"width": width, "height": 900}, color_scheme=scheme
+                            viewport={"width": width, "height": 600}, color_scheme=scheme
                         )
                     )
                     page.goto(f"{address}/{path}{addresses.get(path, '')}")
