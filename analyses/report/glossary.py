@@ -54,12 +54,8 @@ GLOSSARY = {
     "Gradient importance": "How much the score of an item would change with the embedding of each "
     "item of the history. Input x gradient: |sum of gradient times embedding|. Saliency: length of "
     "the gradient. Integrated gradients: gradients gathered on the way from a zero embedding.",
-    "Convergence delta": "What integrated gradients fail to account for of the score's change; "
-    "near 0 is good.",
     "tau-b": "Kendall's rank correlation, corrected for ties: 1 if two orders are the same, 0 if "
     "unrelated, -1 if reversed. Undefined where one side is constant.",
-    "Shuffled null": "The same measure with each user's attention shuffled over the history: what "
-    "chance gives.",
     "Interval": "95 %, over users: of 100 crowds of such users about 95 give an interval with the "
     "mean over all such users in it. Of a mean: Student's t, corrected for skewness and for values "
     "that are mostly zero; of a share or a median: exact. Paired where the same users stand on "
