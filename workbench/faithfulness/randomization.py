@@ -139,8 +139,7 @@ def reinitialized(model: Model, layers: int, seed: int) -> Model:
         torch.manual_seed(seed)
         other = type(model)(model.config)
     drawn = tuple(
-        f"encoder.layers.{n}."
-        for n in range(model.config.n_layers - layers, model.config.n_layers)
+        f"encoder.layers.{n}." for n in range(model.config.n_layers - layers, model.config.n_layers)
     )
     kept = {key: v for key, v in model.state_dict().items() if not key.startswith(drawn)}
     other.to(model.device, model.item_embedding.weight.dtype).load_state_dict(kept, strict=False)
