@@ -157,15 +157,15 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Against the controls; by method and target, layer and head, length; AC and its baseline."""
     rows = trained_rows(results.rows)
     headline, means = headline_rows(rows), mean_rows(rows)
-    binned = _table(mean_rows(headline).map(_binned), ["model", "history"])
+    binned = mean_rows(headline).map(_binned)
     against = _controls(results)
     made = {"controls": against} if len(against) else {}
     made |= {
         "by method and target": _table(means, ["model", "method", "target"]),
         "by layer and head": _table(headline, ["model", "layer", "head"]),
     }
-    if len(binned):
-        made["by history length"] = binned
+    if binned.n_users:
+        made["by history length"] = _table(binned, ["model", "history"])
     measured = means.once(["model", "target", "method"]).astype(str)
     differences = {
         (*pair, target, method): paired(means.where(target=target, method=method), "tau", *pair)
