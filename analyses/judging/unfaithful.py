@@ -6,7 +6,7 @@ differentiated at its taps.
 
 import copy
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from models import AttentionTap, Batch, Recommender
 from models.attention import PlainAttention, Projected
+from models.kept_pass import KeptPass
 from models.kernels import masked_softmax, uniform_weights
 
 Arrange = Callable[[Tensor, Tensor], Tensor]  # items [B, L], weights [B, H, Q, L] -> order of keys
@@ -109,6 +110,16 @@ def _remembering(kind: type[Recommender]) -> type[Recommender]:
         def prepare(self, batch: Batch, *rest: Any, **options: Any) -> Any:
             self.seen["items"] = self.tokens(batch).items
             return super().prepare(batch, *rest, **options)
+
+        def keep(self, batch: Batch, embeddings: Tensor | None = None) -> KeptPass | None:
+            kept, items = super().keep(batch, embeddings), self.tokens(batch).items
+            if kept is not None:
+                kept.mixed = partial(self.mixed, kept, items)
+            return kept
+
+        def mixed(self, kept: KeptPass, items: Tensor, which: Tensor, *rest: Tensor) -> Tensor:
+            self.seen["items"] = items[which]
+            return KeptPass.mixed(kept, which, *rest)
 
     return Remembering
 
