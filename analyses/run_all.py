@@ -177,7 +177,7 @@ def _run(
     ranks: Ranks,
 ) -> Path:
     # which bring matplotlib, that nobody waits for who asks for --help
-    from analyses.report.concluding import Concluding
+    from analyses.report.concluding import Concluding, shared_sections
     from analyses.report.output import write_report
 
     start = perf_counter()
@@ -210,19 +210,24 @@ def _run(
             siblings=inputs.siblings,
         )
         store = Store(cache)  # what was measured just now is not measured again
-        if not ranks.first:
-            return out
+
+    def watch_drawing(diagnostic: Diagnostic, done: int) -> None:
+        progress.write(Progress("drawing", diagnostic.name, done, len(diagnostics)))
+
     results: list[Measured | Unmeasured] = []
-    with Concluding() as concluding:
+    with ranks.first_alone("results"), Concluding() as concluding:
         for diagnostic in diagnostics:
             results.append(_measured(diagnostic, inputs, options.seed, store, progress, ranks))
-            concluding.add(results[-1], aside=len(results) < len(diagnostics))
+            more = len(results) < len(diagnostics)
+            concluding.add(results[-1], aside=more and ranks.size == 1)
         errors = [result.error for result in results if isinstance(result, Unmeasured)]
         if len(errors) == len(results):
             raise errors[0]
-        sections = concluding.sections(
-            lambda d, done: progress.write(Progress("drawing", d.name, done, len(results)))
-        )
+        sections = concluding.sections(watch_drawing) if ranks.size == 1 else []
+    if ranks.size > 1:
+        sections = shared_sections(ranks, results, watch_drawing)
+        if not ranks.first:
+            return out
     progress.write(Progress("writing"))
     command = shlex.join(["python", "-m", "analyses.run_all", *given])
     report = write_report(

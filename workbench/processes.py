@@ -67,6 +67,14 @@ class Ranks:
         """Add to a count that all ranks share; what it is then."""
         return self.store.add(name, n)
 
+    def hand(self, name: str, content: bytes) -> None:
+        """Give something to the other ranks under a name."""
+        self.store.set(name, content)  # type: ignore[arg-type]
+
+    def handed(self, name: str) -> bytes | None:
+        """What a rank gave under a name; None where none did."""
+        return self.store.get(name) if self._has(name) else None
+
     def share(
         self, name: str, tasks: Sequence[T], meanwhile: Callable[[], object] = lambda: None
     ) -> Iterator[T]:

@@ -1,8 +1,10 @@
-"""Concluding from what was measured, in a second process while more is measured."""
+"""Concluding from what was measured: shared by ranks, or in a second process while one measures."""
 
+import pickle
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -11,6 +13,41 @@ from types import TracebackType
 from analyses.diagnostic import Diagnostic
 from analyses.report.sections import Section
 from analyses.running.measuring import Measured, Unmeasured
+from workbench.processes import Ranks
+
+Watch = Callable[[Diagnostic, int], object]
+
+
+def shared_sections(
+    ranks: Ranks, results: Sequence[Measured | Unmeasured], watch: Watch
+) -> list[Section]:
+    """All sections in the order of the results, for the first rank; other ranks have their own.
+
+    What another rank cannot hand over, the first one makes.
+
+    Parameters
+    ----------
+    ranks : who share them; all are given the same results.
+    results : what was measured.
+    watch : called before each, with its diagnostic and the number of those that are done.
+    """
+    made: dict[int, Section] = {}
+    for k, result in ranks.share("sections", list(enumerate(results))):
+        watch(result.diagnostic, ranks.count("sections", 0))
+        made[k] = _section(result)
+        ranks.count("sections")
+        if not ranks.first:
+            with suppress(Exception):
+                ranks.hand(_handed(k), pickle.dumps(made[k]))
+    for k, result in enumerate(results if ranks.first else ()):
+        if k not in made:
+            given = ranks.handed(_handed(k))
+            made[k] = _section(result) if given is None else pickle.loads(given)
+    return [made[k] for k in sorted(made)]
+
+
+def _handed(k: int) -> str:
+    return f"section {k}"
 
 
 class Concluding:
@@ -51,7 +88,7 @@ class Concluding:
             future = self._thread.submit(self._aside, result)
         self._given.append((result, future))
 
-    def sections(self, watch: Callable[[Diagnostic, int], object]) -> list[Section]:
+    def sections(self, watch: Watch) -> list[Section]:
         """All sections, in the order in which their results were given.
 
         Parameters

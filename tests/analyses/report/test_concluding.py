@@ -2,17 +2,21 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import pandas as pd
 import pytest
+from torch.distributed import HashStore
 
 from analyses.diagnostics import attention_worth, order
-from analyses.report.concluding import Concluding
+from analyses.report.concluding import Concluding, shared_sections
 from analyses.report.sections import Section
 from analyses.running.measuring import Measured, Unmeasured, measure_in_memory
 from tests.workbench.tiny import data_of
 from workbench import build_model
+from workbench.processes import Ranks
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +103,27 @@ def conclude_with_more(measured, before):
             concluding.add(result, aside=True)
         before(concluding)
         return concluding.sections(lambda diagnostic, done: None), concluding
+
+
+def test_what_two_ranks_share_comes_to_the_first_in_order(measured):
+    diagnostic = measured[0].diagnostic
+    nameless = replace(diagnostic, findings=lambda results: [])  # which cannot be handed over
+    asked = [diagnostic, nameless, diagnostic, nameless]
+    results = [Unmeasured(d, ValueError(f"reason {k}")) for k, d in enumerate(asked)]
+    store, both = HashStore(), Barrier(2, timeout=60)
+    seen = []
+
+    def run(number):
+        def watch(diagnostic, done):
+            seen.append(number)
+            if len(seen) <= 2:
+                both.wait()  # until each has one
+
+        return shared_sections(Ranks(number, 2, store), results, watch)
+
+    with ThreadPoolExecutor(2) as pool:
+        first, other = pool.map(run, range(2))
+    assert 1 <= len(other) < len(results)
+    assert len(seen) == len(results)
+    assert [section.diagnostic for section in first] == asked
+    assert all(f"reason {k}" in section.said[0] for k, section in enumerate(first))
