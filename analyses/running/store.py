@@ -17,7 +17,7 @@ from workbench.data.sequences import SequenceData
 from workbench.files import write_file
 
 Part = pd.DataFrame | Path  # a piece, in memory or in a file
-LIBRARIES = ("torch", "numpy", "pandas", "scipy", "captum")
+LIBRARIES = ("torch", "numpy", "pandas", "scipy")
 
 
 class Store:
