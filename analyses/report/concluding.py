@@ -10,7 +10,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 
-from analyses.diagnostic import Diagnostic
+from analyses.diagnostic import Diagnostic, no_pictures
 from analyses.report.sections import Section
 from analyses.running.measuring import Measured, Unmeasured
 from workbench.processes import Ranks
@@ -32,7 +32,10 @@ def shared_sections(
     watch : called before each, with its diagnostic and the number of those that are done.
     """
     made: dict[int, Section] = {}
-    for k, result in ranks.share("sections", list(enumerate(results))):
+    tasks = sorted(  # pictures take longest, and are begun first
+        enumerate(results), key=lambda each: each[1].diagnostic.pictures is no_pictures
+    )
+    for k, result in ranks.share("sections", tasks):
         watch(result.diagnostic, ranks.count("sections", 0))
         made[k] = _section(result)
         ranks.count("sections")
