@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from captum.attr import IntegratedGradients
 from torch import nn
 
 from models import Batch
@@ -127,12 +128,11 @@ def test_integrated_gradients_are_complete(variant, monkeypatch):
 
 @pytest.mark.parametrize("variant", ["SASRec", "SASRec-uniform"])
 def test_integrated_gradients_are_captums(variant, monkeypatch):
-    captum = pytest.importorskip("captum.attr")
     model, batch = build(variant), batch_of(*HISTORIES)
     for name in ("FEWEST", "MOST"):
         monkeypatch.setattr(gradients, name, 16)
     found = explain(model, batch, TARGETS, "integrated gradients")
-    attribution = captum.IntegratedGradients(
+    attribution = IntegratedGradients(
         lambda x, case: model.scores(batch.take(case), TARGETS[case][:, None], x)[:, 0]
     )
     each = attribution.attribute(
