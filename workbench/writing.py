@@ -60,6 +60,8 @@ def plain(text: str) -> str:
     Characters that cannot be seen, or that turn the direction of others, become their escapes
     (`\\n`, `\\u202e`). Outside text is only shown through this function or `literal`.
     """
+    if text.isprintable():  # which most is, and has none of these
+        return text
     return "".join(
         c.encode("unicode_escape").decode()
         if unicodedata.category(c) in UNSEEN and c not in JOINERS
