@@ -11,6 +11,7 @@ from workbench.app import resources
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import inspect_case
+from workbench.explore.survey import survey
 
 
 @pytest.fixture(autouse=True)
@@ -70,3 +71,18 @@ def test_data_are_read_once_and_again_when_their_file_changes(tmp_path):
     file.write_text(f"user,item,time\n{rows}u3,i0,1500000000\nu3,i1,1500000060\n")
     second = resources._data(str(file), resources._written([file]))
     assert (first.n_users, second.n_users) == (3, 4)
+
+
+def test_users_are_measured_once_for_every_list_and_session(model_folder, films, monkeypatch):
+    measured = []
+
+    def counted(*given, **named):
+        measured.append(given)
+        return survey(*given, **named)
+
+    monkeypatch.setattr(resources, "survey", counted)
+    source = model_folder("SASRec")
+    first = resources.surveyed(resources.model(source), str(films))
+    assert len(first.table.result()) == first.n_measured == first.n_users
+    assert resources.surveyed(resources.model(source), str(films)) is first
+    assert len(measured) == 1

@@ -121,6 +121,36 @@ def test_every_diagnostic_tells_of_the_two_users_of_a_list(stored_run):
             assert "nobody" in [w.value for w in shown.warning][-1]
 
 
+def _lengths() -> None:
+    from types import SimpleNamespace
+
+    import streamlit as st
+
+    from workbench.app.dataset import dataset_page, stored_results
+
+    stored_results.lengths = lambda run, name: (2, 387)
+    st.text(str(dataset_page._choose_lengths(None, SimpleNamespace(name="faithfulness"))))
+
+
+def test_lengths_that_no_user_of_a_question_has_do_not_stop_the_page(monkeypatch):
+    monkeypatch.setattr(stored_results, "lengths", stored_results.lengths)  # put back afterwards
+    shown = AppTest.from_function(_lengths, default_timeout=120)
+    shown.session_state["lengths"] = (2, 736)
+    shown.run()
+    assert not shown.exception
+    assert shown.text[0].value == "None"
+
+
+def test_every_question_is_summed_up_before_it_is_asked(stored_run, monkeypatch):
+    run, known = open_run(stored_run), discover()
+    stored_results.sum_up(run)
+    stored_results._worker().submit(int).result()  # after what was submitted before
+    monkeypatch.setattr(stored_results, "discover", None)
+    for name in filter(run.has, known):
+        answers = stored_results.answers_for(run, known[name], stored_results.Choice())
+        assert answers.findings == run.findings(name)
+
+
 @pytest.mark.parametrize(("ids", "n"), [("", "0 measured users"), ("u3", "1 measured user ")])
 def test_too_few_users_are_told_beside_what_is_not(stored_run, ids, n):
     shown = page(run=str(stored_run), beside="A list of users", listed_users=ids)

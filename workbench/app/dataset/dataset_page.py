@@ -170,6 +170,9 @@ def _choose_lengths(run: StoredRun, diagnostic: Diagnostic) -> tuple[int, int] |
     span = stored_results.lengths(run, diagnostic.name)
     if span is None or span[0] == span[1]:
         return None
+    held = st.session_state.get("lengths", span)
+    if not span[0] <= held[0] <= held[1] <= span[1]:  # of another question, asked of others
+        del st.session_state["lengths"]
     low, high = st.slider(
         "Items in the history",
         *span,
