@@ -123,13 +123,16 @@ def test_every_diagnostic_tells_of_the_two_users_of_a_list(stored_run):
 
 def _lengths() -> None:
     from types import SimpleNamespace
+    from typing import Any
 
     import streamlit as st
 
     from workbench.app.dataset import dataset_page, stored_results
 
-    stored_results.lengths = lambda run, name: (2, 387)
-    st.text(str(dataset_page._choose_lengths(None, SimpleNamespace(name="faithfulness"))))
+    stored_results.lengths = lambda run, diagnostic: (2, 387)
+    run: Any = None
+    asked: Any = SimpleNamespace(name="faithfulness")
+    st.text(str(dataset_page._choose_lengths(run, asked)))
 
 
 def test_lengths_that_no_user_of_a_question_has_do_not_stop_the_page(monkeypatch):

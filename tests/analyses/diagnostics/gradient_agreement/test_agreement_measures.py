@@ -76,11 +76,11 @@ def test_completeness_is_missed_by_what_an_importance_leaves_over():
 
 
 class Saturating(Handmade):
-    """Scores that rise too soon for the steps of integrated gradients to add up to them."""
+    """Scores that rise too soon for any number of steps of integrated gradients to add up."""
 
     def score(self, hidden, items=None):
         scores = super().score(hidden, items)
-        return scores + 50 * (500 * scores).tanh()
+        return scores + 50 * (50_000 * scores).tanh()
 
 
 def test_integrated_gradients_that_do_not_add_up_are_left_out_and_counted():
