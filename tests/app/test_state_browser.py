@@ -16,6 +16,7 @@ AGREE = """() => {
 
 def shown(page: Any) -> tuple[str, str, str]:
     """The page, its user and its edits, once what it tells is what the address says."""
+    page.wait_for_function("new URLSearchParams(location.search).has('user')")  # taken over
     user = query_of(page)["user"][0]
     settled(page, f"User {user}:")
     page.wait_for_function(AGREE)
