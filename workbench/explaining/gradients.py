@@ -59,18 +59,20 @@ def integrated_gradients(
     """Integrated gradients from the zero embedding, summed over each item's embedding, [B, L].
 
     The integral is taken by Gauss-Legendre quadrature of `FEWEST` steps, and of twice as many, up
-    to `MOST`, for histories whose numbers leave more than `LEFT` of the difference of scores over.
+    to `MOST`, for histories whose numbers leave more than `LEFT` of the difference of scores over,
+    as long as twice the steps leave less than half of what was left.
     Mask, positions and times come from the batch, never from the embeddings.
     """
     whole = above_zero(model, batch, targets)
     total = torch.zeros(batch.items.shape, dtype=whole.dtype, device=whole.device)
+    gaps = torch.full_like(whole, torch.inf)
     rows, steps = torch.arange(len(targets), device=targets.device), FEWEST
-    while len(rows):
-        total[rows] = _integral(model, batch.take(rows), targets[rows], steps)
-        left = (total[rows].sum(1) - whole[rows]).abs() > LEFT * whole[rows].abs()
-        if (steps := 2 * steps) > MOST:
-            break
-        rows = rows[left & total[rows].any(1)]  # what vanishes does so at every step
+    while len(rows) and steps <= MOST:
+        total[rows] = values = _integral(model, batch.take(rows), targets[rows], steps)
+        before, gaps[rows] = gaps[rows], (values.sum(1) - whole[rows]).abs()
+        gap = gaps[rows]
+        helps = (gap < before / 2) & values.any(1)  # where it vanishes, or leaps, nothing does
+        rows, steps = rows[(gap > LEFT * whole[rows].abs()) & helps], 2 * steps
     return total
 
 

@@ -234,6 +234,27 @@ def test_each_step_takes_its_own_users_and_times_and_padding_gets_nothing(size, 
     near(explain(model, batch, targets), wanted - factors * mean[targets][:, None])
 
 
+class Leaping(Weighted):
+    """One more wherever there is any embedding, which no gradient shows."""
+
+    passes = 0
+
+    def scores(self, batch, items, embeddings=None):
+        self.passes += 1
+        leap = (self.embed(batch) if embeddings is None else embeddings).any((1, 2))
+        return super().scores(batch, items, embeddings) + leap[:, None]
+
+
+def test_steps_are_doubled_no_further_where_that_does_not_help(monkeypatch):
+    monkeypatch.setattr(gradients, "CHUNK", 1)
+    model = Leaping()
+    one = torch.ones(1, 1, dtype=torch.long)
+    batch = Batch(2 * one, one[0], times=one, users=0 * one[0])
+    found = explain(model, batch, one[0], "integrated gradients")
+    near(found, model.weight.detach()[2:3, 1:2])
+    assert model.passes == 2 + 8 + 16  # the difference of scores, and the steps
+
+
 def test_hooks_are_removed_when_something_fails(monkeypatch):
     model, batch = build("SASRec"), batch_of(*HISTORIES)
     block = model.encoder.layers[0].feed_forward
