@@ -89,7 +89,7 @@ def most_important(values: Tensor, batch: Batch) -> Tensor:
 
 def findings(results: Results) -> list[str]:
     """For each model: how few items it takes, and whether attention names them."""
-    claims, users = Claims(), _users(results)
+    claims, users = Claims(), _users(results, "size", "old_rank", "hit")
     for model in results.comparison.names:
         rows_of = results.rows.where(model=model).map(_holds).whole()
         if len(rows_of):
@@ -106,9 +106,8 @@ def _holds(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[["user", "importance", "holds"]]
 
 
-def _users(results: Results) -> pd.DataFrame:
+def _users(results: Results, *columns: str) -> pd.DataFrame:
     """What does not depend on an importance, a row per model and user."""
-    columns = ["length", "size", "old_rank", "passes", "hit"]
     return results.rows.once(["model", "user"], columns)
 
 
@@ -163,7 +162,7 @@ def _named(claims: Claims, model: str, rows_of: pd.DataFrame) -> None:
 
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """How few items it takes, and how often each importance names one of them."""
-    users = _users(results)
+    users = _users(results, "size", "old_rank", "passes", "hit")
     one, found = _within(users, [1, MOST]).T
     users = users.assign(one=one, found=found)
     sizes = {
@@ -188,7 +187,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
 
 def summaries(results: Results) -> dict[str, Summary]:
     """How often each importance names one of the items, and for how many users how few suffice."""
-    models, everyone = tuple(results.comparison.names), _users(results)
+    models, everyone = tuple(results.comparison.names), _users(results, "size")
     means = means_by(results.rows, ["importance", "model"], ["holds"], shares=["holds"])["holds"]
     keys = [(i, m) for i in in_order(i for i, _ in means) for m in models if (i, m) in means]
     marks = rows({key: means[key] for key in keys}, ["row", "series"], panel="")
@@ -235,7 +234,7 @@ def by_user(results: Results) -> pd.DataFrame:
 
 def exclusions(results: Results) -> list[str]:
     """The sample, what was not found, and what has nothing to choose."""
-    users = _users(results)
+    users = _users(results, "length", "size")
     once = users.drop_duplicates("user")
     sentences = [
         f"Smallest change: a random sample of users, {people(len(once))}, since every set of items "
