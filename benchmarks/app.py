@@ -55,7 +55,7 @@ def main() -> None:
     """Print the times, the targets beside them, and the memory."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", default="ml-100k")
-    parser.add_argument("--interactions", type=positive, default=100)
+    parser.add_argument("--interactions", type=positive, default=60)
     parser.add_argument("--sessions", type=positive, default=5)
     parser.add_argument("--report", type=Path, help="a report of these data; made where not given")
     options = parser.parse_args()
