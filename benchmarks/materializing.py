@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from models import Batch, TiSASRec
+from models.attention import rows_of
 from models.time_intervals import Intervals
+from models.transformer import Context, TransformerLayer
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,15 @@ class MaterializedIntervals(Intervals):
         return mixed if self.value_positions is None else mixed + weights @ self.value_positions
 
 
+class WholeLayer(TransformerLayer):
+    """A layer that computes every row, whichever are asked for."""
+
+    def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
+        """As in `TransformerLayer.forward`."""
+        x = self.finish(self.project(x, context), x)
+        return x if rows is None else rows_of(x, rows)
+
+
 class Materializing(TiSASRec):
     """TiSASRec that materialises its intervals."""
 
@@ -49,7 +60,8 @@ class Materializing(TiSASRec):
         """A copy of a model, with the same weights."""
         slow = cls(model.config).to(model.item_embedding.weight.dtype)
         slow.load_state_dict(model.state_dict())
-        slow.taps()[-1].register_forward_hook(lambda *_: None)  # a tap that is read sees all rows
+        slow.encoder.layers[-1].__class__ = WholeLayer
+        slow.taps()[-1].register_forward_hook(lambda *_: None)  # the attacked branch, too
         return slow.train(model.training)
 
     def intervals(self, tokens: Batch) -> Intervals:
