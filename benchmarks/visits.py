@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 from tests.app.browser import LOADED, served, watched
 
-NUMBERS = ".aw td, [data-testid=stMetricValue]"  # of a table, or by themselves
+WORDS = "[data-testid=stMain] :is(p, h2):visible"
+NUMBERS = ":is(.aw td, [data-testid=stMetricValue]):visible"  # of a table, or by themselves
 # when something was last drawn: the document changed, or a stroke was made on a canvas
 PROBE = """(() => {
   window.lastDrawn = 0;
@@ -68,7 +69,7 @@ def visit(browser: Any, address: str, query: dict[str, Any]) -> Iterator[Any]:
 
 def first_of(page: Any, start: float) -> First:
     """Seconds from `start`, of `time.perf_counter`."""
-    page.locator("[data-testid=stMain] p, [data-testid=stMain] h2").first.wait_for()
+    page.locator(WORDS).first.wait_for()
     words = time.perf_counter() - start
     page.locator(NUMBERS).first.wait_for()
     return First(words, time.perf_counter() - start)
