@@ -27,7 +27,8 @@ def shown(page: Any) -> tuple[str, str, str]:
 
 def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):
     def type_user(user: str) -> None:
-        page.get_by_role("textbox", name="User").fill(user)
+        drawn = query_of(page)["user"][0] == user  # by chance: then another one
+        page.get_by_role("textbox", name="User").fill("u6" if drawn else user)
         page.keyboard.press("Enter")
 
     def press(label: str) -> None:
