@@ -9,20 +9,24 @@ from tests.app.browser import LOADED, PATIENCE, query_of, served, settled
 
 # the address changes first, and drops the edits of another user when the server has answered
 AGREE = """() => {
-  const edits = document.querySelector('input[aria-label="Edits, in order"]');
-  return !edits || edits.value === (new URLSearchParams(location.search).get("edits") || "");
+  const [held, value] = [new URLSearchParams(location.search), name => {
+    const field = document.querySelector(`input[aria-label="${name}"]`);
+    return field && field.value;
+  }];
+  const edits = value("Edits, in order");
+  return held.get("user") && held.get("user") === value("User") &&
+    (edits === null || edits === (held.get("edits") || ""));
 }"""
+MOVED = "before => location.href !== before"
 
 
 def shown(page: Any) -> tuple[str, str, str]:
     """The page, its user and its edits, once what it tells is what the address says."""
-    page.wait_for_function("new URLSearchParams(location.search).has('user')")  # taken over
-    user = query_of(page)["user"][0]
-    settled(page, f"User {user}:")
+    page.wait_for_function(AGREE)
+    settled(page, f"User {query_of(page)['user'][0]}:")
     page.wait_for_function(AGREE)
     held, path = query_of(page), page.url.partition("?")[0].rpartition("/")[2]
-    assert held["user"] == [user] == [page.get_by_role("textbox", name="User").input_value()]
-    return path, user, held.get("edits", [""])[0]
+    return path, held["user"][0], held.get("edits", [""])[0]
 
 
 def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):
@@ -50,11 +54,13 @@ def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):
     ):
         before = page.url
         act(argument)
-        page.wait_for_function("before => location.href !== before", arg=before)
+        page.wait_for_function(MOVED, arg=before)
         seen.append(shown(page))
         assert seen[-1] != seen[-2]
     for expected in seen[-2::-1]:
+        before = page.url
         page.go_back()
+        page.wait_for_function(MOVED, arg=before)
         assert shown(page) == expected
     for expected in seen[1:]:
         page.go_forward()

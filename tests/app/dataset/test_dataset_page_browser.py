@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.app.browser import query_of, saved, settled
+from tests.app.browser import PATIENCE, query_of, saved, settled
 from workbench import evaluate, load_data, load_model
 from workbench.files import REPORTS
 
@@ -122,6 +122,8 @@ def test_a_run_is_started_and_cancelled_and_another_ends(page, address, films, m
     settled(page, "What holds over all users?")
     others = ["Max-attention removal", "Attention heatmaps", "Gradient agreement"]
     folder = start(str(films), models, 5, others)
+    # a run leaves the processor to whoever else asks for it
+    page.get_by_text("5 of 12 users").first.wait_for(timeout=3 * PATIENCE)
     text = settled(page, "5 of 12 users")
     assert query_of(page)["run"] == [str(folder)]
     assert "What attention is worth" in text
