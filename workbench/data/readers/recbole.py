@@ -81,18 +81,12 @@ def listed_items(path: Path, options: Options) -> list[str]:
     WorkbenchError
         If the file or its heading cannot be read.
     """
-    inter = _inter_files(path)[0]
-    file = _item_file(inter)
-    if not file.exists():
+    described = _described(path, options)
+    if described is None:
         return []
-    item = _layout(inter, options)[0].item.rpartition(":")[0]
-    fields = _fields(file, options)
-    if item not in fields:
-        return []
-    heading = fields[item]
-    table = Layout(file, tuple(fields.values()), heading, heading, encoding=options.encoding)
+    table, _ = described
     # an item is its own title here, so that those without a title are listed as well
-    return [item.strip() for item in read_titles(table, heading)]
+    return [item.strip() for item in read_titles(table, table.item)]
 
 
 def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
@@ -103,17 +97,28 @@ def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
     WorkbenchError
         If the file or its heading cannot be read.
     """
+    described = _described(path, options)
+    if described is None:
+        return {}
+    table, fields = described
+    heading = next((fields[name] for name in NAMES if name in fields), None)
+    if heading is None:
+        return {}
+    return split(read_titles(table, heading), words=heading.endswith("_seq"))
+
+
+def _described(path: Path, options: Options) -> tuple[Layout, dict[str, str]] | None:
+    """The `.item` file and its headings by name; None where it is not there or has no items."""
     inter = _inter_files(path)[0]
     file = _item_file(inter)
     if not file.exists():
-        return {}
+        return None
     item, fields = _layout(inter, options)[0].item.rpartition(":")[0], _fields(file, options)
-    name = next((name for name in NAMES if name in fields), None)
-    if name is None or item not in fields:
-        return {}
+    if item not in fields:
+        return None
     heading = fields[item]
     table = Layout(file, tuple(fields.values()), heading, heading, encoding=options.encoding)
-    return split(read_titles(table, fields[name]), words=fields[name].endswith("_seq"))
+    return table, fields
 
 
 def _item_file(inter: Path) -> Path:
