@@ -126,13 +126,11 @@ def choose_listed(
 def _choose_saved(data: SequenceData, name: str, user: str) -> list[str]:
     """Show the users of a saved list."""
     able = users_with_case(data)
-    found, others = find_users(data, "\n".join(saved_lists.saved()[name]))
-    served = np.isin(found, able)
-    others += [str(raw) for raw in data.user_ids[found[~served]]]
+    found, others = find_users(data, "\n".join(saved_lists.saved()[name]), able)
     if others:
         named = words.literal(listing(others, saved_lists.MOST_NAMED))
         st.warning(f"Not among the users of these data: {named}.")
-    rows = pd.DataFrame({"user": found[served], "length": data.lengths[found[served]] - 1})
+    rows = pd.DataFrame({"user": found, "length": data.lengths[found] - 1})
     return _choose(data, rows, len(able), user)
 
 

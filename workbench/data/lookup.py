@@ -40,13 +40,16 @@ def find_user(data: SequenceData, user_id: str) -> int:
     )
 
 
-def find_users(data: SequenceData, text: str) -> tuple[np.ndarray, list[str]]:
+def find_users(
+    data: SequenceData, text: str, among: np.ndarray | None = None
+) -> tuple[np.ndarray, list[str]]:
     """Indices of the users whose raw ids a text holds, in its order, and what is no such id.
 
     Parameters
     ----------
     data : where the users are.
     text : ids, separated by lines or commas, or by blanks where ids have none.
+    among : indices of the users who are looked for; others' ids are none. All where None.
     """
     index = {str(raw): user for user, raw in enumerate(data.user_ids)}
     parts: list[str] = []
@@ -55,7 +58,9 @@ def find_users(data: SequenceData, text: str) -> tuple[np.ndarray, list[str]]:
             parts += [part] if part in index else part.split()
     asked = dict.fromkeys(parts)
     found = np.array([index[each] for each in asked if each in index], dtype=int)
-    return found, [each for each in asked if each not in index]
+    wanted = np.ones(len(found), dtype=bool) if among is None else np.isin(found, among)
+    others = [each for each in asked if each not in index]
+    return found[wanted], others + [str(raw) for raw in data.user_ids[found[~wanted]]]
 
 
 def find_item(data: SequenceData, text: str) -> int:

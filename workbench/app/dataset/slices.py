@@ -101,7 +101,5 @@ def listed(data: SequenceData, users: np.ndarray, text: str) -> tuple[Slice, lis
     users : indices of those who were measured.
     text : ids, as in `find_users`.
     """
-    found, others = find_users(data, text)
-    measured = np.isin(found, users)
-    others += [str(raw) for raw in data.user_ids[found[~measured]]]
-    return Slice(np.sort(found[measured]), "They are on the list"), others
+    found, others = find_users(data, text, users)
+    return Slice(np.sort(found), "They are on the list"), others
