@@ -6,7 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from analyses.claims.paper_claims import CLAIMS, IMPROVES, SLOWER, Claim, Contrast
+from analyses.claims.paper_claims import (
+    CLAIMS,
+    IMPROVES,
+    OF_THE_VARIANT,
+    SLOWER,
+    Claim,
+    Contrast,
+)
 from analyses.claims.relative_speed import keeps_speed
 from analyses.claims.rule import (
     HOLDS,
@@ -66,7 +73,7 @@ def answered(
     planned: Sequence[Planned],
     users: Mapping[str, pd.DataFrame],
     times: Mapping[str, pd.DataFrame],
-    claims: Sequence[Claim] = CLAIMS,
+    claims: Sequence[Claim] = (*CLAIMS, *OF_THE_VARIANT),
 ) -> list[Cell]:
     """All cells, decided.
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, RENORMALIZED, UNIFORM
+from analyses.judging.cells import (
+    CALIBRATED,
+    LIGHT,
+    PLAIN,
+    POSITIONED,
+    RENORMALIZED,
+    UNIFORM,
+)
 from models import BACKBONES
 from workbench.training.sweeps import Variant, studies
 
@@ -33,7 +40,7 @@ TRAINING: dict[str, Any] = {
     "patience": 25,
 }
 
-MAIN = (PLAIN, CALIBRATED, LIGHT, UNIFORM, RENORMALIZED)
+MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)
 FURTHER = tuple(name for name in BACKBONES if name != PLAIN.model)
 FURTHER_ON = ("amazon-beauty", "yelp")  # the data sets on which all backbones are compared
 COSTS: dict[str, float] = {

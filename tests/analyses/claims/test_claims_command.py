@@ -17,7 +17,7 @@ DATA = "planted:distance?users=60&items=30&length=10&causes=4"
 NAME = "planted-distance"
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 12}
 QUICK = {"loss": "exact", "epochs": 1, "patience": 1, "progress": False}
-VARIANTS = study.MAIN[:3]
+VARIANTS = study.MAIN[:4]
 
 
 @pytest.fixture(autouse=True)
@@ -44,19 +44,21 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
     assert f"missing {NAME}: AC-SASRec seed 1, about" in said
-    assert "7 of 7 to train, about" in said
+    assert "9 of 9 to train, about" in said
     assert not (tmp_path / "runs").exists()
 
     page = main(arguments(tmp_path))
-    assert "7 models of 7 to train, about" in capsys.readouterr().out
+    assert "9 models of 9 to train, about" in capsys.readouterr().out
     assert page == tmp_path / "docs" / "claims.md"
     text = page.read_text()
-    assert "7 of 7 trainings of the plan are there." in text
+    assert "9 of 9 trainings of the plan are there." in text
     assert "Nothing: the plan is done." in text
     assert "| gate \N{MINUS SIGN} fixed |" in text
+    variant = text.split("## A calibration that keeps the promise")[1].split("\n## ")[0]
+    assert variant.count("| AC-SASRec-light position_embedding=True \N{MINUS SIGN} SASRec |") == 2
     assert "annealing |  |" not in text  # not planned, and so not missing
     tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "docs" / "claims").glob("*.csv")}
-    assert len(tables["cells"]) == 8
+    assert len(tables["cells"]) == 10
     for name in ("ranking", "pointing", "planted"):
         assert f"](claims/{name}.png)" in text
         assert (tmp_path / "docs" / "claims" / f"{name}.png").stat().st_size < 200_000
@@ -70,7 +72,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     )
     assert ranking.loc["AC-SASRec", "trainings"] == 2
     users = pd.read_parquet(tmp_path / "runs" / NAME / "users.parquet")
-    assert len(users) == 7 * 60
+    assert len(users) == 9 * 60
     assert users[users["tau"].notna()].groupby(["model", "seed"]).size().eq(30).all()
 
     # started again, it trains and measures nothing
@@ -153,7 +155,10 @@ def test_the_plan_has_all_that_the_claims_need(monkeypatch):
         assert all(contrast.is_planned(of["amazon-beauty"]) for contrast in claim.contrasts)
     assert len({(e.data, e.name) for e in planned}) == len(planned)
     assert len({e.folder(Path("runs")) for e in planned}) == len(planned)
-    assert sum(e.data == "toys" for e in planned) == 15
+    of_toys = [e for e in planned if e.data == "toys"]
+    assert len(of_toys) == 18
+    for claim in paper_claims.OF_THE_VARIANT:  # on every data set, with all seeds
+        assert all(contrast.is_planned(of_toys) for contrast in claim.contrasts)
     assert [e.name for e in planned[:2]] == ["SASRec", "AC-SASRec"]
     named = study.plan(["toys"], 1, ["BERT4Rec"])
     assert [e.label for e in named[-3:]] == ["BERT4Rec", "AC-BERT4Rec", "AC-BERT4Rec-light"]
