@@ -27,6 +27,6 @@ def tops(tree) -> list[float]:
 def test_an_estimate_without_ends_is_within_the_scale(kind, low):
     ends = {"estimate": [0.5, 0.1], "low": low, "high": [-x * 2 for x in low]}
     summary = Summary(kind, "Title", "measure", ("SASRec",), pd.DataFrame(ROWS | ends), at="steps")
-    ends = tops(charts(summary)["p"].to_dict())
+    ends = tops(charts(summary)["p"].spec)
     assert ends
     assert all(top >= 0.5 for top in ends)  # a NaN is not

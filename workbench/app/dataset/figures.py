@@ -120,14 +120,14 @@ def _interactive(summary: Summary, name: str, across: int) -> None:
     if summary.table.empty:
         st.info("Nothing of the layers and heads chosen; choose others.", icon=":material/info:")
         return
-    drawn = list(stored_results.specifications(summary).items())
+    drawn = list(stored_results.charts_of(summary).items())
     for start in range(0, len(drawn), across):
         shown_here = drawn[start : start + across]
-        for column, (panel, spec) in zip(st.columns(len(shown_here)), shown_here, strict=True):
+        for column, (panel, chart) in zip(st.columns(len(shown_here)), shown_here, strict=True):
             if panel:
                 column.markdown(f"**{words.literal(_capital(panel))}**")
             alt = words.plain(f"{summary.title}; {name} {panel}")
-            column.vega_lite_chart(spec=spec, width="stretch", alt=alt)
+            column.vega_lite_chart(chart.rows, chart.spec, width="stretch", alt=alt)
 
 
 def _downloads(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
+from workbench.app.dataset.charts import Chart, charts
 from workbench.app.places import Outside
 from workbench.app.resources import Shared
 from workbench.errors import WorkbenchError
@@ -220,12 +221,9 @@ def _answers(
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def specifications(summary: Summary) -> dict[str, dict[str, Any]]:
-    """The chart of each panel of a figure, by its name, as Vega-Lite has it."""
-    from workbench.app.dataset.charts import charts  # which brings Altair
-
-    specs = {name: chart.to_dict() for name, chart in charts(summary).items()}
-    return {name: {k: v for k, v in spec.items() if k != "config"} for name, spec in specs.items()}
+def charts_of(summary: Summary) -> dict[str, Chart]:
+    """The chart of each panel of a figure, by its name."""
+    return charts(summary)
 
 
 def sum_up(run: StoredRun) -> None:
@@ -242,7 +240,7 @@ def _sum_up(run: StoredRun, stamp: str) -> None:
     for name in filter(run.has, discover()):
         with suppress(WorkbenchError):  # which is told where the question is asked
             for summary in _answers(run, stamp, name, None, None).summaries.values():
-                specifications(summary)
+                charts_of(summary)
 
 
 @st.cache_resource(show_spinner=False)
