@@ -14,7 +14,7 @@ from analyses.report.claims import Claims
 from analyses.report.conditions import paired_means
 from analyses.report.stored import StoredRun, open_run
 from analyses.report.wording import change, number, people
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError, sentence
 from workbench.statistics import Interval
@@ -194,15 +194,19 @@ def changes(
     return found
 
 
-def _main(table: pd.DataFrame, model: str) -> pd.DataFrame:
+def _main(rows: Rows, model: str) -> pd.DataFrame:
     """The measures of a model in the condition of its first row, by user."""
-    rows = table[table["model"] == model]
-    conditions = rows.select_dtypes(["category", "object", "string"]).columns
-    for column in conditions:
-        if len(rows):
-            rows = rows[rows[column] == rows[column].iloc[0]]
-    kept = rows.select_dtypes(["number", "bool"]).columns.difference(["user", LENGTH], sort=False)
-    return rows.drop_duplicates("user").set_index("user")[kept]
+    first: pd.Series | None = None
+    parts = []
+    for frame in rows.where(model=model):
+        if first is None and len(frame):
+            first = frame.select_dtypes(["category", "object", "string"]).iloc[0]
+        for column, value in ({} if first is None else first).items():
+            frame = frame[frame[column] == value]
+        measures = frame.select_dtypes(["number", "bool"]).columns
+        kept = measures.difference(["user", LENGTH], sort=False)
+        parts.append(frame.drop_duplicates("user").set_index("user")[kept])
+    return pd.concat(parts)
 
 
 def main(arguments: Sequence[str] | None = None) -> str:

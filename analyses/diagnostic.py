@@ -11,7 +11,7 @@ import pandas as pd
 from analyses import diagnostics
 from analyses.report.summaries import Summary
 from analyses.running.held_out import HeldOutCases
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.model import Model
@@ -47,9 +47,9 @@ def nobody_left_out(results: Results) -> list[str]:
     return []
 
 
-def every_column(results: Results) -> pd.DataFrame:
+def every_column(results: Results) -> Rows:
     """All that was measured of each user."""
-    return results.frame
+    return results.rows
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Diagnostic:
     pictures : figures by name that no summary can describe; the app shows them as they are.
     exclusions : sentences that count what was left out.
     by_user : the rows and columns worth reading of a single user, named for readers, the main
-        condition's rows first.
+        condition's rows first in each piece.
     needs_attention, needs_gradients : what a model must have to be measured.
     across_seeds : whether the siblings of a model, the same training with other seeds, are measured
         as well; they have rows of their own, and `Comparison.trainings` tells whose they are.
@@ -86,7 +86,7 @@ class Diagnostic:
     captions: Mapping[str, str]
     pictures: "Callable[[Results], dict[str, Figure]]" = no_pictures
     exclusions: Callable[[Results], list[str]] = nobody_left_out
-    by_user: Callable[[Results], pd.DataFrame] = every_column
+    by_user: Callable[[Results], Rows] = every_column
     examples: Examples | None = None
     needs_attention: bool = False
     needs_gradients: bool = False

@@ -19,7 +19,7 @@ from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.model import Model
 from workbench.phrases import listing
 from workbench.statistics import (
@@ -160,9 +160,9 @@ def summaries(results: Results) -> dict[str, Summary]:
     }
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """Each user's rank and metrics."""
-    return results.frame.rename(columns=METRICS)
+    return results.rows.renamed(METRICS)
 
 
 DIAGNOSTIC = Diagnostic(

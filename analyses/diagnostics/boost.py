@@ -19,7 +19,7 @@ from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from models import Batch
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
@@ -181,10 +181,10 @@ def summaries(results: Results) -> dict[str, Summary]:
     )
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """What a user's targets gain, the item that matters most first."""
     columns = ["model", "user", "length", "target", "raised", *MEASURES]
-    return results.frame[columns].rename(columns=MEASURES)
+    return results.rows.only(columns).renamed(MEASURES)
 
 
 def exclusions(results: Results) -> list[str]:

@@ -20,7 +20,7 @@ from analyses.report.wording import number, people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench import explain, record_attention
 from workbench.attention.recording import mean_attention
 from workbench.faithfulness.agreement import rank_agreement
@@ -193,9 +193,9 @@ def summaries(results: Results) -> dict[str, Summary]:
     return made
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """Each user's rank, metrics, evenness and agreement."""
-    return results.frame.rename(columns=METRICS | ATTENTION)
+    return results.rows.renamed(METRICS | ATTENTION)
 
 
 def exclusions(results: Results) -> list[str]:

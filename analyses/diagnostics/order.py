@@ -26,7 +26,7 @@ from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import number, people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, METRICS, SHARES, Outcome, overlap
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from models import Batch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import uniform
@@ -192,12 +192,14 @@ def summaries(results: Results) -> dict[str, Summary]:
     )
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """What each condition does to a user."""
-    frame = results.frame
-    frame = frame.assign(place=(frame["condition"] == UNCHANGED).astype(int))
-    frame = frame.sort_values("place", kind="stable").drop(columns="place")
-    return frame.rename(columns=METRICS | CHANGES | {"jaccard": OVERLAP})
+    rows = results.rows.map(_changed_first)
+    return rows.renamed(METRICS | CHANGES | {"jaccard": OVERLAP})
+
+
+def _changed_first(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("condition", key=lambda c: c == UNCHANGED, kind="stable")
 
 
 def exclusions(results: Results) -> list[str]:

@@ -220,16 +220,15 @@ def summaries(results: Results) -> dict[str, Summary]:
     )
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """The smallest change of a user, and whether each importance names one of its items."""
     labels = {
         "size": "items taken away",
-        "successor": "then first",
-        "old_rank": "its old rank",
+        "old_rank": "rank of what is then first",
         "holds": "names one of them",
     }
     columns = ["model", "user", "length", *labels, "importance"]
-    return results.frame[columns].rename(columns=labels)
+    return results.rows.only(columns).renamed(labels)
 
 
 def exclusions(results: Results) -> list[str]:

@@ -82,9 +82,13 @@ def _section(section: Section) -> dict[str, Any]:
         "failures": [failure.sentence for failure in section.failures],
         "figures": {
             name: {
+                "kind": summary.kind,
                 "seen": summary.seen,
+                "message": summary.message,
                 "title": summary.title,
                 "measure": summary.measure,
+                "at": summary.at,
+                "series": list(summary.series),
                 "marks": _records(summary.table),
             }
             for name, summary in section.summaries.items()

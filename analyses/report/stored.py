@@ -2,18 +2,21 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from analyses.report.folder import MANIFEST, NUMBERS, checksum, raw_path, slug
 from analyses.report.one_user import Item, OneUser
+from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results, Rows
-from analyses.running.store import RowGroups
+from analyses.running.store import Parts, read_pieces
 from analyses.verdict import Question, Verdict
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON
@@ -25,6 +28,13 @@ NEEDED: dict[str, type] = {
     **{"created": str, "command": str, "users": dict, "data": dict, "models": dict},
     **{"diagnostics": dict, "notices": list, "exclusions": list, "files": dict},
 }
+
+
+class Concluded(NamedTuple):
+    """The figures of a diagnostic as numbers, and its tables, by name."""
+
+    summaries: dict[str, Summary]
+    tables: dict[str, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -44,13 +54,28 @@ class StoredRun:
         return raw_path(diagnostic) in self.manifest["files"]
 
     def results(self, diagnostic: str) -> Results:
-        """What was measured for a diagnostic.
+        """What was measured for a diagnostic: in memory where it is little, else left in its file.
 
         Raises
         ------
         WorkbenchError
             If nothing was, or its table is not as it was written.
         """
+        rows = self._read(diagnostic, lambda parts: Rows(parts.held()))
+        return Results(rows, self.comparison.only(set(rows.once(["model"])["model"])))
+
+    def users(self, diagnostic: str) -> np.ndarray:
+        """Indices of the users whom a diagnostic measured, ascending; nothing else is read.
+
+        Raises
+        ------
+        WorkbenchError
+            As in `results`.
+        """
+        users = self._read(diagnostic, lambda parts: Rows(parts).once(["user"])["user"])
+        return np.sort(users.to_numpy(np.int64))
+
+    def _read(self, diagnostic: str, read: Callable[[Parts], T]) -> T:
         path = raw_path(diagnostic)
         if not self.has(diagnostic):
             raise WorkbenchError(
@@ -60,14 +85,11 @@ class StoredRun:
             )
         self.check(path)
         try:
-            models = RowGroups(self.folder / path, ("model",))
-            names = {name for frame in models for name in frame["model"].unique()}
-        except (OSError, ValueError, pa.ArrowException) as error:
+            return read(read_pieces(self.folder / path))
+        except (OSError, ValueError, KeyError, pa.ArrowException) as error:
             raise WorkbenchError(
                 f"{self.folder / path} is no readable table; run the report again."
             ) from error
-        rows = Rows(RowGroups(self.folder / path))
-        return Results(rows, self.comparison.only(names))
 
     def verdicts(self) -> tuple[Verdict, ...]:
         """The verdict of each model, as the report has it; none where it has none.
@@ -88,6 +110,18 @@ class StoredRun:
             If it is gone or was changed.
         """
         return self._told("example", _example)
+
+    def concluded(self) -> dict[str, Concluded]:
+        """What the report concluded of all users, by diagnostic.
+
+        Those are left out whose figures an earlier version wrote, which did not say all of them.
+
+        Raises
+        ------
+        WorkbenchError
+            If it is gone or was changed.
+        """
+        return self._told("diagnostics", _concluded) or {}
 
     def _told(self, key: str, read: Callable[[Any], T]) -> T | None:
         """What the report says under a key as JSON; None where it was written without."""
@@ -146,6 +180,37 @@ class StoredRun:
                 f"{self.folder / path} is not what {MANIFEST} says (another checksum); run the "
                 "report again."
             )
+
+
+def _concluded(told: Mapping[str, Any]) -> dict[str, Concluded]:
+    """Figures and tables as `exports.as_json` wrote them."""
+    return {
+        diagnostic: Concluded(
+            {name: _summary(figure) for name, figure in each["figures"].items()},
+            {name: _frame(rows) for name, rows in each["tables"].items()},
+        )
+        for diagnostic, each in told.items()
+        if all("kind" in figure for figure in each["figures"].values())
+    }
+
+
+def _summary(told: Mapping[str, Any]) -> Summary:
+    return Summary(
+        kind=told["kind"],
+        title=told["title"],
+        measure=told["measure"],
+        series=tuple(told["series"]),
+        table=_frame(told["marks"]),
+        at=told["at"],
+        message=told["message"],
+    )
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Rows as a table; where no row has a value, that is the lack of a number."""
+    frame = pd.DataFrame(rows)
+    empty = [name for name in frame if frame[name].isna().all()]
+    return frame.astype(dict.fromkeys(empty, np.float64))
 
 
 def _example(told: Mapping[str, Any]) -> OneUser:

@@ -15,7 +15,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.held_out import held_out_batches
 from analyses.running.inputs import one_numbering
 from analyses.running.results import Results, Rows, compact
-from analyses.running.store import Part, Parts, Store, piece_key
+from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
@@ -24,7 +24,6 @@ from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece
-HELD = 16  # pieces that are kept in memory, where there are no more; else they are read again
 NONE: Mapping[str, Mapping[str, Model]] = MappingProxyType({})
 
 

@@ -1,6 +1,6 @@
 """What a diagnostic measured: the tidy table, and which part each of its models plays."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -60,13 +60,23 @@ class Rows:
             return replace(self, source=self.source.of_model(model)).map(chosen)
         return self.map(chosen)
 
+    def only(self, columns: Sequence[str]) -> "Rows":
+        """These columns; where nothing was made of the pieces, no others are read."""
+        if isinstance(self.source, Parts) and not self.steps:
+            return replace(self, source=replace(self.source, columns=tuple(columns)))
+        return self.map(lambda frame: frame[[*columns]])
+
+    def renamed(self, labels: Mapping[str, str]) -> "Rows":
+        """The same rows, with columns named for readers."""
+        return self.map(lambda frame: frame.rename(columns=labels))
+
     def once(self, by: Sequence[str], columns: Sequence[str] = ()) -> pd.DataFrame:
         """The first row of every `by`, of which these columns are kept as well."""
 
         def first(frame: pd.DataFrame) -> pd.DataFrame:
-            return frame[[*by, *columns]].drop_duplicates([*by])
+            return frame.drop_duplicates([*by])
 
-        return first(self.map(first).whole())
+        return first(self.only([*by, *columns]).map(first).whole())
 
     @property
     def n_users(self) -> int:

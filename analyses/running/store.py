@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from workbench.data.sequences import SequenceData
 from workbench.files import write_file
 
-Part = pd.DataFrame | Path  # a piece, in memory or in a file
+HELD = 16  # pieces that are kept in memory, where there are no more; else they are read again
 LIBRARIES = ("torch", "numpy", "pandas", "scipy")
 
 
@@ -68,6 +68,17 @@ def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+class RowGroup(NamedTuple):
+    """A piece in a file that `write_pieces` wrote: where, what stands at its end, and which one."""
+
+    path: Path
+    metadata: pq.FileMetaData
+    k: int
+
+
+Part = pd.DataFrame | Path | RowGroup  # a piece, in memory or in a file
+
+
 @dataclass(frozen=True)
 class Parts:
     """Pieces, of which those in files are read whenever they are iterated over.
@@ -76,39 +87,59 @@ class Parts:
     ----------
     parts : the pieces.
     models : the model of each; empty where it has rows of several.
+    columns : those that are read; None for all.
     """
 
     parts: Sequence[Part]
     models: Sequence[str]
+    columns: tuple[str, ...] | None = None
 
     def of_model(self, model: str) -> "Parts":
         """The pieces that have rows of a model, or one that has none."""
         pairs = zip(self.parts, self.models, strict=True)
         chosen = [(part, name) for part, name in pairs if name in (model, "")]
         parts, models = zip(*chosen or [(self.parts[0], self.models[0])], strict=True)
-        return Parts(parts, models)
+        return replace(self, parts=parts, models=models)
+
+    def held(self) -> "Parts":
+        """The same, in memory, where there are no more than `HELD`."""
+        if len(self.parts) > HELD:
+            return self
+        return replace(self, parts=tuple(self))
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         for part in self.parts:
-            yield pq.read_table(part).to_pandas() if isinstance(part, Path) else part
+            yield _read(part, self.columns)
 
 
-@dataclass(frozen=True)
-class RowGroups:
-    """The pieces of a file that `write_pieces` wrote, read whenever they are iterated over.
+def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
+    if isinstance(part, RowGroup):
+        checked = {"page_checksum_verification": True}
+        with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
+            part = file.read_row_group(part.k, columns).to_pandas()
+    elif isinstance(part, Path):
+        part = pq.read_table(part, columns=columns).to_pandas()
+    return part if columns is None else part[[*columns]]
 
-    Attributes
-    ----------
-    columns : those that are read; None for all.
+
+def read_pieces(path: Path) -> Parts:
+    """The pieces of a file that `write_pieces` wrote.
+
+    Raises
+    ------
+    OSError, pa.ArrowException, ValueError
+        If it is no such file.
     """
+    metadata = pq.read_metadata(path)
+    groups = [RowGroup(path, metadata, k) for k in range(metadata.num_row_groups)]
+    return Parts(groups, [_model_of(group) for group in groups])
 
-    path: Path
-    columns: tuple[str, ...] | None = None
 
-    def __iter__(self) -> Iterator[pd.DataFrame]:
-        with pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            for k in range(file.num_row_groups):
-                yield file.read_row_group(k, self.columns).to_pandas()
+def _model_of(group: RowGroup) -> str:
+    """The model of all rows; empty where there are several."""
+    at = group.metadata.schema.names.index("model")
+    known = group.metadata.row_group(group.k).column(at).statistics
+    return known.min if known and known.has_min_max and known.min == known.max else ""
 
 
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,6 +12,7 @@ from analyses.diagnostic import discover
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results, Rows
 from analyses.verdict import verdicts
+from tests.analyses.pieces import parted
 from workbench import build_model, load_data
 
 DATA = "planted:content?users=40&items=60&length=9&shortest=3"
@@ -45,20 +45,6 @@ def measured() -> dict[str, Results]:
     }
 
 
-def parted(results: Results, cuts: list[int]) -> Results:
-    """The same rows, model after model, with the users of each cut at these places."""
-    frame = results.frame
-    rest = frame["kind"].eq("weight") if "kind" in frame else pd.Series(False, frame.index)
-    users = np.split(np.unique(frame["user"]), sorted(cuts))
-    pieces = [
-        rows[rows["user"].isin(part)]
-        for _, rows in frame[~rest].groupby("model", observed=True, sort=False)
-        for part in users
-    ]
-    examples = frame[rest].dropna(axis="columns", how="all")
-    return replace(results, rows=Rows([*pieces, examples] if len(examples) else pieces))
-
-
 @pytest.mark.parametrize("name", KNOWN)
 @settings(
     max_examples=3,
@@ -79,6 +65,19 @@ def test_conclusions_do_not_depend_on_pieces(measured, name, cuts):
     for summary, expected in zip(*(each.values() for each in drawn), strict=True):
         assert replace(summary, table=expected.table) == expected
     assert_same(*({name: each.table for name, each in some.items()} for some in drawn))
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_the_rows_of_users_do_not_depend_on_pieces(measured, name):
+    once = replace(measured[name], rows=Rows([measured[name].frame]))
+    found, expected = (KNOWN[name].by_user(each).whole() for each in (parted(once, [7, 20]), once))
+    assert list(found) == list(expected)
+    rows = [sorted(map(str, frame.to_numpy(object).tolist())) for frame in (found, expected)]
+    assert rows[0] == rows[1]
+    for model in found["model"].unique():
+        firsts = [each[each["model"] == model].iloc[0].drop("user") for each in (found, expected)]
+        words = [first.map(str)[[isinstance(v, str) for v in first]] for first in firsts]
+        assert words[0].tolist() == words[1].tolist()
 
 
 def test_a_verdict_does_not_depend_on_pieces(measured):

@@ -13,14 +13,21 @@ import torch
 from analyses import compare
 from analyses.compare import changes, compared, main
 from analyses.diagnostic import discover
+from analyses.report.output import write_report
+from analyses.report.sections import Section
 from analyses.report.stored import open_run
 from analyses.run_all import main as run_all
+from analyses.running import store
 from analyses.running.comparison import Comparison, Part
+from analyses.running.inputs import Inputs
+from analyses.running.measuring import measured
 from analyses.running.results import Results, Rows
 from analyses.verdict import Question, Verdict
+from tests.analyses.pieces import stored_in_pieces
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError
 
+SMALL = {"n_layers": 2, "n_heads": 1, "hidden_size": 8, "inner_size": 8, "max_length": 8}
 ROOT = Path(__file__).parents[2]
 
 
@@ -39,6 +46,24 @@ def reports(tmp_path_factory):
         given += ["--only", "attention_worth", "--out", str(place / "runs" / folder)]
         made.append(run_all(given, cache=place / "cache"))
     return made
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """Of two models, with every diagnostic, before and after one was drawn anew."""
+    place = tmp_path_factory.mktemp("everything")
+    data = load_data("planted:content?users=24&items=40&length=9&shortest=4")
+    users = np.arange(24)
+    for seed, folder in enumerate(("before", "after")):
+        models = {}
+        for name, drawn, options in (("learned", seed, {}), ("even", 7, {"attention": "uniform"})):
+            torch.manual_seed(drawn)
+            models[name] = build_model("SASRec", data, **SMALL, **options).eval()
+        found = [measured(each, models, data, users, 0, None) for each in discover().values()]
+        inputs = Inputs(data, models, {name: {} for name in models}, {**models}, users, [], [])
+        sections = [Section(each.diagnostic) for each in found]
+        write_report(place / folder, inputs, found, sections, command="", seed=0, start=0)
+    return place / "before", place / "after"
 
 
 def results(ndcg: np.ndarray, model: str = "a", first: int = 0) -> Results:
@@ -81,6 +106,31 @@ def test_single_models_are_matched_whatever_they_are_called(reports):
     means = [frame["ndcg"].mean() for frame in frames]
     assert [float(cell) for cell in cells[2:4]] == pytest.approx(means, abs=5e-5)
     assert cells[-1] == "12"
+
+
+def test_what_changed_does_not_depend_on_pieces(everything, tmp_path, monkeypatch):
+    parted = [stored_in_pieces(run, tmp_path / run.name, [5, 17]) for run in everything]
+    monkeypatch.setattr(store, "HELD", 2)
+    for name in discover():
+        pieces = parted[0].results(name).rows.source.parts
+        assert len(pieces) >= 6
+        assert not any(isinstance(piece, pd.DataFrame) for piece in pieces)
+    told = compared(*map(open_run, everything))
+    again = compared(*parted)
+    for run, one in zip(everything, parted, strict=True):
+        again = again.replace(str(one.folder), str(run))
+    assert again == told
+
+
+def test_the_smallest_change_is_compared_for_everybody(everything):
+    known, (before, after) = discover()["smallest_change"], map(open_run, everything)
+    given = [run.results(known.name) for run in (before, after)]
+    found = changes(known, *given, {name: name for name in before.comparison.names})
+    size = next(each for each in found if each.measure == "items taken away")
+    frames = [each.rows.where(model=size.model).once(["user"], ["size"]) for each in given]
+    sizes = [frame.set_index("user")["size"] for frame in frames]
+    assert size.difference.n == (sizes[0] - sizes[1]).notna().sum() > 10
+    assert size.difference.estimate == pytest.approx((sizes[1] - sizes[0]).mean())
 
 
 def test_what_became_of_a_verdict_is_told(reports, monkeypatch):

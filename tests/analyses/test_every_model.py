@@ -69,7 +69,7 @@ def test_models_of_other_depths_and_heads_stand_side_by_side(diagnostic, data):
         for name, layer in zip(rows["series"], rows.get("layer", ()), strict=False):
             assert layer in ("mean", "all", "history") or int(layer) <= shapes[name][0]
     assert diagnostic.exclusions(results) is not None
-    assert len(diagnostic.by_user(results))
+    assert diagnostic.by_user(results).n_users
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)

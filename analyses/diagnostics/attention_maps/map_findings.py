@@ -256,14 +256,23 @@ def _by_stage(spread: Rows) -> Summary:
     )
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """Each user's entropy and weight of the last item by stage and layer, the used stage first."""
+    return results.rows.map(_entropies_and_lasts).map(_side_by_side)
+
+
+def _entropies_and_lasts(frame: pd.DataFrame) -> pd.DataFrame:
+    kind = frame["kind"]
+    return frame[(kind == "entropy") | ((kind == "distance") & (frame["key"] == 0))]
+
+
+def _side_by_side(frame: pd.DataFrame) -> pd.DataFrame:
     by = ["model", "user", "length", "stage", "layer"]
     entropy, last = (
-        rows.map(lambda frame: frame[[*by, "value"]]).whole().rename(columns={"value": label})
+        rows[[*by, "value"]].rename(columns={"value": label})
         for rows, label in (
-            (_entropies(results.rows), "entropy, % of log n"),
-            (results.rows.where(kind="distance", key=0), "weight of the last item"),
+            (_in_percent(frame[frame["kind"] == "entropy"]), "entropy, % of log n"),
+            (frame[frame["kind"] == "distance"], "weight of the last item"),
         )
     )
     table = entropy.merge(last, on=by)

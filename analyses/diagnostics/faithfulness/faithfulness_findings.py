@@ -192,7 +192,7 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
     claims.compose(intervals, tell)
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """What each importance is worth for a user, the held-out item and the first condition first."""
     columns = [
         "model",
@@ -205,9 +205,8 @@ def by_user(results: Results) -> pd.DataFrame:
         "align",
         "tau",
     ]
-    frame = results.rows.where(control=TRAINED).map(with_means).whole()
-    labels = {"tau": "tau-b", "align": "names the item that matters most"}
-    return frame[[*columns, LOST, LEFT]].rename(columns=labels)
+    rows = results.rows.where(control=TRAINED).map(with_means).only([*columns, LOST, LEFT])
+    return rows.renamed({"tau": "tau-b", "align": "names the item that matters most"})
 
 
 def exclusions(results: Results) -> list[str]:

@@ -333,12 +333,15 @@ def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
     return told
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """Each user's tau and its p value, of the trained models; that of the findings first."""
     columns = ["model", "user", "length", "target", "method", "layer", "head", "tau", "p_value"]
-    table = trained_rows(results.rows).map(lambda frame: frame[columns]).whole()
-    table = table.sort_values("method", key=lambda method: method != METHOD, kind="stable")
-    return table.rename(columns={"tau": "tau-b", "p_value": "p value"})
+    rows = trained_rows(results.rows).only(columns).map(_method_of_findings_first)
+    return rows.renamed({"tau": "tau-b", "p_value": "p value"})
+
+
+def _method_of_findings_first(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.sort_values("method", key=lambda method: method != METHOD, kind="stable")
 
 
 def exclusions(results: Results) -> list[str]:

@@ -304,15 +304,18 @@ def _label(k: int, operator: str) -> str:
     return largest if operator == "largest" else f"as much as the {largest}, elsewhere"
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """What each condition does to a user; that of all layers first."""
-    frame = measured(results.frame)
     conditions = ["model", "user", "length", "operator", "k", "layer", "rows"]
     measures = ["d_ndcg", "top1_changed", "jsd", "mass", "rank_before", "rank_after"]
-    first = of_all_layers(frame)
-    table = pd.concat([frame[first], frame[~first]])[conditions + measures]
     labels = {"rank_before": "rank before", "rank_after": "rank after"}
-    return table.rename(columns=MEASURES | labels)
+    rows = results.rows.only(conditions + measures).map(_all_layers_first)
+    return rows.renamed(MEASURES | labels)
+
+
+def _all_layers_first(frame: pd.DataFrame) -> pd.DataFrame:
+    first = of_all_layers(frame)
+    return pd.concat([frame[first], frame[~first]])
 
 
 def exclusions(results: Results) -> list[str]:

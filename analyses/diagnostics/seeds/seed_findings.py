@@ -1,7 +1,5 @@
 """What is said and shown of other seeds."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
@@ -11,7 +9,7 @@ from analyses.report.conditions import means_by, means_of, with_intervals
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import change, number, people, percent, span
 from analyses.running.passes import METRICS
-from analyses.running.results import Results
+from analyses.running.results import Results, Rows
 from workbench.phrases import listing
 from workbench.statistics import Interval
 
@@ -179,8 +177,7 @@ def summaries(results: Results) -> dict[str, Summary]:
     }
 
 
-def by_user(results: Results) -> pd.DataFrame:
+def by_user(results: Results) -> Rows:
     """Each user's NDCG@10 in every training."""
-    labels: Mapping[str, str] = {"value": METRICS["ndcg"]}
-    rows = results.rows.where(kind="ndcg").map(lambda frame: frame[["model", "user", "value"]])
-    return rows.whole().rename(columns=labels)
+    rows = results.rows.where(kind="ndcg").only(["model", "user", "value"])
+    return rows.renamed({"value": METRICS["ndcg"]})

@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 
-from analyses.running.store import RowGroups, Store, piece_key, write_pieces
+from analyses.running.results import Rows
+from analyses.running.store import HELD, Store, piece_key, read_pieces, write_pieces
 from tests.analyses.handmade import Handmade, data_of
 from workbench.model import weights_hash
 
@@ -92,10 +94,43 @@ def test_pieces_in_one_file_come_back_with_the_columns_of_all(tmp_path):
     ]
     path = tmp_path / "table.parquet"
     write_pieces(pieces, path)
-    back = list(RowGroups(path))
+    back = list(read_pieces(path))
     assert [frame["user"].tolist() for frame in back] == [[3, 1], [3], [1]]
     expected = pd.concat([piece.astype({"model": str}) for piece in pieces], ignore_index=True)
     whole = pd.read_parquet(path)
     assert list(whole.columns) == list(expected.columns)
     assert whole.astype(str).to_numpy().tolist() == expected.astype(str).to_numpy().tolist()
-    assert [frame.columns.tolist() for frame in RowGroups(path, ("user",))] == [["user"]] * 3
+
+
+@pytest.mark.parametrize("n", [HELD, HELD + 1])
+def test_pieces_of_a_file_are_read_by_model_and_column(tmp_path, n):
+    """As many as stay in memory, and one more."""
+    users = pd.DataFrame({"user": range(3), "hit": 1.0})
+    pieces = [users.assign(model=f"model {k % 2}", k=k) for k in range(n - 1)]
+    both = pd.DataFrame({"user": [7, 8], "hit": 0.0, "model": ["model 0", "model 1"], "k": n - 1})
+    path = tmp_path / "table.parquet"
+    write_pieces([*pieces, both], path)
+    parts = read_pieces(path).held()
+    assert {isinstance(part, pd.DataFrame) for part in parts.parts} == {n == HELD}
+    rows = Rows(parts)
+    of_one = list(rows.where(model="model 1").only(["user", "k"]))
+    assert [frame["k"].iloc[0] for frame in of_one] == [*range(1, n - 1, 2), n - 1]
+    assert of_one[-1].to_numpy().tolist() == [[8, n - 1]]
+    assert [list(frame) for frame in rows.only(["k", "user"])] == [["k", "user"]] * n
+    assert rows.n_users == 5
+
+
+def test_columns_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch):
+    path, asked = tmp_path / "table.parquet", []
+    frame = pd.DataFrame({"model": ["a"], "user": [1], "hit": [1.0]})
+    write_pieces([frame] * (HELD + 1), path)
+    rows = Rows(read_pieces(path))
+    read = pq.ParquetFile.read_row_group
+
+    def watched(self, k, columns):
+        asked.append(columns)
+        return read(self, k, columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", watched)
+    rows.once(["user"], ["hit"])
+    assert asked == [("user", "hit")] * (HELD + 1)

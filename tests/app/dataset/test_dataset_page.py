@@ -15,7 +15,7 @@ from analyses.report.stored import open_run
 from tests.app.shown import sentences
 from workbench import load_data
 from workbench.app import words
-from workbench.app.dataset import stored_results
+from workbench.app.dataset import stored_results, users
 from workbench.app.dataset.runs import Run
 from workbench.app.jobs import Jobs
 from workbench.errors import WorkbenchError
@@ -78,15 +78,32 @@ def test_lengths_count_the_whole_history(stored_run, films, monkeypatch):
     monkeypatch.setattr(stored_results, "data_of", lambda run: longer)
     assert stored_results.lengths(run, "attention_worth") == (64, 64)
     worth = discover()["attention_worth"]
-    all_users = stored_results.answers_for(run, worth, stored_results.Choice((60, 64)))
-    assert all_users.n_users == 12
-    assert set(all_users.by_user["length"]) == {64}
+    choice = stored_results.Choice((60, 64))
+    assert stored_results.answers_for(run, worth, choice).n_users == 12
+    everyone = stored_results.chosen(run, worth.name, choice)
+    numbers = stored_results.numbers_of_users(run, worth.name, everyone, {})
+    assert numbers["length"].tolist() == [64] * 12
 
     def gone(run):
         raise WorkbenchError("gone")
 
     monkeypatch.setattr(stored_results, "data_of", gone)
     assert stored_results.lengths(run, "attention_worth") is None
+
+
+def test_many_users_are_shown_a_page_at_a_time(stored_run, monkeypatch):
+    monkeypatch.setattr(users, "PAGE", 5)
+    shown = page(run=str(stored_run), diagnostic="What attention is worth", show="Users")
+    assert shown.dataframe[-1].value["user"].tolist() == [f"u{k}" for k in range(5)]
+    shown.selectbox(key="users_page").set_value("3 of 3").run()
+    assert shown.dataframe[-1].value["user"].tolist() == ["u10", "u11"]
+    shown.selectbox(key="users_by").set_value("NDCG@10 · SASRec").run()
+    shown.toggle(key="users_highest").set_value(True).run()
+    shown.selectbox(key="users_page").set_value("1 of 3").run()
+    assert sentences(shown) == []
+    raw = pd.read_parquet(stored_run / "raw" / "attention_worth.parquet")
+    best = raw[raw["model"] == "SASRec"].sort_values(["ndcg", "user"], ascending=[False, True])
+    assert shown.dataframe[-1].value["user"].tolist() == [f"u{k}" for k in best["user"][:5]]
 
 
 RIGHT, WRONG = "Right: AC-SASRec", "Wrong: AC-SASRec"
@@ -142,16 +159,6 @@ def test_lengths_that_no_user_of_a_question_has_do_not_stop_the_page(monkeypatch
     shown.run()
     assert not shown.exception
     assert shown.text[0].value == "None"
-
-
-def test_every_question_is_summed_up_before_it_is_asked(stored_run, monkeypatch):
-    run, known = open_run(stored_run), discover()
-    stored_results.sum_up(run)
-    stored_results._worker().submit(int).result()  # after what was submitted before
-    monkeypatch.setattr(stored_results, "discover", None)
-    for name in filter(run.has, known):
-        answers = stored_results.answers_for(run, known[name], stored_results.Choice())
-        assert answers.findings == run.findings(name)
 
 
 @pytest.mark.parametrize(("ids", "n"), [("", "0 measured users"), ("u3", "1 measured user ")])

@@ -60,7 +60,6 @@ def page() -> None:
             bind="query-params",
         )
         _diagnostic(run, known[str(title)])
-        stored_results.sum_up(run)
 
 
 def _shown(folder: Path) -> str:
@@ -151,7 +150,7 @@ def _diagnostic(run: StoredRun, diagnostic: Diagnostic) -> None:
             elif shown == "Tables":
                 show_tables(diagnostic, answers, side)
             else:
-                show_users(run, diagnostic, answers, side)
+                show_users(run, diagnostic, choice, side)
 
 
 def _say_who(

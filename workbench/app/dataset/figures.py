@@ -92,7 +92,7 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
     """
     st.download_button(
         "CSV",
-        spreadsheets.csv(table).encode(),
+        lambda: spreadsheets.csv(table).encode(),  # which may never be asked for
         file_name=downloads.file_name(f"{stem}.csv"),
         mime="text/csv",
         key=f"csv-{of}-{stem}",

@@ -1,8 +1,6 @@
 """A stored run, for the users and the parts of the models that are chosen."""
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,14 +9,16 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
+from analyses.report.conditions import by_user
 from analyses.report.folder import MANIFEST
-from analyses.report.stored import StoredRun, open_run, runs_in
+from analyses.report.stored import Concluded, StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
 from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.app.dataset.charts import Chart, charts
+from workbench.app.dataset.per_user import Kept, in_order, kept, per_user
 from workbench.app.places import Outside
 from workbench.app.resources import Shared
 from workbench.errors import WorkbenchError
@@ -47,13 +47,12 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class Answers:
-    """What a diagnostic says of some users: as in the report, and per user."""
+    """What a diagnostic says of some users, as in the report."""
 
     n_users: int
     findings: list[str]
     summaries: dict[str, Summary]
     tables: dict[str, pd.DataFrame]
-    by_user: pd.DataFrame
 
     def parts(self, column: str) -> list[str]:
         """Layers or heads that appear in any figure or table; means and alls come last."""
@@ -82,55 +81,74 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 
 def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
-    """Shortest and longest history of a diagnostic's users; None where nobody knows."""
-    frame = _whole(run, _results(run, _stamp(run), diagnostic).frame)
-    if "length" not in frame or frame.empty:
+    """Shortest and longest history of a diagnostic's users; None where the data are gone.
+
+    A history counts as a whole, also where a model reads less of it.
+    """
+    users = users_of(run, diagnostic)
+    try:
+        of_each = data_of(run).lengths[users] - 1
+    except (WorkbenchError, Outside, IndexError):
         return None
-    return int(frame["length"].min()), int(frame["length"].max())
+    return int(of_each.min()), int(of_each.max())
 
 
 def users_of(run: StoredRun, diagnostic: str) -> np.ndarray:
     """Indices of the users whom a diagnostic measured, ascending."""
-    return np.unique(_results(run, _stamp(run), diagnostic).frame["user"].to_numpy(int))
+    return _users(run, _stamp(run), diagnostic)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the table ...")
+def _users(_run: StoredRun, stamp: str, diagnostic: str) -> np.ndarray:
+    return _run.users(diagnostic)
 
 
 def ranks_of(run: StoredRun, users: np.ndarray) -> dict[str, np.ndarray]:
     """Rank of the held-out item of each user by model, NaN where it is not stored."""
     if not run.has(RANKED):
         return {}
-    results = _results(run, _stamp(run), RANKED)
-    ranks = results.frame.astype({"model": str}).pivot(index="user", columns="model", values="rank")
-    return {
-        name: ranks[name].reindex(users).to_numpy(float)
-        for name in results.comparison.names
-        if name in ranks
-    }
+    ranks = _ranks(run, _stamp(run)).reindex(users)
+    return {name: ranks[name].to_numpy(float) for name in run.comparison.names if name in ranks}
 
 
-def _whole(run: StoredRun, frame: pd.DataFrame) -> pd.DataFrame:
-    """A table whose lengths count the whole history; without them where the data are gone.
+@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
+def _ranks(_run: StoredRun, stamp: str) -> pd.DataFrame:
+    return by_user(_results(_run, stamp, RANKED).rows, "model", "rank")
 
-    A diagnostic counts the items that a model reads of it.
+
+def chosen(run: StoredRun, diagnostic: str, choice: Choice) -> np.ndarray:
+    """Indices of the users chosen whom a diagnostic measured, ascending.
+
+    Raises
+    ------
+    WorkbenchError
+        If lengths are chosen, and the data are gone.
     """
-    if not {"user", "length"} <= set(frame):
-        return frame
-    try:
-        data = data_of(run)
-    except (WorkbenchError, Outside):
-        return frame.drop(columns="length")
-    return frame.assign(length=data.lengths[frame["user"].to_numpy(int)] - 1)
+    users = users_of(run, diagnostic)
+    if choice.users is not None:
+        users = users[np.isin(users, choice.users)]
+    if choice.lengths is not None:
+        low, high = choice.lengths
+        of_each = data_of(run).lengths[users] - 1
+        users = users[(low <= of_each) & (of_each <= high)]
+    return users
 
 
 def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answers:
-    """Figures, tables and sentences for the users chosen, made by the diagnostic's functions.
+    """Figures, tables and sentences for the users chosen.
+
+    Those of all users are the report's; of others the diagnostic's functions make them.
 
     Raises
     ------
     WorkbenchError
         If fewer than two users are left.
     """
-    complete = _answers(run, _stamp(run), diagnostic.name, choice.lengths, choice.users)
-    complete = replace(complete, by_user=_whole(run, complete.by_user))
+    if choice.lengths is None and choice.users is None:
+        complete = _all(run, _stamp(run), diagnostic.name)
+    else:
+        users = chosen(run, diagnostic.name, choice)
+        complete = _answers(run, _stamp(run), diagnostic.name, users)
     return complete.only(choice)
 
 
@@ -185,96 +203,111 @@ def _stamp(run: StoredRun) -> str:
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the table ...")
 def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
-    results = _run.results(diagnostic)
-    return replace(results, rows=Rows([results.frame]))  # asked for again with every choice
+    return _run.results(diagnostic)
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _all(_run: StoredRun, stamp: str, diagnostic: str) -> Answers:
+    """What is said of all users: read from the report, or made of the table if it has it not."""
+    users = _users(_run, stamp, diagnostic)
+    findings, told = _run.findings(diagnostic), _concluded(_run, stamp).get(diagnostic)
+    if told is None:
+        known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
+        told = Concluded(known.summaries(results), known.tables(results))
+    return Answers(len(users), findings, *told)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the report ...")
+def _concluded(_run: StoredRun, stamp: str) -> dict[str, Concluded]:
+    return _run.concluded()
 
 
 @st.cache_resource(max_entries=32, show_spinner="Summing up the users ...")
-def _answers(
+def _answers(_run: StoredRun, stamp: str, diagnostic: str, users: np.ndarray) -> Answers:
+    """What is said of some users, made of their rows piece by piece."""
+    known, every = discover()[diagnostic], _results(_run, stamp, diagnostic)
+    if len(users) < LEAST_USERS:
+        raise WorkbenchError(
+            f"{known.title}: {counted(len(users), 'measured user')} in what is chosen, and an "
+            f"interval needs {LEAST_USERS}; choose other users, or widen the range of lengths."
+        )
+    rows = every.rows.map(lambda frame: frame[frame["user"].isin(users)])
+    results = replace(every, rows=rows)
+    findings, summaries = known.findings(results), known.summaries(results)
+    return Answers(len(users), findings, summaries, known.tables(results))
+
+
+def kept_of_users(run: StoredRun, diagnostic: str) -> Kept:
+    """What a diagnostic keeps of single users."""
+    return _kept(run, _stamp(run), diagnostic)
+
+
+@st.cache_resource(max_entries=32, show_spinner="Reading the table ...")
+def _kept(_run: StoredRun, stamp: str, diagnostic: str) -> Kept:
+    return kept(_rows_of_users(_run, stamp, diagnostic))
+
+
+def _rows_of_users(run: StoredRun, stamp: str, diagnostic: str) -> Rows:
+    return discover()[diagnostic].by_user(_results(run, stamp, diagnostic))
+
+
+def users_in_order(
+    run: StoredRun,
+    diagnostic: str,
+    users: np.ndarray,
+    conditions: Mapping[str, str],
+    by: tuple[str, str],
+    *,
+    highest_first: bool,
+) -> np.ndarray:
+    """Users by one measure of one model, as `per_user.in_order` has them."""
+    return _in_order(
+        run, _stamp(run), diagnostic, users, dict(conditions), by, highest_first=highest_first
+    )
+
+
+@st.cache_resource(max_entries=8, show_spinner="Sorting the users ...")
+def _in_order(
     _run: StoredRun,
     stamp: str,
     diagnostic: str,
-    lengths: tuple[int, int] | None,
-    users: np.ndarray | None,
-) -> Answers:
-    known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
-    findings, frame = _run.findings(diagnostic), results.frame
-    if users is not None:
-        frame = frame[frame["user"].isin(users)]
-    if lengths is not None:
-        frame = frame[_whole(_run, frame)["length"].between(*lengths)]
-    if frame is not results.frame:
-        if (n := frame["user"].nunique()) < LEAST_USERS:
-            raise WorkbenchError(
-                f"{known.title}: {counted(n, 'measured user')} in what is chosen, and an interval "
-                f"needs {LEAST_USERS}; choose other users, or widen the range of lengths."
-            )
-        results = replace(results, rows=Rows([frame]))
-        findings = known.findings(results)
-    return Answers(
-        n_users=results.frame["user"].nunique(),
-        findings=findings,
-        summaries=known.summaries(results),
-        tables=known.tables(results),
-        by_user=known.by_user(results),
-    )
+    users: np.ndarray,
+    conditions: dict[str, str],
+    by: tuple[str, str],
+    *,
+    highest_first: bool,
+) -> np.ndarray:
+    rows = _rows_of_users(_run, stamp, diagnostic)
+    return in_order(rows, users, conditions, by, highest_first=highest_first)
+
+
+def numbers_of_users(
+    run: StoredRun, diagnostic: str, users: np.ndarray, conditions: Mapping[str, str]
+) -> pd.DataFrame:
+    """The table of `per_user` in the order of `users`, with lengths where the data are there."""
+    table = _numbers(run, _stamp(run), diagnostic, users, dict(conditions))
+    try:
+        of_each = data_of(run).lengths[table["user"].to_numpy(int)] - 1
+    except (WorkbenchError, Outside, IndexError):
+        return table
+    table = table.copy()
+    table.insert(1, "length", of_each)
+    return table
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
+def _numbers(
+    _run: StoredRun, stamp: str, diagnostic: str, users: np.ndarray, conditions: dict[str, str]
+) -> pd.DataFrame:
+    table = per_user(_rows_of_users(_run, stamp, diagnostic), users, conditions)
+    table = table.set_index("user")
+    return table.loc[users[np.isin(users, table.index)]].reset_index()
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
 def charts_of(summary: Summary) -> dict[str, Chart]:
     """The chart of each panel of a figure, by its name."""
     return charts(summary)
-
-
-def sum_up(run: StoredRun) -> None:
-    """Begin to sum up every question of a run, once, so that each is there when it is asked."""
-    _summing_up(run, _stamp(run))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _summing_up(_run: StoredRun, stamp: str) -> Future[None]:
-    return _worker().submit(_sum_up, _run, stamp)
-
-
-def _sum_up(run: StoredRun, stamp: str) -> None:
-    for name in filter(run.has, discover()):
-        with suppress(WorkbenchError):  # which is told where the question is asked
-            for summary in _answers(run, stamp, name, None, None).summaries.values():
-                charts_of(summary)
-
-
-@st.cache_resource(show_spinner=False)
-def _worker() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "summing up")
-
-
-def per_user(table: pd.DataFrame, conditions: dict[str, str]) -> pd.DataFrame:
-    """A row per user: length, and each measure of each model under the conditions chosen."""
-    for column, value in conditions.items():
-        table = table[table[column].astype(str) == value]
-    index = [column for column in ("user", "length") if column in table]
-    measures = [c for c in table.select_dtypes(["number", "bool"]).columns if c not in index]
-    if "model" not in table:
-        return table.groupby(index)[measures].mean().reset_index()
-    models = list(dict.fromkeys(table["model"].astype(str)))
-    wide = table.astype({"model": str}).pivot_table(
-        index=index, columns="model", values=measures, aggfunc="mean", observed=True
-    )
-    order = [(measure, model) for measure in measures for model in models]
-    wide = wide.reindex(columns=pd.MultiIndex.from_tuples(order))
-    wide.columns = pd.Index([f"{measure} · {model}" for measure, model in order])
-    return wide.reset_index()
-
-
-def conditions_of(table: pd.DataFrame) -> dict[str, list[str]]:
-    """Columns that tell conditions apart, and their values in order of appearance."""
-    texts = table.select_dtypes(["category", "object", "string"])
-    values = {
-        str(column): [str(value) for value in dict.fromkeys(texts[column].dropna())]
-        for column in texts
-        if column != "model"
-    }
-    return {column: options for column, options in values.items() if 1 < len(options) <= 24}
 
 
 def data_of(run: StoredRun) -> SequenceData:

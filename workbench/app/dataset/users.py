@@ -1,7 +1,10 @@
 """A diagnostic's numbers user by user; selecting one opens it in Inspect."""
 
+from itertools import product
+from math import ceil
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
@@ -11,30 +14,36 @@ from analyses.report.stored import StoredRun
 from workbench.app import words
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.figures import csv_button
-from workbench.app.dataset.stored_results import Answers
+from workbench.app.dataset.per_user import Kept
+from workbench.app.dataset.stored_results import Choice
 from workbench.app.html_table import plain_frame
 from workbench.app.links import INSPECT
 from workbench.app.selection import select
 from workbench.errors import WorkbenchError
 
+PAGE = 10_000  # users of a table, which a browser holds
 
-def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers, side: str = "") -> None:
+
+def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str = "") -> None:
     """A sortable table with a row per user, under one condition; `side` as in `show_figures`."""
-    if "user" not in answers.by_user:
-        st.info("This diagnostic keeps no numbers of single users.", icon=":material/info:")
-        return
-    with st.container(horizontal=True):
+    users = stored_results.chosen(run, diagnostic.name, choice)
+    kept = stored_results.kept_of_users(run, diagnostic.name)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         conditions = {
-            column: select(
-                words.literal(column.capitalize()),
-                {value.replace("_", " "): value for value in values},
-                key=f"of_{column}{side}",
-                bind="query-params",
-                width=190,
+            column: str(
+                select(
+                    words.literal(column.capitalize()),
+                    {value.replace("_", " "): value for value in values},
+                    key=f"of_{column}{side}",
+                    bind="query-params",
+                    width=190,
+                )
             )
-            for column, values in stored_results.conditions_of(answers.by_user).items()
+            for column, values in kept.conditions.items()
         }
-    table = stored_results.per_user(answers.by_user, {c: str(v) for c, v in conditions.items()})
+        if len(users) > PAGE:
+            users = _page(run, diagnostic, users, kept, conditions, side)
+    table = stored_results.numbers_of_users(run, diagnostic.name, users, conditions)
     if table.empty:
         st.info("Nobody was measured under this condition; choose another.")
         return
@@ -47,20 +56,50 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, answers: Answers, side: s
         return
     table = table.assign(user=ids)
     st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
+    shown = plain_frame(table)
     picked = st.dataframe(
-        plain_frame(table),
+        shown,
         hide_index=True,
         height=min(36 * (len(table) + 1) + 2, 420),
         on_select="rerun",
         selection_mode="single-row",
         key=f"users-{diagnostic.name}{side}",
-        column_config=_config(plain_frame(table)),
+        column_config=_config(shown),
         alt="Numbers of each user",
     )
     csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
     rows = picked["selection"]["rows"]
     if rows:
         _inspect(run, str(ids[rows[0]]))
+
+
+def _page(
+    run: StoredRun,
+    diagnostic: Diagnostic,
+    users: np.ndarray,
+    kept: Kept,
+    conditions: dict[str, str],
+    side: str,
+) -> np.ndarray:
+    """Some of the users, in an order that is chosen: no browser holds the table of all."""
+    orders = {f"{measure} · {model}": (measure, model) for measure, model in product(*kept[:2])}
+    by = select(
+        "Sort all users by",
+        {"user": None, **orders},
+        key=f"users_by{side}",
+        bind="query-params",
+        width=280,
+        help=f"A page has {PAGE:,} of them; a click on a heading sorts these alone.",
+    )
+    if by is not None:
+        highest = st.toggle("Highest first", key=f"users_highest{side}", bind="query-params")
+        users = stored_results.users_in_order(
+            run, diagnostic.name, users, conditions, by, highest_first=highest
+        )
+    pages = ceil(len(users) / PAGE)
+    numbered = {f"{k + 1} of {pages}": k for k in range(pages)}
+    k = select("Page", numbered, key=f"users_page{side}", bind="query-params", width=130) or 0
+    return users[PAGE * k : PAGE * (k + 1)]
 
 
 def _config(table: pd.DataFrame) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def test_every_column_is_in_the_tables_and_figures(measured):
     figures = DIAGNOSTIC.summaries(results)
     assert {*figures} == {"deletion curves", "sufficiency curves", "first item"}
     assert set(figures["deletion curves"].table["at"]) == {1, 2, 3, 5}
-    assert len(DIAGNOSTIC.by_user(results))
+    assert DIAGNOSTIC.by_user(results).n_users
     assert DIAGNOSTIC.exclusions(results)
 
 

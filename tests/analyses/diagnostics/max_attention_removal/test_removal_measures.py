@@ -304,6 +304,6 @@ def test_a_model_of_one_layer_stands_beside_one_of_several():
         "layer 1": ["AC-SASRec", "SASRec"],
         "all layers": ["AC-SASRec", "SASRec"],
     }
-    first = DIAGNOSTIC.by_user(results).drop_duplicates("model").set_index("model")["layer"]
+    first = DIAGNOSTIC.by_user(results).whole().drop_duplicates("model").set_index("model")["layer"]
     assert first.to_dict() == {"SASRec": "1", "AC-SASRec": "all"}
     assert len(DIAGNOSTIC.exclusions(results)) == 1
