@@ -116,10 +116,12 @@ def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
     if isinstance(part, RowGroup):
         checked = {"page_checksum_verification": True}
         with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
-            part = file.read_row_group(part.k, columns).to_pandas()
+            frame = file.read_row_group(part.k, columns).to_pandas()
     elif isinstance(part, Path):
-        part = pq.read_table(part, columns=columns).to_pandas()
-    return part if columns is None else part[[*columns]]
+        frame = pq.read_table(part, columns=columns).to_pandas()
+    else:
+        frame = part
+    return frame if columns is None else frame[[*columns]]
 
 
 def read_pieces(path: Path) -> Parts:

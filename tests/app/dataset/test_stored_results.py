@@ -31,12 +31,24 @@ def left_in_file(monkeypatch):
     monkeypatch.setattr(store, "HELD", 2)
 
 
-def assert_same(found: dict[str, pd.DataFrame], expected: dict[str, pd.DataFrame], **by) -> None:
+def assert_same(
+    found: dict[str, pd.DataFrame],
+    expected: dict[str, pd.DataFrame],
+    *,
+    rtol: float = 1e-9,
+    atol: float = 0,
+) -> None:
     assert list(found) == list(expected)
     for name, table in found.items():
-        expected_table = expected[name].reset_index(drop=True)
-        given = {"check_dtype": False, "check_categorical": False, "check_column_type": False}
-        pd.testing.assert_frame_equal(table.reset_index(drop=True), expected_table, **given, **by)
+        pd.testing.assert_frame_equal(
+            table.reset_index(drop=True),
+            expected[name].reset_index(drop=True),
+            check_dtype=False,
+            check_categorical=False,
+            check_column_type=False,
+            rtol=rtol,
+            atol=atol,
+        )
 
 
 @pytest.mark.parametrize("name", KNOWN)

@@ -68,7 +68,7 @@ def per_user(rows: Rows, users: np.ndarray, conditions: Mapping[str, str]) -> pd
     if not parts:
         return pd.DataFrame({"user": np.zeros(0, np.int64)})
     of_models = {model: pd.concat(each) for model, each in parts.items()}
-    measures = list(dict.fromkeys(name for each in of_models.values() for name in each))
+    measures = list(dict.fromkeys(str(name) for each in of_models.values() for name in each))
     columns = {
         f"{measure} · {model}": each[measure]
         for measure in measures
