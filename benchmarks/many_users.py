@@ -4,9 +4,9 @@ Run: python -m benchmarks.many_users [--users 10000 100000 1000000] [--only orde
 For each number of users, three processes one after the other. The first makes planted data,
 evaluates a model of random weights by full ranking, and makes the report of it and of one with
 uniform attention: diagnostics measured piece by piece, each piece stored, concluded from and drawn,
-and the folder written. The second compares the report with itself. The third asks for what Whole
-data set in the app shows of each diagnostic: of all users, of a quarter of them, and a page of their
-numbers, sorted by one of these.
+and the folder written. The second compares the report with itself. The third asks for what the
+page Whole data set shows of each diagnostic: of all users, of a quarter of them, and their numbers
+on a page, sorted by one of these.
 Seconds are of the processor, on one thread, so that what else runs disturbs little.
 """
 

@@ -81,7 +81,7 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 
 def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
-    """Shortest and longest history of a diagnostic's users; None where the data are gone.
+    """Shortest and longest history of a diagnostic's users; None of nobody, or without the data.
 
     A history counts as a whole, also where a model reads less of it.
     """
@@ -90,7 +90,7 @@ def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
         of_each = data_of(run).lengths[users] - 1
     except (WorkbenchError, Outside, IndexError):
         return None
-    return int(of_each.min()), int(of_each.max())
+    return (int(of_each.min()), int(of_each.max())) if len(users) else None
 
 
 def users_of(run: StoredRun, diagnostic: str) -> np.ndarray:
