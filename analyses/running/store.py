@@ -118,7 +118,7 @@ def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
         with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
             frame = file.read_row_group(part.k, columns).to_pandas()
     elif isinstance(part, Path):
-        frame = pq.read_table(part, columns=columns).to_pandas()
+        frame = pq.read_table(part, columns=None if columns is None else [*columns]).to_pandas()
     else:
         frame = part
     return frame if columns is None else frame[[*columns]]

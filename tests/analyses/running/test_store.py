@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from analyses.running.results import Rows
-from analyses.running.store import HELD, Store, piece_key, read_pieces, write_pieces
+from analyses.running.store import HELD, Parts, Store, piece_key, read_pieces, write_pieces
 from tests.analyses.handmade import Handmade, data_of
 from workbench.model import weights_hash
 
@@ -118,6 +118,14 @@ def test_pieces_of_a_file_are_read_by_model_and_column(tmp_path, n):
     assert of_one[-1].to_numpy().tolist() == [[8, n - 1]]
     assert [list(frame) for frame in rows.only(["k", "user"])] == [["k", "user"]] * n
     assert rows.n_users == 5
+
+
+def test_pieces_of_a_store_are_read_by_column(tmp_path, frame):
+    store = Store(tmp_path)
+    store.put("k", frame)
+    rows = Rows(Parts([store.path("k"), frame], ["", ""]))
+    for piece in rows.only(["tau", "model"]):
+        pd.testing.assert_frame_equal(piece, frame[["tau", "model"]])
 
 
 def test_columns_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch):

@@ -51,15 +51,22 @@ def page() -> None:
         if not known:
             st.info("None of the diagnostics of this run is known here; run the report again.")
             return
-        title = st.segmented_control(
-            "Diagnostic",
-            list(known),
-            default=next(iter(known)),
-            required=True,
-            key="diagnostic",
-            bind="query-params",
-        )
-        _diagnostic(run, known[str(title)])
+        _asked(run, known)
+
+
+@st.fragment
+def _asked(run: StoredRun, known: dict[str, Diagnostic]) -> None:
+    """One diagnostic; all that stands above stays as it is when another is asked for."""
+    title = st.segmented_control(
+        "Diagnostic",
+        list(known),
+        default=next(iter(known)),
+        required=True,
+        key="diagnostic",
+        bind="query-params",
+    )
+    with errors_shown(str(title)):
+        _diagnostic(stored_results.as_it_is(run), known[str(title)])
 
 
 def _shown(folder: Path) -> str:

@@ -191,6 +191,18 @@ def judged_runs() -> Iterator[StoredRun]:
             yield run
 
 
+def as_it_is(run: StoredRun) -> StoredRun:
+    """The run that its folder holds by now.
+
+    Raises
+    ------
+    WorkbenchError
+        If it holds none any more.
+    """
+    changed = (run.folder / MANIFEST).stat().st_mtime_ns if run.folder.exists() else 0
+    return _opened(str(run.folder), changed)
+
+
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _opened(folder: str, changed: int) -> StoredRun:
     return open_run(folder)
