@@ -15,6 +15,7 @@ from analyses.running import store
 from tests.analyses.pieces import stored_in_pieces
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.stored_results import Choice
+from workbench.errors import WorkbenchError
 
 KNOWN = discover()
 SOME = np.array([0, 2, 3, 5, 6, 7, 9, 11])
@@ -117,6 +118,17 @@ def test_a_report_that_does_not_say_how_figures_are_drawn_is_concluded_anew(stor
     )
     drawn = ({k: s.table for k, s in each.summaries.items()} for each in (found, expected))
     assert_same(*drawn, rtol=0, atol=0)
+
+
+def test_a_run_that_was_made_again_is_shown_as_it_is(stored_run, tmp_path):
+    shutil.copytree(stored_run, tmp_path / "run")
+    run, path = open_run(tmp_path / "run"), tmp_path / "run" / MANIFEST
+    assert stored_results.as_it_is(run).manifest == run.manifest
+    path.write_text(json.dumps(run.manifest | {"created": "later"}))
+    assert stored_results.as_it_is(run).manifest["created"] == "later"
+    path.unlink()
+    with pytest.raises(WorkbenchError, match="no report here"):
+        stored_results.as_it_is(run)
 
 
 def test_the_figures_of_all_users_are_shown_without_their_table(stored_run, tmp_path, monkeypatch):

@@ -199,8 +199,8 @@ def as_it_is(run: StoredRun) -> StoredRun:
     WorkbenchError
         If it holds none any more.
     """
-    changed = (run.folder / MANIFEST).stat().st_mtime_ns if run.folder.exists() else 0
-    return _opened(str(run.folder), changed)
+    path = run.folder / MANIFEST
+    return _opened(str(run.folder), path.stat().st_mtime_ns if path.exists() else 0)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
