@@ -18,7 +18,7 @@ from workbench.explore.scenario import Scenario, apply_all, read_changes
 
 # what can be clicked comes after the script has ended: the history, and each model's ranking and
 # small maps
-DRAWN = "document.querySelectorAll('.aw-clickable > div').length === 5"
+DRAWN = "document.querySelectorAll('.aw-clickable > div').length === 7"
 
 
 def test_a_link_shows_what_was_seen(page, address):
@@ -60,6 +60,8 @@ def test_pointing_at_the_history_lights_its_column_and_clicks_choose(page, addre
     row = page.locator(".aw tr.p20").first
     strips = page.locator(".aw-small .k20")
     assert strips.first.evaluate("e => getComputedStyle(e).visibility") == "hidden"
+    rules = "[...document.styleSheets].flatMap(s => [...s.cssRules]).map(r => r.selectorText ?? '')"
+    assert not [r for r in page.evaluate(rules) if ".aw tr" in r and ":has" in r]  # tried each time
     row.hover()
     lit = strips.evaluate_all("all => all.map(e => getComputedStyle(e).visibility)")
     assert lit == ["visible"] * 8  # two layers and heads of both models
@@ -124,6 +126,24 @@ def test_a_downloaded_table_holds_the_librarys_numbers(page, address, films, mod
             )
     assert saved(page, "PNG").startswith(b"\x89PNG")
     assert b"<svg" in saved(page, "SVG", 1)
+
+
+def test_the_buttons_of_one_user_stay_and_save_the_next_one(page, address, films):
+    page.goto(address("inspect", user="u5"))
+    settled(page, "User u5:")
+    page.wait_for_function(DRAWN)
+    buttons = page.get_by_test_id("stDownloadButton").element_handles()
+    assert len(buttons) == 9  # the history, each model's ranking, and its maps in three ways
+    page.get_by_label("User", exact=True).fill("u6")
+    page.keyboard.press("Enter")
+    settled(page, "User u6:")
+    assert all(button.evaluate("e => e.isConnected") for button in buttons)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="CSV", exact=True).first.click()
+    assert waiting.value.suggested_filename == "history-u6.csv"
+    data = load_data(films)
+    titles = [data.title(int(i)) for i in data.history(find_user(data, "u6"))[-2::-1]]
+    assert pd.read_csv(waiting.value.path())["title"].tolist() == titles
 
 
 def test_an_edit_is_made_undone_and_opened_again(page, address, films, models):

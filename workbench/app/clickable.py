@@ -24,6 +24,16 @@ _component = st.components.v2.component(
 )
 
 
+def show_as_it_is(html: str, key: str) -> None:
+    """Show HTML of `maps` that is large: `st.html` would have each part of it examined again.
+
+    Parameters
+    ----------
+    html, key : as in `show_clickable`.
+    """
+    _component(key=key, data=html, height="content")
+
+
 def show_clickable(html: str, key: str, take: Callable[[str], object]) -> None:
     """Show HTML of `markup` or `maps`; `take` gets the `data-pick` of what is clicked.
 

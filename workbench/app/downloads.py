@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-CSV, PNG, SVG = "text/csv", "image/png", "image/svg+xml"
+KINDS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
 
 
 def file_name(name: str) -> str:
@@ -13,14 +13,24 @@ def file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).lower()
 
 
-def button(label: str, content: Callable[[], str | bytes], name: str, mime: str) -> None:
-    """Show a button that saves `content()` under a file name."""
+def button(
+    label: str, content: Callable[[], str | bytes], what: str, user: str, kind: str = "csv"
+) -> None:
+    """Show a button that saves what is shown of a user, and stays when another user is shown.
+
+    Parameters
+    ----------
+    label : of the button.
+    content : makes what is saved.
+    what, user : give the file its name.
+    kind : a key of `KINDS`.
+    """
     st.download_button(
         label,
         content,
-        file_name(name),
-        mime,
-        key=f"save {name}",
+        file_name(f"{what}-{user}.{kind}"),
+        KINDS[kind],
+        key=f"save {what}.{kind}",
         on_click="ignore",
         icon=":material/download:",
         type="tertiary",

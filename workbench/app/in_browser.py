@@ -1,9 +1,15 @@
-"""What the browser does beside Streamlit: one step of its history per action, and a last word."""
+"""What the browser does beside Streamlit.
+
+One step of its history per action, columns of maps that light where a row is pointed at, and a last
+word.
+"""
 
 from collections.abc import Iterable
 
 import streamlit as st
 from streamlit.navigation.page import Page
+
+from workbench.explore.markup import lights
 
 LOST = (
     "The server does not answer. Start the app again, or wait: this page goes on when it is back."
@@ -40,6 +46,16 @@ if (!window.oneStepPerAction) {
     addEventListener(action, () => { acted = true; }, true);
   addEventListener("popstate", () => { acted = false; }, true);
 }"""
+# one rule, put there when it is needed; see `markup.lit`
+LIGHTING = f"""
+if (!window.lit) {{
+  window.lit = document.head.appendChild(document.createElement("style"));
+  addEventListener("pointerover", ({{ target }}) => {{
+    const at = /\\bp(\\d+)/.exec(target.closest?.(".aw tr")?.className)?.[1];
+    const rule = at ? `{lights("${at}")}` : "";
+    if (lit.textContent !== rule) lit.textContent = rule;
+  }});
+}}"""
 
 
 def name_pages(pages: Iterable[Page]) -> None:
@@ -51,4 +67,5 @@ def name_pages(pages: Iterable[Page]) -> None:
 
 def show() -> None:
     """Put style and script into the page; nothing of an address or a file is in them."""
-    st.html(f"<style>{STYLE}</style><script>{SCRIPT}</script>", unsafe_allow_javascript=True)
+    scripts = f"<script>{SCRIPT}{LIGHTING}</script>"
+    st.html(f"<style>{STYLE}</style>{scripts}", unsafe_allow_javascript=True)

@@ -120,19 +120,25 @@ def highest(values: pd.Series) -> pd.Series:
     return (values == values.max()) & (values.nunique() > 1)
 
 
-def lit(positions: Collection[int], scope: str = "body") -> str:
+def lights(position: int | str) -> str:
+    """The style that lights the column of the item at a position of a history in all maps."""
+    return (
+        f".aw-map .k{position} {{ visibility: visible; outline: 2px solid #D55E00; "
+        "box-shadow: inset 0 0 0 99rem rgba(255, 255, 255, .35); }"
+    )
+
+
+def lit(positions: Collection[int], scope: str) -> str:
     """Styles by which pointing at a row of a history lights the item's column in all maps.
+
+    For a document that stays as it is: with each change, a browser tries all of them anew.
 
     Parameters
     ----------
     positions : of the items in the history.
     scope : the element around the history and the maps.
     """
-    rules = (
-        f"{scope}:has(.aw tr.p{at}:hover) .aw-map .k{at} {{ visibility: visible; "
-        "box-shadow: inset 0 0 0 99rem rgba(255, 255, 255, .35); outline: 2px solid #D55E00; }"
-        for at in positions
-    )
+    rules = (f"{scope}:has(.aw tr.p{at}:hover) {lights(at)}" for at in positions)
     return f"<style>{' '.join(rules)}</style>"
 
 

@@ -1,5 +1,7 @@
 """Why one item and not another: what the difference of their scores owes to the history."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 import torch
@@ -46,7 +48,7 @@ def show_contrast(seen: Seen) -> None:
             verb = "above" if ahead >= 0 else "below"
             st.markdown(f"{words.strong(label)}: {first} scores {lead} {verb} {second}.")
             titles = [seen.data.title(int(item)) for item in shown.inspection.items]
-            _table(label, titles, values, method, str(seen.data.user_ids[seen.user]))
+            _table(label, titles, values, method, seen.user_id)
     st.caption(MEANS)
 
 
@@ -88,5 +90,4 @@ def _table(label: str, titles: list[str], values: torch.Tensor, method: str, use
     ]
     heads = [Head("#", words.POSITION), Head("Item", kind="title"), Head(method)]
     show_table(f"What speaks for the one rather than the other in {label}", heads, rows)
-    name = f"difference-{label}-{user}.csv"
-    downloads.button("CSV", lambda: spreadsheets.csv(frame), name, downloads.CSV)
+    downloads.button("CSV", partial(spreadsheets.csv, frame), f"difference-{label}", user)

@@ -36,8 +36,8 @@ def show_deletion(seen: Seen) -> None:
             st.markdown(f"{words.strong(label)}: {title}")
             said = words.plain(f"Deletion curves of {label}")
             st.altair_chart(chart(frame, CONTROLS), width="stretch", alt=said)
-            name = f"deletion-{label}-{seen.data.user_ids[seen.user]}.csv"
-            downloads.button("CSV", partial(spreadsheets.csv, frame), name, downloads.CSV)
+            save = partial(spreadsheets.csv, frame)
+            downloads.button("CSV", save, f"deletion-{label}", seen.user_id)
     st.caption(MEANS)
 
 

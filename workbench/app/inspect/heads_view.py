@@ -36,8 +36,8 @@ def show_heads(seen: Seen) -> None:
             rows = [_cells(row, titles) for row in frame.itertuples()]
             show_table(f"The heads of {label}", HEADS, rows)
             named = frame.assign(top=[titles[top] for top in frame["top"]])
-            name = f"heads-{label}-{seen.data.user_ids[seen.user]}.csv"
-            downloads.button("CSV", partial(spreadsheets.csv, named), name, downloads.CSV)
+            save = partial(spreadsheets.csv, named)
+            downloads.button("CSV", save, f"heads-{label}", seen.user_id)
 
 
 def _cells(row: Any, titles: list[str]) -> list[Cell]:

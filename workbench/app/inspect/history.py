@@ -21,7 +21,6 @@ from workbench.explore.history_table import (
     ordered,
     orders,
 )
-from workbench.explore.markup import lit
 
 
 def csv(frame: pd.DataFrame) -> str:
@@ -55,10 +54,8 @@ def show_history(data: SequenceData, user: int, frame: pd.DataFrame, helps: dict
         with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
             for measure, text in helps.items():
                 st.markdown(f"**{measure}.** {words.literal(text)}")
-        name = f"history-{data.user_ids[user]}.csv"
-        downloads.button("CSV", lambda: csv(frame), name, downloads.CSV)
+        downloads.button("CSV", partial(csv, frame), "history", str(data.user_ids[user]))
     rows = ordered(frame, by or LATEST)
-    st.html(lit(rows[POSITION].tolist()))
     ids = {at: str(data.item_ids[item]) for at, item in enumerate(data.history(user), 1)}
     show_clickable(history_html(rows, helps, ids), "history", partial(explain_item, data))
     if CAUSE in frame.columns and frame[CAUSE].any():

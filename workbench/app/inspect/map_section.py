@@ -7,7 +7,7 @@ import streamlit as st
 
 from workbench import SequenceData, spreadsheets
 from workbench.app import downloads, words
-from workbench.app.clickable import show_clickable
+from workbench.app.clickable import show_as_it_is, show_clickable
 from workbench.app.inspect import view_choices
 from workbench.explore import maps
 from workbench.explore.history_table import causes
@@ -42,7 +42,9 @@ def show_maps(data: SequenceData, user: int, shown: dict[int, Shown]) -> None:
                     html, f"maps {one.label}", partial(st.session_state.__setitem__, f"view{slot}")
                 )
             label = f"Attention map of {one.label}, {view.name}"
-            large.html(maps.large_map(one.matrix, titles, first, last, label=label, top=top))
+            with large:
+                html = maps.large_map(one.matrix, titles, first, last, label=label, top=top)
+                show_as_it_is(html, f"large map {one.label}")
             with st.container(horizontal=True):
                 _save_maps(one, titles, first, last, top, user_id)
     st.caption(words.MAPS)
@@ -83,14 +85,13 @@ def _difference(data: SequenceData, user: int, one: Shown, other: Shown, last: i
     titles, first = _titles(data, user, min(one, other, key=lambda each: len(each.matrix)))
     said = f"{one.label} ({one.view.name}) minus {other.label} ({other.view.name})"
     st.markdown(f"**{words.literal(said)}**")
-    st.html(maps.large_map(matrix, titles, first, last, label=said, diverging=True))
+    html = maps.large_map(matrix, titles, first, last, label=said, diverging=True)
+    show_as_it_is(html, "difference of maps")
 
 
 def _save_maps(
     shown: Shown, titles: list[str], first: int, last: int, top: float | None, user_id: str
 ) -> None:
-    name = f"maps-{shown.label}-{user_id}"
-
     def picture(kind: str) -> bytes:
         from workbench.app.inspect import map_pictures  # which brings matplotlib's figures
 
@@ -102,6 +103,7 @@ def _save_maps(
             maps.cells(shown.matrix, names, 0)[["row", "column", "weight", "rank"]]
         )
 
-    downloads.button("CSV", table, f"{name}.csv", downloads.CSV)
-    downloads.button("PNG", lambda: picture("png"), f"{name}.png", downloads.PNG)
-    downloads.button("SVG", lambda: picture("svg"), f"{name}.svg", downloads.SVG)
+    what = f"maps-{shown.label}"
+    downloads.button("CSV", table, what, user_id)
+    downloads.button("PNG", partial(picture, "png"), what, user_id, "png")
+    downloads.button("SVG", partial(picture, "svg"), what, user_id, "svg")

@@ -20,8 +20,8 @@ def show_ranking(data: SequenceData, shown: Shown, user: int) -> None:
     st.markdown(f"**{words.literal(shown.label)}**: held-out item at rank {rank:,} of {n_items:,}")
     html = ranking_html(frame, shown.label)
     show_clickable(html, f"top {shown.label}", partial(explain_item, data))
-    name = f"top-{shown.label}-{data.user_ids[user]}.csv"
-    downloads.button("CSV", lambda: _csv(frame), name, downloads.CSV)
+    user_id = str(data.user_ids[user])
+    downloads.button("CSV", partial(_csv, frame), f"top-{shown.label}", user_id)
 
 
 def _csv(frame: pd.DataFrame) -> str:

@@ -32,6 +32,11 @@ class Seen:
     shown: dict[str, Shown]
 
     @property
+    def user_id(self) -> str:
+        """The raw id of the user."""
+        return str(self.data.user_ids[self.user])
+
+    @property
     def recommended(self) -> bool:
         """Whether what the models rank first is explained."""
         return self.case.kind == TOP

@@ -1,5 +1,6 @@
 """The same view elsewhere: a link, Python, and one HTML file."""
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,8 +19,6 @@ from workbench.explore.as_code import code
 from workbench.explore.explanation import made_of_data, made_of_model
 from workbench.explore.history_table import helps
 
-HTML = "text/html"
-
 
 def show_share(seen: Seen) -> None:
     """Show a button that opens a link, the code, and a button that saves the page."""
@@ -29,14 +28,14 @@ def show_share(seen: Seen) -> None:
         st.markdown("**As code.** The same numbers from Python; a notebook shows the page.")
         st.code(as_code(seen), language="python", wrap_lines=True)
         st.markdown("**As a file.** One HTML file, which opens offline and asks for nothing.")
-        name = f"{'-'.join(seen.shown)}-{seen.data.user_ids[seen.user]}.html"
-        downloads.button("Save this user", lambda: html(seen), name, HTML)
+        save = partial(html, seen)
+        downloads.button("Save this user", save, "-".join(seen.shown), seen.user_id, "html")
 
 
 def link(seen: Seen) -> str:
     """The address of the page with what it is made of."""
     now = {key: st.query_params.get_all(key) for key in st.query_params}
-    now.setdefault("user", [str(seen.data.user_ids[seen.user])])
+    now.setdefault("user", [seen.user_id])
     return f"{st.context.url or ''}?{urlencode(now | pins_of(seen.read, seen.models), doseq=True)}"
 
 
@@ -47,7 +46,7 @@ def as_code(seen: Seen) -> str:
     return code(
         seen.source,
         [_named(seen.models[label]) for label in seen.shown],
-        str(seen.data.user_ids[seen.user]),
+        seen.user_id,
         item,
         seen.methods,
         [one.view for one in seen.shown.values()],
@@ -87,5 +86,5 @@ def html(seen: Seen) -> str:
         ],
         code=as_code(seen),
     )
-    title = f"User {seen.data.user_ids[seen.user]} of {seen.data.name}"
+    title = f"User {seen.user_id} of {seen.data.name}"
     return user_page.page(words.plain(title), content)

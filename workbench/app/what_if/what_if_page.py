@@ -63,13 +63,13 @@ def page() -> None:
             _outcome(data, before, after, explained)
             _put_target(editing, label, explained)
             frame = moves_frame(data, scenario, before, after, explained)
-            _moves(data, label, frame, f"what-if-{label}-{case.user}.csv")
+            _moves(data, label, frame, str(data.user_ids[user]))
             shown[label] = before, after
     if shown:
         with errors_shown("The history"):
             st.subheader("History, and the weight of each item", help=words.CHOOSE)
             frame = weights_frame(data, scenario, shown)
-            _history(frame, editing, f"what-if-history-{case.user}.csv")
+            _history(frame, editing, str(data.user_ids[user]))
         st.caption(words.WHAT_IF)
 
 
@@ -125,7 +125,7 @@ def moves_frame(
     )
 
 
-def _moves(data: SequenceData, label: str, frame: pd.DataFrame, file_name: str) -> None:
+def _moves(data: SequenceData, label: str, frame: pd.DataFrame, user: str) -> None:
     """Show the table; a click on an item follows it as target."""
     rows = []
     row: Any
@@ -146,7 +146,7 @@ def _moves(data: SequenceData, label: str, frame: pd.DataFrame, file_name: str) 
     marked = [n for n, text in enumerate(frame["note"]) if text.startswith("held-out")]
     html = table(f"The items {label} ranks first, before and after", HEADS, rows, marked=marked)
     show_clickable(html, f"moves {label}", partial(case_choices.explain_item, data))
-    downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
+    downloads.button("CSV", partial(spreadsheets.csv, frame), f"what-if-{label}", user)
 
 
 def weights_frame(
@@ -178,7 +178,7 @@ def weights_frame(
     return pd.DataFrame(columns).iloc[::-1].reset_index(drop=True)
 
 
-def _history(frame: pd.DataFrame, editing: Editing, file_name: str) -> None:
+def _history(frame: pd.DataFrame, editing: Editing, user: str) -> None:
     """Show the table; a click on an item chooses it for the next edit."""
     labels = [name.removesuffix(" after") for name in frame.columns if name.endswith(" after")]
     heads = [Head("#", words.POSITION), Head("Item", kind="title"), Head("Was", words.WAS)]
@@ -202,4 +202,4 @@ def _history(frame: pd.DataFrame, editing: Editing, file_name: str) -> None:
         groups=[("", 3), *((label, 2) for label in labels)],
     )
     show_clickable(html, "edited history", lambda at: editing.choose(int(at)))
-    downloads.button("CSV", lambda: spreadsheets.csv(frame), file_name, downloads.CSV)
+    downloads.button("CSV", partial(spreadsheets.csv, frame), "what-if-history", user)
