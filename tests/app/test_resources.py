@@ -11,6 +11,7 @@ from workbench.app import resources
 from workbench.data.batches import make_batch
 from workbench.data.splits import held_out_cases
 from workbench.explore.inspection import inspect_case
+from workbench.explore.scenario import Change, Scenario
 from workbench.explore.survey import survey
 
 
@@ -60,6 +61,21 @@ def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, 
         resources.inspection(second, str(films), 0, "top", hide_seen=True).scores[1:],
         before.scores[1:],
     )
+
+
+def test_a_scenario_is_predicted_once_and_others_are_not_taken_for_it(films, models):
+    start, shared = Scenario.of(load_data(films), 0), resources.model(models[1])
+
+    def asked(scenario: Scenario, layer: int | None = None, *, hide_seen: bool = False):
+        return resources.prediction(shared, scenario, layer, None, hide_seen=hide_seen)
+
+    first = asked(start)
+    assert asked(Scenario.of(load_data(films), 0)) is first
+    edited = start.apply(Change("largest"))
+    for other in (asked(edited), asked(edited, 0), asked(start.apply(Change("mute", 1)))):
+        assert not torch.equal(other.weights, first.weights)
+    assert not torch.equal(asked(edited).weights, asked(edited, 0).weights)
+    assert asked(start, hide_seen=True).hidden
 
 
 def test_data_are_read_once_and_again_when_their_file_changes(tmp_path):

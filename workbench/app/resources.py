@@ -314,6 +314,19 @@ def prediction(
     layer, head : where attention is edited, from 0; in all if None.
     hide_seen : as in `predict`.
     """
+    return _prediction(shared, shared.source, shared.stamp, scenario, layer, head, hide_seen)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Scenario: repr})
+def _prediction(
+    _shared: Shared,
+    model: str,
+    stamp: str,
+    scenario: Scenario,
+    layer: int | None,
+    head: int | None,
+    hide_seen: bool,
+) -> Prediction:
     layers, heads = (None if one is None else [one] for one in (layer, head))
-    with shared.lock:
-        return predict(shared.model, scenario, layers=layers, heads=heads, hide_seen=hide_seen)
+    with _shared.lock:
+        return predict(_shared.model, scenario, layers=layers, heads=heads, hide_seen=hide_seen)

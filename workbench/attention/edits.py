@@ -8,7 +8,7 @@ removes such a weight leaves the row as it is. Among several equal largest of a 
 that of the oldest item is removed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -153,6 +153,17 @@ def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
     """
     allowed = allowed.expand_as(weights)
     return allowed.to(weights.dtype) / allowed.sum(-1, keepdim=True)
+
+
+def in_turn(edits: Sequence[Edit]) -> Edit:
+    """One edit that makes several, one after the other."""
+
+    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        for each in edits:
+            weights = each(weights, allowed)
+        return weights
+
+    return edit
 
 
 def power(exponent: float) -> Edit:

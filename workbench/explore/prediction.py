@@ -10,7 +10,7 @@ from torch import Tensor
 
 from models import Batch
 from workbench.attention.editing import edit_attention
-from workbench.attention.edits import Edit, remove_keys, remove_largest, uniform
+from workbench.attention.edits import Edit, in_turn, remove_keys, remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explore.ranks import Ranking
@@ -82,7 +82,8 @@ def predict(
     # one key is left at the least
     edits += [remove_largest] * min(scenario.largest, int((~muted).sum()) - 1)
     with torch.no_grad(), evaluation_mode(model), ExitStack() as stack:
-        for edit in edits:
+        if edits:  # all at once: each by itself would go through all modules and rows again
+            edit = in_turn(edits)
             stack.enter_context(edit_attention(model, edit, layers=layers, heads=heads))
         weights = record_attention(model, batch)["attention"][0]
         scores = model.scores(batch)[0]
