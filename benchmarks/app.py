@@ -158,7 +158,8 @@ class _Asked:
             visits.ready(page, FIRST_TEN)
 
             def another(user: str) -> float:
-                return visits.finish(page, visits.ask(page, user), f"User {user}:")
+                visits.ask(page, user)
+                return visits.finish(page, f"User {user}:")
 
             for user in warm:
                 another(user)
@@ -183,9 +184,8 @@ class _Asked:
                 def choose(page: Any = page) -> float:
                     box = page.get_by_role("combobox", name="List of users")
                     box.fill(LIST)
-                    start = visits.begin(page)
                     box.press("Enter")
-                    return visits.finish(page, start, MEASURED)
+                    return visits.finish(page, MEASURED)
 
                 yield self._measured(f"a list of users, {when}", target, choose)
 
@@ -216,9 +216,10 @@ class _Asked:
             def times() -> Iterator[float]:
                 users = iter(self.ids[6 : 6 + 4 * sessions])
                 for asked in zip(*[users] * sessions, strict=True):
-                    starts = [visits.ask(p, u) for p, u in zip(pages, asked, strict=True)]
-                    for page, start, user in zip(pages, starts, asked, strict=True):
-                        yield visits.finish(page, start, f"User {user}:")
+                    for page, user in zip(pages, asked, strict=True):
+                        visits.ask(page, user)
+                    for page, user in zip(pages, asked, strict=True):
+                        yield visits.finish(page, f"User {user}:")
 
             return self._measured(f"another user, {sessions} sessions at once", "", times())
 

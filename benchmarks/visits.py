@@ -12,9 +12,12 @@ from tests.app.browser import LOADED, served, watched
 
 WORDS = "[data-testid=stMain] :is(p, h2):visible"
 NUMBERS = ":is(.aw td, [data-testid=stMetricValue]):visible"  # of a table, or by themselves
-# when something was last drawn: the document changed, or a stroke was made on a canvas
+# when something was last asked for by a click or a key, and when something was last drawn: the
+# document changed, or a stroke was made on a canvas
 PROBE = """(() => {
-  window.lastDrawn = 0;
+  window.lastAsked = window.lastDrawn = 0;
+  for (const action of ['click', 'keydown'])
+    addEventListener(action, event => { window.lastAsked = event.timeStamp; }, true);
   const touch = () => { window.lastDrawn = performance.now(); };
   for (const name of ['fillRect', 'fillText', 'drawImage', 'fill', 'stroke', 'clearRect']) {
     const drawn = CanvasRenderingContext2D.prototype[name];
@@ -25,15 +28,15 @@ PROBE = """(() => {
   new MutationObserver(touch).observe(
     document, {subtree: true, childList: true, characterData: true});
 })()"""
-RESTED = """([text, start]) => new Promise(done => {
+RESTED = """text => new Promise(done => {
   const look = () => {
     const app = document.querySelector('[data-testid=stApp]');
     const main = document.querySelector('[data-testid=stMain]');
     const rested = performance.now() - window.lastDrawn > 500;
-    const begun = window.lastDrawn > start;
+    const begun = window.lastDrawn > window.lastAsked;
     if (app.dataset.testScriptState === 'notRunning' && begun && rested &&
         main.innerText.includes(text))
-      done(window.lastDrawn);
+      done(window.lastDrawn - window.lastAsked);
     else setTimeout(look, 25);
   };
   look();
@@ -92,37 +95,31 @@ def warm(browser: Any, address: str, query: dict) -> First:
         return first_of(page, start)
 
 
-def begin(page: Any) -> float:
-    """Now, in the page's own milliseconds."""
-    return float(page.evaluate("performance.now()"))
+def finish(page: Any, text: str) -> float:
+    """Seconds from the last click or key to the last thing drawn on a page that then rests.
 
-
-def finish(page: Any, start: float, text: str) -> float:
-    """Seconds to the last thing drawn on a page that holds `text` and then rests."""
-    return (float(page.evaluate(RESTED, [text, start])) - start) / 1000
+    It holds `text` by then.
+    """
+    return float(page.evaluate(RESTED, text)) / 1000
 
 
 def ready(page: Any, text: str) -> None:
     """Wait until a page holds `text` and rests."""
     page.locator(LOADED).wait_for()
-    finish(page, -1, text)
+    finish(page, text)
 
 
-def ask(page: Any, user: str) -> float:
-    """Ask for a user; the time of Enter, in the page's own milliseconds."""
+def ask(page: Any, user: str) -> None:
+    """Ask for a user, by Enter."""
     box = page.get_by_label("User", exact=True)
     box.fill(user)
-    start = begin(page)
     box.press("Enter")
-    return start
 
 
 def press(page: Any, role: str, name: str, text: str) -> float:
     """Seconds from a click to the last thing drawn of what it asks for."""
-    button = page.get_by_role(role, name=name)
-    start = begin(page)
-    button.click()
-    return finish(page, start, text)
+    page.get_by_role(role, name=name).click()
+    return finish(page, text)
 
 
 def processor(process: int) -> float:
