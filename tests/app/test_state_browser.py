@@ -1,7 +1,7 @@
 """The state of a page in a real browser: its address, Back, other pages, and a lost server."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
@@ -27,6 +27,27 @@ def shown(page: Any) -> tuple[str, str, str]:
     page.wait_for_function(AGREE)
     held, path = query_of(page), page.url.partition("?")[0].rpartition("/")[2]
     return path, held["user"][0], held.get("edits", [""])[0]
+
+
+def test_what_is_not_shown_any_more_leaves_the_address_and_the_link(page, address):
+    there = {"view2": "Layer 2, head 1", "stage2": "mask", "against": "The held-out item"}
+    page.goto(address("inspect", user="u3", closer="Why this and not another?", **there))
+    settled(page, "User u3:")
+
+    def held_without(name: str) -> tuple[set[str], set[str]]:
+        page.wait_for_function("name => !location.search.includes(name)", arg=name)
+        page.get_by_role("button", name="Share").click()
+        settled(page, "User u3:")
+        link = page.locator("[data-testid=stPopoverBody] code").first.inner_text()
+        page.keyboard.press("Escape")
+        return set(query_of(page)), set(parse_qs(urlsplit(link).query)) - {"pins"}
+
+    whole = {"data", "models", "user", "closer", *there}
+    assert held_without("other_item") == (whole, whole)
+    page.get_by_role("radio", name="Deletion curve").click()
+    assert held_without("against") == (whole - {"against"},) * 2
+    page.get_by_test_id("stMultiSelectTagsContainer").first.get_by_role("button").nth(1).click()
+    assert held_without("view2") == (whole - there.keys(),) * 2
 
 
 def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):

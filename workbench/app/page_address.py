@@ -9,6 +9,7 @@ from typing import Any
 
 import streamlit as st
 from streamlit.navigation.page import Page
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from workbench.app import words
 from workbench.phrases import cut, listing
@@ -114,6 +115,17 @@ def _plain(text: str) -> str | float:
         return float(text)
     except ValueError:
         return text.strip().lower()
+
+
+def shown() -> dict[str, list[str]]:
+    """What the address holds, but for choices that the page does not offer any more.
+
+    Streamlit takes those from it once the page has run. Asked for after all others are shown.
+    """
+    run = get_script_run_ctx()
+    assert run is not None
+    gone = st.session_state.keys() - run.shared.widget_user_keys_this_run.snapshot()
+    return {key: values for key, values in _held().items() if key not in gone}
 
 
 def _held() -> dict[str, list[str]]:

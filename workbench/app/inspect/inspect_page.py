@@ -65,8 +65,6 @@ def page() -> None:
     recommended = case.kind == case_choices.TOP
     targets = dict.fromkeys(data.title(one.inspection.target) for one in shown.values())
     heading.header(question(list(targets), _italic, recommended=recommended))
-    with described, errors_shown("Sharing"):
-        share.show_share(seen)
     with table, errors_shown("The history"):
         st.subheader("History", help="A click on an item explains it.")
         texts = helps(list(shown.values()), [models[label].model for label in shown])
@@ -84,6 +82,8 @@ def page() -> None:
         st.subheader("Layers and heads")
         slots = {slot: shown[label] for slot, label in enumerate(models, 1) if label in shown}
         show_maps(data, user, slots)
+    with described, errors_shown("Sharing"):  # last, since the link holds what was chosen above
+        share.show_share(seen)
 
 
 def _italic(text: str) -> str:

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
-from workbench.app import downloads, words
+from workbench.app import downloads, page_address, words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.inspect import smallest
 from workbench.app.inspect.pins import asked_run, pins_of
@@ -34,7 +34,7 @@ def show_share(seen: Seen) -> None:
 
 def link(seen: Seen) -> str:
     """The address of the page with what it is made of."""
-    now = {key: st.query_params.get_all(key) for key in st.query_params}
+    now = page_address.shown()
     now.setdefault("user", [seen.user_id])
     return f"{st.context.url or ''}?{urlencode(now | pins_of(seen.read, seen.models), doseq=True)}"
 
