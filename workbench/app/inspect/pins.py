@@ -17,11 +17,15 @@ DATA = "data"
 
 def pins_of(read: SequenceData, models: Mapping[str, Shared]) -> dict[str, list[str]]:
     """What a link adds to the address: the start of each checksum, and the run of the verdict."""
-    parts = {DATA: read.checksum} | {m: resources.weights(s) for m, s in models.items()}
-    pinned: dict[str, list[str]] = {PINS: [f"{k}:{v[:LETTERS]}" for k, v in parts.items()]}
+    pinned = {PINS: [f"{key}:{start}" for key, start in _checksums(read, models).items()]}
     found = [verdict_on(shared, read, asked_run()) for shared in models.values()]
     runs = [run for _, run in filter(None, found)]
     return pinned | ({RUN: runs[:1]} if runs else {})
+
+
+def _checksums(read: SequenceData, models: Mapping[str, Shared]) -> dict[str, str]:
+    parts = {DATA: read.checksum} | {m: resources.weights(s) for m, s in models.items()}
+    return {key: checksum[:LETTERS] for key, checksum in parts.items()}
 
 
 def asked_run() -> str | None:
@@ -32,7 +36,7 @@ def asked_run() -> str | None:
 def show_changed(read: SequenceData, models: Mapping[str, Shared]) -> None:
     """Say what is no longer as it was where a link was made."""
     asked = dict(pin.rpartition(":")[::2] for pin in page_address.read(PINS))
-    now = dict(pin.rpartition(":")[::2] for pin in pins_of(read, models)[PINS])
+    now = _checksums(read, models)
     changed = [name for name in asked.keys() & now.keys() if asked[name] != now[name]]
     if changed:
         names = listing(sorted(words.literal(name) for name in changed))
@@ -43,7 +47,7 @@ def show_changed(read: SequenceData, models: Mapping[str, Shared]) -> None:
             icon=":material/history:",
         )
     run = asked_run()
-    found = [verdict_on(shared, read, run) for shared in models.values()]
+    found = [verdict_on(shared, read, run) for shared in models.values()] if run else []
     if run and not any(one is not None and one[1] == run for one in found):
         st.warning(
             f"The report {words.literal(run)}, from which the verdict was, does not judge these "
