@@ -202,18 +202,19 @@ class KeptPass:
         assert context.rows is not None
         predicting = (context.rows - places[:, 0])[:, None]  # which of these rows does
         for layer, kept in zip(encoder.layers, self.layers, strict=True):
+            asking = predicting if layer is encoder.layers[-1] else None
             if entering is None:
-                query, key, value = layer.projections(x)
+                query, key, value = layer.projections(x, asking)
                 key, value = (
                     _exchanged(old, which, context, places, new)
                     for old, new in ((kept.p.key, key), (kept.p.value, value))
                 )
             else:
                 (query, key, value), entering = entering, None
+                query = query if asking is None else rows_of(query, asking)
             rows = places
-            if layer is encoder.layers[-1]:
-                query, x = rows_of(query, predicting), rows_of(x, predicting)
-                rows = context.rows[:, None]
+            if asking is not None:
+                x, rows = rows_of(x, asking), context.rows[:, None]
             p = Projected(
                 query,
                 key,

@@ -113,43 +113,52 @@ def _keys(rows: Tensor, removed: Tensor) -> list[bytes]:
     return [key.tobytes() for key in packed]
 
 
-def searched(
-    removals: Removals, target: int, effects: Tensor, candidates: Tensor, *, most: bool
-) -> Tensor:
-    """Log probability left when a greedy search takes items away one by one, [B, len(SIZES)].
+def searched(removals: Removals, effects: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """Log probability left when greedy searches take items away one by one.
 
-    In every step the item goes whose removal lowers the target's log probability most, or least if
-    not `most`. It chooses among the `POOL` candidates with the largest (smallest) effect of their
-    own. What an importance attains lies between the two searches, up to what they miss (normalised
-    AOPC, Edin et al. 2024, arXiv 2408.08137).
+    In every step of the first search the item goes whose removal lowers the target's log
+    probability most, in the second the one that lowers it least. They choose among the `POOL`
+    candidates with the largest (smallest) effect of their own. What an importance attains lies
+    between the two searches, up to what they miss (normalised AOPC, Edin et al. 2024, arXiv
+    2408.08137). All searches go on together, so that histories of like cost share a pass.
 
     Parameters
     ----------
     removals : of items from the histories.
-    target : which of the targets of `removals`, from 0.
-    effects : [B, L], of every item alone on the target's score, as `effects_of_each` has them.
+    effects : [B, L, K], of every item alone on the targets' scores, as `effects_of_each` has them.
     candidates : [B, L] bool, the items that may go.
-    most : which way the search goes.
+
+    Returns
+    -------
+    tuple of Tensor
+        Without the items that matter most, and without those that matter least:
+        [B, K, len(SIZES)] each.
     """
-    sign = 1 if most else -1
-    pool = candidates & (most_important_first(sign * effects, candidates) < POOL)
+    n, _, k = effects.shape
+    signed = [sign * each for sign in (1, -1) for each in effects.unbind(-1)]  # 2 K of [B, L]
+    pool = torch.cat([candidates & (most_important_first(e, candidates) < POOL) for e in signed])
+    searches = torch.arange(len(pool), device=pool.device)  # 2 K B
+    histories, targets = searches % n, searches // n % k
+    signs = torch.where(searches < k * n, 1.0, -1.0).double()
     removed = torch.zeros_like(pool)
-    every = torch.arange(len(removed), device=removed.device)
-    nats = removals.outcomes(every, removed, ranked=False).nats[:, target]
+    nats = removals.outcomes(histories, removed, ranked=False).nats.gather(1, targets[:, None])[
+        :, 0
+    ]
     left = []
     for step in range(1, max(SIZES) + 1):
         rows, at = (pool & ~removed).nonzero(as_tuple=True)
         tried = removed[rows].scatter(1, at[:, None], True)
         worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
-        found = removals.outcomes(rows, tried, ranked=False)
-        worst[rows, at] = sign * found.nats[:, target]
+        found = removals.outcomes(histories[rows], tried, ranked=False).nats
+        worst[rows, at] = signs[rows] * found.gather(1, targets[rows, None])[:, 0]
         has_more = worst.isfinite().any(1)
         chosen = worst.argmin(1)
         removed[has_more, chosen[has_more]] = True
-        nats = torch.where(has_more, sign * worst[every, chosen], nats)
+        nats = torch.where(has_more, signs * worst[searches, chosen], nats)
         if step in SIZES:
             left.append(nats)
-    return torch.stack(left, 1)
+    most, least = torch.stack(left, 1).view(2, k, n, -1).transpose(1, 2)
+    return most, least
 
 
 def normalised(lost: Tensor, least: Tensor, most: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ cannot take the last item away, so that item is kept and not ranked there. As th
 decides alone, replacement is measured both with and without it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,21 +121,29 @@ def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[p
             condition = conditions(control)[0]
             candidates = condition.candidates(batch)
             effects = effects_of_each(base, both, condition.operator)
+            names, aligned = [], []
             for reduction, values in every_reduction(control, batch).items():
                 place = most_important_first(values, candidates, seed)
                 for target, label in enumerate(TARGETS):
-                    aligned = is_first(place, effects[..., target], candidates)
-                    columns = {"case": range(len(both)), "align": aligned.cpu().numpy()}
-                    frames.append(
-                        pd.DataFrame(columns).assign(
-                            target=label,
-                            importance=reduction,
-                            operator=condition.operator,
-                            last=condition.last,
-                            control=name,
-                        )
-                    )
+                    names.append((label, reduction))
+                    aligned.append(is_first(place, effects[..., target], candidates))
+            frame = by_case(names, {"align": torch.cat(aligned)})
+            frames.append(
+                frame.assign(operator=condition.operator, last=condition.last, control=name)
+            )
     return frames
+
+
+def by_case(names: Sequence[tuple[str, str]], columns: Mapping[str, Tensor]) -> pd.DataFrame:
+    """A row for each target and importance of `names`, and for each case, the cases innermost.
+
+    `columns` hold a value for every row.
+    """
+    arrays = {column: values.cpu().numpy() for column, values in columns.items()}
+    n = len(next(iter(arrays.values()))) // len(names)
+    targets, every = (np.repeat(each, n) for each in zip(*names, strict=True))
+    cases = np.tile(np.arange(n), len(names))
+    return pd.DataFrame({"case": cases, **arrays, "target": targets, "importance": every})
 
 
 def is_first(place: Tensor, effects: Tensor, candidates: Tensor) -> Tensor:
@@ -191,33 +199,30 @@ class Trial:
     def condition(self, condition: Condition) -> pd.DataFrame:
         """All importances for both targets in one condition."""
         candidates = condition.candidates(self.batch)
-        operator, seed = condition.operator, self.seed
-        effects = self.effects[operator]
+        keys = sorted(self.values, key=lambda key: key[0])  # the targets one after the other
         places = {
-            key: most_important_first(values, candidates, seed)
-            for key, values in self.values.items()
+            key: most_important_first(self.values[key], candidates, self.seed) for key in keys
         }
         curves = self._curves(places, candidates, condition)
-        frames = []
-        for target, label in enumerate(TARGETS):
-            bounds = self._bounds(target, candidates, condition)
-            for (of, name), place in places.items():
-                if of != target:
-                    continue
-                agreement = agree(self.values[of, name], effects[..., target], candidates)
-                columns = curves.get((of, name), {})
-                columns |= {
-                    "align": is_first(place, effects[..., target], candidates),
-                    **agreement,
-                    "hit": self.hits[:, target].double(),
-                }
-                if bounds is not None:
-                    lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
-                    columns["attained"] = normalised(lost, *bounds)
-                arrays = {column: values.cpu().numpy() for column, values in columns.items()}
-                frame = pd.DataFrame({"case": range(len(place)), **arrays})
-                frames.append(frame.assign(target=label, importance=name))
-        frame = pd.concat(frames).assign(operator=operator, last=condition.last)
+        nothing = torch.full_like(self.complete[:, 0], torch.nan)
+        columns = {
+            step: torch.cat([curves[key].get(step, nothing) for key in keys])
+            for step in dict.fromkeys(step for key in keys for step in curves[key])
+        }
+        targets = [target for target, _ in keys]
+        effects = torch.cat([self.effects[condition.operator][..., target] for target in targets])
+        every = candidates.repeat(len(keys), 1)
+        columns["align"] = is_first(torch.cat([*places.values()]), effects, every)
+        columns |= agree(torch.cat([self.values[key] for key in keys]), effects, every)
+        columns["hit"] = torch.cat([self.hits[:, target].double() for target in targets])
+        if condition.last == "ranked":  # elsewhere it would cost many passes of its own
+            lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
+            bounds = self._bounds(condition.operator, candidates)
+            columns["attained"] = normalised(
+                lost, *(torch.cat([bound[:, target] for target in targets]) for bound in bounds)
+            )
+        frame = by_case([(TARGETS[target], name) for target, name in keys], columns)
+        frame = frame.assign(operator=condition.operator, last=condition.last)
         return frame.assign(length=self.batch.lengths.cpu().numpy()[frame["case"]])
 
     def _curves(
@@ -245,7 +250,7 @@ class Trial:
             torch.cat(masks),
             ranked=main,
         )
-        curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key, _ in names}
+        curves: dict[tuple[int, str], dict[str, Tensor]] = {key: {} for key in places}
         parts = zip(names, outcome.nats.split(n), outcome.ranks.split(n), strict=True)
         for (key, name), left, rank in parts:
             target = key[0]
@@ -255,23 +260,11 @@ class Trial:
                 curves[key][name.replace("without", "stays")] = stays
         return curves
 
-    def _bounds(
-        self, target: int, candidates: Tensor, condition: Condition
-    ) -> tuple[Tensor, Tensor] | None:
-        """The least and the most that searches for items to remove attain, [b] each.
-
-        For the first condition alone, since it costs many passes of its own.
-        """
-        if condition.last != "ranked":
-            return None
-        operator = condition.operator
-        effects = self.effects[operator][..., target]
-        least, most = (
-            searched(self.removals[operator], target, effects, candidates, most=which)
-            for which in (False, True)
-        )
-        complete = self.complete[:, target]
-        return complete - least.mean(1), complete - most.mean(1)
+    def _bounds(self, operator: str, candidates: Tensor) -> tuple[Tensor, Tensor]:
+        """The least and the most that searches for items to remove attain, [b, 2] each."""
+        effects = self.effects[operator]
+        most, least = searched(self.removals[operator], effects, candidates)
+        return self.complete - least.mean(-1), self.complete - most.mean(-1)
 
 
 def agree(importance: Tensor, effects: Tensor, candidates: Tensor) -> dict[str, Tensor]:

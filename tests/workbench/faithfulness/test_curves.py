@@ -103,8 +103,8 @@ def test_ranks_that_were_not_asked_for_are_found_when_they_are():
 def test_a_search_takes_the_best_single_item_first_and_never_falls_behind_itself(most):
     model, batch = build("SASRec"), batch_of(*HISTORIES)
     base, targets = BasePass(model, batch), torch.stack([TARGETS.flip(0), TARGETS], 1)
-    effects = effects_of_each(base, targets)[..., 1]
-    left = searched(Removals(base, targets), 1, effects, batch.valid, most=most)
+    effects = effects_of_each(base, targets)
+    left = searched(Removals(base, targets), effects, batch.valid)[0 if most else 1][:, 1]
     pick = min if most else max
     for row, history in enumerate(HISTORIES):
         one = batch.take(torch.tensor([row]))
