@@ -24,19 +24,35 @@ def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
     Tensor
         [B] float64; NaN where a row holds NaN, +inf or nothing but -inf.
     """
-    rows = max(1, CHUNK_NUMBERS // max(1, p_logits.shape[1]))
-    parts = [
-        _jensen_shannon(p.double(), q.double())
-        for p, q in zip(p_logits.split(rows), q_logits.split(rows), strict=True)
-    ]
-    return torch.cat(parts)
+    return Distributions(p_logits).divergence(q_logits)
 
 
-def _jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
-    p, q = p_logits.softmax(-1), q_logits.softmax(-1)  # [b, V]
-    # Summed term by term: equal probabilities cancel to 0 exactly.
-    terms = (_times_log(p) + _times_log(q)).mul_(0.5).sub_(_times_log(p.add_(q).mul_(0.5)))
-    return terms.sum(-1).clamp(min=0)  # [b]
+class Distributions:
+    """The softmax of scores [B, V], of which the part in divergences from them is taken once.
+
+    Parameters
+    ----------
+    logits : scores; -inf is a probability of 0.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.rows = max(1, CHUNK_NUMBERS // max(1, logits.shape[1]))
+        self.chunks = [(p, _times_log(p)) for p in map(_softmax, logits.split(self.rows))]
+
+    def divergence(self, logits: Tensor) -> Tensor:
+        """Jensen-Shannon divergence from those of other scores, as in `jensen_shannon`."""
+        parts = []
+        for (p, p_times_log), q in zip(
+            self.chunks, map(_softmax, logits.split(self.rows)), strict=True
+        ):
+            # Summed term by term: equal probabilities cancel to 0 exactly.
+            terms = _times_log(q).add_(p_times_log).mul_(0.5)
+            parts.append(terms.sub_(_times_log(q.add_(p).mul_(0.5))).sum(-1).clamp(min=0))
+        return torch.cat(parts)
+
+
+def _softmax(logits: Tensor) -> Tensor:
+    return logits.double().softmax(-1)
 
 
 def _times_log(p: Tensor) -> Tensor:

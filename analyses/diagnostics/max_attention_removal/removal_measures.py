@@ -35,7 +35,7 @@ from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove
 from workbench.attention.recording import Rows
 from workbench.evaluation import hit, ndcg
 from workbench.model import AttentionModel, Model, with_attention
-from workbench.statistics import jensen_shannon
+from workbench.statistics.distributions import Distributions
 
 COUNTS = (1, 2, 3, 5)  # how many of the largest weights are removed, in all layers
 BY_LAYER = (1, 5)  # and in one layer alone of several, where the ends of the range have to do
@@ -95,6 +95,7 @@ class Trial:
     base : the unedited pass.
     targets : [B].
     before : what it led to.
+    likely : the distribution over all items that it led to.
     rows : [B], the prediction row.
     seen : [B, T], how many items each row may attend to; 0 for rows of padding.
     equal : [B, n_layers, T], rows whose weights are equal in every head.
@@ -105,6 +106,7 @@ class Trial:
     base: BasePass
     targets: Tensor
     before: Outcome
+    likely: Distributions
     rows: Tensor
     seen: Tensor
     equal: Tensor
@@ -123,7 +125,8 @@ class Trial:
         given = weights[at, :, :, row].masked_fill(~items[:, None, None], 0.0)
         base = BasePass(model, batch)
         before = Outcome.of_scores(base.scores(), targets)
-        return cls(base, targets, before, row, allowed.sum(-1) * real, equal, given, items)
+        likely, seen = Distributions(before.scores), allowed.sum(-1) * real
+        return cls(base, targets, before, likely, row, seen, equal, given, items)
 
     def conditions(self, seed: int) -> list[pd.DataFrame]:
         """Every condition: the removal in each place, and its control."""
@@ -142,16 +145,19 @@ class Trial:
         effects = self._effect(scores)
         effects["mass"] = self._mass(operator, place).cpu().numpy()
         effects["size"] = self._size(edit, place).cpu().numpy()
-        effects[(short | equal).cpu().numpy()] = np.nan
-        return effects.assign(
-            operator=operator,
-            k=place.k,
-            layer=place.layer,
-            rows=place.rows,
-            length=self.base.batch.lengths.cpu().numpy(),
-            short=short.cpu().numpy(),
-            equal=equal.cpu().numpy(),
-            rank_before=self.before.rank.cpu().numpy(),
+        unknown = (short | equal).cpu().numpy()
+        return pd.DataFrame(
+            {
+                **{name: np.where(unknown, np.nan, values) for name, values in effects.items()},
+                "operator": operator,
+                "k": place.k,
+                "layer": place.layer,
+                "rows": place.rows,
+                "length": self.base.batch.lengths.cpu().numpy(),
+                "short": short.cpu().numpy(),
+                "equal": equal.cpu().numpy(),
+                "rank_before": self.before.rank.cpu().numpy(),
+            }
         )
 
     def _equal(self, place: Place) -> Tensor:
@@ -175,19 +181,17 @@ class Trial:
         change = edit(weights, self.items[:, None, None]) - weights  # [B, layers, H, T]
         return change.square().sum(-1).mean((1, 2)).sqrt()
 
-    def _effect(self, scores: Tensor) -> pd.DataFrame:
-        """What scores under an edit differ in from the unedited ones, a row per case."""
+    def _effect(self, scores: Tensor) -> dict[str, np.ndarray]:
+        """What scores under an edit differ in from the unedited ones, [B] each."""
         after = Outcome.of_scores(scores, self.targets)
         old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
-        return pd.DataFrame(
-            {
-                "rank_after": new.astype(np.float64),
-                "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
-                "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
-                "top1_changed": (after.top != self.before.top).double().cpu().numpy(),
-                "jsd": jensen_shannon(self.before.scores, after.scores).double().cpu().numpy(),
-            }
-        )
+        return {
+            "rank_after": new.astype(np.float64),
+            "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
+            "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
+            "top1_changed": (after.top != self.before.top).double().cpu().numpy(),
+            "jsd": self.likely.divergence(after.scores).cpu().numpy(),
+        }
 
 
 DIAGNOSTIC = Diagnostic(
