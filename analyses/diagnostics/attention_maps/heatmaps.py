@@ -191,7 +191,6 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
         drawn = np.zeros((len(parts), across), dtype=bool)
         for line, (layer, head_) in enumerate(parts):
             for k, panel in enumerate(panels[block * len(parts) + line]):
-                panel.set(xticks=[], yticks=[])
                 if k >= len(names):
                     panel.set_axis_off()
                     continue
@@ -225,18 +224,8 @@ def _draw(panel: Axes, weights: pd.DataFrame, size: int, start: int) -> float:
 
 def _heatmap(panel: Axes, values: np.ndarray, top: float) -> None:
     """Cells from 0 to `top`; as pixels, since a path for each cell would fill the page."""
-    import seaborn as sns  # which brings scipy.stats and takes a second
-
-    sns.heatmap(
-        pd.DataFrame(values),
-        cmap=style.SEQUENTIAL,
-        vmin=0,
-        vmax=top,
-        cbar=False,
-        xticklabels=False,
-        yticklabels=False,
-        rasterized=True,
-        ax=panel,
-    )
-    panel.set(xlabel="", ylabel="")
+    panel.pcolormesh(values, cmap=style.SEQUENTIAL, vmin=0, vmax=top, rasterized=True)
+    lines, columns = values.shape
+    panel.set(xlim=(0, columns), ylim=(lines, 0), xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
