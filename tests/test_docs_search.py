@@ -28,7 +28,8 @@ def test_a_page_from_the_disk_is_searched_and_asks_nothing_of_the_network(browse
     subprocess.run(command, check=True, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"})
     page = watched(browser.new_page())
     page.goto((tmp_path / "site" / "index.html").as_uri())
-    page.get_by_placeholder("Search").fill("armadillo")
+    page.locator("iframe").wait_for(state="attached")  # what searches; keys are heard from then on
+    page.get_by_placeholder("Search").press_sequentially("armadillo")
     found = page.locator(".md-search-result__link").filter(has_text="The word is armadillo")
     found.wait_for(state="attached")
     assert str(found.get_attribute("href")).endswith("/site/index.html#a-heading")
