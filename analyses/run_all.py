@@ -22,6 +22,7 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
 from workbench.processes import MOST, Ranks, joined, usual_processes
+from workbench.training.memory import keep_pages
 
 
 def parser() -> argparse.ArgumentParser:
@@ -181,6 +182,7 @@ def _run(
     from analyses.report.output import write_report
 
     start = perf_counter()
+    keep_pages()
     progress.write(Progress("reading"))
     diagnostics = choose(discover(), options.only)
     if options.out:

@@ -1,7 +1,8 @@
 """The verdict of a model: can its attention be shown as a reason? Six questions, one conclusion."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -196,11 +197,9 @@ def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
     results = measured.get("faithfulness")
     if results is None:
         return ()
-    return tuple(
-        judged
-        for model in results.comparison.names
-        if (judged := _verdict(model, Evidence(measured, results))) is not None
-    )
+    evidence = Evidence(measured, results)
+    every = (_verdict(model, evidence) for model in results.comparison.names)
+    return tuple(judged for judged in every if judged is not None)
 
 
 def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion, str]:
@@ -255,10 +254,31 @@ class Evidence:
 
     measured: Mapping[str, Results]
     faithfulness: Results
+    _read: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict, init=False)
 
     def rows(self, model: str, **which: Any) -> pd.DataFrame:
-        """What moves the model's own top item, which is what a reason is shown for."""
-        return of_model(self.faithfulness.rows, model, OWN, **which)
+        """What moves the model's own top item, which is what a reason is shown for; read once."""
+        key = (model, *sorted(which.items()))
+        if key not in self._read:
+            self._read[key] = of_model(self.faithfulness.rows, model, OWN, **which)
+        return self._read[key]
+
+    @cached_property
+    def conditions(self) -> list[tuple[str, str]]:
+        """(operator, last) of each condition in which items were taken away."""
+        return conditions(self.faithfulness.rows)
+
+    @cached_property
+    def controls(self) -> list[str]:
+        """What was taken out of the models."""
+        every = self.faithfulness.rows.once(["control"])["control"]
+        return [str(control) for control in every if control != TRAINED]
+
+    @cached_property
+    def trainings(self) -> Trainings | None:
+        """How often the trainings of each model attend most to another item."""
+        results = self.measured.get("seeds")
+        return None if results is None else Trainings(results, ["attended"])
 
     def used(self, model: str) -> Question:
         """Does ranking need learned attention?"""
@@ -327,7 +347,7 @@ class Evidence:
         item than the last matters most, since in others nothing that matters is left to be named.
         """
         asked = "Do the items that attention names move the prediction more than controls do?"
-        first, *kept = conditions(self.faithfulness.rows)
+        first, *kept = self.conditions
         wide = by_user(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
         main = paired_interval((mine - theirs).to_numpy(np.float64))
@@ -371,10 +391,8 @@ class Evidence:
         asked = "Does that vanish when what it learned is taken out?"
         wide = by_user(self.rows(model), "align")
         mine = chosen_elsewhere(wide, attentions(self.rows(model)))
-        every = self.faithfulness.rows.once(["control"])["control"]
-        names = [str(c) for c in every if c != TRAINED]
         found = []
-        for name in names:
+        for name in self.controls:
             rows = self.rows(model, control=name)
             if len(rows):
                 theirs = chosen_elsewhere(by_user(rows, "align"), attentions(rows))
@@ -392,20 +410,17 @@ class Evidence:
     def stable(self, model: str) -> Question:
         """Does another training attend most to the same item?"""
         asked = "Does another training attend most to the same item?"
-        results = self.measured.get("seeds")
-        once = Question("stable", asked, "cannot tell", "It was trained once.")
-        if results is None:
-            return once
-        other = Trainings(results, ["attended"]).within("attended", model)
-        if other is None:
-            return once
+        trainings = self.trainings
+        other = None if trainings is None else trainings.within("attended", model)
+        if trainings is None or other is None:
+            return Question("stable", asked, "cannot tell", "It was trained once.")
         same = mean_interval(1 - other)
         answer: Answer = "cannot tell"
         if same.low > LIMITS.kept:
             answer = "yes"
         elif same.high < LIMITS.kept:
             answer = "no"
-        n = len(results.comparison.trainings(model))
+        n = len(trainings.comparison.trainings(model))
         sentence = (
             f"Two of its {n} trainings share the most attended item, by the mean over layers and "
             f"heads, for {span(same, 3)} of users ({people(same.n)})."

@@ -210,7 +210,8 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 
 def _in_words(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.assign(stage=frame["stage"].astype(str).map(stage_in_words))
+    words = {stage: stage_in_words(str(stage)) for stage in frame["stage"].unique()}
+    return frame.assign(stage=frame["stage"].map(words).astype(str))
 
 
 def _by_distance(distance: Rows, lines: str, title: str) -> Summary:
