@@ -137,6 +137,7 @@ def _prediction_rows(models: dict[str, pd.DataFrame], caption: str) -> Figure:
     for panel, (name, layer, block) in zip(panels[:, 0], blocks, strict=True):
         heads = in_order(block["head"])
         rows = np.stack([_matrix(block[block["head"] == h], size)[-1, :n] for h in heads])
+        panel.set_xticks([])
         _heatmap(panel, rows, np.nanmax(rows))
         named = [style.wrapped(f"{name}, layer {layer}, head {head}") for head in heads]
         panel.set_yticks(np.arange(len(heads)) + 0.5, named, rotation=0, fontsize=8)
@@ -191,6 +192,7 @@ def _matrices(columns: dict[str, pd.DataFrame], caption: str) -> Figure:
         drawn = np.zeros((len(parts), across), dtype=bool)
         for line, (layer, head_) in enumerate(parts):
             for k, panel in enumerate(panels[block * len(parts) + line]):
+                panel.set(xticks=[], yticks=[])
                 if k >= len(names):
                     panel.set_axis_off()
                     continue
@@ -226,6 +228,6 @@ def _heatmap(panel: Axes, values: np.ndarray, top: float) -> None:
     """Cells from 0 to `top`; as pixels, since a path for each cell would fill the page."""
     panel.pcolormesh(values, cmap=style.SEQUENTIAL, vmin=0, vmax=top, rasterized=True)
     lines, columns = values.shape
-    panel.set(xlim=(0, columns), ylim=(lines, 0), xticks=[], yticks=[])
+    panel.set(xlim=(0, columns), ylim=(lines, 0))
     panel.spines[:].set_visible(False)
     panel.tick_params(length=0)
