@@ -61,6 +61,8 @@ def per_user(rows: Rows, users: np.ndarray, conditions: Mapping[str, str]) -> pd
         frame = frame[frame["user"].isin(users)]
         for column, value in conditions.items():
             frame = frame[frame[column].astype(str) == value]
+        if frame.empty:
+            continue
         measures = _measures(frame)
         for model, own in frame.groupby("model", observed=True, sort=False):
             means = own.groupby("user")[measures].mean().dropna(how="all")
