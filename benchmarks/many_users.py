@@ -100,8 +100,8 @@ def comparison(folder: Path) -> dict[str, float]:
 def page(folder: Path) -> dict[str, float]:
     """Seconds of what a page shows of every diagnostic, and the most memory."""
     from workbench.app.dataset import stored_results  # which brings Streamlit
+    from workbench.app.dataset.per_user import PAGE
     from workbench.app.dataset.stored_results import Choice
-    from workbench.app.dataset.users import PAGE
 
     lap, run = Laps(), open_run(folder / REPORT)
     for name in run.manifest["diagnostics"]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from analyses.diagnostics.attention_maps.map_findings import LAST
 from analyses.report import style
+from analyses.report.palette import PALETTE
 from analyses.report.wording import stage_in_words
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
@@ -83,7 +84,7 @@ def _mark_causes(figure: Figure) -> None:
     for panel in figure.axes:
         for label in [*panel.get_xticklabels(), *panel.get_yticklabels()]:
             if label.get_text().startswith(MARK):
-                label.set(color=style.PALETTE[1], fontweight="bold")
+                label.set(color=PALETTE[1], fontweight="bold")
 
 
 def _matrix(weights: pd.DataFrame, size: int) -> np.ndarray:

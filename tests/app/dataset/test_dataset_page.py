@@ -15,7 +15,7 @@ from analyses.report.stored import open_run
 from tests.app.shown import sentences
 from workbench import load_data
 from workbench.app import words
-from workbench.app.dataset import stored_results, users
+from workbench.app.dataset import per_user, stored_results
 from workbench.app.dataset.runs import Run
 from workbench.app.jobs import Jobs
 from workbench.errors import WorkbenchError
@@ -92,7 +92,7 @@ def test_lengths_count_the_whole_history(stored_run, films, monkeypatch):
 
 
 def test_many_users_are_shown_a_page_at_a_time(stored_run, monkeypatch):
-    monkeypatch.setattr(users, "PAGE", 5)
+    monkeypatch.setattr(per_user, "PAGE", 5)
     shown = page(run=str(stored_run), diagnostic="What attention is worth", show="Users")
     assert shown.dataframe[-1].value["user"].tolist() == [f"u{k}" for k in range(5)]
     shown.selectbox(key="users_page").set_value("3 of 3").run()

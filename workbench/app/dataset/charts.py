@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analyses.report.style import PALETTE
+from analyses.report.palette import PALETTE
 from analyses.report.summaries import UNIFORM, Summary
 from workbench.app import words
 from workbench.app.html_table import plain_frame

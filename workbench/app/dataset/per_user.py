@@ -8,6 +8,7 @@ import pandas as pd
 
 from analyses.running.results import Rows
 
+PAGE = 10_000  # users of a table, which a browser holds
 MOST_VALUES = 24  # of a condition that is chosen from
 
 

@@ -12,16 +12,13 @@ from analyses.diagnostic import Diagnostic
 from analyses.report.folder import slug
 from analyses.report.stored import StoredRun
 from workbench.app import words
-from workbench.app.dataset import stored_results
+from workbench.app.dataset import per_user, stored_results
 from workbench.app.dataset.figures import csv_button
-from workbench.app.dataset.per_user import Kept
 from workbench.app.dataset.stored_results import Choice
 from workbench.app.html_table import plain_frame
 from workbench.app.links import INSPECT
 from workbench.app.selection import select
 from workbench.errors import WorkbenchError
-
-PAGE = 10_000  # users of a table, which a browser holds
 
 
 def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str = "") -> None:
@@ -41,7 +38,7 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
             )
             for column, values in kept.conditions.items()
         }
-        if len(users) > PAGE:
+        if len(users) > per_user.PAGE:
             users = _page(run, diagnostic, users, kept, conditions, side)
     table = stored_results.numbers_of_users(run, diagnostic.name, users, conditions)
     if table.empty:
@@ -77,7 +74,7 @@ def _page(
     run: StoredRun,
     diagnostic: Diagnostic,
     users: np.ndarray,
-    kept: Kept,
+    kept: per_user.Kept,
     conditions: dict[str, str],
     side: str,
 ) -> np.ndarray:
@@ -89,17 +86,17 @@ def _page(
         key=f"users_by{side}",
         bind="query-params",
         width=280,
-        help=f"A page has {PAGE:,} of them; a click on a heading sorts these alone.",
+        help=f"A page has {per_user.PAGE:,} of them; a click on a heading sorts these alone.",
     )
     if by is not None:
         highest = st.toggle("Highest first", key=f"users_highest{side}", bind="query-params")
         users = stored_results.users_in_order(
             run, diagnostic.name, users, conditions, by, highest_first=highest
         )
-    pages = ceil(len(users) / PAGE)
+    pages = ceil(len(users) / per_user.PAGE)
     numbered = {f"{k + 1} of {pages}": k for k in range(pages)}
     k = select("Page", numbered, key=f"users_page{side}", bind="query-params", width=130) or 0
-    return users[PAGE * k : PAGE * (k + 1)]
+    return users[per_user.PAGE * k : per_user.PAGE * (k + 1)]
 
 
 def _config(table: pd.DataFrame) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from workbench.app.dataset.charts import GREY, PALETTE
+from analyses.report.palette import PALETTE
+from workbench.app.dataset.charts import GREY
 from workbench.explore.deletion import RANDOM
 
 

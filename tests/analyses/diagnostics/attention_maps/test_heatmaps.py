@@ -9,6 +9,7 @@ from analyses.diagnostics.attention_maps.heatmaps import ACROSS, pictures
 from analyses.diagnostics.attention_maps.map_measures import _weights
 from analyses.report import style
 from analyses.report.drawing import images
+from analyses.report.palette import PALETTE
 from analyses.running.comparison import Comparison, Part
 from analyses.running.results import Results, Rows
 from workbench import build_model, planted
@@ -142,7 +143,7 @@ def test_what_caused_the_held_out_item_is_marked(kind):
     frame = pd.concat([weights("SASRec", 1, 1), weights("AC-SASRec", 1, 1)])
     figure = draw(frame.assign(cause=(frame["key"] == 2).astype(float)))[f"{kind} highest"]
     labels = [t for p in figure.axes for t in [*p.get_xticklabels(), *p.get_yticklabels()]]
-    marked = {t.get_text() for t in labels if t.get_color() == style.PALETTE[1]}
+    marked = {t.get_text() for t in labels if t.get_color() == PALETTE[1]}
     assert marked == {f"{MARK}$item 3$"}
     assert f"{MARK}caused the held-out item" in figure.get_suptitle().replace("\n", " ")
     assert MARK not in draw(frame)[f"{kind} highest"].get_suptitle()
