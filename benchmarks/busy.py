@@ -11,9 +11,9 @@ from functools import partial
 from benchmarks.timing import add_threads, medians, positive, prepare
 
 WAYS: dict[str, dict[str, str]] = {  # how threads wait -> what is set for it
-    "spinning": {"GOMP_SPINCOUNT": "300000"},  # as where nothing is set
-    "asleep": {},  # `workbench.threads`
-    "one thread": {"OMP_NUM_THREADS": "1"},
+    "spinning": {},
+    "asleep": {"OMP_WAIT_POLICY": "passive"},
+    "one thread": {"OMP_NUM_THREADS": "1"},  # a command's default, see `workbench.threads`
 }
 EPOCH = """
 from benchmarks.epochs import TimedEpoch

@@ -14,8 +14,8 @@ PACKAGES = ("models", "workbench", "analyses")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # the parts of workbench; each imports from the rows above it and from itself
 ORDER = """\
-errors
-devices files fonts model phrases processes progress_bars spreadsheets threads writing
+errors threads
+devices files fonts model phrases processes progress_bars spreadsheets writing
 data mode statistics
 attention checkpoint registry
 explaining matching

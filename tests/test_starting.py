@@ -10,13 +10,7 @@ ROOT = Path(__file__).parents[1]
 # seconds to import, each of them
 LATER = ("captum", "lightning_fabric", "matplotlib", "scipy.stats", "seaborn", "torch._dynamo")
 PROGRAM = f"""
-import os, runpy, sys
-class Watch:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name == "torch":  # which reads then how its threads are to wait
-            assert os.environ["OMP_WAIT_POLICY"] == "passive"
-sys.meta_path.insert(0, Watch)
+import runpy, sys
 module, *sys.argv[1:] = sys.argv[1:]
 try:
     runpy.run_module(module, run_name="__main__", alter_sys=True)

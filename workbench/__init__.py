@@ -1,8 +1,5 @@
 """What studies a model: everything a notebook needs."""
 
-from workbench import threads  # noqa: F401  before torch is imported
-
-# isort: split
 from workbench.attention import edits
 from workbench.attention.adapter import adapt
 from workbench.attention.editing import edit_attention

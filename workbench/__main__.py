@@ -12,6 +12,7 @@ from workbench.commands.several import Several
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
 from workbench.errors import WorkbenchError, printed_warnings, sentence
+from workbench.threads import one_by_default
 
 app = typer.Typer(
     help="Train and evaluate sequential recommenders whose attention is to be studied.",
@@ -24,7 +25,8 @@ app = typer.Typer(
 
 @app.callback()
 def common(context: typer.Context) -> None:
-    """What every command has: warnings, as errors, are one line on standard error."""
+    """What every command has: one thread, and warnings in one line each on standard error."""
+    one_by_default()
     context.with_resource(printed_warnings(lambda line: typer.echo(line, err=True)))
 
 

@@ -22,6 +22,7 @@ import torch
 from torch.distributed import DistError, HashStore, PrefixStore, Store, TCPStore
 
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.threads import one_by_default
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -186,16 +187,15 @@ def usual_processes() -> int:
 
 
 def started(command: Sequence[str], processes: int) -> Ranks:
-    """The first of so many processes, which share the cores, and start the others.
+    """The first of so many processes, which start the others.
 
     Parameters
     ----------
     command : the module of the command and its arguments.
     processes : how many, this one among them.
     """
+    one_by_default()
     store = TCPStore(LOCALHOST, 0, is_master=True, wait_for_workers=False)
-    threads = max(1, _cores() // processes)
-    torch.set_num_threads(threads)
     # as torchrun has it: the workers are clients of a store that is there before them
     shared = {
         "MASTER_ADDR": LOCALHOST,
@@ -203,7 +203,6 @@ def started(command: Sequence[str], processes: int) -> Ranks:
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
-        "OMP_NUM_THREADS": str(threads),
     }
     safe = ["-P"] * sys.flags.safe_path  # a folder `models` where it was started is not ours
     ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first, which ends them

@@ -1,10 +1,21 @@
-"""How PyTorch's threads wait for each other: asleep. To be imported before torch, which reads it.
+"""How many threads a command has: one, unless `OMP_NUM_THREADS` says more.
 
-Threads meet at the end of every operation that they share. Left to itself, OpenMP has the first one
-there spin, on the core that the last one may need: with another process on one of two cores, an
-epoch took ten times as long. `python -m benchmarks.busy` measures it.
+Threads meet at the end of every operation that they share, and models of this kind have many small
+ones. Two that spin while they wait are quicker by a third where nothing else runs, and take four
+times as long where one core is busy; two that sleep are slower than one in either case. One takes
+as long whatever runs beside it, and rounds alike on every machine. `python -m benchmarks.busy`
+measures it.
 """
 
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+import torch
+
+SETTING = "OMP_NUM_THREADS"
+
+
+def one_by_default() -> None:
+    """One thread for this process and those that it starts, unless the environment says more."""
+    if SETTING not in os.environ:
+        os.environ[SETTING] = "1"
+        torch.set_num_threads(1)

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from analyses.report.palette import PALETTE
-from workbench.app.dataset.charts import GREY
+from workbench.app.dataset.charts import GREY, PALETTE
 from workbench.explore.deletion import RANDOM
 
 
