@@ -18,13 +18,13 @@ WAYS: dict[str, dict[str, str]] = {  # how threads wait -> what is set for it
 EPOCH = """
 from benchmarks.epochs import TimedEpoch
 from workbench import load_data
-print(TimedEpoch("SASRec", load_data("ml-100k"), "positions", {batches}).seconds())
+print(TimedEpoch("SASRec", load_data({data!r}), "positions", {batches}).seconds())
 """
 
 
-def epoch(settings: dict[str, str], batches: int) -> float:
-    """Seconds of an epoch of SASRec over ml-100k, in a process of its own."""
-    command = [sys.executable, "-c", EPOCH.format(batches=batches)]
+def epoch(settings: dict[str, str], data: str, batches: int) -> float:
+    """Seconds of some batches of an epoch of SASRec, in a process of its own."""
+    command = [sys.executable, "-c", EPOCH.format(data=data, batches=batches)]
     done = subprocess.run(
         command, env={**os.environ, **settings}, capture_output=True, text=True, check=True
     )
@@ -42,22 +42,23 @@ def busy() -> Iterator[None]:
         process.wait()
 
 
-def beside(settings: dict[str, str], batches: int) -> float:
+def beside(settings: dict[str, str], data: str, batches: int) -> float:
     """The same beside another process."""
     with busy():
-        return epoch(settings, batches)
+        return epoch(settings, data, batches)
 
 
 def main() -> None:
     """Print the table."""
     made = argparse.ArgumentParser(description=__doc__)
     add_threads(made)
+    made.add_argument("--data", default="ml-100k", help="default: %(default)s")
     made.add_argument("--batches", type=positive, default=12, metavar="N", help="of the epoch")
     made.add_argument("--repeats", type=positive, default=3, metavar="N")
     options = made.parse_args()
     prepare(options.threads)
     runs = {
-        (way, where): partial(measure, settings, options.batches)
+        (way, where): partial(measure, settings, options.data, options.batches)
         for way, settings in WAYS.items()
         for where, measure in (("alone", epoch), ("beside", beside))
     }
