@@ -12,20 +12,18 @@ from typing import Any
 
 import torch
 
-from analyses.judging.cells import MODEL, Cell
+from analyses.judging.cells import MODEL, PLAIN, POSITIONED, RENORMALIZED, Cell
 from analyses.judging.labels import caused_cases, truth_table
 from benchmarks.timing import add_threads, print_table
 from workbench import build_model, train
 from workbench.data.planted_settings import RULES
+from workbench.training.sweeps import Variant
 
-KEPT = {"position_embedding": True}
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "SASRec": ("SASRec", {}),
-    "AC-SASRec-light, positions kept": ("AC-SASRec-light", KEPT),
-    "AC-SASRec, renormalize, positions kept": (
-        "AC-SASRec",
-        KEPT | {"normalization": "renormalize"},
-    ),
+BOTH = {**RENORMALIZED.options, **POSITIONED.options}
+VARIANTS = {
+    "SASRec": PLAIN,
+    "AC-SASRec-light, positions kept": POSITIONED,
+    "AC-SASRec, renormalize, positions kept": Variant(RENORMALIZED.model, BOTH),
 }
 
 
@@ -33,9 +31,9 @@ def row(name: str, seed: int, rule: Any, out: Path) -> list[str]:
     """What a variant reaches under a rule."""
     cell = Cell(rule)
     data = cell.data()
-    model, options = VARIANTS[name]
+    variant = VARIANTS[name]
     torch.manual_seed(seed)
-    built = build_model(model, data, **MODEL, **options)
+    built = build_model(variant.model, data, **MODEL, **variant.options)
     folder = out / name.replace(", ", "_").replace(" ", "-") / f"{rule}-{seed}"
     trained = train(built, data, folder, seed=seed, progress=False, **cell.training())
     cases = caused_cases(data, MODEL["max_length"])
