@@ -1,7 +1,7 @@
 """What a model predicts in a scenario, and what that changes about its ranking."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pandas as pd
@@ -81,10 +81,9 @@ def predict(
     edits += [remove_keys(muted)] * bool(muted.any())
     # one key is left at the least
     edits += [remove_largest] * min(scenario.largest, int((~muted).sum()) - 1)
-    with torch.no_grad(), evaluation_mode(model), ExitStack() as stack:
-        if edits:  # all at once: each by itself would go through all modules and rows again
-            edit = in_turn(edits)
-            stack.enter_context(edit_attention(model, edit, layers=layers, heads=heads))
+    # all at once: each by itself would go through all modules and rows again
+    edited = edit_attention(model, in_turn(edits), layers=layers, heads=heads)
+    with torch.no_grad(), evaluation_mode(model), edited if edits else nullcontext():
         weights = record_attention(model, batch)["attention"][0]
         scores = model.scores(batch)[0]
     seen = {entry.item for entry in scenario.entries}

@@ -138,19 +138,17 @@ def searched(removals: Removals, effects: Tensor, candidates: Tensor) -> tuple[T
     signed = [sign * each for sign in (1, -1) for each in effects.unbind(-1)]  # 2 K of [B, L]
     pool = torch.cat([candidates & (most_important_first(e, candidates) < POOL) for e in signed])
     searches = torch.arange(len(pool), device=pool.device)  # 2 K B
-    histories, targets = searches % n, searches // n % k
+    histories, targets = searches % n, (searches // n % k)[:, None]
     signs = torch.where(searches < k * n, 1.0, -1.0).double()
     removed = torch.zeros_like(pool)
-    nats = removals.outcomes(histories, removed, ranked=False).nats.gather(1, targets[:, None])[
-        :, 0
-    ]
+    nats = removals.outcomes(histories, removed, ranked=False).nats.gather(1, targets)[:, 0]
     left = []
     for step in range(1, max(SIZES) + 1):
         rows, at = (pool & ~removed).nonzero(as_tuple=True)
         tried = removed[rows].scatter(1, at[:, None], True)
         worst = torch.full(pool.shape, torch.inf, dtype=torch.float64, device=nats.device)
         found = removals.outcomes(histories[rows], tried, ranked=False).nats
-        worst[rows, at] = signs[rows] * found.gather(1, targets[rows, None])[:, 0]
+        worst[rows, at] = signs[rows] * found.gather(1, targets[rows])[:, 0]
         has_more = worst.isfinite().any(1)
         chosen = worst.argmin(1)
         removed[has_more, chosen[has_more]] = True
