@@ -100,7 +100,7 @@ def comparison(folder: Path) -> dict[str, float]:
 def page(folder: Path) -> dict[str, float]:
     """Seconds of what a page shows of every diagnostic, and the most memory."""
     from workbench.app.dataset import stored_results  # which brings Streamlit
-    from workbench.app.dataset.per_user import PAGE
+    from workbench.app.dataset.per_user import PAGE, Order
     from workbench.app.dataset.stored_results import Choice
 
     lap, run = Laps(), open_run(folder / REPORT)
@@ -115,8 +115,8 @@ def page(folder: Path) -> dict[str, float]:
         lap("page: the same of a quarter of them")
         kept = stored_results.kept_of_users(run, name)
         conditions = {column: values[0] for column, values in kept.conditions.items()}
-        by = kept.measures[0], kept.models[0]
-        users = stored_results.users_in_order(run, name, users, conditions, by, highest_first=True)
+        order = Order(kept.measures[0], kept.models[0])
+        users = stored_results.users_in_order(run, name, users, conditions, order)
         stored_results.numbers_of_users(run, name, users[:PAGE], conditions)
         lap(f"page: {PAGE:,} users, sorted")
     return lap.ended("page")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.running.results import Rows
-from workbench.app.dataset.per_user import in_order, kept, per_user
+from workbench.app.dataset.per_user import Order, in_order, kept, per_user
 
 
 def whole() -> pd.DataFrame:
@@ -51,8 +51,8 @@ def test_all_users_are_sorted_by_one_measure_those_without_it_last():
     users, condition = np.arange(9), {"layer": "all"}
     tau = whole().query("model == 'a' and layer == 'all'").set_index("user")["tau"]
     for highest in (True, False):
-        found = in_order(pieces(), users, condition, ("tau", "a"), highest_first=highest)
+        found = in_order(pieces(), users, condition, Order("tau", "a", highest))
         expected = tau.sort_values(ascending=not highest, kind="stable", na_position="last")
         assert found.tolist() == expected.index.tolist()
-    alone = in_order(pieces(), users, condition, ("tau", "b"), highest_first=True)
+    alone = in_order(pieces(), users, condition, Order("tau", "b"))
     assert alone[-1] == 6

@@ -26,6 +26,20 @@ class Kept(NamedTuple):
     conditions: dict[str, list[str]]
 
 
+class Order(NamedTuple):
+    """How users are sorted.
+
+    Attributes
+    ----------
+    measure, model : the measure of one model by which.
+    highest_first : whether it descends; of equals, the lower index is first in any case.
+    """
+
+    measure: str
+    model: str
+    highest_first: bool = True
+
+
 def kept(rows: Rows) -> Kept:
     """What rows of users hold."""
     measures: dict[str, None] = {}
@@ -82,22 +96,16 @@ def per_user(rows: Rows, users: np.ndarray, conditions: Mapping[str, str]) -> pd
 
 
 def in_order(
-    rows: Rows,
-    users: np.ndarray,
-    conditions: Mapping[str, str],
-    by: tuple[str, str],
-    *,
-    highest_first: bool,
+    rows: Rows, users: np.ndarray, conditions: Mapping[str, str], order: Order
 ) -> np.ndarray:
     """Users by one measure of one model, which alone is held; those without a value come last.
 
     Parameters
     ----------
     rows, users, conditions : as in `per_user`.
-    by : the measure and the model.
-    highest_first : whether the order descends; of equals, the lower index is first in any case.
+    order : by what.
     """
-    measure, model = by
+    measure, model, highest_first = order
     columns: Sequence[str] = ["model", "user", *conditions, measure]
     table = per_user(rows.where(model=model).only(columns), users, conditions)
     column = table.set_index("user").reindex(index=users, columns=[f"{measure} · {model}"])

@@ -18,7 +18,7 @@ from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import resources
 from workbench.app.dataset.charts import Chart, charts
-from workbench.app.dataset.per_user import Kept, in_order, kept, per_user
+from workbench.app.dataset.per_user import Kept, Order, in_order, kept, per_user
 from workbench.app.places import Outside
 from workbench.app.resources import Shared
 from workbench.errors import WorkbenchError
@@ -264,18 +264,10 @@ def _rows_of_users(run: StoredRun, stamp: str, diagnostic: str) -> Rows:
 
 
 def users_in_order(
-    run: StoredRun,
-    diagnostic: str,
-    users: np.ndarray,
-    conditions: Mapping[str, str],
-    by: tuple[str, str],
-    *,
-    highest_first: bool,
+    run: StoredRun, diagnostic: str, users: np.ndarray, conditions: Mapping[str, str], order: Order
 ) -> np.ndarray:
     """Users by one measure of one model, as `per_user.in_order` has them."""
-    return _in_order(
-        run, _stamp(run), diagnostic, users, dict(conditions), by, highest_first=highest_first
-    )
+    return _in_order(run, _stamp(run), diagnostic, users, dict(conditions), order)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Sorting the users ...")
@@ -285,12 +277,9 @@ def _in_order(
     diagnostic: str,
     users: np.ndarray,
     conditions: dict[str, str],
-    by: tuple[str, str],
-    *,
-    highest_first: bool,
+    order: Order,
 ) -> np.ndarray:
-    rows = _rows_of_users(_run, stamp, diagnostic)
-    return in_order(rows, users, conditions, by, highest_first=highest_first)
+    return in_order(_rows_of_users(_run, stamp, diagnostic), users, conditions, order)
 
 
 def numbers_of_users(

@@ -90,9 +90,8 @@ def _page(
     )
     if by is not None:
         highest = st.toggle("Highest first", key=f"users_highest{side}", bind="query-params")
-        users = stored_results.users_in_order(
-            run, diagnostic.name, users, conditions, by, highest_first=highest
-        )
+        order = per_user.Order(*by, highest_first=highest)
+        users = stored_results.users_in_order(run, diagnostic.name, users, conditions, order)
     pages = ceil(len(users) / per_user.PAGE)
     numbered = {f"{k + 1} of {pages}": k for k in range(pages)}
     k = select("Page", numbered, key=f"users_page{side}", bind="query-params", width=130) or 0
