@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from workbench.data.planted import planted
+from workbench.data.planted import Planted, planted
 from workbench.data.planted_settings import RULES, Rule
 from workbench.data.sequences import SequenceData
 from workbench.training.sweeps import Variant
@@ -83,10 +83,14 @@ class Cell:
         epochs = min(max(round(EPOCHS * share), 12), 3 * EPOCHS)
         return TRAINING | {"epochs": epochs, "patience": patience}
 
+    def planted(self) -> Planted:
+        """The data and the rule behind them."""
+        settings = SHAPE | DIFFICULTIES[self.difficulty]
+        return planted(self.rule, n_users=self.users, seed=self.seed, **settings)
+
     def data(self) -> SequenceData:
         """The data, with their causes."""
-        settings = SHAPE | DIFFICULTIES[self.difficulty]
-        return planted(self.rule, n_users=self.users, seed=self.seed, **settings).data
+        return self.planted().data
 
 
 @dataclass(frozen=True, eq=False)

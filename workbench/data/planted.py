@@ -26,7 +26,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from workbench.data.planted_bayes import hit_rate
+from workbench.data.planted_bayes import hit_rate, hits
 from workbench.data.planted_settings import PlantedSettings, Rule
 from workbench.data.sequences import PAD, SequenceData
 from workbench.data.truth import Truth
@@ -45,11 +45,14 @@ class Planted:
     effects : [n_items+1], the effect of each item (0: none); for a conjunction
         [n_items+1, n_items+1], the effect of a cause of the first and one of the second kind.
     settings : what the data were made with.
+    last_effects : [n_users], what the rule asks for at the last item of each user; 0 where it is
+        silent, because its cause is not there.
     """
 
     data: SequenceData
     effects: np.ndarray
     settings: PlantedSettings
+    last_effects: np.ndarray
 
     def bayes_hit_rate(self, k: int = 1, position: int | None = None) -> float:
         """Expected Hit@k of a predictor that knows the rule.
@@ -69,6 +72,22 @@ class Planted:
         lengths, counts = np.unique(self.data.lengths, return_counts=True)
         rates = [hit_rate(self.settings, self.effects, k, int(n) - 1) for n in lengths]
         return float(np.average(rates, weights=counts))
+
+    def bayes_hits(self, k: int = 1) -> np.ndarray:
+        """Which of these very last items that predictor hits, [n_users] bool.
+
+        `bayes_hit_rate` is what is expected of its mean; chance makes of some users more than that.
+
+        Parameters
+        ----------
+        k : length of the list.
+
+        Raises
+        ------
+        WorkbenchError
+            If there is no such k.
+        """
+        return hits(self.settings, self.last_effects, self.data.items[self.data.offsets[1:] - 1], k)
 
 
 def planted(rule: Rule = "content", **settings: float) -> Planted:
@@ -99,6 +118,7 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
 
     items = np.where(is_noise, noise, popular)  # [n_users, length]
     causes = np.full((2, *shape), -1)
+    asked = np.zeros(shape, np.int64)  # the effect that the rule asks for, 0 where it is silent
     latest = np.full((2, n_users), -1)  # most recent cause of either kind
     users = np.arange(n_users)
     for t in range(length):
@@ -110,6 +130,7 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
                 latest[0] = t - setting.lag if t >= setting.lag else -1
             effect = effects[items[users, latest[0]]]
             present = (latest[0] >= 0) & (effect > 0)
+        asked[present, t] = effect[present]
         fired = present & speaks[:, t] & ~is_noise[:, t]
         items[fired, t] = effect[fired]
         causes[:, fired, t] = latest[:, fired]
@@ -117,7 +138,8 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
             latest[kind, _is_cause(setting, items[:, t], kind)] = t
     if setting.rule != "conjunction":
         causes[1] = -1
-    result = Planted(_sequences(setting, items, causes, lengths), effects, setting)
+    data = _sequences(setting, items, causes, lengths)
+    result = Planted(data, effects, setting, asked[users, lengths - 1])
     for k in (1, 10):
         result.data.provenance[f"bayes_hit@{k}"] = result.bayes_hit_rate(k)
     return result

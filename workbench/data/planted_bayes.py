@@ -1,4 +1,4 @@
-"""The best hit rate anyone can reach on planted data, exactly."""
+"""The best hit rate anyone can reach on planted data, exactly, and what that hits in given data."""
 
 import numpy as np
 
@@ -37,6 +37,35 @@ def hit_rate(setting: PlantedSettings, effects: np.ndarray, k: int, at: int) -> 
     inside = base >= ranked[min(k, len(ranked)) - 1]
     speaking = np.where(inside, top + boost, np.maximum(top, without_last + base + boost))
     return float(effect @ speaking + (1 - effect.sum()) * silent)
+
+
+def hits(setting: PlantedSettings, effects: np.ndarray, targets: np.ndarray, k: int) -> np.ndarray:
+    """Whether each target is among the k likeliest items for a predictor that knows the rule, [n].
+
+    Parameters
+    ----------
+    setting : what the data are made with.
+    effects : [n], what the rule asks for; 0 where it is silent.
+    targets : [n], the items that came.
+    k : length of the list; of equally likely items, those with smaller ids come first.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such k.
+    """
+    if k < 1:
+        raise WorkbenchError(f"no Hit@{k}; give 1 or more.")
+    found = np.zeros(len(targets), bool)
+    for effect in np.unique(effects):
+        likely = setting.chance(setting.signal if effect else 0.0)
+        likely[0] = -1.0  # padding is no item
+        if effect:
+            likely[effect] += (1 - setting.noise) * setting.signal
+        best = np.argsort(-likely, kind="stable")[:k]
+        those = effects == effect
+        found[those] = np.isin(targets[those], best)
+    return found
 
 
 def _effect_distribution(setting: PlantedSettings, effects: np.ndarray, at: int) -> np.ndarray:

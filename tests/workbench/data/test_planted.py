@@ -61,6 +61,7 @@ def test_oracle_reaches_the_closed_form(rule, signal, noise, lag, k):
     for user in range(made.data.n_users):
         *history, target = made.data.history(user).tolist()
         hits.append(target in likeliest(made, history, k))
+    assert made.bayes_hits(k).tolist() == hits
     expected = made.bayes_hit_rate(k)
     assert abs(np.mean(hits) - expected) < 4 * np.sqrt(expected * (1 - expected) / len(hits))
 
@@ -147,6 +148,11 @@ def test_impossible_settings_are_told(wrong):
 def test_no_rate_of_what_is_not_there(k, position):
     with pytest.raises(WorkbenchError):
         planted(n_users=1).bayes_hit_rate(k, position)
+
+
+def test_no_list_is_shorter_than_one():
+    with pytest.raises(WorkbenchError, match="Hit@0"):
+        planted(n_users=1).bayes_hits(0)
 
 
 def test_bayes_rate_of_a_hand_computed_case():
