@@ -8,9 +8,16 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.phrases import choices
 
+LIGHT, POSITIONS = "-light", "-positions"
+KINDS_OF_MODEL = ("{}", "{}-uniform", "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT + POSITIONS)
+# a backbone, with attention frozen to uniform, calibrated, with the spatial calibrator alone, and
+# that with positions embedded beside it, where they are not anyway
 NAMES = tuple(
-    name for b in BACKBONES for name in (b, f"{b}-uniform", f"AC-{b}", f"AC-{b}-light")
-)  # a backbone, with attention frozen to uniform, calibrated, and with the spatial calibrator alone
+    kind.format(name)
+    for name, backbone in BACKBONES.items()
+    for kind in KINDS_OF_MODEL
+    if not (backbone.keeps_positions and kind.endswith(POSITIONS))
+)
 CALIBRATION = {f.name: f.type for f in fields(CalibrationConfig)}
 TYPES: dict[str, Any] = {
     option: kind
@@ -44,17 +51,16 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
     """
     if name not in NAMES:
         raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
-    bare = name.removeprefix("AC-").removesuffix("-light").removesuffix("-uniform")
-    backbone = BACKBONES[bare]
+    bare = name.removeprefix("AC-").removesuffix(POSITIONS).removesuffix(LIGHT)
+    backbone = BACKBONES[bare.removesuffix("-uniform")]
     calibration = None
     if name.startswith("AC-"):
-        calibration = CalibrationConfig(adversarial=not name.endswith("-light"))
+        calibration = CalibrationConfig(adversarial=LIGHT not in name)
     config = ModelConfig(
         name=name,
         n_items=data.n_items,
         attention="uniform" if name.endswith("-uniform") else "learned",
-        # as published, the calibrators take the place of positions
-        position_embedding=calibration is None or backbone.keeps_positions,
+        position_embedding=calibration is None or _keeps_positions(name, backbone),
         calibration=calibration,
         backbone=backbone.name,
         n_users=data.n_users if backbone.needs_users else 0,
@@ -86,16 +92,21 @@ def variant(config: Any) -> str:
     calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
     if calibration is None:
         return str(config.name)
-    default = CalibrationConfig(adversarial=not config.name.endswith("-light"))  # as names say
+    default = CalibrationConfig(adversarial=LIGHT not in config.name)  # as names say
     differing = {
         f.name: getattr(calibration, f.name)
         for f in fields(default)
         if getattr(calibration, f.name) != getattr(default, f.name)
     }
     backbone = BACKBONES.get(config.backbone, Recommender)  # one may be used without a name here
-    if config.position_embedding != backbone.keeps_positions:
+    if config.position_embedding != _keeps_positions(config.name, backbone):
         differing["position_embedding"] = config.position_embedding
     return " ".join([config.name, *(f"{name}={value}" for name, value in differing.items())])
+
+
+def _keeps_positions(name: str, backbone: type[Recommender]) -> bool:
+    """Whether positions are embedded beside calibrators, which as published take their place."""
+    return backbone.keeps_positions or name.endswith(POSITIONS)
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:

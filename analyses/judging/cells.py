@@ -43,7 +43,7 @@ UNIFORM = Variant("SASRec-uniform")
 CALIBRATED = Variant("AC-SASRec")
 RENORMALIZED = Variant("AC-SASRec", {"normalization": "renormalize"})
 LIGHT = Variant("AC-SASRec-light")
-POSITIONED = Variant("AC-SASRec-light", {"position_embedding": True})
+POSITIONED = Variant("AC-SASRec-light-positions")
 VARIANTS = (PLAIN, UNIFORM, LIGHT, RENORMALIZED, CALIBRATED)
 # strong enough that attention leaves the cause, and ranking finds another way to it
 KEPT_OFF: dict[str, Any] = {"avoid": "cause", "avoid_weight": 1.0}

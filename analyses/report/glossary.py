@@ -36,7 +36,8 @@ GLOSSARY = {
     "AC, calibration": "Attention calibration: a spatial calibrator adds the order and distance of "
     "items to the scores before the softmax; an adversarial calibrator learns a mask of weights "
     "whose perturbation hurts, and strengthens what it leaves uncovered. AC-SASRec has both, "
-    "AC-SASRec-light the spatial one alone.",
+    "AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that and position "
+    "embeddings.",
     "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
     "spatial, mask (what the adversary chose to perturb), calibrated (corrected by it), attention "
     "(what finally multiplies the values).",

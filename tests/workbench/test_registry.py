@@ -1,12 +1,14 @@
 """Models by name: what each is, and one sentence for what there is not."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
 from workbench.errors import WorkbenchError
-from workbench.registry import NAMES, build_model
+from workbench.registry import NAMES, build_model, variant
 
 DATA = data_of([1, 2, 3], n_items=7, times=[5, 6, 9])
 SMALL = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
@@ -23,7 +25,8 @@ def test_each_name_builds_a_model_for_the_data(name):
 
 
 def test_what_the_names_stand_for():
-    plain, uniform, ac, light = (build_model(name, DATA, **SMALL).config for name in NAMES[:4])
+    configs = (build_model(name, DATA, **SMALL).config for name in NAMES[:5])
+    plain, uniform, ac, light, placed = configs
     assert (plain.attention, plain.calibration, plain.position_embedding) == ("learned", None, True)
     assert (uniform.attention, uniform.calibration) == ("uniform", None)
     # as published: no position embedding, gate, two levels, order and distance, lambda 0.03
@@ -34,25 +37,32 @@ def test_what_the_names_stand_for():
     assert (ac.calibration.adversarial, ac.calibration.penalty) == (True, 0.03)
     assert light.calibration is not None
     assert not light.calibration.adversarial
+    assert replace(placed, name=light.name, position_embedding=False) == light
 
 
 @pytest.mark.parametrize("backbone", ["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"])
 def test_each_backbone_has_the_same_kinds(backbone):
     configs = [build_model(name, DATA, **SMALL).config for name in NAMES]
     configs = [c for c in configs if c.backbone == backbone]
-    assert [c.name for c in configs] == [
-        backbone,
-        f"{backbone}-uniform",
-        f"AC-{backbone}",
-        f"AC-{backbone}-light",
-    ]
-    assert [c.attention for c in configs] == ["learned", "uniform", "learned", "learned"]
-    adversarial = [c.calibration and c.calibration.adversarial for c in configs]
-    assert adversarial == [None, None, True, False]
     # as published, calibrators take the place of positions, but for TiSASRec's own
     kept = backbone == "TiSASRec"
-    assert [c.position_embedding for c in configs] == [True, True, kept, kept]
-    assert [c.n_users for c in configs] == [DATA.n_users if backbone == "SSE-PT" else 0] * 4
+    names = [backbone, f"{backbone}-uniform", f"AC-{backbone}", f"AC-{backbone}-light"]
+    assert [c.name for c in configs] == names + [f"AC-{backbone}-light-positions"] * (not kept)
+    assert [c.attention for c in configs[:4]] == ["learned", "uniform", "learned", "learned"]
+    adversarial = [c.calibration and c.calibration.adversarial for c in configs[:4]]
+    assert adversarial == [None, None, True, False]
+    positions = [True, True, kept, kept] + [True] * (not kept)
+    assert [c.position_embedding for c in configs] == positions
+    assert {c.n_users for c in configs} == {DATA.n_users if backbone == "SSE-PT" else 0}
+
+
+def test_a_variant_is_called_by_what_its_name_does_not_say():
+    light, placed = (
+        build_model(f"AC-SASRec-light{end}", DATA, **SMALL).config for end in ("", "-positions")
+    )
+    assert (variant(light), variant(placed)) == (light.name, placed.name)
+    by_option = build_model("AC-SASRec-light", DATA, **SMALL, position_embedding=True).config
+    assert variant(by_option) == "AC-SASRec-light position_embedding=True"
 
 
 def test_tisasrec_without_times_is_told():

@@ -135,8 +135,9 @@ IMPORT = (
     "because its items are then not the items of these data."
 )
 KINDS = (
-    "Learned attention, frozen to uniform (-uniform), calibrated (AC-), or calibrated by the "
-    "spatial calibrator alone (-light). Two at once, for comparison."
+    "Learned attention, frozen to uniform (-uniform), calibrated (AC-), calibrated by the spatial "
+    "calibrator alone (-light), or by that with positions embedded beside it (-light-positions). "
+    "Two at once, for comparison."
 )
 MODEL_NAME = "Models are called by their kind and this name, under Models on every page."
 EPOCHS = (

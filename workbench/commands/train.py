@@ -28,7 +28,8 @@ def train_command(
         str,
         typer.Option(
             help=f"One of {', '.join(NAMES)}: learned attention, frozen to uniform (-uniform), "
-            "calibrated (AC-), or calibrated by the spatial calibrator alone (-light)."
+            "calibrated (AC-), by the spatial calibrator alone (-light), or by that with positions "
+            "embedded beside it (-light-positions)."
         ),
     ],
     out: Annotated[

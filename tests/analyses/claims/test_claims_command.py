@@ -55,7 +55,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert "Nothing: the plan is done." in text
     assert "| gate \N{MINUS SIGN} fixed |" in text
     variant = text.split("## A calibration that keeps the promise")[1].split("\n## ")[0]
-    assert variant.count("| AC-SASRec-light position_embedding=True \N{MINUS SIGN} SASRec |") == 2
+    assert variant.count("| AC-SASRec-light-positions \N{MINUS SIGN} SASRec |") == 2
     assert "annealing |  |" not in text  # not planned, and so not missing
     tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "docs" / "claims").glob("*.csv")}
     assert len(tables["cells"]) == 10
