@@ -1,8 +1,8 @@
 """A stored run, for the users and the parts of the models that are chosen."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,8 @@ from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
 from workbench.phrases import counted
 
+P = ParamSpec("P")
+T = TypeVar("T")
 RANKED = "attention_worth"  # the diagnostic that stores ranks
 LEAST_USERS = 2  # that a diagnostic is asked of
 
@@ -80,6 +82,21 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
     return frame
 
 
+def _stamp(run: StoredRun) -> str:
+    """Another for every state of the folder."""
+    path = run.folder / MANIFEST
+    return f"{run.folder.resolve()} {path.stat().st_mtime_ns if path.exists() else 0}"
+
+
+def of_run(
+    entries: int, waiting: str | bool = "Reading the table ..."
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Keep what a function makes of a run, for all sessions, while its folder is as it was."""
+    return st.cache_resource(
+        max_entries=entries, show_spinner=waiting, hash_funcs={StoredRun: _stamp}
+    )
+
+
 def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
     """Shortest and longest history of a diagnostic's users; None of nobody, or without the data.
 
@@ -93,27 +110,23 @@ def lengths(run: StoredRun, diagnostic: str) -> tuple[int, int] | None:
     return (int(of_each.min()), int(of_each.max())) if len(users) else None
 
 
+@of_run(32)
 def users_of(run: StoredRun, diagnostic: str) -> np.ndarray:
     """Indices of the users whom a diagnostic measured, ascending."""
-    return _users(run, _stamp(run), diagnostic)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Reading the table ...")
-def _users(_run: StoredRun, stamp: str, diagnostic: str) -> np.ndarray:
-    return _run.users(diagnostic)
+    return run.users(diagnostic)
 
 
 def ranks_of(run: StoredRun, users: np.ndarray) -> dict[str, np.ndarray]:
     """Rank of the held-out item of each user by model, NaN where it is not stored."""
     if not run.has(RANKED):
         return {}
-    ranks = _ranks(run, _stamp(run)).reindex(users)
+    ranks = _ranks(run).reindex(users)
     return {name: ranks[name].to_numpy(float) for name in run.comparison.names if name in ranks}
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
-def _ranks(_run: StoredRun, stamp: str) -> pd.DataFrame:
-    return by_user(_results(_run, stamp, RANKED).rows, "model", "rank")
+@of_run(8)
+def _ranks(run: StoredRun) -> pd.DataFrame:
+    return by_user(_results(run, RANKED).rows, "model", "rank")
 
 
 def chosen(run: StoredRun, diagnostic: str, choice: Choice) -> np.ndarray:
@@ -145,21 +158,16 @@ def answers_for(run: StoredRun, diagnostic: Diagnostic, choice: Choice) -> Answe
         If fewer than two users are left.
     """
     if choice.lengths is None and choice.users is None:
-        complete = _all(run, _stamp(run), diagnostic.name)
+        complete = _all(run, diagnostic.name)
     else:
-        users = chosen(run, diagnostic.name, choice)
-        complete = _answers(run, _stamp(run), diagnostic.name, users)
+        complete = _answers(run, diagnostic.name, chosen(run, diagnostic.name, choice))
     return complete.only(choice)
 
 
+@of_run(16, waiting=False)
 def verdicts_of(run: StoredRun) -> tuple[Verdict, ...]:
     """The verdict of each model, as the report has it."""
-    return _verdicts(run, _stamp(run))
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _verdicts(_run: StoredRun, stamp: str) -> tuple[Verdict, ...]:
-    return _run.verdicts()
+    return run.verdicts()
 
 
 def verdict_on(
@@ -208,36 +216,31 @@ def _opened(folder: str, changed: int) -> StoredRun:
     return open_run(folder)
 
 
-def _stamp(run: StoredRun) -> str:
-    """Another for every state of the folder."""
-    return f"{run.folder.resolve()} {(run.folder / MANIFEST).stat().st_mtime_ns}"
+@of_run(16)
+def _results(run: StoredRun, diagnostic: str) -> Results:
+    return run.results(diagnostic)
 
 
-@st.cache_resource(max_entries=16, show_spinner="Reading the table ...")
-def _results(_run: StoredRun, stamp: str, diagnostic: str) -> Results:
-    return _run.results(diagnostic)
-
-
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _all(_run: StoredRun, stamp: str, diagnostic: str) -> Answers:
+@of_run(32, waiting=False)
+def _all(run: StoredRun, diagnostic: str) -> Answers:
     """What is said of all users: read from the report, or made of the table if it has it not."""
-    users = _users(_run, stamp, diagnostic)
-    findings, told = _run.findings(diagnostic), _concluded(_run, stamp).get(diagnostic)
+    users = users_of(run, diagnostic)
+    findings, told = run.findings(diagnostic), _concluded(run).get(diagnostic)
     if told is None:
-        known, results = discover()[diagnostic], _results(_run, stamp, diagnostic)
+        known, results = discover()[diagnostic], _results(run, diagnostic)
         told = Concluded(known.summaries(results), known.tables(results))
     return Answers(len(users), findings, *told)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the report ...")
-def _concluded(_run: StoredRun, stamp: str) -> dict[str, Concluded]:
-    return _run.concluded()
+@of_run(8, waiting="Reading the report ...")
+def _concluded(run: StoredRun) -> dict[str, Concluded]:
+    return run.concluded()
 
 
-@st.cache_resource(max_entries=32, show_spinner="Summing up the users ...")
-def _answers(_run: StoredRun, stamp: str, diagnostic: str, users: np.ndarray) -> Answers:
+@of_run(32, waiting="Summing up the users ...")
+def _answers(run: StoredRun, diagnostic: str, users: np.ndarray) -> Answers:
     """What is said of some users, made of their rows piece by piece."""
-    known, every = discover()[diagnostic], _results(_run, stamp, diagnostic)
+    known, every = discover()[diagnostic], _results(run, diagnostic)
     if len(users) < LEAST_USERS:
         raise WorkbenchError(
             f"{known.title}: {counted(len(users), 'measured user')} in what is chosen, and an "
@@ -249,44 +252,29 @@ def _answers(_run: StoredRun, stamp: str, diagnostic: str, users: np.ndarray) ->
     return Answers(len(users), findings, summaries, known.tables(results))
 
 
+@of_run(32)
 def kept_of_users(run: StoredRun, diagnostic: str) -> Kept:
     """What a diagnostic keeps of single users."""
-    return _kept(run, _stamp(run), diagnostic)
+    return kept(_rows_of_users(run, diagnostic))
 
 
-@st.cache_resource(max_entries=32, show_spinner="Reading the table ...")
-def _kept(_run: StoredRun, stamp: str, diagnostic: str) -> Kept:
-    return kept(_rows_of_users(_run, stamp, diagnostic))
+def _rows_of_users(run: StoredRun, diagnostic: str) -> Rows:
+    return discover()[diagnostic].by_user(_results(run, diagnostic))
 
 
-def _rows_of_users(run: StoredRun, stamp: str, diagnostic: str) -> Rows:
-    return discover()[diagnostic].by_user(_results(run, stamp, diagnostic))
-
-
+@of_run(8, waiting="Sorting the users ...")
 def users_in_order(
-    run: StoredRun, diagnostic: str, users: np.ndarray, conditions: Mapping[str, str], order: Order
+    run: StoredRun, diagnostic: str, users: np.ndarray, conditions: dict[str, str], order: Order
 ) -> np.ndarray:
     """Users by one measure of one model, as `per_user.in_order` has them."""
-    return _in_order(run, _stamp(run), diagnostic, users, dict(conditions), order)
-
-
-@st.cache_resource(max_entries=8, show_spinner="Sorting the users ...")
-def _in_order(
-    _run: StoredRun,
-    stamp: str,
-    diagnostic: str,
-    users: np.ndarray,
-    conditions: dict[str, str],
-    order: Order,
-) -> np.ndarray:
-    return in_order(_rows_of_users(_run, stamp, diagnostic), users, conditions, order)
+    return in_order(_rows_of_users(run, diagnostic), users, conditions, order)
 
 
 def numbers_of_users(
     run: StoredRun, diagnostic: str, users: np.ndarray, conditions: Mapping[str, str]
 ) -> pd.DataFrame:
     """The table of `per_user` in the order of `users`, with lengths where the data are there."""
-    table = _numbers(run, _stamp(run), diagnostic, users, dict(conditions))
+    table = _numbers(run, diagnostic, users, dict(conditions))
     try:
         of_each = data_of(run).lengths[table["user"].to_numpy(int)] - 1
     except (WorkbenchError, Outside, IndexError):
@@ -296,11 +284,11 @@ def numbers_of_users(
     return table
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading the table ...")
+@of_run(8)
 def _numbers(
-    _run: StoredRun, stamp: str, diagnostic: str, users: np.ndarray, conditions: dict[str, str]
+    run: StoredRun, diagnostic: str, users: np.ndarray, conditions: dict[str, str]
 ) -> pd.DataFrame:
-    table = per_user(_rows_of_users(_run, stamp, diagnostic), users, conditions)
+    table = per_user(_rows_of_users(run, diagnostic), users, conditions)
     table = table.set_index("user")
     return table.loc[users[np.isin(users, table.index)]].reset_index()
 
