@@ -1,7 +1,6 @@
 """What a diagnostic is, and how those in the folder `diagnostics` are discovered."""
 
 import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -13,7 +12,6 @@ from analyses.report.summaries import Summary
 from analyses.running.held_out import HeldOutCases
 from analyses.running.results import Results, Rows
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError
 from workbench.model import Model
 
 if TYPE_CHECKING:  # half a second, for those who draw
@@ -100,10 +98,9 @@ class Diagnostic:
 
 
 def discover() -> dict[str, Diagnostic]:
-    """All diagnostics by name: each module or package in `diagnostics` with a `DIAGNOSTIC`."""
-    names = [info.name for info in pkgutil.iter_modules(diagnostics.__path__)]
-    modules = [importlib.import_module(f"{diagnostics.__name__}.{name}") for name in names]
-    known = [module.DIAGNOSTIC for module in modules if hasattr(module, "DIAGNOSTIC")]
+    """All diagnostics by name: the `DIAGNOSTIC` of each module or package in `diagnostics`."""
+    within = diagnostics.__name__
+    known = [importlib.import_module(f"{within}.{n}").DIAGNOSTIC for n in diagnostics.names()]
     return {d.name: d for d in sorted(known, key=lambda d: (d.order, d.name))}
 
 
@@ -120,9 +117,5 @@ def choose(known: Mapping[str, Diagnostic], names: Sequence[str]) -> list[Diagno
     WorkbenchError
         If there is none of a name.
     """
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise WorkbenchError(
-            f"no diagnostic is called {unknown[0]!r}; known are {', '.join(known)}."
-        )
+    diagnostics.check_names(names, known)
     return [d for d in known.values() if not names or d.name in names]

@@ -1,13 +1,40 @@
 """How the commands that take long run and end: on one thread, what they say, and by which code."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+from analyses.report.folder import PAGE
 from workbench.errors import WorkbenchError, sentence
 from workbench.threads import one_by_default
 
 STOPPED = "stopped; the same command goes on from here."
+
+
+class Unsatisfactory(WorkbenchError):
+    """A report was written to `folder`, but the command does not end well; with which `code`."""
+
+    code: int
+
+    def __init__(self, folder: Path, sentences: Sequence[str]) -> None:
+        super().__init__(" ".join(sentences))
+        self.folder = folder
+
+
+class Incomplete(Unsatisfactory):
+    """A report without some of its parts."""
+
+    code = 1
+
+    def __init__(self, folder: Path, failures: Sequence[str]) -> None:
+        super().__init__(folder, [f"{folder / PAGE} lacks what failed.", *failures])
+
+
+class Refused(Unsatisfactory):
+    """A report with a conclusion that `--fail-on` names."""
+
+    code = 3
 
 
 @contextmanager

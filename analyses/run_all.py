@@ -1,33 +1,28 @@
 """Run every diagnostic on every model and write a report: `python -m analyses.run_all`."""
 
 import argparse
-import shlex
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from time import perf_counter
 
-from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.ending import STOPPED, ended_in_words
+from analyses import diagnostics
+from analyses.conclusions import CONCLUSIONS
+from analyses.ending import STOPPED, Unsatisfactory, ended_in_words
 from analyses.report.folder import PAGE, check_writable
-from analyses.running.inputs import DEFAULT_DATA, Inputs, read_inputs
-from analyses.running.measuring import Measured, Unmeasured, measured
+from analyses.running.defaults import DEFAULT_DATA, shipped
 from analyses.running.progress import Progress, ProgressFile
-from analyses.running.sharing import measure_shared, with_shared_cost
-from analyses.running.store import Store
-from analyses.verdict import CONCLUSIONS
-from workbench.devices import choose_device
+from workbench.announcing import alone, announce, first
 from workbench.errors import WorkbenchError, sentence
 from workbench.files import REPORTS
-from workbench.processes import MOST, Ranks, joined, usual_processes
-from workbench.training.memory import keep_pages
+from workbench.model_folders import located_model
+from workbench.phrases import listing
+from workbench.threads import MOST
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    names = ", ".join(discover())
+    names = ", ".join(diagnostics.names())
     made = argparse.ArgumentParser(
         prog="python -m analyses.run_all",
         description="Run the diagnostics on trained models and write a report: report.html (opens "
@@ -115,31 +110,6 @@ def _conclusion(text: str) -> str:
     return text
 
 
-class Unsatisfactory(WorkbenchError):
-    """A report was written to `folder`, but the command does not end well; with which `code`."""
-
-    code: int
-
-    def __init__(self, folder: Path, sentences: Sequence[str]) -> None:
-        super().__init__(" ".join(sentences))
-        self.folder = folder
-
-
-class Incomplete(Unsatisfactory):
-    """A report without some of its parts."""
-
-    code = 1
-
-    def __init__(self, folder: Path, failures: Sequence[str]) -> None:
-        super().__init__(folder, [f"{folder / PAGE} lacks what failed.", *failures])
-
-
-class Refused(Unsatisfactory):
-    """A report with a conclusion that `--fail-on` names."""
-
-    code = 3
-
-
 def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
     """Run, and return the folder of the report.
 
@@ -154,118 +124,34 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
-    processes = options.processes
-    if processes is None:
-        processes = usual_processes() if arguments is None and options.device != "cuda" else 1
-    with joined(["analyses.run_all", *given], processes) as ranks:
-        progress = ProgressFile(options.progress if ranks.first else None)
-        try:
-            out = _run(options, given, cache, progress, ranks)
-        except BaseException as error:
-            progress.write(Progress("failed", message=_reason(error)))
-            raise
-        if not ranks.first:
-            sys.exit()
-        progress.write(Progress("finished", message=str(out / PAGE)))
+    progress = ProgressFile(options.progress if first() else None)
+    progress.write(Progress("reading"))
+    try:
+        if alone():
+            _check(options)
+        models = listing(options.models or shipped(), most=4)
+        announce(f"reading {options.data}, to report on {models}")
+        if alone():
+            from workbench.data.catalogue import check_source  # pandas, before what takes longer
+
+            check_source(options.data)
+        from analyses.running.reporting import report  # PyTorch, which takes seconds to import
+
+        out = report(options, given, cache, progress, as_command=arguments is None)
+    except BaseException as error:
+        progress.write(Progress("failed", message=_reason(error)))
+        raise
+    progress.write(Progress("finished", message=str(out / PAGE)))
     return out
 
 
-def _run(
-    options: argparse.Namespace,
-    given: Sequence[str],
-    cache: Path,
-    progress: ProgressFile,
-    ranks: Ranks,
-) -> Path:
-    # which bring matplotlib, that nobody waits for who asks for --help
-    from analyses.report.concluding import Concluding, shared_sections
-    from analyses.report.output import write_report
-
-    start = perf_counter()
-    keep_pages()
-    progress.write(Progress("reading"))
-    diagnostics = choose(discover(), options.only)
+def _check(options: argparse.Namespace) -> None:
+    """Raise WorkbenchError for names of what there is not, and a place that cannot be written."""
+    diagnostics.check_names(options.only, diagnostics.names())
+    for model in options.models:
+        located_model(model)
     if options.out:
         check_writable(options.out)
-    device = choose_device(options.device)
-
-    def watch(model: str, done: int, total: int) -> None:
-        progress.write(Progress("training", done=done, total=total, message=model))
-
-    with ranks.first_alone("inputs"):  # which may have to be fetched, or trained
-        inputs = read_inputs(
-            options.data, options.models, options.users, options.seed, cache, watch
-        )
-    for each in (inputs.models, *inputs.siblings.values()):
-        for model in each.values():
-            model.to(device)
-    out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    store = Store(cache, force=options.force)
-    if ranks.size > 1:
-
-        def watch_shared(name: str, done: int, total: int) -> None:
-            progress.write(Progress("measuring", name, done, total))
-
-        measure_shared(
-            *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, options.seed, store),
-            watch_shared,
-            siblings=inputs.siblings,
-        )
-        store = Store(cache)  # what was measured just now is not measured again
-
-    def watch_drawing(diagnostic: Diagnostic, done: int) -> None:
-        progress.write(Progress("drawing", diagnostic.name, done, len(diagnostics)))
-
-    results: list[Measured | Unmeasured] = []
-    with ranks.first_alone("results"), Concluding() as concluding:
-        for diagnostic in diagnostics:
-            results.append(_measured(diagnostic, inputs, options.seed, store, progress, ranks))
-            more = len(results) < len(diagnostics)
-            concluding.add(results[-1], aside=more and ranks.size == 1)
-        errors = [result.error for result in results if isinstance(result, Unmeasured)]
-        if len(errors) == len(results):
-            raise errors[0]
-        sections = concluding.sections(watch_drawing) if ranks.size == 1 else []
-    if ranks.size > 1:
-        sections = shared_sections(ranks, results, watch_drawing)
-        if not ranks.first:
-            return out
-    progress.write(Progress("writing"))
-    command = shlex.join(["python", "-m", "analyses.run_all", *given])
-    report = write_report(
-        *(out, inputs, results, sections), command=command, seed=options.seed, start=start
-    )
-    if report.failures:
-        raise Incomplete(out, report.failures)
-    refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
-    if refused:
-        raise Refused(out, refused)
-    return out
-
-
-def _measured(
-    diagnostic: Diagnostic,
-    inputs: Inputs,
-    seed: int,
-    store: Store,
-    progress: ProgressFile,
-    ranks: Ranks,
-) -> Measured | Unmeasured:
-    """A diagnostic measured, or why it could not be: the others are measured all the same."""
-    shared = ranks.size > 1
-
-    def watch(done: int, total: int) -> None:
-        progress.write(Progress("measuring", diagnostic.name, done, total))
-
-    try:
-        result = measured(
-            *(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch),
-            siblings=inputs.siblings,
-            quiet=shared,
-        )
-        return with_shared_cost(result, ranks) if shared else result
-    except Exception as error:
-        return Unmeasured(diagnostic, error)
 
 
 def _reason(error: BaseException) -> str:

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer, Conclusion
 from analyses.diagnostics import (
     attention_worth,
     faithfulness,
@@ -39,16 +40,6 @@ from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
 from workbench.model import Model, with_attention
 from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
-
-Answer = Literal["yes", "no", "cannot tell"]
-Conclusion = Literal[
-    "can be shown as a reason",
-    "only with what stands beside it",
-    "must not be shown as a reason",
-    "these data cannot tell",
-]
-CONCLUSIONS: tuple[Conclusion, ...] = get_args(Conclusion)
-SHOWN, BESIDE, NOT, OPEN = CONCLUSIONS
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from benchmarks.timing import positive, prepare, print_table
 from benchmarks.visits import visit
 from tests.app.browser import ROOT, chromium, served
 from workbench import build_model, load_data, save_model
-from workbench.checkpoint import PRETRAINED
+from workbench.model_folders import PRETRAINED
 
 NAMES = ("SASRec", "AC-SASRec")
 STREAMLIT = ("-m", "streamlit", "run", str(ROOT / "app.py"))

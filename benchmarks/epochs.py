@@ -10,7 +10,7 @@ from benchmarks.timing import seconds
 from models import Batch
 from workbench import SequenceData, Training, build_model
 from workbench.data.splits import Cases
-from workbench.training.objectives import Objective
+from workbench.training.settings import Objective
 from workbench.training.trainer import _Trainer
 
 WARM_UP = 3  # batches

@@ -25,7 +25,8 @@ from models import ModelConfig, make_model
 from workbench import SequenceData, build_model, train
 from workbench.training.memory import keep_pages
 from workbench.training.optimizers import decayed, optimizers
-from workbench.training.sampling import Loss, Sampler
+from workbench.training.sampling import Sampler
+from workbench.training.settings import Loss
 
 SIZES = (10_000, 100_000, 1_000_000)
 EXACT = SIZES[:2]  # beyond, a step takes seconds and gigabytes

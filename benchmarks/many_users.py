@@ -24,10 +24,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from analyses.compare import compared
 from analyses.diagnostic import choose, discover
 from analyses.report.output import write_report
 from analyses.report.sections import Section
+from analyses.report.side_by_side import compared
 from analyses.report.stored import open_run
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, measured

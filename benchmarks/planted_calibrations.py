@@ -18,7 +18,7 @@ from analyses.judging.labels import caused_cases, truth_table
 from benchmarks.timing import add_threads, print_table
 from workbench import build_model, train
 from workbench.data.planted_settings import RULES
-from workbench.training.sweeps import Variant
+from workbench.training.variants import Variant
 
 BOTH = {**RENORMALIZED.options, **POSITIONED.options}
 VARIANTS = {

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.timing import add_threads, positive, prepare, print_table
 from workbench import SequenceData, build_model, load_data, load_model, train
-from workbench.checkpoint import CARD
 from workbench.evaluation import KEPT, REMOVED, from_card
-from workbench.training.sampling import Loss
+from workbench.model_folders import CARD
+from workbench.training.settings import Loss
 
 MODELS = ("SASRec", "SASRec-uniform", "AC-SASRec", "AC-SASRec-light")
 METRICS = ("hit@10", "ndcg@10")

@@ -23,7 +23,7 @@ from benchmarks.timing import (
 )
 from workbench import SequenceData, load_data
 from workbench.errors import WorkbenchError
-from workbench.training.objectives import Objective
+from workbench.training.settings import Objective
 
 BEAUTY = "../shared/data/amazon-beauty"
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")

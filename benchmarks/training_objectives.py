@@ -13,8 +13,8 @@ import numpy as np
 
 from benchmarks.timing import add_threads, prepare, print_table
 from workbench import SequenceData, Training, build_model, load_data, load_model
-from workbench.checkpoint import CARD
 from workbench.data.batches import shuffled
+from workbench.model_folders import CARD
 from workbench.training.trainer import _Trainer
 
 HOW = Training(epochs=60, patience=6)

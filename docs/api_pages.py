@@ -49,10 +49,11 @@ AREAS = {
 
 
 def parsed(module: str) -> ast.Module:
-    """The source of a module or a package."""
+    """The source of a module or a package, with the stub that says what it hands on."""
     path = ROOT.joinpath(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return ast.parse(path.read_text(encoding="utf-8"))
+    files = (file for file in (path, path.with_suffix(".pyi")) if file.exists())
+    return ast.parse("".join(file.read_text(encoding="utf-8") for file in files))
 
 
 def exported(tree: ast.Module) -> list[str]:
@@ -74,7 +75,7 @@ def home(module: str, name: str) -> str:
     """The dotted name under which something is defined that a module gives."""
     for node in parsed(module).body:
         if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
-            return home(str(node.module), name)
+            return home(f"{module}.{node.module}" if node.level else str(node.module), name)
     return f"{module}.{name}"
 
 

@@ -4,6 +4,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 Backbone = str  # the name of one, see `models.BACKBONES`
+# those of `models.BACKBONES`, for who needs no more than names, and not PyTorch
+BACKBONE_NAMES: tuple[Backbone, ...] = (
+    "SASRec",
+    "BERT4Rec",
+    "SSE-PT",
+    "TiSASRec",
+)
+KEEPING_POSITIONS = ("TiSASRec",)  # those whose classes say `keeps_positions`
 
 
 @dataclass(frozen=True)

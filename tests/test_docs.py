@@ -25,13 +25,13 @@ from workbench import WorkbenchError, build_model, load_model, save_model
 from workbench.__main__ import app
 from workbench.data import address, planted
 from workbench.data.readers import FORMATS
-from workbench.training.trainer import Training
+from workbench.training.settings import Training
 
 ROOT = Path(__file__).parents[1]
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TEXT = EXTENDING.partition("\n## A reader\n")[0]  # the rest is run by test_extending.py
 BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC, IN_MEMORY = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-REGISTRY, FORMATS_LINE = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
+REGISTRY, NAME, FORMATS_LINE = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 12}
 
 
@@ -163,7 +163,8 @@ def test_a_file_and_its_registration_make_a_backbone_known_by_name(data, tmp_pat
     """In a copy of the packages, as docs/extending.md has it; on data without times."""
     copied(tmp_path)
     (tmp_path / "models" / "gapsasrec.py").write_text(BACKBONE, encoding="utf-8")
-    register(tmp_path / "models" / "__init__.py", REGISTRY)
+    register(tmp_path / "models" / "backbones.py", REGISTRY)
+    register(tmp_path / "models" / "config.py", NAME)
     rows = [f"{user},{item}" for user in range(data.n_users) for item in data.history(user)]
     (tmp_path / "timeless.csv").write_text("\n".join(["user,item", *rows]) + "\n")
     done = subprocess.run(

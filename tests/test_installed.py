@@ -60,7 +60,7 @@ PYTHON = """
 import models, workbench, analyses
 from analyses.running.code import Code
 from workbench import load_model
-from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
+from workbench.model_folders import CARD, PRETRAINED, WEIGHTS
 
 for package in (models, workbench, analyses):
     print(package.__file__)

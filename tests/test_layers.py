@@ -14,8 +14,8 @@ PACKAGES = ("models", "workbench", "analyses")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # the parts of workbench; each imports from the rows above it and from itself
 ORDER = """\
-errors threads
-devices files fonts model phrases processes progress_bars spreadsheets writing
+announcing errors threads
+devices files fonts model model_folders phrases processes progress_bars spreadsheets writing
 data mode statistics
 attention checkpoint registry
 explaining matching
@@ -37,22 +37,26 @@ MAY_NAME_BACKBONES = (
 
 
 def modules(*packages: str) -> dict[str, ast.Module]:
-    """The files of packages, parsed, by their path from the root."""
+    """The files of packages, parsed, by their path from the root; with their stubs."""
     return {
-        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8"))
+        str(path.relative_to(ROOT)): ast.parse(
+            "".join(p.read_text("utf-8") for p in (path, path.with_suffix(".pyi")) if p.exists())
+        )
         for package in packages
         for path in sorted((ROOT / package).rglob("*.py"))
     }
 
 
-def imported(tree: ast.Module) -> Iterator[tuple[str, ...]]:
+def imported(path: str, tree: ast.Module) -> Iterator[tuple[str, ...]]:
     """What a file imports of ours, as parts of dotted names; also within functions."""
+    stub = (ROOT / path).with_suffix(".pyi").exists()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "write imports with the name of the package"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert stub or not node.level, "write imports with the name of the package"
+            within = f"{path.removesuffix('/__init__.py').replace('/', '.')}." if node.level else ""
+            names = [f"{within}{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
         yield from (tuple(name.split(".")) for name in names if name.split(".")[0] in PACKAGES)
@@ -60,15 +64,16 @@ def imported(tree: ast.Module) -> Iterator[tuple[str, ...]]:
 
 def part_of(name: tuple[str, ...]) -> str:
     """The part of workbench that a name is in: a folder or a module; __init__ where neither."""
-    place = ROOT / "workbench" / name[1] if len(name) > 1 else ROOT
-    return name[1] if place.is_dir() or place.with_suffix(".py").exists() else "__init__"
+    place = ROOT.joinpath(*name[:2])
+    there = place.is_dir() or place.with_suffix(".py").exists()
+    return name[1] if len(name) > 1 and there else "__init__"
 
 
 def wrong_imports(path: str, tree: ast.Module) -> list[str]:
     """Imports of a file that run the wrong way."""
     package, part = path.split("/")[0], path.split("/")[1].removesuffix(".py")
     wrong = []
-    for name in imported(tree):
+    for name in imported(path, tree):
         if package == "analyses":
             right = name[:2] != ("workbench", "app")
         elif name[0] == "analyses":

@@ -18,10 +18,9 @@ from models import ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
+from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
-WEIGHTS, CARD, TOKENS = "model.safetensors", "card.json", "tokens.json"
 MOST_BYTES = 4096  # that a token may have in a file, on average
-PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
 
 
 def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | None = None) -> Path:
@@ -88,13 +87,7 @@ def load_model(source: str | Path) -> Recommender:
         If the folder holds no model, its card cannot be read, or weights or tokens do not fit the
         card. This is seen before memory is taken for the model.
     """
-    folder = _folder(source)
-    if not (folder / CARD).exists():
-        shipped = ", ".join(sorted(p.parent.name for p in PRETRAINED.glob(f"*/{CARD}"))) or "none"
-        raise WorkbenchError(
-            f"{source}: no model here (no {CARD}); give a folder that `train` wrote, or a shipped "
-            f"model: {shipped}."
-        )
+    folder = located_model(source)
     try:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         config = ModelConfig.from_dict(card["config"])
@@ -119,33 +112,6 @@ def load_model(source: str | Path) -> Recommender:
         ) from error
     model.card, model.item_ids, model.user_ids = card, item_ids, user_ids
     return model
-
-
-def sibling_name(seed: int | str) -> str:
-    """The folder, within a model's, of the same training with another seed."""
-    return f"seed-{seed}"
-
-
-def siblings(folder: str | Path) -> dict[int, Path]:
-    """The folders of the same training with other seeds, by seed, in a model's folder.
-
-    Parameters
-    ----------
-    folder : of the model, or the name of a shipped one.
-    """
-    cards = _folder(folder).glob(f"{sibling_name('[0-9]*')}/{CARD}")
-    numbers = {card.parent.name.rpartition("-")[2]: card.parent for card in cards}
-    return {int(n): numbers[n] for n in sorted(filter(str.isdecimal, numbers), key=int)}
-
-
-def _folder(source: str | Path) -> Path:
-    """Where a model is: the folder itself, or that of a shipped model of this name."""
-    shipped = PRETRAINED / str(source)
-    return (
-        shipped
-        if not (Path(source) / CARD).exists() and (shipped / CARD).exists()
-        else Path(source)
-    )
 
 
 def _tokens_text(model: Recommender) -> str:

@@ -1,17 +1,18 @@
 """Where a model computes: the device a name stands for."""
 
 import os
-from typing import Literal, get_args
-
-import torch
+from typing import TYPE_CHECKING, Literal, get_args
 
 from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:  # seconds to import, and not for the names that a command line takes
+    import torch
 
 DEVICE = "ATTENTION_WORKBENCH_DEVICE"  # tells the app what its command was asked for
 DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 
 
-def choose_device(name: str = "auto") -> torch.device:
+def choose_device(name: str = "auto") -> "torch.device":
     """The device of this name; with `auto` the CUDA device where there is one, else the CPU.
 
     Of several CUDA devices, each process of those that torchrun started on a machine has its own.
@@ -23,6 +24,8 @@ def choose_device(name: str = "auto") -> torch.device:
     WorkbenchError
         If the name is not known, or this machine has no such device.
     """
+    import torch
+
     names = get_args(DeviceName)
     if name not in names:
         raise WorkbenchError(f"device={name!r} is not known; choose from {', '.join(names)}.")

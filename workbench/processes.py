@@ -22,14 +22,13 @@ import torch
 from torch.distributed import DistError, HashStore, PrefixStore, Store, TCPStore
 
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.threads import one_by_default
+from workbench.threads import MOST, one_by_default
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 T = TypeVar("T")
 LOCALHOST = "127.0.0.1"
-MOST = 8  # processes that a command starts by itself: each holds the data and the models
 LONGEST = timedelta(days=30)  # for which a rank waits for others that are at work
 JOINED = itertools.count()  # commands that this process has run under torchrun
 POLL = 0.05  # seconds between two looks at how far others are

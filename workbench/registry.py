@@ -1,12 +1,16 @@
 """Models by name."""
 
 from dataclasses import fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from models import BACKBONES, CalibrationConfig, ModelConfig, Recommender, make_model
-from workbench.data.sequences import SequenceData
+import models  # whose classes are imported when one is built
+from models.config import BACKBONE_NAMES, KEEPING_POSITIONS, CalibrationConfig, ModelConfig
 from workbench.errors import WorkbenchError
 from workbench.phrases import choices
+
+if TYPE_CHECKING:
+    from models import Recommender
+    from workbench.data.sequences import SequenceData
 
 LIGHT, POSITIONS = "-light", "-positions"
 KINDS_OF_MODEL = ("{}", "{}-uniform", "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT + POSITIONS)
@@ -14,9 +18,9 @@ KINDS_OF_MODEL = ("{}", "{}-uniform", "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT 
 # that with positions embedded beside it, where they are not anyway
 NAMES = tuple(
     kind.format(name)
-    for name, backbone in BACKBONES.items()
+    for name in BACKBONE_NAMES
     for kind in KINDS_OF_MODEL
-    if not (backbone.keeps_positions and kind.endswith(POSITIONS))
+    if not (name in KEEPING_POSITIONS and kind.endswith(POSITIONS))
 )
 CALIBRATION = {f.name: f.type for f in fields(CalibrationConfig)}
 TYPES: dict[str, Any] = {
@@ -33,7 +37,19 @@ KINDS: dict[Any, tuple[Any, str]] = {
 }  # which values a type takes, and the words for them; the configuration checks its own words
 
 
-def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
+def check_name(name: str) -> None:
+    """Refuse what is none of `NAMES`.
+
+    Raises
+    ------
+    WorkbenchError
+        If the name is unknown.
+    """
+    if name not in NAMES:
+        raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
+
+
+def build_model(name: str, data: "SequenceData", **options: Any) -> "Recommender":
     """A new model for the items of `data`.
 
     Parameters
@@ -49,10 +65,9 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         If the name or an option is unknown, the value of an option is not possible, or the data do
         not have the times that the model needs.
     """
-    if name not in NAMES:
-        raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
+    check_name(name)
     bare = name.removeprefix("AC-").removesuffix(POSITIONS).removesuffix(LIGHT)
-    backbone = BACKBONES[bare.removesuffix("-uniform")]
+    backbone = models.BACKBONES[bare.removesuffix("-uniform")]
     calibration = None
     if name.startswith("AC-"):
         calibration = CalibrationConfig(adversarial=LIGHT not in name)
@@ -76,7 +91,7 @@ def build_model(name: str, data: SequenceData, **options: Any) -> Recommender:
         if calibration is not None:
             inner = {k: v for k, v in options.items() if k in CALIBRATION}
             outer["calibration"] = replace(calibration, **inner)
-        model = make_model(replace(config, **outer))
+        model = models.make_model(replace(config, **outer))
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"{name}: {error}.") from error
     model.item_ids = data.item_ids
@@ -98,13 +113,14 @@ def variant(config: Any) -> str:
         for f in fields(default)
         if getattr(calibration, f.name) != getattr(default, f.name)
     }
-    backbone = BACKBONES.get(config.backbone, Recommender)  # one may be used without a name here
+    # one may be used without a name here
+    backbone = models.BACKBONES.get(config.backbone, models.Recommender)
     if config.position_embedding != _keeps_positions(config.name, backbone):
         differing["position_embedding"] = config.position_embedding
     return " ".join([config.name, *(f"{name}={value}" for name, value in differing.items())])
 
 
-def _keeps_positions(name: str, backbone: type[Recommender]) -> bool:
+def _keeps_positions(name: str, backbone: "type[Recommender]") -> bool:
     """Whether positions are embedded beside calibrators, which as published take their place."""
     return backbone.keeps_positions or name.endswith(POSITIONS)
 
@@ -116,7 +132,7 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
             raise ValueError(f"there is no option {option!r}; {choices(option, TYPES)}")
         if option in CALIBRATION and config.calibration is None:
             raise ValueError(f"{config.name} has no calibration, so {option!r} means nothing")
-        owners = [b.name for b in BACKBONES.values() if option in b.options]
+        owners = [b.name for b in models.BACKBONES.values() if option in b.options]
         if owners and config.backbone not in owners:
             raise ValueError(
                 f"{option!r} is an option of {' and '.join(owners)} and means nothing to "

@@ -1,4 +1,4 @@
-"""How many threads a command has: one, unless `OMP_NUM_THREADS` says more.
+"""How many threads a command has, and processes: one thread, unless `OMP_NUM_THREADS` says more.
 
 Threads meet at the end of every operation that they share, and models of this kind have many small
 ones. Two that spin while they wait are quicker by a third where nothing else runs, and take four
@@ -8,14 +8,15 @@ measures it.
 """
 
 import os
-
-import torch
+import sys
 
 SETTING = "OMP_NUM_THREADS"
+MOST = 8  # processes that a command starts by itself: each holds the data and the models
 
 
 def one_by_default() -> None:
     """One thread for this process and those that it starts, unless the environment says more."""
     if SETTING not in os.environ:
-        os.environ[SETTING] = "1"
-        torch.set_num_threads(1)
+        os.environ[SETTING] = "1"  # which PyTorch reads when it is imported
+        if "torch" in sys.modules:
+            sys.modules["torch"].set_num_threads(1)

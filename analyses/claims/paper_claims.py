@@ -13,7 +13,7 @@ from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, POSITIONED
 from analyses.verdict import LIMITS
 from models import CalibrationConfig
 from workbench.statistics import SeedSpread, seed_spread
-from workbench.training.sweeps import Variant
+from workbench.training.variants import Variant
 
 LARGE = 0.1  # of tau-b, where the paper has "a large margin"
 MOST = 0.5  # of a gain

@@ -13,8 +13,8 @@ from analyses.judging.cells import (
     RENORMALIZED,
     UNIFORM,
 )
-from models import BACKBONES
-from workbench.training.sweeps import Variant, studies
+from models.config import BACKBONE_NAMES
+from workbench.training.variants import Variant, studies
 
 # The same for baselines and calibrated models, of every backbone: what SASRec as it was published
 # needs to rank as well as the best of its kind on Beauty's validation.
@@ -41,7 +41,8 @@ TRAINING: dict[str, Any] = {
 }
 
 MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)
-FURTHER = tuple(name for name in BACKBONES if name != PLAIN.model)
+FURTHER = tuple(name for name in BACKBONE_NAMES if name != PLAIN.model)
+SAMPLE = 2048  # users on whom diagnostics run
 FURTHER_ON = ("amazon-beauty", "yelp")  # the data sets on which all backbones are compared
 COSTS: dict[str, float] = {
     "SASRec": 1,

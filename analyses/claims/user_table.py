@@ -31,7 +31,6 @@ from workbench.evaluation import KEPT, REMOVED, hit, ndcg
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.model import weights_hash
 
-SAMPLE = 2048  # users on whom diagnostics run
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
 ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it

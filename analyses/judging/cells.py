@@ -13,7 +13,7 @@ from typing import Any, Literal
 from workbench.data.planted import Planted, planted
 from workbench.data.planted_settings import RULES, Rule
 from workbench.data.sequences import SequenceData
-from workbench.training.sweeps import Variant
+from workbench.training.variants import Variant
 
 Scale = Literal["small", "default", "full"]
 BASE_USERS = 2000
@@ -24,6 +24,7 @@ DIFFICULTIES: dict[str, dict[str, float]] = {
     "hard": {"signal": 0.8, "noise": 0.5},
     "hopeless": {"signal": 0.0, "noise": 0.2},  # nothing has a cause to be pointed at
 }
+ROLES = ("choosing", "confirming")
 CHOOSING, CONFIRMING = (0, 1), (2, 3)  # seeds of data on which a rule is chosen, and confirmed
 SHAPE: dict[str, Any] = {"n_items": 100, "length": 30, "shortest": 20}
 MODEL: dict[str, Any] = {
@@ -74,7 +75,7 @@ class Cell:
     @property
     def role(self) -> str:
         """Whether it serves to choose a rule or to confirm it."""
-        return "choosing" if self.seed in CHOOSING else "confirming"
+        return ROLES[self.seed not in CHOOSING]
 
     def training(self) -> dict[str, Any]:
         """How models are trained on it: about as many steps, however many users there are."""

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analyses.conclusions import CONCLUSIONS, OPEN, SHOWN
 from analyses.judging.labels import FOUND, LABELS, LEARNED, MARGIN
 from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.judging.verdict_rows import USERS
@@ -15,7 +16,6 @@ from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable_width
 from analyses.report.summaries import Summary, not_empty
 from analyses.report.wording import number
-from analyses.verdict import CONCLUSIONS, OPEN, SHOWN
 from workbench.phrases import in_order
 from workbench.statistics import exact_share
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pandas as pd
 
+from analyses.conclusions import NOT, SHOWN
 from analyses.judging.labels import LABELS
-from analyses.verdict import NOT, SHOWN, Verdict
+from analyses.verdict import Verdict
 
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
 WRONG = {SHOWN: "unfaithful", NOT: "faithful"}  # the truth that makes a conclusion wrong

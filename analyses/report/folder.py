@@ -34,6 +34,23 @@ def check_writable(out: Path) -> None:
         raise not_written(out.parent, error) from error
 
 
+def manifest_path(folder: str | Path) -> Path:
+    """The manifest of a report.
+
+    Raises
+    ------
+    WorkbenchError
+        If the folder has none.
+    """
+    path = Path(folder).expanduser() / MANIFEST
+    if not path.is_file():
+        raise WorkbenchError(
+            f"{path.parent}: no report here (no {MANIFEST}); give a folder that "
+            "`python -m analyses.run_all` wrote."
+        )
+    return path
+
+
 def raw_path(diagnostic: str) -> str:
     """Where in a report the tidy table of a diagnostic is."""
     return f"raw/{diagnostic}.parquet"

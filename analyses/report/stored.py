@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyses.report.folder import MANIFEST, NUMBERS, checksum, raw_path, slug
+from analyses.report.folder import MANIFEST, NUMBERS, checksum, manifest_path, raw_path, slug
 from analyses.report.one_user import Item, OneUser
 from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
@@ -262,13 +262,7 @@ def open_run(folder: str | Path) -> StoredRun:
     WorkbenchError
         If the folder has none, or a damaged one.
     """
-    folder = Path(folder).expanduser()
-    path = folder / MANIFEST
-    if not path.is_file():
-        raise WorkbenchError(
-            f"{folder}: no report here (no {MANIFEST}); give a folder that "
-            "`python -m analyses.run_all` wrote."
-        )
+    path = manifest_path(folder)
     if path.stat().st_size > LARGEST_JSON:
         raise WorkbenchError(f"{path} is too large to be a manifest; run the report again.")
     try:
@@ -286,7 +280,7 @@ def open_run(folder: str | Path) -> StoredRun:
             f"{path} is no manifest of a report ({lacking[0]!r} is missing or malformed); give "
             "another folder or run the report again."
         )
-    return StoredRun(folder, content, Comparison.stored(content["models"]))
+    return StoredRun(path.parent, content, Comparison.stored(content["models"]))
 
 
 def runs_in(folder: Path) -> list[Path]:

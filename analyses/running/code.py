@@ -183,8 +183,10 @@ def _within(name: str) -> Iterator[str]:
 
 
 def _read(name: str, path: Path) -> Module:
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return _parsed(package, path.read_text(encoding="utf-8"))
+    text, stub = path.read_text(encoding="utf-8"), path.with_suffix(".pyi")
+    if stub.exists():  # it says what a package hands on when it is asked
+        text += stub.read_text(encoding="utf-8")
+    return _parsed(name if path.name == "__init__.py" else name.rpartition(".")[0], text)
 
 
 # What follows from a text, or from a statement of it, is kept: every diagnostic reaches much of the

@@ -9,23 +9,21 @@ import numpy as np
 import torch
 
 from analyses.running.code import code_hash
+from analyses.running.defaults import DEFAULT_DATA, SASREC, shipped
 from analyses.running.store import digest
 from models import Recommender
 from workbench import build_model, load_data, load_model, train
-from workbench.checkpoint import CARD, PRETRAINED, siblings
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.matching import common_numbering, matched, renumbered
 from workbench.model import Model
-from workbench.registry import NAMES
+from workbench.model_folders import CARD, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.state import History
 
 M = TypeVar("M", bound=Model)
 Watch = Callable[[str, int, int], object]
-DEFAULT_DATA = "ml-100k"
-SASREC = NAMES[:4]  # what a report is about by default: one backbone, within two minutes
 
 
 @dataclass(frozen=True)
@@ -106,11 +104,6 @@ def read_inputs(
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
     return Inputs(data, loaded, related, sources, users, notices, exclusions)
-
-
-def shipped() -> list[str]:
-    """Names of SASRec's models that come with the workbench, in the order of `NAMES`."""
-    return [name for name in SASREC if (PRETRAINED / name / CARD).exists()] or [NAMES[0]]
 
 
 def _load(

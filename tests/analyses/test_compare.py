@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from analyses import compare
-from analyses.compare import changes, compared, main
+from analyses.compare import main
 from analyses.diagnostic import discover
+from analyses.report import side_by_side
 from analyses.report.output import write_report
 from analyses.report.sections import Section
+from analyses.report.side_by_side import changes, compared
 from analyses.report.stored import open_run
 from analyses.run_all import main as run_all
 from analyses.running import store
@@ -141,7 +142,7 @@ def test_what_became_of_a_verdict_is_told(reports, monkeypatch):
         question = Question("used", "Is it used?", answer, "NDCG@10 falls by 0.02.")
         return (Verdict("SASRec", "attention", conclusion, "Why.", (question,), "replacement"),)
 
-    monkeypatch.setattr(compare, "verdicts", judged)
+    monkeypatch.setattr(side_by_side, "verdicts", judged)
     text = main([str(folder) for folder in reports])
     assert "can be shown as a reason; before: must not be shown as a reason" in text
     assert "Is it used? Yes; before: no. NDCG@10 falls by 0.02." in text

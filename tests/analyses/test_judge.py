@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from analyses import judge
+from analyses.conclusions import CONCLUSIONS
 from analyses.judging import cells, map_rows, verdict_rows, zoo
 from analyses.judging.entries import AS_TRAINED, DECORATED, MISLABELLED, VERSIONS, entries
 from analyses.running import held_out
-from analyses.verdict import CONCLUSIONS
 from workbench import WorkbenchError
 
 PLAN = [

@@ -10,13 +10,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analyses import run_all
 from analyses.diagnostic import discover
+from analyses.ending import Incomplete, Refused
 from analyses.report import output
 from analyses.report.glossary import PAPER_ADDRESS
 from analyses.report.stored import open_run
-from analyses.run_all import Incomplete, Refused, main
-from analyses.running import inputs
+from analyses.run_all import main
+from analyses.running import inputs, reporting
+from analyses.running.defaults import SASREC
 from analyses.running.progress import Progress, ProgressFile, read_progress
 from analyses.verdict import Verdict
 from workbench import build_model, load_data, load_model, save_model, train
@@ -186,7 +187,7 @@ def broken(monkeypatch):
         known = discover()
         for part, (name, error) in parts.items():
             known[name] = replace(known[name], **{part: breaks(error)})
-        monkeypatch.setattr(run_all, "discover", lambda: known)
+        monkeypatch.setattr(reporting, "discover", lambda: known)
 
     return replace_parts
 
@@ -387,7 +388,7 @@ def test_repeats_are_counted(tmp_path):
 @pytest.mark.parametrize(
     ("extra", "sentence"),
     [
-        (["--only", "nonsense"], "known are attention_worth"),
+        (["--only", "nonsense"], "known are attention_maps, attention_worth"),
         (["--users", "0"], "--users 0 leaves nobody"),
         (["--seed", "-1"], "--seed -1 is negative; give 0 or more"),
     ],
@@ -412,7 +413,7 @@ def test_the_command_ends_in_one_sentence_and_code_2(given):
     command = [sys.executable, "-m", "analyses.run_all", *given]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert re.fullmatch(r"error: [^\n]+\n", done.stderr)
+    assert re.fullmatch(r"(reading [^\n]+\n)?error: [^\n]+\n", done.stderr)
 
 
 def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
@@ -429,7 +430,7 @@ def test_on_planted_data_small_models_are_trained_once_and_the_page_says_so(
     arguments = ["--data", source, "--only", "attention_worth", "--users", "20", "--out"]
     for name in ("first", "second"):
         folder = main([*arguments, str(tmp_path / name)], cache=tmp_path / "cache")
-    assert trained == list(inputs.SASREC)
+    assert trained == list(SASREC)
     about = json.loads((folder / "manifest.json").read_text())["data"]
     assert (about["name"], about["users"]) == ("planted-distance", 60)
     assert "trained within a minute on these data" in (folder / "report.html").read_text()

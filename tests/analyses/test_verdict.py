@@ -2,7 +2,8 @@
 
 import pytest
 
-from analyses.verdict import BESIDE, NOT, OPEN, SHOWN, Answer, conclude, verdict
+from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
+from analyses.verdict import conclude, verdict
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt
 from workbench.statistics import Interval

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from benchmarks.epochs import TimedEpoch, evenly
 from workbench import SequenceData
 from workbench.data import from_interactions
-from workbench.training.objectives import Objective
+from workbench.training.settings import Objective
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40, unique=True), st.integers(1, 50))

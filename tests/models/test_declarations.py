@@ -9,7 +9,7 @@ import torch
 from models import BACKBONES, SSEPT, Batch, ModelConfig, make_model
 from tests.models.variants import build, stamped
 from workbench import load_model, save_model
-from workbench.training.objectives import Objective
+from workbench.training.settings import Objective
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 

@@ -15,11 +15,12 @@ import torch
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
-from workbench import build_model, checkpoint, load_data
-from workbench.checkpoint import CARD, TOKENS, WEIGHTS, load_model, save_model
+from workbench import build_model, checkpoint, load_data, model_folders
+from workbench.checkpoint import load_model, save_model
 from workbench.data import DataUnavailable
 from workbench.errors import WorkbenchError
 from workbench.files import check_writable
+from workbench.model_folders import CARD, TOKENS, WEIGHTS
 
 BATCH = batch_of([3, 1, 4], [9, 2])
 
@@ -147,7 +148,7 @@ def test_broken_tokens_are_told(content, reason, tmp_path):
 
 
 def test_shipped_models_know_their_items():
-    folders = [path.parent for path in checkpoint.PRETRAINED.glob(f"*/{CARD}")]
+    folders = [path.parent for path in model_folders.PRETRAINED.glob(f"*/{CARD}")]
     assert folders
     known = {tuple(load_model(folder).item_ids) for folder in folders}
     assert len(known) == 1
@@ -307,7 +308,7 @@ def test_nothing_in_the_weights_is_executed(saved, tmp_path):
 
 
 def test_models_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "PRETRAINED", tmp_path / "shipped")
+    monkeypatch.setattr(model_folders, "PRETRAINED", tmp_path / "shipped")
     assert told("beauty").startswith("beauty: no model here")
     assert "a shipped model: none." in told("beauty")
     save_model(model_of(), tmp_path / "shipped" / "beauty")

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 from typer.testing import CliRunner
 
+import workbench
 from analyses import judge, run_all
 from tests.elsewhere import PLACE, Elsewhere
 from workbench import (
@@ -19,7 +20,6 @@ from workbench import (
 )
 from workbench.__main__ import app
 from workbench.attention.edits import permute, remove_largest
-from workbench.commands import evaluate as evaluating
 from workbench.data import planted
 from workbench.devices import choose_device
 from workbench.explaining.methods import importances
@@ -157,9 +157,9 @@ def test_the_command_evaluate_moves_the_model(monkeypatch):
         asked.append(model.device)
         raise WorkbenchError("seen.")
 
-    monkeypatch.setattr(evaluating, "choose_device", lambda name: torch.device("meta"))
-    monkeypatch.setattr(evaluating, "evaluate", stop)
-    monkeypatch.setattr(evaluating, "load_data", lambda name: None)
+    monkeypatch.setattr(workbench, "choose_device", lambda name: torch.device("meta"))
+    monkeypatch.setattr(workbench, "evaluate", stop)
+    monkeypatch.setattr(workbench, "load_data", lambda name: None)
     CliRunner().invoke(app, ["evaluate", "--model", "SASRec", "--device", "auto"])
     assert asked == [torch.device("meta")]
 

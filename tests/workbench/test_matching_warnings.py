@@ -121,7 +121,8 @@ def test_all_who_measure_say_the_same(place, model, data, said):
     done = CliRunner().invoke(app, ["evaluate", "--model", folder, "--data", file, "--json"])
     assert done.exit_code == 0
     assert json.loads(done.stdout)["hit@10"] == found.metrics["hit@10"]
-    assert done.stderr == (f"warning: {sentence}\n" if said else "")
+    warned = f"warning: {sentence}\n" if said else ""
+    assert done.stderr == f"reading {file} and {folder}\n{warned}"
     options = ["--data", file, "--models", folder, "--out", str(place / f"{model}-{data}")]
     report = run_all([*options, "--only", "attention_worth"], cache=place / "cache")
     notices = json.loads((report / "manifest.json").read_text())["notices"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributed import HashStore
 
-from workbench import WorkbenchError, processes
+from workbench import WorkbenchError, processes, threads
 from workbench.processes import Ranks, joined, usual_processes
 
 
@@ -108,7 +108,7 @@ def test_a_rank_tells_of_an_error_that_is_its_own(monkeypatch):
 
 def test_alone_nothing_is_started():
     assert joined().size == 1
-    assert 1 <= usual_processes() <= processes.MOST
+    assert 1 <= usual_processes() <= threads.MOST
     with pytest.raises(WorkbenchError, match="--processes 0 leaves none to do the work"):
         joined(processes=0)
 

@@ -11,7 +11,8 @@ from tests.workbench.tiny import data_of
 from workbench import build_model, train
 from workbench.progress_bars import progress_bar
 from workbench.training import sweeps
-from workbench.training.sweeps import Variant, sweep
+from workbench.training.sweeps import sweep
+from workbench.training.variants import Variant
 
 
 class Terminal(io.StringIO):

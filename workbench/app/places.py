@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from workbench.app import uploads
-from workbench.checkpoint import CARD, PRETRAINED, WEIGHTS
 from workbench.data.address import planting
 from workbench.data.catalogue import DATA_VARIABLE, is_built_in
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, REPORTS
+from workbench.model_folders import CARD, PRETRAINED, WEIGHTS
 
 MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked

@@ -17,7 +17,6 @@ from torch import Tensor
 from models import Batch, Recommender
 from workbench import SequenceData, choose_device, explain, importances, load_data, load_model
 from workbench.app import places, uploads
-from workbench.checkpoint import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.data.batches import make_batch
 from workbench.data.load import item_categories
 from workbench.data.splits import held_out_cases
@@ -31,6 +30,7 @@ from workbench.explore.survey import drawn_users, survey
 from workbench.faithfulness.counterfactual import Change, smallest_change
 from workbench.matching import matched
 from workbench.model import weights_hash
+from workbench.model_folders import CARD, PRETRAINED, TOKENS, WEIGHTS
 from workbench.training.state import is_finished
 
 Target = int | Literal["top"]

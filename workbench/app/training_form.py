@@ -17,7 +17,8 @@ from workbench.app.jobs import MOST_AT_ONCE, Job, jobs, show_jobs
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES
 from workbench.training.quick import QUICK, SMALL
-from workbench.training.state import History, Training, is_finished
+from workbench.training.settings import Training
+from workbench.training.state import History, is_finished
 from workbench.training.trainer import MONITOR
 
 USUAL = ("SASRec", "AC-SASRec")

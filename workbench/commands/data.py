@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench import load_data
-from workbench.data import KNOWN, convert, describe
+import workbench.data  # whose names bring pandas when they are asked for
+from workbench.announcing import announce
 from workbench.errors import WorkbenchWarning
 
 LEFT_OUT = {
@@ -40,21 +40,22 @@ def data_command(
     if source is None:
         row = "{:<22} {:>7} {:>7} {:>13}  {}"
         typer.echo(row.format("name", "users", "items", "interactions", "where it comes from"))
-        for known in KNOWN.values():
+        for known in workbench.data.KNOWN.values():
             counts = (f"{n:,}" for n in (known.n_users, known.n_items, known.n_interactions))
             typer.echo(row.format(known.name, *counts, known.obtain))
         return
+    announce(f"reading {source}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", WorkbenchWarning)  # they are among what is printed
-        data = load_data(source)
-    about = describe(data)
+        data = workbench.data.load_data(source)
+    about = workbench.data.describe(data)
     if as_json:
         typer.echo(json.dumps(about, indent=2, default=str))
     else:
         for line in _lines(about):
             typer.echo(line)
     if to is not None:
-        convert(data, to)
+        workbench.data.convert(data, to)
         typer.echo(f"written to {to}", err=as_json)
 
 

@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from workbench import Evaluation, evaluate, load_data, load_model
-from workbench.commands.options import Data, Device
-from workbench.devices import choose_device
+import workbench
+from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
-from workbench.evaluation import NOT_COMPARABLE, REMOVED
-from workbench.processes import fabric, joined
+
+if TYPE_CHECKING:
+    from workbench import Evaluation
 
 
 def evaluate_command(
@@ -48,11 +48,14 @@ def evaluate_command(
     """
     if split not in ("valid", "test"):
         raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
+    reading(data, model)
+    from workbench.processes import fabric, joined  # PyTorch, which takes seconds to import
+
     with joined() as ranks:
-        place = choose_device(device)
-        result = evaluate(
-            load_model(model).to(place),
-            load_data(data),
+        place = workbench.choose_device(device)
+        result = workbench.evaluate(
+            workbench.load_model(model).to(place),
+            workbench.load_data(data),
             split,  # type: ignore[arg-type]
             split_time=split_time,
             remove_seen=remove_seen,
@@ -64,7 +67,9 @@ def evaluate_command(
         _tell(result, seed, as_json)
 
 
-def _tell(result: Evaluation, seed: int, as_json: bool) -> None:
+def _tell(result: "Evaluation", seed: int, as_json: bool) -> None:
+    from workbench.evaluation import NOT_COMPARABLE, REMOVED
+
     sampled_negatives = result.sampled_negatives
     if as_json:
         about: dict[str, object] = {

@@ -5,14 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from models import ModelConfig
-from workbench import import_checkpoint
+import workbench
+from models.config import ModelConfig
+from workbench.announcing import announce
 from workbench.commands.options import Device, read_option
-from workbench.devices import choose_device
-from workbench.evaluation import from_card
-from workbench.importing.formats import FORMATS
 
-KNOWN = ", ".join(format.name for format in FORMATS)
+# as `workbench.importing.formats` has them, which bring PyTorch
+KNOWN = "AC-TSR, RecBole, S3-Rec family, SASRec.pytorch, gSASRec-pytorch, RecTools, RePlay"
 
 
 def import_command(
@@ -41,7 +40,11 @@ def import_command(
     With the data it was trained on, its items are put in their order and its quality is measured.
     """
     options: dict[str, Any] = dict(read_option(text) for text in option or [])
-    model = import_checkpoint(file, out, data=data, device=choose_device(device), **options)
+    announce(f"reading {file}" + (f" and {data}" if data else ""))
+    from workbench.evaluation import from_card  # PyTorch, which takes seconds to import
+
+    place = workbench.choose_device(device)
+    model = workbench.import_checkpoint(file, out, data=data, device=place, **options)
     origin = model.card["origin"]
     typer.echo(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
     if origin["assumed"]:

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from workbench.announcing import alone, announce
 from workbench.devices import DeviceName
 from workbench.errors import WorkbenchError
+from workbench.model_folders import located_model
+from workbench.phrases import listing
 
 Data = Annotated[
     str,
@@ -20,6 +23,29 @@ Data = Annotated[
 Device = Annotated[
     DeviceName, typer.Option("--device", help="Where the model computes. auto: on CUDA if any.")
 ]
+
+
+def reading(data: str, *models: str, purpose: str = "") -> None:
+    """Say what is about to be read, and see whether it is there, all before PyTorch is imported.
+
+    Parameters
+    ----------
+    data, models : what is given to `load_data` and to `load_model`.
+    purpose : what for, as the end of a sentence.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such model, or there are no such data.
+    """
+    if alone():
+        for model in models:
+            located_model(model)
+    announce(f"reading {listing([data, *models])}{purpose}")
+    if alone():
+        from workbench.data.catalogue import check_source  # which brings pandas
+
+        check_source(data)
 
 
 def read_option(text: str) -> tuple[str, object]:

@@ -2,18 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import pandas as pd
 import typer
 
-from workbench import load_data, load_model, recommend
-from workbench.commands.options import Data, Device
-from workbench.devices import choose_device
+import workbench
+from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
 
-WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
+if TYPE_CHECKING:
+    import pandas as pd
+
+WRITERS: "dict[str, Callable[[pd.DataFrame, Path], object]]" = {
     ".csv": lambda frame, path: frame.to_csv(path, index=False),
     ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
     ".json": lambda frame, path: frame.to_json(
@@ -52,9 +53,10 @@ def recommend_command(
             f"{out}: lists are written as {', '.join(WRITERS)}; give a name with one of these "
             "endings."
         )
-    table = recommend(
-        load_model(model).to(choose_device(device)),
-        load_data(data),
+    reading(data, model)
+    table = workbench.recommend(
+        workbench.load_model(model).to(workbench.choose_device(device)),
+        workbench.load_data(data),
         users or None,
         k,
         items=items or None,

@@ -34,10 +34,11 @@ def app_command(
     command = ["run", str(APP), *context.args, "--"]
     for folder in allow or ():
         command += ["--allow", str(folder)]
-    choose_device(device)  # which says now, and not in the browser, that there is none
+    if device != "cpu":  # which there always is
+        choose_device(device)  # says now, and not in the browser, that there is none
     os.environ[DEVICE] = device
     # a folder `analyses` or `seaborn` where the app is started is not ours
     sys.path[:] = [str(PACKAGES), *(path for path in sys.path if path not in ("", os.getcwd()))]
-    from streamlit.web.cli import main  # in this process, which has imported what takes seconds
+    from streamlit.web.cli import main
 
     main(command, prog_name="streamlit")

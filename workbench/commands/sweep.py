@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from workbench import sweep
-from workbench.commands.options import Data, read_values
+import workbench
+from workbench.announcing import alone
+from workbench.commands.options import Data, read_values, reading
 from workbench.commands.training_options import with_training_options
 from workbench.errors import WorkbenchError
-from workbench.processes import joined
-from workbench.training.sweeps import Variant, keep_best, studies, study, summary, vary
+from workbench.phrases import counted
+from workbench.registry import check_name
+from workbench.training.variants import Variant, studies, study, vary
 
 
 @with_training_options
@@ -61,9 +63,17 @@ def sweep_command(
     variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
     if not variants:
         raise WorkbenchError("nothing to train; name a --model or a --study.")
-    pairs = dict(read_values(text) for text in grid or [])
+    variants = vary(variants, dict(read_values(text) for text in grid or []))
+    if alone():  # else ranks tell of it together
+        for variant in variants:
+            check_name(variant.model)
+    reading(data, purpose=f", to train {counted(len(variants) * seeds, 'model')}")
+    # PyTorch, which takes seconds to import
+    from workbench.processes import joined
+    from workbench.training.sweeps import keep_best, summary
+
     with joined(["workbench", *sys.argv[1:]], processes) as ranks:
-        table = sweep(vary(variants, pairs), data, out, seeds=range(seeds), ranks=ranks, **how)
+        table = workbench.sweep(variants, data, out, seeds=range(seeds), ranks=ranks, **how)
         if not ranks.first:
             return
     typer.echo(summary(table).to_string(index=False))

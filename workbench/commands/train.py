@@ -5,20 +5,20 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import typer
 
-from workbench import build_model, load_data, train
-from workbench.checkpoint import sibling_name
-from workbench.commands.options import Data, read_option
+import workbench
+from workbench.announcing import alone
+from workbench.commands.options import Data, read_option, reading
 from workbench.commands.training_options import with_training_options
-from workbench.evaluation import from_card
 from workbench.files import write_file
-from workbench.processes import joined
-from workbench.registry import NAMES
-from workbench.training.state import History
+from workbench.model_folders import sibling_name
+from workbench.registry import NAMES, check_name
+
+if TYPE_CHECKING:
+    from workbench.training.state import History
 
 
 @with_training_options
@@ -75,19 +75,27 @@ def train_command(
     epoch; where they are done, nothing is trained, and a model of other options is not replaced.
     Under torchrun the ranks share every step.
     """
+    if alone():  # else ranks tell of it together
+        check_name(model)
+    options = dict(read_option(text) for text in option or [])
+    reading(data, purpose=f", to train {model}")
+    # PyTorch, which takes seconds to import
+    import torch
 
-    def watch(epochs: History) -> None:
+    from workbench.evaluation import from_card
+    from workbench.processes import joined
+
+    def watch(epochs: "History") -> None:
         if progress is not None:
             write_file(progress, json.dumps(epochs).encode())
 
     with joined() as ranks:
-        loaded = load_data(data)
-        options = dict(read_option(text) for text in option or [])
+        loaded = workbench.load_data(data)
         for number in range(seed, seed + seeds):
             folder = out if number == seed else out / sibling_name(number)
             torch.manual_seed(number)
-            trained = train(
-                build_model(model, loaded, **options),
+            trained = workbench.train(
+                workbench.build_model(model, loaded, **options),
                 loaded,
                 folder,
                 command=_command(sys.argv[1:], folder, number)

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.commands.options import Device
-from workbench.training.objectives import Objective
-from workbench.training.sampling import EXACT_UP_TO, Loss
-from workbench.training.state import Avoid, Training
+from workbench.training.settings import EXACT_UP_TO, Avoid, Loss, Objective, Training
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 

@@ -1,25 +1,6 @@
 """Data: from an interactions file, or a known name, to `SequenceData`."""
 
-from workbench.data.batches import cause_mask
-from workbench.data.catalogue import KNOWN, describe
-from workbench.data.convert import convert
-from workbench.data.fetch import DataUnavailable
-from workbench.data.load import load_data
-from workbench.data.planted import Planted, permute_sequences, planted
-from workbench.data.sequences import SequenceData, from_interactions
-from workbench.data.truth import Truth
+import lazy_loader
 
-__all__ = [
-    "KNOWN",
-    "DataUnavailable",
-    "Planted",
-    "SequenceData",
-    "Truth",
-    "cause_mask",
-    "convert",
-    "describe",
-    "from_interactions",
-    "load_data",
-    "permute_sequences",
-    "planted",
-]
+# each name is imported when it is first asked for; `__init__.pyi` says where from
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

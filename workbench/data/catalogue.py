@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.data.address import planting
+from workbench.data.address import planting, split
 from workbench.data.planted_settings import RULES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
@@ -75,6 +75,18 @@ def is_built_in(source: str) -> bool:
         If they are planted, and there is no such rule or option.
     """
     return source == "ml-100k" or planting(source) is not None
+
+
+def check_source(source: str) -> None:
+    """Refuse what `load_data` would not find, before anything is read or fetched.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such file, rule of planted data, or option of either.
+    """
+    if not is_built_in(source):
+        locate(split(source)[0])
 
 
 def locate(source: str | Path) -> Path:

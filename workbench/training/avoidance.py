@@ -30,7 +30,7 @@ from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError
 from workbench.explaining.methods import explain
 from workbench.matching import matched
-from workbench.training.state import Avoid, Training
+from workbench.training.settings import Avoid, Training
 
 SAMPLE = 5_000  # targets whose items are judged by a plain model
 NOBODY = -1  # no item

@@ -1,7 +1,7 @@
 """What an epoch goes through: samples, and the targets each of them holds."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, cast, get_args
+from typing import NamedTuple, cast, get_args
 
 import numpy as np
 import torch
@@ -12,8 +12,7 @@ from workbench.data.batches import make_batch, shifted_targets
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases, windows
 from workbench.errors import WorkbenchError
-
-Objective = Literal["prefixes", "positions", "masking"]
+from workbench.training.settings import Objective
 
 
 class Samples(NamedTuple):

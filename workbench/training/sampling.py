@@ -1,6 +1,6 @@
 """Which loss a model learns by, and the items drawn for it where not all are compared."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import torch
@@ -9,9 +9,7 @@ from torch import Tensor
 from models.negatives import GBCE, Negatives, SampledSoftmax, beta
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-
-Loss = Literal["exact", "sampled", "gbce"]
-EXACT_UP_TO = 100_000  # items; docs/training.md says what a step costs on either side
+from workbench.training.settings import EXACT_UP_TO, Loss
 
 
 def check_loss(loss: Loss | None, negatives: int, gbce_t: float, n_items: int) -> Loss:

@@ -1,76 +1,25 @@
-"""A training run: its options, the state that a killed run continues from, and finished runs."""
+"""A training run: the state that a killed run continues from, and finished runs."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from models import ModelConfig, Recommender
-from workbench.checkpoint import CARD, load_model
+from workbench.checkpoint import load_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import replaced_file
-from workbench.training.objectives import Objective, check_objective
-from workbench.training.sampling import Loss, check_loss
+from workbench.model_folders import CARD
+from workbench.training.objectives import check_objective
+from workbench.training.sampling import check_loss
+from workbench.training.settings import Training
 
 STATE = "training.pt"
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
-Avoid = Literal["cause", "important"]
-
-
-@dataclass(frozen=True)
-class Training:
-    """How to train.
-
-    Attributes
-    ----------
-    objective : "positions", the loss at all positions of a window; "prefixes", every prefix as a
-        sample with the loss at its last position (RecBole's and the paper's), which ranks as well
-        and costs more; "masking", for BERT4Rec, the loss at masked items. None is masking for
-        BERT4Rec and positions for the others.
-    loss : "exact", the cross-entropy over all items; "sampled", the same estimated from items that
-        are drawn for each step; "gbce", the generalised binary cross-entropy of gSASRec over drawn
-        ones. With either of these, rows of item tables are updated where a step has them (lazy
-        Adam). None is exact up to `workbench.training.sampling.EXACT_UP_TO` items, then sampled.
-    negatives : how many items are drawn for a step, shared by all of its targets.
-    gbce_t : for "gbce", how far scores are calibrated, from 0 to 1.
-    mask_ratio : the chance of an item to be masked.
-    mask_last : the share of the samples in which only the last item is masked.
-    epochs : how many epochs at most.
-    patience : how many epochs without a better validation NDCG@10 before training stops.
-    batch_size : targets in a step, for every objective.
-    learning_rate, weight_decay : of the optimizer, Adam.
-    seed : of everything random.
-    device : a name that `choose_device` takes.
-    precision : a name that Lightning Fabric takes, such as "32-true" or "bf16-mixed".
-    avoid : what attention is kept off, see `workbench.training.avoidance`; None for nothing.
-        "cause": the planted causes of each target; "important": what matters most to a plain model.
-    avoid_by : that plain model, a folder or a name.
-    avoid_weight : of the penalty for attention to what is avoided.
-    progress : whether bars and lines are shown.
-    """
-
-    objective: Objective | None = None
-    loss: Loss | None = None
-    negatives: int = 256
-    gbce_t: float = 0.75
-    mask_ratio: float = 0.2
-    mask_last: float = 0.5
-    epochs: int = 100
-    patience: int = 10
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.0
-    seed: int = 0
-    device: str = "auto"
-    precision: str = "32-true"
-    avoid: Avoid | None = None
-    avoid_by: str | None = None
-    avoid_weight: float = 0.1
-    progress: bool = True
 
 
 def settled(how: Training, model: Recommender, n_items: int) -> Training:

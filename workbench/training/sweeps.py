@@ -4,93 +4,24 @@ What is trained is a list of variants (a model with options), each with several 
 folder of its own, so that a sweep that was killed continues where it was.
 """
 
-import itertools
 import os
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from models import CalibrationConfig
-from workbench.checkpoint import load_model, save_model, sibling_name, siblings
+from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
-from workbench.errors import WorkbenchError
+from workbench.model_folders import sibling_name, siblings
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line
 from workbench.registry import build_model
 from workbench.training.state import is_finished, other_model
 from workbench.training.trainer import train
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A model with options.
-
-    Attributes
-    ----------
-    model : its name, see `workbench.registry`.
-    options : what it is built with.
-    """
-
-    model: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def label(self) -> str:
-        """The name with the options: `AC-SASRec correction=fixed alpha=0.1`."""
-        return " ".join([self.model, *(f"{k}={v}" for k, v in self.options.items())])
-
-
-def studies() -> dict[str, list[Variant]]:
-    """The variants of AC-SASRec that the AC-TSR paper compares, by the name of the study.
-
-    - ablation: without either calibrator, and with order or distance alone.
-    - correction, alpha: figures 3 and 4.
-    - normalization: softmax, or a normalization that does not keep attention close to uniform.
-
-    Without the spatial calibrator, positions are embedded as in the backbone, because the model
-    would otherwise know nothing of order.
-    """
-    plain, calibrated, light = (Variant(n) for n in ("SASRec", "AC-SASRec", "AC-SASRec-light"))
-    alone = {"order": False, "distance": False, "position_embedding": True}
-    default = CalibrationConfig().alpha
-    alphas = ({"alpha": alpha} if alpha != default else {} for alpha in (0.1, 0.3, 0.5, 0.7, 0.9))
-
-    def varied(*options: dict[str, Any]) -> list[Variant]:
-        return [Variant(calibrated.model, each) for each in options]
-
-    return {
-        "ablation": [
-            *(plain, calibrated, light),
-            *varied(alone, {"distance": False}, {"order": False}),
-        ],
-        "correction": [calibrated, *varied({"correction": "fixed"}, {"correction": "annealing"})],
-        "alpha": varied(*({"correction": "fixed"} | alpha for alpha in alphas)),
-        "normalization": [calibrated, *varied({"normalization": "renormalize"})],
-    }
-
-
-def vary(
-    variants: Sequence[Variant], grid: Mapping[tuple[str, ...], Sequence[Any]]
-) -> list[Variant]:
-    """Every variant with every combination of the grid.
-
-    Parameters
-    ----------
-    variants : the variants to start from.
-    grid : values by the names of options; the names of one key share its values.
-    """
-    varied = []
-    for variant, *values in itertools.product(variants, *grid.values()):
-        options = dict(variant.options)
-        for names, value in zip(grid, values, strict=True):
-            options |= dict.fromkeys(names, value)
-        varied.append(Variant(variant.model, options))
-    return varied
+from workbench.training.variants import Variant
 
 
 def sweep(
@@ -264,18 +195,3 @@ def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
         "seconds": card["seconds"],
         "folder": str(folder),
     }
-
-
-def study(names: Sequence[str]) -> list[Variant]:
-    """The variants of the studies with these names.
-
-    Raises
-    ------
-    WorkbenchError
-        If a name is not known.
-    """
-    known = studies()
-    for name in names:
-        if name not in known:
-            raise WorkbenchError(f"no study {name!r}; choose from {', '.join(known)}.")
-    return [variant for name in names for variant in known[name]]

@@ -31,12 +31,12 @@ from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, samples
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler
+from workbench.training.settings import Training
 from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.state import (
     STATE,
     History,
     Progress,
-    Training,
     finished_model,
     read_state,
     settled,

@@ -18,7 +18,7 @@ from analyses.claims.rule import (
 )
 from analyses.claims.study import Planned
 from workbench.statistics import SeedSpread, seed_spread
-from workbench.training.sweeps import Variant
+from workbench.training.variants import Variant
 
 N = 4000
 AC, PLAIN = "AC-SASRec", "SASRec"

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.judge import scores
+from analyses.conclusions import NOT, OPEN, SHOWN
 from analyses.judging import judge_page
+from analyses.judging.judgement import scores
 from analyses.judging.signals import DECISIONS, NUMBERS
 from analyses.judging.verdict_rows import QUESTIONS, VERDICT_NUMBERS
-from analyses.verdict import NOT, OPEN, SHOWN
 
 
 def verdicts():

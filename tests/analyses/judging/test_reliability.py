@@ -5,9 +5,9 @@ import json
 import pandas as pd
 import pytest
 
+from analyses.conclusions import BESIDE, CONCLUSIONS, NOT, OPEN, SHOWN
 from analyses.judging import reliability as module
 from analyses.judging.reliability import reliability, summarised
-from analyses.verdict import BESIDE, CONCLUSIONS, NOT, OPEN, SHOWN
 from tests.analyses.report.invented import verdict
 
 

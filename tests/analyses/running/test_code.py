@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 from analyses.diagnostic import discover
-from analyses.running.code import Code, code_hash, definition_of
+from analyses.running.code import ALL, Code, Definition, code_hash, definition_of
 from analyses.running.measuring import measure_piece, measuring_code
 from tests.analyses.handmade import Handmade
 from workbench import adapt
@@ -170,6 +170,13 @@ def test_modules_that_count_with_all_they_define(sandbox):
     sandbox.edit("settings.py", "OTHER = 1", "OTHER = 2")
     after = hash_with(), hash_with(package), hash_with(module)
     assert [b == a for b, a in zip(before, after, strict=True)] == [True, False, False]
+
+
+def test_what_a_package_hands_on_when_it_is_asked_counts():
+    explains = discover()["smallest_change"].measure
+    reached = Code().reached([definition_of(explains)])
+    assert Definition("workbench.explaining.methods", "explain") in reached
+    assert Definition("workbench", ALL) not in reached
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)

@@ -6,8 +6,8 @@ import pytest
 
 from analyses.running.inputs import read_inputs, shipped
 from workbench import build_model, load_data, load_model, save_model, train
-from workbench.checkpoint import siblings
 from workbench.errors import WorkbenchWarning
+from workbench.model_folders import siblings
 
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
 

@@ -11,7 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from analyses import run_all
 from analyses.diagnostic import discover
+from analyses.ending import Incomplete
 from analyses.report.stored import open_run
+from analyses.running import reporting
 from tests.app.shown import sentences
 from workbench import load_data
 from workbench.app import words
@@ -195,11 +197,11 @@ def test_a_report_that_lacks_what_failed_is_shown(films, models, tmp_path, monke
 
     for name, part in (("attention_worth", "measure"), ("max_attention_removal", "summaries")):
         known[name] = replace(known[name], **{part: broken})
-    monkeypatch.setattr(run_all, "discover", lambda: known)
+    monkeypatch.setattr(reporting, "discover", lambda: known)
     out = tmp_path / "films"
     given = ["--data", str(films), "--models", *models, "--out", str(out)]
     only = ["--only", "attention_worth", "max_attention_removal", "calibration_variants"]
-    with pytest.raises(run_all.Incomplete):
+    with pytest.raises(Incomplete):
         run_all.main([*given, *only], cache=tmp_path / "cache")
     why = "This could not be measured (KeyError: 'no $x$ here')"
     shown = page(run=str(out))

@@ -2,7 +2,8 @@
 
 from streamlit.testing.v1 import AppTest
 
-from analyses.verdict import NOT, Question, Verdict
+from analyses.conclusions import NOT
+from analyses.verdict import Question, Verdict
 from tests.app.shown import read, tables
 
 

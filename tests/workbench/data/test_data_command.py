@@ -29,7 +29,7 @@ def file(tmp_path):
 def run(*arguments):
     done = CliRunner().invoke(app, ["data", *arguments])
     assert done.exit_code == 0, done.output
-    assert done.stderr == ""
+    assert done.stderr == f"reading {arguments[0]}\n"
     return done.stdout
 
 

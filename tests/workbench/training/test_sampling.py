@@ -12,8 +12,8 @@ from models.negatives import GBCE, SampledSoftmax
 from tests.workbench.tiny import data_of
 from tests.workbench.training.test_trainer import SIZES, small_data
 from workbench import WorkbenchError, build_model, evaluate, load_model, planted, save_model, train
-from workbench.checkpoint import CARD
 from workbench.data.sequences import SequenceData
+from workbench.model_folders import CARD
 from workbench.training import sampling
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler, check_loss, training_items

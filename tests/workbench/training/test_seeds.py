@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from workbench import load_model
 from workbench.__main__ import app
-from workbench.checkpoint import siblings
+from workbench.model_folders import siblings
 
 ROWS = "".join(f"u{u},{i}\n" for u in range(12) for i in [(u + k) % 9 for k in range(6)])
 SIZES = ("hidden_size=8", "inner_size=8", "n_layers=1", "max_length=6")

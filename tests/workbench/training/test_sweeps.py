@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 from models import CalibrationConfig
 from workbench import WorkbenchError, build_model, load_data, load_model, sweep, train
 from workbench.__main__ import app
-from workbench.checkpoint import siblings
+from workbench.model_folders import siblings
 from workbench.registry import variant
-from workbench.training.sweeps import Variant, keep_best, studies, vary
+from workbench.training.sweeps import keep_best
+from workbench.training.variants import Variant, studies, vary
 
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
 TINY = [Variant("SASRec", SIZES), Variant("AC-SASRec", SIZES | {"order": False})]

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train
-from workbench.checkpoint import CARD, TOKENS, WEIGHTS
 from workbench.data import from_interactions, permute_sequences, planted
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import windows
 from workbench.evaluation import KEPT, REMOVED
+from workbench.model_folders import CARD, TOKENS, WEIGHTS
 from workbench.registry import NAMES
 from workbench.training import trainer as training
 

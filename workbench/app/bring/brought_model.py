@@ -15,9 +15,9 @@ from workbench import SequenceData, import_checkpoint
 from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.html_table import show_table
 from workbench.app.selection import select
-from workbench.checkpoint import CARD
 from workbench.explore.markup import Cell, Head
 from workbench.importing import Recognized, Undecided, recognize
+from workbench.model_folders import CARD
 
 KEY = "checkpoint"
 TRAINING = {  # of no effect on a trained model

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from analyses.conclusions import NOT, SHOWN
 from analyses.report.one_user import OneUser
 from analyses.report.wording import span
-from analyses.verdict import NOT, SHOWN, Verdict
+from analyses.verdict import Verdict
 from workbench.app import words
 from workbench.app.html_table import show_table
 from workbench.explore.markup import Cell, Head

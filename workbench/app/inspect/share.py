@@ -13,11 +13,11 @@ from workbench.app.inspect import smallest
 from workbench.app.inspect.pins import asked_run, pins_of
 from workbench.app.inspect.seen import Seen
 from workbench.app.resources import Shared
-from workbench.checkpoint import PRETRAINED
 from workbench.explore import user_page
 from workbench.explore.as_code import code
 from workbench.explore.explanation import made_of_data, made_of_model
 from workbench.explore.history_table import helps
+from workbench.model_folders import PRETRAINED
 
 
 def show_share(seen: Seen) -> None:

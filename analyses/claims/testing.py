@@ -1,0 +1,175 @@
+"""The claims at work: models trained, measured and told about."""
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from analyses.claims.answers import answered
+from analyses.claims.claims_page import Findings, write
+from analyses.claims.mechanism import measure_planted, train_planted
+from analyses.claims.missing_models import Study, duration, estimate, train_missing
+from analyses.claims.relative_speed import speeds
+from analyses.claims.study import Planned, calibrated, plan
+from analyses.claims.user_table import Measurements, measure
+from analyses.judging.cells import PLAIN
+from analyses.running.store import Store, parquet
+from models import Recommender
+from workbench import SequenceData, load_data
+from workbench.errors import WorkbenchError
+from workbench.files import check_writable, write_file
+from workbench.phrases import counted
+
+USERS = "users.parquet"
+
+
+def decide(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """Train, measure and write, or tell the plan.
+
+    Parameters
+    ----------
+    options : as the parser of `analyses.claims` makes them.
+    given : the words that they were made of.
+
+    Returns
+    -------
+    tuple
+        The page, None where only the plan was asked for; and a sentence for each model that could
+        not be trained or measured.
+
+    Raises
+    ------
+    WorkbenchError
+        If a data set or a folder cannot be used, or nothing is trained.
+    """
+    study = _study(options)
+    if options.plan:
+        _tell_plan(study)
+        return None, []
+    check_writable(options.out)
+    check_writable(options.runs)
+    failures: list[str] = []
+    planted = options.runs / "planted"
+    if not options.no_training:
+        _tell_missing(study)
+        train_planted(planted, options.seeds)
+        failures = train_missing(study)
+    shown = [word for word in given if word != "--no-training"]
+    page, more = _written(study, options, planted, failures, shown)
+    return page, [*failures, *more]
+
+
+def _study(options: argparse.Namespace) -> Study:
+    loaded: dict[str, SequenceData] = {}
+    sources: dict[str, str] = {}
+    for source in options.data:
+        data = load_data(source)
+        if data.name in loaded:
+            raise WorkbenchError(
+                f"two data sets are called {data.name}: {sources[data.name]} and {source}; name "
+                "each once, or copy one to a file of another name."
+            )
+        loaded[data.name], sources[data.name] = data, source
+    planned = plan(list(loaded), options.seeds, options.backbones)
+    return Study(planned, sources, loaded, options.runs)
+
+
+def _tell_missing(study: Study) -> None:
+    """How much there is to train, and about how long that takes."""
+    missing = [each for each in study.planned if study.state(each) not in ("trained", "other")]
+    if not missing:
+        print("all models are trained", flush=True)
+        return
+    about = estimate(study, missing)
+    print(
+        f"{counted(len(missing), 'model')} of {len(study.planned)} to train, about "
+        f"{duration(about.total)} ({about.epochs:.0f} epochs each)",
+        flush=True,
+    )
+
+
+def _tell_plan(study: Study) -> None:
+    """Every training, how far it is, and about how long it will take."""
+    states = {(each.data, each.name): study.state(each) for each in study.planned}
+    missing = [e for e in study.planned if states[e.data, e.name] in ("missing", "begun")]
+    about = estimate(study, missing)
+    for each in study.planned:
+        key = (each.data, each.name)
+        time = f", about {duration(about.seconds[key])}" if key in about.seconds else ""
+        print(f"{states[key]:8}{each.data}: {each.name}{time}")
+    for each in study.planned:
+        if states[each.data, each.name] == "other":
+            print(
+                f"{each.folder(study.runs)} holds a model that was not trained by this recipe; "
+                "delete it, or choose another folder by --runs."
+            )
+    print(
+        f"{len(missing)} of {len(study.planned)} to train, about {duration(about.total)} in all, "
+        f"planted data not counted"
+    )
+
+
+def _written(
+    study: Study,
+    options: argparse.Namespace,
+    planted: Path,
+    failures: Sequence[str],
+    given: Sequence[str],
+) -> tuple[Path, list[str]]:
+    """The page, and a sentence for each model or data set that could not be measured."""
+    store = Store(options.runs / ".cache")
+    users: dict[str, pd.DataFrame] = {}
+    times: dict[str, pd.DataFrame] = {}
+    measurements: dict[str, Measurements] = {}
+    there: list[Planned] = []
+    lacking: list[str] = []
+    for name, data in study.data.items():
+        trained: dict[str, tuple[Planned, Recommender]] = {}
+        for each in study.of(name):
+            try:
+                model = study.trained(each)
+            except WorkbenchError as error:
+                lacking += [] if not options.no_training else [str(error)]
+                continue
+            if model is not None:
+                trained[each.name] = each, model
+        if not trained:
+            continue
+        print(f"measuring {counted(len(trained), 'model')} of {name}", flush=True)
+        measurements[name] = measure(list(trained.values()), data, options.users, store)
+        users[name] = measurements[name].users
+        write_file(options.runs / name / USERS, parquet(users[name]))
+        there += [each for each, _ in trained.values()]
+        times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
+    of_planted = measure_planted(planted, options.seeds)
+    if not there and not len(of_planted):
+        raise WorkbenchError(
+            f"{options.runs} holds no trained model of the plan; leave out --no-training."
+        )
+    findings = Findings(
+        planned=study.planned,
+        trained=there,
+        data=study.data,
+        users=users,
+        cells=answered(study.planned, users, times),
+        verdicts={name: each.verdicts for name, each in measurements.items()},
+        planted=of_planted,
+        sample=options.users,
+        seeds=options.seeds,
+        failures=[*failures, *lacking],
+        command=shlex.join(["python", "-m", "analyses.claims", *given]),
+    )
+    return write(findings, options.out), lacking
+
+
+def _times(
+    name: str, models: Mapping[str, Recommender], study: Study, store: Store
+) -> dict[str, pd.DataFrame]:
+    """CPU seconds of SASRec and its calibrated models, where they are trained."""
+    plain, *others = (models.get(each.label) for each in calibrated(PLAIN.model))
+    known = {model.config.name: model for model in others if model is not None}
+    if plain is None or not known:
+        return {}
+    return {name: speeds(plain, known, study.data[name], store)}

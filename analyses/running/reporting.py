@@ -1,0 +1,156 @@
+"""A report from its command line: what is read, measured, concluded and written."""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+from analyses.diagnostic import Diagnostic, choose, discover
+from analyses.ending import Incomplete, Refused
+from analyses.report.folder import check_writable
+from analyses.running.inputs import Inputs, read_inputs
+from analyses.running.measuring import Measured, Unmeasured, measured
+from analyses.running.progress import Progress, ProgressFile
+from analyses.running.sharing import measure_shared, with_shared_cost
+from analyses.running.store import Store
+from workbench.devices import choose_device
+from workbench.files import REPORTS
+from workbench.processes import Ranks, joined, usual_processes
+from workbench.training.memory import keep_pages
+
+
+def report(
+    options: argparse.Namespace,
+    given: Sequence[str],
+    cache: Path,
+    progress: ProgressFile,
+    *,
+    as_command: bool,
+) -> Path:
+    """Measure, conclude and write; and return the folder.
+
+    Parameters
+    ----------
+    options : as the parser of `analyses.run_all` makes them.
+    given : the words that they were made of.
+    cache : where what is measured is kept.
+    progress : told how far the report is.
+    as_command : whether the cores of this machine share the work where `options` do not say.
+
+    Raises
+    ------
+    Incomplete
+        If a diagnostic could not be measured, concluded or drawn; the report is written before.
+    Refused
+        If the conclusion of a model begins as `--fail-on` says; the report is written before.
+    WorkbenchError
+        If anything else is wrong.
+    """
+    processes = options.processes
+    if processes is None:
+        processes = usual_processes() if as_command and options.device != "cuda" else 1
+    with joined(["analyses.run_all", *given], processes) as ranks:
+        out = _report(options, given, cache, progress, ranks)
+        if not ranks.first:
+            sys.exit()
+    return out
+
+
+def _report(
+    options: argparse.Namespace,
+    given: Sequence[str],
+    cache: Path,
+    progress: ProgressFile,
+    ranks: Ranks,
+) -> Path:
+    # matplotlib, while the other processes import all the rest
+    from analyses.report.concluding import Concluding, shared_sections
+    from analyses.report.output import write_report
+
+    start = perf_counter()
+    keep_pages()
+    diagnostics = choose(discover(), options.only)
+    if options.out:
+        check_writable(options.out)
+    device = choose_device(options.device)
+
+    def watch(model: str, done: int, total: int) -> None:
+        progress.write(Progress("training", done=done, total=total, message=model))
+
+    with ranks.first_alone("inputs"):  # which may have to be fetched, or trained
+        inputs = read_inputs(
+            options.data, options.models, options.users, options.seed, cache, watch
+        )
+    for each in (inputs.models, *inputs.siblings.values()):
+        for model in each.values():
+            model.to(device)
+    out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    store = Store(cache, force=options.force)
+    if ranks.size > 1:
+
+        def watch_shared(name: str, done: int, total: int) -> None:
+            progress.write(Progress("measuring", name, done, total))
+
+        measure_shared(
+            *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, options.seed, store),
+            watch_shared,
+            siblings=inputs.siblings,
+        )
+        store = Store(cache)  # what was measured just now is not measured again
+
+    def watch_drawing(diagnostic: Diagnostic, done: int) -> None:
+        progress.write(Progress("drawing", diagnostic.name, done, len(diagnostics)))
+
+    results: list[Measured | Unmeasured] = []
+    with ranks.first_alone("results"), Concluding() as concluding:
+        for diagnostic in diagnostics:
+            results.append(_measured(diagnostic, inputs, options.seed, store, progress, ranks))
+            more = len(results) < len(diagnostics)
+            concluding.add(results[-1], aside=more and ranks.size == 1)
+        errors = [result.error for result in results if isinstance(result, Unmeasured)]
+        if len(errors) == len(results):
+            raise errors[0]
+        sections = concluding.sections(watch_drawing) if ranks.size == 1 else []
+    if ranks.size > 1:
+        sections = shared_sections(ranks, results, watch_drawing)
+        if not ranks.first:
+            return out
+    progress.write(Progress("writing"))
+    command = shlex.join(["python", "-m", "analyses.run_all", *given])
+    report = write_report(
+        *(out, inputs, results, sections), command=command, seed=options.seed, start=start
+    )
+    if report.failures:
+        raise Incomplete(out, report.failures)
+    refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
+    if refused:
+        raise Refused(out, refused)
+    return out
+
+
+def _measured(
+    diagnostic: Diagnostic,
+    inputs: Inputs,
+    seed: int,
+    store: Store,
+    progress: ProgressFile,
+    ranks: Ranks,
+) -> Measured | Unmeasured:
+    """A diagnostic measured, or why it could not be: the others are measured all the same."""
+    shared = ranks.size > 1
+
+    def watch(done: int, total: int) -> None:
+        progress.write(Progress("measuring", diagnostic.name, done, total))
+
+    try:
+        result = measured(
+            *(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch),
+            siblings=inputs.siblings,
+            quiet=shared,
+        )
+        return with_shared_cost(result, ranks) if shared else result
+    except Exception as error:
+        return Unmeasured(diagnostic, error)

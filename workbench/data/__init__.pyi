@@ -1,0 +1,23 @@
+from .batches import cause_mask
+from .catalogue import KNOWN, describe
+from .convert import convert
+from .fetch import DataUnavailable
+from .load import load_data
+from .planted import Planted, permute_sequences, planted
+from .sequences import SequenceData, from_interactions
+from .truth import Truth
+
+__all__ = [
+    "KNOWN",
+    "DataUnavailable",
+    "Planted",
+    "SequenceData",
+    "Truth",
+    "cause_mask",
+    "convert",
+    "describe",
+    "from_interactions",
+    "load_data",
+    "permute_sequences",
+    "planted",
+]

@@ -1,0 +1,53 @@
+"""Where saved models are: folders, the shipped ones by name, and the same with other seeds."""
+
+from pathlib import Path
+
+from workbench.errors import WorkbenchError
+
+WEIGHTS, CARD, TOKENS = "model.safetensors", "card.json", "tokens.json"
+PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
+
+
+def located_model(source: str | Path) -> Path:
+    """The folder that a name or a path of a model means.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no model.
+    """
+    folder = _folder(source)
+    if not (folder / CARD).exists():
+        shipped = ", ".join(sorted(p.parent.name for p in PRETRAINED.glob(f"*/{CARD}"))) or "none"
+        raise WorkbenchError(
+            f"{source}: no model here (no {CARD}); give a folder that `train` wrote, or a shipped "
+            f"model: {shipped}."
+        )
+    return folder
+
+
+def sibling_name(seed: int | str) -> str:
+    """The folder, within a model's, of the same training with another seed."""
+    return f"seed-{seed}"
+
+
+def siblings(folder: str | Path) -> dict[int, Path]:
+    """The folders of the same training with other seeds, by seed, in a model's folder.
+
+    Parameters
+    ----------
+    folder : of the model, or the name of a shipped one.
+    """
+    cards = _folder(folder).glob(f"{sibling_name('[0-9]*')}/{CARD}")
+    numbers = {card.parent.name.rpartition("-")[2]: card.parent for card in cards}
+    return {int(n): numbers[n] for n in sorted(filter(str.isdecimal, numbers), key=int)}
+
+
+def _folder(source: str | Path) -> Path:
+    """Where a model is: the folder itself, or that of a shipped model of this name."""
+    shipped = PRETRAINED / str(source)
+    return (
+        shipped
+        if not (Path(source) / CARD).exists() and (shipped / CARD).exists()
+        else Path(source)
+    )
