@@ -9,7 +9,7 @@ from analyses.report.wording import decimals
 from analyses.running.results import Rows
 from workbench.statistics import Interval, mean_intervals, paired_interval
 from workbench.statistics.intervals import intervals_of, shares_of
-from workbench.statistics.moments import Moments
+from workbench.statistics.moments import Moments, moments_of
 
 
 def means_by(
@@ -29,7 +29,7 @@ def means_by(
     width = len(values)
     for frame in rows:
         keys, wide = _wide(frame, by, values)
-        moments = Moments.of(wide.reshape(len(wide), len(keys) * width))
+        moments = moments_of(wide.reshape(len(wide), len(keys) * width))
         for k, key in enumerate(keys):
             part = moments.take(slice(k * width, (k + 1) * width))
             totals[key] = totals[key] + part if key in totals else part

@@ -53,6 +53,7 @@ class Section:
         A part that fails is missing, and `failures` says so.
         """
         failures: list[Failure] = []
+        results = results.gathered()
 
         def attempt(part: str, make: Callable[[], Part]) -> Part | None:
             try:

@@ -3,12 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 
 from analyses.running.comparison import Comparison
-from analyses.running.store import Parts
+from analyses.running.store import Part, Parts
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
+ROOM = 2**29  # bytes of a table that are in memory at most while it is concluded from
+
+
+@dataclass(frozen=True)
+class _Where:
+    """A step: the rows that have these values, by column."""
+
+    values: Mapping[str, object]
+
+    def __call__(self, frame: pd.DataFrame) -> pd.DataFrame:
+        matches = [(frame[column] == value).to_numpy() for column, value in self.values.items()]
+        return frame[np.logical_and.reduce(matches)] if matches else frame
 
 
 @dataclass(frozen=True)
@@ -49,22 +62,24 @@ class Rows:
 
     def where(self, **values: object) -> "Rows":
         """The rows that have these values, by column."""
-
-        def chosen(frame: pd.DataFrame) -> pd.DataFrame:
-            for column, value in values.items():
-                frame = frame[frame[column] == value]
-            return frame
-
-        model = values.get("model")
+        rows, model = self, values.get("model")
         if isinstance(model, str) and isinstance(self.source, Parts):
-            return replace(self, source=self.source.of_model(model)).map(chosen)
-        return self.map(chosen)
+            rows = replace(self, source=self.source.of_model(model))
+        return rows.map(_Where(values))
 
     def only(self, columns: Sequence[str]) -> "Rows":
-        """These columns; where nothing was made of the pieces, no others are read."""
-        if isinstance(self.source, Parts) and not self.steps:
-            return replace(self, source=replace(self.source, columns=tuple(columns)))
-        return self.map(lambda frame: frame[[*columns]])
+        """These columns; where rows were chosen and nothing else made of them, no others are read.
+
+        But for those that the rows were chosen by.
+        """
+        chosen = [step for step in self.steps if isinstance(step, _Where)]
+        rows = self
+        if isinstance(self.source, Parts) and len(chosen) == len(self.steps):
+            needed = tuple(dict.fromkeys([*columns, *(c for step in chosen for c in step.values)]))
+            rows = replace(self, source=replace(self.source, columns=needed))
+            if not chosen:
+                return rows
+        return rows.map(lambda frame: frame[[*columns]])
 
     def renamed(self, labels: Mapping[str, str]) -> "Rows":
         """The same rows, with columns named for readers."""
@@ -108,6 +123,40 @@ class Results:
     def frame(self) -> pd.DataFrame:
         """All rows in memory: of few users, or of a diagnostic with a row per model and user."""
         return self.rows.whole()
+
+    def gathered(self) -> "Results":
+        """The same for many passes over the rows: in memory as far as `ROOM` reaches.
+
+        There pieces of one model become one, so that every step is taken once for all of them.
+        """
+        source = self.rows.source
+        if not isinstance(source, Parts):
+            return self
+        return replace(self, rows=replace(self.rows, source=_gathered(source)))
+
+
+def _gathered(pieces: Parts) -> Parts:
+    groups: list[list[pd.DataFrame]] = []
+    models: list[str] = []
+    alike, room = None, ROOM
+    for frame, model in zip(pieces, pieces.models, strict=True):
+        room -= int(frame.memory_usage().sum())
+        if room < 0:
+            break
+        if (model, *_columns(frame)) == alike:
+            groups[-1].append(frame)
+        else:
+            alike = (model, *_columns(frame))
+            groups.append([frame])
+            models.append(model)
+    rest = slice(sum(map(len, groups)), None)
+    parts: list[Part] = [compact(frames) if len(frames) > 1 else frames[0] for frames in groups]
+    return Parts([*parts, *pieces.parts[rest]], [*models, *pieces.models[rest]], pieces.columns)
+
+
+def _columns(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """The names and kinds of columns, by which pieces fit together."""
+    return [(str(name), kind.name) for name, kind in frame.dtypes.items()]
 
 
 def compact(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

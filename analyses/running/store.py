@@ -87,7 +87,7 @@ class Parts:
     ----------
     parts : the pieces.
     models : the model of each; empty where it has rows of several.
-    columns : those that are read; None for all.
+    columns : those that are read, of each piece what it has of them; None for all.
     """
 
     parts: Sequence[Part]
@@ -118,10 +118,11 @@ def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
         with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
             frame = file.read_row_group(part.k, columns).to_pandas()
     elif isinstance(part, Path):
-        frame = pq.read_table(part, columns=None if columns is None else [*columns]).to_pandas()
+        with pq.ParquetFile(part) as file:
+            frame = file.read(columns).to_pandas()
     else:
         frame = part
-    return frame if columns is None else frame[[*columns]]
+    return frame if columns is None else frame[[name for name in columns if name in frame]]
 
 
 def read_pieces(path: Path) -> Parts:

@@ -11,9 +11,8 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr, betaincinv, stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
-from workbench.statistics.moments import FEWEST_NONZERO, Moments
+from workbench.statistics.moments import CHUNK_NUMBERS, FEWEST_NONZERO, Moments
 
-CHUNK_NUMBERS = 250_000  # values at a time, which stay in the cache
 # Degrees of freedom are this many times n / (kurtosis - 1 - skewness^2). The squared standard error
 # itself has 2, by its variance given the mean; but the moments of a sample fall short of the
 # population's, and the skewness that is corrected for is estimated too. Chosen by the coverage.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 # Users whose value is not zero that the interval of a mean needs: with fewer, the few that are not
 # decide everything, and no method covers what it claims.
 FEWEST_NONZERO = 10
+CHUNK_NUMBERS = 250_000  # values at a time, which stay in the cache
 ROUNDING = 1e-12  # of the largest value: what is that small is what rounding left of 0
 
 
@@ -107,6 +108,15 @@ class Moments:
         """Users whose value is not zero, [k]; exact where fewer than `FEWEST_NONZERO`."""
         counted = (self.largest > self.rounding).sum(0)
         return np.where(counted < FEWEST_NONZERO, counted, self.above)
+
+
+def moments_of(table: np.ndarray) -> Moments:
+    """The moments of `Moments.of`, of many users [n, k], put together from parts of them."""
+    rows = max(1, CHUNK_NUMBERS // max(1, table.shape[1]))
+    total = Moments.of(table[:rows])
+    for start in range(rows, len(table), rows):
+        total = total + Moments.of(table[start : start + rows])
+    return total
 
 
 def _largest(magnitude: np.ndarray) -> np.ndarray:

@@ -142,3 +142,29 @@ def test_columns_that_are_not_asked_for_are_not_read(tmp_path, monkeypatch):
     monkeypatch.setattr(pq.ParquetFile, "read_row_group", watched)
     rows.once(["user"], ["hit"])
     assert asked == [("user", "hit")] * (HELD + 1)
+
+
+def test_rows_are_chosen_by_columns_that_are_read_for_it_alone(tmp_path, monkeypatch):
+    path, asked = tmp_path / "table.parquet", []
+    one = pd.DataFrame({"model": ["a", "a"], "user": [1, 2], "kind": ["x", "y"], "hit": [1.0, 0]})
+    write_pieces([one, one.drop(columns="hit").assign(kind="y")], path)
+    read = pq.ParquetFile.read_row_group
+
+    def watched(self, k, columns):
+        asked.append(columns)
+        return read(self, k, columns)
+
+    monkeypatch.setattr(pq.ParquetFile, "read_row_group", watched)
+    of_one = Rows(read_pieces(path)).where(kind="x").only(["user"]).whole()
+    assert of_one.to_dict("list") == {"user": [1]}
+    assert asked == [("user", "kind")] * 2
+
+
+def test_a_piece_without_a_chosen_row_may_lack_the_columns(tmp_path, frame):
+    store = Store(tmp_path)
+    for name, kind in (("k", "x"), ("other", "y")):
+        store.put(name, frame.assign(kind=kind))
+    store.put("weights", frame.assign(kind="z", weight=1.0))
+    pieces = [store.path("k"), frame.assign(kind="y"), store.path("weights")]
+    chosen = Rows(Parts(pieces, [""] * 3)).where(kind="z").only(["weight"]).whole()
+    assert chosen["weight"].tolist() == [1.0] * len(frame)

@@ -1,5 +1,7 @@
 """Moments of parts put together: the same as those of all users at once."""
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import kurtosis, skew
 
-from workbench.statistics import mean_interval, mean_intervals
+from workbench.statistics import mean_interval, mean_intervals, moments
 from workbench.statistics.intervals import intervals_of, shares_of
 from workbench.statistics.moments import FEWEST_NONZERO, Moments
 
@@ -66,3 +68,12 @@ def test_equal_values_have_no_width_in_parts_either():
     (once,) = mean_intervals(np.full((30, 1), 0.1))
     assert found.low == found.high == found.estimate == pytest.approx(0.1)
     assert found.p_value == once.p_value == 2.0**-29
+
+
+def test_many_users_are_put_together_from_parts(monkeypatch):
+    table = np.random.default_rng(0).standard_normal((50, 3))
+    monkeypatch.setattr(moments, "CHUNK_NUMBERS", 30)
+    summed, once = moments.moments_of(table), Moments.of(table)
+    for each in fields(Moments):
+        np.testing.assert_allclose(getattr(summed, each.name), getattr(once, each.name))
+    assert moments.moments_of(table[:0]).n.tolist() == [0, 0, 0]
