@@ -309,6 +309,13 @@ def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
     return _ranks(*_rivals(scores, scores.gather(1, targets[:, None])))
 
 
+def best_items(scores: Tensor) -> Tensor:
+    """The item of the highest score in each row of [B, V], the first of equals: [B]."""
+    if scores.device.type == "cpu":  # where NumPy takes a tenth of the time
+        return torch.from_numpy(scores.detach().numpy().argmax(-1))
+    return scores.argmax(-1)
+
+
 def ranks_kept_and_removed(scores: Tensor, targets: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """Ranks as in `target_ranks`, with what was seen, and without it: [B] each.
 

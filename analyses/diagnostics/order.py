@@ -93,7 +93,7 @@ def _effect(before: Outcome, after: Outcome) -> pd.DataFrame:
             "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
             "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
             "top1_changed": (after.top != before.top).double().cpu().numpy(),
-            "jaccard": overlap(before.scores, after.scores).cpu().numpy(),
+            "jaccard": overlap(before.listed, after.listed).cpu().numpy(),
         }
     )
 

@@ -1,6 +1,7 @@
 """What a pass over test cases leads to: scores, ranks and metrics."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench.evaluation import hit, ndcg, target_ranks
+from workbench.evaluation import best_items, hit, ndcg, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -32,6 +33,12 @@ class Outcome:
     rank: Tensor
     top: Tensor
 
+    @cached_property
+    def listed(self) -> Tensor:
+        """The ten best items, or all of a catalogue of fewer, [B, 10]."""
+        k = min(CUTOFF, self.scores.shape[1] - 1)  # padding is no item
+        return self.scores.topk(k).indices
+
     @classmethod
     def of(cls, model: Model, batch: Batch, targets: Tensor) -> "Outcome":
         """Run a pass in evaluation mode."""
@@ -41,17 +48,13 @@ class Outcome:
     @classmethod
     def of_scores(cls, scores: Tensor, targets: Tensor) -> "Outcome":
         """Reduce the scores [B, V] of a pass."""
-        return cls(scores, target_ranks(scores, targets), scores.argmax(-1))
+        return cls(scores, target_ranks(scores, targets), best_items(scores))
 
 
-def overlap(scores: Tensor, others: Tensor, k: int = CUTOFF) -> Tensor:
-    """Jaccard index of the k best items by two scores [B, V] each: [B], 1 for the same items.
-
-    Of a catalogue of fewer than k items, all are among the best.
-    """
-    k = min(k, scores.shape[1] - 1)  # padding is no item
-    best, other = scores.topk(k).indices, others.topk(k).indices  # [B, k]
-    both = (best[:, :, None] == other[:, None]).sum((1, 2))
+def overlap(listed: Tensor, others: Tensor) -> Tensor:
+    """Jaccard index of two lists of k items [B, k] each: [B], 1 for the same items."""
+    k = listed.shape[1]
+    both = (listed[:, :, None] == others[:, None]).sum((1, 2))
     return both.double() / (2 * k - both)
 
 

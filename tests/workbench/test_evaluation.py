@@ -25,6 +25,7 @@ from workbench.evaluation import (
     KEPT,
     NOT_COMPARABLE,
     REMOVED,
+    best_items,
     draw_negatives,
     evaluate,
     metrics_of,
@@ -73,6 +74,12 @@ def test_ranks_by_hand(scores, rank, without_seen):
         kept, removed = ranks_kept_and_removed(table, target, seen)
         assert (kept.tolist(), removed.tolist()) == ([rank], [without_seen])
     assert torch.equal(table, before)
+
+
+def test_the_best_item_is_the_first_of_equals():
+    scores = torch.tensor([[-math.inf, 1, 5, 5, 2], [-math.inf, 7, -2, 7, 7]])
+    assert best_items(scores).tolist() == [2, 1]
+    assert best_items(scores.requires_grad_()).dtype == torch.long
 
 
 def test_a_target_that_was_seen_stays():

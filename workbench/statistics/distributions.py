@@ -8,12 +8,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 CHUNK_NUMBERS = 2**16  # scores at a time, which stay in the cache of a core
+ROUNDING = 1e-14  # nats: less is what rounding leaves of distributions that are the same
+LEAST = -1e4  # stands for -inf below the highest score: its exponential is 0, and 0 times it too
 
 
 def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
     """Jensen-Shannon divergence of the softmax of two sets of scores, in nats, 0 to log 2.
 
-    H((p + q) / 2) - (H(p) + H(q)) / 2 (Lin, IEEE Trans. Information Theory 1991).
+    H((p + q) / 2) - (H(p) + H(q)) / 2 (Lin, IEEE Trans. Information Theory 1991); what is no more
+    than rounding is 0.
 
     Parameters
     ----------
@@ -37,27 +40,29 @@ class Distributions:
 
     def __init__(self, logits: Tensor) -> None:
         self.rows = max(1, CHUNK_NUMBERS // max(1, logits.shape[1]))
-        self.chunks = [(p, _times_log(p)) for p in map(_softmax, logits.split(self.rows))]
+        self.chunks = [_softmax(part) for part in logits.split(self.rows)]
 
     def divergence(self, logits: Tensor) -> Tensor:
         """Jensen-Shannon divergence from those of other scores, as in `jensen_shannon`."""
         parts = []
-        for (p, p_times_log), q in zip(
+        for (p, p_log), (q, q_log) in zip(
             self.chunks, map(_softmax, logits.split(self.rows)), strict=True
         ):
-            # Summed term by term: equal probabilities cancel to 0 exactly.
-            terms = _times_log(q).add_(p_times_log).mul_(0.5)
-            parts.append(terms.sub_(_times_log(q.add_(p).mul_(0.5))).sum(-1).clamp(min=0))
-        return torch.cat(parts)
+            both = q.add_(p)  # twice the mean
+            logs = both.clamp(min=torch.finfo(p.dtype).tiny).log_()
+            parts.append((p_log + q_log - logs.mul_(both).sum(-1)) / 2 + math.log(2))
+        nats = torch.cat(parts)
+        return nats.masked_fill(nats < ROUNDING, 0)
 
 
-def _softmax(logits: Tensor) -> Tensor:
-    return logits.double().softmax(-1)
-
-
-def _times_log(p: Tensor) -> Tensor:
-    """p log p, 0 at 0: as -`torch.special.entr`, in a third of its time."""
-    return p.clamp(min=torch.finfo(p.dtype).tiny).log_().mul_(p)
+def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The softmax p of [B, V], and the sum of p log p, [B], without a logarithm of each."""
+    scores = logits.double()
+    scores = (scores - scores.amax(-1, keepdim=True)).clamp_(min=LEAST)
+    p = scores.exp()
+    total = p.sum(-1)
+    expected = scores.mul_(p).sum(-1) / total
+    return p.div_(total[:, None]), expected - total.log()
 
 
 def entropy(weights: Tensor, allowed: Tensor) -> Tensor:

@@ -37,8 +37,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     batch, users = cases.batch, cases.users
     outcome = Outcome.of(model, batch, cases.targets)
     gained = ndcg(outcome.rank.cpu().numpy(), CUTOFF)
-    n_listed = min(CUTOFF, model.config.n_items)
-    top = outcome.scores.topk(n_listed).indices  # [B, 10]
+    top = outcome.listed
     parts = [
         pd.DataFrame({"user": users, "kind": "ndcg", "key": 0, "value": gained}),
         _rows("top", users, top, torch.ones_like(top, dtype=torch.bool)),

@@ -19,7 +19,7 @@ from analyses.diagnostics.order import (
     shuffled,
 )
 from analyses.running.measuring import measure_in_memory
-from analyses.running.passes import overlap
+from analyses.running.passes import Outcome, overlap
 from models import Batch
 from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
 from workbench import adapt
@@ -112,11 +112,15 @@ def test_draws_of_shuffling_are_averaged():
 
 
 def test_overlap_by_hand():
-    inf = -torch.inf
-    first = torch.tensor([[inf, 4, 3, 2, 1], [inf, 1, 2, 3, 4]])
-    second = torch.tensor([[inf, 9, 1, 8, 2], [inf, 4, 3, 2, 1.0]])
-    assert overlap(first, second, 2).tolist() == [pytest.approx(1 / 3), 0]
-    assert overlap(first, second).tolist() == [1, 1]  # four items in all
+    first, second = torch.tensor([[1, 2], [4, 3]]), torch.tensor([[3, 1], [2, 1]])
+    assert overlap(first, second).tolist() == [pytest.approx(1 / 3), 0]
+    assert overlap(first, first.flip(1)).tolist() == [1, 1]
+
+
+def test_of_a_small_catalogue_all_items_are_listed():
+    scores = torch.tensor([[-torch.inf, 4, 3, 2, 1], [-torch.inf, 1, 2, 3, 4]])
+    listed = Outcome.of_scores(scores, torch.tensor([1, 1])).listed
+    assert listed.tolist() == [[1, 2, 3, 4], [4, 3, 2, 1]]
 
 
 def test_a_model_without_attention_is_asked_for_the_rest():
