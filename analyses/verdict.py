@@ -185,10 +185,12 @@ def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
     ----------
     measured : results by the name of their diagnostic; what is lacking answers nothing.
     """
-    results = measured.get("faithfulness")
-    if results is None:
+    if "faithfulness" not in measured:
         return ()
-    evidence = Evidence(measured, results)
+    names = [asked.DIAGNOSTIC.name for asked in ASKED]
+    gathered = {name: measured[name].gathered() for name in names if name in measured}
+    results = gathered["faithfulness"]
+    evidence = Evidence(gathered, results)
     every = (_verdict(model, evidence) for model in results.comparison.names)
     return tuple(judged for judged in every if judged is not None)
 
