@@ -81,7 +81,7 @@ def write_report(
             (folder / name).mkdir()
         for result in results:
             if isinstance(result, Measured):
-                write_pieces(result.results.rows, folder / raw_path(result.diagnostic.name))
+                write_pieces(result.results.rows.source, folder / raw_path(result.diagnostic.name))
         for section in sections:
             for name, (pixels, vector) in section.pictures.items():
                 stem = slug(section.diagnostic.name, name)

@@ -113,16 +113,29 @@ class Parts:
 
 
 def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
+    frame = part if isinstance(part, pd.DataFrame) else _table(part, columns).to_pandas()
+    return frame if columns is None else frame[[name for name in columns if name in frame]]
+
+
+def _table(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+    """A piece as Arrow has it; of a file these columns alone."""
     if isinstance(part, RowGroup):
         checked = {"page_checksum_verification": True}
         with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
-            frame = file.read_row_group(part.k, columns).to_pandas()
-    elif isinstance(part, Path):
+            return file.read_row_group(part.k, columns)
+    if isinstance(part, Path):
         with pq.ParquetFile(part) as file:
-            frame = file.read(columns).to_pandas()
-    else:
-        frame = part
-    return frame if columns is None else frame[[name for name in columns if name in frame]]
+            return file.read(columns)
+    return pa.Table.from_pandas(part, preserve_index=False)
+
+
+def _n_rows(part: Part) -> int:
+    return pq.read_metadata(part).num_rows if isinstance(part, Path) else len(_table(part))
+
+
+def _schema(part: Part) -> pa.Schema:
+    """The columns of a piece."""
+    return pq.read_schema(part) if isinstance(part, Path) else _table(part).schema
 
 
 def read_pieces(path: Path) -> Parts:
@@ -146,8 +159,14 @@ def _model_of(group: RowGroup) -> str:
 
 
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write pieces into one Parquet file, each as a row group, with the columns that any has."""
-    schemas = [pa.Schema.from_pandas(frame, preserve_index=False) for frame in pieces]
+    """Write pieces into one Parquet file, each as a row group, with the columns that any has.
+
+    What `Parts` have in files goes from one to the other as it is. Pieces without rows are left
+    out, where others have any.
+    """
+    every = [*(pieces.parts if isinstance(pieces, Parts) else pieces)]
+    parts = [part for part in every if _n_rows(part)] or every[:1]
+    schemas = [_schema(part) for part in parts]
     schema = pa.unify_schemas([_plain(each) for each in schemas], promote_options="permissive")
     words = {name for each in schemas for name in each.names if _is_words(each.field(name).type)}
     stored = pa.schema(
@@ -158,8 +177,8 @@ def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:
     )
     options = {"compression": "zstd", "write_page_checksum": True}
     with pq.ParquetWriter(path, stored, **options) as writer:
-        for frame in pieces:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
+        for part in parts:
+            table = _table(part)
             columns = []
             for each in schema:
                 if each.name in table.column_names:

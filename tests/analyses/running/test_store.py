@@ -168,3 +168,23 @@ def test_a_piece_without_a_chosen_row_may_lack_the_columns(tmp_path, frame):
     pieces = [store.path("k"), frame.assign(kind="y"), store.path("weights")]
     chosen = Rows(Parts(pieces, [""] * 3)).where(kind="z").only(["weight"]).whole()
     assert chosen["weight"].tolist() == [1.0] * len(frame)
+
+
+def test_pieces_in_files_are_written_as_those_in_memory_are(tmp_path, frame):
+    store = Store(tmp_path)
+    other = frame.drop(columns="tau").assign(kind=pd.Categorical(["x", "y"] * 500))
+    frames = [frame, frame.iloc[:0].assign(more=1.0), other]
+    for k, each in enumerate(frames):
+        store.put(str(k), each)
+    stored = Parts([store.path(str(k)) for k in range(3)], ["", "", ""])
+    read = []
+    for pieces in (frames, stored, Parts([frame, *stored.parts[1:]], stored.models)):
+        path = tmp_path / "table.parquet"
+        write_pieces(pieces, path)
+        assert pq.read_metadata(path).num_row_groups == 2
+        read.append(pq.read_table(path))
+    assert read[0].equals(read[1])
+    assert read[0].equals(read[2])
+    assert read[0].column_names == ["model", "tau", "kind"]
+    write_pieces(frames[1:2], path)
+    assert pq.read_table(path).column_names == ["model", "tau", "more"]
