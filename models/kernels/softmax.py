@@ -42,19 +42,28 @@ def uniform_weights(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     return allowed.to(dtype) / allowed.sum(-1, keepdim=True)
 
 
-WORDS = {2: torch.int16, 4: torch.int32, 8: torch.int64}  # integers as long as a number
+WORDS = {  # integers as long as a number, and the one with the bits of minus infinity
+    kind: (word, int(torch.tensor(-torch.inf, dtype=kind).view(word)))
+    for kind, word in (
+        (torch.float16, torch.int16),
+        (torch.bfloat16, torch.int16),
+        (torch.float32, torch.int32),
+        (torch.float64, torch.int64),
+    )
+}
 
 
 def _forbidding(scores: Tensor, allowed: Tensor) -> Tensor:
     """The scores, which are changed, minus infinity where not allowed, whatever stood there.
 
     As `masked_fill_`, which goes through a mask element by element and takes three times as long:
-    forbidden numbers lose all their bits, and then meet a bound.
+    forbidden numbers lose all their bits, and get those of minus infinity.
     """
-    word = WORDS[scores.element_size()]
-    scores.view(word).bitwise_and_(allowed.to(word).neg_())  # -1 has all bits
-    bound = allowed.to(scores.dtype).sub_(0.5).mul_(torch.inf)  # infinite, of either sign
-    return torch.minimum(scores, bound, out=scores)
+    word, infinity = WORDS[scores.dtype]
+    kept = allowed.to(word).neg_()  # -1 has all bits
+    bits = scores.view(word).bitwise_and_(kept)
+    bits.bitwise_or_(kept.add_(1).mul_(infinity))
+    return scores
 
 
 class _MaskedSoftmax(torch.autograd.Function):
@@ -65,7 +74,7 @@ class _MaskedSoftmax(torch.autograd.Function):
             wide = F.pad(weights, (0, LANES - weights.shape[-1]), value=-torch.inf)
             weights.copy_(torch.softmax(wide, -1)[..., : weights.shape[-1]])
         else:
-            torch.softmax(weights, -1, out=weights)
+            weights = torch.softmax(weights, -1)  # slower in place
         ctx.save_for_backward(weights)
         ctx.scale = scale
         return weights
