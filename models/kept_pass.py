@@ -106,18 +106,17 @@ class KeptPass:
         return self.model.encoder(self.layers[first].x, self.context, first)[:, 0]
 
     @torch.no_grad()
-    def continued(self, batch: Batch, which: Tensor, hooked_from: Tensor | None = None) -> Tensor:
+    def continued(self, batch: Batch, which: Tensor) -> Tensor:
         """Hidden states of other histories that begin as kept ones do.
 
         Rows up to the first that differs in what comes in, or in where it may look, are those that
         were kept; where rows see later ones, and where there is another number of copies of a
-        token, nothing is. Taps pass the weights of the rows of `last_rows`.
+        token, nothing is.
 
         Parameters
         ----------
         batch : the histories, N.
         which : [N], the kept history that each is like.
-        hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
 
         Returns
         -------
@@ -128,8 +127,6 @@ class KeptPass:
         x, context = self.model.prepare(batch)
         assert context.rows is not None
         changed = self._first_changed(x, context, which).minimum(context.rows)
-        if hooked_from is not None:
-            changed = changed.minimum(hooked_from)
         count = int((context.rows - changed).max()) + 1
         width, kept_width = x.shape[1], self.layers[0].x.shape[1]
         # what stands for padding comes last, so that another width moves it
@@ -138,6 +135,30 @@ class KeptPass:
             return encoder(x, context)[:, 0]
         places = last_rows(context.rows, count)  # [N, R]
         return self._onward(which, context, places, _picked(x, places))
+
+    @torch.no_grad()
+    def reweighted(self, which: Tensor, first: Tensor) -> Tensor:
+        """Hidden states of kept histories in which hooks of taps change weights.
+
+        Taps pass the weights of the rows of `last_rows`.
+
+        Parameters
+        ----------
+        which : [N], kept histories.
+        first : [N], the first row whose weights are changed.
+
+        Returns
+        -------
+        Tensor
+            [N, d].
+        """
+        rows, width = self.rows[which], self.layers[0].x.shape[1]
+        places = self._from(rows, first)
+        x, p = self.layers[0]
+        taken = which[:, None] * width + places
+        key, value = (each.index_select(0, which) for each in (p.key, p.value))
+        entering = (_at(p.query, taken), key, value)
+        return self._onward(which, self._context_of(which), places, _at(x, taken), entering)
 
     @torch.no_grad()
     def mixed(self, which: Tensor, others: Tensor, chosen: Tensor) -> Tensor:
@@ -162,22 +183,35 @@ class KeptPass:
         first, first_kept = (
             torch.where(each, every, rows[:, None]).amin(1) for each in (chosen, ~chosen)
         )
-        count = int((rows - first.maximum(first_kept)).max()) + 1 if self.model.causal else width
-        places = last_rows(rows, count) if count < width else every.expand(len(which), -1)
+        places = self._from(rows, first.maximum(first_kept))
         taken = torch.where(chosen, others[:, None], which[:, None]) * width + every  # [N, T]
         x, p = self.layers[0]
         key, value = (_at(each, taken) for each in (p.key, p.value))
         x, query = (_at(each, taken.gather(1, places)) for each in (x, p.query))
+        parents = torch.where(first < first_kept, others, which)
+        return self._onward(parents, self._context_of(which), places, x, (query, key, value))
+
+    def _from(self, rows: Tensor, first: Tensor) -> Tensor:
+        """Places [N, R] that hold all rows of histories from `first` [N] to those that predict.
+
+        All there are where rows see later ones. `rows` are those that predict, [N].
+        """
+        width = self.layers[0].x.shape[1]
+        count = int((rows - first).max()) + 1 if self.model.causal else width
+        if count < width:
+            return last_rows(rows, count)
+        return torch.arange(width, device=rows.device).expand(len(rows), -1)
+
+    def _context_of(self, which: Tensor) -> Context:
+        """Where tokens of kept histories `which` [N] may look, and their rows that predict."""
         context, intervals = self.context, self.context.intervals
-        context = Context(
+        return Context(
             context.allowed[which],
-            rows,
+            self.rows[which],
             context.causal,
             None if intervals is None else intervals.take(which),
             None if context.copies is None else context.copies[which],
         )
-        parents = torch.where(first < first_kept, others, which)
-        return self._onward(parents, context, places, x, (query, key, value))
 
     def _onward(
         self,

@@ -47,13 +47,7 @@ class BasePass:
             return self.model.scores(self.batch, items)
 
     @torch.no_grad()
-    def continued(
-        self,
-        which: Tensor,
-        batch: Batch,
-        items: Tensor | None = None,
-        hooked_from: Tensor | None = None,
-    ) -> Tensor:
+    def continued(self, which: Tensor, batch: Batch, items: Tensor | None = None) -> Tensor:
         """Scores of other histories that begin as those of this pass do.
 
         Parameters
@@ -61,8 +55,6 @@ class BasePass:
         which : [N], the history of this pass that each is like.
         batch : the histories, N.
         items : [N, K] ids to score; None for all.
-        hooked_from : [N], the first row whose weights hooks of taps change; None where none do.
-            Taps may pass the weights of `models.kept_pass.last_rows` alone.
 
         Returns
         -------
@@ -71,8 +63,29 @@ class BasePass:
         """
         with evaluation_mode(self.model):
             if self.kept is not None:
-                return self.kept.score(self.kept.continued(batch, which, hooked_from), items)
+                return self.kept.score(self.kept.continued(batch, which), items)
             return self.model.scores(batch, items)
+
+    @torch.no_grad()
+    def reweighted(self, which: Tensor, first: Tensor, items: Tensor | None = None) -> Tensor:
+        """Scores of histories of this pass while hooks of taps change attention weights.
+
+        Parameters
+        ----------
+        which : [N], a history of this pass for each of them.
+        first : [N], the first row whose weights are changed. Taps may pass the weights of
+            `models.kept_pass.last_rows` alone.
+        items : [N, K] ids to score; None for all.
+
+        Returns
+        -------
+        Tensor
+            [N, K], or [N, n_items + 1] with -inf for padding.
+        """
+        with evaluation_mode(self.model):
+            if self.kept is not None:
+                return self.kept.score(self.kept.reweighted(which, first), items)
+            return self.model.scores(self.batch.take(which), items)
 
     @torch.no_grad()
     def replaced(self, which: Tensor, removed: Tensor, items: Tensor | None = None) -> Tensor:

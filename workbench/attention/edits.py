@@ -112,7 +112,7 @@ def remove_keys(keys: Tensor) -> Edit:
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         chosen = F.pad(keys, (0, weights.shape[-1] - len(keys)))
-        return without_keys(weights, allowed, chosen.expand_as(weights))
+        return without_keys(weights, allowed, chosen)
 
     return edit
 
@@ -223,16 +223,17 @@ def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:
     Parameters
     ----------
     weights, allowed : [..., K], as every edit takes them.
-    removed : [..., K] bool, True at the keys that go.
+    removed : bool, broadcastable, True at the keys that go.
     """
     total = weights.sum(-1, keepdim=True)
-    others = allowed.expand_as(weights) & ~removed
-    left = weights.masked_fill(~others, 0.0)
+    others = allowed & ~removed
+    left = weights * others  # `masked_fill` takes five times as long
     rest = left.sum(-1, keepdim=True)
     edited = left / rest * total
-    bare = rest <= 0
+    bare = (rest <= 0)[..., 0]
     if bare.any():
-        share = others.to(weights.dtype) / others.sum(-1, keepdim=True).clamp(min=1)
-        shared = torch.where(others.any(-1, keepdim=True), share * total, weights)
-        edited = torch.where(bare, shared, edited)
+        there = others.expand_as(weights)[bare]  # [N, K]
+        share = there.to(weights.dtype) / there.sum(-1, keepdim=True).clamp(min=1)
+        shared = torch.where(there.any(-1, keepdim=True), share * total[bare], weights[bare])
+        edited[bare] = shared
     return edited

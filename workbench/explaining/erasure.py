@@ -54,7 +54,7 @@ def masked(
     """Scores where no row of any layer attends to a removed item; as in `scores_without`."""
     first = _first_changed(base, "masking", removed, batch.valid, batch.rows)
     with _unattended(base.model, batch, removed):
-        return base.continued(which, batch, items, hooked_from=first)
+        return base.reweighted(which, first, items)
 
 
 OPERATORS: Mapping[str, Without] = {
@@ -166,7 +166,7 @@ def _unattended(model: Model, batch: Batch, removed: Tensor) -> Iterator[None]:
 
     def change(_: object, __: object, weights: Tensor) -> Tensor:
         rows = last_rows(predicting, weights.shape[-2])
-        return without_keys(weights, queries_of(allowed, rows), keys.expand_as(weights))
+        return without_keys(weights, queries_of(allowed, rows), keys)
 
     taps = [tap for tap in attentive.taps() if tap.stage == "attention"]
     handles = [tap.register_forward_hook(change) for tap in taps]
