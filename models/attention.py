@@ -1,10 +1,12 @@
 """Attention weights, plain or uniform, and the tap that they pass."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.hooks import RemovableHandle
 
 from models.config import ModelConfig
 from models.kernels import Dropout, masked_softmax, uniform_weights
@@ -24,11 +26,26 @@ class AttentionTap(nn.Identity):
         super().__init__()
         self.layer = layer
         self.stage = stage
+        self._content: set[int] = set()  # hooks that make do with the rows that predict
+
+    def hook_rows(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Register a forward hook for which the last layer need not compute all of its rows.
+
+        There the hook may meet the weights of the rows that predict alone, [B, H, 1, T].
+        """
+        handle = self.register_forward_hook(hook)
+        self._content.add(handle.id)
+        return handle
 
     @property
     def hooked(self) -> bool:
         """Whether somebody is reading or changing what passes."""
         return bool(self._forward_hooks)
+
+    @property
+    def hooked_in_all_rows(self) -> bool:
+        """Whether somebody is who needs the weights of all rows."""
+        return not self._content.issuperset(self._forward_hooks)
 
 
 class Own(NamedTuple):

@@ -69,9 +69,10 @@ class SpatialCalibrator(nn.Module):
         if self.distance is not None:
             assert self.theta is not None
             # the reference holds this logarithm in single precision, correctly rounded
-            gap = (rows[:, None, :, None] - columns).abs().add(1).double().log().float()
-            row, column = next(parts)
+            gaps = (columns[:, None] - columns).abs().add(1).double().log().float()  # [L, L]
+            gap = gaps.index_select(0, rows.flatten()).unflatten(0, rows.shape)[:, None]
             gap = gap.to(q.dtype) * self.theta  # [B or 1, 1, Q, L]
+            row, column = next(parts)
             scores = add_distance_error(scores, gap, row * self.theta, column * self.theta)
         return scores
 

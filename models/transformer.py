@@ -99,7 +99,7 @@ class TransformerLayer(nn.Module):
         """[B, L, d] -> [B, L, d]; or -> [B, Q, d], at rows [B, Q] alone."""
         if rows is None:
             return self.finish(self.project(x, context), x)
-        if self.hooked:  # somebody reads or changes the weights of all rows
+        if self.hooked:
             p = self.project(x, context)
             weights = queries_of(self.weights(p), rows)
             return self.feed_forward(self.attend(weights, p.at(rows), rows_of(x, rows)))
@@ -159,8 +159,8 @@ class TransformerLayer(nn.Module):
 
     @property
     def hooked(self) -> bool:
-        """Whether somebody is reading or changing the weights."""
-        return any(tap.hooked for tap in self.weights.taps.values())
+        """Whether somebody is reading or changing the weights of all rows."""
+        return any(tap.hooked_in_all_rows for tap in self.weights.taps.values())
 
 
 class Encoder(nn.Module):

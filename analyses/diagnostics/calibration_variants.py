@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.report import conditions
@@ -21,8 +22,8 @@ from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
 from analyses.running.results import Results, Rows
-from workbench import explain, record_attention
-from workbench.attention.recording import mean_attention
+from workbench import explain
+from workbench.attention.recording import recording
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model
 from workbench.phrases import in_order, listing
@@ -35,23 +36,27 @@ ATTENTION = {"evenness": "evenness", "tau": "tau-b with saliency"}
 
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     """A row per user: rank, Hit@10, NDCG@10, evenness and tau-b of attention."""
-    return pd.DataFrame(quality(model, cases) | attention(model, cases))
+    with recording(model, cases.batch) as recorded:
+        columns = quality(model, cases)
+    return pd.DataFrame(columns | attention(model, cases, recorded["attention"]))
 
 
-def attention(model: Model, cases: HeldOutCases) -> dict[str, np.ndarray]:
+def attention(model: Model, cases: HeldOutCases, weights: Tensor) -> dict[str, np.ndarray]:
     """Of the prediction row, per user: evenness, and the mean row's tau-b with saliency.
+
+    `weights` are those of the row, [B, layers, H, L].
 
     Evenness is the entropy over log n, the mean over layers and heads. NaN where a history has a
     single item; tau-b needs three, not all equal.
     """
     batch = cases.batch
-    weights = record_attention(model, batch)["attention"]  # [B, layers, H, L]
+    mean = weights.mean((1, 2))
     weights = weights / weights.sum(-1, keepdim=True)  # without what a mask token keeps
     nats = entropy(weights, batch.valid[:, None, None]).mean((1, 2))
     most = batch.lengths.to(nats).log()
     evenness = torch.where(most > 0, nats / most, torch.nan)
     saliency = explain(model, batch, cases.targets, "saliency, attention held")
-    tau = rank_agreement(mean_attention(model, batch), saliency, batch).tau
+    tau = rank_agreement(mean, saliency, batch).tau
     return {"evenness": evenness.cpu().numpy(), "tau": tau.cpu().numpy()}
 
 

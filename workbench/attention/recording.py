@@ -1,6 +1,7 @@
 """Reading attention weights as they pass, without changing them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -40,30 +41,61 @@ def record_attention(
     WorkbenchError
         If the model has no attention, or no such stage.
     """
-    model, home = with_stages(model, stages), batch.items.device
+    home = batch.items.device
     batch = batch.to(model.device)
-    recorded: dict[str, list[Tensor]] = {stage: [] for stage in stages}
+    with recording(model, batch, stages=stages, rows=rows) as recorded:
+        with_attention(model)(batch)
+    return {stage: weights.to(home) for stage, weights in recorded.items()}
+
+
+@contextmanager
+def recording(
+    model: Model, batch: Batch, *, stages: Sequence[str] = ("attention",), rows: Rows = "prediction"
+) -> Iterator[dict[str, Tensor]]:
+    """Record the attention weights of the pass that the block runs, in evaluation mode.
+
+    Parameters
+    ----------
+    model, batch : as in `record_attention`, the batch on the device of the model.
+    stages, rows : as in `record_attention`.
+
+    Yields
+    ------
+    dict
+        Empty, and what `record_attention` gives once the block is left.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model has no attention, or no such stage.
+    """
+    model = with_stages(model, stages)
+    passed: dict[str, dict[int, Tensor]] = {stage: {} for stage in stages}  # by layer
     at, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
     width = batch.items.shape[1]
     outside = ~model.history(batch)[:, None, :width]  # [B, 1, L]
 
     def keep(tap: nn.Module, _: object, weights: Tensor) -> None:
         assert isinstance(tap, AttentionTap)
+        weights = weights.detach()
         if rows == "prediction":
-            weights = weights[at, :, row, :width].masked_fill(outside, 0.0)
-        recorded[tap.stage].append(weights)
+            weights = weights[:, :, 0] if weights.shape[2] == 1 else weights[at, :, row]
+            weights = weights[..., :width].masked_fill(outside, 0.0)
+        passed[tap.stage][tap.layer] = weights
 
+    recorded: dict[str, Tensor] = {}
     handles: list[RemovableHandle] = []
     try:
         for tap in model.taps():
-            if tap.stage in recorded:
-                handles.append(tap.register_forward_hook(keep))
+            if tap.stage in stages:
+                hook = tap.hook_rows if rows == "prediction" else tap.register_forward_hook
+                handles.append(hook(keep))
         with evaluation_mode(model):
-            model(batch)
+            yield recorded
     finally:
         for handle in handles:
             handle.remove()
-    return {stage: torch.stack(layers, 1).to(home) for stage, layers in recorded.items()}
+    recorded |= {stage: torch.stack([*layers.values()], 1) for stage, layers in passed.items()}
 
 
 def mean_attention(model: Model, batch: Batch) -> Tensor:

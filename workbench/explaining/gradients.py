@@ -6,10 +6,10 @@ except for rounding, and so are integrated gradients. Rows that are nothing but 
 0, so that rounding is not ranked. With the scales of the LayerNorms held constant it is not so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -26,31 +26,56 @@ LEFT = 1e-3  # of the difference of scores, what they may leave over before step
 CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
 
 
-def saliency(
-    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
+class Gradient(NamedTuple):
+    """The gradient of each target's score at the embeddings of the items.
+
+    Attributes
+    ----------
+    embeddings, slope : [B, L, d].
+    """
+
+    embeddings: Tensor
+    slope: Tensor
+
+    @classmethod
+    def of(
+        cls, model: DifferentiableModel, batch: Batch, targets: Tensor, held: Sequence[Held]
+    ) -> "Gradient":
+        """Run a pass there and back, in which no gradient flows through what is `held`."""
+        embeddings = model.embed(batch).detach().requires_grad_()
+        with torch.enable_grad(), _holding(model, held):
+            score = model.scores(batch, targets[:, None], embeddings).sum()
+        (slope,) = torch.autograd.grad(score, embeddings)
+        return cls(embeddings.detach(), slope)
+
+    @property
+    def norm(self) -> Tensor:
+        """L2 norm at each item, [B, L]."""
+        return self.slope.norm(dim=-1)
+
+    @property
+    def product(self) -> Tensor:
+        """Gradient . embedding of each item, [B, L]."""
+        return _summed(self.embeddings * self.slope)
+
+
+READINGS: dict[str, tuple[tuple[Held, ...], Callable[[Gradient], Tensor]]] = {
+    "saliency": ((), lambda gradient: gradient.norm),
+    "saliency, attention held": (("attention",), lambda gradient: gradient.norm),
+    "input x gradient": ((), lambda gradient: gradient.product),
+    "input x gradient, attention held": (("attention",), lambda gradient: gradient.product),
+    "input x gradient, attention and norms held": (
+        ("attention", "norms"),
+        lambda gradient: gradient.product,
+    ),
+}  # what is held in a gradient, and what an importance reads from it
+
+
+def _reading(
+    name: str, model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
 ) -> Tensor:
-    """L2 norm of the gradient at each item's embedding, [B, L]."""
-    _, gradient = _gradient(held, model, batch, targets)
-    return gradient.norm(dim=-1)
-
-
-def input_x_gradient(
-    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
-) -> Tensor:
-    """Gradient . embedding of each item, [B, L]."""
-    embeddings, gradient = _gradient(held, model, batch, targets)
-    return _summed(embeddings * gradient)
-
-
-def _gradient(
-    held: Sequence[Held], model: DifferentiableModel, batch: Batch, targets: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Embeddings of the items, and the gradient of each target's score there; [B, L, d] each."""
-    embeddings = _embeddings(model, batch)
-    with torch.enable_grad(), _holding(model, held):
-        score = model.scores(batch, targets[:, None], embeddings).sum()
-    (gradient,) = torch.autograd.grad(score, embeddings)
-    return embeddings.detach(), gradient
+    held, read = READINGS[name]
+    return read(Gradient.of(model, batch, targets, held))
 
 
 def integrated_gradients(
@@ -109,10 +134,6 @@ def above_zero(model: DifferentiableModel, batch: Batch, targets: Tensor) -> Ten
     return at - zero
 
 
-def _embeddings(model: DifferentiableModel, batch: Batch) -> Tensor:
-    return model.embed(batch).detach().requires_grad_()  # [B, L, d]
-
-
 def _summed(products: Tensor) -> Tensor:
     """Sums over the embedding, [B, L, d] -> [B, L]; rows [L] of nothing but rounding become 0."""
     total = products.sum(-1)
@@ -127,7 +148,7 @@ def _holding(model: Model, held: Sequence[Held]) -> Iterator[None]:
         if "attention" in held:
             for tap in with_attention(model).taps():
                 if tap.stage == "attention":
-                    hook = tap.register_forward_hook(lambda _, __, weights: weights.detach())
+                    hook = tap.hook_rows(lambda _, __, weights: weights.detach())
                     stack.callback(hook.remove)
         if "norms" in held:
             for module in model.modules():
@@ -149,47 +170,33 @@ def _with_constant_scale(norm: nn.Module, args: tuple[Any, ...], output: Tensor)
     return normed if norm.bias is None else normed + norm.bias
 
 
-def _product(name: str, held: Sequence[Held], need: Need, source: str) -> Importance:
-    return Importance(
-        name,
-        "gradient",
-        partial(input_x_gradient, held),
-        source,
-        need,
-        signed=True,
-        passes=3,
-        misses="The length of an embedding that is normalised first."
-        if "norms" not in held
-        else "",
-    )
+def _read(name: str, need: Need, source: str, **more: Any) -> Importance:
+    return Importance(name, "gradient", partial(_reading, name), source, need, passes=3, **more)
 
 
 JAIN = "attention held constant: Jain & Wallace 2019, arXiv 1902.10186"
+LENGTH = "The length of an embedding that is normalised first."
 GRADIENTS = (
-    Importance(
-        "saliency",
-        "gradient",
-        partial(saliency, ()),
-        "Simonyan et al. 2014, arXiv 1312.6034",
-        "embeddings",
-        passes=3,
-    ),
-    Importance(
+    _read("saliency", "embeddings", "Simonyan et al. 2014, arXiv 1312.6034"),
+    _read(
         "saliency, attention held",
-        "gradient",
-        partial(saliency, ("attention",)),
-        JAIN,
         "attention",
-        passes=3,
+        JAIN,
         misses="What an item does by changing attention; it is scaled by the item's own weights.",
     ),
-    _product("input x gradient", (), "embeddings", "Shrikumar et al. 2016, arXiv 1605.01713"),
-    _product("input x gradient, attention held", ("attention",), "attention", JAIN),
-    _product(
+    _read(
+        "input x gradient",
+        "embeddings",
+        "Shrikumar et al. 2016, arXiv 1605.01713",
+        signed=True,
+        misses=LENGTH,
+    ),
+    _read("input x gradient, attention held", "attention", JAIN, signed=True, misses=LENGTH),
+    _read(
         "input x gradient, attention and norms held",
-        ("attention", "norms"),
         "attention",
         "LayerNorm scales held constant: Ali et al. 2022, arXiv 2202.07304",
+        signed=True,
     ),
     Importance(
         "integrated gradients",
@@ -200,6 +207,6 @@ GRADIENTS = (
         signed=True,
         complete=True,
         passes=2 + 3 * (FEWEST + 2 * FEWEST),  # of a history that takes them twice
-        misses="The length of an embedding that is normalised first.",
+        misses=LENGTH,
     ),
 )

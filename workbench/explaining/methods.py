@@ -1,5 +1,7 @@
 """Every importance by its name, and the one entry to all of them."""
 
+from collections.abc import Iterable
+
 from torch import Tensor
 
 from models import Batch
@@ -7,10 +9,10 @@ from workbench.errors import WorkbenchError
 from workbench.explaining.attention_weights import ROLLED, named, reductions
 from workbench.explaining.controls import CONTROLS
 from workbench.explaining.erasure import ERASURES
-from workbench.explaining.gradients import GRADIENTS
+from workbench.explaining.gradients import GRADIENTS, READINGS, Gradient, Held
 from workbench.explaining.importance import Importance
 from workbench.mode import evaluation_mode
-from workbench.model import Model
+from workbench.model import Model, with_gradients
 
 FIXED = {each.name: each for each in (*CONTROLS, *ROLLED, *GRADIENTS, *ERASURES)}
 
@@ -83,9 +85,30 @@ def explain(
     WorkbenchError
         If there is no such method, or it does not serve the model.
     """
-    chosen = importance(model, method)
+    return explain_each(model, batch, targets, [method], seed=seed)[method]
+
+
+def explain_each(
+    model: Model, batch: Batch, targets: Tensor, methods: Iterable[str], *, seed: int = 0
+) -> dict[str, Tensor]:
+    """What `explain` gives by several methods, [B, L] each; they share what gradients they read.
+
+    Parameters and errors as in `explain`.
+    """
+    chosen = {name: importance(model, name) for name in methods}
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)
+    gradients: dict[tuple[Held, ...], Gradient] = {}
+    values: dict[str, Tensor] = {}
     with evaluation_mode(model):
-        values = chosen.compute(model, batch, targets, seed)
-    return values.detach().masked_fill(~batch.valid, 0.0).to(home)
+        for name, each in chosen.items():
+            if name in READINGS:
+                held, read = READINGS[name]
+                if held not in gradients:
+                    gradients[held] = Gradient.of(with_gradients(model), batch, targets, held)
+                values[name] = read(gradients[held])
+            else:
+                values[name] = each.compute(model, batch, targets, seed)
+    return {
+        name: each.detach().masked_fill(~batch.valid, 0.0).to(home) for name, each in values.items()
+    }

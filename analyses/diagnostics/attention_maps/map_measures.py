@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.attention_maps import map_findings as view
@@ -17,7 +18,6 @@ from analyses.running.held_out import HeldOutCases, held_out_batches
 from analyses.running.results import Results
 from models import ModelConfig
 from workbench import explain, record_attention
-from workbench.attention.recording import mean_attention
 from workbench.data.sequences import SequenceData
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model, with_attention
@@ -32,18 +32,19 @@ SHORTEST = 5  # history of a user who is shown: a map of fewer items shows nothi
 
 def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     """Rows of three kinds for each user: "entropy", "distance" and "agreement"."""
-    return pd.concat([*spread(model, cases), agreement(model, cases)])
+    recorded = record_attention(model, cases.batch, stages=model.stages)
+    mean = recorded["attention"].mean((1, 2))  # [B, L]
+    return pd.concat([*spread(model, cases, recorded), agreement(model, cases, mean)])
 
 
 @torch.no_grad()
-def spread(model: Model, cases: HeldOutCases) -> list[pd.DataFrame]:
+def spread(model: Model, cases: HeldOutCases, recorded: Mapping[str, Tensor]) -> list[pd.DataFrame]:
     """Entropy by stage and layer, and the mean weight over heads by distance.
 
     Among the items of the history; what a mask token keeps for itself, or padding gets, is in the
-    column "kept".
+    column "kept". `recorded` holds the weights of each stage, [B, layers, H, L].
     """
     batch = cases.batch
-    recorded = record_attention(model, batch, stages=model.stages)
     valid = batch.valid  # [B, L]
     lengths = batch.lengths.cpu().numpy()
     case, position = (t.cpu().numpy() for t in valid.nonzero(as_tuple=True))
@@ -86,10 +87,9 @@ def flattened(model: Model, stage: str) -> bool:
     return calibration.normalization == "softmax" and stage in last
 
 
-def agreement(model: Model, cases: HeldOutCases) -> pd.DataFrame:
-    """Tau-b of each user between the mean attention of the prediction row and saliency."""
+def agreement(model: Model, cases: HeldOutCases, attention: Tensor) -> pd.DataFrame:
+    """Tau-b of each user between `attention` [B, L] of the prediction row and saliency."""
     batch = cases.batch
-    attention = mean_attention(model, batch)  # [B, L]
     saliency = explain(model, batch, cases.targets, "saliency, attention held")
     tau = rank_agreement(attention, saliency, batch).tau
     lengths = batch.lengths.cpu().numpy()

@@ -22,12 +22,12 @@ from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN, 
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from models import Batch
-from workbench import explain, importances
+from workbench import importances
 from workbench.attention.base_pass import BasePass
 from workbench.evaluation import target_ranks
 from workbench.explaining.attention_weights import every_reduction
 from workbench.explaining.erasure import effects_of_each
-from workbench.explaining.methods import default_erasure
+from workbench.explaining.methods import default_erasure, explain_each
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.faithfulness.curves import (
     SIZES,
@@ -185,16 +185,21 @@ class Trial:
 
     def _explained(self) -> Iterator[tuple[tuple[int, str], Tensor]]:
         """Every importance by target and name, [b, L]."""
-        recorded = every_reduction(self.model, self.batch)
-        for name, importance in self.importances.items():
-            values = recorded.get(name)
+        shared = every_reduction(self.model, self.batch)
+        rest = [name for name in self.importances if name not in shared | self.effects]
+        targeted = [name for name in rest if self.importances[name].targeted]
+        others = [name for name in rest if name not in targeted]
+        shared |= explain_each(self.model, self.batch, self.targets[:, 0], others, seed=self.seed)
+        own = [
+            explain_each(self.model, self.batch, items, targeted, seed=self.seed)
+            for items in self.targets.unbind(1)
+        ]
+        for name in self.importances:
             for target in range(len(TARGETS)):
                 if name in self.effects:
-                    values = self.effects[name][..., target]
-                elif values is None or importance.targeted:
-                    items = self.targets[:, target]
-                    values = explain(self.model, self.batch, items, name, seed=self.seed)
-                yield (target, name), values
+                    yield (target, name), self.effects[name][..., target]
+                else:
+                    yield (target, name), (shared | own[target])[name]
 
     def condition(self, condition: Condition) -> pd.DataFrame:
         """All importances for both targets in one condition."""

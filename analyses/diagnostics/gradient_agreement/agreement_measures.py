@@ -25,10 +25,11 @@ from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench import edit_attention, explain, record_attention
+from workbench import edit_attention
 from workbench.attention.edits import power
-from workbench.attention.recording import mean_attention
+from workbench.attention.recording import mean_attention, recording
 from workbench.explaining.gradients import above_zero
+from workbench.explaining.methods import explain_each
 from workbench.faithfulness.agreement import SHORTEST, rank_agreement
 from workbench.faithfulness.randomization import PERMUTED, Control, controls
 from workbench.model import Model, with_gradients
@@ -52,23 +53,20 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     who share a draw of a control have the same number in the column "draw".
     """
     batch = cases.batch
-    attention = record_attention(model, batch)["attention"]  # [B, layers, H, L]
-    mean = {MEAN: attention.mean((1, 2))}
-    with torch.no_grad():
+    with torch.no_grad(), recording(model, batch) as recorded:
         top = model.scores(batch).argmax(-1)  # [B]
-    trained = agreement(model, cases, cases.targets, view.METHOD, by_layer_and_head(attention))
-    product = agreement(model, cases, cases.targets, view.PRODUCT, mean)
-    parts = [
-        trained,
-        product,
-        agreement(model, cases, top, view.METHOD, mean).assign(target="own top item"),
-    ]
+    attention = recorded["attention"]  # [B, layers, H, L]
+    mean = {MEAN: attention.mean((1, 2))}
+    one = {view.METHOD: by_layer_and_head(attention), view.PRODUCT: mean}
+    trained, product = agreements(model, cases, cases.targets, one)
+    (own,) = agreements(model, cases, top, {view.METHOD: mean})
+    parts = [trained, product, own.assign(target="own top item")]
     rows = np.flatnonzero(cases.in_sample)
     if len(rows):
         sample = taken(cases, rows)
         if product["tau"].notna().any():  # where it vanishes, integrated gradients do as well
             weights = {MEAN: mean[MEAN][torch.from_numpy(rows).to(top.device)]}
-            parts.append(agreement(model, sample, sample.targets, view.PATHS, weights))
+            parts += agreements(model, sample, sample.targets, {view.PATHS: weights})
         if trained.loc[trained["user"].isin(sample.users), "tau"].notna().any():
             parts += _of_controls(model, sample, seed)
     return pd.concat(parts)
@@ -107,7 +105,8 @@ def _of_control(control: Control, cases: HeldOutCases) -> pd.DataFrame:
     """Agreement of attention with saliency of the held-out item in a control."""
     with control() as other:
         weights = mean_attention(other, cases.batch)
-        return agreement(other, cases, cases.targets, view.METHOD, {MEAN: weights})
+        (found,) = agreements(other, cases, cases.targets, {view.METHOD: {MEAN: weights}})
+        return found
 
 
 @contextmanager
@@ -128,24 +127,38 @@ def by_layer_and_head(attention: Tensor) -> dict[tuple[str, str], Tensor]:
     return rows
 
 
-def agreement(
+def agreements(
     model: Model,
     cases: HeldOutCases,
     items: Tensor,
-    method: str,
-    attention: Mapping[tuple[str, str], Tensor],
-) -> pd.DataFrame:
-    """A row per user, layer and head: tau-b of attention and importance, its p value and status.
+    attention: Mapping[str, Mapping[tuple[str, str], Tensor]],
+) -> list[pd.DataFrame]:
+    """For each method a row per user, layer and head: tau-b with attention, p value and status.
 
     Parameters
     ----------
     model, cases : what is measured, and of whom.
     items : [B], whose score the importance is of.
-    method : of the importance, one of `METHODS`.
-    attention : weights [B, L] by layer and head.
+    attention : by method of the importance, of `METHODS`, weights [B, L] by layer and head.
     """
+    names = [METHODS[method] for method in attention]
+    importances = explain_each(model, cases.batch, items, names)  # [B, L] each
+    return [
+        _agreement(model, cases, items, method, importances[METHODS[method]], weights)
+        for method, weights in attention.items()
+    ]
+
+
+def _agreement(
+    model: Model,
+    cases: HeldOutCases,
+    items: Tensor,
+    method: str,
+    importance: Tensor,
+    attention: Mapping[tuple[str, str], Tensor],
+) -> pd.DataFrame:
+    """What `agreements` gives by one method, whose `importance` is [B, L]."""
     batch = cases.batch
-    importance = explain(model, batch, items, METHODS[method])  # [B, L]
     gap = torch.full((len(items),), torch.nan)
     if method == view.PATHS:
         gap = completeness_gap(model, batch, items, importance).cpu()

@@ -6,6 +6,8 @@ models (Wiegreffe & Pinter, EMNLP 2019, arXiv 1908.04626). Each training is meas
 kept off what matters with those trained without that.
 """
 
+from contextlib import ExitStack
+
 import numpy as np
 import pandas as pd
 import torch
@@ -16,7 +18,7 @@ from analyses.diagnostics.seeds import seed_findings as view
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, Outcome
 from workbench import explain
-from workbench.attention.recording import mean_attention
+from workbench.attention.recording import recording
 from workbench.evaluation import ndcg
 from workbench.explaining.methods import default_erasure
 from workbench.model import Model
@@ -35,15 +37,17 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     - "cause": 1 at each position that holds a planted cause, else 0, where causes are known.
     """
     batch, users = cases.batch, cases.users
-    outcome = Outcome.of(model, batch, cases.targets)
+    with ExitStack() as while_it_runs:
+        attended = while_it_runs.enter_context(recording(model, batch)) if model.stages else {}
+        outcome = Outcome.of(model, batch, cases.targets)
     gained = ndcg(outcome.rank.cpu().numpy(), CUTOFF)
     top = outcome.listed
     parts = [
         pd.DataFrame({"user": users, "kind": "ndcg", "key": 0, "value": gained}),
         _rows("top", users, top, torch.ones_like(top, dtype=torch.bool)),
     ]
-    if model.stages:
-        parts.append(_rows("attention", users, mean_attention(model, batch), batch.valid))
+    for weights in attended.values():
+        parts.append(_rows("attention", users, weights.mean((1, 2)), batch.valid))
     sample = np.flatnonzero(cases.in_sample & (batch.lengths.cpu().numpy() > 1))
     if len(sample):
         rows = torch.from_numpy(sample).to(batch.items.device)

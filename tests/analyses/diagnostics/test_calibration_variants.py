@@ -11,9 +11,13 @@ from analyses.running.held_out import held_out_batches
 from analyses.running.measuring import measure_in_memory
 from tests.analyses.handmade import Handmade, data_of, results_of
 from tests.workbench.tiny import data_of as tiny_data
-from workbench import build_model
+from workbench import build_model, record_attention
 
 SALIENCE = [8.0, 4, 2, 1, 16]
+
+
+def measured_attention(model, cases):
+    return attention(model, cases, record_attention(model, cases.batch)["attention"])
 
 
 def test_attention_is_described_as_computed_by_hand():
@@ -21,14 +25,14 @@ def test_attention_is_described_as_computed_by_hand():
     model = Handmade(SALIENCE)
     (cases,) = held_out_batches(model, data, np.array([0, 1]))
     assert cases.users.tolist() == [1, 0]  # histories of like length together
-    described = {name: values[[1, 0]] for name, values in attention(model, cases).items()}
+    described = {name: values[[1, 0]] for name, values in measured_attention(model, cases).items()}
     weights = np.array([8, 4, 2]) / 14
     assert described["evenness"][0] == pytest.approx(-(weights * np.log(weights)).sum() / np.log(3))
     # one-hot embeddings: every item's saliency is its weight times the same length
     assert described["tau"][0] == pytest.approx(kendalltau(weights, weights).statistic)
     assert np.isnan(described["evenness"][1])
     assert np.isnan(described["tau"][1])
-    even = attention(Handmade([1.0] * 5), cases)
+    even = measured_attention(Handmade([1.0] * 5), cases)
     assert even["evenness"][1] == pytest.approx(1)
     assert np.isnan(even["tau"][1])
 
