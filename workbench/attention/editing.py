@@ -182,7 +182,7 @@ def _changing(
     try:
         for tap in model.taps():
             if any(each.meets(tap) for each in edits):
-                handles.append(tap.register_forward_hook(hook))
+                handles.append(tap.hook_rows(hook))
         with evaluation_mode(model):
             yield
     finally:
@@ -215,10 +215,19 @@ class _Tokens:
         return cls(model.rows(batch), items, model.allowed(batch) & items[:, None, None], others)
 
     def changed(self, edited: Edited, weights: Tensor) -> Tensor:
-        """Weights [B, H, T, T] of all rows with the edit made in those it is for."""
+        """Weights [B, H, T, T] of all rows with the edit made in those it is for.
+
+        Or weights [B, H, 1, T] of the prediction row.
+        """
+        at = torch.arange(len(weights), device=weights.device)
+        alone = weights.shape[2] < weights.shape[3]
+        if alone and edited.rows == "prediction":
+            return self.of_row(edited, weights[:, :, 0])[:, :, None]
+        if alone:  # what an edit draws at random it draws for all rows
+            every = weights.expand(-1, -1, weights.shape[3], -1)
+            return self.changed(edited, every)[at, :, self.rows][:, :, None]
         if edited.rows == "all":
             return self._in_heads(edited, weights, self.allowed, self.items[:, None, None])
-        at = torch.arange(len(weights), device=weights.device)
         changed = weights.clone()
         changed[at, :, self.rows] = self.of_row(edited, weights[at, :, self.rows])
         return changed

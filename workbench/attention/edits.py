@@ -88,7 +88,7 @@ def remove_matched(k: int, seed: int) -> Edit:
         for key in _k_largest(weights, allowed, k):
             distance = distance.minimum((places - places.gather(-1, key)) % 1)
             others = others.scatter(-1, key, False)
-        order = distance.masked_fill(~others, 2.0).argsort(-1)
+        order = _ascending(distance.masked_fill(~others, 2.0))
         wanted = weights.masked_fill(others, 0.0).sum(-1, keepdim=True)
         at_hand = weights.masked_fill(~others, 0.0).gather(-1, order)  # nearest first
         taken = (wanted - (at_hand.cumsum(-1) - at_hand)).clamp(min=0).minimum(at_hand)
@@ -187,7 +187,7 @@ def permute(seed: int) -> Edit:
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         # allowed keys first, in random order; and allowed keys first, in their own order
-        dealt = _noise(weights, seed).masked_fill(~allowed, 2.0).argsort(-1)
+        dealt = _ascending(_noise(weights, seed) + 2 * (~allowed).to(weights.dtype))
         places = (~allowed).to(torch.uint8).argsort(dim=-1, stable=True).expand_as(dealt)
         return torch.zeros_like(weights).scatter(-1, places, weights.gather(-1, dealt))
 
@@ -199,6 +199,20 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
     return torch.rand(
         weights.shape, generator=generator, device=weights.device, dtype=weights.dtype
     )
+
+
+def _ascending(numbers: Tensor) -> Tensor:
+    """The order of numbers that are not negative along the last dimension, equal ones as they lie.
+
+    In single precision on a CPU in a third of the time of `argsort`: bits of such numbers are in
+    the order of the numbers, so that one integer holds a number and then its place.
+    """
+    if numbers.dtype != torch.float32 or numbers.device.type != "cpu":
+        return numbers.argsort(dim=-1, stable=True)
+    bits = numbers.contiguous().view(torch.int32).long()
+    placed = (bits << 32).bitwise_or_(torch.arange(numbers.shape[-1]))
+    placed.numpy().sort(-1)
+    return placed.bitwise_and_(2**32 - 1)
 
 
 def _k_largest(weights: Tensor, allowed: Tensor, k: int) -> list[Tensor]:
