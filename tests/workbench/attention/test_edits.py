@@ -270,3 +270,10 @@ def test_a_power_flattens_and_keeps_the_order():
     flatter = [[root / sum(roots) for root in roots]]
     torch.testing.assert_close(power(0.5)(weights, allowed), double(*flatter))
     torch.testing.assert_close(power(2.0)(double(*flatter), allowed), weights / weights.sum())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_numbers_are_put_in_order_and_equal_ones_stay_as_they_lie(dtype):
+    generator = torch.Generator().manual_seed(4)
+    numbers = torch.randint(9, (5, 3, 40), generator=generator).to(dtype) / 4
+    assert torch.equal(edits._ascending(numbers), numbers.argsort(dim=-1, stable=True))

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from tests.models.variants import batch_of, build
-from workbench.attention.recording import record_attention
+from workbench.attention.recording import record_attention, recording
 from workbench.errors import WorkbenchError
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
@@ -98,3 +98,23 @@ def test_an_unknown_stage_is_told():
     with pytest.raises(WorkbenchError, match=told):
         record_attention(model, batch_of([1]), stages=["attention", "masks"])
     assert not any(tap.hooked for tap in model.taps())
+
+
+def test_a_pass_is_recorded_while_it_scores():
+    model, batch = build("AC-gate-two-softmax-od"), batch_of(*HISTORIES)
+    with recording(model, batch, stages=model.stages) as recorded:
+        scores = model.scores(batch)
+        assert recorded == {}
+    assert torch.equal(scores, model.scores(batch))
+    expected = record_attention(model, batch, stages=model.stages)
+    assert all(torch.equal(recorded[stage], expected[stage]) for stage in model.stages)
+
+
+def test_the_last_layer_computes_no_more_rows_than_are_recorded():
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    passed: list[int] = []
+    *_, last = model.taps()
+    last.hook_rows(lambda _, __, weights: passed.append(weights.shape[2]))
+    record_attention(model, batch)
+    record_attention(model, batch, rows="all")
+    assert passed == [1, 5]

@@ -40,6 +40,22 @@ def test_what_stands_before_an_item_is_not_run_again():
     handle.remove()
 
 
+def test_keys_that_a_mask_leaves_as_they_are_are_not_projected_again():
+    model = build("SASRec")
+    base = BasePass(model, stamped([3, 1, 4, 1, 5], [2, 9, 6, 8, 7]))
+    projected: list[int] = []
+    first, last = (layer.key for layer in model.encoder.layers)
+    handles = [
+        layer.register_forward_hook(lambda _, __, keys, n=n: projected.append(n))
+        for n, layer in enumerate((first, last))
+    ]
+    removed = (torch.arange(5) == 3).expand(2, -1)
+    list(scores_without(base, torch.arange(2), removed, None, "masking"))
+    for handle in handles:
+        handle.remove()
+    assert projected == [1]
+
+
 def test_what_stands_before_the_first_item_left_is_not_run_for_each():
     model = build("SASRec")
     base = BasePass(model, stamped([3, 1, 4, 1, 5], [2, 9, 6, 8, 7]))

@@ -15,6 +15,7 @@ from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explaining import gradients
 from workbench.explaining.gradients import above_zero
+from workbench.explaining.methods import explain_each
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 TARGETS = torch.tensor([2, 8, 4])
@@ -277,3 +278,15 @@ def test_a_model_without_attention_says_so():
         explain(Weighted(), batch_of([1, 2]), TARGETS[:1], "saliency, attention held")
     assert "saliency" in importances(Weighted())
     assert not any("attention" in name for name in importances(Weighted()))
+
+
+def test_importances_that_read_the_same_gradient_share_it():
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    names = ["saliency, attention held", "input x gradient, attention held", "saliency", "recency"]
+    passes: list[int] = []
+    handle = model.register_forward_hook(lambda *_: passes.append(1))
+    found = explain_each(model, batch, TARGETS, names)
+    handle.remove()
+    assert len(passes) == 2  # with attention held, and without
+    assert list(found) == names
+    assert all(torch.equal(found[name], explain(model, batch, TARGETS, name)) for name in names)
