@@ -79,8 +79,7 @@ def recording(
         assert isinstance(tap, AttentionTap)
         weights = weights.detach()
         if rows == "prediction":
-            weights = weights[:, :, 0] if weights.shape[2] == 1 else weights[at, :, row]
-            weights = weights[..., :width].masked_fill(outside, 0.0)
+            weights = weights[at, :, row, :width].masked_fill(outside, 0.0)
         passed[tap.stage][tap.layer] = weights
 
     recorded: dict[str, Tensor] = {}
@@ -88,8 +87,7 @@ def recording(
     try:
         for tap in model.taps():
             if tap.stage in stages:
-                hook = tap.hook_rows if rows == "prediction" else tap.register_forward_hook
-                handles.append(hook(keep))
+                handles.append(tap.register_forward_hook(keep))
         with evaluation_mode(model):
             yield recorded
     finally:

@@ -290,3 +290,13 @@ def test_importances_that_read_the_same_gradient_share_it():
     assert len(passes) == 2  # with attention held, and without
     assert list(found) == names
     assert all(torch.equal(found[name], explain(model, batch, TARGETS, name)) for name in names)
+
+
+def test_to_hold_attention_the_last_layer_computes_the_row_that_predicts_alone():
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    passed: list[int] = []
+    *_, last = model.taps()
+    last.hook_rows(lambda _, __, weights: passed.append(weights.shape[2]))
+    explain(model, batch, TARGETS, "saliency, attention held")
+    record_attention(model, batch)
+    assert passed == [1, 5]
