@@ -1,4 +1,3 @@
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -6,13 +5,12 @@ from analyses.running import results
 from analyses.running.results import Results, Rows
 from analyses.running.store import Parts, Store
 
-COLUMNS = {"user": np.int64, "kind": "category", "value": np.float64}
-
 
 def piece(model: str, users: range, kinds: str = "xy") -> pd.DataFrame:
     rows = [(user, kind, 10.0 * user) for user in users for kind in kinds]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS)
-    return frame.assign(model=pd.Categorical([model] * len(frame)))
+    frame = pd.DataFrame(rows, columns=["user", "kind", "value"])
+    words = {"kind": pd.Categorical(frame["kind"]), "model": pd.Categorical([model] * len(frame))}
+    return frame.assign(**words)
 
 
 @pytest.fixture
