@@ -130,7 +130,9 @@ def _table(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
 
 
 def _n_rows(part: Part) -> int:
-    return pq.read_metadata(part).num_rows if isinstance(part, Path) else len(_table(part))
+    if isinstance(part, RowGroup):
+        return int(part.metadata.row_group(part.k).num_rows)
+    return pq.read_metadata(part).num_rows if isinstance(part, Path) else len(part)
 
 
 def _schema(part: Part) -> pa.Schema:
