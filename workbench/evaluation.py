@@ -311,7 +311,7 @@ def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
 
 def best_items(scores: Tensor) -> Tensor:
     """The item of the highest score in each row of [B, V], the first of equals: [B]."""
-    if scores.device.type == "cpu":  # where NumPy takes a tenth of the time
+    if scores.device == torch.device("cpu"):  # where NumPy takes a tenth of the time
         return torch.from_numpy(scores.detach().numpy().argmax(-1))
     return scores.argmax(-1)
 

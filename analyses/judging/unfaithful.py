@@ -113,13 +113,16 @@ def _remembering(kind: type[Recommender]) -> type[Recommender]:
 
         def keep(self, batch: Batch, embeddings: Tensor | None = None) -> KeptPass | None:
             kept, items = super().keep(batch, embeddings), self.tokens(batch).items
-            if kept is not None:
-                kept.mixed = partial(self.mixed, kept, items)
+            if kept is not None:  # what goes on from it without `prepare`
+                kept.mixed = partial(self.going_on, kept.mixed, items)
+                kept.reweighted = partial(self.going_on, kept.reweighted, items)
             return kept
 
-        def mixed(self, kept: KeptPass, items: Tensor, which: Tensor, *rest: Tensor) -> Tensor:
+        def going_on(
+            self, run: Callable[..., Tensor], items: Tensor, which: Tensor, *rest: Tensor
+        ) -> Tensor:
             self.seen["items"] = items[which]
-            return KeptPass.mixed(kept, which, *rest)
+            return run(which, *rest)
 
     return Remembering
 
