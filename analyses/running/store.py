@@ -136,8 +136,10 @@ def _n_rows(part: Part) -> int:
 
 
 def _schema(part: Part) -> pa.Schema:
-    """The columns of a piece."""
-    return pq.read_schema(part) if isinstance(part, Path) else _table(part).schema
+    """The columns of a piece, of which no row is read."""
+    if isinstance(part, pd.DataFrame):
+        return pa.Schema.from_pandas(part, preserve_index=False)
+    return pq.read_schema(part.path if isinstance(part, RowGroup) else part)
 
 
 def read_pieces(path: Path) -> Parts:
