@@ -6,7 +6,7 @@ except for rounding, and so are integrated gradients. Rows that are nothing but 
 0, so that rounding is not ranked. With the scales of the LayerNorms held constant it is not so.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Literal, NamedTuple
@@ -71,11 +71,24 @@ READINGS: dict[str, tuple[tuple[Held, ...], Callable[[Gradient], Tensor]]] = {
 }  # what is held in a gradient, and what an importance reads from it
 
 
+def read_each(
+    model: DifferentiableModel, batch: Batch, targets: Tensor, names: Iterable[str]
+) -> dict[str, Tensor]:
+    """What is read from gradients by the `names` of `READINGS`, [B, L] each; they share them."""
+    gradients: dict[tuple[Held, ...], Gradient] = {}
+    values: dict[str, Tensor] = {}
+    for name in names:
+        held, read = READINGS[name]
+        if held not in gradients:
+            gradients[held] = Gradient.of(model, batch, targets, held)
+        values[name] = read(gradients[held])
+    return values
+
+
 def _reading(
     name: str, model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int
 ) -> Tensor:
-    held, read = READINGS[name]
-    return read(Gradient.of(model, batch, targets, held))
+    return read_each(model, batch, targets, [name])[name]
 
 
 def integrated_gradients(

@@ -9,7 +9,7 @@ from workbench.errors import WorkbenchError
 from workbench.explaining.attention_weights import ROLLED, named, reductions
 from workbench.explaining.controls import CONTROLS
 from workbench.explaining.erasure import ERASURES
-from workbench.explaining.gradients import GRADIENTS, READINGS, Gradient, Held
+from workbench.explaining.gradients import GRADIENTS, READINGS, read_each
 from workbench.explaining.importance import Importance
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_gradients
@@ -98,16 +98,11 @@ def explain_each(
     chosen = {name: importance(model, name) for name in methods}
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)
-    gradients: dict[tuple[Held, ...], Gradient] = {}
-    values: dict[str, Tensor] = {}
+    read = [name for name in chosen if name in READINGS]
     with evaluation_mode(model):
+        values = read_each(with_gradients(model), batch, targets, read) if read else {}
         for name, each in chosen.items():
-            if name in READINGS:
-                held, read = READINGS[name]
-                if held not in gradients:
-                    gradients[held] = Gradient.of(with_gradients(model), batch, targets, held)
-                values[name] = read(gradients[held])
-            else:
+            if name not in values:
                 values[name] = each.compute(model, batch, targets, seed)
     return {
         name: each.detach().masked_fill(~batch.valid, 0.0).to(home) for name, each in values.items()
