@@ -9,7 +9,13 @@ import pandas as pd
 
 from analyses.claims.answers import Cell, table
 from analyses.claims.mechanism import RULE, bounds
-from analyses.claims.paper_claims import CLAIMS, OF_THE_VARIANT, by_training, spread_of
+from analyses.claims.paper_claims import (
+    CLAIMS,
+    OF_ATTENTION,
+    OF_THE_VARIANT,
+    by_training,
+    spread_of,
+)
 from analyses.claims.rule import ANSWERS, OPEN, RISK, Evidence, Lines, evidence, in_general
 from analyses.claims.study import MODEL, TRAINING, Planned
 from analyses.report.claims import POWER
@@ -106,6 +112,7 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
         .render(
             findings=findings,
             claims=CLAIMS,
+            of_attention=OF_ATTENTION,
             of_the_variant=OF_THE_VARIANT,
             names=list(findings.data),
             general=lambda claim: _said(_of(findings.cells, claim)),

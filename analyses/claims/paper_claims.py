@@ -1,4 +1,4 @@
-"""The claims of the AC-TSR paper and of the variant kept to them, and how each is tested."""
+"""The claims of the AC-TSR paper, their control, those of the variant, and how each is tested."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ import pandas as pd
 
 from analyses.claims.rule import Evidence, Lines, evidence
 from analyses.claims.study import ALPHAS, FURTHER, Planned, ablation, calibrated
-from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, POSITIONED
+from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, POSITIONED, UNIFORM
 from analyses.verdict import LIMITS
 from models import CalibrationConfig
 from workbench.statistics import SeedSpread, seed_spread
@@ -109,7 +109,7 @@ def spread_of(users: pd.DataFrame, measure: str) -> SeedSpread | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, or of the variant.
+    """A claim of the paper, of the variant, or of what attention is worth at all.
 
     Attributes
     ----------
@@ -204,6 +204,15 @@ CLAIMS = (
                 words=f"{LIGHT.label}, what it gains beyond {HALF} of {CALIBRATED.label}'s gain",
             )
         ],
+    ),
+)
+# the control: the same model trained with attention that is the mean of what is seen, and no more
+OF_ATTENTION = (
+    Claim(
+        "It ranks better than a mean",
+        "NDCG@10 (all users, every item ranked, seen items kept), minus that of the same backbone "
+        "trained with uniform attention",
+        [Contrast("ndcg kept", each.label, UNIFORM.label) for each in (PLAIN, CALIBRATED)],
     ),
 )
 # what the variant of docs/models.md, light with positions, is to reach where models are ranked
