@@ -23,7 +23,7 @@ from benchmarks.timing import add_threads, positive, prepare, print_table
 from benchmarks.training_step import LEARNING_RATE, draw
 from models import ModelConfig, make_model
 from workbench import SequenceData, build_model, train
-from workbench.training.memory import keep_pages
+from workbench.memory import keep_pages
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler
 from workbench.training.settings import Loss

@@ -12,7 +12,7 @@ import torch
 from benchmarks.timing import add_threads, medians, positive, prepare, print_table, seconds
 from benchmarks.training_step import LEARNING_RATE, draw
 from models import BACKBONES, Batch, CalibrationConfig, ModelConfig, Recommender, make_model
-from workbench.training.memory import keep_pages
+from workbench.memory import keep_pages
 
 TARGETS = {"inference": 1.15, "training": 1.3}
 N_ITEMS, N_USERS = 12_101, 22_363

@@ -20,7 +20,7 @@ from benchmarks.timing import add_threads, positive, prepare, print_table, secon
 from models import Batch, CalibrationConfig, ModelConfig, Recommender, TiSASRec, make_model
 from models.adversary import adversarial_losses
 from models.recommender import Losses
-from workbench.training.memory import keep_pages
+from workbench.memory import keep_pages
 
 CONFIGS = {
     "AC-SASRec": ModelConfig(

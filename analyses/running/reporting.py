@@ -18,8 +18,8 @@ from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
 from workbench.devices import choose_device
 from workbench.files import REPORTS
+from workbench.memory import keep_pages
 from workbench.processes import Ranks, joined, usual_processes
-from workbench.training.memory import keep_pages
 
 
 def report(

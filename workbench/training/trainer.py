@@ -23,11 +23,11 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import evaluate, on_card
 from workbench.files import check_writable
 from workbench.matching import matched
+from workbench.memory import keep_pages
 from workbench.processes import fabric
 from workbench.progress_bars import progress_bar, write_line
 from workbench.training.alone import alone_in
 from workbench.training.avoidance import avoidance
-from workbench.training.memory import keep_pages
 from workbench.training.objectives import Samples, samples
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler
