@@ -17,7 +17,7 @@ from analyses.claims.paper_claims import (
     spread_of,
 )
 from analyses.claims.rule import ANSWERS, OPEN, RISK, Evidence, Lines, evidence, in_general
-from analyses.claims.study import MODEL, TRAINING, Planned
+from analyses.claims.study import RECIPES, Planned, Recipe
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable
@@ -132,7 +132,7 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             planted_settings=RULE,
             drawn=drawn,
             missing=_missing(findings),
-            recipe=_recipe(),
+            recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
             risk=RISK,
             power=POWER,
             counted=counted,
@@ -346,6 +346,6 @@ def _seeds(seeds: Sequence[int]) -> str:
     return ("seed " if len(seeds) == 1 else "seeds ") + ", ".join(map(str, seeds))
 
 
-def _recipe() -> str:
-    """The recipe in one line."""
-    return ", ".join(f"{k} {v}" for k, v in (MODEL | TRAINING).items())
+def _recipe(recipe: Recipe) -> str:
+    """A recipe in one line."""
+    return ", ".join(f"{k} {v}" for k, v in (dict(recipe.model) | dict(recipe.training)).items())

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from analyses.claims.study import TRAINING, Planned, cost
+from analyses.claims.study import Planned, cost
 from models import Recommender
 from workbench import SequenceData, Training, build_model, train
 from workbench.errors import WorkbenchError
@@ -57,7 +57,7 @@ class Study:
         if not folder.exists():
             return None
         model = build_model(each.variant.model, data, **each.options)
-        how = settled(Training(**TRAINING, seed=each.seed), model, data.n_items)
+        how = settled(Training(**each.training, seed=each.seed), model, data.n_items)
         return finished_model(folder, model.config, how, data)
 
     def state(self, each: Planned) -> State:
@@ -71,14 +71,12 @@ class Study:
 
     def train(self, each: Planned) -> Recommender:
         """Train a model, or go on where it was stopped; what is trained is taken as it is."""
-        folder, how = each.folder(self.runs), dict(TRAINING)
+        folder, how = each.folder(self.runs), each.training
         variant = replace(each.variant, options=each.options)
         command = training_command(variant, each.seed, self.sources[each.data], folder, how)
         torch.manual_seed(each.seed)
         model = build_model(each.variant.model, self.data[each.data], **each.options)
-        return train(
-            model, self.data[each.data], folder, command=command, seed=each.seed, **TRAINING
-        )
+        return train(model, self.data[each.data], folder, command=command, seed=each.seed, **how)
 
 
 def train_missing(study: Study) -> list[str]:
@@ -105,7 +103,7 @@ class Estimate:
     Attributes
     ----------
     seconds : of each training that is missing, by the names of its data set and its own.
-    epochs : how many epochs each was taken to need.
+    epochs : how many epochs each was taken to need, in the mean.
     """
 
     seconds: Mapping[tuple[str, str], float]
@@ -120,21 +118,30 @@ class Estimate:
 def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
     """About how long it will take to train what is missing.
 
-    Epochs and their seconds are those of the trainings that have ended; where none has, an epoch of
-    the first that is missing is timed on a part of the users. Models are compared by `cost`.
+    Epochs and their seconds are those of the trainings by the same recipe that have ended; where
+    none has, an epoch of the first that is missing is timed on a part of the users. Models are
+    compared by `cost`.
     """
     ended = [(each, model) for each in study.planned if (model := _known(study, each)) is not None]
-    cards = [(study.data[each.data], each, model.card) for each, model in ended]
-    best = [card["best_epoch"] for _, _, card in cards]
-    needed = (float(np.mean(best)) if best else EPOCHS) + TRAINING["patience"]
-    epochs = min(needed, TRAINING["epochs"])
-    paces = [card["seconds"] / _epochs(card) / _work(each, data) for data, each, card in cards]
-    if not paces and missing:
-        paces = [_timed(missing[0], study.data[missing[0].data])]
-    pace = VALIDATION * float(np.mean(paces)) * epochs if paces else 0.0
-    return Estimate(
-        {(e.data, e.name): pace * _work(e, study.data[e.data]) for e in missing}, epochs
-    )
+    seconds: dict[tuple[str, str], float] = {}
+    epochs: list[float] = []
+    for recipe in dict.fromkeys(each.recipe for each in missing):
+        of_recipe = [each for each in missing if each.recipe == recipe]
+        known = [(each, model.card) for each, model in ended if each.recipe == recipe]
+        best = [card["best_epoch"] for _, card in known]
+        how = of_recipe[0].training
+        needed = (float(np.mean(best)) if best else EPOCHS) + how["patience"]
+        count = min(needed, how["epochs"])
+        paces = [
+            card["seconds"] / _epochs(card) / _work(each, study.data[each.data])
+            for each, card in known
+        ]
+        if not paces:
+            paces = [_timed(of_recipe[0], study.data[of_recipe[0].data])]
+        pace = VALIDATION * float(np.mean(paces)) * count
+        seconds |= {(e.data, e.name): pace * _work(e, study.data[e.data]) for e in of_recipe}
+        epochs += [count] * len(of_recipe)
+    return Estimate(seconds, float(np.mean(epochs)) if epochs else 0.0)
 
 
 def _known(study: Study, each: Planned) -> Recommender | None:
@@ -157,7 +164,7 @@ def _work(each: Planned, data: SequenceData) -> float:
 def _timed(each: Planned, data: SequenceData) -> float:
     """Seconds of an epoch for what `_work` counts, timed on a part of the users."""
     part = first_users(data, TIMED_USERS)
-    how: dict[str, Any] = {**TRAINING, "epochs": 1, "progress": False}
+    how: dict[str, Any] = {**each.training, "epochs": 1, "progress": False}
     for _ in range(2):  # the first pays for what a process does once
         model = build_model(each.variant.model, part, **each.options)
         seconds = train(model, part, **how).card["seconds"]

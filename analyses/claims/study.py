@@ -1,6 +1,6 @@
-"""What the study trains: one recipe, the models, the plan by data set, all of it here."""
+"""What the study trains: the recipes, the models, the plan by data set, all of it here."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,31 +16,55 @@ from analyses.judging.cells import (
 from models.config import BACKBONE_NAMES
 from workbench.training.variants import Variant, studies
 
-# The same for baselines and calibrated models, of every backbone: what SASRec as it was published
-# needs to rank as well as the best of its kind on Beauty's validation.
-MODEL: dict[str, Any] = {
-    "norm": "query",
-    "scale_embeddings": True,
-    "final_norm_eps": 1e-8,
-    "input_norm": False,
-    "n_heads": 1,
-    "inner_size": 64,
-    "activation": "relu",
-    "initializer_range": None,
-    "hidden_dropout": 0.6,
-    "attention_dropout": 0.6,
-    "dropout_at": "feed_forward",
-    "position_from": "end",
-}
-TRAINING: dict[str, Any] = {
-    "loss": "exact",
-    "learning_rate": 5e-4,
-    "batch_size": 3500,
-    "epochs": 200,
-    "patience": 25,
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How models are built and trained.
+
+    Attributes
+    ----------
+    model : options of the model, before those of a variant.
+    training : options of the training, but for its seed.
+    """
+
+    model: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
+TUNED, DEFAULTS = "tuned", "defaults"
+# Each the same for baselines and calibrated models, of every backbone.
+RECIPES = {
+    # what SASRec needs to rank as well as the best of its kind on Beauty's validation
+    TUNED: Recipe(
+        {
+            "norm": "query",
+            "scale_embeddings": True,
+            "final_norm_eps": 1e-8,
+            "input_norm": False,
+            "n_heads": 1,
+            "inner_size": 64,
+            "activation": "relu",
+            "initializer_range": None,
+            "hidden_dropout": 0.6,
+            "attention_dropout": 0.6,
+            "dropout_at": "feed_forward",
+            "position_from": "end",
+        },
+        {
+            "loss": "exact",
+            "learning_rate": 5e-4,
+            "batch_size": 3500,
+            "epochs": 200,
+            "patience": 25,
+        },
+    ),
+    # what `train` does unless it is told otherwise: by it calibrated models validate better
+    DEFAULTS: Recipe({}, {"loss": "exact", "epochs": 60, "patience": 6}),
 }
 
 MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)
+BY_BOTH = (PLAIN, CALIBRATED)  # trained by the second recipe too
 FURTHER = tuple(name for name in BACKBONE_NAMES if name != PLAIN.model)
 SAMPLE = 2048  # users on whom diagnostics run
 FURTHER_ON = ("amazon-beauty", "yelp")  # the data sets on which all backbones are compared
@@ -63,16 +87,18 @@ class Planned:
     data : the name of the data set.
     variant : the model, without the options of the recipe.
     seed : of the training.
+    recipe : of `RECIPES`.
     """
 
     data: str
     variant: Variant
     seed: int = 0
+    recipe: str = TUNED
 
     @property
     def label(self) -> str:
         """What the model is called, whatever its seed."""
-        return self.variant.label
+        return called(self.variant.label, self.recipe)
 
     @property
     def name(self) -> str:
@@ -91,7 +117,17 @@ class Planned:
     @property
     def options(self) -> dict[str, Any]:
         """What the model is built with."""
-        return MODEL | dict(self.variant.options)
+        return dict(RECIPES[self.recipe].model) | dict(self.variant.options)
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """What it is trained with, but for its seed."""
+        return dict(RECIPES[self.recipe].training)
+
+
+def called(label: str, recipe: str) -> str:
+    """What a model is called when a recipe made it."""
+    return label if recipe == TUNED else f"{label} by {recipe}"
 
 
 def calibrated(backbone: str) -> tuple[Variant, Variant, Variant]:
@@ -120,7 +156,8 @@ def plan(data: Sequence[str], seeds: int, backbones: Sequence[str] | None = None
     """Every training, in the order in which they are of use.
 
     The models of SASRec are trained on all data sets with all seeds, each data set with its first
-    seed before the next seed; the ablation on the first data set alone, once; other backbones once.
+    seed before the next seed, two of them by the second recipe as well; the ablation on the first
+    data set alone, once; other backbones once.
 
     Parameters
     ----------
@@ -131,6 +168,7 @@ def plan(data: Sequence[str], seeds: int, backbones: Sequence[str] | None = None
     made = []
     for name in data:
         made += [Planned(name, v, seed) for seed in range(seeds) for v in MAIN]
+        made += [Planned(name, v, seed, DEFAULTS) for seed in range(seeds) for v in BY_BOTH]
         if name == data[0]:
             made += [Planned(name, v) for v in ablation()]
     for name in data:

@@ -85,7 +85,7 @@ def _tell_missing(study: Study) -> None:
     about = estimate(study, missing)
     print(
         f"{counted(len(missing), 'model')} of {len(study.planned)} to train, about "
-        f"{duration(about.total)} ({about.epochs:.0f} epochs each)",
+        f"{duration(about.total)} ({about.epochs:.0f} epochs each, in the mean)",
         flush=True,
     )
 
