@@ -17,6 +17,7 @@ from analyses.claims.paper_claims import (
 )
 from analyses.claims.relative_speed import keeps_speed
 from analyses.claims.rule import (
+    DECIDED,
     HOLDS,
     OPEN,
     UNMEASURED,
@@ -31,7 +32,6 @@ from workbench.statistics import Interval
 
 NO_GAIN = "no gain was shown that could be kept"
 ONCE = "one training each, so that another might say the opposite"
-NOWHERE = Lines(np.nan, np.nan)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def answered(
     times: Mapping[str, pd.DataFrame],
     claims: Sequence[Claim] = (*CLAIMS, *OF_ATTENTION, *OF_THE_VARIANT),
 ) -> list[Cell]:
-    """All cells, decided.
+    """All cells, decided claim by claim.
 
     Parameters
     ----------
@@ -86,39 +86,45 @@ def answered(
     claims : what is claimed.
     """
     names = list(dict.fromkeys(each.data for each in planned))
-    cells = [
-        cell
-        for claim in claims
-        for name in names
-        for cell in _cells(
-            claim, name, [e for e in planned if e.data == name], users.get(name), times.get(name)
-        )
-    ]
-    decisions = decide([(cell.found, cell.lines) for cell in cells])
-    cells = [replace(cell, decided=each) for cell, each in zip(cells, decisions, strict=True)]
-    return [_explained(cell, cells) for cell in cells]
+    answers: list[Cell] = []
+    for claim in claims:
+        cells = [
+            cell
+            for name in names
+            for cell in _cells(
+                claim, [e for e in planned if e.data == name], users.get(name), times.get(name)
+            )
+        ]
+        decisions = decide([(cell.found, cell.lines) for cell in cells])
+        answers += [
+            replace(cell, decided=each) for cell, each in zip(cells, decisions, strict=True)
+        ]
+    return [_explained(cell, answers) for cell in answers]
 
 
 def _cells(
     claim: Claim,
-    name: str,
     planned: Sequence[Planned],
     users: pd.DataFrame | None,
     times: pd.DataFrame | None,
 ) -> list[Cell]:
+    """The cells of a claim on a data set, of which these are the trainings."""
     made = []
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
-        found = None if users is None else contrast.evidence(users)
-        lines = NOWHERE if users is None or found is None else contrast.lines(users)
-        made.append(Cell(claim, name, contrast, contrast.name, found, lines))
+        data, found, lines = planned[0].data, None, Lines.unknown(contrast.tests)
+        if users is not None:
+            contrast = contrast.among(users)
+            found = contrast.evidence(users)
+            lines = lines if found is None else contrast.lines(users)
+        made.append(Cell(claim, data, contrast, contrast.name, found, lines))
         if contrast.kind == "most":
             words = f"speed of {contrast.model}, in that of {contrast.other}"
-            speed: tuple[Evidence | None, Lines] = (None, NOWHERE)
+            speed: tuple[Evidence | None, Lines] = (None, Lines.unknown(1))
             if times is not None and contrast.model in times:
                 speed = keeps_speed(times, contrast.model, SLOWER)
-            made.append(Cell(claim, name, None, words, *speed))
+            made.append(Cell(claim, data, None, words, *speed))
     return made
 
 
@@ -133,10 +139,17 @@ def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
             and other.contrast is not None
             and other.contrast.model == cell.contrast.whole
         ]
-        if gains != [HOLDS]:
-            return replace(cell, decided=Decided(OPEN), note=NO_GAIN)
+        if set(gains) != {HOLDS}:
+            return replace(cell, decided=replace(cell.decided, answer=OPEN), note=NO_GAIN)
     once = cell.contrast is not None and cell.found is not None and not cell.found.over_seeds
     return replace(cell, note=ONCE) if once else cell
+
+
+def stands(cells: Sequence[Cell]) -> int:
+    """How many answers would stand if all tests of the study were decided together."""
+    together = decide([(cell.found, cell.lines) for cell in cells])
+    pairs = zip(cells, together, strict=True)
+    return sum(cell.answer in DECIDED and cell.answer == d.answer for cell, d in pairs)
 
 
 def table(cells: Sequence[Cell]) -> pd.DataFrame:
@@ -156,7 +169,11 @@ def table(cells: Sequence[Cell]) -> pd.DataFrame:
                 "high": np.nan if found is None else found.interval.high,
                 "holds above": cell.lines.upper,
                 "fails below": cell.lines.lower,
-                "adjusted p": cell.decided.adjusted,
+                "standard error": np.nan if found is None else found.interval.standard_error,
+                "p at upper line": np.nan if found is None else found.upper,
+                "p at lower line": np.nan if found is None else found.lower,
+                "adjusted p at upper line": cell.decided.upper,
+                "adjusted p at lower line": cell.decided.lower,
                 "users": 0 if found is None else found.interval.n,
                 "trainings": 0 if found is None else found.trainings[0],
                 "trainings compared with": 0 if found is None else found.trainings[1],

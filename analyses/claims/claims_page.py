@@ -7,31 +7,39 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analyses.claims.answers import Cell, table
-from analyses.claims.mechanism import RULE, bounds
+from analyses.claims.answers import Cell, stands, table
+from analyses.claims.mechanism import RULE, bounds, room
+from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.paper_claims import (
     CLAIMS,
+    IMPROVES,
     OF_ATTENTION,
     OF_THE_VARIANT,
+    Claim,
     by_training,
     spread_of,
 )
-from analyses.claims.rule import ANSWERS, OPEN, RISK, Evidence, Lines, evidence, in_general
+from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, Evidence, Lines, evidence, in_general
 from analyses.claims.study import RECIPES, Planned, Recipe
+from analyses.claims.user_table import VALID
+from analyses.judging.cells import MODEL as SHAPE
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable
 from analyses.report.summaries import Summary, ends, not_empty
 from analyses.report.wording import number, span
 from analyses.verdict import Verdict
+from models import ModelConfig
 from workbench import SequenceData
 from workbench.files import write_file
 from workbench.phrases import counted, in_order
 from workbench.statistics import Interval, detectable
 
 PAGE, FOLDER = "claims.md", "claims"
+LONGEST = ModelConfig.max_length  # of a history, by both recipes
 TEMPLATE = "claims.md"
 METRICS = {
+    VALID: "NDCG@10, validation",
     "hit kept": "HR@10, seen kept",
     "ndcg kept": "NDCG@10, seen kept",
     "hit removed": "HR@10, seen removed",
@@ -43,14 +51,16 @@ ATTENTION = {
     "recency names": "the last item is it",
     "tau": "tau-b with saliency",
     "tau shuffled": "the same, weights shuffled",
+    "tau above": "more than that",
     "removal": "NDCG@10 without the largest weight",
     "removal elsewhere": "without as much elsewhere",
 }
-CORRELATIONS = {"tau", "tau shuffled"}
+CORRELATIONS = {"tau", "tau shuffled", "tau above"}
 CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
 CSV_DIGITS = 6
 HUGE = 1000  # a ratio of weights whose size says nothing more
-NO_LINE = Lines(np.nan, np.nan)
+NO_LINE = Lines.unknown(1)
+N = " n"  # ends the name of a column of users
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,7 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             of_the_variant=OF_THE_VARIANT,
             names=list(findings.data),
             general=lambda claim: _said(_of(findings.cells, claim)),
+            measured=lambda claim: _measured(_of(findings.cells, claim)),
             on=lambda claim, name: _said(
                 [cell for cell in _of(findings.cells, claim) if cell.data == name]
             ),
@@ -128,8 +139,17 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             counts=_counts(findings.cells),
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
+            decided=sum(cell.answer in DECIDED for cell in findings.cells),
+            stands=stands(findings.cells),
+            behind=_behind(tables["attention"]),
+            questions=_questions(findings),
             bounds=_markdown(bounds()),
+            room=_markdown(room(findings.data, LONGEST)),
+            reach=_reach(findings),
+            improves=IMPROVES,
             planted_settings=RULE,
+            planted_length=SHAPE["max_length"],
+            planted_users=PLANTED_USERS,
             drawn=drawn,
             missing=_missing(findings),
             recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
@@ -143,11 +163,17 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
 
 def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     """The tables that the page shows, those of them that have rows; trainings as their means."""
-    shown = {name: frame for name, frame in tables.items() if len(frame) and name != "cells"}
+    shown = {
+        name: frame[[column for column in frame if not str(column).endswith(N)]]
+        for name, frame in tables.items()
+        if len(frame) and name != "cells"
+    }
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
+        several = by.size() > 1  # one training has no range
         ends = {
-            f"hit@1 {end}": by["hit@1"].agg(of) for end, of in (("low", "min"), ("high", "max"))
+            f"hit@1 {end}": by["hit@1"].agg(of).where(several)
+            for end, of in (("low", "min"), ("high", "max"))
         }
         means = by[["best possible", "largest weight"]].mean()
         numbers = pd.DataFrame({"trainings": by.size(), "hit@1": by["hit@1"].mean()} | ends)
@@ -168,6 +194,13 @@ def _of(cells: Sequence[Cell], claim: object) -> list[Cell]:
 def _said(cells: Sequence[Cell]) -> str:
     """What is said of a claim, from some of its cells."""
     return in_general([cell.answer for cell in cells]) if cells else "not planned"
+
+
+def _measured(cells: Sequence[Cell]) -> str:
+    """How many of some cells are measured."""
+    if not cells:
+        return "\N{EM DASH}"
+    return f"{sum(cell.found is not None for cell in cells)} of {len(cells)}"
 
 
 def _counts(cells: Sequence[Cell]) -> dict[str, int]:
@@ -201,8 +234,7 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     if cell.note:
         answer += f": {cell.note}"
     elif cell.answer == OPEN and found.interval.standard_error > 0:
-        tests = 2 * sum(one.found is not None for one in findings.cells)
-        reach = detectable(found.interval, POWER, tests)
+        reach = detectable(found.interval, POWER, _tests(findings.cells, cell.claim))
         answer += f"; {number(reach, digits)} from a line would have shown"
     return {
         "data": cell.data,
@@ -214,6 +246,57 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     }
 
 
+def _tests(cells: Sequence[Cell], claim: Claim) -> int:
+    """How many tests decide a claim."""
+    return sum(cell.lines.tests for cell in _of(cells, claim))
+
+
+def _questions(findings: Findings) -> dict[str, str]:
+    """What a verdict asks, by the names of its questions."""
+    every = [verdict for of_data in findings.verdicts.values() for verdict in of_data]
+    return {question.key: question.asked for verdict in every[:1] for question in verdict.questions}
+
+
+def _behind(attention: pd.DataFrame) -> str:
+    """On how many users the columns of the table stand, in words."""
+    numbers = attention[[column for column in attention if str(column).endswith(N)]].max()
+    by: dict[int, list[str]] = {}
+    for column, n in numbers[numbers > 0].items():
+        by.setdefault(int(n), []).append(str(column).removesuffix(N))
+    return "; ".join(f"{counted(n, 'user')}: {', '.join(names)}" for n, names in by.items())
+
+
+def _reach(findings: Findings) -> str:
+    """What calibrated minus plain would have shown in NDCG@10, by how often both were trained."""
+    rows = []
+    for cell in findings.cells:
+        contrast, users = cell.contrast, findings.users.get(cell.data)
+        if cell.claim.title != IMPROVES or cell.found is None or contrast is None or users is None:
+            continue
+        spread = spread_of(users, contrast.measure)
+        if spread is None:
+            continue
+        first, second = (
+            by_training(users, name, contrast.measure) for name in (contrast.model, contrast.other)
+        )
+        tests = _tests(findings.cells, cell.claim)
+        for a, b in dict.fromkeys([(len(first), len(second)), (1, len(second)), (1, 1)]):
+            found = evidence(first[:a], second[:b], cell.lines, spread).interval
+            shown = detectable(found, POWER, tests)
+            rows.append(
+                {
+                    "data": cell.data,
+                    "comparison": cell.name,
+                    "trainings": f"{a} and {b}",
+                    "sd of a training": spread.variance**0.5,
+                    "degrees of freedom": spread.freedom,
+                    "would have shown": shown,
+                    "of NDCG@10": f"{100 * shown / float(second.mean()):.0f} %",
+                }
+            )
+    return _markdown(pd.DataFrame(rows)) if rows else ""
+
+
 def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
     """A row per data set and model: trainings, and the mean of each measure with its interval.
 
@@ -222,6 +305,8 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
     """
     rows = []
     for name, users in findings.users.items():
+        if {"tau", "tau shuffled"} <= set(users):
+            users = users.assign(**{"tau above": users["tau"] - users["tau shuffled"]})
         known = [column for column in columns if column in users]
         spreads = {column: spread_of(users, column) for column in known}
         for model in in_order(users["model"]):
@@ -239,6 +324,7 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                 label = columns[column]
                 row |= {label: interval.estimate}
                 row |= {f"{label} low": interval.low, f"{label} high": interval.high}
+                row |= {f"{label}{N}": interval.n}
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -264,35 +350,41 @@ def verdict_table(findings: Findings) -> pd.DataFrame:
 def figures(findings: Findings, tables: Mapping[str, pd.DataFrame]) -> dict[str, Summary]:
     """The figures by name."""
     made = {
-        "ranking": _differences(
-            findings.cells, ("ndcg kept",), "Ranking: NDCG@10, one model minus another"
-        ),
+        "ranking": _differences(findings.cells, "ndcg kept", "NDCG@10, one model minus another"),
         "pointing": _differences(
             findings.cells,
-            ("names", "tau"),
-            "Attention, calibrated minus plain: naming what matters most, and tau-b with saliency",
+            "names",
+            "Share of users for whom attention names what matters most, one model minus another",
+        ),
+        "agreement": _differences(
+            findings.cells, "tau", "tau-b of attention with saliency, one model minus another"
         ),
         "planted": _planted(findings.planted),
     }
     return not_empty(made)
 
 
-def _differences(cells: Sequence[Cell], measures: Sequence[str], title: str) -> Summary:
-    """Effects of all cells in some measures; those of a part of a gain are left out."""
+def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
+    """Effects of all cells in a measure and their lines; a part of a gain is left out."""
     rows: list[dict[str, object]] = []
+    decided = 0
     for cell in cells:
         contrast, found = cell.contrast, cell.interval
-        if contrast is None or found is None or contrast.kind == "most":
+        if contrast is None or found is None or contrast.measure != measure:
             continue
-        if contrast.measure in measures:
-            panel = ATTENTION.get(contrast.measure, "") if len(measures) > 1 else ""
-            row = {"panel": panel, "series": cell.data, "row": contrast.name}
-            rows.append(row | ends(found))
+        if contrast.kind == "most":
+            continue
+        decided += cell.answer in DECIDED
+        lines = {"least": cell.lines.upper, "most": cell.lines.lower}
+        rows.append({"panel": "", "series": cell.data, "row": cell.name} | lines | ends(found))
     frame = pd.DataFrame(rows)
     series = in_order(frame["series"]) if len(frame) else ()
     if len(frame):  # a comparison that stands behind two claims is drawn once
-        frame = frame.drop_duplicates(["panel", "series", "row"])
-    return Summary("dots", f"{title}, 95 % intervals", "difference", series, frame)
+        frame = frame.drop_duplicates(["series", "row"])
+    where = f", {series[0]}" if len(series) == 1 else ""
+    message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
+    full = f"{title}{where}: 95 % intervals; grey, from the line to hold to the line to fail"
+    return Summary("dots", full, "difference", series, frame, message=message)
 
 
 def _planted(planted: pd.DataFrame) -> Summary:
@@ -307,10 +399,10 @@ def _planted(planted: pd.DataFrame) -> Summary:
             )
         best = planted["best possible"].iloc[0]
         rows.append(
-            {"panel": "", "series": "best possible", "row": "anybody", "estimate": best}
+            {"panel": "", "series": "best possible", "row": "who knows the rule", "estimate": best}
             | {"low": np.nan, "high": np.nan, "n": 1}
         )
-    title = "Planted rule distance: Hit@1 on test cases, mean and range of trainings"
+    title = f"Planted rule {RULE.rule}: Hit@1 on test cases, mean and range of trainings"
     return Summary("dots", title, "Hit@1", ("trained", "best possible"), pd.DataFrame(rows))
 
 

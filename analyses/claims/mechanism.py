@@ -5,6 +5,7 @@ attend to a single item to be right. Models are those of the judge (`analyses.ju
 than the ones of the study and trained within a minute each.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,23 +36,25 @@ def train_planted(folder: Path, seeds: int) -> None:
 
 
 def measure_planted(folder: Path, seeds: int) -> pd.DataFrame:
-    """A row per training: Hit@1 on all test cases, the best possible, and the weights it gives.
+    """A row per training: Hit@1 on all test cases, the best on these, and the weights it gives.
 
     `largest weight` is the largest of the prediction row of any head and layer, the mean over
     users; `ratio` the most that one weight of such a row exceeds another.
     """
     trained = finished(planned(seeds), folder)
-    data = RULE.data() if trained else None
+    if not trained:
+        return pd.DataFrame()
+    made = RULE.planted()
+    data, best = made.data, float(made.bayes_hits().mean())
     rows = []
     for each in trained:
-        assert data is not None
         model = load(each, folder)
         rows.append(
             {
                 "model": each.label,
                 "seed": each.seed,
                 "hit@1": model.card["metrics"]["test"]["hit@1"],
-                "best possible": data.provenance["bayes_hit@1"],
+                "best possible": best,
             }
             | _weights(model, data)
         )
@@ -69,6 +72,26 @@ def _weights(model: Recommender, data: SequenceData) -> dict[str, float]:
         largest.append(most.amax((1, 2)).numpy())
         ratio = max(ratio, float((most / least).max()))
     return {"largest weight": float(np.concatenate(largest).mean()), "ratio": ratio}
+
+
+def room(data: Mapping[str, SequenceData], longest: int) -> pd.DataFrame:
+    """How much the bound leaves on data sets, means over the histories before the test items.
+
+    `longest` is how many items of a history a model sees.
+    """
+    rows = []
+    for name, each in data.items():
+        lengths = np.diff(each.offsets) - 1
+        items = torch.from_numpy(np.clip(lengths[lengths > 0], 1, longest))
+        rows.append(
+            {
+                "data": name,
+                "items of a history, median": float(items.double().quantile(0.5)),
+                "mean weight": float((1 / items.double()).mean()),
+                "largest possible weight": float(calibrated_weight_bound(items).mean()),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def bounds() -> pd.DataFrame:

@@ -1,14 +1,23 @@
 """The claims of the AC-TSR paper, their control, those of the variant, and how each is tested."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from analyses.claims.rule import Evidence, Lines, evidence
-from analyses.claims.study import ALPHAS, FURTHER, Planned, ablation, calibrated
+from analyses.claims.study import (
+    ALPHAS,
+    FURTHER,
+    RECIPES,
+    Planned,
+    ablation,
+    calibrated,
+    called,
+)
+from analyses.claims.user_table import VALID
 from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, POSITIONED, UNIFORM
 from analyses.verdict import LIMITS
 from models import CalibrationConfig
@@ -37,6 +46,7 @@ class Contrast:
         `LARGE`; "most": more than `MOST` of what the other gains.
     whole : for "most", the model with the whole gain.
     words : what it compares, where labels would not say it well.
+    own_recipe : whether each model is taken by the recipe by which it validates better.
     """
 
     measure: str
@@ -45,18 +55,39 @@ class Contrast:
     kind: Kind = "more"
     whole: str = ""
     words: str = ""
+    own_recipe: bool = False
 
     @property
     def models(self) -> list[str]:
         """All that it needs."""
-        return [name for name in (self.model, self.other, self.whole) if name]
+        named = [name for name in (self.model, self.other, self.whole) if name]
+        recipes = RECIPES if self.own_recipe else list(RECIPES)[:1]
+        return [called(name, recipe) for name in named for recipe in recipes]
 
     @property
     def name(self) -> str:
         """What it compares, in words."""
         if self.words:
             return self.words
-        return f"{self.model} {MINUS} {self.other}" if self.other else self.model
+        name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
+        return f"{name}, each by its better recipe" if self.own_recipe else name
+
+    @property
+    def tests(self) -> int:
+        """How many lines decide it."""
+        return 1 if self.kind in ("large", "not less") else 2
+
+    def among(self, users: pd.DataFrame) -> "Contrast":
+        """The same on a data set, where it is known by which recipe each model validates better."""
+        if not self.own_recipe or not set(self.models) <= set(users["model"]):
+            return self
+        means = users.groupby("model")[VALID].mean()
+        model, other = (
+            max((called(name, recipe) for recipe in RECIPES), key=lambda label: means[label])
+            for name in (self.model, self.other)
+        )
+        words = f"{model} {MINUS} {other}, each by its better recipe"
+        return replace(self, model=model, other=other, words=words, own_recipe=False)
 
     def is_planned(self, planned: Sequence[Planned]) -> bool:
         """Whether all its models are trained on a data set, of which these are the trainings."""
@@ -124,9 +155,12 @@ class Claim:
 
 
 def _pairs(measure: str, kind: Kind = "more") -> list[Contrast]:
-    """Each calibrated model against its backbone."""
+    """Each calibrated model against its backbone, that of two recipes by the better as well."""
     both = (calibrated(backbone) for backbone in (PLAIN.model, *FURTHER))
-    return [Contrast(measure, ac.label, plain.label, kind) for plain, ac, _ in both]
+    return [
+        *(Contrast(measure, ac.label, plain.label, kind) for plain, ac, _ in both),
+        Contrast(measure, CALIBRATED.label, PLAIN.label, kind, own_recipe=True),
+    ]
 
 
 def _varied(words: str, first: Variant = CALIBRATED, **options: object) -> Contrast:
@@ -145,6 +179,11 @@ CLAIMS = (
         "change of NDCG@10 when the largest weight of the prediction row is taken out of every "
         f"head in all layers; it holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
         [Contrast("removal", backbone, kind="not less") for backbone in (PLAIN.model, *FURTHER)],
+    ),
+    Claim(
+        "Removing the largest attention hurts calibrated models more",
+        "the same change, that of the plain model minus that of the calibrated one",
+        [replace(each, model=each.other, other=each.model) for each in _pairs("removal")],
     ),
     Claim(
         "Calibrated attention moves to decisive items",
@@ -227,5 +266,11 @@ OF_THE_VARIANT = (
         "It ranks better than its backbone",
         "the same, of which a gain has to be shown",
         [Contrast("ndcg kept", POSITIONED.label, PLAIN.label)],
+    ),
+    Claim(
+        "Its attention moves to decisive items",
+        "share of users for whom attention names the item without which the model's own first item "
+        "loses most, the variant minus plain",
+        [Contrast("names", POSITIONED.label, PLAIN.label)],
     ),
 )

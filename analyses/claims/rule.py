@@ -8,7 +8,10 @@ verdict of a report; or one line, where the paper names a size.
 - Users and seeds are both drawn (`difference_over_seeds`). The spread of trainings is pooled over
   the models of a data set; where nothing was trained twice, nothing can be told, since another
   training might have said the opposite.
-- All cells of the study, both lines of each, are decided together by Holm's method at 5 %.
+- All cells of a claim, both lines of each, are decided together by Holm's method at 5 %. Those that
+  are planned and not measured yet count as tests that found nothing, so that what is measured later
+  takes no answer back.
+- Above the upper line a claim holds, even where the effect is also shown to be below the lower one.
 - In general a claim holds if it holds in all cells, and does not hold if it fails in one: the paper
   makes it without exception.
 """
@@ -30,15 +33,20 @@ from workbench.statistics import (
 Answer = Literal["holds", "does not hold", "cannot tell", "not measured yet"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
 HOLDS, FAILS, OPEN, UNMEASURED = ANSWERS
-RISK = 0.05  # of any wrong answer in the whole study
+DECIDED = (HOLDS, FAILS)
+RISK = 0.05  # of any wrong answer to a claim
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Where an effect has to lie: above `upper` a claim holds, below `lower` it does not."""
+    """Where an effect has to lie: above `upper` a claim holds, below `lower` it does not.
+
+    `tests` is how many lines these are; they are NaN where nothing is measured that would say.
+    """
 
     upper: float
     lower: float
+    tests: int = 2
 
     @classmethod
     def more(cls, margin: float) -> "Lines":
@@ -48,7 +56,12 @@ class Lines:
     @classmethod
     def at(cls, line: float) -> "Lines":
         """Of a claim with a size."""
-        return cls(line, line)
+        return cls(line, line, 1)
+
+    @classmethod
+    def unknown(cls, tests: int) -> "Lines":
+        """Of a cell that is not measured yet."""
+        return cls(np.nan, np.nan, tests)
 
 
 @dataclass(frozen=True)
@@ -72,10 +85,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Decided:
-    """What is said of a cell; `adjusted` is the p value of that, by Holm's method."""
+    """What is said of a cell; `upper` and `lower` are its p values at both lines, by Holm."""
 
     answer: Answer
-    adjusted: float = np.nan
+    upper: float = np.nan
+    lower: float = np.nan
 
 
 def evidence(
@@ -105,29 +119,27 @@ def evidence(
 
 
 def decide(cells: Sequence[tuple[Evidence | None, Lines]]) -> list[Decided]:
-    """What is said of every cell of the study, None standing for one that is not measured."""
-    tests = [_p_values(found, lines) for found, lines in cells]
-    adjusted = holm(np.ravel(tests)).reshape(-1, 2).tolist()
+    """What is said of every cell of a claim, None standing for one that is not measured."""
+    adjusted = holm(np.ravel([_p_values(*cell) for cell in cells])).reshape(-1, 2).tolist()
     return [_decided(found, lines, *ps) for (found, lines), ps in zip(cells, adjusted, strict=True)]
 
 
 def _p_values(found: Evidence | None, lines: Lines) -> tuple[float, float]:
-    """The tests of a cell; a single line is tested once."""
-    if found is None:
-        return np.nan, np.nan
-    return found.upper, found.lower if lines.lower != lines.upper else np.nan
+    """The tests of a cell, 1 where nothing may be told; a single line is tested once."""
+    both = (1.0, 1.0) if found is None else (found.upper, found.lower)
+    upper, lower = np.nan_to_num(both, nan=1.0).tolist()
+    return upper, lower if lines.tests == 2 else np.nan
 
 
 def _decided(found: Evidence | None, lines: Lines, upper: float, lower: float) -> Decided:
     if found is None:
         return Decided(UNMEASURED)
     effect = found.interval.estimate
-    lower = upper if lines.lower == lines.upper else lower
     if upper < RISK and effect > lines.upper:
-        return Decided(HOLDS, upper)
-    if lower < RISK and effect < lines.lower:
-        return Decided(FAILS, lower)
-    return Decided(OPEN)
+        return Decided(HOLDS, upper, lower)
+    if (upper if lines.tests == 1 else lower) < RISK and effect < lines.lower:
+        return Decided(FAILS, upper, lower)
+    return Decided(OPEN, upper, lower)
 
 
 def in_general(answers: Sequence[Answer]) -> Answer:

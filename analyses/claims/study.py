@@ -17,7 +17,6 @@ from models.config import BACKBONE_NAMES
 from workbench.training.variants import Variant, studies
 
 
-
 @dataclass(frozen=True)
 class Recipe:
     """How models are built and trained.

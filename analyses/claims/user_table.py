@@ -35,6 +35,7 @@ SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
 ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it
 RECENCY = "recency"
+VALID = "valid ndcg"  # by which recipes are compared
 TRAINING = ["model", "seed"]  # what tells trainings apart
 
 
@@ -44,7 +45,8 @@ class Measurements:
 
     Attributes
     ----------
-    users : a row per training and user. `rank kept` and `rank removed`, of the held-out item among
+    users : a row per training and user. `valid ndcg`, NDCG@10 of the training on validation cases,
+        seen items kept; `rank kept` and `rank removed`, of the held-out item among
         all items, and among those that the history does not hold; `hit kept` and so on, of these.
         On the sample, else NaN: `removal`, the change of NDCG@10 without the largest weight of
         every head in all layers; `removal elsewhere`, without as much of other weights; `largest`,
@@ -76,10 +78,13 @@ def measure(
     """
     names = {each.name: each for each, _ in trained}
     models = {each.name: model for each, model in trained}
+    validated = {each.name: model.card["metrics"]["valid"]["ndcg@10"] for each, model in trained}
     data, models, _ = one_numbering(models, data, {name: name for name in models})
     ranked = pd.concat(
         [
-            _ranks(models[name], data, store).assign(model=each.label, seed=each.seed)
+            _ranks(models[name], data, store).assign(
+                model=each.label, seed=each.seed, **{VALID: validated[name]}
+            )
             for name, each in names.items()
         ],
         ignore_index=True,

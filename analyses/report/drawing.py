@@ -74,7 +74,9 @@ def _dots(summary: Summary) -> Figure:
         rows = table[table["panel"] == name]
         if "least" in rows:
             span = rows["most"] - rows["least"]
-            panel.barh(rows["row"], span, left=rows["least"], height=0.8, color="0.9")
+            bars = panel.barh(rows["row"], span, left=rows["least"], height=0.8, color="0.9")
+            for bar in bars:
+                bar.set_edgecolor("0.8")  # a range without width is seen as well
         sns.pointplot(
             _numbers(rows),
             x="value",
@@ -98,7 +100,7 @@ def _dots(summary: Summary) -> Figure:
         panel.set_ylim(len(labels) - 0.5, -0.5)
         panel.locator_params(axis="x", nbins=5)
         panel.set(title=name, xlabel=summary.measure, ylabel="")
-    if "least" in table:
+    if "least" in table and min(table["least"].min(), table["low"].min()) >= 0:
         panels[0].set_xlim(0, 1.02 * table["most"].max())
     handles = {name: _handle(color, marker, "-") for name, (color, marker) in looks.items()}
     style.legend_below(figure, handles)

@@ -22,9 +22,7 @@ VARIANTS = study.MAIN[:4]
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    monkeypatch.setattr(study, "MODEL", SIZES)
-    for module in (study, missing_models):
-        monkeypatch.setattr(module, "TRAINING", QUICK)
+    monkeypatch.setattr(study, "RECIPES", dict.fromkeys(study.RECIPES, study.Recipe(SIZES, QUICK)))
     monkeypatch.setattr(study, "MAIN", VARIANTS)
     fewer = [v for v in study.ablation() if v.options == {"correction": "fixed"}]
     monkeypatch.setattr(study, "ablation", lambda: fewer)
@@ -44,22 +42,22 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
     assert f"missing {NAME}: AC-SASRec seed 1, about" in said
-    assert "9 of 9 to train, about" in said
+    assert "13 of 13 to train, about" in said
     assert not (tmp_path / "runs").exists()
 
     page = main(arguments(tmp_path))
-    assert "9 models of 9 to train, about" in capsys.readouterr().out
+    assert "13 models of 13 to train, about" in capsys.readouterr().out
     assert page == tmp_path / "docs" / "claims.md"
     text = page.read_text()
-    assert "9 of 9 trainings of the plan are there." in text
+    assert "13 of 13 trainings of the plan are there." in text
     assert "Nothing: the plan is done." in text
     assert "| gate \N{MINUS SIGN} fixed |" in text
-    variant = text.split("## A calibration that keeps the promise")[1].split("\n## ")[0]
-    assert variant.count("| AC-SASRec-light-positions \N{MINUS SIGN} SASRec |") == 2
+    variant = text.split("## The light variant with positions")[1].split("\n## ")[0]
+    assert variant.count("| AC-SASRec-light-positions \N{MINUS SIGN} SASRec |") == 3
     assert "annealing |  |" not in text  # not planned, and so not missing
     tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "docs" / "claims").glob("*.csv")}
-    assert len(tables["cells"]) == 10
-    for name in ("ranking", "pointing", "planted"):
+    assert len(tables["cells"]) == 17
+    for name in ("ranking", "pointing", "agreement", "planted"):
         assert f"](claims/{name}.png)" in text
         assert (tmp_path / "docs" / "claims" / f"{name}.png").stat().st_size < 200_000
 
@@ -72,7 +70,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     )
     assert ranking.loc["AC-SASRec", "trainings"] == 2
     users = pd.read_parquet(tmp_path / "runs" / NAME / "users.parquet")
-    assert len(users) == 9 * 60
+    assert len(users) == 13 * 60
     assert users[users["tau"].notna()].groupby(["model", "seed"]).size().eq(30).all()
 
     # started again, it trains and measures nothing
@@ -91,6 +89,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     folder.mkdir(parents=True)
     (folder / f"{HELD}elsewhere-9").write_text("1")
     monkeypatch.setattr(study, "ablation", lambda: [])
+    monkeypatch.setattr(study, "BY_BOTH", ())
     with pytest.raises(Incomplete, match="AC-SASRec alpha=much on planted-distance was not train"):
         main(arguments(tmp_path, seeds=1))
     text = (tmp_path / "docs" / "claims.md").read_text()
@@ -100,7 +99,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     assert "was not trained: AC-SASRec: alpha is 'much', where a number is expected" in text
     assert "one training each, so that another might say the opposite" in text
     assert "**not measured yet**" not in text  # none of what is missing belongs to a claim
-    assert "**not planned** | not planned |" in text
+    assert "**not planned** | \N{EM DASH} | not planned |" in text
 
 
 def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
@@ -108,6 +107,7 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
 ):
     monkeypatch.setattr(study, "MAIN", VARIANTS[:2])
     monkeypatch.setattr(study, "ablation", lambda: [])
+    monkeypatch.setattr(study, "BY_BOTH", ())
     train = missing_models.train
 
     def stopped(model, data, out=None, **how):
@@ -122,7 +122,8 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
     capsys.readouterr()
     main(arguments(tmp_path, seeds=1))
     assert "1 model of 2 to train" in capsys.readouterr().out
-    monkeypatch.setattr(missing_models, "TRAINING", QUICK | {"epochs": 2})
+    other = study.Recipe(SIZES, QUICK | {"epochs": 2})
+    monkeypatch.setattr(study, "RECIPES", dict.fromkeys(study.RECIPES, other))
     with pytest.raises(Incomplete, match="holds a model that was not trained with these options"):
         main(arguments(tmp_path, "--no-training", seeds=1))
     assert "0 of 2 trainings of the plan are there." in (tmp_path / "docs/claims.md").read_text()
@@ -156,7 +157,7 @@ def test_the_plan_has_all_that_the_claims_need(monkeypatch):
     assert len({(e.data, e.name) for e in planned}) == len(planned)
     assert len({e.folder(Path("runs")) for e in planned}) == len(planned)
     of_toys = [e for e in planned if e.data == "toys"]
-    assert len(of_toys) == 18
+    assert len(of_toys) == 24
     for claim in (*paper_claims.OF_ATTENTION, *paper_claims.OF_THE_VARIANT):  # on every data set
         assert all(contrast.is_planned(of_toys) for contrast in claim.contrasts)
     assert [e.name for e in planned[:2]] == ["SASRec", "AC-SASRec"]

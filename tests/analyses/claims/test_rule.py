@@ -1,22 +1,25 @@
 """The rule on tables of users that are made up, in which the answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.claims.answers import NO_GAIN, ONCE, answered
-from analyses.claims.paper_claims import LARGE, Claim, Contrast
+from analyses.claims.answers import NO_GAIN, ONCE, answered, stands
+from analyses.claims.paper_claims import LARGE, MINUS, Claim, Contrast
 from analyses.claims.rule import (
     FAILS,
     HOLDS,
     OPEN,
     UNMEASURED,
+    Decided,
     Lines,
     decide,
     evidence,
     in_general,
 )
-from analyses.claims.study import Planned
+from analyses.claims.study import RECIPES, Planned
 from workbench.statistics import SeedSpread, seed_spread
 from workbench.training.variants import Variant
 
@@ -152,7 +155,7 @@ def test_p_values_by_hand():
     assert found.interval.estimate == pytest.approx(values.mean() - others.mean())
 
 
-def test_the_study_as_a_whole_is_seldom_wrong():
+def test_a_claim_is_seldom_answered_wrong():
     """Twenty cells whose effect lies on their line: any answer would be false."""
     rng = np.random.default_rng(2)
     lines, wrong = Lines.at(0.1), 0
@@ -166,3 +169,60 @@ def test_the_study_as_a_whole_is_seldom_wrong():
         cells = [(evidence(a, b, lines, spread), lines) for a, b in pairs]
         wrong += any(each.answer != OPEN for each in decide(cells))
     assert wrong <= 0.08 * 200
+
+
+def test_what_is_planned_counts_before_it_is_measured():
+    """So a cell is decided as it will be, whatever the others turn out to say."""
+    lines = Lines.more(0.3)
+    rng = np.random.default_rng(3)
+    found = evidence(rng.normal(0.5, 1, (3, 50)), None, lines, SeedSpread(1e-4, 4))
+    tests = [found.upper, found.lower, *[1.0] * 5]  # two cells with two lines, one with one
+    (first, *rest) = decide([(found, lines), *[(None, Lines.unknown(n)) for n in (2, 2, 1)]])
+    assert first.upper == pytest.approx(by_holm(tests)[0])
+    assert first.upper > decide([(found, lines)])[0].upper
+    assert {each.answer for each in rest} == {UNMEASURED}
+
+
+def by_holm(p_values):
+    """Holm's adjusted p values, written anew from its definition."""
+    order = np.argsort(p_values)
+    steps = [min(1, (len(order) - k) * p_values[i]) for k, i in enumerate(order)]
+    return {i: max(steps[: k + 1]) for k, i in enumerate(order)}
+
+
+def test_an_effect_above_0_holds_even_where_it_is_small():
+    lines = Lines.more(0.3)
+    found = evidence(np.random.default_rng(4).normal(0.1, 0.1, (3, 500)), None, lines, None)
+    found = replace(found, upper=1e-9, lower=1e-9)
+    assert decide([(found, lines)])[0].answer == HOLDS
+
+
+def test_each_model_is_taken_by_the_recipe_that_validates_better():
+    """Not by the one that tests better."""
+    tested = {PLAIN: 0.004, f"{PLAIN} by defaults": 0.0, AC: 0.0, f"{AC} by defaults": 0.004}
+    users = planted_users(tested)
+    valid = {PLAIN: 0.06, f"{PLAIN} by defaults": 0.05, AC: 0.06, f"{AC} by defaults": 0.05}
+    users["valid ndcg"] = users["model"].map(valid)
+    trainings = [Planned("made", Variant(n), 0, recipe) for n in (PLAIN, AC) for recipe in RECIPES]
+    asked = claim(Contrast("ndcg kept", AC, PLAIN, own_recipe=True))
+    (cell,) = answered(trainings, {"made": users}, {}, [asked])
+    assert cell.name == f"{AC} {MINUS} {PLAIN}, each by its better recipe"
+    assert cell.interval.estimate == pytest.approx(-0.004, abs=0.001)
+    users["valid ndcg"] = 0.1 - users["valid ndcg"]
+    (cell,) = answered(trainings, {"made": users}, {}, [asked])
+    assert cell.name.startswith(f"{AC} by defaults {MINUS} {PLAIN} by defaults")
+    assert cell.interval.estimate == pytest.approx(0.004, abs=0.001)
+    only_one = users[users["model"] != f"{AC} by defaults"]
+    (cell,) = answered(trainings, {"made": only_one}, {}, [asked])
+    assert cell.answer == UNMEASURED
+
+
+def test_fewer_answers_stand_where_all_claims_are_decided_together():
+    users = planted_users({PLAIN: 0.0, AC: 0.004})
+    trainings = [Planned("made", Variant(name)) for name in (PLAIN, AC)]
+    contrast = Contrast("ndcg kept", AC, PLAIN)
+    cells = answered(trainings, {"made": users}, {}, [claim(contrast)])
+    assert (cells[0].answer, stands(cells)) == (HOLDS, 1)
+    unmeasured = replace(cells[0], found=None, decided=Decided(UNMEASURED))
+    many = [*cells, *[unmeasured] * int(0.05 / cells[0].decided.upper)]
+    assert stands(many) == 0
