@@ -170,16 +170,18 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     }
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
-        several = by.size() > 1  # one training has no range
-        ends = {
-            f"hit@1 {end}": by["hit@1"].agg(of).where(several)
-            for end, of in (("low", "min"), ("high", "max"))
-        }
+        hits = [_with_range(values.to_numpy()) for _, values in by["hit@1"]]
         means = by[["best possible", "largest weight"]].mean()
-        numbers = pd.DataFrame({"trainings": by.size(), "hit@1": by["hit@1"].mean()} | ends)
+        numbers = pd.DataFrame({"trainings": by.size()}).assign(**{"hit@1": hits})
         ratios = by["ratio"].max().map(_ratio)
         shown["planted"] = numbers.join(means).assign(ratio=ratios).reset_index()
     return shown
+
+
+def _with_range(values: np.ndarray) -> str:
+    """The mean of trainings and, of several, their range."""
+    ends = f" [{values.min():.4f}, {values.max():.4f}]" if len(values) > 1 else ""
+    return f"{values.mean():.4f}{ends}"
 
 
 def _ratio(value: float) -> str:
@@ -262,8 +264,8 @@ def _behind(attention: pd.DataFrame) -> str:
     numbers = attention[[column for column in attention if str(column).endswith(N)]].max()
     by: dict[int, list[str]] = {}
     for column, n in numbers[numbers > 0].items():
-        by.setdefault(int(n), []).append(str(column).removesuffix(N))
-    return "; ".join(f"{counted(n, 'user')}: {', '.join(names)}" for n, names in by.items())
+        by.setdefault(int(n), []).append(f"*{str(column).removesuffix(N)}*")
+    return "; ".join(f"of {counted(n, 'user')} for {', '.join(names)}" for n, names in by.items())
 
 
 def _reach(findings: Findings) -> str:
@@ -323,6 +325,8 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                     interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
                 label = columns[column]
                 row |= {label: interval.estimate}
+                if column == VALID:  # what a recipe is chosen by, which is no estimate
+                    continue
                 row |= {f"{label} low": interval.low, f"{label} high": interval.high}
                 row |= {f"{label}{N}": interval.n}
             rows.append(row)
@@ -383,27 +387,27 @@ def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
         frame = frame.drop_duplicates(["series", "row"])
     where = f", {series[0]}" if len(series) == 1 else ""
     message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
-    full = f"{title}{where}: 95 % intervals; grey, from the line to hold to the line to fail"
+    full = f"{title}{where}: 95 % intervals; grey, between the lines of holding and failing"
     return Summary("dots", full, "difference", series, frame, message=message)
 
 
 def _planted(planted: pd.DataFrame) -> Summary:
-    """Hit@1 by model under the planted rule, with the range of its trainings."""
+    """Hit@1 by model under the planted rule, with the range of its trainings; the best last."""
     rows = []
     if len(planted):
         for name in in_order(planted["model"]):
             hits = planted.loc[planted["model"] == name, "hit@1"]
             rows.append(
-                {"panel": "", "series": "trained", "row": name, "estimate": hits.mean()}
+                {"panel": "", "series": "Hit@1", "row": name, "estimate": hits.mean()}
                 | {"low": hits.min(), "high": hits.max(), "n": len(hits)}
             )
         best = planted["best possible"].iloc[0]
         rows.append(
-            {"panel": "", "series": "best possible", "row": "who knows the rule", "estimate": best}
+            {"panel": "", "series": "Hit@1", "row": "who knows the rule", "estimate": best}
             | {"low": np.nan, "high": np.nan, "n": 1}
         )
     title = f"Planted rule {RULE.rule}: Hit@1 on test cases, mean and range of trainings"
-    return Summary("dots", title, "Hit@1", ("trained", "best possible"), pd.DataFrame(rows))
+    return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows))
 
 
 def _markdown(frame: pd.DataFrame) -> str:

@@ -77,6 +77,7 @@ def _dots(summary: Summary) -> Figure:
             bars = panel.barh(rows["row"], span, left=rows["least"], height=0.8, color="0.9")
             for bar in bars:
                 bar.set_edgecolor("0.8")  # a range without width is seen as well
+            panel.use_sticky_edges = False
         sns.pointplot(
             _numbers(rows),
             x="value",
