@@ -1,13 +1,23 @@
-"""The page of the study, its tables and its figures, from what was measured and decided."""
+"""The page of the study, from what was measured and decided."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from analyses.claims.answers import Cell, stands, table
+from analyses.claims.claims_figures import figures
+from analyses.claims.claims_tables import (
+    ATTENTION,
+    METRICS,
+    Findings,
+    N,
+    means,
+    reach,
+    tests_of,
+    verdict_table,
+)
 from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.paper_claims import (
@@ -15,83 +25,24 @@ from analyses.claims.paper_claims import (
     IMPROVES,
     OF_ATTENTION,
     OF_THE_VARIANT,
-    Claim,
-    by_training,
-    spread_of,
 )
-from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, Evidence, Lines, evidence, in_general
-from analyses.claims.study import RECIPES, Planned, Recipe
-from analyses.claims.user_table import VALID
+from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, Evidence, in_general
+from analyses.claims.study import RECIPES, Recipe
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable
-from analyses.report.summaries import Summary, ends, not_empty
 from analyses.report.wording import number, span
-from analyses.verdict import Verdict
 from models import ModelConfig
-from workbench import SequenceData
 from workbench.files import write_file
-from workbench.phrases import counted, in_order
-from workbench.statistics import Interval, detectable
+from workbench.phrases import counted
+from workbench.statistics import detectable
 
 PAGE, FOLDER = "claims.md", "claims"
 LONGEST = ModelConfig.max_length  # of a history, by both recipes
 TEMPLATE = "claims.md"
-METRICS = {
-    VALID: "NDCG@10, validation",
-    "hit kept": "HR@10, seen kept",
-    "ndcg kept": "NDCG@10, seen kept",
-    "hit removed": "HR@10, seen removed",
-    "ndcg removed": "NDCG@10, seen removed",
-}
-ATTENTION = {
-    "largest": "largest weight",
-    "names": "attention names what matters most",
-    "recency names": "the last item is it",
-    "tau": "tau-b with saliency",
-    "tau shuffled": "the same, weights shuffled",
-    "tau above": "more than that",
-    "removal": "NDCG@10 without the largest weight",
-    "removal elsewhere": "without as much elsewhere",
-}
-CORRELATIONS = {"tau", "tau shuffled", "tau above"}
-CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
-CSV_DIGITS = 6
+CSV_NUMBER = "%.6g"
 HUGE = 1000  # a ratio of weights whose size says nothing more
-NO_LINE = Lines.unknown(1)
-N = " n"  # ends the name of a column of users
-
-
-@dataclass(frozen=True)
-class Findings:
-    """All that the page is made from.
-
-    Attributes
-    ----------
-    planned, trained : every training of the study, and those that are there.
-    data : the data sets by name.
-    users : what was measured, by data set.
-    cells : what is said of the claims.
-    verdicts : of every model, by data set.
-    planted : what `measure_planted` gives.
-    sample : on how many users diagnostics ran, at most.
-    seeds : trainings that the plan asks of each model of SASRec.
-    failures : a sentence for each training that could not be.
-    command : that makes the page.
-    """
-
-    planned: Sequence[Planned]
-    trained: Sequence[Planned]
-    data: Mapping[str, SequenceData]
-    users: Mapping[str, pd.DataFrame]
-    cells: Sequence[Cell]
-    verdicts: Mapping[str, Sequence[Verdict]]
-    planted: pd.DataFrame
-    sample: int
-    seeds: int
-    failures: Sequence[str]
-    command: str
 
 
 def write(findings: Findings, out: Path) -> Path:
@@ -104,9 +55,9 @@ def write(findings: Findings, out: Path) -> Path:
         "planted": findings.planted,
     }
     for name, frame in tables.items():
-        text = frame.round(CSV_DIGITS).to_csv(index=False)
+        text = frame.to_csv(index=False, float_format=CSV_NUMBER)
         write_file(out / FOLDER / f"{name}.csv", text.encode())
-    summaries = figures(findings, tables)
+    summaries = figures(findings)
     for name, summary in summaries.items():
         write_file(out / FOLDER / f"{name}.png", images(draw(summary))[0])
     write_file(out / PAGE, page(findings, tables, list(summaries)).encode())
@@ -145,7 +96,7 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             questions=_questions(findings),
             bounds=_markdown(bounds()),
             room=_markdown(room(findings.data, LONGEST)),
-            reach=_reach(findings),
+            reach=_markdown(reach(findings)),
             improves=IMPROVES,
             planted_settings=RULE,
             planted_length=SHAPE["max_length"],
@@ -236,8 +187,8 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     if cell.note:
         answer += f": {cell.note}"
     elif cell.answer == OPEN and found.interval.standard_error > 0:
-        reach = detectable(found.interval, POWER, _tests(findings.cells, cell.claim))
-        answer += f"; {number(reach, digits)} from a line would have shown"
+        shown = detectable(found.interval, POWER, tests_of(findings.cells, cell.claim))
+        answer += f"; {number(shown, digits)} from a line would have shown"
     return {
         "data": cell.data,
         "comparison": cell.name,
@@ -246,11 +197,6 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
         "behind": ", ".join(behind),
         "answer": answer,
     }
-
-
-def _tests(cells: Sequence[Cell], claim: Claim) -> int:
-    """How many tests decide a claim."""
-    return sum(cell.lines.tests for cell in _of(cells, claim))
 
 
 def _questions(findings: Findings) -> dict[str, str]:
@@ -268,150 +214,10 @@ def _behind(attention: pd.DataFrame) -> str:
     return "; ".join(f"of {counted(n, 'user')} for {', '.join(names)}" for n, names in by.items())
 
 
-def _reach(findings: Findings) -> str:
-    """What calibrated minus plain would have shown in NDCG@10, by how often both were trained."""
-    rows = []
-    for cell in findings.cells:
-        contrast, users = cell.contrast, findings.users.get(cell.data)
-        if cell.claim.title != IMPROVES or cell.found is None or contrast is None or users is None:
-            continue
-        spread = spread_of(users, contrast.measure)
-        if spread is None:
-            continue
-        first, second = (
-            by_training(users, name, contrast.measure) for name in (contrast.model, contrast.other)
-        )
-        tests = _tests(findings.cells, cell.claim)
-        for a, b in dict.fromkeys([(len(first), len(second)), (1, len(second)), (1, 1)]):
-            found = evidence(first[:a], second[:b], cell.lines, spread).interval
-            shown = detectable(found, POWER, tests)
-            rows.append(
-                {
-                    "data": cell.data,
-                    "comparison": cell.name,
-                    "trainings": f"{a} and {b}",
-                    "sd of a training": spread.variance**0.5,
-                    "degrees of freedom": spread.freedom,
-                    "would have shown": shown,
-                    "of NDCG@10": f"{100 * shown / float(second.mean()):.0f} %",
-                }
-            )
-    return _markdown(pd.DataFrame(rows)) if rows else ""
-
-
-def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
-    """A row per data set and model: trainings, and the mean of each measure with its interval.
-
-    The interval is over users and seeds; over users alone where nothing was trained twice. It ends
-    where a share, a metric or a correlation ends.
-    """
-    rows = []
-    for name, users in findings.users.items():
-        if {"tau", "tau shuffled"} <= set(users):
-            users = users.assign(**{"tau above": users["tau"] - users["tau shuffled"]})
-        known = [column for column in columns if column in users]
-        spreads = {column: spread_of(users, column) for column in known}
-        for model in in_order(users["model"]):
-            of_model = users[users["model"] == model]
-            row = {"data": name, "model": model, "trainings": of_model["seed"].nunique()}
-            if not of_model[known].notna().any(axis=None):
-                continue
-            for column in known:
-                values = by_training(users[users[column].notna()], model, column)
-                if not values.size:
-                    interval = Interval(np.nan, np.nan, np.nan, 0)
-                else:
-                    interval = evidence(values, None, NO_LINE, spreads[column]).interval
-                    interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
-                label = columns[column]
-                row |= {label: interval.estimate}
-                if column == VALID:  # what a recipe is chosen by, which is no estimate
-                    continue
-                row |= {f"{label} low": interval.low, f"{label} high": interval.high}
-                row |= {f"{label}{N}": interval.n}
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def verdict_table(findings: Findings) -> pd.DataFrame:
-    """The verdict of every model's first training."""
-    return pd.DataFrame(
-        [
-            {
-                "data": name,
-                "model": verdict.model,
-                "its attention": verdict.conclusion,
-                "why": verdict.why,
-                **{question.key: question.answer for question in verdict.questions},
-                "to be shown instead": verdict.instead,
-            }
-            for name, every in findings.verdicts.items()
-            for verdict in every
-        ]
-    )
-
-
-def figures(findings: Findings, tables: Mapping[str, pd.DataFrame]) -> dict[str, Summary]:
-    """The figures by name."""
-    made = {
-        "ranking": _differences(findings.cells, "ndcg kept", "NDCG@10, one model minus another"),
-        "pointing": _differences(
-            findings.cells,
-            "names",
-            "Share of users for whom attention names what matters most, one model minus another",
-        ),
-        "agreement": _differences(
-            findings.cells, "tau", "tau-b of attention with saliency, one model minus another"
-        ),
-        "planted": _planted(findings.planted),
-    }
-    return not_empty(made)
-
-
-def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
-    """Effects of all cells in a measure and their lines; a part of a gain is left out."""
-    rows: list[dict[str, object]] = []
-    decided = 0
-    for cell in cells:
-        contrast, found = cell.contrast, cell.interval
-        if contrast is None or found is None or contrast.measure != measure:
-            continue
-        if contrast.kind == "most":
-            continue
-        decided += cell.answer in DECIDED
-        lines = {"least": cell.lines.upper, "most": cell.lines.lower}
-        rows.append({"panel": "", "series": cell.data, "row": cell.name} | lines | ends(found))
-    frame = pd.DataFrame(rows)
-    series = in_order(frame["series"]) if len(frame) else ()
-    if len(frame):  # a comparison that stands behind two claims is drawn once
-        frame = frame.drop_duplicates(["series", "row"])
-    where = f", {series[0]}" if len(series) == 1 else ""
-    message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
-    full = f"{title}{where}: 95 % intervals; grey, between the lines of holding and failing"
-    return Summary("dots", full, "difference", series, frame, message=message)
-
-
-def _planted(planted: pd.DataFrame) -> Summary:
-    """Hit@1 by model under the planted rule, with the range of its trainings; the best last."""
-    rows = []
-    if len(planted):
-        for name in in_order(planted["model"]):
-            hits = planted.loc[planted["model"] == name, "hit@1"]
-            rows.append(
-                {"panel": "", "series": "Hit@1", "row": name, "estimate": hits.mean()}
-                | {"low": hits.min(), "high": hits.max(), "n": len(hits)}
-            )
-        best = planted["best possible"].iloc[0]
-        rows.append(
-            {"panel": "", "series": "Hit@1", "row": "who knows the rule", "estimate": best}
-            | {"low": np.nan, "high": np.nan, "n": 1}
-        )
-    title = f"Planted rule {RULE.rule}: Hit@1 on test cases, mean and range of trainings"
-    return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows))
-
-
 def _markdown(frame: pd.DataFrame) -> str:
-    """A table as text; an estimate and its ends are one cell."""
+    """A table as text; an estimate and its ends are one cell. Nothing, of no rows."""
+    if frame.empty:
+        return ""
     header, rows = readable(frame)
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(_cell(each) for each in line) + " |" for line in lines)

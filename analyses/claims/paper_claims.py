@@ -236,7 +236,8 @@ CLAIMS = (
     Claim(
         "The lightweight variant keeps the speed and most of the gain",
         f"NDCG@10, light beyond {HALF} of what calibration gains, which is asked only where "
-        f"calibration gains; and its seconds, which may be {SLOWER} times its backbone's",
+        f"calibration gains; and its CPU seconds to score batches of users, timed in turns in one "
+        f"process, which may be {SLOWER} times its backbone's",
         [
             Contrast(
                 *("ndcg kept", LIGHT.label, PLAIN.label, "most", CALIBRATED.label),

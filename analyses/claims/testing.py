@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from analyses.claims.answers import answered
-from analyses.claims.claims_page import Findings, write
+from analyses.claims.claims_page import write
+from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
 from analyses.claims.missing_models import Study, duration, estimate, train_missing
 from analyses.claims.relative_speed import speeds

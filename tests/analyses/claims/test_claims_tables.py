@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analyses.claims.claims_page import ATTENTION, Findings, means
+from analyses.claims.claims_tables import ATTENTION, Findings, means
 
 
 def findings(users):

@@ -1,0 +1,72 @@
+"""The figures of the study: differences of models with their lines, and planted data."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.answers import Cell
+from analyses.claims.claims_tables import Findings
+from analyses.claims.mechanism import RULE
+from analyses.claims.rule import DECIDED
+from analyses.report.summaries import Summary, ends, not_empty
+from workbench.phrases import counted, in_order
+
+
+def figures(findings: Findings) -> dict[str, Summary]:
+    """The figures by name."""
+    made = {
+        "ranking": _differences(findings.cells, "ndcg kept", "NDCG@10, one model minus another"),
+        "pointing": _differences(
+            findings.cells,
+            "names",
+            "Share of users for whom attention names what matters most, one model minus another",
+        ),
+        "agreement": _differences(
+            findings.cells, "tau", "tau-b of attention with saliency, one model minus another"
+        ),
+        "planted": _planted(findings.planted),
+    }
+    return not_empty(made)
+
+
+def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
+    """Effects of all cells in a measure and their lines; a part of a gain is left out."""
+    rows: list[dict[str, object]] = []
+    decided = 0
+    for cell in cells:
+        contrast, found = cell.contrast, cell.interval
+        if contrast is None or found is None or contrast.measure != measure:
+            continue
+        if contrast.kind == "most":
+            continue
+        decided += cell.answer in DECIDED
+        lines = {"least": cell.lines.upper, "most": cell.lines.lower}
+        rows.append({"panel": "", "series": cell.data, "row": cell.name} | lines | ends(found))
+    frame = pd.DataFrame(rows)
+    series = in_order(frame["series"]) if len(frame) else ()
+    if len(frame):  # a comparison that stands behind two claims is drawn once
+        frame = frame.drop_duplicates(["series", "row"])
+    where = f", {series[0]}" if len(series) == 1 else ""
+    message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
+    full = f"{title}{where}: 95 % intervals; grey, between the lines of holding and failing"
+    return Summary("dots", full, "difference", series, frame, message=message)
+
+
+def _planted(planted: pd.DataFrame) -> Summary:
+    """Hit@1 by model under the planted rule, with the range of its trainings; the best last."""
+    rows = []
+    if len(planted):
+        for name in in_order(planted["model"]):
+            hits = planted.loc[planted["model"] == name, "hit@1"]
+            rows.append(
+                {"panel": "", "series": "Hit@1", "row": name, "estimate": hits.mean()}
+                | {"low": hits.min(), "high": hits.max(), "n": len(hits)}
+            )
+        best = planted["best possible"].iloc[0]
+        rows.append(
+            {"panel": "", "series": "Hit@1", "row": "who knows the rule", "estimate": best}
+            | {"low": np.nan, "high": np.nan, "n": 1}
+        )
+    title = f"Planted rule {RULE.rule}: Hit@1 on test cases, mean and range of trainings"
+    return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows))

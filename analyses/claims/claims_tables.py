@@ -1,0 +1,159 @@
+"""The tables of the study: how models rank, what attention does, verdicts, and what would show."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analyses.claims.answers import Cell
+from analyses.claims.paper_claims import IMPROVES, Claim, by_training, spread_of
+from analyses.claims.rule import Lines, evidence
+from analyses.claims.study import Planned
+from analyses.claims.user_table import VALID
+from analyses.report.claims import POWER
+from analyses.verdict import Verdict
+from workbench import SequenceData
+from workbench.phrases import in_order
+from workbench.statistics import Interval, detectable
+
+METRICS = {
+    VALID: "NDCG@10, validation",
+    "hit kept": "HR@10, seen kept",
+    "ndcg kept": "NDCG@10, seen kept",
+    "hit removed": "HR@10, seen removed",
+    "ndcg removed": "NDCG@10, seen removed",
+}
+ATTENTION = {
+    "largest": "largest weight",
+    "names": "attention names what matters most",
+    "recency names": "the last item is it",
+    "tau": "tau-b with saliency",
+    "tau shuffled": "the same, weights shuffled",
+    "tau above": "more than that",
+    "removal": "NDCG@10 without the largest weight",
+    "removal elsewhere": "without as much elsewhere",
+}
+CORRELATIONS = {"tau", "tau shuffled", "tau above"}
+CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
+NO_LINE = Lines.unknown(1)
+N = " n"  # ends the name of a column of users
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the page is made from.
+
+    Attributes
+    ----------
+    planned, trained : every training of the study, and those that are there.
+    data : the data sets by name.
+    users : what was measured, by data set.
+    cells : what is said of the claims.
+    verdicts : of every model, by data set.
+    planted : what `measure_planted` gives.
+    sample : on how many users diagnostics ran, at most.
+    seeds : trainings that the plan asks of each model of SASRec.
+    failures : a sentence for each training that could not be.
+    command : that makes the page.
+    """
+
+    planned: Sequence[Planned]
+    trained: Sequence[Planned]
+    data: Mapping[str, SequenceData]
+    users: Mapping[str, pd.DataFrame]
+    cells: Sequence[Cell]
+    verdicts: Mapping[str, Sequence[Verdict]]
+    planted: pd.DataFrame
+    sample: int
+    seeds: int
+    failures: Sequence[str]
+    command: str
+
+
+def tests_of(cells: Sequence[Cell], claim: Claim) -> int:
+    """How many tests decide a claim."""
+    return sum(cell.lines.tests for cell in cells if cell.claim is claim)
+
+
+def reach(findings: Findings) -> pd.DataFrame:
+    """What calibrated minus plain would have shown in NDCG@10, by how often both were trained."""
+    rows = []
+    for cell in findings.cells:
+        contrast, users = cell.contrast, findings.users.get(cell.data)
+        if cell.claim.title != IMPROVES or cell.found is None or contrast is None or users is None:
+            continue
+        spread = spread_of(users, contrast.measure)
+        if spread is None:
+            continue
+        first, second = (
+            by_training(users, name, contrast.measure) for name in (contrast.model, contrast.other)
+        )
+        tests = tests_of(findings.cells, cell.claim)
+        for a, b in dict.fromkeys([(len(first), len(second)), (1, len(second)), (1, 1)]):
+            found = evidence(first[:a], second[:b], cell.lines, spread).interval
+            shown = detectable(found, POWER, tests)
+            rows.append(
+                {
+                    "data": cell.data,
+                    "comparison": cell.name,
+                    "trainings": f"{a} and {b}",
+                    "sd of a training": spread.variance**0.5,
+                    "degrees of freedom": spread.freedom,
+                    "would have shown": shown,
+                    "of NDCG@10": f"{100 * shown / float(second.mean()):.0f} %",
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
+    """A row per data set and model: trainings, and the mean of each measure with its interval.
+
+    The interval is over users and seeds; over users alone where nothing was trained twice. It ends
+    where a share, a metric or a correlation ends.
+    """
+    rows = []
+    for name, users in findings.users.items():
+        if {"tau", "tau shuffled"} <= set(users):
+            users = users.assign(**{"tau above": users["tau"] - users["tau shuffled"]})
+        known = [column for column in columns if column in users]
+        spreads = {column: spread_of(users, column) for column in known}
+        for model in in_order(users["model"]):
+            of_model = users[users["model"] == model]
+            row = {"data": name, "model": model, "trainings": of_model["seed"].nunique()}
+            if not of_model[known].notna().any(axis=None):
+                continue
+            for column in known:
+                values = by_training(users[users[column].notna()], model, column)
+                if not values.size:
+                    interval = Interval(np.nan, np.nan, np.nan, 0)
+                else:
+                    interval = evidence(values, None, NO_LINE, spreads[column]).interval
+                    interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
+                label = columns[column]
+                row |= {label: interval.estimate}
+                if column == VALID:  # what a recipe is chosen by, which is no estimate
+                    continue
+                row |= {f"{label} low": interval.low, f"{label} high": interval.high}
+                row |= {f"{label}{N}": interval.n}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def verdict_table(findings: Findings) -> pd.DataFrame:
+    """The verdict of every model's first training."""
+    return pd.DataFrame(
+        [
+            {
+                "data": name,
+                "model": verdict.model,
+                "its attention": verdict.conclusion,
+                "why": verdict.why,
+                **{question.key: question.answer for question in verdict.questions},
+                "to be shown instead": verdict.instead,
+            }
+            for name, every in findings.verdicts.items()
+            for verdict in every
+        ]
+    )
