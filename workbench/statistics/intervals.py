@@ -35,6 +35,8 @@ class Interval:
     standard_error : of a mean; else NaN.
     p_value : for a mean, the two-sided p value of a true mean of 0, which is below 1 - `level`
         exactly if the interval leaves out 0; else NaN.
+    freedom : the degrees of freedom of the Student's t that the ends were made with; infinity where
+        they were made without one, or there are none.
     """
 
     estimate: float
@@ -46,6 +48,7 @@ class Interval:
     nonzero: int = 0
     standard_error: float = np.nan
     p_value: float = np.nan
+    freedom: float = np.inf
 
     @property
     def has_ends(self) -> bool:
@@ -152,12 +155,13 @@ def intervals_of(moments: Moments, level: float = 0.95) -> list[Interval]:
     error[same] = 0
     p[same] = 2.0 ** (1 - n[same])
     few = moments.nonzero < FEWEST_NONZERO
+    freedom[same | few] = np.inf
     for column in (low, high, error, p):
         column[few] = np.nan
-    columns = (mean, low, high, n, moments.dropped, moments.nonzero, error, p)
+    columns = (mean, low, high, n, moments.dropped, moments.nonzero, error, p, freedom)
     return [
-        Interval(m, lo, hi, count, left_out, level, changed, se, chance)
-        for m, lo, hi, count, left_out, changed, se, chance in zip(
+        Interval(m, lo, hi, count, left_out, level, changed, se, chance, df)
+        for m, lo, hi, count, left_out, changed, se, chance, df in zip(
             *(column.tolist() for column in columns), strict=True
         )
     ]

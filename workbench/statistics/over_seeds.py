@@ -117,7 +117,7 @@ def difference_over_seeds(
     error = variance**0.5
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
-    return Interval(mean, mean - reach, mean + reach, n, dropped, level, nonzero, error, p)
+    return Interval(mean, mean - reach, mean + reach, n, dropped, level, nonzero, error, p, freedom)
 
 
 def _of_seeds(models: Sequence[np.ndarray], pooled: SeedSpread | None) -> list[tuple[float, int]]:

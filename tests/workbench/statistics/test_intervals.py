@@ -89,8 +89,20 @@ def test_two_values_half_and_half_have_students_interval(half, mean):
     for level in (0.8, 0.95):
         assert ends(mean_interval(values, level)) == pytest.approx(students(values, level))
     found = mean_interval(values)
+    assert found.freedom == 2 * half - 1
     assert found.standard_error == pytest.approx(values.std(ddof=1) / np.sqrt(2 * half))
     assert found.p_value == pytest.approx(ttest_1samp(values, 0).pvalue)
+
+
+def test_an_interval_tells_the_freedom_that_its_ends_were_made_with():
+    values = np.random.default_rng(9).exponential(size=60)
+    loose = kurtosis(values, fisher=False) - 1 - skew(values) ** 2
+    for function in (mean_interval, paired_interval):
+        assert function(values).freedom == pytest.approx(intervals.FREEDOM * 60 / loose)
+    for made in (median_interval(values), exact_share(values > 1)):
+        assert made.freedom == np.inf
+    for few in (values[: FEWEST_NONZERO - 1], np.ones(60), []):
+        assert mean_interval(few).freedom == np.inf
 
 
 @pytest.mark.parametrize("seed", range(4))

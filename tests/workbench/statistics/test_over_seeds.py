@@ -29,6 +29,7 @@ def test_the_formula_worked_out_by_hand():
     assert (interval.low, interval.high) == pytest.approx((low, high))
     t = difference.mean() / np.sqrt(sum(parts))
     assert interval.p_value == pytest.approx(2 * stats.t.sf(abs(t), freedom))
+    assert interval.freedom == pytest.approx(freedom)
     assert interval.n == interval.nonzero == 20
 
 
@@ -65,12 +66,14 @@ def test_users_without_a_value_are_dropped_and_few_give_no_ends():
     interval = difference_over_seeds(values, np.zeros((2, 30)))
     assert (interval.n, interval.dropped, interval.nonzero) == (29, 1, 9)
     assert not interval.has_ends
+    assert interval.freedom == np.inf
     assert interval.estimate == pytest.approx(9 / 29)
 
 
 def test_the_same_for_everybody_has_no_width():
     interval = difference_over_seeds(np.ones((2, 12)), np.zeros((3, 12)))
     assert (interval.low, interval.high) == (1, 1)
+    assert interval.freedom == np.inf
 
 
 def test_one_training_is_refused_and_so_are_other_users():
@@ -97,6 +100,7 @@ def test_the_formula_with_a_pooled_spread_worked_out_by_hand():
     low, high = stats.t.interval(0.95, freedom, difference, np.sqrt(sum(parts)))
     interval = difference_over_seeds(a, b, pooled=pooled)
     assert (interval.low, interval.high) == pytest.approx((low, high))
+    assert interval.freedom == pytest.approx(freedom)
     alone = difference_over_seeds(a, None, pooled=pooled)
     error = np.sqrt(np.var(a.mean(0), ddof=1) / 20 + 0.02 / 3)
     assert alone.estimate == pytest.approx(a.mean())
