@@ -170,6 +170,7 @@ def table(cells: Sequence[Cell]) -> pd.DataFrame:
                 "holds above": cell.lines.upper,
                 "fails below": cell.lines.lower,
                 "standard error": np.nan if found is None else found.interval.standard_error,
+                "degrees of freedom": np.nan if found is None else found.interval.freedom,
                 "p at upper line": np.nan if found is None else found.upper,
                 "p at lower line": np.nan if found is None else found.lower,
                 "adjusted p at upper line": cell.decided.upper,

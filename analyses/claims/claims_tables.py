@@ -99,7 +99,7 @@ def reach(findings: Findings) -> pd.DataFrame:
                     "comparison": cell.name,
                     "trainings": f"{a} and {b}",
                     "sd of a training": spread.variance**0.5,
-                    "degrees of freedom": spread.freedom,
+                    "degrees of freedom": found.freedom,
                     "would have shown": shown,
                     "of NDCG@10": f"{100 * shown / float(second.mean()):.0f} %",
                 }
