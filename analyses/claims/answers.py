@@ -8,7 +8,6 @@ import pandas as pd
 
 from analyses.claims.paper_claims import (
     CLAIMS,
-    IMPROVES,
     OF_ATTENTION,
     OF_THE_VARIANT,
     SLOWER,
@@ -131,15 +130,11 @@ def _cells(
 def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
     """The cell with why nothing can be told; of a gain that was not shown, no part can be kept."""
     if cell.contrast is not None and cell.contrast.kind == "most" and cell.found is not None:
+        gain = Contrast(cell.contrast.measure, cell.contrast.whole, cell.contrast.other)
         gains = [
-            other.answer
-            for other in cells
-            if other.claim.title == IMPROVES
-            and other.data == cell.data
-            and other.contrast is not None
-            and other.contrast.model == cell.contrast.whole
+            other.answer for other in cells if other.data == cell.data and other.contrast == gain
         ]
-        if set(gains) != {HOLDS}:
+        if HOLDS not in gains:
             return replace(cell, decided=replace(cell.decided, answer=OPEN), note=NO_GAIN)
     once = cell.contrast is not None and cell.found is not None and not cell.found.over_seeds
     return replace(cell, note=ONCE) if once else cell

@@ -22,7 +22,6 @@ from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.paper_claims import (
     CLAIMS,
-    IMPROVES,
     OF_ATTENTION,
     OF_THE_VARIANT,
 )
@@ -97,7 +96,6 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             bounds=_markdown(bounds()),
             room=_markdown(room(findings.data, LONGEST)),
             reach=_markdown(reach(findings)),
-            improves=IMPROVES,
             planted_settings=RULE,
             planted_length=SHAPE["max_length"],
             planted_users=PLANTED_USERS,
