@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=SAMPLE,
         metavar="N",
-        help="users on whom diagnostics run, drawn at random (default: %(default)s)",
+        help="users on whom costly diagnostics run, drawn at random (default: %(default)s)",
     )
     made.add_argument(
         "--plan", action="store_true", help="say what would be trained, and how long it takes"

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analyses.claims.study import Planned
 from analyses.diagnostic import Diagnostic
-from analyses.diagnostics import gradient_agreement
+from analyses.diagnostics import gradient_agreement, max_attention_removal
 from analyses.diagnostics.faithfulness.importance_choices import OWN, by_user, of_model
 from analyses.diagnostics.gradient_agreement import agreement_findings as agreement
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
@@ -33,6 +33,7 @@ from workbench.model import weights_hash
 
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
+CHEAP = (max_attention_removal.DIAGNOSTIC,)  # enough to be measured on all users
 ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it
 RECENCY = "recency"
 VALID = "valid ndcg"  # by which recipes are compared
@@ -48,9 +49,9 @@ class Measurements:
     users : a row per training and user. `valid ndcg`, NDCG@10 of the training on validation cases,
         seen items kept; `rank kept` and `rank removed`, of the held-out item among
         all items, and among those that the history does not hold; `hit kept` and so on, of these.
-        On the sample, else NaN: `removal`, the change of NDCG@10 without the largest weight of
-        every head in all layers; `removal elsewhere`, without as much of other weights; `largest`,
-        that weight, the mean over heads and layers; `tau`, of attention and saliency; `tau
+        `removal`, the change of NDCG@10 without the largest weight of every head in all layers;
+        `removal elsewhere`, without as much of other weights; `largest`, that weight, the mean over
+        heads and layers. On the sample, else NaN: `tau`, of attention and saliency; `tau
         shuffled`, of the model with its weights shuffled; `names`, whether attention names the item
         without which the model's own first item loses most; `recency names`, whether the last item
         is that.
@@ -73,7 +74,7 @@ def measure(
     ----------
     trained : what is trained; models of the ablation are ranked, and nothing else.
     data : what they were trained on.
-    sample : how many users diagnostics run on, drawn at random.
+    sample : how many users those diagnostics run on that cost more, drawn at random.
     store : where what was measured is kept.
     """
     names = {each.name: each for each, _ in trained}
@@ -156,8 +157,11 @@ def _diagnosed(
         if first[label] != name:
             siblings[first[label]].append(name)
     comparison = Comparison.of({name: models[name] for name in siblings}, siblings)
+    every = users_with_case(data)
     return {
-        diagnostic.name: _measured(diagnostic, models, comparison, data, users, store)
+        diagnostic.name: _measured(
+            diagnostic, models, comparison, data, every if diagnostic in CHEAP else users, store
+        )
         for diagnostic in DIAGNOSTICS
     }
 

@@ -71,7 +71,8 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert ranking.loc["AC-SASRec", "trainings"] == 2
     users = pd.read_parquet(tmp_path / "runs" / NAME / "users.parquet")
     assert len(users) == 13 * 60
-    assert users[users["tau"].notna()].groupby(["model", "seed"]).size().eq(30).all()
+    for column, count in (("tau", 30), ("removal", 60)):
+        assert users[users[column].notna()].groupby(["model", "seed"]).size().eq(count).all()
 
     # started again, it trains and measures nothing
     monkeypatch.setattr(missing_models, "train", None)
