@@ -101,6 +101,7 @@ def reach(findings: Findings) -> pd.DataFrame:
                     "trainings": f"{a} and {b}",
                     "standard error": interval.standard_error,
                     "degrees of freedom": interval.freedom,
+                    "those of seeds": 0 if spread is None else spread.freedom,
                     "would have shown": shown,
                     "of NDCG@10": f"{100 * shown / level:.0f} %",
                     "the line": f"{100 * LIMITS.worth:.0f} %",

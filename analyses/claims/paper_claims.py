@@ -184,7 +184,10 @@ CLAIMS = (
         REMOVED,
         "change of NDCG@10 when the largest weight of the prediction row is taken out of every "
         f"head in all layers; it holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
-        [Contrast("removal", backbone, kind="not less") for backbone in (PLAIN.model, *FURTHER)],
+        [
+            Contrast("removal", label, kind="not less")
+            for label in (PLAIN.label, called(PLAIN.label, DEFAULTS), *FURTHER)
+        ],
     ),
     Claim(
         "Removing the largest attention hurts calibrated models more",
