@@ -20,7 +20,7 @@ def figures(findings: Findings) -> dict[str, Summary]:
         "pointing": _differences(
             findings.cells,
             "names",
-            "Share of users for whom attention names what matters most, one model minus another",
+            "Users whose attention names what matters most, one model minus another",
         ),
         "agreement": _differences(
             findings.cells, "tau", "tau-b of attention with saliency, one model minus another"
@@ -49,7 +49,8 @@ def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
         frame = frame.drop_duplicates(["series", "row"])
     where = f", {series[0]}" if len(series) == 1 else ""
     message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
-    full = f"{title}{where}: 95 % intervals; grey, between the lines of holding and failing"
+    message += "; grey, between the lines of holding and failing"
+    full = f"{title}{where}, 95 % intervals"
     return Summary("dots", full, "difference", series, frame, message=message)
 
 
