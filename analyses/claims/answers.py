@@ -84,15 +84,14 @@ def answered(
     times : CPU seconds, by data set; see `relative_speed.speeds`.
     claims : what is claimed.
     """
-    names = list(dict.fromkeys(each.data for each in planned))
+    names = dict.fromkeys(each.data for each in planned)
+    of_data = {name: [each for each in planned if each.data == name] for name in names}
     answers: list[Cell] = []
     for claim in claims:
         cells = [
             cell
-            for name in names
-            for cell in _cells(
-                claim, [e for e in planned if e.data == name], users.get(name), times.get(name)
-            )
+            for name, trainings in of_data.items()
+            for cell in _cells(claim, trainings, users.get(name), times.get(name))
         ]
         decisions = decide([(cell.found, cell.lines) for cell in cells])
         answers += [
@@ -108,11 +107,11 @@ def _cells(
     times: pd.DataFrame | None,
 ) -> list[Cell]:
     """The cells of a claim on a data set, of which these are the trainings."""
-    made = []
+    made, data = [], planned[0].data
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
-        data, found, lines = planned[0].data, None, Lines.unknown(contrast.tests)
+        found, lines = None, Lines.unknown(contrast.tests)
         if users is not None:
             contrast = contrast.among(users)
             found = contrast.evidence(users)

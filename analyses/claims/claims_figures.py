@@ -36,9 +36,9 @@ def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
     decided = 0
     for cell in cells:
         contrast, found = cell.contrast, cell.interval
-        if contrast is None or found is None or contrast.measure != measure:
+        if contrast is None or found is None:
             continue
-        if contrast.kind == "most":
+        if contrast.measure != measure or contrast.kind == "most":
             continue
         decided += cell.answer in DECIDED
         lines = {"least": cell.lines.upper, "most": cell.lines.lower}

@@ -13,6 +13,7 @@ from analyses.claims.claims_tables import (
     METRICS,
     Findings,
     N,
+    cells_of,
     means,
     reach,
     tests_of,
@@ -75,17 +76,17 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             of_attention=OF_ATTENTION,
             of_the_variant=OF_THE_VARIANT,
             names=list(findings.data),
-            general=lambda claim: _said(_of(findings.cells, claim)),
-            measured=lambda claim: _measured(_of(findings.cells, claim)),
+            general=lambda claim: _said(cells_of(findings.cells, claim)),
+            measured=lambda claim: _measured(cells_of(findings.cells, claim)),
             on=lambda claim, name: _said(
-                [cell for cell in _of(findings.cells, claim) if cell.data == name]
+                [cell for cell in cells_of(findings.cells, claim) if cell.data == name]
             ),
             rows=lambda claim: [
                 _row(cell, cell.found, findings)
-                for cell in _of(findings.cells, claim)
+                for cell in cells_of(findings.cells, claim)
                 if cell.found is not None
             ],
-            unmeasured=lambda claim: _unmeasured(_of(findings.cells, claim)),
+            unmeasured=lambda claim: _unmeasured(cells_of(findings.cells, claim)),
             counts=_counts(findings.cells),
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
@@ -136,10 +137,6 @@ def _with_range(values: np.ndarray) -> str:
 def _ratio(value: float) -> str:
     """How much one weight exceeds another, as far as that is worth reading."""
     return number(value, 2) if value < HUGE else f"more than {HUGE:,}"
-
-
-def _of(cells: Sequence[Cell], claim: object) -> list[Cell]:
-    return [cell for cell in cells if cell.claim is claim]
 
 
 def _said(cells: Sequence[Cell]) -> str:

@@ -72,9 +72,14 @@ class Findings:
     command: str
 
 
+def cells_of(cells: Sequence[Cell], claim: Claim) -> list[Cell]:
+    """The cells of a claim."""
+    return [cell for cell in cells if cell.claim is claim]
+
+
 def tests_of(cells: Sequence[Cell], claim: Claim) -> int:
     """How many tests decide a claim."""
-    return sum(cell.lines.tests for cell in cells if cell.claim is claim)
+    return sum(cell.lines.tests for cell in cells_of(cells, claim))
 
 
 def reach(findings: Findings) -> pd.DataFrame:
@@ -128,16 +133,17 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
             if not of_model[known].notna().any(axis=None):
                 continue
             for column in known:
+                label = columns[column]
                 values = by_training(users[users[column].notna()], model, column)
+                if column == VALID:  # what a recipe is chosen by, which is no estimate
+                    row |= {label: float(values.mean())}
+                    continue
                 if not values.size:
                     interval = Interval(np.nan, np.nan, np.nan, 0)
                 else:
                     interval = evidence(values, None, NO_LINE, spreads[column]).interval
                     interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
-                label = columns[column]
                 row |= {label: interval.estimate}
-                if column == VALID:  # what a recipe is chosen by, which is no estimate
-                    continue
                 row |= {f"{label} low": interval.low, f"{label} high": interval.high}
                 row |= {f"{label}{N}": interval.n}
             rows.append(row)

@@ -81,7 +81,7 @@ def room(data: Mapping[str, SequenceData], longest: int) -> pd.DataFrame:
     """
     rows = []
     for name, each in data.items():
-        lengths = np.diff(each.offsets) - 1
+        lengths = each.lengths - 1
         items = torch.from_numpy(np.clip(lengths[lengths > 0], 1, longest))
         rows.append(
             {

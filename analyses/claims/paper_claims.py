@@ -176,12 +176,9 @@ def _varied(words: str, first: Variant = CALIBRATED, **options: object) -> Contr
 
 FIXED = Variant(CALIBRATED.model, {"correction": "fixed"})
 WHOLE = f"whole calibration {MINUS} without"
-REMOVED = "Removing the largest attention hardly hurts plain models"
-IMPROVES = "Calibration improves every backbone"
-AS_IT_IS = "It does so with the recipe left as it is"
 CLAIMS = (
     Claim(
-        REMOVED,
+        "Removing the largest attention hardly hurts plain models",
         "change of NDCG@10 when the largest weight of the prediction row is taken out of every "
         f"head in all layers; it holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
         [
@@ -201,7 +198,7 @@ CLAIMS = (
         _pairs("names"),
     ),
     Claim(
-        IMPROVES,
+        "Calibration improves every backbone",
         "NDCG@10 (all users, every item ranked, seen items kept, as in the paper), calibrated "
         "minus plain, each by the recipe by which it validates better; other backbones have one",
         [
@@ -210,7 +207,7 @@ CLAIMS = (
         ],
     ),
     Claim(
-        AS_IT_IS,
+        "It does so with the recipe left as it is",
         "the same, both by one recipe",
         _pairs("ndcg kept", backbones=[PLAIN.model]),
     ),

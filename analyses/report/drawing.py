@@ -74,9 +74,9 @@ def _dots(summary: Summary) -> Figure:
         rows = table[table["panel"] == name]
         if "least" in rows:
             span = rows["most"] - rows["least"]
-            bars = panel.barh(rows["row"], span, left=rows["least"], height=0.8, color="0.9")
-            for bar in bars:
-                bar.set_edgecolor("0.8")  # a range without width is seen as well
+            panel.barh(  # with an edge, so that a range without width is seen as well
+                *(rows["row"], span), left=rows["least"], height=0.8, color="0.9", edgecolor="0.8"
+            )
             panel.use_sticky_edges = False
         sns.pointplot(
             _numbers(rows),
