@@ -113,7 +113,7 @@ def _cells(
             continue
         found, lines = None, Lines.unknown(contrast.tests)
         if users is not None:
-            contrast = contrast.among(users)
+            contrast = contrast.among(users, planned)
             found = contrast.evidence(users)
             lines = lines if found is None else contrast.lines(users)
         made.append(Cell(claim, data, contrast, contrast.name, found, lines))

@@ -39,7 +39,7 @@ from workbench.phrases import counted
 from workbench.statistics import detectable
 
 PAGE, FOLDER = "claims.md", "claims"
-LONGEST = ModelConfig.max_length  # of a history, by both recipes
+LONGEST = ModelConfig.max_length  # of a history, by all recipes
 TEMPLATE = "claims.md"
 CSV_NUMBER = "%.6g"
 HUGE = 1000  # a ratio of weights whose size says nothing more

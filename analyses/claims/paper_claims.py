@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from analyses.claims.rule import Evidence, Lines, evidence
 from analyses.claims.study import (
     ALPHAS,
-    BY_BOTH,
+    BY_EACH,
     DEFAULTS,
     FURTHER,
     RECIPES,
@@ -49,7 +50,7 @@ class Contrast:
         `LARGE`; "most": more than `MOST` of what the other gains.
     whole : for "most", the model with the whole gain.
     words : what it compares, where labels would not say it well.
-    own_recipe : whether each model is taken by the recipe by which it validates better.
+    own_recipe : whether each model is taken by the recipe by which it validates best.
     """
 
     measure: str
@@ -63,9 +64,7 @@ class Contrast:
     @property
     def models(self) -> list[str]:
         """All that it needs."""
-        named = [name for name in (self.model, self.other, self.whole) if name]
-        recipes = RECIPES if self.own_recipe else [TUNED]
-        return [called(name, recipe) for name in named for recipe in recipes]
+        return [name for name in (self.model, self.other, self.whole) if name]
 
     @property
     def name(self) -> str:
@@ -73,23 +72,25 @@ class Contrast:
         if self.words:
             return self.words
         name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
-        return f"{name}, each by its better recipe" if self.own_recipe else name
+        return f"{name}, each by its best recipe" if self.own_recipe else name
 
     @property
     def tests(self) -> int:
         """How many lines decide it."""
         return 1 if self.kind in ("large", "not less") else 2
 
-    def among(self, users: pd.DataFrame) -> "Contrast":
-        """The same on a data set, where it is known by which recipe each model validates better."""
-        if not self.own_recipe or not set(self.models) <= set(users["model"]):
+    def among(self, users: pd.DataFrame, planned: Sequence[Planned]) -> "Contrast":
+        """The same on a data set, once it is known by which recipe each model validates best."""
+        there = {each.label for each in planned}
+        made = [
+            [label for recipe in RECIPES if (label := called(name, recipe)) in there]
+            for name in (self.model, self.other)
+        ]
+        if not self.own_recipe or not set(chain(*made)) <= set(users["model"]):
             return self
         means = users.groupby("model")[VALID].mean()
-        model, other = (
-            max((called(name, recipe) for recipe in RECIPES), key=lambda label: means[label])
-            for name in (self.model, self.other)
-        )
-        words = f"{model} {MINUS} {other}, each by its better recipe"
+        model, other = (max(labels, key=lambda label: means[label]) for labels in made)
+        words = f"{model} {MINUS} {other}, each by its best recipe"
         return replace(self, model=model, other=other, words=words, own_recipe=False)
 
     def is_planned(self, planned: Sequence[Planned]) -> bool:
@@ -109,9 +110,9 @@ class Contrast:
         return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
 
     def evidence(self, users: pd.DataFrame) -> Evidence | None:
-        """What was measured on a data set; None where a model is not there."""
+        """What was measured on a data set; None where a model, or its best recipe, is not there."""
         present = users[users[self.measure].notna()] if self.measure in users else users[:0]
-        if not set(self.models) <= set(present["model"]):
+        if self.own_recipe or not set(self.models) <= set(present["model"]):
             return None
         arrays = {name: by_training(present, name, self.measure) for name in self.models}
         values = arrays[self.model]
@@ -160,10 +161,10 @@ class Claim:
 def _pairs(
     measure: str, kind: Kind = "more", backbones: Sequence[str] = (PLAIN.model, *FURTHER)
 ) -> list[Contrast]:
-    """Each calibrated model against its backbone by the same recipe, SASRec by either."""
+    """Each calibrated model against its backbone by the same recipe, SASRec by any."""
     pairs = []
     for plain, ac, _ in map(calibrated, backbones):
-        recipes = RECIPES if plain in BY_BOTH else [TUNED]
+        recipes = RECIPES if plain in BY_EACH else [TUNED]
         pairs += [(called(ac.label, recipe), called(plain.label, recipe)) for recipe in recipes]
     return [Contrast(measure, *pair, kind) for pair in pairs]
 
@@ -183,7 +184,7 @@ CLAIMS = (
         f"head in all layers; it holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
         [
             Contrast("removal", label, kind="not less")
-            for label in (PLAIN.label, called(PLAIN.label, DEFAULTS), *FURTHER)
+            for label in (*(called(PLAIN.label, recipe) for recipe in RECIPES), *FURTHER)
         ],
     ),
     Claim(
@@ -200,7 +201,7 @@ CLAIMS = (
     Claim(
         "Calibration improves every backbone",
         "NDCG@10 (all users, every item ranked, seen items kept, as in the paper), calibrated "
-        "minus plain, each by the recipe by which it validates better; other backbones have one",
+        "minus plain, each by the recipe by which it validates best; other backbones have one",
         [
             Contrast("ndcg kept", CALIBRATED.label, PLAIN.label, own_recipe=True),
             *_pairs("ndcg kept", backbones=FURTHER),

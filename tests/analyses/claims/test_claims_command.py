@@ -42,21 +42,21 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
     assert f"missing {NAME}: AC-SASRec seed 1, about" in said
-    assert "13 of 13 to train, about" in said
+    assert "15 of 15 to train, about" in said
     assert not (tmp_path / "runs").exists()
 
     page = main(arguments(tmp_path))
-    assert "13 models of 13 to train, about" in capsys.readouterr().out
+    assert "15 models of 15 to train, about" in capsys.readouterr().out
     assert page == tmp_path / "docs" / "claims.md"
     text = page.read_text()
-    assert "13 of 13 trainings of the plan are there." in text
+    assert "15 of 15 trainings of the plan are there." in text
     assert "Nothing: the plan is done." in text
     assert "| gate \N{MINUS SIGN} fixed |" in text
     variant = text.split("## The light variant with positions")[1].split("\n## ")[0]
     assert variant.count("| AC-SASRec-light-positions \N{MINUS SIGN} SASRec |") == 3
     assert "annealing |  |" not in text  # not planned, and so not missing
     tables = {p.stem: pd.read_csv(p) for p in (tmp_path / "docs" / "claims").glob("*.csv")}
-    assert len(tables["cells"]) == 19
+    assert len(tables["cells"]) == 24
     for name in ("ranking", "pointing", "agreement", "planted"):
         assert f"](claims/{name}.png)" in text
         assert (tmp_path / "docs" / "claims" / f"{name}.png").stat().st_size < 200_000
@@ -70,7 +70,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     )
     assert ranking.loc["AC-SASRec", "trainings"] == 2
     users = pd.read_parquet(tmp_path / "runs" / NAME / "users.parquet")
-    assert len(users) == 13 * 60
+    assert len(users) == 15 * 60
     for column, count in (("tau", 30), ("removal", 60)):
         assert users[users[column].notna()].groupby(["model", "seed"]).size().eq(count).all()
 
@@ -90,7 +90,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     folder.mkdir(parents=True)
     (folder / f"{HELD}elsewhere-9").write_text("1")
     monkeypatch.setattr(study, "ablation", lambda: [])
-    monkeypatch.setattr(study, "BY_BOTH", ())
+    monkeypatch.setattr(study, "BY_EACH", ())
     with pytest.raises(Incomplete, match="AC-SASRec alpha=much on planted-distance was not train"):
         main(arguments(tmp_path, seeds=1))
     text = (tmp_path / "docs" / "claims.md").read_text()
@@ -108,7 +108,7 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
 ):
     monkeypatch.setattr(study, "MAIN", VARIANTS[:2])
     monkeypatch.setattr(study, "ablation", lambda: [])
-    monkeypatch.setattr(study, "BY_BOTH", ())
+    monkeypatch.setattr(study, "BY_EACH", ())
     train = missing_models.train
 
     def stopped(model, data, out=None, **how):
