@@ -111,15 +111,15 @@ def _cells(
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
-        found, lines = None, Lines.unknown(contrast.tests)
+        found = None
         if users is not None:
             contrast = contrast.among(users, planned)
             found = contrast.evidence(users)
-            lines = lines if found is None else contrast.lines(users)
+        lines = contrast.lines(None if found is None else users)
         made.append(Cell(claim, data, contrast, contrast.name, found, lines))
         if contrast.kind == "most":
             words = f"speed of {contrast.model}, in that of {contrast.other}"
-            speed: tuple[Evidence | None, Lines] = (None, Lines.unknown(1))
+            speed: tuple[Evidence | None, Lines] = (None, Lines.at(1 / SLOWER))
             if times is not None and contrast.model in times:
                 speed = keeps_speed(times, contrast.model, SLOWER)
             made.append(Cell(claim, data, None, words, *speed))

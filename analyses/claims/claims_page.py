@@ -1,6 +1,7 @@
 """The page of the study, from what was measured and decided."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from analyses.claims.paper_claims import (
 )
 from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, Evidence, in_general
 from analyses.claims.study import RECIPES, Recipe
+from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
@@ -87,7 +89,8 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
                 if cell.found is not None
             ],
             unmeasured=lambda claim: _unmeasured(cells_of(findings.cells, claim)),
-            counts=_counts(findings.cells),
+            counts=_counts([cell.answer for cell in findings.cells], ANSWERS),
+            shown=_counts(tables["verdicts"].get("its attention", ()), CONCLUSIONS),
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
             decided=sum(cell.answer in DECIDED for cell in findings.cells),
@@ -151,9 +154,10 @@ def _measured(cells: Sequence[Cell]) -> str:
     return f"{sum(cell.found is not None for cell in cells)} of {len(cells)}"
 
 
-def _counts(cells: Sequence[Cell]) -> dict[str, int]:
-    """How many cells have each answer."""
-    return {name: n for name in ANSWERS if (n := sum(cell.answer == name for cell in cells))}
+def _counts(given: Iterable[str], possible: Sequence[str]) -> dict[str, int]:
+    """How often each possible answer was given, of those that were."""
+    times = Counter(given)
+    return {answer: times[answer] for answer in possible if times[answer]}
 
 
 def _unmeasured(cells: Sequence[Cell]) -> list[str]:

@@ -37,7 +37,7 @@ ATTENTION = {
 }
 CORRELATIONS = {"tau", "tau shuffled", "tau above"}
 CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
-NO_LINE = Lines.unknown(1)
+NO_LINE = Lines.at(np.nan)
 N = " n"  # ends the name of a column of users
 
 

@@ -74,11 +74,6 @@ class Contrast:
         name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
         return f"{name}, each by its best recipe" if self.own_recipe else name
 
-    @property
-    def tests(self) -> int:
-        """How many lines decide it."""
-        return 1 if self.kind in ("large", "not less") else 2
-
     def among(self, users: pd.DataFrame, planned: Sequence[Planned]) -> "Contrast":
         """The same on a data set, once it is known by which recipe each model validates best."""
         there = {each.label for each in planned}
@@ -97,16 +92,18 @@ class Contrast:
         """Whether all its models are trained on a data set, of which these are the trainings."""
         return set(self.models) <= {each.label for each in planned}
 
-    def lines(self, users: pd.DataFrame) -> Lines:
-        """Where the effect has to lie, given what was measured on a data set."""
+    def lines(self, users: pd.DataFrame | None = None) -> Lines:
+        """Where the effect has to lie; NaN where what was measured on a data set has to say it."""
         if self.kind == "large":
             return Lines.at(LARGE)
         if self.kind == "most":
             return Lines.more(0.0)
         if self.measure == "names":
             return Lines.more(LIMITS.margin)
-        level = users.loc[users["model"] == (self.other or self.model), "ndcg kept"].mean()
-        margin = LIMITS.worth * float(level)
+        margin = np.nan
+        if users is not None:
+            of_model = users["model"] == (self.other or self.model)
+            margin = LIMITS.worth * float(users.loc[of_model, "ndcg kept"].mean())
         return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
 
     def evidence(self, users: pd.DataFrame) -> Evidence | None:

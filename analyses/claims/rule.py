@@ -41,7 +41,7 @@ RISK = 0.05  # of any wrong answer to a claim
 class Lines:
     """Where an effect has to lie: above `upper` a claim holds, below `lower` it does not.
 
-    `tests` is how many lines these are; they are NaN where nothing is measured that would say.
+    `tests` is how many lines these are. One is NaN where nothing is measured yet that would say it.
     """
 
     upper: float
@@ -57,11 +57,6 @@ class Lines:
     def at(cls, line: float) -> "Lines":
         """Of a claim with a size."""
         return cls(line, line, 1)
-
-    @classmethod
-    def unknown(cls, tests: int) -> "Lines":
-        """Of a cell that is not measured yet."""
-        return cls(np.nan, np.nan, tests)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,9 @@ def test_what_is_planned_counts_before_it_is_measured():
     rng = np.random.default_rng(3)
     found = evidence(rng.normal(0.5, 1, (3, 50)), None, lines, SeedSpread(1e-4, 4))
     tests = [found.upper, found.lower, *[1.0] * 5]  # two cells with two lines, one with one
-    (first, *rest) = decide([(found, lines), *[(None, Lines.unknown(n)) for n in (2, 2, 1)]])
+    (first, *rest) = decide(
+        [(found, lines), (None, lines), (None, lines), (None, Lines.at(np.nan))]
+    )
     assert first.upper == pytest.approx(by_holm(tests)[0])
     assert first.upper > decide([(found, lines)])[0].upper
     assert {each.answer for each in rest} == {UNMEASURED}
