@@ -30,7 +30,7 @@ from analyses.claims.study import Planned
 from workbench.statistics import Interval
 
 NO_GAIN = "no gain was shown that could be kept"
-ONCE = "one training each, so that another might say the opposite"
+ONCE = "too few were trained again, so that other trainings might say the opposite"
 
 
 @dataclass(frozen=True)

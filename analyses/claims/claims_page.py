@@ -24,10 +24,11 @@ from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.paper_claims import (
     CLAIMS,
+    FEWEST,
     OF_ATTENTION,
     OF_THE_VARIANT,
 )
-from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, Evidence, in_general
+from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, UNMEASURED, Evidence, in_general
 from analyses.claims.study import RECIPES, Recipe
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
@@ -78,9 +79,9 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             of_attention=OF_ATTENTION,
             of_the_variant=OF_THE_VARIANT,
             names=list(findings.data),
-            general=lambda claim: _said(cells_of(findings.cells, claim)),
+            general=lambda claim: _in_general(cells_of(findings.cells, claim)),
             measured=lambda claim: _measured(cells_of(findings.cells, claim)),
-            on=lambda claim, name: _said(
+            on=lambda claim, name: _on_data(
                 [cell for cell in cells_of(findings.cells, claim) if cell.data == name]
             ),
             rows=lambda claim: [
@@ -107,6 +108,7 @@ def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence
             missing=_missing(findings),
             recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
             risk=RISK,
+            fewest=FEWEST,
             power=POWER,
             counted=counted,
         )
@@ -142,9 +144,19 @@ def _ratio(value: float) -> str:
     return number(value, 2) if value < HUGE else f"more than {HUGE:,}"
 
 
-def _said(cells: Sequence[Cell]) -> str:
-    """What is said of a claim, from some of its cells."""
+def _in_general(cells: Sequence[Cell]) -> str:
+    """What is said of a claim, from its cells."""
     return in_general([cell.answer for cell in cells]) if cells else "not planned"
+
+
+def _on_data(cells: Sequence[Cell]) -> str:
+    """The answers to a claim on a data set, how often each if they differ; nothing, of none."""
+    if not cells:
+        return "not planned"
+    counts = _counts([cell.answer for cell in cells], ANSWERS)
+    if len(counts) == 1:
+        return next(iter(counts)).replace(UNMEASURED, "")
+    return ", ".join(f"{answer} ({count})" for answer, count in counts.items())
 
 
 def _measured(cells: Sequence[Cell]) -> str:

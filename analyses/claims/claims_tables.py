@@ -118,7 +118,7 @@ def reach(findings: Findings) -> pd.DataFrame:
 def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
     """A row per data set and model: trainings, and the mean of each measure with its interval.
 
-    The interval is over users and seeds; over users alone where nothing was trained twice. It ends
+    The interval is over users and seeds; over users alone where `spread_of` knows none. It ends
     where a share, a metric or a correlation ends.
     """
     rows = []

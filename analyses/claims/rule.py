@@ -6,8 +6,8 @@ is shown to be below the lower one. Lines are 0 and the smallest effect that wou
 verdict of a report; or one line, where the paper names a size.
 
 - Users and seeds are both drawn (`difference_over_seeds`). The spread of trainings is pooled over
-  the models of a data set; where nothing was trained twice, nothing can be told, since another
-  training might have said the opposite.
+  the models of a data set; where too few were trained again to know it, nothing can be told, since
+  another training might have said the opposite.
 - All cells of a claim, both lines of each, are decided together by Holm's method at 5 %. Those that
   are planned and not measured yet count as tests that found nothing, so that what is measured later
   takes no answer back.

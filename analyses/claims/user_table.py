@@ -55,7 +55,7 @@ class Measurements:
         shuffled`, of the model with its weights shuffled; `names`, whether attention names the item
         without which the model's own first item loses most; `recency names`, whether the last item
         is that.
-    verdicts : of each model's first training.
+    verdicts : of each model's first training, as in a report on the models of its recipe.
     """
 
     users: pd.DataFrame
@@ -101,7 +101,21 @@ def measure(
         ]
     )
     users = ranked.merge(further, on=[*TRAINING, "user"], how="left")
-    return Measurements(with_metrics(users), verdicts(results))
+    return Measurements(with_metrics(users), _verdicts(results, names))
+
+
+def _verdicts(results: Mapping[str, Results], names: Mapping[str, Planned]) -> tuple[Verdict, ...]:
+    """The verdict of each model, recipe by recipe: what it is compared with is trained alike."""
+    found: list[Verdict] = []
+    for recipe in dict.fromkeys(each.recipe for each in names.values()):
+        alike = [name for name, each in names.items() if each.recipe == recipe]
+        found += verdicts(
+            {
+                name: replace(each, comparison=each.comparison.only(alike))
+                for name, each in results.items()
+            }
+        )
+    return tuple(found)
 
 
 def drawn(data: SequenceData, count: int) -> np.ndarray:

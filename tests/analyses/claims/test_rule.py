@@ -68,11 +68,20 @@ def test_seeds_that_scatter_more_than_models_differ_leave_it_open():
 
 @pytest.mark.parametrize("effect", [0.001, -0.006])
 def test_a_loss_is_none_below_a_twentieth(effect):
-    users = planted_users({PLAIN: effect}, measure="removal", level=0.0)
+    users = planted_users({PLAIN: effect}, trainings=4, measure="removal", level=0.0)
     users["ndcg kept"] = 0.04
     cell = answer(users, Contrast("removal", PLAIN, kind="not less"))
     assert cell.answer == (HOLDS if effect > -0.002 else FAILS)
-    assert cell.found.trainings == (3, 0)
+    assert cell.found.trainings == (4, 0)
+
+
+def test_trainings_that_happen_to_be_alike_decide_nothing():
+    """Two of them say next to nothing of how much a third would differ."""
+    users = planted_users({PLAIN: 0.0, AC: 0.01}, trainings={PLAIN: 2, AC: 1}, seeds=0.0)
+    cell = answer(users, Contrast("ndcg kept", AC, PLAIN))
+    assert (cell.answer, cell.note, cell.found.over_seeds) == (OPEN, ONCE, False)
+    users = planted_users({PLAIN: 0.0, AC: 0.01}, trainings={PLAIN: 2, AC: 3}, seeds=0.0)
+    assert answer(users, Contrast("ndcg kept", AC, PLAIN)).answer == HOLDS
 
 
 @pytest.mark.parametrize(
