@@ -58,6 +58,11 @@ KNOWN = {
             "RecBole files or 5-core reviews of Amazon 2014",
         ),
         Known(
+            "amazon-toys-games",
+            *(19_412, 11_924, 167_597),
+            "RecBole files or 5-core reviews of Amazon 2014",
+        ),
+        Known(
             "yelp", 30_431, 20_033, 316_354, "RecBole files of a slice of the Yelp open data set"
         ),
     )

@@ -116,7 +116,13 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path):
 @pytest.mark.skipif(not SHARED.exists(), reason="../shared is not here")
 class TestRealFiles:
     @pytest.mark.parametrize(
-        ("name", "ties"), [("amazon-beauty", 0.44), ("amazon-sports-outdoors", 0.48), ("yelp", 0)]
+        ("name", "ties"),
+        [
+            ("amazon-beauty", 0.44),
+            ("amazon-sports-outdoors", 0.48),
+            ("amazon-toys-games", 0.48),
+            ("yelp", 0),
+        ],
     )
     def test_counts_and_ties(self, name, ties):
         data, known = load_data(SHARED / "data" / name), KNOWN[name]
