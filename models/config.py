@@ -90,6 +90,9 @@ class ModelConfig:
     layer_norm_eps : epsilon of every other LayerNorm.
     initializer_range : standard deviation of new weights; None for that of Glorot & Bengio (2010),
         sqrt(2 / (rows + columns)) of each matrix.
+    initializer : whether all weights are drawn so ("alike"), or feed-forward blocks as
+        `torch.nn.Linear` draws them, and queries, keys and values as `torch.nn.MultiheadAttention`
+        does, for which the three are one matrix ("torch").
     backbone : the `name` of the class; a model writes its own here.
     left_padding : SASRec: what rows attend to beside earlier items, where a history is shorter
         than max_length: nothing ("masked"), or the padding before it, which is zero in every layer
@@ -132,6 +135,7 @@ class ModelConfig:
     final_norm_eps: float | None = None
     layer_norm_eps: float = 1e-12
     initializer_range: float | None = 0.02
+    initializer: Literal["alike", "torch"] = "alike"
     backbone: Backbone = "SASRec"
     left_padding: Literal["masked", "zeros", "token"] = "masked"
     output_embedding: bool = False
@@ -151,6 +155,7 @@ class ModelConfig:
         _one_of("norm", self.norm, ("post", "query", "pre"))
         _one_of("dropout_at", self.dropout_at, ("sublayers", "feed_forward"))
         _one_of("activation", self.activation, ("gelu", "relu"))
+        _one_of("initializer", self.initializer, ("alike", "torch"))
         _one_of("left_padding", self.left_padding, ("masked", "zeros", "token"))
         for name in (
             "n_items",

@@ -85,6 +85,9 @@ class Recommender(nn.Module):
         self.dropout = Dropout(config.hidden_dropout)
         self.encoder = Encoder(config, self.n_tokens)
         self.apply(self._initialize)
+        if config.initializer == "torch":
+            for layer in self.encoder.layers:
+                layer.draw_as_torch()
 
     def add_embeddings(self) -> None:
         """What is embedded beside items: positions."""

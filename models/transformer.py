@@ -60,6 +60,11 @@ class FeedForward(nn.Module):
         normed = self.norm(x)
         return (x if self.order == "pre" else normed) + self.inner(normed)
 
+    def draw_as_torch(self) -> None:
+        """Draw weights anew, as `torch.nn.Linear` does."""
+        self.dense_1.reset_parameters()
+        self.dense_2.reset_parameters()
+
     def inner(self, x: Tensor) -> Tensor:
         """What is added to x, [..., d] -> [..., d]."""
         x = self.activation(self.dense_1(x))
@@ -94,6 +99,14 @@ class TransformerLayer(nn.Module):
         self.order = config.norm
         self.dropout = Dropout(config.hidden_dropout if config.dropout_at == "sublayers" else 0.0)
         self.feed_forward = FeedForward(config)
+
+    def draw_as_torch(self) -> None:
+        """Draw weights anew, as layers of PyTorch do: see `ModelConfig.initializer`."""
+        for each in (self.query, self.key, self.value):
+            rows, columns = each.weight.shape
+            bound = (6 / (3 * rows + columns)) ** 0.5  # of the three as one matrix
+            nn.init.uniform_(each.weight, -bound, bound)
+        self.feed_forward.draw_as_torch()
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:
         """[B, L, d] -> [B, L, d]; or -> [B, Q, d], at rows [B, Q] alone."""

@@ -5,6 +5,7 @@ from itertools import product
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from models import CalibrationConfig, ModelConfig, make_model
@@ -185,6 +186,28 @@ def test_weights_begin_as_glorot_and_bengio_have_it():
     assert not model.item_embedding.weight[0].any()
 
 
+def test_weights_begin_as_pytorchs_own_layers_have_them():
+    torch.manual_seed(0)
+    options = {"initializer_range": None, "initializer": "torch", "position_embedding": False}
+    layer, glorot = (
+        make_model(ModelConfig("SASRec", 30, hidden_size=60, inner_size=200, **options | more))
+        .encoder.layers[1]
+        .to(torch.float64)
+        for more in ({}, {"initializer": "alike"})
+    )
+    wanted = nn.MultiheadAttention(60, 2).in_proj_weight.std().item()
+    for each in (layer.query, layer.key, layer.value):
+        assert each.weight.std().item() == pytest.approx(wanted, rel=0.05)
+        assert each.weight.abs().max().item() < 6 / 240**0.5
+    assert layer.dense.weight.std().item() == pytest.approx((2 / 120) ** 0.5, rel=0.05)
+    for each, size in ((layer.feed_forward.dense_1, 60), (layer.feed_forward.dense_2, 200)):
+        wanted = nn.Linear(size, 1000).weight.std().item()
+        assert each.weight.std().item() == pytest.approx(wanted, rel=0.05)
+        assert each.bias.any()
+    assert glorot.query.weight.std().item() == pytest.approx((2 / 120) ** 0.5, rel=0.05)
+    assert not glorot.feed_forward.dense_1.bias.any()
+
+
 def test_the_names_of_a_plain_models_weights_stay():
     names = set(make_model(ModelConfig("SASRec", N_ITEMS)).state_dict())
     assert not {n for n in names if "padding" in n or "output" in n or n.startswith("encoder.norm")}
@@ -196,6 +219,7 @@ def test_the_names_of_a_plain_models_weights_stay():
     [
         ({"norm": "last"}, "norm is 'last'; choose from post, query, pre"),
         ({"dropout_at": "input"}, "dropout_at is 'input'; choose from sublayers, feed_forward"),
+        ({"initializer": "none"}, "initializer is 'none'; choose from alike, torch"),
         ({"activation": "silu"}, "activation is 'silu'; choose from gelu, relu"),
         ({"left_padding": "rows"}, "left_padding is 'rows'; choose from masked, zeros, token"),
         ({"final_norm_eps": 0.0}, "final_norm_eps is 0.0; it must be above 0, or None"),

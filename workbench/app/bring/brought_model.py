@@ -21,7 +21,8 @@ from workbench.model_folders import CARD
 
 KEY = "checkpoint"
 TRAINING = {  # of no effect on a trained model
-    *("hidden_dropout", "attention_dropout", "initializer_range", "penalty"),
+    *("hidden_dropout", "attention_dropout", "penalty"),
+    *("initializer_range", "initializer"),
     *("swap_users", "swap_items", "swap_targets"),
 }
 CHOICES = {
