@@ -12,6 +12,7 @@ from analyses.claims.rule import Evidence, Lines, evidence
 from analyses.claims.study import (
     ALPHAS,
     BY_EACH,
+    CHOOSABLE,
     DEFAULTS,
     FURTHER,
     RECIPES,
@@ -51,7 +52,7 @@ class Contrast:
         `LARGE`; "most": more than `MOST` of what the other gains.
     whole : for "most", the model with the whole gain.
     words : what it compares, where labels would not say it well.
-    own_recipe : whether each model is taken by the recipe by which it validates best.
+    own_recipe : whether each model is taken by that of `CHOOSABLE` by which it validates better.
     """
 
     measure: str
@@ -73,20 +74,20 @@ class Contrast:
         if self.words:
             return self.words
         name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
-        return f"{name}, each by its best recipe" if self.own_recipe else name
+        return f"{name}, each by its better recipe" if self.own_recipe else name
 
     def among(self, users: pd.DataFrame, planned: Sequence[Planned]) -> "Contrast":
-        """The same on a data set, once it is known by which recipe each model validates best."""
+        """The same on a data set, once it is known by which recipe each model validates better."""
         there = {each.label for each in planned}
         made = [
-            [label for recipe in RECIPES if (label := called(name, recipe)) in there]
+            [label for recipe in CHOOSABLE if (label := called(name, recipe)) in there]
             for name in (self.model, self.other)
         ]
         if not self.own_recipe or not set(chain(*made)) <= set(users["model"]):
             return self
         means = users.groupby("model")[VALID].mean()
         model, other = (max(labels, key=lambda label: means[label]) for labels in made)
-        words = f"{model} {MINUS} {other}, each by its best recipe"
+        words = f"{model} {MINUS} {other}, each by its better recipe"
         return replace(self, model=model, other=other, words=words, own_recipe=False)
 
     def is_planned(self, planned: Sequence[Planned]) -> bool:
@@ -108,7 +109,7 @@ class Contrast:
         return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
 
     def evidence(self, users: pd.DataFrame) -> Evidence | None:
-        """What was measured on a data set; None where a model, or its best recipe, is not there."""
+        """What was measured on a data set; None where a model or recipe is lacking."""
         present = users[users[self.measure].notna()] if self.measure in users else users[:0]
         if self.own_recipe or not set(self.models) <= set(present["model"]):
             return None
@@ -204,7 +205,7 @@ CLAIMS = (
     Claim(
         "Calibration improves every backbone",
         "NDCG@10 (all users, every item ranked, seen items kept, as in the paper), calibrated "
-        "minus plain, each by the recipe by which it validates best; other backbones have one",
+        "minus plain, each by the recipe by which it validates better; other backbones have one",
         [
             Contrast("ndcg kept", CALIBRATED.label, PLAIN.label, own_recipe=True),
             *_pairs("ndcg kept", backbones=FURTHER),

@@ -83,6 +83,7 @@ RECIPES = {
 
 MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)
 BY_EACH = (PLAIN, CALIBRATED)  # trained by the other recipes too
+CHOOSABLE = (TUNED, DEFAULTS)  # with all seeds, so that which is better is no luck of one training
 FURTHER = tuple(name for name in BACKBONE_NAMES if name != PLAIN.model)
 SAMPLE = 2048  # users on whom diagnostics run
 FURTHER_ON = ("amazon-beauty", "yelp")  # the data sets on which all backbones are compared
