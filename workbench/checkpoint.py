@@ -92,7 +92,8 @@ def load_model(source: str | Path) -> Recommender:
         card = json.loads((folder / CARD).read_text(encoding="utf-8"))
         config = ModelConfig.from_dict(card["config"])
         backbone_of(config)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        _check_parts(card)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."
         ) from error
@@ -101,7 +102,9 @@ def load_model(source: str | Path) -> Recommender:
             names = file.keys()
             check_shapes(config, {name: file.get_slice(name).get_shape() for name in names})
         item_ids, user_ids = _read_tokens(folder / TOKENS, config)
-        model = build(config, load_file(folder / WEIGHTS))
+        state = load_file(folder / WEIGHTS)
+        _check_finite(folder / WEIGHTS, state)
+        model = build(config, state)
     except WorkbenchError:
         raise
     except (OSError, SafetensorError, TypeError, ValueError) as error:
@@ -112,6 +115,25 @@ def load_model(source: str | Path) -> Recommender:
         ) from error
     model.card, model.item_ids, model.user_ids = card, item_ids, user_ids
     return model
+
+
+def _check_parts(card: Mapping[str, Any]) -> None:
+    """Raise TypeError if a part of a card is not what all who read cards take it for."""
+    for part in ("training", "metrics", "data"):
+        if not isinstance(card.get(part, {}), dict):
+            raise TypeError(f"its {part!r} is {card[part]!r}, where an object is expected")
+    if not isinstance(card["config"]["name"], str):
+        raise TypeError(f"the name of its model is {card['config']['name']!r}")
+
+
+def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise WorkbenchError(
+                f"{path}: {name} has values that are no finite numbers, as a training that "
+                "diverged or a damaged file has them; train the model again, or take an earlier "
+                "checkpoint."
+            )
 
 
 def _tokens_text(model: Recommender) -> str:

@@ -272,9 +272,20 @@ def _matched_cases_at(
             warning = (
                 f"{model.config.name} learned from {learned:,} of the {len(asked):,} items to be "
                 f"predicted at {written_time(time)}, which flatters it; train it on the part of "
-                f"{data.name} before that time (?where=COLUMN<TIME behind the path)."
+                f"{data.name} before that time{_condition(data, time)}."
             )
     return matched_data, complete, warning
+
+
+def _condition(data: SequenceData, time: int) -> str:
+    """How a part of a file is read, in brackets; nothing where data come from elsewhere."""
+    column = data.provenance.get("columns", {}).get("time")
+    if column is None:
+        return ""
+    unit = data.provenance.get("time_unit")
+    value = f"{time:.0f}" if unit == "s" else "TIME"
+    written = "" if unit == "s" else ", TIME as the file writes it"
+    return f" (?where={column.partition(':')[0]}<{value} behind the path{written})"
 
 
 def _check_sampling(count: int, seed: int) -> None:

@@ -49,7 +49,7 @@ def check_name(name: str) -> None:
         raise WorkbenchError(f"no model {name!r}; {choices(name, NAMES)}.")
 
 
-def build_model(name: str, data: "SequenceData", **options: Any) -> "Recommender":
+def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommender":
     """A new model for the items of `data`.
 
     Parameters

@@ -18,7 +18,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.matching import common_numbering, matched, renumbered
 from workbench.model import Model
-from workbench.model_folders import CARD, siblings
+from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.state import History
 
@@ -120,20 +120,23 @@ def _load(
     origins: dict[str, str] = {}
     related: dict[str, list[str]] = {}
     warnings: list[str] = []
+    folders: dict[Path, str] = {}
     for source in sources:
-        if source in origins.values():
-            raise WorkbenchError(f"{source} is named more than once by --models.")
+        folder = located_model(source).resolve()
+        if folder in folders:
+            other = "" if folders[folder] == source else f", also as {folders[folder]}"
+            raise WorkbenchError(f"{source} is named more than once by --models{other}.")
+        folders[folder] = source
         model = load_model(source)
         name = model.config.name
         names = (name, f"{name} ({Path(source).name})", f"{name} ({source})")
         free = next(name for name in names if name not in loaded)
         loaded[free], origins[free] = model, source
-    named = {Path(source).resolve() for source in sources}
     for name, source in list(origins.items()):
         related[name] = []
         for seed, folder in siblings(source).items():
             sibling = load_model(folder)
-            if folder.resolve() in named:
+            if folder.resolve() in folders:
                 continue
             if not _same_but_seed(loaded[name], sibling):
                 warnings.append(

@@ -17,9 +17,12 @@ from analyses.running.progress import Progress, ProgressFile
 from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
 from workbench.devices import choose_device
+from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
 from workbench.memory import keep_pages
 from workbench.processes import Ranks, joined, usual_processes
+
+DECISIVE = "faithfulness"  # the diagnostic without which there is no verdict
 
 
 def report(
@@ -73,6 +76,11 @@ def _report(
     start = perf_counter()
     keep_pages()
     diagnostics = choose(discover(), options.only)
+    if options.fail_on and not any(each.name == DECISIVE for each in diagnostics):
+        raise WorkbenchError(
+            f"--fail-on asks for a verdict, and there is none without {DECISIVE}; add it behind "
+            "--only, or leave out --only."
+        )
     if options.out:
         check_writable(options.out)
     device = choose_device(options.device)

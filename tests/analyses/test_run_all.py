@@ -161,8 +161,9 @@ def test_models_of_one_name_get_others_and_none_is_lost(run, place):
     folder = run("--out", str(place / "thrice"), "--only", "attention_worth", models=models)
     raw = pd.read_parquet(folder / "raw" / "attention_worth.parquet")
     assert raw["model"].nunique() == 3
-    with pytest.raises(WorkbenchError, match="named more than once"):
-        run("--out", str(place / "no"), models=models[:1] * 2)
+    for again in (models[0], f"{models[0]}/", f"{place}/one/../SASRec"):
+        with pytest.raises(WorkbenchError, match="named more than once"):
+            run("--out", str(place / "no"), models=[models[0], again])
 
 
 def test_where_nobody_has_an_agreement_there_is_a_report(run, place):
@@ -255,6 +256,10 @@ def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monke
 
     monkeypatch.setattr(output, "verdicts", judged)
     given = ["--only", "attention_worth", "--users", "9", "--out"]
+    with pytest.raises(WorkbenchError, match="there is none without faithfulness; add it behind"):
+        run(*given, str(place / "unmeasured"), "--fail-on", "must not be shown")
+    assert not (place / "unmeasured").exists()
+    given.insert(1, "faithfulness")
     out = run(*given, str(place / "fine"), "--fail-on", "these data")
     assert (
         "SASRec: its attention (mean of layers and heads) can be shown"

@@ -1,6 +1,7 @@
 """Models written and read back; broken files end in one sentence, and leave nothing behind."""
 
 import json
+import math
 import os
 import pickle
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
@@ -220,6 +222,8 @@ def test_a_place_that_cannot_be_written_is_named_as_given(tmp_path):
         b'{"config": {"name": "x", "n_items": 12, "calibration": {"colour": 1}}}',
         b'{"config": {"name": "x", "n_items": 12, "calibration": "gate"}}',
         b"\xff\xfe{}",
+        b'{"config": {"name": ["x"], "n_items": 12}}',
+        b"[" * 100_000,
     ],
 )
 def test_a_broken_card_is_told(saved, content):
@@ -288,6 +292,21 @@ def test_truncated_weights_are_told(saved, share):
     size = os.path.getsize(saved / WEIGHTS)
     os.truncate(saved / WEIGHTS, int(size * share))
     assert f"{saved / WEIGHTS}: the weights do not fit" in told(saved)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_are_told(saved, value):
+    state = load_file(saved / WEIGHTS)
+    state["item_embedding.weight"][3, 0] = value
+    save_file(state, saved / WEIGHTS)
+    assert f"{saved / WEIGHTS}: item_embedding.weight has values that are no finite" in told(saved)
+
+
+@pytest.mark.parametrize("part", ["training", "metrics", "data"])
+def test_a_part_of_a_card_is_an_object(saved, part):
+    card = json.loads((saved / CARD).read_text())
+    (saved / CARD).write_text(json.dumps(card | {part: None}))
+    assert f"not a model card (its '{part}' is None" in told(saved)
 
 
 def test_missing_weights_are_told(saved):

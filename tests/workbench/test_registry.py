@@ -90,6 +90,7 @@ def test_options_reach_the_model_and_its_calibration():
         ),
         ("SASRec", {"hiden_size": 8}, "no option 'hiden_size'; .*did you mean hidden_size"),
         ("AC-SASRec", {"corection": "gate"}, "'corection'; .*did you mean correction"),
+        ("SASRec", {"name": "x"}, "SASRec: there is no option 'name'; choose from max_length"),
         ("SASRec", {"n_items": 8}, "SASRec: there is no option 'n_items'; choose from max_length"),
         (
             "SASRec",

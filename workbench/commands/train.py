@@ -17,6 +17,7 @@ from workbench.files import write_file
 from workbench.model_folders import sibling_name
 from workbench.registry import NAMES, check_name
 
+LARGEST_SEED = 2**63 - 1  # PyTorch's
 if TYPE_CHECKING:
     from workbench.training.state import History
 
@@ -37,7 +38,10 @@ def train_command(
     ],
     data: Data = "ml-100k",
     seed: Annotated[
-        int, typer.Option(help="Of first weights, batch order, dropout and noise.", min=0)
+        int,
+        typer.Option(
+            help="Of first weights, batch order, dropout and noise.", min=0, max=LARGEST_SEED
+        ),
     ] = 0,
     seeds: Annotated[
         int,

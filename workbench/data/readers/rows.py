@@ -20,6 +20,7 @@ from workbench.errors import WorkbenchError, ways
 CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
 TYPES = ("token", "float", "token_seq", "float_seq")  # that RecBole writes behind a name
 CLOCKS = 1e8  # seconds, from which on times are those of computers
+DATE, ISO = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\b", r"\d{4}-\d\d-\d\d"  # how texts begin
 ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     **{">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
@@ -280,7 +281,7 @@ WHERE = "where=['rating>=4']"
 
 
 def _holds(text: str, columns: Columns) -> np.ndarray:
-    """Rows for which a condition holds; numbers compare as such, text (a date, too) as text."""
+    """Rows for which a condition holds; numbers compare as such, text (ISO dates, too) as text."""
     name, sign, value = _condition(text)
     name = column_of(name, list(columns.values), columns.path, f"where={text}")
     column = columns.values[name]
@@ -298,7 +299,31 @@ def _holds(text: str, columns: Columns) -> np.ndarray:
                 f"{texts.iloc[0]!r}; compare it with = or !=."
             )
         return COMPARISONS[sign](numbers, number).to_numpy()
+    _check_order(text, columns.path, name, texts, numbers, value)
     return COMPARISONS[sign](texts, value).to_numpy()
+
+
+def _check_order(
+    text: str, path: Path, name: str, texts: pd.Series, numbers: pd.Series, value: str
+) -> None:
+    """Refuse to order numbers by a text, and dates whose text is in another order than time."""
+    given = texts[texts != ""]
+    if numbers.notna().any():
+        date = pd.to_datetime(value, errors="coerce", utc=True)
+        known = "" if pd.isna(date) else f" ({value} begins {date.timestamp():.0f} s after 1970)"
+        raise WorkbenchError(
+            f"{path}: where={text} orders numbers by a text: {name} has {given.iloc[0]}, for one; "
+            f"write a number{known}."
+        )
+    dates = given.str.match(DATE)
+    if (dates.any() or re.match(DATE, value)) and not (
+        given.str.match(ISO).all() and re.match(ISO, value)
+    ):
+        raise WorkbenchError(
+            f"{path}: where={text} orders dates by their text, which only dates such as 2015-06-01 "
+            f"allow, in the column and behind the sign; {name} has {given.iloc[0]}, for one. "
+            "Convert the column first."
+        )
 
 
 def _titles(codes: np.ndarray, tokens: np.ndarray, column: Any) -> dict[str, str]:
