@@ -257,8 +257,8 @@ def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monke
     monkeypatch.setattr(output, "verdicts", judged)
     given = ["--only", "attention_worth", "--users", "9", "--out"]
     with pytest.raises(WorkbenchError, match="there is none without faithfulness; add it behind"):
-        run(*given, str(place / "unmeasured"), "--fail-on", "must not be shown")
-    assert not (place / "unmeasured").exists()
+        run(*given, str(place / "ungated"), "--fail-on", "must not be shown")
+    assert not (place / "ungated").exists()
     given.insert(1, "faithfulness")
     out = run(*given, str(place / "fine"), "--fail-on", "these data")
     assert (

@@ -84,7 +84,9 @@ def test_back_leads_to_what_was_seen_and_nowhere_else(page, address):
         page.wait_for_function(MOVED, arg=before)
         assert shown(page) == expected
     for expected in seen[1:]:
+        before = page.url
         page.go_forward()
+        page.wait_for_function(MOVED, arg=before)
         assert shown(page) == expected
 
 
