@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.report.folder import manifest_path
-from workbench.announcing import announce
+from workbench.announcing import announce, say
 from workbench.errors import WorkbenchError, sentence
 
 
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 if __name__ == "__main__":
     try:
-        print(main(), end="")
+        say(main().rstrip("\n"))
     except (WorkbenchError, OSError) as error:
         print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(2)

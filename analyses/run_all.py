@@ -171,6 +171,6 @@ if __name__ == "__main__":
             folder = main()
         except Unsatisfactory as error:
             print(f"report: {error.folder / PAGE}")
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {sentence(error)}", file=sys.stderr)
             sys.exit(error.code)
     print(f"report: {folder / PAGE}")

@@ -1,6 +1,7 @@
 """Everything that, with the weights, makes a model."""
 
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from typing import Any, Literal
 
 Backbone = str  # the name of one, see `models.BACKBONES`
@@ -12,6 +13,14 @@ BACKBONE_NAMES: tuple[Backbone, ...] = (
     "TiSASRec",
 )
 KEEPING_POSITIONS = ("TiSASRec",)  # those whose classes say `keeps_positions`
+KINDS: dict[Any, tuple[Any, str]] = {
+    str: (str, "a text"),
+    bool: (bool, "True or False"),
+    int: (int, "a whole number"),
+    int | None: (int | None, "a whole number"),
+    float: (int | float, "a number"),
+    float | None: (int | float | None, "a number"),
+}  # which values a type takes, and the words for them; words that may be chosen are checked by name
 
 
 @dataclass(frozen=True)
@@ -34,7 +43,7 @@ class CalibrationConfig:
     Raises
     ------
     ValueError
-        For an unknown word, or options that contradict each other.
+        For an unknown word, a value of another type, or options that contradict each other.
     """
 
     order: bool = True
@@ -48,6 +57,7 @@ class CalibrationConfig:
     penalty: float = 0.03
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         _one_of("correction", self.correction, ("fixed", "gate", "annealing"))
         _one_of("mix", self.mix, ("half", "learned"))
         _one_of("normalization", self.normalization, ("softmax", "renormalize", "none"))
@@ -110,7 +120,8 @@ class ModelConfig:
     Raises
     ------
     ValueError
-        For an unknown word, or a size that is out of range or does not go with another.
+        For an unknown word, a value of another type, or a size that is out of range or does not go
+        with another.
     """
 
     name: str
@@ -149,6 +160,7 @@ class ModelConfig:
     time_unit: Literal["smallest", "second"] = "smallest"
 
     def __post_init__(self) -> None:
+        _check_kinds(self)
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
@@ -214,3 +226,14 @@ class ModelConfig:
 def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ValueError(f"{name} is {value!r}; choose from {', '.join(allowed)}")
+
+
+def _check_kinds(config: "ModelConfig | CalibrationConfig") -> None:
+    for each in fields(config):
+        if each.type in KINDS:
+            value, (kind, description) = getattr(config, each.name), KINDS[each.type]
+            fits = isinstance(value, kind) and not (
+                isinstance(value, float) and not isfinite(value)
+            )
+            if not fits or (isinstance(value, bool) and kind is not bool):  # True is a number, too
+                raise ValueError(f"{each.name} is {value!r}, where {description} is expected")

@@ -2,6 +2,7 @@
 
 import typer
 
+from workbench.announcing import say
 from workbench.commands.data import data_command
 from workbench.commands.evaluate import evaluate_command
 from workbench.commands.explain import explain_command
@@ -27,7 +28,7 @@ app = typer.Typer(
 def common(context: typer.Context) -> None:
     """What every command has: one thread, and warnings in one line each on standard error."""
     one_by_default()
-    context.with_resource(printed_warnings(lambda line: typer.echo(line, err=True)))
+    context.with_resource(printed_warnings(lambda line: say(line, err=True)))
 
 
 app.command("train")(train_command)
@@ -45,7 +46,7 @@ def main() -> None:
     try:
         app()
     except (WorkbenchError, OSError) as error:
-        typer.echo(f"error: {sentence(error)}", err=True)
+        say(f"error: {sentence(error)}", err=True)
         raise SystemExit(2) from None
 
 

@@ -3,11 +3,24 @@
 import os
 import sys
 
+from workbench.writing import lines
+
 
 def announce(what: str) -> None:
     """Say on stderr what is about to be done; of processes that share it, the first says so."""
     if first():
-        print(what, file=sys.stderr, flush=True)
+        say(what, err=True)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print text in which names of files may stand, so that none of them moves the terminal.
+
+    Parameters
+    ----------
+    text : one line or several.
+    err : whether it goes to stderr.
+    """
+    print(lines(text), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def alone() -> bool:

@@ -89,7 +89,8 @@ def load_model(source: str | Path) -> Recommender:
     """
     folder = located_model(source)
     try:
-        card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        text = (folder / CARD).read_text(encoding="utf-8")
+        card = json.loads(text, parse_constant=_no_number)
         config = ModelConfig.from_dict(card["config"])
         backbone_of(config)
         _check_parts(card)
@@ -124,6 +125,10 @@ def _check_parts(card: Mapping[str, Any]) -> None:
             raise TypeError(f"its {part!r} is {card[part]!r}, where an object is expected")
     if not isinstance(card["config"]["name"], str):
         raise TypeError(f"the name of its model is {card['config']['name']!r}")
+
+
+def _no_number(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _check_finite(path: Path, state: Mapping[str, Tensor]) -> None:
@@ -169,6 +174,7 @@ def _distinct(tokens: Any, count: int, what: str) -> np.ndarray:
     """Tokens [count] as an object array. Raises ValueError unless they are distinct texts."""
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
         raise ValueError(f"{what} is no list of texts")
+    "".join(tokens).encode()  # which halves of a pair of surrogates do not allow
     if len(tokens) != count:
         raise ValueError(f"{len(tokens):,} {what}, where the model has {count:,}")
     if len(set(tokens)) < count:

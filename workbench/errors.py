@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from workbench.writing import plain
+
 
 class WorkbenchError(ValueError):
     """Bad input, described in one sentence: which file, where in it, and what to do about it."""
@@ -23,7 +25,7 @@ def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
             if issubclass(category, WorkbenchWarning):
-                echo(f"warning: {message}")
+                echo(plain(f"warning: {message}"))
             else:
                 others(message, category, *rest)
 
@@ -45,5 +47,5 @@ def ways(query: str, python: str) -> str:
 def sentence(error: WorkbenchError | OSError) -> str:
     """The sentence to print for an error; for one of the file system, the path and its reason."""
     if isinstance(error, OSError):
-        return f"{error.filename or 'a file'}: {error.strerror or error}."
-    return str(error)
+        return plain(f"{error.filename or 'a file'}: {error.strerror or error}.")
+    return plain(str(error))

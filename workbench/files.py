@@ -3,7 +3,7 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -92,6 +92,47 @@ def check_writable(folder: Path) -> None:
             tempfile.TemporaryFile(dir=place).close()
     except OSError as error:
         raise not_written(folder, error) from error
+
+
+def check_apart(out: Path, read: Iterable[Path]) -> None:
+    """Refuse to write where something that is read would be lost.
+
+    Parameters
+    ----------
+    out : the file or folder that will be written.
+    read : the files and folders that are read.
+
+    Raises
+    ------
+    WorkbenchError
+        If `out` is one of these, or a file within one of these folders.
+    """
+    place = out.resolve()
+    for source in read:
+        within = out.is_file() and source.resolve() in place.parents
+        if within or place == source.resolve() or (out.exists() and out.samefile(source)):
+            raise WorkbenchError(f"{out} is read from; choose another place to write to.")
+
+
+def check_replaceable(path: Path, begins: bytes) -> None:
+    """Refuse a file that would be replaced again and again, if it holds something else yet.
+
+    Parameters
+    ----------
+    path : of the file, which need not be there.
+    begins : how what may be replaced begins.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is a folder, or a file that begins otherwise.
+    """
+    if path.is_dir():
+        raise WorkbenchError(f"{path} is a folder; give a file.")
+    if path.exists():
+        with path.open("rb") as file:
+            if file.read(len(begins)) not in (begins, b""):
+                raise WorkbenchError(f"{path} holds something else; give a file of another name.")
 
 
 def not_written(path: Path, error: Exception) -> WorkbenchError:

@@ -7,6 +7,8 @@ from time import perf_counter
 
 from tqdm import tqdm
 
+from workbench.writing import plain
+
 
 @contextmanager
 def progress_bar(
@@ -33,6 +35,7 @@ def progress_bar(
         anywhere else, because the caller writes one.
     quiet : whether neither bar nor line is shown.
     """
+    label = plain(label)
     moves = sys.stderr.isatty()
     speaks = not (moves or passing or quiet)
     start = perf_counter()
@@ -55,4 +58,4 @@ def progress_bar(
 
 def write_line(text: str) -> None:
     """Write a line to stdout, above a bar that moves."""
-    tqdm.write(text)
+    tqdm.write(plain(text))

@@ -28,13 +28,6 @@ TYPES: dict[str, Any] = {
     for option, kind in ({f.name: f.type for f in fields(ModelConfig)} | CALIBRATION).items()
     if option not in ("name", "backbone", "calibration", "n_items", "n_users")
 }  # of all options; the name of the model, or the data, give those left out
-KINDS: dict[Any, tuple[Any, str]] = {
-    bool: (bool, "True or False"),
-    int: (int, "a whole number"),
-    int | None: (int | None, "a whole number"),
-    float: (int | float, "a number"),
-    float | None: (int | float | None, "a number"),
-}  # which values a type takes, and the words for them; the configuration checks its own words
 
 
 def check_name(name: str) -> None:
@@ -91,9 +84,16 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
         if calibration is not None:
             inner = {k: v for k, v in options.items() if k in CALIBRATION}
             outer["calibration"] = replace(calibration, **inner)
-        model = models.make_model(replace(config, **outer))
+        config = replace(config, **outer)
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"{name}: {error}.") from error
+    try:
+        model = models.make_model(config)
+    except (RuntimeError, MemoryError, OverflowError, TypeError) as error:  # PyTorch's own
+        reason = str(error).partition("\n")[0]
+        raise WorkbenchError(
+            f"{name}: no memory holds a model of these sizes ({reason}); give smaller ones."
+        ) from error
     model.item_ids = data.item_ids
     model.user_ids = data.user_ids if model.needs_users else None
     return model
@@ -126,8 +126,8 @@ def _keeps_positions(name: str, backbone: "type[Recommender]") -> bool:
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
-    """Raise ValueError for what is no option, would mean nothing here, or is of another type."""
-    for option, value in options.items():
+    """Raise ValueError for what is no option, or would mean nothing here."""
+    for option in options:
         if option not in TYPES:
             raise ValueError(f"there is no option {option!r}; {choices(option, TYPES)}")
         if option in CALIBRATION and config.calibration is None:
@@ -138,8 +138,3 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
                 f"{option!r} is an option of {' and '.join(owners)} and means nothing to "
                 f"{config.name}"
             )
-        if TYPES[option] in KINDS:
-            kind, description = KINDS[TYPES[option]]
-            # to Python True is a number
-            if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-                raise ValueError(f"{option} is {value!r}, where {description} is expected")

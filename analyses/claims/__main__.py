@@ -10,7 +10,7 @@ from analyses.claims.study import FURTHER, SAMPLE
 from analyses.ending import ended_in_words
 from workbench.announcing import announce
 from workbench.data.catalogue import check_source
-from workbench.errors import WorkbenchError, printed_warnings
+from workbench.errors import WorkbenchError, printed_warnings, sentence
 from workbench.phrases import choices, listing
 
 
@@ -115,7 +115,7 @@ if __name__ == "__main__":
             with printed_warnings(lambda line: print(line, file=sys.stderr)):
                 page = main()
         except Incomplete as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {sentence(error)}", file=sys.stderr)
             sys.exit(1)
     if page is not None:
         print(f"page: {page}")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from workbench.files import write_file
+from workbench.files import check_replaceable, write_file
 
 Stage = Literal["reading", "training", "measuring", "drawing", "writing", "finished", "failed"]
 
@@ -32,9 +32,17 @@ class Progress:
 
 
 class ProgressFile:
-    """A file that holds the last moment as one JSON object, replaced whole; none without a path."""
+    """A file that holds the last moment as one JSON object, replaced whole; none without a path.
+
+    Raises
+    ------
+    WorkbenchError
+        If the path is a folder's, or a file's that holds something else.
+    """
 
     def __init__(self, path: Path | None) -> None:
+        if path is not None:
+            check_replaceable(path, b'{"stage":')
         self.path = path
 
     def write(self, moment: Progress) -> None:

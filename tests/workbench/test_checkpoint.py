@@ -133,6 +133,7 @@ def test_a_model_without_tokens_leaves_none_of_an_older_one(tmp_path):
         (b'{"items": ["a", "b"], "users": null}', "2 items, where the model has 12"),
         (b'{"items": ["a", "a"%s], "users": null}' % (b', "b"' * 10), "two items have the same"),
         (b'{"items": [%s], "users": ["u"]}', "1 users, where the model has 0"),
+        (b'{"items": ["\\ud800"%s], "users": null}' % (b', "b"' * 11), "surrogates not allowed"),
         (b" " * 4096 * 14, "more than 4,096 bytes for each"),
     ],
 )
@@ -223,6 +224,13 @@ def test_a_place_that_cannot_be_written_is_named_as_given(tmp_path):
         b'{"config": {"name": "x", "n_items": 12, "calibration": "gate"}}',
         b"\xff\xfe{}",
         b'{"config": {"name": ["x"], "n_items": 12}}',
+        b'{"config": {"name": "x", "n_items": 12.0}}',
+        b'{"config": {"name": "x", "n_items": 12, "n_heads": 2.0}}',
+        b'{"config": {"name": "x", "n_items": 12, "layer_norm_eps": "x"}}',
+        b'{"config": {"name": "x", "n_items": 12, "layer_norm_eps": NaN}}',
+        b'{"config": {"name": "x", "n_items": 12, "input_norm": 1}}',
+        b'{"config": {"name": "x", "n_items": 12, "calibration": {"alpha": "half"}}}',
+        b'{"config": {"name": "x", "n_items": 12}, "metrics": {"test": {"ndcg@10": Infinity}}}',
         b"[" * 100_000,
     ],
 )
@@ -248,7 +256,6 @@ CLAIMS: list[dict] = [
     {"hidden_size": 2**31},
     {"n_layers": 10**9},
     {"max_length": 10**12},
-    {"n_items": 12.5},
 ]
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.files import (
+    check_apart,
+    check_replaceable,
     check_writable,
     clear_partial,
     replaced_file,
@@ -75,3 +77,36 @@ def test_a_place_that_is_a_file_is_no_folder_to_write_to(tmp_path):
     (tmp_path / "taken").touch()
     with pytest.raises(WorkbenchError, match="taken cannot be written to: File exists"):
         check_writable(tmp_path / "taken")
+
+
+def test_what_is_read_is_no_place_to_write_to(tmp_path):
+    folder, file = tmp_path / "model", tmp_path / "log.csv"
+    folder.mkdir()
+    file.touch()
+    (folder / "card.json").touch()
+    (tmp_path / "hard.csv").hardlink_to(file)
+    (tmp_path / "soft").symlink_to(folder)
+    read = (folder, file)
+    for out in (
+        *(folder, file, tmp_path / "hard.csv", tmp_path / "soft" / "card.json"),
+        tmp_path / "model" / ".." / "log.csv",
+    ):
+        with pytest.raises(WorkbenchError, match="is read from; choose another place to write to"):
+            check_apart(out, read)
+    for out in (tmp_path / "new.csv", folder / "lists.csv", tmp_path):
+        check_apart(out, read)
+
+
+def test_only_what_begins_as_it_should_is_replaced(tmp_path):
+    for name, content in {
+        "notes.md": b"# Notes",
+        "ours.json": b'{"stage": 1}',
+        "none": b"",
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    for name in ("ours.json", "none", "new"):
+        check_replaceable(tmp_path / name, b'{"stage":')
+    with pytest.raises(WorkbenchError, match=r"notes\.md holds something else; give a file of"):
+        check_replaceable(tmp_path / "notes.md", b'{"stage":')
+    with pytest.raises(WorkbenchError, match=r"is a folder; give a file\.$"):
+        check_replaceable(tmp_path, b'{"stage":')

@@ -245,3 +245,25 @@ def test_the_command_refuses_an_unknown_ending_and_leaves_nothing(place):
     done = run(place, "--out", str(place / "new" / "lists.xlsx"))
     assert "lists are written as .csv, .parquet, .json" in str(done.exception)
     assert not (place / "new").exists()
+
+
+def test_the_command_writes_over_nothing_that_it_reads(place):
+    place, _ = place
+    before = (place / "log.csv").read_bytes(), (place / "m" / "card.json").read_bytes()
+    for out in (place / "log.csv", place / "m" / "card.json"):
+        done = run(place, "--out", str(out))
+        assert str(done.exception) == f"{out} is read from; choose another place to write to."
+    (place / "folder.csv").mkdir()
+    done = run(place, "--out", str(place / "folder.csv"))
+    assert str(done.exception) == f"{place / 'folder.csv'} is a folder; give a file."
+    assert before == ((place / "log.csv").read_bytes(), (place / "m" / "card.json").read_bytes())
+
+
+def test_the_table_shows_names_and_does_not_obey_them(place):
+    place, _ = place
+    text = (place / "log.csv").read_text()
+    (place / "log.csv").write_text(text.replace("u3", "u\x9b3"))
+    done = run(place, "--users", "u\x9b3")
+    assert done.exit_code == 0, done.output
+    assert r"u\x9b3" in done.stdout
+    assert "\x9b" not in done.stdout

@@ -1,5 +1,6 @@
 """Models by name: what each is, and one sentence for what there is not."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -118,6 +119,9 @@ def test_options_reach_the_model_and_its_calibration():
         ("SASRec", {"hidden_size": 8.0}, "hidden_size is 8.0, where a whole number is expected"),
         ("SASRec", {"n_layers": True}, "n_layers is True, where a whole number is expected"),
         ("SASRec", {"hidden_dropout": "0,5"}, "hidden_dropout is '0,5', where a number is expect"),
+        ("SASRec", {"hidden_dropout": math.nan}, "hidden_dropout is nan, where a number is expec"),
+        ("SASRec", {"max_length": 10**11}, "no memory holds a model of these sizes"),
+        ("SASRec", {"hidden_size": 2**70}, "no memory holds a model of these sizes"),
         ("AC-SASRec", {"order": 0}, "order is 0, where True or False is expected"),
         ("SSE-PT", {"user_size": "half"}, "user_size is 'half', where a whole number is expected"),
         ("SASRec", {"time_span": 9}, "'time_span' is an option of TiSASRec and means nothing to S"),

@@ -1,6 +1,8 @@
 """A run that was killed and started again is the run that was not."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,14 +147,42 @@ def test_another_run_is_refused(monkeypatch, tmp_path, data, other):
     assert (tmp_path / "training.pt").read_bytes() == before
 
 
-@pytest.mark.parametrize("fault", ["cut short", "empty", "something else"])
+@pytest.mark.parametrize("fault", ["cut short", "empty", "something else", "of others"])
 def test_a_broken_state_is_told(monkeypatch, tmp_path, data, fault):
     killed(monkeypatch, build("SASRec", data), data, tmp_path, 1)
     path = tmp_path / "training.pt"
     whole = path.read_bytes()
     broken = {"cut short": whole[: len(whole) // 2], "empty": b"", "something else": b"a,b\n1,2\n"}
-    path.write_bytes(broken[fault])
+    if fault == "of others":
+        torch.save({"state_dict": {}, "epoch": 3}, path)
+    else:
+        path.write_bytes(broken[fault])
     with pytest.raises(WorkbenchError, match=r"training\.pt: cannot be read; delete") as caught:
         train(build("SASRec", data), data, tmp_path, **HOW)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["training.pt"]
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from workbench.errors import WorkbenchError
+from workbench.training.state import Progress, write_state
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    write_state(Path(sys.argv[1]), {}, Progress(), {"model": torch.zeros(1_000_000)})
+except WorkbenchError as error:
+    print(error)
+"""
+
+
+def test_a_state_that_does_not_fit_on_the_disk_is_told_and_the_old_one_stays(tmp_path):
+    (tmp_path / "training.pt").write_bytes(b"before")
+    command = [sys.executable, "-c", FULL, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{tmp_path / 'training.pt'} cannot be written to: ")
+    assert done.stdout.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["training.pt"]
+    assert (tmp_path / "training.pt").read_bytes() == b"before"

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 import workbench.data  # whose names bring pandas when they are asked for
-from workbench.announcing import announce
-from workbench.errors import WorkbenchWarning
+from workbench.announcing import announce, say
+from workbench.errors import WorkbenchError, WorkbenchWarning
 
 LEFT_OUT = {
     "where": "where a condition does not hold",
@@ -38,11 +38,14 @@ def data_command(
 ) -> None:
     """List known data sets, or show how one is understood, or convert one."""
     if source is None:
+        if to is not None or as_json:
+            given = "--json" if to is None else "--to"
+            raise WorkbenchError(f"{given} needs what to read: a known data set or a path.")
         row = "{:<22} {:>7} {:>7} {:>13}  {}"
-        typer.echo(row.format("name", "users", "items", "interactions", "where it comes from"))
+        say(row.format("name", "users", "items", "interactions", "where it comes from"))
         for known in workbench.data.KNOWN.values():
             counts = (f"{n:,}" for n in (known.n_users, known.n_items, known.n_interactions))
-            typer.echo(row.format(known.name, *counts, known.obtain))
+            say(row.format(known.name, *counts, known.obtain))
         return
     announce(f"reading {source}")
     with warnings.catch_warnings():
@@ -50,13 +53,13 @@ def data_command(
         data = workbench.data.load_data(source)
     about = workbench.data.describe(data)
     if as_json:
-        typer.echo(json.dumps(about, indent=2, default=str))
+        say(json.dumps(about, indent=2, default=str))
     else:
         for line in _lines(about):
-            typer.echo(line)
+            say(line)
     if to is not None:
         workbench.data.convert(data, to)
-        typer.echo(f"written to {to}", err=as_json)
+        say(f"written to {to}", err=as_json)
 
 
 def _lines(about: Mapping[str, Any]) -> Iterator[str]:

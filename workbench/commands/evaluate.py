@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import workbench
+from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
 
@@ -80,21 +81,21 @@ def _tell(result: "Evaluation", seed: int, as_json: bool) -> None:
         }
         if sampled_negatives is not None:
             about |= {"sampled_negatives": sampled_negatives, "seed": seed, "note": NOT_COMPARABLE}
-        typer.echo(json.dumps({**about, **result.metrics, "by_policy": result.by_policy}))
+        say(json.dumps({**about, **result.metrics, "by_policy": result.by_policy}))
         return
     ranking = "full ranking"
     if sampled_negatives is not None:
         ranking = f"{sampled_negatives:,} sampled negatives (seed {seed})"
-    typer.echo(
+    say(
         f"{len(result.users):,} users ({result.left_out:,} left out), {result.split}, {ranking}, "
         f"{_seen(result.seen_removed)}"
     )
     if sampled_negatives is not None:
-        typer.echo(NOT_COMPARABLE)
+        say(NOT_COMPARABLE)
     _print(result.metrics)
     for policy, metrics in result.by_policy.items():
         if (policy == REMOVED) != result.seen_removed:
-            typer.echo(_seen(policy == REMOVED))
+            say(_seen(policy == REMOVED))
             _print(metrics)
 
 
@@ -105,4 +106,4 @@ def _seen(removed: bool) -> str:
 def _print(metrics: Mapping[str, float]) -> None:
     for name in ("hit", "ndcg", "mrr"):
         values = {k: v for k, v in metrics.items() if k.startswith(name)}
-        typer.echo("  ".join(f"{k} {v:.4f}" for k, v in values.items()))
+        say("  ".join(f"{k} {v:.4f}" for k, v in values.items()))

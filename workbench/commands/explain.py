@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 import workbench
+from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
 
 
@@ -38,9 +39,9 @@ def explain_command(
         *(loaded, workbench.load_data(data), user, item, method or ()), smallest=True
     )
     if as_json:
-        typer.echo(json.dumps(explanation.to_json(), ensure_ascii=False, indent=2))
+        say(json.dumps(explanation.to_json(), indent=2))
         return
     from workbench.explore.explanation_text import lines
 
     for line in lines(explanation):
-        typer.echo(line)
+        say(line)

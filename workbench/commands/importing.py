@@ -7,7 +7,7 @@ import typer
 
 import workbench
 from models.config import ModelConfig
-from workbench.announcing import announce
+from workbench.announcing import announce, say
 from workbench.commands.options import Device, read_option
 
 # as `workbench.importing.formats` has them, which bring PyTorch
@@ -46,16 +46,16 @@ def import_command(
     place = workbench.choose_device(device)
     model = workbench.import_checkpoint(file, out, data=data, device=place, **options)
     origin = model.card["origin"]
-    typer.echo(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
+    say(f"{origin['format']} {origin['model']}: {_sizes(model.config)}")
     if origin["assumed"]:
         assumed = ", ".join(f"{name}={value}" for name, value in origin["assumed"].items())
-        typer.echo(f"assumed, since the file does not tell: {assumed}")
+        say(f"assumed, since the file does not tell: {assumed}")
     for note in origin["notes"]:
-        typer.echo(note)
+        say(note)
     for split, policy, metrics in from_card(model.card):
         quality = ", ".join(f"{k} {metrics[k]:.4f}" for k in ("hit@10", "ndcg@10", "mrr@10"))
-        typer.echo(f"{split}: {quality} (full ranking, {policy})")
-    typer.echo(f"weights in {out}")
+        say(f"{split}: {quality} (full ranking, {policy})")
+    say(f"weights in {out}")
 
 
 def _sizes(config: ModelConfig) -> str:

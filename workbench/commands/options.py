@@ -1,6 +1,7 @@
 """What several commands are given, and how it is read."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +9,7 @@ import typer
 from workbench.announcing import alone, announce
 from workbench.devices import DeviceName
 from workbench.errors import WorkbenchError
+from workbench.files import check_apart
 from workbench.model_folders import located_model
 from workbench.phrases import listing
 
@@ -25,27 +27,28 @@ Device = Annotated[
 ]
 
 
-def reading(data: str, *models: str, purpose: str = "") -> None:
+def reading(data: str, *models: str, purpose: str = "", out: Path | None = None) -> None:
     """Say what is about to be read, and see whether it is there, all before PyTorch is imported.
 
     Parameters
     ----------
     data, models : what is given to `load_data` and to `load_model`.
     purpose : what for, as the end of a sentence.
+    out : a file that will be written.
 
     Raises
     ------
     WorkbenchError
-        If there is no such model, or there are no such data.
+        If there is no such model, there are no such data, or the file is among what is read.
     """
-    if alone():
-        for model in models:
-            located_model(model)
+    folders = [located_model(model) for model in models] if alone() else []
     announce(f"reading {listing([data, *models])}{purpose}")
     if alone():
-        from workbench.data.catalogue import check_source  # which brings pandas
+        from workbench.data.catalogue import check_source, place_of  # which bring pandas
 
         check_source(data)
+        if out is not None:
+            check_apart(out, filter(None, [place_of(data), *folders]))
 
 
 def read_option(text: str) -> tuple[str, object]:

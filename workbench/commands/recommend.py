@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import workbench
+from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
@@ -53,7 +54,9 @@ def recommend_command(
             f"{out}: lists are written as {', '.join(WRITERS)}; give a name with one of these "
             "endings."
         )
-    reading(data, model)
+    if out is not None and out.is_dir():
+        raise WorkbenchError(f"{out} is a folder; give a file.")
+    reading(data, model, out=out)
     table = workbench.recommend(
         workbench.load_model(model).to(workbench.choose_device(device)),
         workbench.load_data(data),
@@ -63,7 +66,7 @@ def recommend_command(
         keep_seen=keep_seen,
     )
     if out is None:
-        typer.echo(table.to_string(index=False, float_format="{:.4f}".format))
+        say(table.to_string(index=False, float_format="{:.4f}".format))
         return
     try:
         with replaced_file(out) as aside:
@@ -71,4 +74,4 @@ def recommend_command(
     except OSError as error:
         raise not_written(out, error) from error
     lists = 1 if items else table["user"].nunique()
-    typer.echo(f"{lists:,} lists of up to {k:,} items in {out}", err=True)
+    say(f"{lists:,} lists of up to {k:,} items in {out}", err=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 import workbench
-from workbench.announcing import alone
+from workbench.announcing import alone, say
 from workbench.commands.options import Data, read_values, reading
 from workbench.commands.training_options import with_training_options
 from workbench.errors import WorkbenchError
@@ -76,6 +76,6 @@ def sweep_command(
         table = workbench.sweep(variants, data, out, seeds=range(seeds), ranks=ranks, **how)
         if not ranks.first:
             return
-    typer.echo(summary(table).to_string(index=False))
+    say(summary(table).to_string(index=False))
     for folder in keep_best(table, best) if best else []:
-        typer.echo(f"best weights in {folder}")
+        say(f"best weights in {folder}")

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import workbench
-from workbench.announcing import alone
+from workbench.announcing import alone, say
 from workbench.commands.options import Data, read_option, reading
 from workbench.commands.training_options import with_training_options
-from workbench.files import write_file
+from workbench.files import check_replaceable, write_file
 from workbench.model_folders import sibling_name
 from workbench.registry import NAMES, check_name
 
@@ -81,6 +81,8 @@ def train_command(
     """
     if alone():  # else ranks tell of it together
         check_name(model)
+        if progress is not None:
+            check_replaceable(progress, b'[{"epoch":')
     options = dict(read_option(text) for text in option or [])
     reading(data, purpose=f", to train {model}")
     # PyTorch, which takes seconds to import
@@ -115,9 +117,7 @@ def train_command(
                 if split == "test"
             )
             if ranks.first:
-                typer.echo(
-                    f"{model} on {loaded.name}, seed {number}: {reached}, weights in {folder}"
-                )
+                say(f"{model} on {loaded.name}, seed {number}: {reached}, weights in {folder}")
 
 
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:

@@ -84,19 +84,21 @@ def split(source: str) -> tuple[str, Asked]:
     Raises
     ------
     WorkbenchError
-        If an option is not known, or does not take the value.
+        If an option is not known, is named twice, or does not take the value.
     """
     path, mark, query = source.rpartition("?")
     if not mark or Path(source).expanduser().exists():
         return source, Asked()
     columns: dict[str, str | int] = {}
     asked: dict[str, Any] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True):
+    for name, value in _named(source, query):
         if name in ROLES:
             position = value[1:] if value.startswith("#") else ""
             columns[name] = int(position) if position.isdecimal() else value
-        elif name in COUNTS and value.isdecimal():
+        elif name in COUNTS and value.isdecimal() and value.isascii():
             asked[name] = int(value)
+        elif name in COUNTS:
+            raise WorkbenchError(f"{source}: {name}={value} must be a whole number, such as 5.")
         elif name in LISTS:
             asked[name] = (*asked.get(name, ()), value)
         elif name in TEXTS and (not TEXTS[name] or value in TEXTS[name]):
@@ -123,7 +125,7 @@ def planting(source: str) -> PlantedSettings | None:
     if named is None:
         return None
     given: dict[str, Any] = {} if named["rule"] is None else {"rule": named["rule"]}
-    for name, value in parse_qsl(named["query"] or "", keep_blank_values=True):
+    for name, value in _named(source, named["query"] or ""):
         if name not in PLANTED:
             raise WorkbenchError(
                 f"{source}: {name}={value} is no option of planted data; known are "
@@ -141,3 +143,13 @@ def planting(source: str) -> PlantedSettings | None:
         return PlantedSettings(**given)
     except WorkbenchError as error:
         raise WorkbenchError(f"{source}: {str(error).removeprefix('n_')}") from error
+
+
+def _named(source: str, query: str) -> list[tuple[str, str]]:
+    """Options and values of a query, each of them once, but those that may come as a list."""
+    pairs = parse_qsl(query, keep_blank_values=True)
+    names = [name for name, _ in pairs if name not in LISTS]
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        raise WorkbenchError(f"{source}: {repeated} is given twice; leave one of them out.")
+    return pairs

@@ -94,6 +94,14 @@ def check_source(source: str) -> None:
         locate(split(source)[0])
 
 
+def place_of(source: str) -> Path | None:
+    """The file or folder that data are read from; None where there is none that can be found."""
+    try:
+        return None if is_built_in(source) else locate(split(source)[0])
+    except WorkbenchError:
+        return None
+
+
 def locate(source: str | Path) -> Path:
     """The file or folder meant by a path, or by a name under ./data or $ATTENTION_WORKBENCH_DATA.
 
@@ -124,11 +132,14 @@ def _not_found(name: str, places: list[Path]) -> str:
             f"{name} is not here; get it ({KNOWN[name].obtain}) and give its path, or put it into "
             f"./data or the folder named by {DATA_VARIABLE}."
         )
-    path = Path(name)
+    path = Path(name).expanduser()
+    if path.is_symlink():
+        return f"{name} is a link to {path.readlink()}, which is not there; give the file itself."
     beside = path.parent if path.parent.is_dir() else Path(".")
     candidates = {known: known for known in KNOWN}
     candidates |= {entry.name: str(entry) for place in (beside, *places) if place.is_dir()
-                   for entry in place.iterdir() if not entry.name.startswith(".")}  # fmt: skip
+                   for entry in place.iterdir()
+                   if not entry.name.startswith(".") and entry.exists()}  # fmt: skip
     alike = [candidates[match] for match in difflib.get_close_matches(path.name, candidates, n=3)]
     hint = f"; did you mean {' or '.join(dict.fromkeys(alike))}?" if alike else "."
     return f"{name!r} is neither a file nor a known data set ({', '.join(KNOWN)}){hint}"

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from workbench.data.catalogue import place_of
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.files import replaced_file
+from workbench.files import check_apart, replaced_file
 
 
 def convert(data: SequenceData, path: str | Path) -> list[Path]:
@@ -42,8 +43,8 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
     Raises
     ------
     WorkbenchError
-        If the path cannot be written, if it ends like a file of another kind, or if a token cannot
-        stand in a text file.
+        If the path cannot be written, is what the data were read from, or ends like a file of
+        another kind, or if a token cannot stand in a text file.
     """
     path = Path(path)
     if path.suffix not in ("", ".parquet"):
@@ -51,6 +52,10 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
             f"{path}: data are written as a .parquet file, or as a folder of RecBole files whose "
             f"name has no ending; choose one of them instead of {path.suffix}."
         )
+    atomic = [path / f"{path.name}.{kind}" for kind in ("inter", "item")]
+    source = place_of(str(data.provenance.get("source", "")))
+    for out in (path, *atomic):
+        check_apart(out, filter(None, [source]))
     order = np.arange(data.n_interactions) if data.rows is None else np.argsort(data.rows)
     owners = np.repeat(np.arange(data.n_users), data.lengths)[order]
     items, times = data.items[order], _times(data, owners, order)
@@ -75,12 +80,12 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
                     "write Parquet, a path ending in .parquet."
                 )
         types = {"user_id": "token", "item_id": "token", "timestamp": "float"}
-        written = [_write_atomic(path / f"{path.name}.inter", table, types)]
+        written = [_write_atomic(atomic[0], table, types)]
         if data.titles is not None:
             titles = [" ".join(title.split()) for title in data.titles[1:]]
             listed = pa.table({"item_id": data.item_ids[1:].tolist(), "title": titles})
             types = {"item_id": "token", "title": "token_seq"}
-            written.append(_write_atomic(path / f"{path.name}.item", listed, types))
+            written.append(_write_atomic(atomic[1], listed, types))
         return written
     except OSError as error:
         raise WorkbenchError(f"{path} cannot be written: {error.strerror or error}.") from error

@@ -115,8 +115,8 @@ def load_data(
         table.times,
         name=path.resolve().name.split(".")[0],
         titles=_unescaped(table.titles),
-        min_user=asked.min_user or min_user,
-        min_item=asked.min_item or min_item,
+        min_user=min_user if asked.min_user is None else asked.min_user,
+        min_item=min_item if asked.min_item is None else asked.min_item,
         duplicates=asked.duplicates or duplicates,
         missing=options.missing,
         provenance={"source": name, "reader": reader, "time_unit": table.time_unit}

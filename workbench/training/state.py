@@ -12,7 +12,7 @@ from models import ModelConfig, Recommender
 from workbench.checkpoint import load_model
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.files import replaced_file
+from workbench.files import not_written, replaced_file
 from workbench.model_folders import CARD
 from workbench.training.objectives import check_objective
 from workbench.training.sampling import check_loss
@@ -66,6 +66,11 @@ def write_state(
     identity : what must be the same for the run to be continued, JSON-able.
     at : how far the run is.
     tensors : what else to keep, by name; the state of PyTorch's random numbers is added.
+
+    Raises
+    ------
+    WorkbenchError
+        If it cannot be written, as on a disk that is full.
     """
     state = {
         "identity": json.dumps(identity, sort_keys=True),
@@ -73,8 +78,15 @@ def write_state(
         "random": torch.get_rng_state(),
         **tensors,
     }
-    with replaced_file(folder / STATE) as file:
-        torch.save(state, file)
+    path = folder / STATE
+    try:
+        with replaced_file(path) as aside, aside.open("wb") as file:
+            torch.save(state, file)
+    except OSError as error:
+        raise not_written(path, error) from error
+    except RuntimeError as error:  # PyTorch's own, which does not say why a write has failed
+        cut = OSError("not all of it was taken, as where a disk is full")
+        raise not_written(path, cut) from error
 
 
 def read_state(
@@ -93,13 +105,19 @@ def read_state(
     try:
         state = torch.load(path, weights_only=True, map_location=device)
     except Exception as error:
-        raise WorkbenchError(f"{path}: cannot be read; delete it to start anew.") from error
+        raise _not_state(path) from error
+    if not (isinstance(state, dict) and {"identity", "progress", "random"} <= state.keys()):
+        raise _not_state(path)
     if state["identity"] != json.dumps(identity, sort_keys=True):
         raise WorkbenchError(
             f"{path}: belongs to a run with other data, model or options; delete it, or "
             "choose another folder."
         )
     return Progress(**state["progress"]), state
+
+
+def _not_state(path: Path) -> WorkbenchError:
+    return WorkbenchError(f"{path}: cannot be read; delete it to start anew.")
 
 
 def is_finished(folder: Path) -> bool:

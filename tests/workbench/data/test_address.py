@@ -48,10 +48,32 @@ def test_positions_stand_for_columns_of_a_file_without_header(tmp_path):
     assert found.times.tolist() == [5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("query", ["colour=red", "min_user=few", "duplicates=none"])
+@pytest.mark.parametrize("query", ["colour=red", "duplicates=none"])
 def test_an_unknown_option_is_told(query):
     with pytest.raises(WorkbenchError, match=r"is no option; known are user, item"):
         load_data(f"r.csv?{query}")
+
+
+@pytest.mark.parametrize("value", ["few", "-1", "1.5", "\N{SUPERSCRIPT TWO}"])
+def test_a_count_that_is_none_is_told(value):
+    with pytest.raises(WorkbenchError, match=rf"min_item={value} must be a whole number, such as"):
+        load_data(f"r.csv?min_item={value}")
+
+
+def test_a_count_of_nothing_is_not_taken_for_none_given(tmp_path):
+    (tmp_path / "r.csv").write_text("user,item\na,1\na,2\n")
+    with pytest.raises(WorkbenchError, match="min_user=0 and min_item=1 must be 1 or more"):
+        load_data(f"{tmp_path / 'r.csv'}?min_user=0")
+
+
+@pytest.mark.parametrize("source", ["r.csv?user=a&item=b&user=c", "planted?users=9&users=8"])
+def test_an_option_that_is_given_twice_is_told(source):
+    with pytest.raises(WorkbenchError, match=r"users? is given twice; leave one of them out\.$"):
+        load_data(source)
+
+
+def test_conditions_may_be_several():
+    assert split("r.csv?where=a>1&where=b<2")[1].where == ("a>1", "b<2")
 
 
 def test_planted_data_by_an_address_are_those_by_arguments():

@@ -30,6 +30,14 @@ def test_mistyped_names_get_a_sentence_with_what_looks_alike(tmp_path):
             load_data(odd)
 
 
+def test_a_link_to_what_is_gone_is_called_so(tmp_path):
+    (tmp_path / "log.csv").symlink_to(tmp_path / "moved.csv")
+    with pytest.raises(WorkbenchError, match=r"log\.csv is a link to .*moved\.csv, which is not"):
+        load_data(tmp_path / "log.csv")
+    with pytest.raises(WorkbenchError, match=r"data set \([^)]*\)\.$"):  # and is not proposed
+        load_data(tmp_path / "logs.csv")
+
+
 def test_names_are_looked_for_in_the_data_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(WorkbenchError, match="ATTENTION_WORKBENCH_DATA"):

@@ -96,3 +96,25 @@ def test_the_command(tmp_path):
     said, warned = done.stderr.splitlines()
     assert said == "reading planted"
     assert warned.startswith(f"warning: {tmp_path / 'planted.parquet'}: users and items will")
+
+
+@pytest.mark.parametrize(
+    ("source", "to"),
+    [
+        ("log.parquet", "log.parquet"),
+        ("shop", "shop"),  # a folder of RecBole's files
+        ("shop/shop.inter", "shop"),
+        ("again", "shop"),  # a link to it
+    ],
+)
+def test_what_is_read_is_not_written_over(tmp_path, source, to):
+    first = planted(n_users=20, n_items=20, n_causes=4).data
+    convert(first, tmp_path / "log.parquet")
+    convert(first, tmp_path / "shop")
+    (tmp_path / "again").symlink_to(tmp_path / "shop")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    data = load_data(f"{tmp_path / source}?min_user=3")
+    with pytest.raises(WorkbenchError, match="is read from; choose another place to write to"):
+        convert(data, tmp_path / to)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert convert(data, tmp_path / "elsewhere")

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from workbench.__main__ import app
 from workbench.data import load_data
+from workbench.errors import WorkbenchError
 
 TEXT = """\
 user_id,item_id,rating,timestamp,at,title
@@ -89,3 +90,19 @@ def test_planted_data_and_sequences(tmp_path):
     assert "format     sequences" in text
     assert "repeats    20.0%" in text
     assert "time       none" in text
+
+
+@pytest.mark.parametrize("arguments", [["--json"], ["--to", "x.parquet"]])
+def test_what_is_done_with_data_needs_data(arguments):
+    done = CliRunner().invoke(app, ["data", *arguments])
+    assert isinstance(done.exception, WorkbenchError)
+    assert str(done.exception) == f"{arguments[0]} needs what to read: a known data set or a path."
+
+
+def test_a_name_does_not_move_the_terminal(tmp_path):
+    file = tmp_path / "log.csv"
+    file.write_text("user,item\n\x1b[2Jann,a\nann\u202e,b\n\x1b[2Jann,b\nann\u202e,a\n")
+    shown = run(f"{file}?time=")
+    assert "\x1b" not in shown
+    assert r"  \x1b[2Jann  a" in shown
+    assert r"  ann\u202e" in shown

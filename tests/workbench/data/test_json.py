@@ -115,3 +115,9 @@ def test_a_title_asked_for_is_not_left_out(tmp_path):
     file = write(tmp_path / "x.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\n")
     write(tmp_path / "x.item", "untyped\n")
     assert "heading 'untyped'" in refused(file, columns={"title": "title"})
+
+
+@pytest.mark.parametrize("text", ['{"u": [1, 2], "v": [2, 3]}', '{"meta": {"n": 2}, "rows": []}'])
+def test_one_object_that_is_no_interaction_is_told(tmp_path, text):
+    file = write(tmp_path / "log.json", text)
+    assert refused(file).startswith(f"{file} holds one object, which is no interaction by its")

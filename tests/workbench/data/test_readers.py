@@ -5,11 +5,12 @@ import json
 import re
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.workbench.data.reading import tokens, write
+from tests.workbench.data.reading import refused, tokens, write
 from workbench.data import load_data
 from workbench.data.readers import FORMATS
 from workbench.data.readers.base import decoded_lines
@@ -328,6 +329,45 @@ def test_impossible_options(tmp_path, options, expected):
     file = write(tmp_path / "x.csv", "user,item\nu,a\nu,b\n")
     with pytest.raises(WorkbenchError, match=expected):
         load_data(file, **options)
+
+
+TABLE = pd.DataFrame({"user": [1, 1, 2, 2], "item": [5, 6, 5, 6], "time": [1, 2, 3, 4]})
+WRITERS = {
+    "Feather": TABLE.to_feather,
+    "pickle": TABLE.to_pickle,
+    "Parquet": TABLE.to_parquet,
+    "gzip": lambda path: TABLE.to_csv(path, index=False, compression="gzip"),
+    "compressed": lambda path: TABLE.to_csv(path, index=False, compression="bz2"),
+    "zip": lambda path: TABLE.to_csv(path, index=False, compression={"method": "zip"}),
+    "NumPy": lambda path: np.save(path.open("wb"), TABLE.to_numpy()),
+}
+
+
+@pytest.mark.parametrize("format", [None, "table", "json", "sequences"])
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_file_that_is_no_text_is_called_what_it_is(tmp_path, kind, format):
+    file = tmp_path / "log.csv"
+    WRITERS[kind](file)
+    said = refused(file, format=format)
+    assert said.startswith(f"{file} is ")
+    assert kind in said
+    assert "encoding" not in said
+
+
+@pytest.mark.parametrize(("kind", "ending"), [("Parquet", ".parquet"), ("gzip", ".csv.gz")])
+def test_and_can_be_read_by_the_name_that_it_should_have(tmp_path, kind, ending):
+    WRITERS[kind](tmp_path / "log.csv")
+    assert ending[-3:] in refused(tmp_path / "log.csv")
+    named = (tmp_path / "log.csv").rename(tmp_path / f"log{ending}")
+    assert load_data(named).n_interactions == 4
+
+
+def test_a_folder_of_other_files_is_told_with_what_it_holds(tmp_path):
+    for name in ("b.csv", "a.csv"):
+        TABLE.to_csv(tmp_path / name, index=False)
+    said = refused(tmp_path)
+    assert said.endswith("name the file to read; it holds a.csv and b.csv.")
+    assert load_data(tmp_path / "a.csv").n_interactions == 4
 
 
 @pytest.mark.parametrize("format", FORMATS)

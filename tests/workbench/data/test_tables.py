@@ -220,6 +220,21 @@ class TestIds:
         for data in kept:
             assert word in (data.user_ids if column == 0 else data.item_ids)
 
+    @pytest.mark.parametrize(
+        ("column", "value"), [("time", ""), ("time", "NaN"), ("user", ""), ("item", "NA")]
+    )
+    def test_where_none_is_there_rows_are_not_to_be_left_out(self, tmp_path, column, value):
+        rows = {"user": ["u", "u"], "item": ["a", "b"], "time": ["1", "2"]}
+        rows[column] = [value, value]
+        lines = [",".join(fields) for fields in zip(*rows.values(), strict=True)]
+        file = write(tmp_path / "log.csv", "\n".join(["user,item,time", *lines]))
+        said = refused(file)
+        assert "missing=drop" not in said
+        if column == "time":
+            assert [data.n_interactions for data in remedied(file, said)] == [2]
+        else:
+            assert f"name the column of the {column}s" in said or "take it as" in said
+
     def test_a_name_that_only_looks_missing_is_a_name(self, tmp_path):
         rows = [(user, item, time) for user in ("Nan", "Null") for _, item, time in EVENTS[:2]]
         data = load_data(write(tmp_path / "x.csv", table(("user", "item", "time"), rows)))
@@ -248,6 +263,19 @@ class TestLayouts:
         rows = [(*row, 1, 2) for row in EVENTS]
         header = ("user", "item", "time", "note", "note")
         assert tokens(load_data(write(tmp_path / "x.csv", table(header, rows)))) == HISTORIES
+
+    @pytest.mark.parametrize("query", ["", "?time=x", "?time=&where=x>1"])
+    def test_two_columns_of_a_name_that_is_read_are_refused(self, tmp_path, query):
+        twice = "user" if not query else "x"
+        names = "user,item,time,user" if not query else "user,item,x,x"
+        file = write(tmp_path / "log.csv", f"{names}\n1,a,3,4\n1,b,4,5\n")
+        said = refused(f"{file}{query}")
+        assert said == f"{file}: two columns are called {twice!r}; rename one."
+
+    def test_unless_they_are_named_by_position(self, tmp_path):
+        file = write(tmp_path / "log.csv", "user,item,time,user\n1,a,3,4\n1,b,4,4\n")
+        assert tokens(load_data(f"{file}?user=#3&item=#1&time=#2")) == {"4": ["a", "b"]}
+        assert tokens(load_data(f"{file}?user=#0&item=#1&time=#2")) == {"1": ["a", "b"]}
 
     def test_blank_lines_before_the_header(self, tmp_path):
         text = "\n\n" + table(("user", "item", "time"))

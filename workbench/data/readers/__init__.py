@@ -17,6 +17,7 @@ from workbench.data.readers.base import (
 )
 from workbench.data.readers.shape import doubt, refusal, shape
 from workbench.errors import WorkbenchError, ways
+from workbench.phrases import listing
 
 PACKED = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
@@ -86,6 +87,12 @@ def _detect(path: Path, options: Options) -> str:
         look = shape(path, options.encoding)
         if look is not None and doubt(look) is not None:
             raise WorkbenchError(refusal(path, look))
+    if name is None and not is_file:
+        held = sorted(entry.name for entry in path.iterdir() if entry.is_file())
+        there = f"; it holds {listing(held, most=3)}" if held else ""
+        raise WorkbenchError(
+            f"{path} is a folder of no kind that is known; name the file to read{there}."
+        )
     if name is None:
         raise WorkbenchError(
             f"{path}: the format cannot be told from the file; name it, one of "

@@ -19,6 +19,24 @@ from workbench.data.tokens import Missing
 from workbench.errors import WorkbenchError, ways
 
 BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+PICKLED = "is a pickle, which could run anything and is never opened; save its table as CSV"
+PACKED = "is compressed; unpack it, or pack it with gzip under a name that ends in .gz"
+# how files that are no text begin -> what is wrong with them, and what to do
+NO_TEXT = {
+    b"PK\x03\x04": "is an Excel workbook or a zip archive; save its sheet as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is a workbook of an old Excel; save its sheet as CSV",
+    b"\x1f\x8b": "is packed by gzip; give it a name that ends in .gz",
+    b"PAR1": "is a Parquet file; give it a name that ends in .parquet",
+    b"ARROW1": "is a Feather (Arrow) file; save its table as Parquet or CSV",
+    b"FEA1": "is a Feather file; save its table as Parquet or CSV",
+    b"SQLite format 3": "is an SQLite database; save its table as CSV",
+    b"\x89HDF": "is an HDF5 file; save its table as CSV or Parquet",
+    b"\x93NUMPY": "is a NumPy array; save it as CSV",
+    b"BZh": PACKED,
+    b"\xfd7zXZ": PACKED,
+    b"\x28\xb5\x2f\xfd": PACKED,
+    **{bytes([0x80, protocol]): PICKLED for protocol in (2, 3, 4, 5)},
+}
 
 
 @dataclass(frozen=True)
@@ -110,8 +128,8 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
     Raises
     ------
     WorkbenchError
-        If the encoding is not known, or a line cannot be decoded or unpacked; the message gives its
-        number.
+        If the encoding is not known, the file is none of text, or a line cannot be decoded or
+        unpacked; the message gives its number.
     """
     check_encoding(encoding)
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -125,6 +143,8 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
                     f"{path}, line {number}: the compressed file is cut short or damaged; "
                     "obtain it again."
                 ) from error
+            if part == 0 and (kind := next(filter(raw.startswith, NO_TEXT), None)):
+                raise WorkbenchError(f"{path} {NO_TEXT[kind]}.")
             start = raw.removeprefix(codecs.BOM_UTF8) if part == 0 else raw
             try:
                 text += decoder.decode(start, final=not raw)

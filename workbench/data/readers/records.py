@@ -31,11 +31,17 @@ def read(path: Path, options: Options) -> Interactions:
     Raises
     ------
     WorkbenchError
-        If the path is a folder, if a field is missing, or if an object cannot be read.
+        If the path is a folder, if the whole is one object, if a field is missing, or if an object
+        cannot be read.
     """
     if path.is_dir():
         raise WorkbenchError(f"{path} is a folder; name the file in it.")
     objects = jsonl.head(path, options.encoding)
+    if len(objects) == 1 and not options.columns and not is_table(objects[0]):
+        raise WorkbenchError(
+            f"{path} holds one object, which is no interaction by its fields; write an object for "
+            "each interaction, or a line `user item item` for each user."
+        )
     roles, doubts = choose(
         path,
         jsonl.names(path, options.encoding),

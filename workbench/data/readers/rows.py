@@ -211,15 +211,19 @@ def _check_missing(columns: Columns, missing: Mapping[str, np.ndarray], options:
     count = int(gone.sum())
     reason = "stands for a missing value" if word else "is missing" if value is None else "is empty"
     reason += f", as in {count:,} of {len(gone):,} rows; " if count > 1 else "; "
-    reason += f"leave such rows out {ways('?missing=drop', DROP)}"
+    remedies = []
+    if count < len(gone):  # else no row would be left
+        remedies.append(f"leave such rows out {ways('?missing=drop', DROP)}")
     if role == "time":
-        reason += f", or the times {WITHOUT_TIMES}"
+        remedies.append(f"leave the times out {WITHOUT_TIMES}")
     elif word:
-        reason += f", or take it as the {role}'s name {ways('?missing=keep', KEEP)}"
-    raise columns.fault(row, role, reason)
+        remedies.append(f"take it as the {role}'s name {ways('?missing=keep', KEEP)}")
+    remedies = remedies or [f"name the column of the {role}s {ways(f'?{role}=...', COLUMNS)}"]
+    raise columns.fault(row, role, reason + ", or ".join(remedies))
 
 
 DROP, KEEP = "missing='drop'", "missing='keep'"
+COLUMNS = "columns={...}"
 
 
 def bare(name: str) -> str:
@@ -254,6 +258,25 @@ def column_of(name: str, names: Sequence[str], path: Path, option: str) -> str:
         f"{path}: {option} names the column {name!r}, and there are {', '.join(names)[:200]}; "
         "name one of these."
     )
+
+
+def check_single(path: Path, names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a file in which several columns have the name of one that is read.
+
+    Parameters
+    ----------
+    path : of the file, for the message.
+    names : of its columns, those that were repeated with `#` and their position behind them or not.
+    wanted : names of the columns that are read.
+
+    Raises
+    ------
+    WorkbenchError
+        If one of them stands for several columns.
+    """
+    for name in wanted:
+        if sum(name in (other, other.removesuffix(f"#{k}")) for k, other in enumerate(names)) > 1:
+            raise WorkbenchError(f"{path}: two columns are called {name!r}; rename one.")
 
 
 def filtered(options: Options, names: Sequence[str], path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from workbench.data.readers.base import (
     first_line,
 )
 from workbench.data.readers.roles import choose, is_table
-from workbench.data.readers.rows import Columns, filtered, interactions
+from workbench.data.readers.rows import Columns, check_single, filtered, interactions
 from workbench.data.readers.shape import guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
@@ -80,6 +80,8 @@ def read(path: Path, options: Options) -> Interactions:
         where=", line 1",
         headerless=look.by_position if not look.header and look.alike else None,
     )
+    if not positions:
+        check_single(path, names, [*roles.values(), *filtered(options, names, path)])
     layout = Layout(
         path=path,
         names=names,
@@ -138,9 +140,7 @@ def _read_parquet(path: Path, options: Options) -> Interactions:
         head = dataset.head(SAMPLE)
         roles, doubts = choose(path, names, options, lambda name: head[name].to_pylist())
         wanted = [*roles.values(), *filtered(options, names, path)]
-        repeated = next((name for name in wanted if names.count(name) > 1), None)
-        if repeated is not None:
-            raise WorkbenchError(f"{path}: two columns are called {repeated!r}; rename one.")
+        check_single(path, names, wanted)
         table = dataset.to_table(columns=list(dict.fromkeys(wanted)))
         values = dict(zip(table.column_names, table.columns, strict=True))
         unused = [name for name in names if name not in values]
