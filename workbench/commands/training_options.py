@@ -48,6 +48,14 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
         int,
         typer.Option(help="Stop after so many epochs without a better validation NDCG@10.", min=1),
     ],
+    "remove_seen": Annotated[
+        bool,
+        typer.Option(
+            "--remove-seen",
+            help="Choose the best epoch with items of the history left out of its rankings, as "
+            "they are of lists that are shown.",
+        ),
+    ],
     "batch_size": Annotated[int, typer.Option(help="Items to predict in a step.", min=1)],
     "learning_rate": Annotated[float, typer.Option(help="Adam's step size.", min=0.0)],
     "weight_decay": Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)],

@@ -29,6 +29,8 @@ class Training:
     mask_last : the share of the samples in which only the last item is masked.
     epochs : how many epochs at most.
     patience : how many epochs without a better validation NDCG@10 before training stops.
+    remove_seen : whether items of the history are left out of the rankings by which the best epoch
+        is chosen, as they are of lists that are shown.
     batch_size : targets in a step, for every objective.
     learning_rate, weight_decay : of the optimizer, Adam.
     seed : of everything random.
@@ -49,6 +51,7 @@ class Training:
     mask_last: float = 0.5
     epochs: int = 100
     patience: int = 10
+    remove_seen: bool = False
     batch_size: int = 256
     learning_rate: float = 1e-3
     weight_decay: float = 0.0

@@ -15,6 +15,7 @@ import torch
 
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
+from workbench.evaluation import chosen_by
 from workbench.model_folders import sibling_name, siblings
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line
@@ -47,8 +48,9 @@ def sweep(
     Returns
     -------
     DataFrame
-        A row per variant and seed, best validation NDCG@10 first within a model. The first rank
-        also writes it to `out`/sweep.csv.
+        A row per variant and seed, best validation NDCG@10 first within a model; with items of the
+        history left out of rankings where epochs were chosen so. The first rank also writes it to
+        `out`/sweep.csv.
 
     Raises
     ------
@@ -133,7 +135,7 @@ def _train(
         seed=seed,
         **how,
     )
-    return f"{variant.label}, seed {seed}", model.card["metrics"]
+    return f"{variant.label}, seed {seed}", chosen_by(model.card)
 
 
 def _command(variant: Variant, seed: int, source: str, out: Path, how: Mapping[str, Any]) -> str:
@@ -155,8 +157,11 @@ def training_command(
     words = ["--model", variant.model, "--data", source]
     words += ["--out", str(folder), "--seed", str(seed)]
     for name, value in how.items():
-        if name != "progress":
-            words += ["--" + name.replace("_", "-"), str(value)]
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(value, bool):
+            words += [flag] if value and name != "progress" else []
+        else:
+            words += [flag, str(value)]
     for name, value in variant.options.items():
         words += ["--option", f"{name}={value}"]
     return f"python -m workbench train {shlex.join(words)}"
@@ -181,8 +186,9 @@ def _finished(folder: Path, command: str, data: SequenceData) -> bool:
 
 def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
     card = load_model(folder).card
+    metrics = chosen_by(card)
     measured = {
-        f"{split} {metric}": card["metrics"][split][metric]
+        f"{split} {metric}": metrics[split][metric]
         for split in ("valid", "test")
         for metric in ("hit@10", "ndcg@10")
     }

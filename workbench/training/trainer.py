@@ -58,6 +58,8 @@ def train(
 ) -> Recommender:
     """Train until validation NDCG@10 stops rising; the best weights are loaded at the end.
 
+    Items of the history are ranked as well in it, unless `remove_seen` leaves them out.
+
     Under torchrun each rank takes its share of every batch, unless it trains `alone`.
 
     Parameters
@@ -217,7 +219,9 @@ class _Trainer:
                 f"epoch {number}: the loss is {float(total)}; lower the learning rate "
                 f"({self.how.learning_rate:g})."
             )
-        metrics = evaluate(self.model, self.data, "valid", fabric=self.fabric).metrics
+        removed = self.how.remove_seen
+        found = evaluate(self.model, self.data, "valid", remove_seen=removed, fabric=self.fabric)
+        metrics = found.metrics
         self.at.epoch = number
         self.at.history.append(
             {"epoch": number, "loss": float(total) / len(batches), "seconds": seconds, **metrics}

@@ -63,6 +63,20 @@ def test_the_command_of_a_card_trains_the_same_model_alone(source, tmp_path):
     torch.testing.assert_close(model.state_dict(), again.state_dict(), rtol=0, atol=1e-6)
 
 
+def test_models_are_compared_by_the_rankings_that_chose_their_epochs(source, tmp_path):
+    found = run(source, tmp_path / "out", TINY[:1], remove_seen=True)
+    card = load_model(found["folder"][0]).card
+    assert found["valid ndcg@10"][0] == card["metrics_seen_removed"]["valid"]["ndcg@10"]
+    assert found["valid ndcg@10"][0] != card["metrics"]["valid"]["ndcg@10"]
+    words = shlex.split(card["command"])
+    assert "--remove-seen" in words
+    assert "True" not in words
+    words[words.index("--out") + 1] = str(tmp_path / "again")
+    done = CliRunner().invoke(app, words[3:])
+    assert done.exit_code == 0, done.output
+    assert load_model(tmp_path / "again").card["training"]["remove_seen"]
+
+
 def test_other_options_in_the_same_folder_are_told(source, tmp_path):
     run(source, tmp_path / "out")
     with pytest.raises(WorkbenchError, match="not trained with these options"):

@@ -52,6 +52,34 @@ def test_patience_counts_from_the_best_epoch_whose_weights_come_back(monkeypatch
     assert sorted(path.name for path in out.iterdir()) == [CARD, WEIGHTS, TOKENS]
 
 
+@pytest.mark.parametrize(("removed", "chosen"), [(False, 1), (True, 2)])
+def test_the_epoch_is_chosen_by_the_rankings_that_were_asked_for(
+    monkeypatch, tmp_path, removed, chosen
+):
+    kept_and_removed = [(0.3, 0.2), (0.2, 0.3), (0.1, 0.1), (0.1, 0.1)]
+    weights: list[torch.Tensor] = []  # at every validation
+
+    def scripted(model, data, split="test", *, remove_seen=False, **_):
+        pair = kept_and_removed[min(len(weights), 3)]
+        by_policy = {
+            policy: {"ndcg@10": value, "hit@10": value}
+            for policy, value in zip((KEPT, REMOVED), pair, strict=True)
+        }
+        weights.append(model.item_embedding.weight.detach().clone())
+        metrics = by_policy[REMOVED if remove_seen else KEPT]
+        return Evaluation(metrics, by_policy, np.array([1]), {}, np.array([0]), split, remove_seen)
+
+    monkeypatch.setattr(training, "evaluate", scripted)
+    data = small_data()
+    model = build_model("SASRec", data, **SIZES)
+    train(model, data, tmp_path, epochs=4, remove_seen=removed, **QUICK)
+    assert torch.equal(model.item_embedding.weight, weights[chosen - 1])
+    assert model.card["best_epoch"] == chosen
+    assert model.card["training"]["remove_seen"] is removed
+    with pytest.raises(WorkbenchError, match="not trained with these options"):
+        train(model, data, tmp_path, epochs=4, remove_seen=not removed, **QUICK)
+
+
 def test_the_card_tells_of_the_weights_beside_it(tmp_path):
     data = small_data()
     train(build_model("SASRec", data, **SIZES), data, tmp_path, epochs=2, command="this", **QUICK)
@@ -80,7 +108,7 @@ def test_a_planted_rule_is_learnt_to_the_bayes_rate(rule, objective):
 
 def test_planted_data_stand_where_positions_were_trained():
     """In windows as long as the sequences, and positions that count from the start."""
-    how = {"n_users": 500, "n_items": 24, "n_causes": 8, "lag": 2, "signal": 0.9, "noise": 0.1}
+    how = {"n_users": 700, "n_items": 24, "n_causes": 8, "lag": 2, "signal": 0.9, "noise": 0.1}
     hits = {}
     for shortest in (6, 14):
         made = planted("distance", **how, length=14, shortest=shortest)
@@ -93,7 +121,7 @@ def test_planted_data_stand_where_positions_were_trained():
         else:
             assert 0 < untrained.mean() < 0.1
     bayes = made.bayes_hit_rate(1)
-    assert hits[14] < 0.5 * bayes < 0.75 * bayes < hits[6]
+    assert hits[14] < 0.25 * bayes < 0.6 * bayes < hits[6]
 
 
 @pytest.mark.parametrize("objective", ["prefixes", "positions"])
