@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import warnings
 from types import SimpleNamespace
 
@@ -267,6 +268,31 @@ def test_a_model_that_learned_from_what_is_asked_is_warned_of(time, learned):
         asked = len(evaluate(model, timed(), split_time=time).users)
     said = f"Table learned from {learned} of the {asked} items to be predicted at 1970-01-01T00:00:"
     assert [said in str(warning.message) for warning in caught] == [True] * learned
+
+
+@pytest.mark.parametrize("unit", ["s", "date"])
+def test_and_is_told_how_to_read_the_part_before(tmp_path, unit):
+    days = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
+    written = [str(date_seconds(day)) if unit == "s" else day for day in days]
+    rows = [f"{user},{item},{time}" for user in "uv" for item, time in enumerate(written)]
+    file = tmp_path / "log.csv"
+    file.write_text("\n".join(["user,item,at", *rows]))
+    data = load_data(f"{file}?time=at")
+    model = build_model("SASRec", data, hidden_size=8, inner_size=8)
+    model.card = {"data": data.identity()}
+    with pytest.warns(WorkbenchWarning, match="which flatters it") as caught:
+        evaluate(model, data, split_time=days[1])
+    (condition,) = re.findall(r"\((\?\S+) behind the path", str(caught[0].message))
+    query = condition.replace("TIME", days[1])
+    assert ("TIME" in condition) == (unit == "date")
+    before = load_data(f"{file}{query}&time=at&min_user=1")
+    assert before.times is not None
+    assert before.times.max() < date_seconds(days[1])
+    assert before.n_interactions == 2
+
+
+def date_seconds(day: str) -> int:
+    return int(np.datetime64(day, "s").astype(int))
 
 
 def test_a_time_that_splits_nothing_is_refused():

@@ -13,11 +13,12 @@ import workbench
 from workbench.announcing import alone, say
 from workbench.commands.options import Data, read_option, reading
 from workbench.commands.training_options import with_training_options
+from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, write_file
 from workbench.model_folders import sibling_name
 from workbench.registry import NAMES, check_name
+from workbench.training.settings import LARGEST_SEED
 
-LARGEST_SEED = 2**63 - 1  # PyTorch's
 if TYPE_CHECKING:
     from workbench.training.state import History
 
@@ -83,6 +84,8 @@ def train_command(
         check_name(model)
         if progress is not None:
             check_replaceable(progress, b'[{"epoch":')
+    if seed + seeds - 1 > LARGEST_SEED:
+        raise WorkbenchError(f"--seed {seed}: with --seeds {seeds}, the last is too large.")
     options = dict(read_option(text) for text in option or [])
     reading(data, purpose=f", to train {model}")
     # PyTorch, which takes seconds to import

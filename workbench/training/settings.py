@@ -6,6 +6,7 @@ from typing import Literal
 Objective = Literal["prefixes", "positions", "masking"]
 Loss = Literal["exact", "sampled", "gbce"]
 Avoid = Literal["cause", "important"]
+LARGEST_SEED = 2**32 - 1  # that NumPy takes, and so Lightning Fabric, which seeds it
 EXACT_UP_TO = 100_000  # items; docs/training.md says what a step costs on either side
 
 

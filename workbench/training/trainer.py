@@ -31,7 +31,7 @@ from workbench.training.avoidance import avoidance
 from workbench.training.objectives import Samples, samples
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler
-from workbench.training.settings import Training
+from workbench.training.settings import LARGEST_SEED, Training
 from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.state import (
     STATE,
@@ -82,10 +82,11 @@ def train(
     Raises
     ------
     WorkbenchError
-        If an option is unknown, the device is not on this machine or cannot compute in the
-        precision, the objective does not go with the model, the model does not fit the data, no
-        user has the four interactions that training needs, the loss is not finite, or the folder
-        holds another model, cannot be written to, or is one that another process trains into.
+        If an option is unknown, the seed is out of range, the device is not on this machine or
+        cannot compute in the precision, the objective does not go with the model, the model does
+        not fit the data, no user has the four interactions that training needs, the loss is not
+        finite, or the folder holds another model, cannot be written to, or is one that another
+        process trains into.
 
     Warns
     -----
@@ -97,6 +98,8 @@ def train(
         how = Training(**options)
     except TypeError as error:
         raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
+    if not 0 <= how.seed <= LARGEST_SEED:
+        raise WorkbenchError(f"seed={how.seed} must lie between 0 and {LARGEST_SEED}.")
     folder = Path(out) if out is not None else None
     return _Trainer(model, data, how, folder, command, alone, watch).run()
 
@@ -123,7 +126,7 @@ class _Trainer:
             warnings.warn(warning, WorkbenchWarning, stacklevel=3)
         self.told_loss = told_loss or how.loss == "exact"
         self.how, self.data, self.out, self.command, self.watch = how, data, out, command, watch
-        seed_everything(how.seed + self.fabric.global_rank, verbose=False)
+        seed_everything((how.seed + self.fabric.global_rank) % (LARGEST_SEED + 1), verbose=False)
         self.model = model.to(self.fabric.device)
         adversarial = {id(p) for p in model.adversarial_parameters()}
         self.adversarial = model.adversarial_parameters()

@@ -2,14 +2,17 @@
 
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from workbench import load_model
+from workbench import WorkbenchError, build_model, load_model, train
 from workbench.__main__ import app
+from workbench.data import planted
 from workbench.model_folders import siblings
+from workbench.training.settings import LARGEST_SEED
 
 ROWS = "".join(f"u{u},{i}\n" for u in range(12) for i in [(u + k) % 9 for k in range(6)])
 SIZES = ("hidden_size=8", "inner_size=8", "n_layers=1", "max_length=6")
@@ -68,3 +71,25 @@ def test_siblings_are_ordered_by_seed_and_other_folders_are_none(tmp_path):
         if name != "seed-3":  # which holds no model yet
             (tmp_path / name / "card.json").write_text("{}")
     assert list(siblings(tmp_path)) == [9, 10]
+
+
+def test_the_largest_seed_that_there_is(command):
+    said = command(*words("--out", "m", "--seed", str(LARGEST_SEED)))
+    assert f"seed {LARGEST_SEED}: test hit@10" in said
+    assert load_model("m").card["training"]["seed"] == LARGEST_SEED
+
+
+@pytest.mark.parametrize(
+    "more", [["--seed", str(LARGEST_SEED + 1)], ["--seed=4294967290", "--seeds=9"]]
+)
+def test_a_larger_one_is_refused_before_any_work(command, more):
+    done = CliRunner().invoke(app, words("--out", "m", *more))
+    assert done.exit_code != 0
+    assert "--seed" in f"{done.exception} {done.output}"
+    assert not Path("m").exists()
+
+
+def test_a_larger_one_is_refused_in_python_too():
+    data = planted(n_users=20, n_items=20, n_causes=4).data
+    with pytest.raises(WorkbenchError, match=r"seed=4294967296 must lie between 0 and 4294967295"):
+        train(build_model("SASRec", data, hidden_size=8), data, seed=LARGEST_SEED + 1)
