@@ -19,7 +19,7 @@ from workbench.phrases import in_order
 from workbench.statistics import Interval, detectable
 
 METRICS = {
-    VALID: "NDCG@10, validation",
+    VALID: "NDCG@10, validation, seen removed",
     "hit kept": "HR@10, seen kept",
     "ndcg kept": "NDCG@10, seen kept",
     "hit removed": "HR@10, seen removed",

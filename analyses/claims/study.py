@@ -45,6 +45,7 @@ RECIPES = {
             "inner_size": 64,
             "activation": "relu",
             "initializer_range": None,
+            "initializer": "torch",
             "hidden_dropout": 0.6,
             "attention_dropout": 0.6,
             "dropout_at": "feed_forward",
@@ -56,10 +57,12 @@ RECIPES = {
             "batch_size": 3500,
             "epochs": 200,
             "patience": 25,
+            "remove_seen": True,
         },
     ),
-    # what `train` does unless it is told otherwise: by it calibrated models validate better
-    DEFAULTS: Recipe({}, {"loss": "exact", "epochs": 60, "patience": 6}),
+    # what `train` does unless it is told otherwise, but for how the best epoch is chosen, which is
+    # as above; by it calibrated models validate better
+    DEFAULTS: Recipe({}, {"loss": "exact", "epochs": 60, "patience": 6, "remove_seen": True}),
     # what the paper has for Beauty
     PAPER: Recipe(
         {

@@ -47,7 +47,7 @@ class Measurements:
     Attributes
     ----------
     users : a row per training and user. `valid ndcg`, NDCG@10 of the training on validation cases,
-        seen items kept; `rank kept` and `rank removed`, of the held-out item among
+        seen items removed; `rank kept` and `rank removed`, of the held-out item among
         all items, and among those that the history does not hold; `hit kept` and so on, of these.
         `removal`, the change of NDCG@10 without the largest weight of every head in all layers;
         `removal elsewhere`, without as much of other weights; `largest`, that weight, the mean over
@@ -79,7 +79,9 @@ def measure(
     """
     names = {each.name: each for each, _ in trained}
     models = {each.name: model for each, model in trained}
-    validated = {each.name: model.card["metrics"]["valid"]["ndcg@10"] for each, model in trained}
+    validated = {
+        each.name: model.card["metrics_seen_removed"]["valid"]["ndcg@10"] for each, model in trained
+    }
     data, models, _ = one_numbering(models, data, {name: name for name in models})
     ranked = pd.concat(
         [

@@ -109,7 +109,7 @@ def locate(source: str | Path) -> Path:
     ------
     WorkbenchError
         If there is none; the message names the known data sets and similar paths. Also if `source`
-        cannot be a path.
+        cannot be a path, or is a device or a pipe.
     """
     name = str(source)
     places = [Path("."), Path("data")]
@@ -119,11 +119,14 @@ def locate(source: str | Path) -> Path:
         if not name.strip():
             raise FileNotFoundError
         path = Path(source).expanduser()
-        return next(place / path for place in places if (place / path).exists())
+        found = next(place / path for place in places if (place / path).exists())
     except (StopIteration, FileNotFoundError):
         raise WorkbenchError(_not_found(name, places)) from None
     except (OSError, ValueError, RuntimeError) as error:
         raise WorkbenchError(f"{name[:80]!r} is no path: {error}.") from error
+    if not (found.is_file() or found.is_dir()):  # a device, or a pipe, which is read only once
+        raise WorkbenchError(f"{name} is neither a file nor a folder; save its lines to a file.")
+    return found
 
 
 def _not_found(name: str, places: list[Path]) -> str:

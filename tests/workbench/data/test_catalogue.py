@@ -1,6 +1,7 @@
 """Known names, places, descriptions and conversions."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,13 @@ def test_mistyped_names_get_a_sentence_with_what_looks_alike(tmp_path):
     for odd in ("", "x\0y", "a" * 5000, "~nobody/x"):
         with pytest.raises(WorkbenchError):
             load_data(odd)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    for source in (tmp_path / "pipe.csv", "/dev/zero?format=table"):
+        with pytest.raises(WorkbenchError, match=r"is neither a file nor a folder; save its lines"):
+            load_data(source)
 
 
 def test_a_link_to_what_is_gone_is_called_so(tmp_path):
