@@ -52,7 +52,8 @@ class Question:
     asked : the question in words.
     answer : of it.
     sentence : the answer with its number, interval, control and users.
-    estimate, control : what is measured, and what it is compared with; None where nothing is.
+    estimate, control : what is measured, and what it is compared with; None where nothing is. In
+        `DIFFERENCES` the former is a difference, to the control where there is one.
     """
 
     key: str
@@ -61,6 +62,18 @@ class Question:
     sentence: str
     estimate: Interval | None = None
     control: Interval | None = None
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers behind the answer, as a table shows them, with the users they stand on."""
+        if self.estimate is None:
+            return ()
+        difference = self.key in DIFFERENCES
+        measured = span(self.estimate, 3, sign=difference)
+        control = None if self.control is None else span(self.control, 3)
+        if control is not None:
+            control = f"{'against' if difference else 'control'} {control}"
+        return tuple(filter(None, (measured, control, people(self.estimate.n))))
 
 
 @dataclass(frozen=True)
@@ -96,7 +109,7 @@ class Verdict:
     @property
     def part(self) -> str:
         """Which part of attention it is about, in words."""
-        return self.reduction.removeprefix("attention").strip() or "mean of layers and heads"
+        return part_in_words(self.reduction)
 
     @property
     def to_do(self) -> str:
@@ -131,6 +144,7 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 ASKED = (faithfulness, attention_worth, order, max_attention_removal, seeds)
 NONE: Mapping[str, Any] = {}
 
@@ -195,6 +209,11 @@ def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
     return tuple(judged for judged in every if judged is not None)
 
 
+def part_in_words(reduction: str) -> str:
+    """The part of attention that a reduction is, in words: "layer 2 head 2"."""
+    return reduction.removeprefix("attention").strip() or "mean of layers and heads"
+
+
 def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion, str]:
     """The rule: from the answers to the six questions to the conclusion, and why.
 
@@ -213,7 +232,10 @@ def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion
     """
     pointing, learned = answers["pointing"], answers["learned"]
     if pointing == "no":
-        return NOT, "what it names moves the prediction no more than controls that know nothing."
+        return NOT, (
+            "what it names moves the prediction no more than what is named by controls that know "
+            "nothing of the model, such as the last item."
+        )
     if learned == "no":
         return NOT, "the same model without what it learned points at what matters as often."
     if "cannot tell" in (pointing, learned):
@@ -328,7 +350,7 @@ class Evidence:
         sentence = (
             f"Scores move {change(more)} further without the largest weight than without as much "
             f"elsewhere, which moves them {span(control)} (for how far weights change; "
-            f"{people(more.n)})."
+            f"{people(more.n)}). Up to {nothing:.4f}, a tenth of that, counts as no further."
         )
         return Question("necessary", asked, answer, sentence, more, control)
 
@@ -406,7 +428,9 @@ class Evidence:
         trainings = self.trainings
         other = None if trainings is None else trainings.within("attended", model)
         if trainings is None or other is None:
-            return Question("stable", asked, "cannot tell", "It was trained once.")
+            again = trainings is not None and len(trainings.comparison.trainings(model)) > 1
+            why = "It has no most attended item." if again else "It was trained once."
+            return Question("stable", asked, "cannot tell", why)
         same = mean_interval(1 - other)
         answer: Answer = "cannot tell"
         if same.low > LIMITS.kept:

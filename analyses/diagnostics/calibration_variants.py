@@ -138,6 +138,12 @@ def findings(results: Results) -> list[str]:
             f"{span(evenness[plain], 3)} of what uniform attention has"
         )
         claims.compose(of_plain["evenness"], partial(_against, whose, "evenness", ATTENDING))
+    again = [m for m in results.comparison.names if len(results.comparison.trainings(m)) > 1]
+    if again:
+        claims.say(
+            f"Of {listing(again)}, trained with several seeds, the first training alone is "
+            "compared here; what attention is worth is told of all of them."
+        )
     return claims.sentences()
 
 

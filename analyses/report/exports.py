@@ -168,9 +168,8 @@ def _questions(verdicts: Sequence[Verdict]) -> str:
 
 def _answer(verdict: Verdict, k: int) -> str:
     question = verdict.questions[k]
-    numbers = [span(question.estimate, 3)] if question.estimate else []
-    numbers += [f"control {span(question.control, 3)}"] if question.control else []
-    return f"{question.answer} ({'; '.join(numbers)})" if numbers else question.answer
+    numbers = "; ".join(question.numbers)
+    return f"{question.answer} ({numbers})" if numbers else question.answer
 
 
 def _list(sentences: Sequence[str]) -> str:

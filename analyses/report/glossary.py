@@ -63,7 +63,9 @@ GLOSSARY = {
     "both sides. It says nothing about training the models again. Where fewer than "
     f"{FEWEST_NONZERO} users have a value other than 0, a mean is given no interval: any would be "
     "far too narrow.",
-    "Detected": "The interval leaves out 0. 'Not detected' is not proof of no difference.",
+    "Detected": "The difference stands among all that the report compares: its p value, corrected "
+    "by Holm's method, is below the share of 5 % that its diagnostic has. An interval alone may "
+    "leave out 0 by chance. 'Not detected' is not proof of no difference.",
 }
 
 

@@ -85,7 +85,7 @@ class Summary:
             return f"None of {len(known)} intervals leaves out 0" if len(known) > 1 else HOLDS
         furthest = away.iloc[int(away["estimate"].abs().to_numpy().argmax())]
         return (
-            f"{len(away)} of {len(known)} intervals leave out 0; furthest from it: "
+            f"{len(away)} of {len(known)} intervals leave out 0, uncorrected; furthest from it: "
             f"{self._mark(furthest, marks, sign=True)}"
         )
 

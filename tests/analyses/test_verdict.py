@@ -3,9 +3,10 @@
 import pytest
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
-from analyses.verdict import conclude, verdict
+from analyses.verdict import Question, conclude, verdict
 from tests.analyses.pointer import Pointer, made
-from workbench import WorkbenchError, adapt
+from workbench import WorkbenchError, adapt, build_model
+from workbench.data import planted
 from workbench.statistics import Interval
 
 OFTEN, SELDOM = Interval(0.9, 0.8, 0.95, 100), Interval(0.3, 0.2, 0.4, 100)
@@ -72,3 +73,29 @@ def test_a_model_without_attention_has_no_verdict(truth):
                   n_items=20, max_length=10)  # fmt: skip
     with pytest.raises(WorkbenchError, match="has no attention"):
         verdict(model, truth.data)
+
+
+def test_a_difference_shows_its_sign_and_what_it_is_a_difference_to():
+    level, control = Interval(0.396, 0.38, 0.41, 128), Interval(0.308, 0.3, 0.316, 128)
+    more = Interval(0.088, 0.07, 0.1, 128)
+    asked = Question("necessary", "?", "yes", "It does.", more, control)
+    assert asked.numbers == (
+        "+0.088 [+0.070, +0.100]",
+        "against 0.308 [0.300, 0.316]",
+        "n = 128 users",
+    )
+    asked = Question("pointing", "?", "yes", "It does.", level, control)
+    assert asked.numbers[:2] == ("0.396 [0.380, 0.410]", "control 0.308 [0.300, 0.316]")
+    assert Question("stable", "?", "cannot tell", "It was trained once.").numbers == ()
+
+
+def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once():
+    data = planted("content", n_users=24, n_items=20, length=8, n_causes=4).data
+    small = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 8}
+    model, again = (build_model("SASRec-uniform", data, **small).eval() for _ in range(2))
+    stable = [
+        verdict(model, data, siblings=siblings).questions[-1] for siblings in ({}, {"again": again})
+    ]
+    assert {question.answer for question in stable} == {"cannot tell"}
+    assert stable[0].sentence == "It was trained once."
+    assert stable[1].sentence == "It has no most attended item."

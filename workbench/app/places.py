@@ -58,17 +58,18 @@ def folders() -> list[Path]:
     WorkbenchError
         If one named at the start is not a folder.
     """
-    named = _named()
-    for folder in named:
+    given = named()
+    for folder in given:
         if not folder.is_dir():
             raise WorkbenchError(
                 f"--allow {folder}: this is not a folder; start the app with one that exists."
             )
-    known = [Path(), uploads.place(), PRETRAINED, REPORTS, *_data_folder(), *named]
+    known = [Path(), uploads.place(), PRETRAINED, REPORTS, *_data_folder(), *given]
     return [_real(folder) for folder in known]
 
 
-def _named() -> list[Path]:
+def named() -> list[Path]:
+    """Folders named at the start by `--allow DIR`, as they were written."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--allow", action="append", default=[], type=Path)
     try:

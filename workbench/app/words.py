@@ -180,7 +180,8 @@ def agreement(row: RowAgreement, method: str) -> str:
     share = (1 + row.tau) / 2  # concordant, among the pairs tied in neither
     chance = "less than 1" if row.p_value < 0.01 else f"{100 * row.p_value:.0f}"
     return (
-        f"Attention and {method} put about {100 * share:.0f}{PERCENT} of all pairs of "
-        f"items in the same order; random orders are as far from 50{PERCENT} in {chance}"
+        f"Attention and the size of what {method} gives, whatever its sign, put about "
+        f"{100 * share:.0f}{PERCENT} of all pairs of items in the same order; random orders are as "
+        f"far from 50{PERCENT} in {chance}"
         f"{PERCENT} of cases. {CAUTION}"
     )

@@ -26,6 +26,7 @@ STYLE = f"""{markup.STYLE}{maps.STYLE}<style>
 .aw-page .c {{ display: grid; gap: 1.5rem; align-items: start;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }}
 .aw-page .c > * {{ min-width: 0; }}
+.aw-page p {{ overflow-wrap: anywhere; }}
 .aw-page pre {{ white-space: pre-wrap; overflow-wrap: anywhere; font-size: .8rem; }}
 .aw-page button {{ cursor: default; pointer-events: none; }}
 </style>"""

@@ -52,7 +52,7 @@ def test_the_title_says_what_is_seen():
         *[("a", "one", 0.003, np.nan, np.nan), ("b", "one", 0.1, -0.1, 0.3)],
         ("b", "two", -0.2, -0.3, -0.1),
     )
-    seen = "1 of 2 intervals leave out 0; furthest from it: b, two (−0.200)"
+    seen = "1 of 2 intervals leave out 0, uncorrected; furthest from it: b, two (−0.200)"
     assert drawn.seen == seen
     assert draw(drawn).get_suptitle() == f"{seen}\nTitle"
     assert dots(("b", "one", 0.1, -0.1, 0.3)).seen == "The interval holds 0"

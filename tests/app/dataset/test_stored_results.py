@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -135,3 +136,17 @@ def test_the_figures_of_all_users_are_shown_without_their_table(stored_run, tmp_
     monkeypatch.setattr(StoredRun, "results", None)
     answers = stored_results.answers_for(open_run(stored_run), KNOWN["seeds"], Choice())
     assert answers.summaries or answers.tables
+
+
+def test_reports_of_folders_named_at_the_start_are_listed_after_those_here(
+    stored_run, tmp_path, monkeypatch
+):
+    for place in ("here/mine", "named", "more/theirs"):
+        shutil.copytree(stored_run, tmp_path / place)
+    monkeypatch.setattr(stored_results, "REPORTS", tmp_path / "here")
+    monkeypatch.setattr(
+        sys, "argv", ["app", f"--allow={tmp_path / 'named'}", "--allow", str(tmp_path / "more")]
+    )
+    listed = stored_results.stored_runs()
+    assert listed == [tmp_path / place for place in ("here/mine", "named", "more/theirs")]
+    assert [run.folder for run in stored_results.judged_runs()] == listed

@@ -35,5 +35,5 @@ def test_words_answers_and_sentences_are_shown_literally():
     assert not any("[model](x)" in each.value for each in app.markdown)  # it would be a link
     (table,) = tables(app)
     assert table.heads == ["Question", "my [model](x)"]
-    assert table.rows == [["pointing", "no"]]
+    assert table.rows == [["Does it point?", "no"]]
     assert "It names the item for 3 %." in table.hovers

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.stored import StoredRun, open_run, runs_in
+from analyses.report.stored import StoredRun, open_run
 from workbench.app import places, words
 from workbench.app.dataset import starting, stored_results
 from workbench.app.dataset.figures import ACROSS, show_figures, show_tables, show_terms
@@ -16,7 +16,6 @@ from workbench.app.dataset.stored_results import Answers, Choice
 from workbench.app.dataset.users import show_users
 from workbench.app.dataset.verdict_cards import show_verdicts
 from workbench.app.failures import errors_shown
-from workbench.files import REPORTS
 
 NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
 
@@ -76,8 +75,8 @@ def _shown(folder: Path) -> str:
 
 
 def _choose_run() -> str | None:
-    """A folder of reports/, or any path that is typed or in the address."""
-    known = [_shown(path) for path in runs_in(REPORTS)]
+    """A folder that is known to hold a report, or any path that is typed or in the address."""
+    known = [_shown(path) for path in stored_results.stored_runs()]
     asked = st.session_state.get("run") or st.query_params.get("run")
     if asked and asked not in known:
         known.append(asked)
@@ -91,7 +90,7 @@ def _choose_run() -> str | None:
         placeholder="Type the folder of a run",
         key="run",
         help="A folder that `python -m analyses.run_all` wrote; those under reports/ are listed, "
-        "the latest first.",
+        "the latest first, then those of folders named by --allow.",
         bind="query-params",
     )
     return str(chosen) if chosen else None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
@@ -16,7 +17,7 @@ from analyses.report.summaries import Summary
 from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict
 from workbench import SequenceData
-from workbench.app import resources
+from workbench.app import places, resources
 from workbench.app.dataset.charts import Chart, charts
 from workbench.app.dataset.per_user import Kept, Order, in_order, kept, per_user
 from workbench.app.places import Outside
@@ -187,9 +188,20 @@ def verdict_on(
     return None
 
 
+def stored_runs() -> list[Path]:
+    """Folders of reports: those in reports/, then those that were named at the start.
+
+    A folder that was named may be a report, or hold some.
+    """
+    reports = runs_in(REPORTS)
+    for folder in places.named():
+        reports += [folder] if (folder / MANIFEST).is_file() else runs_in(folder)
+    return list(dict.fromkeys(reports))
+
+
 def judged_runs() -> Iterator[StoredRun]:
     """The stored reports that hold a verdict, the latest first; damaged ones are left out."""
-    for folder in runs_in(REPORTS):
+    for folder in stored_runs():
         try:
             run = _opened(str(folder), (folder / MANIFEST).stat().st_mtime_ns)
             judged = verdicts_of(run)

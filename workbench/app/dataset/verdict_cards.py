@@ -6,8 +6,8 @@ import streamlit as st
 
 from analyses.conclusions import NOT, SHOWN
 from analyses.report.one_user import OneUser
-from analyses.report.wording import span
-from analyses.verdict import Verdict
+from analyses.report.wording import people, span
+from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
 from workbench.explore.markup import Cell, Head
@@ -46,9 +46,10 @@ def show_example(example: OneUser) -> None:
     place = 1 + sum(item.effect > named.effect for item in example.items)
     titles = [words.literal(item.title) for item in (named, moving)]
     recommended = words.literal(example.recommended)
+    part = part_in_words(example.reduction)
     said = (
         f"For example, {words.literal(example.model)} recommends **{recommended}** to user "
-        f"{words.literal(example.user)}. Its attention points most at **{titles[0]}**"
+        f"{words.literal(example.user)}. Its attention ({part}) points most at **{titles[0]}**"
     )
     if named.place == moving.place:
         said += ", without which the score falls most, too."
@@ -67,17 +68,22 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     st.subheader("Can attention be shown as a reason?")
     for verdict in verdicts:
         gain = verdict.gain
-        better = f", better than attention by {span(gain, 3, sign=True)} nats" if gain else ""
+        better = (
+            f", better than attention by {span(gain, 3, sign=True)} nats of what the prediction "
+            f"loses without the items it names ({people(gain.n)})"
+            if gain
+            else ""
+        )
         with st.container(border=True):
             st.markdown(conclusion(verdict))
             st.markdown(
                 f"{words.literal(verdict.why)} Show instead: "
                 f"{words.literal(verdict.instead + better)}."
             )
-    heads = [Head("Question", kind="text"), *(Head(v.model, kind="text") for v in verdicts)]
+    heads = [Head("Question", kind="title"), *(Head(v.model, kind="text") for v in verdicts)]
     rows = [
         [
-            Cell(question.key, hover=question.asked),
+            Cell(question.asked, hover=question.asked),
             *(Cell(v.questions[k].answer, hover=v.questions[k].sentence) for v in verdicts),
         ]
         for k, question in enumerate(verdicts[0].questions)

@@ -48,7 +48,9 @@ def show_contrast(seen: Seen) -> None:
             verb = "above" if ahead >= 0 else "below"
             st.markdown(f"{words.strong(label)}: {first} scores {lead} {verb} {second}.")
             titles = [seen.data.title(int(item)) for item in shown.inspection.items]
-            _table(label, titles, values, method, seen.user_id)
+            # the last item is held out, and of those before it the model reads the latest
+            before = len(seen.data.history(seen.user)) - 1 - len(titles)
+            _table(label, titles, values, method, seen.user_id, before)
     st.caption(MEANS)
 
 
@@ -80,12 +82,14 @@ def _choose_other(seen: Seen) -> int | None:
     return None
 
 
-def _table(label: str, titles: list[str], values: torch.Tensor, method: str, user: str) -> None:
+def _table(
+    label: str, titles: list[str], values: torch.Tensor, method: str, user: str, before: int
+) -> None:
     frame = pd.DataFrame({"item": titles, method: values.numpy()})
     largest = frame.reindex(frame[method].abs().sort_values(ascending=False, kind="stable").index)
     cells = bar_cells(largest[method], sign=True)
     rows = [
-        [Cell(str(at + 1)), Cell(title, title), cell]
+        [Cell(str(before + at + 1)), Cell(title, title), cell]
         for at, title, cell in zip(largest.index, largest["item"], cells, strict=True)
     ]
     heads = [Head("#", words.POSITION), Head("Item", kind="title"), Head(method)]

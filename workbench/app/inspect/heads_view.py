@@ -18,7 +18,11 @@ HEADS = (
     Head("Head"),
     Head("Entropy", "Of the prediction row, as a share of what even weights have."),
     Head("Distance", "Mean number of items back from the latest one, by weight."),
-    Head("tau-b", "Kendall's rank correlation with what taking each item away does."),
+    Head(
+        "tau-b",
+        "Kendall's rank correlation with how far the score falls without each item; items without "
+        "which it rises come last.",
+    ),
     Head("Largest", "The largest weight."),
     Head("Points at", kind="title"),
 )
