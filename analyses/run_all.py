@@ -124,6 +124,13 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     options = parser().parse_args(given)
+    if options.progress and options.out:
+        out, place = options.out.resolve(), options.progress.resolve()
+        if out == place or out in place.parents:
+            raise WorkbenchError(
+                f"--progress {options.progress} lies in --out, which is replaced whole; give "
+                "another file."
+            )
     progress = ProgressFile(options.progress if first() else None)
     progress.write(Progress("reading"))
     try:

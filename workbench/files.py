@@ -114,13 +114,13 @@ def check_apart(out: Path, read: Iterable[Path]) -> None:
             raise WorkbenchError(f"{out} is read from; choose another place to write to.")
 
 
-def check_replaceable(path: Path, begins: bytes) -> None:
-    """Refuse a file that would be replaced again and again, if it holds something else yet.
+def check_replaceable(path: Path, *begins: bytes) -> None:
+    """Refuse a file that would be replaced, if it holds something else yet.
 
     Parameters
     ----------
     path : of the file, which need not be there.
-    begins : how what may be replaced begins.
+    begins : how what may be replaced begins; one of these.
 
     Raises
     ------
@@ -131,7 +131,8 @@ def check_replaceable(path: Path, begins: bytes) -> None:
         raise WorkbenchError(f"{path} is a folder; give a file.")
     if path.exists():
         with path.open("rb") as file:
-            if file.read(len(begins)) not in (begins, b""):
+            first = file.read(max(map(len, begins)))
+            if first and not first.startswith(begins):
                 raise WorkbenchError(f"{path} holds something else; give a file of another name.")
 
 

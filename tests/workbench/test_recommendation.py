@@ -218,6 +218,9 @@ def test_the_command_writes_lists(place, ending):
     done = run(place, "--users", "u3", "u1", "--k", "2", "--out", str(out), "--keep-seen")
     assert done.exit_code == 0, done.output
     assert "2 lists of up to 2 items" in done.stderr
+    run(place, "--items", "i1", "--out", str(out))  # may take the place of earlier ones
+    again = run(place, "--users", "u3", "u1", "--k", "2", "--out", str(out), "--keep-seen")
+    assert again.exit_code == 0, again.output
     wanted = recommend(model, load_data(place / "log.csv"), ["u3", "u1"], 2, keep_seen=True)
     found = READERS[ending](out)
     assert found["user"].tolist() == ["u3", "u3", "u1", "u1"]
@@ -252,7 +255,11 @@ def test_the_command_writes_over_nothing_that_it_reads(place):
     before = (place / "log.csv").read_bytes(), (place / "m" / "card.json").read_bytes()
     for out in (place / "log.csv", place / "m" / "card.json"):
         done = run(place, "--out", str(out))
-        assert str(done.exception) == f"{out} is read from; choose another place to write to."
+        assert str(done.exception) == f"{out} holds something else; give a file of another name."
+    (place / "movies.csv").write_text("movieId,title\n1,A\n")  # titles, for one
+    done = run(place, "--out", str(place / "movies.csv"))
+    assert "movies.csv holds something else; give a file of another name" in str(done.exception)
+    assert (place / "movies.csv").read_text() == "movieId,title\n1,A\n"
     (place / "folder.csv").mkdir()
     done = run(place, "--out", str(place / "folder.csv"))
     assert str(done.exception) == f"{place / 'folder.csv'} is a folder; give a file."

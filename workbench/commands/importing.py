@@ -8,7 +8,7 @@ import typer
 import workbench
 from models.config import ModelConfig
 from workbench.announcing import announce, say
-from workbench.commands.options import Device, read_option
+from workbench.commands.options import Device, once, read_option
 
 # as `workbench.importing.formats` has them, which bring PyTorch
 KNOWN = "AC-TSR, RecBole, S3-Rec family, SASRec.pytorch, gSASRec-pytorch, RecTools, RePlay"
@@ -39,7 +39,7 @@ def import_command(
 
     With the data it was trained on, its items are put in their order and its quality is measured.
     """
-    options: dict[str, Any] = dict(read_option(text) for text in option or [])
+    options: dict[str, Any] = once("--option", map(read_option, option or []))
     announce(f"reading {file}" + (f" and {data}" if data else ""))
     from workbench.evaluation import from_card  # PyTorch, which takes seconds to import
 

@@ -1,8 +1,9 @@
 """What several commands are given, and how it is read."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,6 +50,23 @@ def reading(data: str, *models: str, purpose: str = "", out: Path | None = None)
         check_source(data)
         if out is not None:
             check_apart(out, filter(None, [place_of(data), *folders]))
+
+
+def once(option: str, pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Names, or several at once, and values of an option that may come often; each name once.
+
+    Raises
+    ------
+    WorkbenchError
+        If a name comes twice.
+    """
+    found: dict[Any, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            written = name if isinstance(name, str) else ",".join(name)
+            raise WorkbenchError(f"{option} {written} is given twice; leave one of them out.")
+        found[name] = value
+    return found
 
 
 def read_option(text: str) -> tuple[str, object]:

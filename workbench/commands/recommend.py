@@ -10,7 +10,7 @@ import workbench
 from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
-from workbench.files import not_written, replaced_file
+from workbench.files import check_replaceable, not_written, replaced_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,12 @@ WRITERS: "dict[str, Callable[[pd.DataFrame, Path], object]]" = {
     ".json": lambda frame, path: frame.to_json(
         path, orient="records", force_ascii=False, double_precision=15, indent=2
     ),
+}
+
+BEGINNINGS = {  # how earlier lists begin, with users and without
+    ".csv": (b"user,rank,", b"rank,item,"),
+    ".parquet": (b"PAR1",),
+    ".json": (b'[\n  {\n    "user"', b'[\n  {\n    "rank"', b"[]"),
 }
 
 
@@ -54,8 +60,8 @@ def recommend_command(
             f"{out}: lists are written as {', '.join(WRITERS)}; give a name with one of these "
             "endings."
         )
-    if out is not None and out.is_dir():
-        raise WorkbenchError(f"{out} is a folder; give a file.")
+    if out is not None:
+        check_replaceable(out, *BEGINNINGS[out.suffix.lower()])
     reading(data, model, out=out)
     table = workbench.recommend(
         workbench.load_model(model).to(workbench.choose_device(device)),

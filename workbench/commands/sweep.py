@@ -8,7 +8,7 @@ import typer
 
 import workbench
 from workbench.announcing import alone, say
-from workbench.commands.options import Data, read_values, reading
+from workbench.commands.options import Data, once, read_values, reading
 from workbench.commands.training_options import with_training_options
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
@@ -63,7 +63,7 @@ def sweep_command(
     variants = [*(Variant(name) for name in model or []), *study(study_name or [])]
     if not variants:
         raise WorkbenchError("nothing to train; name a --model or a --study.")
-    variants = vary(variants, dict(read_values(text) for text in grid or []))
+    variants = vary(variants, once("--vary", map(read_values, grid or [])))
     if alone():  # else ranks tell of it together
         for variant in variants:
             check_name(variant.model)

@@ -11,7 +11,7 @@ import typer
 
 import workbench
 from workbench.announcing import alone, say
-from workbench.commands.options import Data, read_option, reading
+from workbench.commands.options import Data, once, read_option, reading
 from workbench.commands.training_options import with_training_options
 from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, write_file
@@ -84,9 +84,13 @@ def train_command(
         check_name(model)
         if progress is not None:
             check_replaceable(progress, b'[{"epoch":')
+            if progress.resolve() == out.resolve() or progress.resolve().parent == out.resolve():
+                raise WorkbenchError(
+                    f"--progress {progress} is a place of the model; give another."
+                )
     if seed + seeds - 1 > LARGEST_SEED:
         raise WorkbenchError(f"--seed {seed}: with --seeds {seeds}, the last is too large.")
-    options = dict(read_option(text) for text in option or [])
+    options = once("--option", map(read_option, option or []))
     reading(data, purpose=f", to train {model}")
     # PyTorch, which takes seconds to import
     import torch

@@ -13,6 +13,8 @@ from workbench.training.settings import EXACT_UP_TO, Avoid, Loss, Objective, Tra
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
+MOST_AT_ONCE = 10_000_000  # items in a step, beyond what memory holds
+
 OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
     "objective": Annotated[
         Objective | None,
@@ -31,7 +33,10 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
         ),
     ],
     "negatives": Annotated[
-        int, typer.Option(help="Items sampled for a step, with the losses sampled, gbce.", min=1)
+        int,
+        typer.Option(
+            help="Items sampled for a step, with the losses sampled, gbce.", min=1, max=MOST_AT_ONCE
+        ),
     ],
     "gbce_t": Annotated[
         float, typer.Option(help="gbce: from 0, uncalibrated, to 1.", min=0.0, max=1.0)
@@ -56,7 +61,9 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
             "they are of lists that are shown.",
         ),
     ],
-    "batch_size": Annotated[int, typer.Option(help="Items to predict in a step.", min=1)],
+    "batch_size": Annotated[
+        int, typer.Option(help="Items to predict in a step.", min=1, max=MOST_AT_ONCE)
+    ],
     "learning_rate": Annotated[float, typer.Option(help="Adam's step size.", min=0.0)],
     "weight_decay": Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)],
     "device": Device,

@@ -1,5 +1,6 @@
 """From a foreign checkpoint to a model like any of ours."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from workbench.evaluation import evaluate, on_card
 from workbench.importing.format import Numbering
 from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
 from workbench.importing.recognition import Undecided, Understood, understand
+from workbench.model_folders import CARD
 
 
 def import_checkpoint(
@@ -58,9 +60,11 @@ def import_checkpoint(
         If an option has to say which model it is, and no data are given.
     WorkbenchError
         If the file is not recognized (see `recognize`), the items or users of the data cannot be
-        those of the model, the model is at chance level on the data, or a numbering is given
-        without data.
+        those of the model, the model is at chance level on the data, a numbering is given without
+        data, or the folder holds a model that was not imported.
     """
+    if out is not None:
+        _check_imported(Path(out))
     candidates = _candidates(path, options, decidable=data is not None)
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
     understood, figures = _best(candidates, numbering, ours, data, device)
@@ -120,6 +124,20 @@ def import_checkpoint(
     if out is not None:
         save_model(model, out)
     return model
+
+
+def _check_imported(folder: Path) -> None:
+    """Raise WorkbenchError if a folder holds a model that came there otherwise."""
+    if not (folder / CARD).exists():
+        return
+    try:
+        imported = "origin" in json.loads((folder / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, RecursionError):
+        imported = False
+    if not imported:
+        raise WorkbenchError(
+            f"{folder}: holds a model that was not imported; choose another folder, or delete it."
+        )
 
 
 def _candidates(

@@ -217,10 +217,11 @@ class _Trainer:
             negatives = None if self.sampler is None else self.sampler.draw(draws)
             total += self._step(part, batch, targets, negatives)
         seconds = perf_counter() - start
-        if not torch.isfinite(total):
+        learnt = bool(torch.isfinite(total))
+        if not learnt or not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            what = "weights are no finite numbers" if learnt else f"the loss is {float(total)}"
             raise WorkbenchError(
-                f"epoch {number}: the loss is {float(total)}; lower the learning rate "
-                f"({self.how.learning_rate:g})."
+                f"epoch {number}: {what}; lower the learning rate ({self.how.learning_rate:g})."
             )
         removed = self.how.remove_seen
         found = evaluate(self.model, self.data, "valid", remove_seen=removed, fabric=self.fabric)

@@ -362,6 +362,18 @@ def test_and_can_be_read_by_the_name_that_it_should_have(tmp_path, kind, ending)
     assert load_data(named).n_interactions == 4
 
 
+@pytest.mark.parametrize("kind", ["Feather", "pickle", "gzip", "zip"])
+def test_nor_is_it_parquet_by_its_name(tmp_path, kind):
+    WRITERS[kind](tmp_path / "log.parquet")
+    assert kind in refused(tmp_path / "log.parquet")
+
+
+@pytest.mark.parametrize("name", ["log.parquet", "log.csv.gz"])
+def test_text_under_such_a_name_is_told(tmp_path, name):
+    (tmp_path / name).write_text("user,item\na,1\na,2\n")
+    assert "name says" in refused(tmp_path / name)
+
+
 def test_a_folder_of_other_files_is_told_with_what_it_holds(tmp_path):
     for name in ("b.csv", "a.csv"):
         TABLE.to_csv(tmp_path / name, index=False)

@@ -20,6 +20,7 @@ from workbench import (
     import_checkpoint,
     load_data,
     load_model,
+    save_model,
 )
 from workbench.__main__ import app
 from workbench.data import from_interactions
@@ -98,6 +99,18 @@ def test_the_card_tells_the_origin(place):
     assert card["origin"]["assumed"]["n_heads"] == 2
     batch = batch_of([1, 2, 3])
     assert torch.equal(load_model(place / "model").scores(batch), model.scores(batch))
+
+
+def test_a_model_that_was_trained_is_not_replaced(place):
+    imported = import_checkpoint(place / "walks.pth", place / "model")
+    import_checkpoint(place / "walks.pth", place / "model")  # again
+    save_model(imported, place / "trained", {"training": {}})
+    before = {path: path.read_bytes() for path in (place / "trained").iterdir()}
+    with pytest.raises(
+        WorkbenchError, match="trained: holds a model that was not imported; choose"
+    ):
+        import_checkpoint(place / "walks.pth", place / "trained")
+    assert {path: path.read_bytes() for path in (place / "trained").iterdir()} == before
 
 
 def test_data_of_another_size_is_refused(place):

@@ -93,3 +93,34 @@ def test_a_larger_one_is_refused_in_python_too():
     data = planted(n_users=20, n_items=20, n_causes=4).data
     with pytest.raises(WorkbenchError, match=r"seed=4294967296 must lie between 0 and 4294967295"):
         train(build_model("SASRec", data, hidden_size=8), data, seed=LARGEST_SEED + 1)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--option", "n_heads=1", "--option", "n_heads=2"], "--option n_heads is given twice"),
+        (["--progress", "m"], "is a place of the model"),
+        (["--progress", "m/card.json"], "is a place of the model"),
+        (["--batch-size", str(10**18)], "--batch-size"),
+        (["--negatives", str(10**11)], "--negatives"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_any_work(command, more, said):
+    done = CliRunner().invoke(app, words("--out", "m", *more))
+    assert done.exit_code != 0
+    assert said in f"{done.exception} {done.output}"
+    assert not Path("m").exists()
+
+
+def test_values_to_be_varied_twice_are_refused(command):
+    twice = ["--vary", "hidden_size=8", "--vary", "hidden_size=16"]
+    done = CliRunner().invoke(
+        app, ["sweep", "--model", "SASRec", "--data", "log.csv", "--out", "s", *twice]
+    )
+    assert "--vary hidden_size is given twice" in str(done.exception)
+
+
+def test_weights_that_are_no_numbers_are_not_kept(command):
+    done = CliRunner().invoke(app, words("--out", "m", "--learning-rate", "inf"))
+    assert "lower the learning rate (inf)" in str(done.exception)
+    assert not Path("m/card.json").exists()

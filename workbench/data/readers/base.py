@@ -21,12 +21,13 @@ from workbench.errors import WorkbenchError, ways
 BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 PICKLED = "is a pickle, which could run anything and is never opened; save its table as CSV"
 PACKED = "is compressed; unpack it, or pack it with gzip under a name that ends in .gz"
+PARQUET = b"PAR1"
 # how files that are no text begin -> what is wrong with them, and what to do
 NO_TEXT = {
     b"PK\x03\x04": "is an Excel workbook or a zip archive; save its sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "is a workbook of an old Excel; save its sheet as CSV",
     b"\x1f\x8b": "is packed by gzip; give it a name that ends in .gz",
-    b"PAR1": "is a Parquet file; give it a name that ends in .parquet",
+    PARQUET: "is a Parquet file; give it a name that ends in .parquet",
     b"ARROW1": "is a Feather (Arrow) file; save its table as Parquet or CSV",
     b"FEA1": "is a Feather file; save its table as Parquet or CSV",
     b"SQLite format 3": "is an SQLite database; save its table as CSV",
@@ -139,6 +140,10 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
             try:
                 raw = file.readline()
             except (OSError, EOFError, zlib.error) as error:
+                if part == 0 and isinstance(error, gzip.BadGzipFile):
+                    raise WorkbenchError(
+                        f"{path} is not packed by gzip, as its name says; leave .gz out of it."
+                    ) from error
                 raise WorkbenchError(
                     f"{path}, line {number}: the compressed file is cut short or damaged; "
                     "obtain it again."

@@ -6,6 +6,8 @@ import pyarrow.dataset as pa_dataset
 
 from workbench.data.readers import plain
 from workbench.data.readers.base import (
+    NO_TEXT,
+    PARQUET,
     PARSE_ERRORS,
     Interactions,
     Options,
@@ -130,6 +132,14 @@ def _dataset(path: Path) -> pa_dataset.Dataset:
     try:
         return pa_dataset.dataset(files, format="parquet", partitioning="hive")
     except PARSE_ERRORS as error:
+        with Path(files[0]).open("rb") as file:
+            first = file.read(16)
+        if not first.startswith(PARQUET):
+            kind = next((NO_TEXT[begins] for begins in NO_TEXT if first.startswith(begins)), "")
+            told = (
+                kind or "is no Parquet file, whatever its name says; give it one that says its kind"
+            )
+            raise WorkbenchError(f"{files[0]} {told}.") from error
         raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
 
 
