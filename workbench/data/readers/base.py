@@ -107,6 +107,11 @@ def data_suffix(path: Path) -> str:
     return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
 
 
+def no_text(first: bytes) -> str | None:
+    """What a file that begins so is, and what to do with it; None where it may be text."""
+    return next((told for begins, told in NO_TEXT.items() if first.startswith(begins)), None)
+
+
 def check_encoding(encoding: str) -> None:
     """Check that Python knows the encoding and can write text in it.
 
@@ -148,8 +153,8 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
                     f"{path}, line {number}: the compressed file is cut short or damaged; "
                     "obtain it again."
                 ) from error
-            if part == 0 and (kind := next(filter(raw.startswith, NO_TEXT), None)):
-                raise WorkbenchError(f"{path} {NO_TEXT[kind]}.")
+            if part == 0 and (told := no_text(raw)):
+                raise WorkbenchError(f"{path} {told}.")
             start = raw.removeprefix(codecs.BOM_UTF8) if part == 0 else raw
             try:
                 text += decoder.decode(start, final=not raw)

@@ -6,7 +6,6 @@ import pyarrow.dataset as pa_dataset
 
 from workbench.data.readers import plain
 from workbench.data.readers.base import (
-    NO_TEXT,
     PARQUET,
     PARSE_ERRORS,
     Interactions,
@@ -14,6 +13,7 @@ from workbench.data.readers.base import (
     brief,
     data_suffix,
     first_line,
+    no_text,
 )
 from workbench.data.readers.roles import choose, is_table
 from workbench.data.readers.rows import Columns, check_single, filtered, interactions
@@ -135,10 +135,8 @@ def _dataset(path: Path) -> pa_dataset.Dataset:
         with Path(files[0]).open("rb") as file:
             first = file.read(16)
         if not first.startswith(PARQUET):
-            kind = next((NO_TEXT[begins] for begins in NO_TEXT if first.startswith(begins)), "")
-            told = (
-                kind or "is no Parquet file, whatever its name says; give it one that says its kind"
-            )
+            by_name = "is no Parquet file, whatever its name says; give it one that says its kind"
+            told = no_text(first) or by_name
             raise WorkbenchError(f"{files[0]} {told}.") from error
         raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
 
