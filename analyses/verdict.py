@@ -89,6 +89,8 @@ class Verdict:
     questions : the six, in order.
     instead : the importance that does best on this model, a method of `explain`.
     gain : by how much that does better than attention; None where it was not measured.
+    control : the best of the controls that know nothing of the model, a method of `explain`.
+    beyond : by how much `instead` does better than that; None where it was not measured.
     cannot_tell : what these data cannot tell, a sentence each.
     """
 
@@ -99,6 +101,8 @@ class Verdict:
     questions: tuple[Question, ...]
     instead: str
     gain: Interval | None = None
+    control: str = ""
+    beyond: Interval | None = None
     cannot_tell: tuple[str, ...] = ()
 
     @property
@@ -114,7 +118,35 @@ class Verdict:
     @property
     def to_do(self) -> str:
         """What follows for whoever shows reasons to users."""
-        return _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.instead)
+        said = _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
+        return said[0].upper() + said[1:]
+
+    @property
+    def beats_controls(self) -> bool:
+        """Whether `instead` is known to do better than every control; so taken where unmeasured."""
+        return self.beyond is None or self.beyond.low > 0
+
+    @property
+    def to_show(self) -> str:
+        """What to show instead of attention: `instead`, or what the control names."""
+        return self.instead if self.beats_controls else _CONTROLS.get(self.control, self.control)
+
+    @property
+    def shown_instead(self) -> str:
+        """What to show instead of attention, as sentences with what they stand on."""
+        said = f"Show instead: {self.to_show}"
+        if self.beyond is None:
+            return f"{said}."
+        unit = "nats of what the prediction loses without the items that are named"
+        further = f"{span(self.beyond, 3, sign=True)} {unit} ({people(self.beyond.n)})"
+        if not self.beats_controls:
+            return (
+                f"{said}. Of what knows more of the model nothing does detectably better: "
+                f"{self.instead}, the best, by {further}."
+            )
+        control = _CONTROLS.get(self.control, self.control)
+        gain = "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)}, than "
+        return f"{said}, which does better than {gain}{control} by {further}."
 
 
 class Limits(NamedTuple):
@@ -471,6 +503,8 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         questions=questions,
         instead=instead,
         gain=advantage(lost, explanations(rows), attentions(rows)),
+        control=chosen(rows, controls(rows), LOST),
+        beyond=advantage(lost, explanations(rows), controls(rows)),
         cannot_tell=(
             *(f"{model}: {q.asked} {q.sentence}" for q in open_questions),
             "What a user takes for a reason: all of this is about the model.",
@@ -501,6 +535,12 @@ def _change(order: Results, model: str, condition: str) -> tuple[Interval, float
     return means["lost"][condition,], LIMITS.worth * level
 
 
+# what it is to show what a control names
+_CONTROLS: dict[str, str] = {
+    "random": "nothing (items drawn at random)",
+    "recency": "the latest items (recency)",
+    "similarity": "the items most like the recommended one (similarity)",
+}
 _VERB: dict[Conclusion, str] = {
     "can be shown as a reason": "can be shown as a reason",
     "only with what stands beside it": "can be shown only with what stands beside it",

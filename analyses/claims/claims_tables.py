@@ -160,7 +160,7 @@ def verdict_table(findings: Findings) -> pd.DataFrame:
                 "its attention": verdict.conclusion,
                 "why": verdict.why,
                 **{question.key: question.answer for question in verdict.questions},
-                "to be shown instead": verdict.instead,
+                "to be shown instead": verdict.to_show,
             }
             for name, every in findings.verdicts.items()
             for verdict in every

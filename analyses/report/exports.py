@@ -15,7 +15,7 @@ import pandas as pd
 from analyses.judging.reliability import reliability
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
-from analyses.report.wording import number, people, span
+from analyses.report.wording import number
 from analyses.verdict import Verdict
 from workbench.statistics import Interval
 
@@ -54,6 +54,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "why": verdict.why,
         "instead": verdict.instead,
         "gain": _interval(verdict.gain),
+        "control": verdict.control,
+        "beyond": _interval(verdict.beyond),
         "to_do": verdict.to_do,
         "reliability": None if known is None else asdict(known),
         "cannot_tell": list(verdict.cannot_tell),
@@ -150,11 +152,9 @@ def as_markdown(report: Report) -> str:
 
 
 def _told(verdict: Verdict) -> str:
-    gain = verdict.gain
-    better = f", better by {span(gain, 3, sign=True)} nats; {people(gain.n)}" if gain else ""
     known = reliability(verdict)
     often = f" {known.sentence}" if known else ""
-    return f"**{verdict.headline}** {verdict.why}{often} Show instead: {verdict.instead}{better}."
+    return f"**{verdict.headline}** {verdict.why}{often} {verdict.shown_instead}"
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

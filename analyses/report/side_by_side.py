@@ -116,8 +116,8 @@ def _verdict(before: Verdict, after: Verdict) -> list[str]:
                 f"  - {question.asked} {question.answer.capitalize()}; before: {was.answer}. "
                 f"{question.sentence}"
             )
-    if before.instead != after.instead:
-        lines.append(f"  - Shown instead: {after.instead}; before: {before.instead}.")
+    if before.to_show != after.to_show:
+        lines.append(f"  - Shown instead: {after.to_show}; before: {before.to_show}.")
     return lines
 
 

@@ -241,6 +241,8 @@ def _verdict(model: str, told: Mapping[str, Any]) -> Verdict:
         ),
         instead=told["instead"],
         gain=_interval(told["gain"]),
+        control=told["control"],
+        beyond=_interval(told["beyond"]),
         cannot_tell=tuple(told["cannot_tell"]),
     )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
-from analyses.verdict import Question, conclude, verdict
+from analyses.verdict import Question, Verdict, conclude, verdict
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt, build_model
 from workbench.data import planted
@@ -56,6 +56,28 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
     assert judged.instead in ("saliency", "replacement")  # which find the same item
     assert judged.gain is not None
     assert judged.gain.low > 0
+    assert judged.control == "recency"
+    assert judged.beyond is not None
+    assert judged.beyond.low > 0
+    assert f"Show {judged.instead} instead" in judged.to_do
+
+
+@pytest.mark.parametrize(
+    ("beyond", "shown"),
+    [
+        (Interval(0.5, 0.25, 0.75, 60), "saliency"),
+        (Interval(0.5, -0.25, 1.25, 60), "the latest items (recency)"),
+        (Interval(-0.5, -0.75, -0.25, 60), "the latest items (recency)"),
+        (Interval(0.5, float("nan"), float("nan"), 3), "the latest items (recency)"),
+    ],
+)
+def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, shown):
+    judged = Verdict(
+        "a", "attention", NOT, "Why.", (), "saliency", gain=OFTEN, control="recency", beyond=beyond
+    )
+    assert judged.to_show == shown
+    assert judged.shown_instead.startswith(f"Show instead: {shown}")
+    assert f"Show {shown} instead" in judged.to_do
 
 
 def test_a_map_that_is_used_points(truth):

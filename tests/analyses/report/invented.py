@@ -34,8 +34,18 @@ def verdict(model: str, k: int) -> Verdict:
     )
     told = ("Whether another seed says the same.", f"What {model} is for.")
     gain = Interval(1.5, 1.25, 1.75, 60)
-    instead = "replacement"
-    return Verdict(model, "attention", CONCLUSIONS[k], "Why.", questions, instead, gain, told)
+    return Verdict(
+        model=model,
+        reduction="attention",
+        conclusion=CONCLUSIONS[k],
+        why="Why.",
+        questions=questions,
+        instead="replacement",
+        gain=gain,
+        control="recency",
+        beyond=Interval(0.5, 0.25, 0.75, 60),
+        cannot_tell=told,
+    )
 
 
 def section() -> Section:

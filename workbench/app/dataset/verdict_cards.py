@@ -6,7 +6,6 @@ import streamlit as st
 
 from analyses.conclusions import NOT, SHOWN
 from analyses.report.one_user import OneUser
-from analyses.report.wording import people, span
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
@@ -32,7 +31,7 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
         [
             Cell(verdict.model, hover=verdict.part, strong=True),
             Cell(verdict.conclusion),
-            Cell(verdict.instead),
+            Cell(verdict.to_show, hover=verdict.shown_instead),
             Cell(verdict.why, hover=verdict.why),
         ]
         for verdict in verdicts
@@ -67,19 +66,9 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
         return
     st.subheader("Can attention be shown as a reason?")
     for verdict in verdicts:
-        gain = verdict.gain
-        better = (
-            f", better than attention by {span(gain, 3, sign=True)} nats of what the prediction "
-            f"loses without the items it names ({people(gain.n)})"
-            if gain
-            else ""
-        )
         with st.container(border=True):
             st.markdown(conclusion(verdict))
-            st.markdown(
-                f"{words.literal(verdict.why)} Show instead: "
-                f"{words.literal(verdict.instead + better)}."
-            )
+            st.markdown(words.literal(f"{verdict.why} {verdict.shown_instead}"))
     heads = [Head("Question", kind="title"), *(Head(v.model, kind="text") for v in verdicts)]
     rows = [
         [

@@ -31,7 +31,7 @@ def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown:
         st.caption(NO_VERDICT)
     else:
         verdict, _ = found
-        instead = f"Show instead: {words.literal(verdict.instead)}."
+        instead = words.literal(verdict.shown_instead)
         st.markdown(f"{conclusion(verdict)} {words.literal(verdict.why)} {instead}")
     titles = [data.title(int(item)) for item in shown.inspection.items]
     st.markdown(for_this_user(shown, titles, words.strong))

@@ -70,7 +70,7 @@ def html(seen: Seen) -> str:
         said = ""
         if found is not None:
             verdict, run = found
-            said = f"{verdict.headline} {verdict.why} Show instead: {verdict.instead}. ({run})"
+            said = f"{verdict.headline} {verdict.why} {verdict.shown_instead} ({run})"
         beside[label] = user_page.Beside(said, smallest.answered(seen, label))
     content = user_page.body(
         seen.data,
