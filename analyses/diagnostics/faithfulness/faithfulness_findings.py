@@ -45,7 +45,10 @@ CAPTIONS = {
     "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
     "items (ERASER); attained: the former as a share of what a greedy search attains and the "
     "opposite one leaves; stays: share of removals, most or least important first, after which the "
-    "item is still in the top 10 (POS@10, NEG@10).",
+    "item is still in the top 10 (POS@10, NEG@10). Equal items come in random order: what is the "
+    "same at every item names one by chance, and has no correlation. So it is with uniform "
+    "attention, and with input x gradient and integrated gradients of a model that normalises item "
+    "embeddings before anything else.",
 }
 MEASURES = {
     "align": "align",
@@ -57,6 +60,12 @@ MEASURES = {
     "stays": "stays, most first",
     "stays least": "stays, least first",
 }
+# the verdict has other numbers for the same questions
+TARGETS = (
+    "All this is about the score of the held-out item, which did happen; the verdict asks "
+    "the same of the item that the model itself puts first, which is what a reason is shown for. "
+    "The tables have both."
+)
 
 
 def _complete(frame: pd.DataFrame) -> pd.DataFrame:
@@ -108,6 +117,8 @@ def findings(results: Results) -> list[str]:
             _of_model(claims, results.rows, model)
         else:
             claims.say(f"What moves the prediction of {model}: {NOBODY}.")
+    if measured:
+        claims.say(TARGETS)
     return claims.sentences()
 
 
@@ -135,7 +146,8 @@ def _of_model(claims: Claims, every: Rows, model: str) -> None:
                 f"for {percent(first)}",
             },
             f"attention of {model} names the item that matters most more often than a control",
-            "difference in share of users, each half judged by what the other chose",
+            "difference in share of users, each half of them judged by the part of attention and "
+            "the control that do best for the other half",
             digits=3,
             more=f"; the model has the held-out item in its top 10 for {percent(hits)} of them",
         )

@@ -34,14 +34,14 @@ CAPTIONS = {
 
 
 def findings(results: Results) -> list[str]:
-    """How far models differ beyond seeds, what was kept off, and what was trained only once."""
+    """How far trainings of one model differ, and those of two; and what was trained only once."""
     trainings, claims = Trainings(results), Claims()
+    for model in trainings.repeated:
+        claims.say(_among_seeds(trainings, model))
+    claim_deception(claims, trainings)
     for model, other in trainings.pairs():
         if sentence := _beyond_seeds(trainings, model, other):
             claims.say(sentence)
-    claim_deception(claims, trainings)
-    for model in trainings.repeated:
-        claims.say(_among_seeds(trainings, model))
     spread = quality(results)
     several = spread[spread["trainings"] > 1]
     if len(several):
@@ -76,9 +76,9 @@ def _beyond_seeds(trainings: Trainings, model: str, other: str) -> str:
         return ""
     counts = [len(trainings.comparison.trainings(name)) for name in (model, other)]
     return (
-        f"Beyond what two trainings of one of them differ by, {model} and {other} differ by "
-        f"{listing(excesses)} ({counts[0]} and {counts[1]} trainings, which these "
-        "intervals over users take as given: no difference of the models is claimed)."
+        f"A training of {model} and one of {other} differ further than two of the same model by "
+        f"{listing(excesses)} ({counts[0]} and {counts[1]} trainings; the intervals are over users "
+        "alone, so that other trainings might differ otherwise)."
     )
 
 
