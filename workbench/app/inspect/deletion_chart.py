@@ -17,18 +17,22 @@ def chart(frame: pd.DataFrame, known: Sequence[str]) -> alt.LayerChart:
     colours = {name: PALETTE[k % len(PALETTE)] for k, name in enumerate(coloured)}
     dashes = {RANDOM: [2, 2], "recency": [6, 3], "similarity": [8, 3, 2, 3]}
     order = [*coloured, *(name for name in controls if name in names)]
+    # the same for colours and dashes, so that they share one: controls differ in dashes alone
+    legend = alt.Legend(
+        orient="top", title=None, columns=2, labelLimit=140, symbolType="stroke", symbolSize=400
+    )
     base = alt.Chart(frame).encode(
         x=alt.X("removed:Q", title="Items taken away", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("nats:Q", title="Log probability, nats", scale=alt.Scale(zero=False)),
         color=alt.Color(
             "importance:N",
             scale=alt.Scale(domain=order, range=[colours.get(name, GREY) for name in order]),
-            legend=alt.Legend(orient="top", title=None, columns=2, labelLimit=140),
+            legend=legend,
         ),
         strokeDash=alt.StrokeDash(
             "importance:N",
             scale=alt.Scale(domain=order, range=[dashes.get(name, [1, 0]) for name in order]),
-            legend=None,
+            legend=legend,
         ),
         tooltip=[
             alt.Tooltip("importance:N", title="Order"),
