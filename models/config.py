@@ -1,5 +1,6 @@
 """Everything that, with the weights, makes a model."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
 from typing import Any, Literal
@@ -21,6 +22,24 @@ KINDS: dict[Any, tuple[Any, str]] = {
     float: (int | float, "a number"),
     float | None: (int | float | None, "a number"),
 }  # which values a type takes, and the words for them; words that may be chosen are checked by name
+SIZE, SHARE, POSITIVE = "1 or more", "from 0 to 1", "above 0"
+RANGES: dict[str, str] = {
+    **dict.fromkeys(
+        ("n_items", "max_length", "n_layers", "n_heads", "hidden_size", "inner_size", "time_span"),
+        SIZE,
+    ),
+    **dict.fromkeys(("swap_users", "swap_items", "swap_targets", "alpha"), SHARE),
+    **dict.fromkeys(("hidden_dropout", "attention_dropout"), "from 0 to less than 1"),
+    **dict.fromkeys(("final_norm_eps", "layer_norm_eps", "initializer_range"), POSITIVE),
+    **dict.fromkeys(("n_users", "penalty"), "0 or more"),
+}  # of the fields of both configurations, where they are not None
+WITHIN: dict[str, Callable[[float], bool]] = {
+    SIZE: lambda value: value >= 1,
+    SHARE: lambda value: 0 <= value <= 1,
+    POSITIVE: lambda value: value > 0,
+    "from 0 to less than 1": lambda value: 0 <= value < 1,
+    "0 or more": lambda value: value >= 0,
+}
 
 
 @dataclass(frozen=True)
@@ -43,7 +62,8 @@ class CalibrationConfig:
     Raises
     ------
     ValueError
-        For an unknown word, a value of another type, or options that contradict each other.
+        For an unknown word, a value of another type or out of range, or options that contradict
+        each other.
     """
 
     order: bool = True
@@ -58,6 +78,7 @@ class CalibrationConfig:
 
     def __post_init__(self) -> None:
         _check_kinds(self)
+        _check_ranges(self)
         _one_of("correction", self.correction, ("fixed", "gate", "annealing"))
         _one_of("mix", self.mix, ("half", "learned"))
         _one_of("normalization", self.normalization, ("softmax", "renormalize", "none"))
@@ -120,7 +141,7 @@ class ModelConfig:
     Raises
     ------
     ValueError
-        For an unknown word, a value of another type, or a size that is out of range or does not go
+        For an unknown word, a value of another type or out of range, or a size that does not go
         with another.
     """
 
@@ -161,6 +182,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _check_kinds(self)
+        _check_ranges(self)
         _one_of("time_unit", self.time_unit, ("smallest", "second"))
         _one_of("attention", self.attention, ("learned", "uniform"))
         _one_of("position_from", self.position_from, ("start", "end"))
@@ -169,27 +191,9 @@ class ModelConfig:
         _one_of("activation", self.activation, ("gelu", "relu"))
         _one_of("initializer", self.initializer, ("alike", "torch"))
         _one_of("left_padding", self.left_padding, ("masked", "zeros", "token"))
-        for name in (
-            "n_items",
-            "max_length",
-            "n_layers",
-            "n_heads",
-            "hidden_size",
-            "inner_size",
-            "time_span",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be 1 or more")
         if self.hidden_size % self.n_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}"
-            )
-        for name in ("swap_users", "swap_items", "swap_targets"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be from 0 to 1")
-        if self.final_norm_eps is not None and self.final_norm_eps <= 0:
-            raise ValueError(
-                f"final_norm_eps is {self.final_norm_eps}; it must be above 0, or None"
             )
         if self.user_size is not None and not 0 <= self.user_size < self.hidden_size:
             raise ValueError(f"user_size {self.user_size} leaves no room in {self.hidden_size}")
@@ -237,3 +241,11 @@ def _check_kinds(config: "ModelConfig | CalibrationConfig") -> None:
             )
             if not fits or (isinstance(value, bool) and kind is not bool):  # True is a number, too
                 raise ValueError(f"{each.name} is {value!r}, where {description} is expected")
+
+
+def _check_ranges(config: "ModelConfig | CalibrationConfig") -> None:
+    for each in fields(config):
+        value, allowed = getattr(config, each.name), RANGES.get(each.name)
+        if allowed is not None and value is not None and not WITHIN[allowed](value):
+            optional = ", or None" if "None" in str(each.type) else ""
+            raise ValueError(f"{each.name} is {value}; it must be {allowed}{optional}")

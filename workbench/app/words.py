@@ -101,9 +101,9 @@ WHAT_IF = (
     "The model predicts again from what the edits left. A large change shows that the prediction "
     "depends on what was edited; it does not show that attention explains it. Removing weights "
     "can leave the model with inputs that it never saw in training. If a history is longer than "
-    "the model can read, removing an item makes room for an older one. *Inspect* takes an item away "
-    "by putting the mean of all item embeddings in its place; here it is gone and later ones move "
-    "up, so that the numbers differ."
+    "the model can read, removing an item makes room for an older one. *Inspect* takes an item "
+    "away by putting the mean of all item embeddings in its place; here it is gone and later ones "
+    "move up, so that the numbers differ."
 )
 NO_EDITS = "Nothing is edited yet: choose an item and an edit, or edit the attention."
 CHOOSE = "A click on an item chooses it for the next edit; the chosen one is in bold."

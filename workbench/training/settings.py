@@ -1,13 +1,34 @@
 """How to train: the options, which a command line shows without PyTorch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from workbench.errors import WorkbenchError
 
 Objective = Literal["prefixes", "positions", "masking"]
 Loss = Literal["exact", "sampled", "gbce"]
 Avoid = Literal["cause", "important"]
 LARGEST_SEED = 2**32 - 1  # that NumPy takes, and so Lightning Fabric, which seeds it
 EXACT_UP_TO = 100_000  # items; docs/training.md says what a step costs on either side
+RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(
+        ("epochs", "patience", "batch_size"),
+        ("a whole number, 1 or more", lambda value: isinstance(value, Integral) and value >= 1),
+    ),
+    "mask_last": ("from 0 to 1", lambda value: 0 <= value <= 1),
+    "mask_ratio": ("above 0, and 1 at most", lambda value: 0 < value <= 1),
+    "learning_rate": ("above 0 and finite", lambda value: 0 < value < float("inf")),
+    **dict.fromkeys(
+        ("weight_decay", "avoid_weight"),
+        ("0 or more and finite", lambda value: 0 <= value < float("inf")),
+    ),
+    "seed": (
+        f"a whole number between 0 and {LARGEST_SEED}",
+        lambda value: isinstance(value, Integral) and 0 <= value <= LARGEST_SEED,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +63,11 @@ class Training:
     avoid_by : that plain model, a folder or a name.
     avoid_weight : of the penalty for attention to what is avoided.
     progress : whether bars and lines are shown.
+
+    Raises
+    ------
+    WorkbenchError
+        If a number is none, or out of range.
     """
 
     objective: Objective | None = None
@@ -63,3 +89,10 @@ class Training:
     avoid_by: str | None = None
     avoid_weight: float = 0.1
     progress: bool = True
+
+    def __post_init__(self) -> None:
+        for name, (allowed, fits) in RANGES.items():
+            value = getattr(self, name)
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not fits(value):
+                raise WorkbenchError(f"{name}={value!r} must be {allowed}.")

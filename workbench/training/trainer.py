@@ -82,7 +82,7 @@ def train(
     Raises
     ------
     WorkbenchError
-        If an option is unknown, the seed is out of range, the device is not on this machine or
+        If an option is unknown or out of range, the device is not on this machine or
         cannot compute in the precision, the objective does not go with the model, the model does
         not fit the data, no user has the four interactions that training needs, the loss is not
         finite, or the folder holds another model, cannot be written to, or is one that another
@@ -98,8 +98,6 @@ def train(
         how = Training(**options)
     except TypeError as error:
         raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
-    if not 0 <= how.seed <= LARGEST_SEED:
-        raise WorkbenchError(f"seed={how.seed} must lie between 0 and {LARGEST_SEED}.")
     folder = Path(out) if out is not None else None
     return _Trainer(model, data, how, folder, command, alone, watch).run()
 

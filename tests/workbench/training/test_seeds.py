@@ -1,5 +1,6 @@
 """Training with several seeds: what is trained, where it goes, and how it is trained alone."""
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from workbench import WorkbenchError, build_model, load_model, train
 from workbench.__main__ import app
 from workbench.data import planted
 from workbench.model_folders import siblings
-from workbench.training.settings import LARGEST_SEED
+from workbench.training.settings import LARGEST_SEED, Training
 
 ROWS = "".join(f"u{u},{i}\n" for u in range(12) for i in [(u + k) % 9 for k in range(6)])
 SIZES = ("hidden_size=8", "inner_size=8", "n_layers=1", "max_length=6")
@@ -91,7 +92,9 @@ def test_a_larger_one_is_refused_before_any_work(command, more):
 
 def test_a_larger_one_is_refused_in_python_too():
     data = planted(n_users=20, n_items=20, n_causes=4).data
-    with pytest.raises(WorkbenchError, match=r"seed=4294967296 must lie between 0 and 4294967295"):
+    with pytest.raises(
+        WorkbenchError, match=r"seed=4294967296 must be a whole number between 0 and 4294967295"
+    ):
         train(build_model("SASRec", data, hidden_size=8), data, seed=LARGEST_SEED + 1)
 
 
@@ -121,6 +124,25 @@ def test_values_to_be_varied_twice_are_refused(command):
 
 
 def test_weights_that_are_no_numbers_are_not_kept(command):
-    done = CliRunner().invoke(app, words("--out", "m", "--learning-rate", "inf"))
-    assert "lower the learning rate (inf)" in str(done.exception)
+    done = CliRunner().invoke(app, words("--out", "m", "--learning-rate", "1e300"))
+    assert "lower the learning rate (1e+300)" in str(done.exception)
     assert not Path("m/card.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"epochs": 0}, "epochs=0 must be a whole number, 1 or more."),
+        ({"patience": 0}, "patience=0 must be a whole number, 1 or more."),
+        ({"batch_size": 0}, "batch_size=0 must be a whole number, 1 or more."),
+        ({"batch_size": 2.0}, "batch_size=2.0 must be a whole number, 1 or more."),
+        ({"epochs": True}, "epochs=True must be a whole number, 1 or more."),
+        ({"learning_rate": -1e-3}, "learning_rate=-0.001 must be above 0 and finite."),
+        ({"learning_rate": float("nan")}, "learning_rate=nan must be above 0 and finite."),
+        ({"weight_decay": "much"}, "weight_decay='much' must be 0 or more and finite."),
+        ({"mask_ratio": 0}, "mask_ratio=0 must be above 0, and 1 at most."),
+    ],
+)
+def test_nonsense_is_not_trained_by(options, said):
+    with pytest.raises(WorkbenchError, match=re.escape(said)):
+        Training(**options)
