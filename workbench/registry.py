@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from models import Recommender
     from workbench.data.sequences import SequenceData
 
-LIGHT, POSITIONS = "-light", "-positions"
-KINDS_OF_MODEL = ("{}", "{}-uniform", "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT + POSITIONS)
+LIGHT, POSITIONS, UNIFORM = "-light", "-positions", "-uniform"
+KINDS_OF_MODEL = ("{}", "{}" + UNIFORM, "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT + POSITIONS)
 # a backbone, with attention frozen to uniform, calibrated, with the spatial calibrator alone, and
 # that with positions embedded beside it, where they are not anyway
 NAMES = tuple(
@@ -59,15 +59,14 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
         not have the times that the model needs.
     """
     check_name(name)
-    bare = name.removeprefix("AC-").removesuffix(POSITIONS).removesuffix(LIGHT)
-    backbone = models.BACKBONES[bare.removesuffix("-uniform")]
+    backbone = models.BACKBONES[_backbone(name)]
     calibration = None
     if name.startswith("AC-"):
         calibration = CalibrationConfig(adversarial=LIGHT not in name)
     config = ModelConfig(
         name=name,
         n_items=data.n_items,
-        attention="uniform" if name.endswith("-uniform") else "learned",
+        attention="uniform" if name.endswith(UNIFORM) else "learned",
         position_embedding=calibration is None or _keeps_positions(name, backbone),
         calibration=calibration,
         backbone=backbone.name,
@@ -126,7 +125,7 @@ def _keeps_positions(name: str, backbone: "type[Recommender]") -> bool:
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
-    """Raise ValueError for what is no option, or would mean nothing here."""
+    """Raise ValueError for what is no option, would mean nothing here, or belies the name."""
     for option in options:
         if option not in TYPES:
             raise ValueError(f"there is no option {option!r}; {choices(option, TYPES)}")
@@ -138,3 +137,15 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
                 f"{option!r} is an option of {' and '.join(owners)} and means nothing to "
                 f"{config.name}"
             )
+    if options.get("attention") in {"learned", "uniform"} - {config.attention}:
+        bare = _backbone(config.name)
+        raise ValueError(
+            f"its attention is {config.attention}, by its name; {bare} has learned attention, and "
+            f"{bare}{UNIFORM} uniform"
+        )
+
+
+def _backbone(name: str) -> str:
+    for ending in (POSITIONS, LIGHT, UNIFORM):
+        name = name.removesuffix(ending)
+    return name.removeprefix("AC-")

@@ -23,10 +23,10 @@ KNOWN = discover()
 def measured() -> dict[str, Results]:
     data = load_data(DATA)
 
-    def model(name: str, seed: int, **options):
+    def model(name: str, seed: int):
         torch.manual_seed(seed)
         made = build_model(
-            name, data, n_layers=2, n_heads=1, hidden_size=8, inner_size=8, max_length=8, **options
+            name, data, n_layers=2, n_heads=1, hidden_size=8, inner_size=8, max_length=8
         )
         with torch.no_grad():
             for weights in made.parameters():
@@ -35,7 +35,7 @@ def measured() -> dict[str, Results]:
 
     models = {
         "plain": model("SASRec", 0),
-        "even": model("SASRec", 1, attention="uniform"),
+        "even": model("SASRec-uniform", 1),
         "AC": model("AC-SASRec", 2),
     }
     siblings = {"plain": {"again": model("SASRec", 3)}, "AC": {"AC again": model("AC-SASRec", 4)}}

@@ -15,7 +15,10 @@ EXACT_UP_TO = 100_000  # items; docs/training.md says what a step costs on eithe
 RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     **dict.fromkeys(
         ("epochs", "patience", "batch_size"),
-        ("a whole number, 1 or more", lambda value: isinstance(value, Integral) and value >= 1),
+        (
+            "a whole number, 1 or more",
+            lambda value: isinstance(value, Integral) and int(value) >= 1,
+        ),
     ),
     "mask_last": ("from 0 to 1", lambda value: 0 <= value <= 1),
     "mask_ratio": ("above 0, and 1 at most", lambda value: 0 < value <= 1),
@@ -26,7 +29,7 @@ RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     ),
     "seed": (
         f"a whole number between 0 and {LARGEST_SEED}",
-        lambda value: isinstance(value, Integral) and 0 <= value <= LARGEST_SEED,
+        lambda value: isinstance(value, Integral) and 0 <= int(value) <= LARGEST_SEED,
     ),
 }
 
