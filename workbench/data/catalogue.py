@@ -14,6 +14,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
 DATA_VARIABLE = "ATTENTION_WORKBENCH_DATA"
+ML_100K = "ml-100k"  # which is fetched
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Known:
 KNOWN = {
     known.name: known
     for known in (
-        Known("ml-100k", 943, 1_682, 100_000, "fetched at first use, then cached"),
+        Known(ML_100K, 943, 1_682, 100_000, "fetched at first use, then cached"),
         Known(
             "planted",
             2_000,
@@ -68,7 +69,7 @@ KNOWN = {
     )
 }
 """Data sets by name, with their counts and how each is obtained."""
-BUILT_IN = ("ml-100k", *(f"planted:{rule}" for rule in RULES))  # what there is to choose from
+BUILT_IN = (ML_100K, *(f"planted:{rule}" for rule in RULES))  # what there is to choose from
 
 
 def is_built_in(source: str) -> bool:
@@ -77,9 +78,9 @@ def is_built_in(source: str) -> bool:
     Raises
     ------
     WorkbenchError
-        If they are planted, and there is no such rule or option.
+        If there is no such rule of planted data, or no such option.
     """
-    return source == "ml-100k" or planting(source) is not None
+    return planting(source) is not None or split(source)[0] == ML_100K
 
 
 def check_source(source: str) -> None:

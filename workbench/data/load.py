@@ -10,6 +10,7 @@ from typing import get_args
 import numpy as np
 
 from workbench.data import address, catalogue
+from workbench.data.catalogue import ML_100K
 from workbench.data.fetch import DataUnavailable, fetch_ml_100k
 from workbench.data.planted import planted
 from workbench.data.readers import detect, movielens, read, recbole
@@ -78,9 +79,10 @@ def load_data(
     settings = address.planting(name)
     if settings is not None:
         return planted(**asdict(settings)).data
-    if name == "ml-100k":
+    plain, asked = address.split(name)
+    if plain == ML_100K:
         try:
-            path, asked = fetch_ml_100k(), address.Asked()
+            path = fetch_ml_100k()
         except DataUnavailable as error:
             if fallback is None:
                 raise
@@ -88,7 +90,6 @@ def load_data(
             data.provenance["fallback"] = f"Planted data stand in for ml-100k: {error}"
             return data
     else:
-        plain, asked = address.split(name)
         path = catalogue.locate(plain)
     columns = dict(asked.columns or columns or {})
     options = Options(
@@ -163,7 +164,7 @@ def item_categories(source: str | Path) -> dict[str, tuple[str, ...]]:
     if address.planting(name) is not None:
         return {}
     plain, asked = address.split(name)
-    path = fetch_ml_100k() if name == "ml-100k" else catalogue.locate(plain)
+    path = fetch_ml_100k() if plain == ML_100K else catalogue.locate(plain)
     encoding = asked.encoding or "utf-8"
     kind = asked.format or detect(path, encoding)
     if kind not in ("recbole", "movielens"):

@@ -113,6 +113,7 @@ def test_both_sources_give_the_same_data(cache, site, pip):
     assert official.name == "ml-100k"
     assert official.provenance["source"] == "ml-100k"
     assert [entry.name for entry in cache.iterdir()] == ["ml-100k"]
+    assert load_data("ml-100k?min_item=2").provenance["filters"]["min_item"] == 2
 
 
 @pytest.mark.parametrize("reply", [None, b"trickle"])

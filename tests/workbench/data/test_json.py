@@ -121,3 +121,9 @@ def test_a_title_asked_for_is_not_left_out(tmp_path):
 def test_one_object_that_is_no_interaction_is_told(tmp_path, text):
     file = write(tmp_path / "log.json", text)
     assert refused(file).startswith(f"{file} holds one object, which is no interaction by its")
+
+
+def test_two_fields_of_one_name_are_not_chosen_between(tmp_path):
+    line = '{"user": "u", "item": "a", "user": "v"}\n'
+    said = refused(write(tmp_path / "x.jsonl", line * 4))
+    assert said.endswith("line 1: an object has two fields 'user'; give each its own name.")

@@ -1,5 +1,6 @@
 """Tables as people have them: times under other names, quotes, ids of any type or none."""
 
+import gzip
 import json
 import re
 
@@ -427,3 +428,47 @@ class TestWhere:
         rows = [("u", k, f"2020-01-0{k}") for k in (3, 1, 2)]
         file = write(tmp_path / "x.csv", table(("user", "item", "date"), rows))
         assert tokens(load_data(f"{file}?where=date>=2020-01-02")) == {"u": ["2", "3"]}
+
+
+@pytest.mark.parametrize("header", ["User,user,item", "user_id,userid,item", "User,item,USER"])
+def test_two_columns_of_one_name_are_not_chosen_between(tmp_path, header):
+    """Case, blanks and punctuation make no difference of names."""
+    rows = "".join(f"u{k % 3},v{k % 2},i{k % 5}\n" for k in range(12))
+    if header.endswith("USER"):
+        rows = "".join(f"u{k % 3},i{k % 5},v{k % 2}\n" for k in range(12))
+    file = write(tmp_path / "x.csv", f"{header}\n{rows}")
+    said = refused(file)
+    first = header.split(",")[0]
+    assert f"{first} and " in said
+    assert "may each hold the user" in said
+    for data in remedied(file, said):
+        assert data.provenance["columns"]["user"] == first
+        assert list(tokens(data)) == ["u0", "u1", "u2"]
+
+
+def test_a_folder_of_two_kinds_of_tables_is_not_chosen_between(tmp_path):
+    table = pa.table({"user": ["u", "u", "v", "v"], "item": ["a", "b", "a", "b"]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    assert list(tokens(load_data(tmp_path))) == ["u", "v"]
+    write(tmp_path / "y.csv", "user,item\nw,a\nw,b\n")
+    assert "holds Parquet files and y.csv, of which it does not say what is meant" in refused(
+        tmp_path
+    )
+    assert list(tokens(load_data(tmp_path / "y.csv"))) == ["w"]
+
+
+@pytest.mark.parametrize("name", ["x.tar", "x.tar.gz", "x.TGZ"])
+def test_an_archive_is_to_be_unpacked(tmp_path, name):
+    (tmp_path / name).write_bytes(b"whatever is in it")
+    assert refused(tmp_path / name).endswith("unpack it first, and name the file or the folder.")
+
+
+def test_what_is_packed_twice_is_said_to_be(tmp_path):
+    once = gzip.compress(b"user,item\nu,a\nu,b\n")
+    (tmp_path / "x.csv.gz").write_bytes(gzip.compress(once))
+    assert refused(tmp_path / "x.csv.gz").endswith("is packed by gzip twice; unpack it once.")
+    (tmp_path / "X.CSV.GZ").write_bytes(once)
+    assert "a name that ends in .gz, in small letters" in refused(tmp_path / "X.CSV.GZ")
+    (tmp_path / "x.csv.gz").write_bytes(once)
+    assert list(tokens(load_data(tmp_path / "x.csv.gz"))) == ["u"]

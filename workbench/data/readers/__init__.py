@@ -74,7 +74,7 @@ def detect(path: Path, encoding: str = "latin-1") -> str | None:
 
 def _detect(path: Path, options: Options) -> str:
     is_file = path.is_file()
-    if is_file and path.suffix.lower() in PACKED:
+    if is_file and {path.suffix.lower(), data_suffix(path)} & {*PACKED}:
         raise WorkbenchError(f"{path} is packed; unpack it first, and name the file or the folder.")
     if options.columns and is_file and path.suffix.lower() != ".inter":
         return "json" if records.looks_like(path, options.encoding) else "table"

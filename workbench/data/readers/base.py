@@ -21,12 +21,12 @@ from workbench.errors import WorkbenchError, ways
 BOMS_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 PICKLED = "is a pickle, which could run anything and is never opened; save its table as CSV"
 PACKED = "is compressed; unpack it, or pack it with gzip under a name that ends in .gz"
-PARQUET = b"PAR1"
+PARQUET, GZIPPED = b"PAR1", b"\x1f\x8b"
 # how files that are no text begin -> what is wrong with them, and what to do
 NO_TEXT = {
     b"PK\x03\x04": "is an Excel workbook or a zip archive; save its sheet as CSV, or unpack it",
     b"\xd0\xcf\x11\xe0": "is a workbook of an old Excel; save its sheet as CSV",
-    b"\x1f\x8b": "is packed by gzip; give it a name that ends in .gz",
+    GZIPPED: "is packed by gzip; give it a name that ends in .gz, in small letters",
     PARQUET: "is a Parquet file; give it a name that ends in .parquet",
     b"ARROW1": "is a Feather (Arrow) file; save its table as Parquet or CSV",
     b"FEA1": "is a Feather file; save its table as Parquet or CSV",
@@ -97,14 +97,19 @@ class Interactions:
 PARSE_ERRORS = (OSError, EOFError, ValueError, pa.ArrowException, zlib.error, csv.Error)
 
 
+def is_gzipped(path: Path) -> bool:
+    """Whether a file is packed by gzip, by its name; in small letters, as Arrow has it."""
+    return path.suffix == ".gz"
+
+
 def open_binary(path: Path) -> BinaryIO:
     """The file's bytes, unpacked when its name ends in .gz."""
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast(BinaryIO, gzip.open(path)) if is_gzipped(path) else path.open("rb")
 
 
 def data_suffix(path: Path) -> str:
     """`.csv` of both `x.csv` and `x.csv.gz`."""
-    return (path.with_suffix("") if path.suffix == ".gz" else path).suffix.lower()
+    return (path.with_suffix("") if is_gzipped(path) else path).suffix.lower()
 
 
 def no_text(first: bytes) -> str | None:
@@ -153,6 +158,8 @@ def decoded_lines(path: Path, encoding: str) -> Generator[str, None, None]:
                     f"{path}, line {number}: the compressed file is cut short or damaged; "
                     "obtain it again."
                 ) from error
+            if part == 0 and is_gzipped(path) and raw.startswith(GZIPPED):
+                raise WorkbenchError(f"{path} is packed by gzip twice; unpack it once.")
             if part == 0 and (told := no_text(raw)):
                 raise WorkbenchError(f"{path} {told}.")
             start = raw.removeprefix(codecs.BOM_UTF8) if part == 0 else raw

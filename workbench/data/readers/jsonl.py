@@ -97,6 +97,8 @@ def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
         try:
             parse = parse or (json.loads if _is_json(line) else _literal)
             row = parse(line)
+        except WorkbenchError as error:
+            raise WorkbenchError(f"{path}, line {number}: {error}") from error
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
             raise _no_object(path, number, error) from error
         if not isinstance(row, dict):
@@ -204,10 +206,22 @@ def _is_array(path: Path, encoding: str) -> bool:
 
 def _is_json(line: str) -> bool:
     try:
-        json.loads(line)
+        json.loads(line, object_pairs_hook=_named_once)
+    except WorkbenchError:
+        raise
     except ValueError:
         return not line.lstrip().startswith("{'")
     return True
+
+
+def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object whose fields have a name each; which of two that share one is meant, none tells."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise WorkbenchError(f"an object has two fields {twice!r}; give each its own name.")
+    return found
 
 
 def _literal(line: str) -> Any:

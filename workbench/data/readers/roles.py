@@ -11,6 +11,7 @@ from workbench.data.readers.base import Options
 from workbench.data.readers.rows import bare, column_of
 from workbench.data.times import WITHOUT_TIMES, looks_like_time
 from workbench.errors import WorkbenchError, ways
+from workbench.phrases import listing
 
 # names without case, blanks and punctuation; the first that is there is taken
 USUAL = {
@@ -103,6 +104,13 @@ def choose(
                 raise WorkbenchError(f"{start}give a file that has both users and items.")
             name = bare(like[0])
             raise WorkbenchError(f"{start}name it, such as {name} {_named(role, name)}.")
+    for role, column in roles.items():
+        alike = [name for name in names if plain(name) == plain(column)]
+        if role not in said and len(alike) > 1:
+            raise WorkbenchError(
+                f"{path}{where}: {listing(alike)} may each hold the {role}; name one, such as "
+                f"{alike[0]} {_named(role, alike[0])}."
+            )
     if roles["user"] == roles["item"]:
         raise WorkbenchError(
             f"{path}: {roles['user']!r} cannot hold both the users and the items; name another "

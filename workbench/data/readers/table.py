@@ -20,6 +20,7 @@ from workbench.data.readers.rows import Columns, check_single, filtered, interac
 from workbench.data.readers.shape import guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
+from workbench.phrases import listing
 
 SUFFIXES = (".csv", ".tsv", ".tab")  # of text that is nothing but a table
 SAMPLE = 1000  # rows by which columns are judged
@@ -125,8 +126,22 @@ def _parquet_files(folder: Path) -> list[str]:
     )
 
 
+def _text_tables(folder: Path) -> list[str]:
+    return sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.is_file() and entry.name[0] not in "._" and data_suffix(entry) in SUFFIXES
+    )
+
+
 def _dataset(path: Path) -> pa_dataset.Dataset:
     files = _parquet_files(path) if path.is_dir() else [str(path)]
+    others = _text_tables(path) if path.is_dir() else []
+    if files and others:
+        raise WorkbenchError(
+            f"{path} holds Parquet files and {listing(others, most=3)}, of which it does not say "
+            "what is meant; name one file, or a folder with the Parquet files alone."
+        )
     if not files:
         raise WorkbenchError(f"{path} is a folder without Parquet files; name the table in it.")
     try:
