@@ -114,18 +114,27 @@ def held_out_cases(
     Raises
     ------
     WorkbenchError
-        If a user has no item before the held-out one, or there is no such user.
+        If no user is given, one is no index of a user, or has no item before the held-out one.
     """
     all_cases = cases(data, "test", max_length)
     if users is None:
         return all_cases
-    places = np.searchsorted(all_cases.users, users)
-    for user, place in zip(users, places, strict=True):
-        if place == len(all_cases) or all_cases.users[place] != user:
-            name = data.user_ids[user] if 0 <= user < data.n_users else f"with the index {user}"
+    given = np.asarray(users)
+    if not given.size:
+        raise WorkbenchError("no user is given; give the index of one or more.")
+    if given.ndim != 1 or given.dtype.kind not in "iu":
+        raise WorkbenchError(f"users must be a list of whole numbers, and not {str(users)[:60]}.")
+    places = np.searchsorted(all_cases.users, given)
+    for user, place in zip(given.tolist(), places, strict=True):
+        if not 0 <= user < data.n_users:
             raise WorkbenchError(
-                f"user {name} of {data.name} has no item before the held-out one, so nothing to "
-                "predict from; choose another user."
+                f"there is no user with the index {user}; those of {data.name} run from 0 to "
+                f"{data.n_users - 1}."
+            )
+        if place == len(all_cases) or all_cases.users[place] != user:
+            raise WorkbenchError(
+                f"user {data.user_ids[user]} of {data.name} has no item before the held-out one, "
+                "so nothing to predict from; choose another user."
             )
     return all_cases.take(places)
 

@@ -138,9 +138,25 @@ def test_held_out_gives_the_histories_of_the_users_asked_for_in_that_order():
     assert batch.users.tolist() == [2, 0]
 
 
-@pytest.mark.parametrize("user", [1, 3, -1])
-def test_a_user_without_a_test_case_is_told(user):
+def test_a_user_without_a_test_case_is_told():
     data = data_of([1, 2, 3], [4], [5, 6])
-    name = data.user_ids[user] if user == 1 else f"with the index {user}"
-    with pytest.raises(WorkbenchError, match=f"user {name} of .* has no item before the held-out"):
-        held_out(data, [0, user])
+    said = f"user {data.user_ids[1]} of .* has no item before the held-out"
+    with pytest.raises(WorkbenchError, match=said):
+        held_out(data, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("users", "said"),
+    [
+        ([], "no user is given; give the index of one or more."),
+        ([0.5], "users must be a list of whole numbers, and not [0.5]."),
+        (["7"], "users must be a list of whole numbers, and not ['7']."),
+        ([[0]], "users must be a list of whole numbers, and not [[0]]."),
+        ([-1], "there is no user with the index -1; those of tiny run from 0 to 1."),
+        ([0, 2], "there is no user with the index 2; those of tiny run from 0 to 1."),
+    ],
+)
+def test_what_is_no_list_of_users_is_told(users, said):
+    with pytest.raises(WorkbenchError) as caught:
+        held_out(data_of([1, 2, 3], [2, 3, 4]), users)
+    assert str(caught.value) == said

@@ -472,3 +472,9 @@ def test_what_is_packed_twice_is_said_to_be(tmp_path):
     assert "a name that ends in .gz, in small letters" in refused(tmp_path / "X.CSV.GZ")
     (tmp_path / "x.csv.gz").write_bytes(once)
     assert list(tokens(load_data(tmp_path / "x.csv.gz"))) == ["u"]
+
+
+def test_positions_are_not_counted_from_the_right(tmp_path):
+    file = write(tmp_path / "x.csv", "u,a\nu,b\n")
+    said = refused(file, columns={"user": 0, "item": -1})
+    assert said.endswith("positions are counted from 0, at the left.")

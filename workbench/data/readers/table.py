@@ -60,6 +60,8 @@ def read(path: Path, options: Options) -> Interactions:
     positions = [value for value in chosen.values() if isinstance(value, int)]
     if positions and len(positions) < len(chosen):
         raise WorkbenchError(f"columns={dict(chosen)} mixes names and positions; use one of them.")
+    if any(place < 0 for place in positions):
+        raise WorkbenchError(f"columns={dict(chosen)}: positions are counted from 0, at the left.")
     header = not positions or look.header or is_table(look.rows[0])
     if header:
         names = header_names(path, look.delimiter, quoted=True, encoding=options.encoding)
