@@ -11,6 +11,7 @@ import typer
 import workbench.data  # whose names bring pandas when they are asked for
 from workbench.announcing import announce, say
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.writing import plain
 
 LEFT_OUT = {
     "where": "where a condition does not hold",
@@ -95,7 +96,9 @@ def _lines(about: Mapping[str, Any]) -> Iterator[str]:
         left_out = "; ".join(f"{n:,} left out {why}" for why, n in counts.items())
         yield f"{'rows':<10} {origin['rows_read']:,} read; {left_out or 'none left out'}"
     yield "first rows"
-    rows = [{name: value or "" for name, value in row.items()} for row in about["first_rows"]]
+    rows = [
+        {name: plain(value or "") for name, value in row.items()} for row in about["first_rows"]
+    ]
     shown = [name for name in ("user", "item", "time", "title") if any(row[name] for row in rows)]
     widths = {name: max(len(name), *(len(row[name][:40]) for row in rows)) for name in shown}
     for row in ({name: name for name in shown}, *rows):

@@ -29,6 +29,9 @@ def explain_command(
             "default what replacing each item does.",
         ),
     ] = None,
+    keep_seen: Annotated[
+        bool, typer.Option("--keep-seen", help="Rank items of the history as well.")
+    ] = False,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -36,7 +39,9 @@ def explain_command(
     reading(data, model)
     loaded = workbench.load_model(model).to(workbench.choose_device(device))
     explanation = workbench.explain_user(
-        *(loaded, workbench.load_data(data), user, item, method or ()), smallest=True
+        *(loaded, workbench.load_data(data), user, item, method or ()),
+        smallest=True,
+        hide_seen=not keep_seen,
     )
     if as_json:
         say(json.dumps(explanation.to_json(), indent=2))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import workbench
-from workbench.announcing import say
+from workbench.announcing import announce, say
 from workbench.commands.options import Data, Device, reading
 from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, not_written, replaced_file
@@ -71,8 +71,11 @@ def recommend_command(
         items=items or None,
         keep_seen=keep_seen,
     )
-    if out is None:
+    if table.empty:
+        announce("nothing is left to recommend: every item is in the history (see --keep-seen)")
+    if out is None and len(table):
         say(table.to_string(index=False, float_format="{:.4f}".format))
+    if out is None:
         return
     try:
         with replaced_file(out) as aside:

@@ -185,7 +185,7 @@ def explain_user(
     ------
     WorkbenchError
         If the user or the item is unknown, a method does not serve the model, the history is empty,
-        or every item was seen and none is named.
+        or every item was seen and is hidden.
 
     Warns
     -----
@@ -208,6 +208,11 @@ def explain_user(
     batch = make_batch(data, Cases(one, start, np.array([last]), np.zeros(1, np.int64)))
     batch = batch.to(model.device)
     seen = sorted(set(data.items[first:last].tolist())) if hide_seen else []
+    if len(seen) == data.n_items:
+        raise WorkbenchError(
+            f"user {data.user_ids[at]} of {data.name} has had every item, so that none is left to "
+            "recommend; rank those, too (--keep-seen on a command line, hide_seen=False in Python)."
+        )
     inspection = inspect_case(
         model,
         batch,

@@ -17,10 +17,11 @@ def lines(explanation: Explanation) -> Iterator[str]:
     data, found = explanation.data, explanation.inspection
     title, name = data.title, explanation.model.config.name
     rank = found.rank(found.target)
+    unseen = " not seen" if found.hidden else ""
     place = "first" if rank == 1 else f"at place {rank:,}"
     yield (
         f"{name} ranks {title(found.target)} {place} for user {explanation.user_id} of "
-        f"{data.name}, among {counted(found.n_ranked, 'item')} not seen."
+        f"{data.name}, among {counted(found.n_ranked, 'item')}{unseen}."
     )
     n, length = len(found.items), int(data.lengths[explanation.user])
     read = counted(n, "item") if n == length else f"the last {n} of {length:,} items"

@@ -8,7 +8,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.workbench.explaining.without import scores_without
-from workbench import build_model, explain, load_data, recommend, save_model
+from workbench import WorkbenchError, build_model, explain, load_data, recommend, save_model
 from workbench.__main__ import app
 from workbench.data.batches import make_batch
 from workbench.data.splits import Cases
@@ -105,3 +105,18 @@ def test_it_is_told_in_sentences(place):
 def test_what_cannot_be_explained_is_said(place, more, said):
     with pytest.raises(ValueError, match=said):
         run(place[0], *more)
+
+
+def test_who_has_had_every_item_is_told_so(tmp_path):
+    rows = [f"u{u},i{(u + t) % 6},{1_600_000_000 + t}" for u in range(5) for t in range(6)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
+    save_model(build_model("SASRec", load_data(tmp_path / "log.csv"), **SIZES), tmp_path / "m")
+    with pytest.raises(WorkbenchError, match="has had every item, so that none is left") as caught:
+        run(tmp_path)
+    assert "--keep-seen on a command line" in str(caught.value)
+    assert "among 6 items.\n" in run(tmp_path, "--keep-seen")
+    given = ["--model", str(tmp_path / "m"), "--data", str(tmp_path / "log.csv")]
+    done = CliRunner().invoke(app, ["recommend", *given])
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "nothing is left to recommend" in done.stderr
+    assert "u3" in CliRunner().invoke(app, ["recommend", *given, "--keep-seen"]).stdout

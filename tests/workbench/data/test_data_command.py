@@ -106,3 +106,9 @@ def test_a_name_does_not_move_the_terminal(tmp_path):
     assert "\x1b" not in shown
     assert r"  \x1b[2Jann  a" in shown
     assert r"  ann\u202e" in shown
+
+
+def test_ids_with_line_ends_stay_in_their_line(tmp_path):
+    (tmp_path / "x.csv").write_text('user,item\n"u\n1",a\n"u\n1",b\n')
+    done = CliRunner().invoke(app, ["data", str(tmp_path / "x.csv")])
+    assert "  u\\n1  a\n" in done.stdout
