@@ -145,7 +145,9 @@ class Verdict:
                 f"{self.instead}, the best, by {further}."
             )
         control = _CONTROLS.get(self.control, self.control)
-        gain = "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
+        gain = (
+            "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
+        )
         return f"{said}, which does better than {gain}{control} by {further}."
 
 

@@ -42,6 +42,7 @@ from workbench.phrases import counted
 from workbench.statistics import detectable
 
 PAGE, FOLDER = "claims.md", "claims"
+EARLIER = "earlier"  # a folder with a page by other recipes, which the new one names
 LONGEST = ModelConfig.max_length  # of a history, by all recipes
 TEMPLATE = "claims.md"
 CSV_NUMBER = "%.6g"
@@ -63,18 +64,26 @@ def write(findings: Findings, out: Path) -> Path:
     summaries = figures(findings)
     for name, summary in summaries.items():
         write_file(out / FOLDER / f"{name}.png", images(draw(summary))[0])
-    write_file(out / PAGE, page(findings, tables, list(summaries)).encode())
+    earlier = (out / EARLIER / PAGE).is_file()
+    write_file(out / PAGE, page(findings, tables, list(summaries), earlier=earlier).encode())
     return out / PAGE
 
 
-def page(findings: Findings, tables: Mapping[str, pd.DataFrame], drawn: Sequence[str]) -> str:
-    """The text of the page."""
+def page(
+    findings: Findings,
+    tables: Mapping[str, pd.DataFrame],
+    drawn: Sequence[str],
+    *,
+    earlier: bool = False,
+) -> str:
+    """The text of the page; `earlier` is whether it names one that was written before."""
     rendered = (
         environment()
         .overlay(autoescape=False)
         .get_template(TEMPLATE)
         .render(
             findings=findings,
+            earlier=earlier,
             claims=CLAIMS,
             of_attention=OF_ATTENTION,
             of_the_variant=OF_THE_VARIANT,
