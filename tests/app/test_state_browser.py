@@ -13,9 +13,10 @@ AGREE = """() => {
     const field = document.querySelector(`input[aria-label="${name}"]`);
     return field && field.value;
   }];
-  const edits = value("Edits, in order");
-  return held.get("user") && held.get("user") === value("User") &&
-    (edits === null || edits === (held.get("edits") || ""));
+  const [user, edits] = [held.get("user"), value("Edits, in order")];
+  return user && user === value("User") && document.body.innerText.includes(`User ${user}:`) &&
+    (edits === null || edits === (held.get("edits") || "")) &&
+    [location.pathname.split("/").pop(), user, held.get("edits") || ""];
 }"""
 MOVED = "before => location.href !== before"
 
@@ -23,10 +24,9 @@ MOVED = "before => location.href !== before"
 def shown(page: Any) -> tuple[str, str, str]:
     """The page, its user and its edits, once what it tells is what the address says."""
     page.wait_for_function(AGREE)
-    settled(page, f"User {query_of(page)['user'][0]}:")
-    page.wait_for_function(AGREE)
-    held, path = query_of(page), page.url.partition("?")[0].rpartition("/")[2]
-    return path, held["user"][0], held.get("edits", [""])[0]
+    settled(page, "User ")
+    path, user, edits = page.wait_for_function(AGREE).json_value()  # in one: it may yet change
+    return path, user, edits
 
 
 def test_what_is_not_shown_any_more_leaves_the_address_and_the_link(page, address):
