@@ -118,8 +118,7 @@ class Verdict:
     @property
     def to_do(self) -> str:
         """What follows for whoever shows reasons to users."""
-        said = _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
-        return said[0].upper() + said[1:]
+        return _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
 
     @property
     def beats_controls(self) -> bool:
@@ -129,7 +128,7 @@ class Verdict:
     @property
     def to_show(self) -> str:
         """What to show instead of attention: `instead`, or what the control names."""
-        return self.instead if self.beats_controls else _CONTROLS.get(self.control, self.control)
+        return self.instead if self.beats_controls else self._control
 
     @property
     def shown_instead(self) -> str:
@@ -144,11 +143,14 @@ class Verdict:
                 f"{said}. Of what knows more of the model nothing does detectably better: "
                 f"{self.instead}, the best, by {further}."
             )
-        control = _CONTROLS.get(self.control, self.control)
         gain = (
             "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
         )
-        return f"{said}, which does better than {gain}{control} by {further}."
+        return f"{said}, which does better than {gain}{self._control} by {further}."
+
+    @property
+    def _control(self) -> str:
+        return _CONTROLS.get(self.control, self.control)
 
 
 class Limits(NamedTuple):
