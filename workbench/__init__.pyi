@@ -19,15 +19,18 @@ from .faithfulness.agreement import rank_agreement
 from .importing import import_checkpoint
 from .recommendation import recommend
 from .registry import build_model
+from .training.recipes import RECIPES, Recipe
 from .training.settings import Training
 from .training.sweeps import sweep
 from .training.trainer import train
 from .training.variants import Variant
 
 __all__ = [
+    "RECIPES",
     "Change",
     "Evaluation",
     "Explanation",
+    "Recipe",
     "Scenario",
     "SequenceData",
     "Training",

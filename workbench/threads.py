@@ -16,7 +16,7 @@ MOST = 8  # processes that a command starts by itself: each holds the data and t
 
 def one_by_default() -> None:
     """One thread for this process and those that it starts, unless the environment says more."""
-    if SETTING not in os.environ:
+    if not os.environ.get(SETTING):  # an empty one is as many as there are cores, to OpenMP
         os.environ[SETTING] = "1"  # which PyTorch reads when it is imported
         if "torch" in sys.modules:
             sys.modules["torch"].set_num_threads(1)

@@ -1,6 +1,6 @@
-"""What the study trains: the recipes, the models, the plan by data set, all of it here."""
+"""What the study trains: by which recipes, the models, the plan by data set, all of it here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,74 +14,18 @@ from analyses.judging.cells import (
     UNIFORM,
 )
 from models.config import BACKBONE_NAMES
+from workbench.training.recipes import RECIPES as KNOWN
+from workbench.training.recipes import Recipe
 from workbench.training.variants import Variant, studies
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How models are built and trained.
-
-    Attributes
-    ----------
-    model : options of the model, before those of a variant.
-    training : options of the training, but for its seed.
-    """
-
-    model: Mapping[str, Any]
-    training: Mapping[str, Any]
-
 
 TUNED, DEFAULTS, PAPER = "tuned", "defaults", "the paper"
 # Each the same for baselines and calibrated models, of every backbone.
 RECIPES = {
-    # what SASRec needs to rank as well as the best of its kind on Beauty's validation
-    TUNED: Recipe(
-        {
-            "norm": "query",
-            "scale_embeddings": True,
-            "final_norm_eps": 1e-8,
-            "input_norm": False,
-            "n_heads": 1,
-            "inner_size": 64,
-            "activation": "relu",
-            "initializer_range": None,
-            "initializer": "torch",
-            "hidden_dropout": 0.6,
-            "attention_dropout": 0.6,
-            "dropout_at": "feed_forward",
-            "position_from": "end",
-        },
-        {
-            "loss": "exact",
-            "learning_rate": 5e-4,
-            "batch_size": 3500,
-            "epochs": 200,
-            "patience": 25,
-            "remove_seen": True,
-        },
-    ),
+    TUNED: KNOWN["tuned"],
     # what `train` does unless it is told otherwise, but for how the best epoch is chosen, which is
     # as above; by it calibrated models validate better
     DEFAULTS: Recipe({}, {"loss": "exact", "epochs": 60, "patience": 6, "remove_seen": True}),
-    # what the paper has for Beauty
-    PAPER: Recipe(
-        {
-            "n_layers": 3,
-            "n_heads": 4,
-            "hidden_size": 64,
-            "inner_size": 128,
-            "hidden_dropout": 0.5,
-            "attention_dropout": 0.5,
-        },
-        {
-            "objective": "prefixes",
-            "loss": "exact",
-            "learning_rate": 1e-4,
-            "batch_size": 256,
-            "epochs": 300,
-            "patience": 10,
-        },
-    ),
+    PAPER: KNOWN["paper"],
 }
 
 MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)

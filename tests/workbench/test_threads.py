@@ -21,7 +21,10 @@ print(torch.get_num_threads(), os.environ["OMP_NUM_THREADS"])
 
 
 @pytest.mark.parametrize("words", ["workbench data", "analyses.run_all --help"])
-@pytest.mark.parametrize(("said", "threads"), [({}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")])
+@pytest.mark.parametrize(
+    ("said", "threads"),
+    [({}, "1"), ({"OMP_NUM_THREADS": ""}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")],
+)
 def test_a_command_has_one_thread_unless_it_is_told_more(words, said, threads):
     environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"} | said
     done = subprocess.run(

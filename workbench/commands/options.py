@@ -23,6 +23,7 @@ Data = Annotated[
         "and so may settings of planted data: 'planted:distance?noise=.3&users=500'.",
     ),
 ]
+PYTHONS = {"True": True, "False": False, "None": None}  # as commands in cards have them
 Device = Annotated[
     DeviceName, typer.Option("--device", help="Where the model computes. auto: on CUDA if any.")
 ]
@@ -86,7 +87,9 @@ def read_values(text: str) -> tuple[tuple[str, ...], list[object]]:
 
 
 def _value(text: str) -> object:
+    if text in PYTHONS:
+        return PYTHONS[text]
     try:
-        return json.loads(text.lower() if text in ("True", "False") else text)
+        return json.loads(text)
     except ValueError:
         return text

@@ -52,6 +52,7 @@ def sweep_command(
         typer.Option(help="Models trained at once, where torchrun has not said.", min=1),
     ] = 1,
     how: dict[str, Any],
+    built: dict[str, Any],
 ) -> None:
     """Train many models and compare them: options varied, several seeds, the paper's studies.
 
@@ -73,7 +74,9 @@ def sweep_command(
     from workbench.training.sweeps import keep_best, summary
 
     with joined(["workbench", *sys.argv[1:]], processes) as ranks:
-        table = workbench.sweep(variants, data, out, seeds=range(seeds), ranks=ranks, **how)
+        table = workbench.sweep(
+            variants, data, out, options=built, seeds=range(seeds), ranks=ranks, **how
+        )
         if not ranks.first:
             return
     say(summary(table).to_string(index=False))

@@ -72,6 +72,7 @@ def train_command(
         ),
     ] = None,
     how: dict[str, Any],
+    built: dict[str, Any],
 ) -> None:
     """Train a model and write its best weights.
 
@@ -90,7 +91,7 @@ def train_command(
                 )
     if seed + seeds - 1 > LARGEST_SEED:
         raise WorkbenchError(f"--seed {seed}: with --seeds {seeds}, the last is too large.")
-    options = once("--option", map(read_option, option or []))
+    options = built | once("--option", map(read_option, option or []))
     reading(data, purpose=f", to train {model}")
     # PyTorch, which takes seconds to import
     import torch

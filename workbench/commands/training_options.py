@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from workbench.commands.options import Device
+from workbench.training.recipes import RECIPES, Recipe, RecipeName
 from workbench.training.settings import EXACT_UP_TO, Avoid, Loss, Objective, Training
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
@@ -56,7 +57,7 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
     "remove_seen": Annotated[
         bool,
         typer.Option(
-            "--remove-seen",
+            "--remove-seen/--keep-seen",
             help="Choose the best epoch with items of the history left out of its rankings, as "
             "they are of lists that are shown.",
         ),
@@ -84,22 +85,47 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
 }
 
 
+RECIPE = Annotated[
+    RecipeName | None,
+    typer.Option(
+        "--recipe",
+        help="Options of the model and of its training that belong together; single ones that are "
+        "given count instead. tuned: by which SASRec ranks as well as the best of its kind on "
+        "Amazon Beauty; paper: the AC-TSR paper's.",
+    ),
+]
+
+
 def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command with all `OPTIONS`; its `how` is a dict of those that are not as by default."""
+    """A command with `--recipe` and all `OPTIONS`.
+
+    It is given `how`, a dict of options of the training, and `built`, one of options of the model:
+    those of the recipe, and of the training also what the command line says.
+    """
     usual = {name: getattr(Training(), name) for name in OPTIONS}
 
     @wraps(command)
-    def told(**given: Any) -> None:
+    def told(context: typer.Context, recipe: RecipeName | None, **given: Any) -> None:
+        made = RECIPES[recipe] if recipe is not None else Recipe({}, {})
         how = {name: given.pop(name) for name in OPTIONS}
-        command(**given, how={name: v for name, v in how.items() if v != usual[name]})
+        said = {name: v for name, v in how.items() if _is_said(context, name)}
+        command(**given, how={**made.training, **said}, built=dict(made.model))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(command).parameters.values()
     told.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
-        [p.replace(kind=keyword) for p in own if p.name != "how"]
+        [inspect.Parameter("context", keyword, annotation=typer.Context)]
+        + [p.replace(kind=keyword) for p in own if p.name not in ("how", "built")]
+        + [inspect.Parameter("recipe", keyword, default=None, annotation=RECIPE)]
         + [
             inspect.Parameter(name, keyword, default=usual[name], annotation=kind)
             for name, kind in OPTIONS.items()
         ]
     )
     return told
+
+
+def _is_said(context: typer.Context, name: str) -> bool:
+    """Whether the command line says it; a value that is as by default may be said too."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"

@@ -58,18 +58,18 @@ class PlantedSettings:
         for name in ("signal", "noise", "cause_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise WorkbenchError(f"{name}={getattr(self, name)} must lie between 0 and 1.")
-        for name, least, most in (
-            ("n_users", 1, 10**8),
-            ("length", 3, 1_000),
-            ("shortest", 3, 1_000),
-            ("seed", 0, 2**63),
-            ("n_items", 8, 5_000 if self.rule == "conjunction" else 10**6),
-            ("n_causes", 4, self.n_items // 2),
-            ("lag", 1, self.length - 1),
+        for name, least, most, why in (
+            ("n_users", 1, 10**8, ""),
+            ("length", 3, 1_000, ""),
+            ("shortest", 3, 1_000, ""),
+            ("seed", 0, 2**63, ""),
+            ("n_items", 8, 5_000 if self.rule == "conjunction" else 10**6, ""),
+            ("n_causes", 4, self.n_items // 2, f", half of the {self.n_items} items"),
+            ("lag", 1, self.length - 1, ", one less than the length"),
         ):
             if not least <= getattr(self, name) <= most:
                 raise WorkbenchError(
-                    f"{name}={getattr(self, name)} must lie between {least} and {most}."
+                    f"{name}={getattr(self, name)} must lie between {least} and {most}{why}."
                 )
 
     @property

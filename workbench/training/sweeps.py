@@ -7,6 +7,7 @@ folder of its own, so that a sweep that was killed continues where it was.
 import os
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ def sweep(
     source: str,
     out: str | Path,
     *,
+    options: Mapping[str, Any] | None = None,
     seeds: Sequence[int] = (0,),
     ranks: Ranks | None = None,
     **how: Any,
@@ -41,6 +43,7 @@ def sweep(
     variants : what to train; of equal ones, one is trained.
     source : what `load_data` takes.
     out : a folder, in which each run has its own.
+    options : what all models are built with, as by a recipe, where a variant says nothing else.
     seeds : the seeds of each variant.
     ranks : who share the runs, see `workbench.processes`; this process alone where None.
     how : options of training.
@@ -61,13 +64,10 @@ def sweep(
     out = Path(out)
     data = load_data(source)
     variants = list({variant.label: variant for variant in variants}.values())
-    for variant in variants:
-        build_model(variant.model, data, **variant.options)
-    runs = [(v, seed) for v in variants for seed in seeds]
-    finished = [
-        _finished(_folder(out, v, seed), _command(v, seed, source, out, how), data)
-        for v, seed in runs
-    ]
+    runs = [_run(v, seed, source, out, options or {}, how) for v in variants for seed in seeds]
+    for run in runs:
+        build_model(run.built.model, data, **run.built.options)
+    finished = [_finished(run, data) for run in runs]
     out.mkdir(parents=True, exist_ok=True)
     ranks = ranks or Ranks()
     if ranks.size > 1:
@@ -81,11 +81,12 @@ def sweep(
         for place in ranks.share("sweep", range(len(runs)), look):
             if finished[place]:
                 continue
-            label, metrics = _train(*runs[place], source, out, how)
-            write_line(f"{label}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
+            metrics = _train(runs[place], data, how)
+            named = f"{runs[place].label}, seed {runs[place].seed}"
+            write_line(f"{named}: valid ndcg@10 {metrics['valid']['ndcg@10']:.4f}")
             ranks.count("trained")
             look()
-    table = pd.DataFrame([_row(v, seed, _folder(out, v, seed)) for v, seed in runs])
+    table = pd.DataFrame([_row(run) for run in runs])
     table = table.sort_values(["model", "valid ndcg@10"], ascending=[True, False])
     if ranks.first:
         table.to_csv(out / "sweep.csv", index=False)
@@ -121,25 +122,43 @@ def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
     return kept
 
 
-def _train(
-    variant: Variant, seed: int, source: str, out: Path, how: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    data = load_data(source)
-    torch.manual_seed(seed)
-    model = build_model(variant.model, data, **variant.options)
-    folder = _folder(out, variant, seed)
+@dataclass(frozen=True)
+class _Run:
+    """One training of a sweep: what is built, what it is called, and the command for it alone."""
+
+    built: Variant
+    label: str
+    seed: int
+    folder: Path
+    command: str
+
+
+def _run(
+    variant: Variant,
+    seed: int,
+    source: str,
+    out: Path,
+    options: Mapping[str, Any],
+    how: Mapping[str, Any],
+) -> _Run:
+    built = Variant(variant.model, {**options, **variant.options})
+    folder = out / f"{variant.label} seed={seed}".replace(" ", "_").replace(os.sep, "-")
+    command = training_command(built, seed, source, folder, how)
+    return _Run(built, variant.label, seed, folder, command)
+
+
+def _train(run: _Run, data: SequenceData, how: Mapping[str, Any]) -> dict[str, Any]:
+    """Train the model, and return the metrics by which its epoch was chosen."""
+    torch.manual_seed(run.seed)
+    model = build_model(run.built.model, data, **run.built.options)
     model = train(
-        *(model, data, folder),
-        command=_command(variant, seed, source, out, how),
+        *(model, data, run.folder),
+        command=run.command,
         alone=True,
-        seed=seed,
+        seed=run.seed,
         **how,
     )
-    return f"{variant.label}, seed {seed}", chosen_by(model.card)
-
-
-def _command(variant: Variant, seed: int, source: str, out: Path, how: Mapping[str, Any]) -> str:
-    return training_command(variant, seed, source, _folder(out, variant, seed), how)
+    return chosen_by(model.card)
 
 
 def training_command(
@@ -167,25 +186,21 @@ def training_command(
     return f"python -m workbench train {shlex.join(words)}"
 
 
-def _folder(out: Path, variant: Variant, seed: int) -> Path:
-    return out / f"{variant.label} seed={seed}".replace(" ", "_").replace(os.sep, "-")
-
-
-def _finished(folder: Path, command: str, data: SequenceData) -> bool:
+def _finished(run: _Run, data: SequenceData) -> bool:
     """Whether the run is finished; raises WorkbenchError if its folder holds another model."""
-    if not is_finished(folder):
+    if not is_finished(run.folder):
         return False
-    card = load_model(folder).card
+    card = load_model(run.folder).card
     if (card.get("command"), card.get("data", {}).get("checksum")) != (
-        command,
+        run.command,
         data.checksum_as_read,
     ):
-        raise other_model(folder)
+        raise other_model(run.folder)
     return True
 
 
-def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
-    card = load_model(folder).card
+def _row(run: _Run) -> dict[str, Any]:
+    card = load_model(run.folder).card
     metrics = chosen_by(card)
     measured = {
         f"{split} {metric}": metrics[split][metric]
@@ -193,11 +208,11 @@ def _row(variant: Variant, seed: int, folder: Path) -> dict[str, Any]:
         for metric in ("hit@10", "ndcg@10")
     }
     return {
-        "model": variant.model,
-        "variant": variant.label,
-        "seed": seed,
+        "model": run.built.model,
+        "variant": run.label,
+        "seed": run.seed,
         **measured,
         "best epoch": card["best_epoch"],
         "seconds": card["seconds"],
-        "folder": str(folder),
+        "folder": str(run.folder),
     }

@@ -113,6 +113,8 @@ def test_every_rule_can_be_chosen():
         ("planted?noise=loud", "noise=loud must be a number, such as 0.5."),
         ("planted?users=0", "users=0 must lie between 1 and "),
         ("planted?noise=nan", "noise=nan must lie between 0 and 1."),
+        ("planted?items=20", "causes=20 must lie between 4 and 10, half of the 20 items."),
+        ("planted?length=4", "lag=4 must lie between 1 and 3, one less than the length."),
         ("planted?seed=-1", "seed=-1 must lie between 0 and "),
     ],
 )
