@@ -181,13 +181,11 @@ def _counts(given: Iterable[str], possible: Sequence[str]) -> dict[str, int]:
     return {answer: times[answer] for answer in possible if times[answer]}
 
 
-def _unmeasured(cells: Sequence[Cell]) -> list[str]:
-    """The comparisons that are not measured yet, data set by data set."""
-    left: dict[str, list[str]] = {}
-    for cell in cells:
-        if cell.found is None:
-            left.setdefault(cell.data, []).append(cell.name)
-    return [f"{data} ({'; '.join(names)})" for data, names in left.items()]
+def _unmeasured(cells: Sequence[Cell]) -> str:
+    """How many comparisons are not measured yet, by data set; nothing where all are."""
+    left = Counter(cell.data for cell in cells if cell.found is None)
+    of_data = ", ".join(f"{count} on {data}" for data, count in left.items())
+    return f"{left.total()} of {counted(len(cells), 'comparison')} ({of_data})" if left else ""
 
 
 def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
