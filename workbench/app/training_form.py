@@ -6,17 +6,18 @@ import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
 
-from workbench import SequenceData
+from workbench import RECIPES, SequenceData
 from workbench.app import places, resources, uploads, words
 from workbench.app.failures import errors_shown
 from workbench.app.jobs import MOST_AT_ONCE, Job, jobs, show_jobs
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES
 from workbench.training.quick import QUICK, SMALL
+from workbench.training.recipes import RecipeName
 from workbench.training.settings import Training
 from workbench.training.state import History, is_finished
 from workbench.training.trainer import MONITOR
@@ -81,23 +82,44 @@ def show_form(source: str, data: SequenceData) -> None:
             called = st.text_input(
                 "Name", value=_safe(data.name), key="train_name", help=words.MODEL_NAME, width=220
             )
+            recipe = None
+            if not planted:
+                recipe = st.selectbox(
+                    "Recipe",
+                    list(get_args(RecipeName)),
+                    index=None,
+                    placeholder="RecBole's sizes",
+                    key="train_recipe",
+                    help=words.RECIPE,
+                    width=220,
+                )
             epochs = st.number_input(
                 "Epochs at most",
                 min_value=1,
-                value=QUICK["epochs"] if planted else Training().epochs,
+                value=QUICK["epochs"] if planted else None,
+                placeholder="by the recipe",
                 key="train_epochs",
                 help=words.EPOCHS,
-                width=140,
+                width=160,
             )
         pressed = st.form_submit_button("Train", icon=":material/play_arrow:")
         options = _options(planted)
         command = ["python", "-m", "workbench", "train", f"--model={USUAL[0]}", f"--data={source}"]
         st.caption("The same in a terminal, for one of them:")
-        line = shlex.join([*command, *options, "--out=runs/sasrec"])
+        usual_epochs = [f"--epochs={QUICK['epochs']}"] if planted else []
+        line = shlex.join([*command, *options, *usual_epochs, "--out=runs/sasrec"])
         st.code(words.plain(line), language="bash", wrap_lines=True)
     if pressed:
+        if recipe is not None:
+            options += [f"--recipe={recipe}"]
+        usual = {} if recipe is None else RECIPES[recipe].training
+        if epochs is None:
+            most = usual.get("epochs", Training().epochs)
+        else:
+            most = int(epochs)
+            options += [f"--epochs={most}"]
         with errors_shown("The training"):
-            _start(source, kinds, str(called), int(epochs), options)
+            _start(source, kinds, str(called), most, options)
     show_jobs(TrainingJob, told)
 
 
@@ -123,7 +145,7 @@ def _start(source: str, kinds: list[str], called: str, epochs: int, options: lis
             raise WorkbenchError(f"{folder.name} is there already; write another name.")
     started = []
     for kind, folder in folders.items():
-        arguments = [f"--model={kind}", f"--data={source}", f"--epochs={epochs}", *options]
+        arguments = [f"--model={kind}", f"--data={source}", *options]
         job = jobs().start(partial(TrainingJob, folder, arguments, epochs))
         started.append(job.name)
         st.session_state[STARTED] = started

@@ -142,9 +142,14 @@ KINDS = (
     "Two at once, for comparison."
 )
 MODEL_NAME = "Models are called by their kind and this name, under Models on every page."
+RECIPE = (
+    "Options of the model and of its training that belong together. tuned: by which SASRec ranks "
+    "as well as the best of its kind on Amazon Beauty; paper: the AC-TSR paper's, slower. Left "
+    "empty, sizes are RecBole's, which suit small data."
+)
 EPOCHS = (
-    "Passes over the data. Training stops earlier after ten without a better validation NDCG@10 "
-    "(twenty on planted data). It goes on while you use other pages."
+    "Passes over the data; left empty, 100, or as many as the recipe has. Training stops earlier "
+    "after some without a better validation NDCG@10. It goes on while you use other pages."
 )
 CAUTION = "This is agreement, not faithfulness: two explanations can agree and both mislead."
 
