@@ -91,6 +91,7 @@ class Verdict:
     gain : by how much that does better than attention; None where it was not measured.
     control : the best of the controls that know nothing of the model, a method of `explain`.
     beyond : by how much `instead` does better than that; None where it was not measured.
+    alike : the share of users for whom both name the item that matters most, and so the same one.
     cannot_tell : what these data cannot tell, a sentence each.
     """
 
@@ -103,6 +104,7 @@ class Verdict:
     gain: Interval | None = None
     control: str = ""
     beyond: Interval | None = None
+    alike: Interval | None = None
     cannot_tell: tuple[str, ...] = ()
 
     @property
@@ -136,8 +138,10 @@ class Verdict:
         said = f"Show instead: {self.to_show}"
         if self.beyond is None:
             return f"{said}."
-        unit = "nats of what the prediction loses without the items that are named"
-        further = f"{span(self.beyond, 3, sign=True)} {unit} ({people(self.beyond.n)})"
+        further = (
+            f"{span(self.beyond, 3, sign=True)} nats of log probability that the prediction loses "
+            f"without what is named ({people(self.beyond.n)})"
+        )
         if not self.beats_controls:
             return (
                 f"{said}. Of what knows more of the model nothing does detectably better: "
@@ -146,7 +150,10 @@ class Verdict:
         gain = (
             "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
         )
-        return f"{said}, which does better than {gain}{self._control} by {further}."
+        told = f"{said}, which does better than {gain}{self._control} by {further}."
+        if self.alike is not None and self.alike.estimate >= ALIKE:
+            told += f" The first item is the same for {span(self.alike, 3)} of users or more."
+        return told
 
     @property
     def _control(self) -> str:
@@ -183,6 +190,8 @@ LIMITS = Limits()
 DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 ASKED = (faithfulness, attention_worth, order, max_attention_removal, seeds)
 NONE: Mapping[str, Any] = {}
+UNMEASURED = "It was not measured."
+ALIKE = 0.5  # from here on a reader is told how often a control names the same item first
 
 
 def verdict(
@@ -348,7 +357,7 @@ class Evidence:
             answer = _answer(gain, margin)
             against = "itself with its attention made uniform at inference"
         else:
-            return Question("used", asked, "cannot tell", "Nothing was measured to tell.")
+            return Question("used", asked, "cannot tell", UNMEASURED)
         sentence = f"NDCG@10 {change(gain)} against {against} ({people(gain.n)})."
         return Question("used", asked, answer, sentence, gain)
 
@@ -358,7 +367,7 @@ class Evidence:
         order = self.measured.get("order")
         shown = _change(order, model, ALONE) if order is not None else None
         if shown is None:
-            return Question("history", asked, "cannot tell", "Nothing was measured to tell.")
+            return Question("history", asked, "cannot tell", UNMEASURED)
         gain, margin = shown
         sentence = f"NDCG@10 {change(gain)} against the last item alone ({people(gain.n)})."
         return Question("history", asked, _answer(gain, margin), sentence, gain)
@@ -367,9 +376,9 @@ class Evidence:
         """Do the largest weights matter more than as much attention elsewhere?"""
         asked = "Do the largest weights matter more than as much attention elsewhere?"
         results = self.measured.get("max_attention_removal")
-        lacking = Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
         if results is None:
-            return lacking
+            return Question("necessary", asked, "cannot tell", UNMEASURED)
+        lacking = Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
         rows = results.rows.where(model=model, k=removal.CLAIMED[0]).map(removal.headline)
         means = means_by(rows, ["operator"], ["per_size"])["per_size"]
         if not any(mean.n for mean in means.values()):
@@ -401,7 +410,8 @@ class Evidence:
         first, *kept = self.conditions
         wide = by_user(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
-        main = paired_interval((mine - theirs).to_numpy(np.float64))
+        theirs_first = theirs.to_numpy(np.float64)
+        main = paired_interval(mine.to_numpy(np.float64) - theirs_first)
         named, control = (exact_share(each.to_numpy()) for each in (mine, theirs))
         others = wide[wide["recency"] == 0] if "recency" in wide else wide
         further = {}
@@ -419,9 +429,14 @@ class Evidence:
         )
         sentence = (
             f"It names the item whose removal costs the model's own first item most for "
-            f"{span(named, 3)} of users, the best control for {span(control, 3)}: "
-            f"{change(main, 3)} ({people(main.n)})."
+            f"{span(named, 3)} of users, a control for {span(control, 3)}: {change(main, 3)} "
+            f"({people(main.n)}; for each half of them the part of attention, and the control, "
+            "that are best for the other half)."
         )
+        if answer != "yes" and not paired_interval(1 - theirs_first).low > 0:
+            sentence += (
+                " No importance could have been seen to name it more often than that control does."
+            )
         if further:
             sentence += (
                 f" Of the {people(len(others))} for whom another item than the last costs most, "
@@ -451,7 +466,7 @@ class Evidence:
         if not found:
             return Question("learned", asked, "cannot tell", "It has no weights to shuffle.")
         less, name, theirs = min(found, key=lambda each: each[0].estimate)
-        control = mean_interval(theirs.to_numpy(np.float64))
+        control = exact_share(theirs.to_numpy())
         sentence = (
             f"With {name} it names that item for {span(control, 3)} of users: {change(less, 3)} "
             f"for what was learned ({people(less.n)})."
@@ -464,8 +479,12 @@ class Evidence:
         trainings = self.trainings
         other = None if trainings is None else trainings.within("attended", model)
         if trainings is None or other is None:
-            again = trainings is not None and len(trainings.comparison.trainings(model)) > 1
-            why = "It has no most attended item." if again else "It was trained once."
+            if trainings is None:
+                why = UNMEASURED
+            elif len(trainings.comparison.trainings(model)) > 1:
+                why = "It has no most attended item."
+            else:
+                why = "No other training of it was given."
             return Question("stable", asked, "cannot tell", why)
         same = mean_interval(1 - other)
         answer: Answer = "cannot tell"
@@ -496,8 +515,9 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     )
     answers = {question.key: question.answer for question in questions}
     conclusion, why = conclude(answers, named)
-    lost = by_user(rows, LOST)
-    instead = chosen(rows, explanations(rows), LOST)
+    lost, align = (by_user(rows, value) for value in (LOST, "align"))
+    instead, control = (chosen(rows, names, LOST) for names in (explanations(rows), controls(rows)))
+    both = (align[instead] * align[control]).to_numpy(np.float64)
     open_questions = [q for q in questions if q.answer == "cannot tell"]
     return Verdict(
         model=model,
@@ -507,8 +527,9 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         questions=questions,
         instead=instead,
         gain=advantage(lost, explanations(rows), attentions(rows)),
-        control=chosen(rows, controls(rows), LOST),
+        control=control,
         beyond=advantage(lost, explanations(rows), controls(rows)),
+        alike=exact_share(both),
         cannot_tell=(
             *(f"{model}: {q.asked} {q.sentence}" for q in open_questions),
             "What a user takes for a reason: all of this is about the model.",

@@ -11,7 +11,10 @@ import pandas as pd
 
 from analyses.conclusions import NOT, SHOWN
 from analyses.judging.labels import LABELS
+from analyses.report.wording import span
 from analyses.verdict import Verdict
+from workbench.phrases import counted
+from workbench.statistics import exact_share
 
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
 WRONG = {SHOWN: "unfaithful", NOT: "faithful"}  # the truth that makes a conclusion wrong
@@ -46,9 +49,10 @@ class Reliability:
             )
         if self.conclusion in WRONG:
             wrong = self.counts[WRONG[self.conclusion]]
+            share = exact_share([True] * wrong + [False] * (total - wrong))
             return (
-                f"On planted data, whose causes are known, this verdict was wrong in {wrong} of "
-                f"{total} cases like this one ({parts}; {where})."
+                f"Of {counted(total, 'model')} of planted data, whose causes are known, that got "
+                f"this verdict, it was wrong for {wrong}, {span(share, 3)} ({parts}; {where})."
             )
         return (
             f"On planted data, whose causes are known, {total} model{'s' * (total != 1)} got "

@@ -3,7 +3,10 @@
 import pytest
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
-from analyses.verdict import Question, Verdict, conclude, verdict
+from analyses.diagnostics import faithfulness
+from analyses.running.measuring import measure_in_memory
+from analyses.verdict import Question, Verdict, conclude, verdict, verdicts
+from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt, build_model
 from workbench.data import planted
@@ -80,6 +83,39 @@ def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, sh
     assert f"Show {shown} instead" in judged.to_do
 
 
+@pytest.mark.parametrize(("share", "told"), [(0.75, True), (0.25, False)])
+def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
+    some, alike = Interval(0.5, 0.25, 0.75, 60), Interval(share, 0.125, 0.875, 60)
+    judged = Verdict(
+        "a", "attention", NOT, "Why.", (), "saliency", some, "recency", beyond=some, alike=alike
+    )
+    said = "The first item is the same for 0.750 [0.125, 0.875] of users or more."
+    assert (said in judged.shown_instead) is told
+
+
+def test_where_the_last_item_decides_no_map_could_have_been_seen_to_say_more(truth, monkeypatch):
+    """Not even the attention that is used; where another item decides, nothing of it is said."""
+    ceiling = "No importance could have been seen to name it more often than that control does."
+    elsewhere = verdict(Pointer(truth.effects, honest=False), truth.data)
+    monkeypatch.setattr(pointer, "LAG", 0)
+    judged = verdict(Pointer(truth.effects, honest=True), truth.data)
+    for each, known in ((elsewhere, False), (judged, True)):
+        pointing = next(q for q in each.questions if q.key == "pointing")
+        assert pointing.answer != "yes"
+        assert (ceiling in pointing.sentence) is known
+    assert judged.alike.estimate == 1
+    assert judged.to_show == "the latest items (recency)"
+
+
+def test_what_was_not_measured_is_not_said_to_be_absent(truth):
+    model = Pointer(truth.effects, honest=True)
+    only = measure_in_memory(faithfulness.DIAGNOSTIC, {"pointer": model}, truth.data, None, 0)
+    (judged,) = verdicts({"faithfulness": only})
+    said = {question.key: question.sentence for question in judged.questions}
+    for key in ("used", "history", "necessary", "stable"):
+        assert said[key] == "It was not measured."
+
+
 def test_a_map_that_is_used_points(truth):
     """It has no weights to shuffle but its embeddings, so what it learned is in those alone."""
     judged = verdict(Pointer(truth.effects, honest=True), truth.data)
@@ -108,7 +144,7 @@ def test_a_difference_shows_its_sign_and_what_it_is_a_difference_to():
     )
     asked = Question("pointing", "?", "yes", "It does.", level, control)
     assert asked.numbers[:2] == ("0.396 [0.380, 0.410]", "control 0.308 [0.300, 0.316]")
-    assert Question("stable", "?", "cannot tell", "It was trained once.").numbers == ()
+    assert Question("stable", "?", "cannot tell", "It was not measured.").numbers == ()
 
 
 def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once():
@@ -119,5 +155,5 @@ def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once
         verdict(model, data, siblings=siblings).questions[-1] for siblings in ({}, {"again": again})
     ]
     assert {question.answer for question in stable} == {"cannot tell"}
-    assert stable[0].sentence == "It was trained once."
+    assert stable[0].sentence == "No other training of it was given."
     assert stable[1].sentence == "It has no most attended item."
