@@ -139,11 +139,11 @@ def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
     return replace(cell, note=ONCE) if once else cell
 
 
-def stands(cells: Sequence[Cell]) -> int:
-    """How many answers would stand if all tests of the study were decided together."""
+def undone(cells: Sequence[Cell]) -> list[Cell]:
+    """Those whose answers would not stand if all tests of the study were decided together."""
     together = decide([(cell.found, cell.lines) for cell in cells])
     pairs = zip(cells, together, strict=True)
-    return sum(cell.answer in DECIDED and cell.answer == d.answer for cell, d in pairs)
+    return [cell for cell, d in pairs if cell.answer in DECIDED and cell.answer != d.answer]
 
 
 def table(cells: Sequence[Cell]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analyses.claims.answers import Cell, stands, table
+from analyses.claims.answers import Cell, table, undone
 from analyses.claims.claims_figures import figures
 from analyses.claims.claims_tables import (
     ATTENTION,
@@ -104,7 +104,7 @@ def page(
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
             decided=sum(cell.answer in DECIDED for cell in findings.cells),
-            stands=stands(findings.cells),
+            undone=undone(findings.cells),
             behind=_behind(tables["attention"]),
             questions=_questions(findings),
             bounds=_markdown(bounds()),
@@ -206,7 +206,7 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
         answer += f": {cell.note}"
     elif cell.answer == OPEN and found.interval.standard_error > 0:
         shown = detectable(found.interval, POWER, tests_of(findings.cells, cell.claim))
-        answer += f"; {number(shown, digits)} from a line would have shown"
+        answer += f"{nearly(cell, found)}; {number(shown, digits)} from a line would have shown"
     return {
         "data": cell.data,
         "comparison": cell.name,
@@ -215,6 +215,19 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
         "behind": ", ".join(behind),
         "answer": answer,
     }
+
+
+def nearly(cell: Cell, found: Evidence) -> str:
+    """The p values of an effect beyond a line that is not told only because many are tested."""
+    effect, lines = found.interval.estimate, cell.lines
+    if effect > lines.upper:
+        p, corrected = found.upper, cell.decided.upper
+    elif lines.tests == 1:
+        p, corrected = found.lower, cell.decided.upper
+    else:
+        p, corrected = found.lower, cell.decided.lower
+    beyond = effect > lines.upper or effect < lines.lower
+    return f" (p {p:.2g}, {corrected:.2g} corrected)" if beyond and p < RISK else ""
 
 
 def _questions(findings: Findings) -> dict[str, str]:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.claims.answers import NO_GAIN, ONCE, answered, stands
+from analyses.claims.answers import NO_GAIN, ONCE, answered, undone
+from analyses.claims.claims_page import nearly
 from analyses.claims.paper_claims import LARGE, MINUS, Claim, Contrast
 from analyses.claims.rule import (
     FAILS,
@@ -239,7 +240,20 @@ def test_fewer_answers_stand_where_all_claims_are_decided_together():
     trainings = [Planned("made", Variant(name)) for name in (PLAIN, AC)]
     contrast = Contrast("ndcg kept", AC, PLAIN)
     cells = answered(trainings, {"made": users}, {}, [claim(contrast)])
-    assert (cells[0].answer, stands(cells)) == (HOLDS, 1)
+    assert (cells[0].answer, undone(cells)) == (HOLDS, [])
     unmeasured = replace(cells[0], found=None, decided=Decided(UNMEASURED))
     many = [*cells, *[unmeasured] * int(0.05 / cells[0].decided.upper)]
-    assert stands(many) == 0
+    assert undone(many) == cells
+
+
+def test_an_effect_beyond_a_line_that_many_tests_leave_open_has_its_p_values():
+    users = planted_users({PLAIN: 0.0, AC: 0.004})
+    trainings = [Planned("made", Variant(name)) for name in (PLAIN, AC)]
+    contrast = Contrast("ndcg kept", AC, PLAIN)
+    (cell,) = answered(trainings, {"made": users}, {}, [claim(contrast)])
+    left = replace(cell, decided=Decided(OPEN, 0.25, 1.0))
+    assert nearly(left, replace(cell.found, upper=0.005)) == " (p 0.005, 0.25 corrected)"
+    assert nearly(left, replace(cell.found, upper=0.125)) == ""
+    below = replace(cell.found, interval=replace(cell.found.interval, estimate=-0.5), lower=0.02)
+    left = replace(cell, decided=Decided(OPEN, 1.0, 0.5))
+    assert nearly(left, below) == " (p 0.02, 0.5 corrected)"
