@@ -41,7 +41,7 @@ class OneUser:
     ----------
     model, user : names.
     reduction, erasure : the methods of `explain` behind `Item.attention` and `Item.effect`.
-    recommended : the title of what the model ranks first.
+    recommended : the title of what the model ranks first of what the user has not had.
     items : the history, oldest first.
     """
 
@@ -82,15 +82,25 @@ def usual_user(data: SequenceData, users: np.ndarray) -> int | None:
 
 
 @torch.no_grad()
-def recommended(model: Model, data: SequenceData, user: int) -> int:
-    """The item that a model ranks first for a user."""
+def recommended(model: Model, data: SequenceData, user: int) -> int | None:
+    """The item that a model ranks first among those that a user has not had.
+
+    As the app shows lists. None where the user has had all that can be ranked.
+    """
     batch, _ = held_out(data, [user], model.config.max_length)
     with evaluation_mode(model):
-        return int(model.scores(batch.to(model.device))[0].argmax())
+        scores = model.scores(batch.to(model.device))[0]
+    scores[torch.from_numpy(data.history(user)[:-1]).long().to(scores.device)] = -torch.inf
+    top = int(scores.argmax())
+    return top if torch.isfinite(scores[top]) else None
 
 
-def one_user(model: Model, name: str, data: SequenceData, user: int, reduction: str) -> OneUser:
-    """What attention says and what moves the prediction, for what the model ranks first.
+def one_user(
+    model: Model, name: str, data: SequenceData, user: int, reduction: str
+) -> OneUser | None:
+    """What attention says and what moves the prediction, for what the model recommends.
+
+    None where nothing is left to be recommended.
 
     Parameters
     ----------
@@ -100,6 +110,8 @@ def one_user(model: Model, name: str, data: SequenceData, user: int, reduction: 
     """
     batch, _ = held_out(data, [user], model.config.max_length)
     top, erasure = recommended(model, data, user), default_erasure(model)
+    if top is None:
+        return None
     target = torch.tensor([top])
     attention = explain(model, batch, target, reduction)[0]
     effect = explain(model, batch, target, erasure)[0]

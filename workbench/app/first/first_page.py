@@ -8,6 +8,7 @@ from workbench.app.dataset import dataset_page, starting, stored_results
 from workbench.app.dataset.runs import Run
 from workbench.app.dataset.verdict_cards import show_example, show_verdict_table
 from workbench.app.failures import errors_shown
+from workbench.app.inspect.view_choices import of_reduction
 from workbench.app.jobs import jobs
 from workbench.app.links import INSPECT
 
@@ -70,5 +71,6 @@ def _verdict() -> None:
                 "data": stored_results.source_of(run),
                 "models": [str(run.manifest["models"][example.model].get("source"))],
                 "user": example.user,
+                "view1": of_reduction(example.reduction),
             },
         )

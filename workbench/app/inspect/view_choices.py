@@ -35,14 +35,29 @@ def choose_importances(models: Iterable[Shared]) -> list[str]:
     )
 
 
+def part_named(layer: int | None, head: int | None) -> str:
+    """What a part of attention is called in the box that chooses it; None for the mean over all."""
+    if layer is None:
+        return "Mean of layers and heads"
+    return f"Layer {layer + 1}, {'mean of heads' if head is None else f'head {head + 1}'}"
+
+
+def of_reduction(reduction: str) -> str:
+    """What the part is called there that a method of `explain` shows, as "attention layer 1"."""
+    numbers = [int(word) - 1 for word in reduction.split() if word.isdigit()]
+    layer, head = (*numbers, None, None)[:2]
+    return part_named(layer, head)
+
+
 def choose_view(shared: Shared, slot: int) -> View:
     """The stage, layer and head to show; `slot` is the number of the model on the page."""
     model = shared.model
-    views: dict[str, tuple[int | None, int | None]] = {"Mean of layers and heads": (None, None)}
-    for layer in range(model.config.n_layers):
-        views[f"Layer {layer + 1}, mean of heads"] = (layer, None)
-        for head in range(model.config.n_heads):
-            views[f"Layer {layer + 1}, head {head + 1}"] = (layer, head)
+    heads: list[int | None] = [None, *range(model.config.n_heads)]
+    views = {part_named(None, None): (None, None)} | {
+        part_named(layer, head): (layer, head)
+        for layer in range(model.config.n_layers)
+        for head in heads
+    }
     with st.container(horizontal=True):
         part = select(
             "Layer and head",
