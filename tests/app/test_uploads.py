@@ -16,10 +16,21 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
-@pytest.mark.parametrize("user_name", ["../../a.CSV", "/etc/passwd.csv", "a\0b.csv", ".csv"])
-def test_a_name_is_never_a_path(user_name, cache):
+@pytest.mark.parametrize(
+    ("user_name", "name"),
+    [
+        ("../../a.CSV", "a.csv"),
+        ("/etc/passwd.csv", "passwd.csv"),
+        ("C:\\data\\..\\my ratings (2).csv", "my-ratings-2.csv"),
+        ("a\0b.csv", "a-b.csv"),
+        (".csv", "interactions.csv"),
+        ("..csv", "interactions.csv"),
+        ("x" * 300 + ".csv", "x" * 40 + ".csv"),
+    ],
+)
+def test_a_name_is_never_a_path(user_name, name, cache):
     kept = uploads.keep(b"user,item\n", user_name, "interactions")
-    assert kept.name == "interactions.csv"
+    assert kept.name == name
     assert kept.parent.parent == uploads.folder() == cache / "uploads"
     assert [p for p in cache.rglob("*") if p.is_file()] == [kept]
     assert os.stat(uploads.folder()).st_mode & 0o077 == 0
@@ -35,9 +46,9 @@ def test_the_same_content_is_kept_once():
 @pytest.mark.parametrize(
     ("user_name", "kept"),
     [
-        ("My ratings.tsv.gz", "interactions.tsv.gz"),
-        ("a.inter", "interactions.inter"),
-        ("a.parquet", "interactions.parquet"),
+        ("My ratings.tsv.gz", "My-ratings.tsv.gz"),
+        ("a.inter", "a.inter"),
+        ("a.parquet", "a.parquet"),
         ("U.DATA", "u.data"),
         ("ratings.dat", "ratings.dat"),
     ],
@@ -65,8 +76,10 @@ def test_errors_speak_of_the_upload():
     kept = uploads.keep(b"user,item\n", "a.csv", "interactions")
     with pytest.raises(WorkbenchError) as caught, uploads.paths_hidden():
         raise WorkbenchError(f"{kept}, line 1: wrong, see {kept}.")
-    file = "uploaded file (interactions.csv)"
+    file = "uploaded file (a.csv)"
     assert str(caught.value) == f"The {file}, line 1: wrong, see the {file}."
+    with pytest.raises(WorkbenchError, match=r"^nope does not exist"), uploads.paths_hidden():
+        raise WorkbenchError("nope does not exist.")
 
 
 def test_the_field_names_each_software_whose_checkpoints_are_read():

@@ -78,7 +78,7 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
         hide_seen = st.toggle(
             "Hide seen", value=True, key="hide_seen", help=words.HIDE_SEEN, bind="query-params"
         )
-    user = str(typed or first)
+    user = words.typed(typed) or first
     users = choose_listed(data, source, models, chosen, user)
     with saving:
         show_form(data, "list", users)
@@ -112,7 +112,7 @@ def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
         text = st.text_input(
             "Words of its title", key=words_key, type="search", bind="query-params", width=220
         )
-        matches = search_items(data, str(text))
+        matches = search_items(data, words.typed(text))
         if not matches:
             raise WorkbenchError(f"No title in {data.name} contains {text!r}; try fewer words.")
         item = select(

@@ -152,13 +152,18 @@ def jobs() -> Jobs:
     return Jobs()
 
 
-def show_jobs(kind: type[J], told: Callable[[J], tuple[float, str]]) -> None:
-    """Show the jobs of a kind that are under way, and why others ended while this page watched.
+def show_jobs(
+    kind: type[J],
+    told: Callable[[J], tuple[float, str]],
+    made: Callable[[J], str] | None = None,
+) -> None:
+    """Show the jobs of a kind that are under way, and how others ended while this page watched.
 
     Parameters
     ----------
     kind : of the jobs.
     told : gives, for a job, how much is done, from 0 to 1, and Markdown that says of what.
+    made : gives, for one that ended well, Markdown that says what there is now.
     """
     seen = st.session_state.setdefault(SEEN, set())
     shown = [job for job in jobs().of(kind) if job.alive or job.name in seen]
@@ -169,6 +174,8 @@ def show_jobs(kind: type[J], told: Callable[[J], tuple[float, str]]) -> None:
         elif failure := job.failure():
             said = words.literal(f"{job.out.name}: {failure}")
             (st.info if job.cancelled else st.error)(said)
+        elif made is not None:
+            st.success(made(job))
 
 
 @st.fragment(run_every=1.0)

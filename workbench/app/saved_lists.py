@@ -54,7 +54,7 @@ def show_form(data: SequenceData, box: str, users: Sequence[str]) -> None:
 
     def save() -> None:
         name = str(st.session_state[name_key]).strip()
-        found, others = find_users(data, str(st.session_state[ids_key]))
+        found, others = find_users(data, words.typed(st.session_state[ids_key]))
         if others:
             st.session_state[TOLD] = f"Nobody is called {listing(others, MOST_NAMED)}."
         elif not name or not len(found):

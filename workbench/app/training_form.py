@@ -54,6 +54,11 @@ def told(job: TrainingJob) -> tuple[float, str]:
     )
 
 
+def made(job: TrainingJob) -> str:
+    """Where the model of a training that ended is found."""
+    return f"{words.strong(job.out.name)} is trained, and among the models of every page."
+
+
 def ended() -> list[str]:
     """Names of the models that this session has trained, once all have ended; told only once."""
     awaited = [
@@ -68,7 +73,8 @@ def ended() -> list[str]:
 def show_form(source: str, data: SequenceData) -> None:
     """What to train on some data, and how far the trainings are."""
     planted = data.truth is not None
-    with st.form(f"train {data.checksum}", border=True):
+    # Enter in a field would start it
+    with st.form(f"train {data.checksum}", border=True, enter_to_submit=False):
         st.markdown(f"**Train on {words.literal(data.name)}**")
         kinds = st.multiselect(
             "Kinds of model",
@@ -120,7 +126,7 @@ def show_form(source: str, data: SequenceData) -> None:
             options += [f"--epochs={most}"]
         with errors_shown("The training"):
             _start(source, kinds, str(called), most, options)
-    show_jobs(TrainingJob, told)
+    show_jobs(TrainingJob, told, made)
 
 
 def _options(planted: bool) -> list[str]:

@@ -23,6 +23,7 @@ UPLOAD_MB: dict[Kind, int] = {
 }  # held in memory while it arrives
 KEPT_MB = 5_000  # all uploads and imported models together
 PLAIN = (".inter", ".csv", ".tsv", ".tab", ".txt", ".dat", ".seq", ".json", ".jsonl")
+LONGEST_STEM = 40  # letters of a name that are kept
 SUFFIXES = (".parquet", *PLAIN, *(f"{suffix}.gz" for suffix in PLAIN))
 
 
@@ -48,8 +49,8 @@ def keep(content: bytes, user_name: str, kind: Kind) -> Path:
     Parameters
     ----------
     content : the bytes of the file.
-    user_name : the file's name on the user's machine. It only selects one of the names known here
-        and never becomes part of the path.
+    user_name : the file's name on the user's machine, of which letters and digits are kept, to be
+        known by.
     kind : what the file holds.
 
     Raises
@@ -62,9 +63,11 @@ def keep(content: bytes, user_name: str, kind: Kind) -> Path:
             f"The upload has {len(content) / MB:,.0f} MB and the limit is {UPLOAD_MB[kind]} MB; "
             "give the path of the file on this machine instead."
         )
-    file = folder() / hashlib.sha256(content).hexdigest() / _kept_name(user_name, kind)
-    if file.exists():
-        return file
+    name = _kept_name(user_name, kind)
+    file = folder() / hashlib.sha256(content).hexdigest() / name
+    suffix = name[name.index(".") :] if "." in name else ""
+    for before in sorted(file.parent.glob(f"*{suffix}")):  # perhaps by another name
+        return before
     kept = sum(path.stat().st_size for path in folder().rglob("*") if path.is_file())
     if kept + len(content) > KEPT_MB * MB:
         raise WorkbenchError(
@@ -87,7 +90,9 @@ def _kept_name(user_name: str, kind: Kind) -> str:
             "The name of an upload must end in .parquet or in one of "
             f"{', '.join(PLAIN)} (these also with .gz); rename the file."
         )
-    return f"interactions{suffix}"
+    given = re.split(r"[/\\\\]", user_name[: len(user_name) - len(suffix)])[-1]
+    stem = re.sub(r"[^\w-]+", "-", given).strip("-_")[:LONGEST_STEM]
+    return f"{stem or 'interactions'}{suffix}"
 
 
 def take(label: str, kind: Kind, key: str) -> None:
@@ -116,6 +121,8 @@ def paths_hidden() -> Iterator[None]:
     try:
         yield
     except WorkbenchError as error:
-        kept = re.escape(str(folder())) + r"/[0-9a-f]{64}/(\w+(?:\.\w+)*)"
-        message = re.sub(kept, r"the uploaded file (\1)", str(error))
-        raise WorkbenchError(message[:1].upper() + message[1:]) from error
+        kept = re.escape(str(folder())) + r"/[0-9a-f]{64}/([\w-]+(?:\.\w+)*)"
+        message, count = re.subn(kept, r"the uploaded file (\1)", str(error))
+        if count:
+            message = message[:1].upper() + message[1:]
+        raise WorkbenchError(message) from error

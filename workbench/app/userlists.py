@@ -147,7 +147,7 @@ def _choose_watched(data: SequenceData, user: str) -> list[str]:
     )
     if not text:
         return []
-    able, found = users_with_case(data), search_users(data, text)
+    able, found = users_with_case(data), search_users(data, words.typed(text))
     found = found[np.isin(found, able)]
     rows = pd.DataFrame({"user": found, "length": data.lengths[found] - 1})
     return _choose(data, rows, len(able), user)

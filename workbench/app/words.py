@@ -172,6 +172,11 @@ def literal(text: str) -> str:
     )
 
 
+def typed(text: object) -> str:
+    """What was typed, or copied from a page, without what `literal` put between its characters."""
+    return str(text or "").replace(APART, "")
+
+
 def strong(text: str) -> str:
     """Outside text in bold, for places with Markdown."""
     return f"**{literal(text)}**"

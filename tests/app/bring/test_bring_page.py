@@ -118,7 +118,7 @@ def test_a_broken_file_is_refused(content, reason):
     shown.file_uploader[0].set_value(("mine.csv", content, "text/csv")).run()
     (sentence,) = sentences(shown)
     assert reason in sentence
-    assert sentence.startswith("The uploaded file (interactions.csv)")
+    assert sentence.startswith("The uploaded file (mine.csv)")
 
 
 def test_a_model_is_recognised_before_it_is_imported(walks):

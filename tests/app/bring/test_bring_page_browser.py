@@ -85,7 +85,7 @@ def test_what_is_wrong_is_shown(page, server, walks):
     page.goto(f"{server}/bring")
     settled(page, "Choose interactions and a model above")
     upload(page, 0, walks / "broken.csv")
-    settled(page, re.compile(r"The uploaded file \(interactions\.csv\), line 3: "))
+    settled(page, re.compile(r"The uploaded file \(broken\.csv\), line 3: "))
     upload(page, 1, walks / "cut.pth")
     settled(page, "no whole checkpoint")
 

@@ -49,7 +49,7 @@ def choose() -> tuple[str, SequenceData] | None:
             help="Options may follow a path: `ratings.csv?min_user=5&min_item=5`.",
             bind="query-params",
         )
-        typed = str(typed or "").strip()
+        typed = words.typed(typed).strip()
         if not typed:
             return None
         source = typed if is_built_in(typed) else _with_options(typed)

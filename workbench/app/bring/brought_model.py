@@ -67,7 +67,7 @@ def choose() -> BroughtModel | None:
             placeholder="SASRec.pth, or runs/sasrec",
             bind="query-params",
         )
-        if not (typed := str(typed or "").strip()):
+        if not (typed := words.typed(typed).strip()):
             return None
         path = places.checkpoint(typed)
         if path.is_dir():

@@ -80,7 +80,7 @@ def _type_ids(data: SequenceData, users: np.ndarray) -> str:
         help=words.IDS,
         width=400,
     )
-    return str(text)
+    return words.typed(text)
 
 
 def _part(data: SequenceData, users: np.ndarray, text: str) -> Slice:

@@ -1,5 +1,6 @@
 """Starting a report from the app, watching it, and stopping it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def show_form() -> None:
     """What to run; nothing is run in this thread."""
     diagnostics = discover()
     known = [*resources.shipped(), *resources.own()]
-    with st.form("start", border=False):
+    with st.form("start", border=False, enter_to_submit=False):  # Enter in a field would start it
         source = st.selectbox(
             "Data of the run",
             list(BUILT_IN),
@@ -72,11 +73,18 @@ def show_form() -> None:
             _start(str(source), models, int(users), chosen)
 
 
-def start_verdict() -> None:
-    """Start a report of the shipped models on few users: what a verdict asks, and no more."""
-    known = resources.shipped()
-    models = [name for name in usual() if name in known]
-    _start("ml-100k", models, FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
+def start_verdict(source: str = "ml-100k", models: Sequence[str] | None = None) -> None:
+    """Start a report on few users: what a verdict asks, and no more.
+
+    Parameters
+    ----------
+    source : the data.
+    models : names or folders; the usual ones that are shipped where None.
+    """
+    if models is None:
+        known = resources.shipped()
+        models = [name for name in usual() if name in known]
+    _start(source, list(models), FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
 
 
 def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
@@ -86,7 +94,8 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
     if not only or not (models or is_planted):
         st.warning("Choose at least one model and one diagnostic.")
         return
-    name = "".join(c if c.isalnum() or c in "-." else "-" for c in Path(source).name).strip(".")
+    file = Path(source.partition("?")[0]).name  # without how to read it
+    name = "".join(c if c.isalnum() or c in "-." else "-" for c in file).strip(".")
     out = REPORTS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
     chosen = [name for name in discover() if name in only]
     # with the names in one word, since what begins with a hyphen would be taken for an option

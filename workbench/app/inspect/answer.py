@@ -1,23 +1,33 @@
 """What answers the question of the page: the verdict on the model, and this very user."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import words
+from workbench.app.dataset import starting
+from workbench.app.dataset.runs import Run
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.dataset.verdict_cards import conclusion
+from workbench.app.failures import errors_shown
 from workbench.app.inspect.pins import asked_run
+from workbench.app.inspect.view_choices import of_reduction, part_named
+from workbench.app.jobs import jobs
 from workbench.app.resources import Shared
+from workbench.app.selection import put_in
+from workbench.explaining.methods import importances
 from workbench.explore.shown import Shown
 from workbench.explore.user_sentences import for_this_user
+from workbench.phrases import listing
 
-NO_VERDICT = (
-    "No stored report of these data judges these weights: **Whole data set** makes one, and says "
-    "whether this attention can be shown as a reason."
-)
+NO_VERDICT = "No stored report of these data judges these weights."
 
 
-def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown: Shown) -> None:
+def show_answer(
+    shared: Shared, judged: SequenceData, data: SequenceData, shown: Shown, slot: int
+) -> bool:
     """Show whether attention is a reason in this model, and for this user.
 
     Parameters
@@ -25,6 +35,12 @@ def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown:
     shared, shown : the model, and what is shown of it.
     judged : the data as they were read, by which a stored report is found.
     data : the same as the models number their items.
+    slot : the number of the model on the page.
+
+    Returns
+    -------
+    bool
+        Whether there is a verdict.
     """
     found = verdict_on(shared, judged, asked_run())
     if found is None:
@@ -35,3 +51,44 @@ def show_answer(shared: Shared, judged: SequenceData, data: SequenceData, shown:
         st.markdown(f"{conclusion(verdict)} {words.literal(verdict.why)} {instead}")
     titles = [data.title(int(item)) for item in shown.inspection.items]
     st.markdown(for_this_user(shown, titles, words.strong))
+    if found is not None:
+        _offer_judged(verdict, shared, shown, slot)
+    return found is not None
+
+
+def _offer_judged(verdict: Verdict, shared: Shared, shown: Shown, slot: int) -> None:
+    """A button for the part of attention that was judged, and what is to be shown instead."""
+    part = of_reduction(verdict.reduction)
+    beside = verdict.instead if verdict.beats_controls else verdict.control
+    lacking = beside in importances(shared.model) and beside not in shown.inspection.importance
+    elsewhere = shown.view.stage == "attention" and part != part_named(
+        shown.view.layer, shown.view.head
+    )
+    if not (lacking or elsewhere):
+        return
+    wanted = [words.literal(part)] * elsewhere + [f"*{words.literal(beside)}*"] * lacking
+
+    def look() -> None:
+        put_in(f"view{slot}", part)
+        if lacking:
+            st.session_state["importances"] = [*st.session_state["importances"], beside]
+
+    st.button(
+        f"See what the verdict is about: {listing(wanted)}",
+        key=f"judged{slot}",
+        on_click=look,
+        icon=":material/visibility:",
+    )
+
+
+def offer_verdict(source: str, models: Sequence[Shared]) -> None:
+    """A button that has models judged on these data, and how far that is."""
+    starting.show_progress()
+    if any(job.alive for job in jobs().of(Run)):
+        return
+    named = listing([words.literal(str(shared.model.config.name)) for shared in models])
+    if st.button(
+        f"Judge {named} on these data, {starting.FEW} users", icon=":material/play_arrow:"
+    ):
+        with errors_shown("The run"):
+            starting.start_verdict(source, [shared.source for shared in models])

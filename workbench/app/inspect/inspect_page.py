@@ -6,13 +6,14 @@ from workbench import SequenceData
 from workbench.app import case_choices, choices, resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.inspect import closer, share, view_choices
-from workbench.app.inspect.answer import show_answer
+from workbench.app.inspect.answer import offer_verdict, show_answer
 from workbench.app.inspect.history import show_history
 from workbench.app.inspect.map_section import show_maps
 from workbench.app.inspect.pins import show_changed
 from workbench.app.inspect.ranking import show_ranking
 from workbench.app.inspect.seen import Seen
 from workbench.app.inspect.smallest import show_smallest
+from workbench.app.resources import Shared
 from workbench.data.lookup import find_user
 from workbench.explore.history_table import helps, history_frame
 from workbench.explore.shown import Shown
@@ -40,9 +41,10 @@ def page() -> None:
     described.markdown(case_choices.describe_user(data, user, models))
 
     across = max(1, len(models))
-    answers, table = st.columns(across, gap="large"), st.container()
+    answers, offered, table = st.columns(across, gap="large"), st.container(), st.container()
     below = st.columns(across, gap="large")
     shown: dict[str, Shown] = {}
+    unjudged: list[Shared] = []
     seen = Seen(source, read, data, user, case, methods, models, shown)
     with errors_shown("The link"):
         show_changed(read, models)
@@ -56,12 +58,16 @@ def page() -> None:
                 shared, source, user, target, hide_seen=case.hide_seen, methods=methods
             )
             shown[label] = Shown(label, view, inspection)
-            show_answer(shared, read, data, shown[label])
+            if not show_answer(shared, read, data, shown[label], slot):
+                unjudged.append(shared)
             with below[slot - 1]:
                 _numbers(data, shown[label])
                 show_smallest(seen, label)
     if not shown:
         return
+    if unjudged:
+        with offered:
+            offer_verdict(source, unjudged)
     recommended = case.kind == case_choices.TOP
     targets = dict.fromkeys(data.title(one.inspection.target) for one in shown.values())
     heading.header(question(list(targets), _italic, recommended=recommended))

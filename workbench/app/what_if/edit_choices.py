@@ -89,7 +89,7 @@ def choose_scenario(
     text = st.text_input(
         "Edits, in order", key=KEY, placeholder=EXAMPLES, help=words.EDITS, bind="query-params"
     )
-    editing = Editing(data, user, read_changes(data, str(text)))
+    editing = Editing(data, user, read_changes(data, words.typed(text)))
     with buttons:
         _history_buttons(editing)
         with st.container(horizontal=True, vertical_alignment="bottom"):
