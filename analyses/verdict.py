@@ -91,6 +91,7 @@ class Verdict:
     gain : by how much that does better than attention; None where it was not measured.
     control : the best of the controls that know nothing of the model, a method of `explain`.
     beyond : by how much `instead` does better than that; None where it was not measured.
+    lost : nats of log probability that the prediction loses without what `control` names.
     alike : the share of users for whom both name the item that matters most, and so the same one.
     cannot_tell : what these data cannot tell, a sentence each.
     """
@@ -104,6 +105,7 @@ class Verdict:
     gain: Interval | None = None
     control: str = ""
     beyond: Interval | None = None
+    lost: float | None = None
     alike: Interval | None = None
     cannot_tell: tuple[str, ...] = ()
 
@@ -124,8 +126,18 @@ class Verdict:
 
     @property
     def beats_controls(self) -> bool:
-        """Whether `instead` is known to do better than every control; so taken where unmeasured."""
-        return self.beyond is None or self.beyond.low > 0
+        """Whether `instead` is known to do better than every control, and not hardly so.
+
+        So taken where it was not measured.
+        """
+        return self.beyond is None or (self.beyond.low > 0 and not self._hardly)
+
+    @property
+    def _hardly(self) -> bool:
+        """Whether it is known that no more than a margin of what controls reach is gained."""
+        if self.beyond is None or self.lost is None:
+            return False
+        return self.beyond.high < LIMITS.margin * self.lost
 
     @property
     def to_show(self) -> str:
@@ -138,14 +150,16 @@ class Verdict:
         said = f"Show instead: {self.to_show}"
         if self.beyond is None:
             return f"{said}."
+        where = "" if self.lost is None else f" (by the control's it loses {self.lost:.3f})"
         further = (
             f"{span(self.beyond, 3, sign=True)} nats of log probability that the prediction loses "
-            f"without what is named ({people(self.beyond.n)})"
+            f"without what is named{where}, {people(self.beyond.n)}"
         )
         if not self.beats_controls:
+            better = "hardly" if self.beyond.low > 0 else "not detectably"
             return (
-                f"{said}. Of what knows more of the model nothing does detectably better: "
-                f"{self.instead}, the best, by {further}."
+                f"{said}. What knows more of the model does {better} better: {self.instead}, the "
+                f"best, by {further}."
             )
         gain = (
             "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
@@ -529,6 +543,7 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         gain=advantage(lost, explanations(rows), attentions(rows)),
         control=control,
         beyond=advantage(lost, explanations(rows), controls(rows)),
+        lost=float(lost[control].mean()),
         alike=exact_share(both),
         cannot_tell=(
             *(f"{model}: {q.asked} {q.sentence}" for q in open_questions),

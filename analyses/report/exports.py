@@ -56,6 +56,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "gain": _interval(verdict.gain),
         "control": verdict.control,
         "beyond": _interval(verdict.beyond),
+        "lost": verdict.lost,
         "alike": _interval(verdict.alike),
         "to_do": verdict.to_do,
         "reliability": None if known is None else asdict(known),

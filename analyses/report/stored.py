@@ -243,6 +243,7 @@ def _verdict(model: str, told: Mapping[str, Any]) -> Verdict:
         gain=_interval(told["gain"]),
         control=told["control"],
         beyond=_interval(told["beyond"]),
+        lost=told["lost"],
         alike=_interval(told["alike"]),
         cannot_tell=tuple(told["cannot_tell"]),
     )

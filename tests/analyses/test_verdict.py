@@ -69,6 +69,7 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
     ("beyond", "shown"),
     [
         (Interval(0.5, 0.25, 0.75, 60), "saliency"),
+        (Interval(0.5, 0.25, 0.6875, 60), "the latest items (recency)"),  # a twentieth is 0.7
         (Interval(0.5, -0.25, 1.25, 60), "the latest items (recency)"),
         (Interval(-0.5, -0.75, -0.25, 60), "the latest items (recency)"),
         (Interval(0.5, float("nan"), float("nan"), 3), "the latest items (recency)"),
@@ -76,7 +77,7 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
 )
 def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, shown):
     judged = Verdict(
-        "a", "attention", NOT, "Why.", (), "saliency", gain=OFTEN, control="recency", beyond=beyond
+        "a", "attention", NOT, "Why.", (), "saliency", OFTEN, "recency", beyond, lost=14.0
     )
     assert judged.to_show == shown
     assert judged.shown_instead.startswith(f"Show instead: {shown}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 
 from workbench.data import address, catalogue
 from workbench.data.catalogue import ML_100K
@@ -19,6 +20,7 @@ from workbench.data.sequences import Duplicates, SequenceData, from_interactions
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.phrases import counted
 
 
 def load_data(
@@ -128,9 +130,25 @@ def load_data(
         table.doubts.append(
             f"{path}: every user's times are all equal, so histories are in the order of the file."
         )
+    unsaid = asked.duplicates is None and duplicates == "keep"
+    if unsaid and (same := _same(data)):
+        table.doubts.append(
+            f"{path}: {counted(same, 'interaction')} repeat{'s' * (same == 1)} another of the same "
+            "user, item and time, and count as any other; ?duplicates=first behind the path leaves "
+            "them out, ?duplicates=keep says that they are meant."
+        )
     for doubt in table.doubts:
         warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
     return data
+
+
+def _same(data: SequenceData) -> int:
+    """How many interactions are as one before in user, item and time; none without times."""
+    if data.times is None:
+        return 0
+    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    each = pd.DataFrame({"user": owners, "item": data.items, "time": data.times})
+    return int(each.duplicated().sum())
 
 
 def listed_items(source: str | Path) -> list[str]:

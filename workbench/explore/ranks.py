@@ -46,7 +46,10 @@ class Ranking:
             If every item is hidden.
         """
         if not (best := self.top(1)):
-            raise WorkbenchError("every item is hidden, so that none comes first; show those seen.")
+            raise WorkbenchError(
+                "every item that can be ranked was seen, so that none comes first; rank those seen "
+                "as well (in the app, turn Hide seen off)."
+            )
         return best[0]
 
     def _without(self, items: frozenset[int]) -> Tensor:

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from workbench.data.sequences import SequenceData
 from workbench.explore.shown import Shown
 from workbench.faithfulness.counterfactual import MOST, Change
-from workbench.phrases import counted, listing
+from workbench.phrases import counted, cut, listing
 from workbench.writing import PERCENT, figure
+
+LONGEST = 80  # letters of a title in a heading; whole it stands below
 
 
 def question(titles: list[str], strong: Callable[[str], str], *, recommended: bool) -> str:
@@ -18,7 +20,7 @@ def question(titles: list[str], strong: Callable[[str], str], *, recommended: bo
     strong : as in `for_this_user`.
     recommended : whether the models rank them first.
     """
-    names = listing([strong(title) for title in titles])
+    names = listing([strong(cut(title, LONGEST)) for title in titles])
     if not recommended:
         return f"What speaks for {names}?"
     return f"Why {'was' if len(titles) == 1 else 'were'} {names} recommended?"

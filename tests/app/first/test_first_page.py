@@ -41,13 +41,14 @@ def test_the_verdicts_are_those_of_the_latest_report(open_page, stored_run):
     run = open_run(stored_run)
     (table,) = tables(page)
     assert table.rows == [
-        [verdict.model, verdict.conclusion, verdict.instead, verdict.why]
-        for verdict in run.verdicts()
+        [verdict.model, verdict.conclusion, verdict.to_show] for verdict in run.verdicts()
     ]
     example = run.example()
     assert example is not None
     said = "\n".join(read(text.value) for text in page.markdown)
     assert f"**{example.attended[0].title}**" in said
+    for verdict in run.verdicts():
+        assert said.count(verdict.why) == 1
     assert words.literal(example.recommended) in "\n".join(t.value for t in page.markdown)
     labels = [link.label for link in page.get("page_link")]
     assert "Look at this user" in labels

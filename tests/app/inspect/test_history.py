@@ -69,8 +69,10 @@ def test_rows_in_the_order_of_any_measure(frame):
 
 
 def test_csv_holds_the_numbers_in_full(frame):
-    read = pd.read_csv(io.StringIO(csv(frame)))
-    assert list(read)[:3] == ["position", "title", "all attention"]
+    ids = {at: f"id {at}" for at in range(1, 6)}
+    read = pd.read_csv(io.StringIO(csv(frame, ids)))
+    assert list(read)[:4] == ["position", "id", "title", "all attention"]
+    assert read["id"].tolist() == [f"id {at}" for at in read["position"]]
     assert read["late replacement"].tolist()[:2] == [0, 0]
     assert read["all attention"].tolist() == frame["all", "Attention"].tolist()
 
@@ -86,7 +88,9 @@ def test_what_caused_the_held_out_item_is_told():
     models = [shown("late", [0.6, 0.4, 0.0], [0.0, 0.0, 0.0])]
     frame = history_frame(caused_by(2, 3), 0, models)
     assert frame["", "Cause"].tolist() == [True, True, False]
-    assert pd.read_csv(io.StringIO(csv(frame)))["cause"].tolist() == [True, True, False]
+    assert pd.read_csv(io.StringIO(csv(frame, dict.fromkeys(range(1, 6), "i"))))[
+        "cause"
+    ].tolist() == [True, True, False]
     assert not history_frame(caused_by(), 0, models)["", "Cause"].any()
     said = case_choices.describe_user(caused_by(2, 3), 0, {})
     assert "which was planted as the effect of item 3 (i3) and item 4 (i4)." in said

@@ -36,7 +36,7 @@ def run(*arguments):
 
 def test_the_preview(file):
     lines = run(f"{file}?missing=drop").splitlines()
-    assert lines[:-1] == [
+    assert lines[:-2] == [
         "shop: 2 users, 3 items, 5 interactions (density 83.33%)",
         "format     table",
         "user       column user_id",
@@ -57,13 +57,22 @@ def test_the_preview(file):
         "  u     b     2017-07-14T02:41:40  B & C",
         "  v     c     2017-07-14T02:43:20  c",
     ]
-    assert lines[-1].startswith(
+    assert lines[-2].startswith(
         f"warning: {file}: times were taken from timestamp, though at looks"
+    )
+    assert lines[-1].startswith(
+        f"warning: {file}: 1 interaction repeats another of the same user, item and time, and"
     )
 
 
+def test_of_equal_rows_nothing_is_said_where_it_is_told_what_becomes_of_them(file):
+    for policy, left in (("keep", 5), ("first", 4)):
+        told = json.loads(run(f"{file}?missing=drop&time=timestamp&duplicates={policy}", "--json"))
+        assert (told["interactions"], told["provenance"]["warnings"]) == (left, [])
+
+
 def test_json_for_scripts(file):
-    source = f"{file}?missing=drop&time=timestamp&where=rating>=3"
+    source = f"{file}?missing=drop&time=timestamp&where=rating>=3&duplicates=keep"
     told = json.loads(run(source, "--json"))
     # of rating 3 and more: u b, v a, u b, v c, w c
     assert told["interactions"] == 4

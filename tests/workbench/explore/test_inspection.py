@@ -92,7 +92,7 @@ def test_what_is_hidden_is_not_ranked(data):
     best_seen = max(seen, key=lambda item: float(every.scores[item]))
     better = [item for item in left if every.scores[item] > every.scores[best_seen]]
     assert some.rank(best_seen) == 1 + len(better)  # among the others
-    with pytest.raises(WorkbenchError, match="every item is hidden"):
+    with pytest.raises(WorkbenchError, match="every item that can be ranked was seen"):
         inspect_case(model, case, "top", hidden=range(1, data.n_items + 1))
 
 

@@ -82,7 +82,7 @@ def _lines(summary: Summary, rows: pd.DataFrame) -> Spec:
     highest = float(summary.table[["estimate", "high"]].max().max())
     place = {"title": summary.measure, "scale": {"domainMin": 0, "domainMax": highest}}
     common = {
-        "x": _number("at", title=summary.at),
+        "x": _number("at", title=summary.at, axis={"tickMinStep": 1} if _is_whole(rows) else {}),
         "color": _color(summary),
         "opacity": _unless_picked(),
         "tooltip": _tooltip(summary, {"series": "", "at": summary.at}, ENDS),
@@ -97,6 +97,11 @@ def _lines(summary: Summary, rows: pd.DataFrame) -> Spec:
         _layer("point", line | {"shape": _shape(summary)}, filled=True, size=28) | _only(measured),
     ]
     return {"layer": layers, "height": 240 + _around(summary)}
+
+
+def _is_whole(rows: pd.DataFrame) -> bool:
+    """Whether lines stand at whole numbers, between which a tick would mean nothing."""
+    return bool((rows["at"] % 1 == 0).all())
 
 
 def _boxes(summary: Summary, table: pd.DataFrame) -> Spec:

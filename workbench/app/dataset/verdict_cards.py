@@ -10,6 +10,7 @@ from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
 from workbench.explore.markup import Cell, Head
+from workbench.phrases import listing
 
 MARKS = {SHOWN: ":green[**{}**]", NOT: ":red[**{}**]"}  # other conclusions stay in black
 
@@ -20,23 +21,27 @@ def conclusion(verdict: Verdict) -> str:
 
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """A row per model: what is concluded, why, and what to show instead."""
+    """A row per model: what is concluded, and what to show instead; then each reason, once."""
     heads = [
         Head("Model", kind="text"),
         Head("Its attention", kind="text"),
-        Head("Show instead", kind="text"),
-        Head("Why", kind="title"),
+        Head("Show instead", kind="title"),
     ]
     rows = [
         [
             Cell(verdict.model, hover=verdict.part, strong=True),
             Cell(verdict.conclusion),
             Cell(verdict.to_show, hover=verdict.shown_instead),
-            Cell(verdict.why, hover=verdict.why),
         ]
         for verdict in verdicts
     ]
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for verdict in verdicts:
+        mark = MARKS.get(verdict.conclusion, "**{}**").format(words.literal(verdict.conclusion))
+        reasons.setdefault((mark, verdict.why), []).append(words.literal(verdict.model))
+    for (mark, why), models in reasons.items():
+        st.markdown(f"{listing(models)}: attention {mark}. {words.literal(why)}")
 
 
 def show_example(example: OneUser) -> None:

@@ -1,5 +1,6 @@
 """The history as a table on the page: its order, its legend and its download."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -23,12 +24,14 @@ from workbench.explore.history_table import (
 )
 
 
-def csv(frame: pd.DataFrame) -> str:
-    """The table as CSV, with all digits; times are in seconds."""
+def csv(frame: pd.DataFrame, ids: Mapping[int, str]) -> str:
+    """The table as CSV, with all digits, and the ids of items by position; times are in seconds."""
     names = {POSITION: "position", TITLE: "title", AGO: "seconds_ago", CAUSE: "cause"}
     columns: list[Any] = list(frame.columns)
     plain = [names.get(column, f"{column[0]} {column[1].lower()}") for column in columns]
-    return spreadsheets.csv(frame.set_axis(plain, axis=1))
+    named = frame.set_axis(plain, axis=1)
+    named.insert(1, "id", [ids[at] for at in named["position"]])
+    return spreadsheets.csv(named)
 
 
 def show_history(data: SequenceData, user: int, frame: pd.DataFrame, helps: dict[str, str]) -> None:
@@ -54,9 +57,9 @@ def show_history(data: SequenceData, user: int, frame: pd.DataFrame, helps: dict
         with st.popover("What do the columns mean?", type="tertiary", icon=":material/help:"):
             for measure, text in helps.items():
                 st.markdown(f"**{measure}.** {words.literal(text)}")
-        downloads.button("CSV", partial(csv, frame), "history", str(data.user_ids[user]))
+        ids = {at: str(data.item_ids[item]) for at, item in enumerate(data.history(user), 1)}
+        downloads.button("CSV", partial(csv, frame, ids), "history", str(data.user_ids[user]))
     rows = ordered(frame, by or LATEST)
-    ids = {at: str(data.item_ids[item]) for at, item in enumerate(data.history(user), 1)}
     show_clickable(history_html(rows, helps, ids), "history", partial(explain_item, data))
     if CAUSE in frame.columns and frame[CAUSE].any():
         st.caption(words.CAUSE)

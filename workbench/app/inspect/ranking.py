@@ -2,7 +2,6 @@
 
 from functools import partial
 
-import pandas as pd
 import streamlit as st
 
 from workbench import SequenceData, spreadsheets
@@ -21,8 +20,4 @@ def show_ranking(data: SequenceData, shown: Shown, user: int) -> None:
     html = ranking_html(frame, shown.label)
     show_clickable(html, f"top {shown.label}", partial(explain_item, data))
     user_id = str(data.user_ids[user])
-    downloads.button("CSV", partial(_csv, frame), f"top-{shown.label}", user_id)
-
-
-def _csv(frame: pd.DataFrame) -> str:
-    return spreadsheets.csv(frame.drop(columns="Id"))
+    downloads.button("CSV", partial(spreadsheets.csv, frame), f"top-{shown.label}", user_id)
