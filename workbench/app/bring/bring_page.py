@@ -8,12 +8,14 @@ from workbench import SequenceData
 from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.bring import brought_data, brought_model
 from workbench.app.bring.brought_model import BroughtModel
+from workbench.app.choices import MOST_MODELS
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import show_table
 from workbench.app.links import INSPECT
 from workbench.evaluation import from_card
 from workbench.explore.markup import Cell, Head
 from workbench.matching import matched
+from workbench.phrases import listing
 
 LIMITS = f"""Files are read and never executed: a class or a call in a pickle is read as a
 name only. An upload may have up to {uploads.UPLOAD_MB["interactions"]} MB of interactions or
@@ -76,8 +78,14 @@ def _together(source: str, data: SequenceData, brought: BroughtModel) -> None:
             f"It is called {words.literal(folder.name)} under **Models** on every page, and is in "
             f"{words.literal(str(folder))}, a folder like those that `train` writes."
         )
+    names = [_called(folder)]
+    together = st.session_state.get(brought_model.TOGETHER, [])
+    if names[0] in together:
+        names = together[:MOST_MODELS]
+        if len(names) > 1:
+            st.caption(f"Trained together: {words.literal(listing(names))}.")
     if st.button("Open in Inspect", type="primary", icon=":material/search:"):
-        st.switch_page(INSPECT, query_params={"data": source, "models": [_called(folder)]})
+        st.switch_page(INSPECT, query_params={"data": source, "models": names})
 
 
 def _called(folder: Path) -> str:

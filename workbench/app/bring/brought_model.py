@@ -20,6 +20,7 @@ from workbench.importing import Recognized, Undecided, recognize
 from workbench.model_folders import CARD
 
 KEY = "checkpoint"
+TOGETHER = "trained together"  # in the session: names of the models of the last training
 TRAINING = {  # of no effect on a trained model
     *("hidden_dropout", "attention_dropout", "penalty"),
     *("initializer_range", "initializer"),
@@ -60,6 +61,7 @@ def choose() -> BroughtModel | None:
     with uploads.paths_hidden():
         if trained := training_form.ended():
             st.session_state[KEY] = str(uploads.models() / trained[0])
+            st.session_state[TOGETHER] = trained
         uploads.take("Upload a checkpoint", "checkpoint", KEY)
         typed = st.text_input(
             "Or its path on this machine, or a folder that `train` wrote",
