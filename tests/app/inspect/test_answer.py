@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from analyses.report.stored import open_run
-from tests.app.shown import read
+from tests.app.shown import captions, read
 from workbench import load_data, load_model, save_model
 from workbench.app import resources
-from workbench.app.dataset import stored_results
+from workbench.app.dataset import starting, stored_results
+from workbench.app.inspect.view_choices import of_reduction
 from workbench.app.words import strong
 from workbench.explore.inspection import Inspection
 from workbench.explore.shown import Shown, View
@@ -67,3 +68,42 @@ def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, mon
         next(changed.parameters()).add_(1)
     folder = save_model(changed, tmp_path / "changed")
     assert stored_results.verdict_on(resources.model(str(folder)), data) is None
+
+
+def test_models_without_a_verdict_are_judged_at_a_click(
+    opener, films, models, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(stored_results, "REPORTS", tmp_path)
+    started = []
+    monkeypatch.setattr(starting, "_start", lambda *given: started.append(given))
+    page = opener("inspect.inspect_page")(user="u3")
+    assert sum("No stored report of these data" in said for said in captions(page)) == 2
+    label = "Judge SASRec and AC-SASRec on these data, 100 users"
+    next(button for button in page.button if read(button.label) == label).click().run()
+    ((source, asked, users, only),) = started
+    assert (source, asked, users) == (str(films), [str(each) for each in models], starting.FEW)
+    assert {"faithfulness", "seeds"} <= set(only)
+
+
+def test_the_page_goes_to_what_a_verdict_is_about(opener, stored_run, monkeypatch):
+    monkeypatch.setattr(stored_results, "REPORTS", stored_run.parent)
+    told = {verdict.model: verdict for verdict in open_run(stored_run).verdicts()}["SASRec"]
+    beside = told.instead if told.beats_controls else told.control
+    page = opener("inspect.inspect_page")(user="u3", view1="Layer 2, head 1", importances=[])
+    button = next(b for b in page.button if b.label.startswith("See what the verdict is about"))
+    button.click().run()
+    assert page.selectbox(key="view1").value == of_reduction(told.reduction)
+    assert beside in page.multiselect(key="importances").value
+    assert not page.exception
+
+
+@pytest.mark.parametrize(
+    ("reduction", "named"),
+    [
+        ("attention", "Mean of layers and heads"),
+        ("attention layer 2", "Layer 2, mean of heads"),
+        ("attention layer 1 head 2", "Layer 1, head 2"),
+    ],
+)
+def test_a_part_of_attention_is_found_in_the_box(reduction, named):
+    assert of_reduction(reduction) == named
