@@ -21,7 +21,7 @@ from analyses.diagnostic import discover
 from analyses.run_all import main
 from analyses.running.measuring import measure_in_memory
 from models import Batch, CalibrationConfig, ModelConfig, make_model
-from workbench import WorkbenchError, build_model, load_model, save_model
+from workbench import RECIPES, WorkbenchError, build_model, load_model, save_model
 from workbench.__main__ import app
 from workbench.data import address, planted
 from workbench.data.readers import FORMATS
@@ -85,8 +85,8 @@ def test_a_backbone_without_a_name_in_the_registry_is_not_loaded_as_another(back
 
 
 REGISTERED = """
-from workbench import build_model, evaluate, held_out, load_data, load_model
-from workbench import record_attention, train
+from workbench import RECIPES, build_model, evaluate, held_out, load_data, load_model
+from workbench import RECIPES, record_attention, train
 from workbench.app.bring.brought_model import facts
 
 data = load_data("timeless.csv")
@@ -120,7 +120,7 @@ def copied(tmp_path):
 TINYREC = """
 import torch
 from models import Batch
-from workbench import import_checkpoint
+from workbench import RECIPES, import_checkpoint
 
 model = import_checkpoint("tiny.pt", "imported")
 batch = Batch(torch.tensor([[3, 1, 4], [2, 0, 0]]), torch.tensor([3, 1]))
@@ -275,6 +275,14 @@ def test_every_option_is_documented_with_its_default():
         if field.name not in documented_elsewhere
     }
     assert documented == wanted
+
+
+def test_recipes_are_documented_whole():
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    for name, recipe in RECIPES.items():
+        (row,) = re.findall(rf"^\| `{name}` \| (.+) \| (.+) \| .+ \|$", text, re.M)
+        for cell, options in zip(row, (recipe.model, recipe.training), strict=True):
+            assert cell == ", ".join(f"`{key}={value}`" for key, value in options.items())
 
 
 DATA_PAGE = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
