@@ -85,8 +85,8 @@ def test_a_backbone_without_a_name_in_the_registry_is_not_loaded_as_another(back
 
 
 REGISTERED = """
-from workbench import RECIPES, build_model, evaluate, held_out, load_data, load_model
-from workbench import RECIPES, record_attention, train
+from workbench import build_model, evaluate, held_out, load_data, load_model
+from workbench import record_attention, train
 from workbench.app.bring.brought_model import facts
 
 data = load_data("timeless.csv")
@@ -120,7 +120,7 @@ def copied(tmp_path):
 TINYREC = """
 import torch
 from models import Batch
-from workbench import RECIPES, import_checkpoint
+from workbench import import_checkpoint
 
 model = import_checkpoint("tiny.pt", "imported")
 batch = Batch(torch.tensor([[3, 1, 4], [2, 0, 0]]), torch.tensor([3, 1]))
