@@ -150,6 +150,8 @@ class Verdict:
         said = f"Show instead: {self.to_show}"
         if self.beyond is None:
             return f"{said}."
+        if not self.beyond.n:
+            return f"{said}. Whether {self.instead} does better could not be measured."
         where = "" if self.lost is None else f" (by the control's it loses {self.lost:.3f})"
         further = (
             f"{span(self.beyond, 3, sign=True)} nats of log probability that the prediction loses "

@@ -96,7 +96,7 @@ def test_a_report_is_made_in_the_current_folder(installed, place):
     page = Path(said.removeprefix("report: ").strip())
     assert page.parts[0] == "reports"
     assert "mine" in (place / page).read_text(encoding="utf-8")
-    assert list((place / "reports" / ".cache").glob("*.parquet"))
+    assert list((place / "reports" / ".cache").glob("*.piece"))
 
 
 def test_the_app_starts_and_serves_this_machine_alone(installed, place):

@@ -17,11 +17,15 @@ from workbench.data.sequences import SequenceData
 from workbench.files import write_file
 
 HELD = 16  # pieces that are kept in memory, where there are no more; else they are read again
+SEAL = hashlib.sha256().digest_size  # bytes
 LIBRARIES = ("torch", "numpy", "pandas", "scipy")
 
 
 class Store:
-    """Pieces of tidy tables as Parquet files in one folder; `force` makes it forget them."""
+    """Pieces of tidy tables as files in one folder; `force` makes it forget them.
+
+    A piece is a Parquet file with its SHA-256 behind it, which covers the footer, too.
+    """
 
     def __init__(self, folder: Path, *, force: bool = False) -> None:
         self.folder = folder
@@ -29,26 +33,29 @@ class Store:
 
     def path(self, key: str) -> Path:
         """The file of a piece."""
-        return self.folder / f"{key}.parquet"
+        return self.folder / f"{key}.piece"
 
     def get(self, key: str) -> pd.DataFrame | None:
         """The piece of this key, or None where there is none that is undamaged."""
         path = self.path(key)
         if self.force:
             path.unlink(missing_ok=True)  # so that one who does not force it finds none either
-        if not path.exists():
-            return None
         try:
-            table = pq.read_table(path, page_checksum_verification=True)
-        except (OSError, pa.ArrowException):
+            content = memoryview(path.read_bytes())
+        except OSError:
             return None
+        body, seal = content[:-SEAL], content[-SEAL:]
+        if hashlib.sha256(body).digest() != seal:
+            return None
+        table = pq.read_table(pa.BufferReader(body))
         if (table.schema.metadata or {}).get(b"piece") != key.encode():
             return None
         return table.to_pandas()
 
     def put(self, key: str, frame: pd.DataFrame) -> None:
         """Keep a piece; a kill leaves the old one, the new one or none, never half of one."""
-        write_file(self.path(key), parquet(frame, piece=key))
+        body = parquet(frame, piece=key)
+        write_file(self.path(key), body + hashlib.sha256(body).digest())
 
     def made(self, key: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """The piece of this key, made and kept where there is none."""
@@ -124,7 +131,7 @@ def _table(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
         with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
             return file.read_row_group(part.k, columns)
     if isinstance(part, Path):
-        with pq.ParquetFile(part) as file:
+        with pq.ParquetFile(_body(part)) as file:
             return file.read(columns)
     return pa.Table.from_pandas(part, preserve_index=False)
 
@@ -132,14 +139,20 @@ def _table(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
 def _n_rows(part: Part) -> int:
     if isinstance(part, RowGroup):
         return int(part.metadata.row_group(part.k).num_rows)
-    return pq.read_metadata(part).num_rows if isinstance(part, Path) else len(part)
+    return pq.read_metadata(_body(part)).num_rows if isinstance(part, Path) else len(part)
 
 
 def _schema(part: Part) -> pa.Schema:
     """The columns of a piece, of which no row is read."""
     if isinstance(part, pd.DataFrame):
         return pa.Schema.from_pandas(part, preserve_index=False)
-    return pq.read_schema(part.path if isinstance(part, RowGroup) else part)
+    return pq.read_schema(part.path if isinstance(part, RowGroup) else _body(part))
+
+
+def _body(piece: Path) -> pa.NativeFile:
+    """The Parquet file in a piece of a `Store`, of which only what is asked for is read."""
+    mapped = pa.memory_map(str(piece))
+    return pa.BufferReader(mapped.read_buffer().slice(0, mapped.size() - SEAL))
 
 
 def read_pieces(path: Path) -> Parts:

@@ -108,6 +108,15 @@ def test_where_the_last_item_decides_no_map_could_have_been_seen_to_say_more(tru
     assert judged.to_show == "the latest items (recency)"
 
 
+@pytest.mark.parametrize("n", [1, 2])
+def test_nothing_is_told_of_one_user_or_two(truth, n):
+    """Of one, nobody is left who could choose the part of attention."""
+    judged = verdict(Pointer(truth.effects, honest=True), truth.data, users=range(n))
+    assert judged.conclusion == OPEN
+    if n == 1:
+        assert judged.shown_instead.endswith("does better could not be measured.")
+
+
 def test_what_was_not_measured_is_not_said_to_be_absent(truth):
     model = Pointer(truth.effects, honest=True)
     only = measure_in_memory(faithfulness.DIAGNOSTIC, {"pointer": model}, truth.data, None, 0)

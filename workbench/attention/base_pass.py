@@ -4,6 +4,7 @@ A model of `models` keeps what each layer was given, so that a change costs what
 any other model, and of one whose weights somebody is reading or changing, each is a whole pass.
 """
 
+from dataclasses import replace
 from functools import cached_property
 
 import torch
@@ -13,6 +14,9 @@ from models import Batch
 from models.kept_pass import KeptPass
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_gradients
+
+EMBEDDED = 2**16  # items that are embedded at once
+PROBED = 8  # items that show whether an embedding hangs on more than its item
 
 
 class BasePass:
@@ -108,7 +112,9 @@ class BasePass:
                 return kept.score(kept.mixed(which, which + n, removed), items)
             model, batch = with_gradients(self.model), self.batch.take(which)
             embeddings = model.embed(batch)
-            embeddings = torch.where(removed[:, :, None], self.mean_embedding, embeddings)
+            mean = self.mean_embedding
+            mean = mean if mean.dim() == 1 else mean[which]
+            embeddings = torch.where(removed[:, :, None], mean, embeddings)
             return model.scores(batch, items, embeddings)
 
     @cached_property
@@ -125,18 +131,37 @@ class BasePass:
     @cached_property
     @torch.no_grad()
     def mean_embedding(self) -> Tensor:
-        """The mean of all items' embeddings, [d]."""
-        model, batch = with_gradients(self.model), self.batch
-        n, one = model.config.n_items, torch.ones_like(batch.lengths[:1])
-        users = None if batch.users is None else batch.users[:1]
-        total = torch.zeros((), device=one.device)
-        for ids in torch.arange(1, n + 1, device=one.device).split(2**16):
-            alone = Batch(
-                ids[:, None],
-                one.expand(len(ids)),
-                None if batch.times is None else batch.times[:1, :1].expand(len(ids), -1),
-                None if users is None else users.expand(len(ids)),
-            )
-            with evaluation_mode(model):
-                total = total + model.embed(alone).sum((0, 1))
-        return total / n
+        """The mean of all items' embeddings, [d].
+
+        Or at every place [B, L, d], where a model that was adapted embeds an item otherwise for
+        another user, time or place.
+        """
+        n, batch = self.model.config.n_items, self.batch
+        every = torch.arange(1, n + 1, device=batch.items.device)
+        if self.kept is None and self._differs(every):
+            parts = every.split(max(1, EMBEDDED // batch.items.numel()))
+            return torch.stack([self._everywhere(batch, ids).sum(0) for ids in parts]).sum(0) / n
+        first = Batch(
+            batch.items[:1, :1],
+            torch.ones_like(batch.lengths[:1]),
+            None if batch.times is None else batch.times[:1, :1],
+            None if batch.users is None else batch.users[:1],
+        )
+        parts = every.split(EMBEDDED)
+        total = torch.stack([self._everywhere(first, ids).sum(0) for ids in parts]).sum(0)
+        return total[0, 0] / n
+
+    def _differs(self, every: Tensor) -> bool:
+        """Whether an item's embedding hangs on its user, time or place; a few items are asked."""
+        few = every[:: max(1, len(every) // PROBED)]
+        there = self._everywhere(self.batch, few)[:, self.batch.valid]  # [items, places, d]
+        return not torch.equal(there, there[:, :1].expand_as(there))
+
+    def _everywhere(self, batch: Batch, ids: Tensor) -> Tensor:
+        """Embeddings [N, B, L, d] of each item `ids` [N] at every place of the histories."""
+        model, n = with_gradients(self.model), len(batch.items)
+        copies = batch.take(torch.arange(n, device=ids.device).repeat(len(ids)))
+        items = ids.repeat_interleave(n)[:, None] * (copies.items > 0)
+        with evaluation_mode(model):
+            embedded = model.embed(replace(copies, items=items))
+        return embedded.unflatten(0, (len(ids), n))

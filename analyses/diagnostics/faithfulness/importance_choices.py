@@ -86,12 +86,13 @@ def by_user(rows: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def best(wide: pd.DataFrame, names: Sequence[str]) -> str:
-    """The name with the highest mean over the users of `wide`; the first of equals."""
-    return str(wide[list(names)].mean().idxmax())
+    """The name with the highest mean over the users of `wide`; the first of equals, or of none."""
+    means = wide[list(names)].mean()
+    return str(means.idxmax()) if means.notna().any() else names[0]
 
 
 def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """Each user's value of what is best for the other half of the users.
+    """Each user's value of what is best for the other half of the users; NaN where there is none.
 
     Parameters
     ----------
@@ -101,8 +102,8 @@ def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     half = np.arange(len(wide)) % 2
     parts = []
     for k in (0, 1):
-        name = best(wide[half != k], names)
-        parts.append(wide.loc[half == k, name])
+        values = wide.loc[half == k, best(wide[half != k], names)]
+        parts.append(values if len(wide) > 1 else values * np.nan)
     return pd.concat(parts).sort_index()
 
 

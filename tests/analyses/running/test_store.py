@@ -20,7 +20,7 @@ def test_a_piece_comes_back_as_it_was(tmp_path, frame):
     assert store.get("k") is None
     store.put("k", frame)
     pd.testing.assert_frame_equal(store.get("k"), frame)
-    assert [p.name for p in tmp_path.iterdir()] == ["k.parquet"]
+    assert [p.name for p in tmp_path.iterdir()] == ["k.piece"]
     assert Store(tmp_path, force=True).get("k") is None
 
 
@@ -33,13 +33,16 @@ def test_half_a_file_is_not_reused(tmp_path, frame, share):
     assert store.get("k") is None
 
 
-def test_a_flipped_byte_of_the_data_is_noticed(tmp_path, frame):
+def test_a_flipped_bit_is_noticed_wherever_it_is(tmp_path, frame):
+    """In the data, in the footer with the names of columns, and in what tells them from others."""
     store = Store(tmp_path)
-    store.put("k", frame)
-    content = bytearray(store.path("k").read_bytes())
-    content[len(content) // 4] ^= 0xFF
-    store.path("k").write_bytes(content)
-    assert store.get("k") is None
+    store.put("k", frame[:20])
+    content = store.path("k").read_bytes()
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << (place % 8)
+        store.path("k").write_bytes(flipped)
+        assert store.get("k") is None
 
 
 def test_a_piece_under_another_name_is_not_reused(tmp_path, frame):

@@ -1,5 +1,7 @@
 """Erasure against histories changed by hand, one by one, through the whole model."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -177,3 +179,54 @@ def test_several_items_at_once_are_one_after_the_other():
     torch.testing.assert_close(once[:1], again, rtol=0, atol=1e-12)
     all_of_them = scores_without(model, batch, batch.valid, operator="deletion")
     assert all_of_them.isnan().all()
+
+
+@torch.no_grad()
+def test_an_item_is_replaced_by_what_items_are_in_the_mean_for_its_user_time_and_place():
+    """Where a model that was adapted embeds them so; by hand, and in whatever company."""
+    torch.manual_seed(0)
+    n, items, users = 20, torch.nn.Embedding(21, 4), torch.nn.Embedding(3, 4)
+    places = torch.randn(3, 4)
+
+    def embed(batch):
+        by_time = (batch.times % 7)[..., None] / 7
+        return items(batch.items) * by_time + users(batch.users)[:, None] + places
+
+    def score(batch, embedded):
+        return (embedded * batch.valid[..., None]).sum(1).tanh() @ items.weight.T
+
+    module = torch.nn.ModuleList([items, users])
+    model = adapt(
+        module,
+        embed=embed,
+        score=score,
+        n_items=n,
+        max_length=3,
+        needs_users=True,
+        needs_times=True,
+    )
+    batch = Batch(
+        torch.tensor([[1, 2, 3], [4, 5, 0], [2, 7, 9]]),
+        torch.tensor([3, 2, 3]),
+        torch.tensor([[1, 2, 4], [3, 5, 0], [6, 8, 9]]),
+        torch.tensor([0, 1, 2]),
+    )
+    targets = torch.tensor([7, 8, 9])
+    effects = explain(model, batch, targets, "replacement")
+    embedded, whole = embed(batch), model.scores(batch)
+    for row, length in enumerate(batch.lengths.tolist()):
+        for at in range(length):
+            every = torch.stack(
+                [
+                    embed(replace(batch, items=torch.full_like(batch.items, i)))
+                    for i in range(1, n + 1)
+                ]
+            )
+            changed = embedded.clone()
+            changed[row, at] = every.mean(0)[row, at]
+            without = score(batch, changed)[row, targets[row]]
+            expected = float(whole[row, targets[row]] - without)
+            assert effects[row, at].item() == pytest.approx(expected, abs=1e-5)
+    order = torch.tensor([2, 0, 1])
+    again = explain(model, batch.take(order), targets[order], "replacement")
+    torch.testing.assert_close(again, effects[order], rtol=0, atol=1e-6)
