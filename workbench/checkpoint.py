@@ -1,5 +1,6 @@
 """Models on disk: weights in safetensors, a readable JSON card, and tokens of items and users."""
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from workbench.errors import WorkbenchError
 from workbench.files import not_written, replaced_file
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
+FILES = "files"  # in a card: the SHA-256 of each file beside it
 MOST_BYTES = 4096  # that a token may have in a file, on average
 
 
@@ -49,18 +51,18 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
-    text = json.dumps(full_card, indent=2) + "\n"
     try:
-        with ExitStack() as files:
+        with ExitStack() as files:  # the card, which tells of the others, takes its place last
             described = files.enter_context(replaced_file(folder / CARD))
-            weights = files.enter_context(replaced_file(folder / WEIGHTS))
+            written = {WEIGHTS: files.enter_context(replaced_file(folder / WEIGHTS))}
+            save_file(state, written[WEIGHTS])
             if model.item_ids is not None:
-                named = files.enter_context(replaced_file(folder / TOKENS))
-                named.write_text(_tokens_text(model), encoding="utf-8")
-            save_file(state, weights)
-            described.write_text(text, encoding="utf-8")
-            if model.item_ids is None:
-                (folder / TOKENS).unlink(missing_ok=True)
+                written[TOKENS] = files.enter_context(replaced_file(folder / TOKENS))
+                written[TOKENS].write_text(_tokens_text(model), encoding="utf-8")
+            full_card[FILES] = {name: _checksum(path) for name, path in written.items()}
+            described.write_text(json.dumps(full_card, indent=2) + "\n", encoding="utf-8")
+        if TOKENS not in written:
+            (folder / TOKENS).unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise not_written(folder, error) from error
     return folder
@@ -85,7 +87,7 @@ def load_model(source: str | Path) -> Recommender:
     ------
     WorkbenchError
         If the folder holds no model, its card cannot be read, or weights or tokens do not fit the
-        card. This is seen before memory is taken for the model.
+        card or are other than it tells. This is seen before memory is taken for the model.
     """
     folder = located_model(source)
     try:
@@ -102,9 +104,12 @@ def load_model(source: str | Path) -> Recommender:
         with safe_open(folder / WEIGHTS, "pt") as file:
             names = file.keys()
             check_shapes(config, {name: file.get_slice(name).get_shape() for name in names})
-        item_ids, user_ids = _read_tokens(folder / TOKENS, config)
+        told = card.pop(FILES, None)
+        known = told is None or TOKENS in told  # else they are of an earlier model there
+        item_ids, user_ids = _read_tokens(folder / TOKENS, config) if known else (None, None)
         state = load_file(folder / WEIGHTS)
         _check_finite(folder / WEIGHTS, state)
+        _check_files(folder, told or {})
         model = build(config, state)
     except WorkbenchError:
         raise
@@ -118,9 +123,24 @@ def load_model(source: str | Path) -> Recommender:
     return model
 
 
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_files(folder: Path, told: Mapping[str, str]) -> None:
+    """Raise WorkbenchError where a file is not as it was when the card was written."""
+    for name, checksum in told.items():
+        if (folder / name).exists() and _checksum(folder / name) != checksum:
+            raise WorkbenchError(
+                f"{folder / name} is not the file that {CARD} tells of: it was damaged, exchanged, "
+                "or written without the other; train, import or copy the model again."
+            )
+
+
 def _check_parts(card: Mapping[str, Any]) -> None:
     """Raise TypeError if a part of a card is not what all who read cards take it for."""
-    for part in ("training", "metrics", "data"):
+    for part in ("training", "metrics", "data", FILES):
         if not isinstance(card.get(part, {}), dict):
             raise TypeError(f"its {part!r} is {card[part]!r}, where an object is expected")
     if not isinstance(card["config"]["name"], str):

@@ -7,6 +7,7 @@ import pickle
 import re
 import resource
 import struct
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,9 @@ def test_a_model_comes_back_as_it_was(variant, tmp_path):
     assert same(found, model)
     assert torch.equal(found.scores(BATCH), model.eval().scores(BATCH))
     assert {k: found.card[k] for k in card} == card
-    assert json.loads((folder / CARD).read_text(encoding="utf-8")) == found.card
+    written = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    assert written.pop("files") == {WEIGHTS: sha256((folder / WEIGHTS).read_bytes()).hexdigest()}
+    assert written == found.card
     steps = [m.step.item() for m in found.modules() if isinstance(m, AnnealingCorrection)]
     assert steps == ([50_000] * 2 if "annealing" in variant else [])
 
@@ -88,6 +91,38 @@ def test_a_model_is_built_from_copies_in_single_precision():
 def test_a_loaded_model_keeps_its_card_when_saved_again(tmp_path):
     first = load_model(save_model(model_of(), tmp_path / "a", {"seed": 3}))
     assert load_model(save_model(first, tmp_path / "b")).card["seed"] == 3
+
+
+def test_a_flipped_bit_of_a_file_is_told(tmp_path):
+    """Wherever it is: a shape, a name, a weight that stays a number, the id of an item."""
+    folder = save_model(with_tokens(model_of()), tmp_path / "model")
+    for name in (WEIGHTS, TOKENS):
+        content = (folder / name).read_bytes()
+        for place in range(0, len(content), max(1, len(content) // 50)):
+            flipped = bytearray(content)
+            flipped[place] ^= 1
+            (folder / name).write_bytes(flipped)
+            told(folder)
+        if name == WEIGHTS:  # the last of them is a number as before
+            (folder / name).write_bytes(content[:-4] + bytes([content[-4] ^ 1]) + content[-3:])
+            assert f"{folder / name} is not the file that {CARD} tells of" in told(folder)
+        (folder / name).write_bytes(content)
+    assert load_model(folder).item_ids is not None
+
+
+def test_a_model_half_of_which_was_replaced_is_not_taken_for_either(tmp_path):
+    """As a kill between two files leaves it; and tokens of an earlier model are not the next's."""
+    older, newer = (with_tokens(model_of(seed=seed)) for seed in (0, 1))
+    folder = save_model(older, tmp_path / "model")
+    other = save_model(newer, tmp_path / "other")
+    (folder / WEIGHTS).write_bytes((other / WEIGHTS).read_bytes())
+    assert "is not the file" in told(folder)
+    tokens = (other / TOKENS).read_bytes()
+    newer.item_ids = None
+    save_model(newer, other)
+    assert not (other / TOKENS).exists()
+    (other / TOKENS).write_bytes(tokens)
+    assert load_model(other).item_ids is None
 
 
 def with_tokens(model, users=None):
