@@ -145,6 +145,11 @@ class Verdict:
         return self.instead if self.beats_controls else self._control
 
     @property
+    def method(self) -> str:
+        """The method of `explain` that is behind `to_show`."""
+        return self.instead if self.beats_controls else self.control
+
+    @property
     def shown_instead(self) -> str:
         """What to show instead of attention, as sentences with what they stand on."""
         said = f"Show instead: {self.to_show}"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.attention.adapter import Scorer
 from workbench.data.batches import at_once, make_batch
 from workbench.data.lookup import find_item, find_user
 from workbench.data.sequences import SequenceData
@@ -147,6 +148,11 @@ def _made_up(
         raise WorkbenchError(
             f"{model.config.name} needs the time of every item, and a history that is made up has "
             "none; name users of the data, or choose another model."
+        )
+    if model.needs_users and isinstance(model, Scorer):  # ours have a row for who is not known
+        raise WorkbenchError(
+            f"{model.config.name} needs to know whose history it is, and one that is made up is "
+            "nobody's; name users of the data, or choose another model."
         )
     named = [items] if isinstance(items, str) else items
     history = [find_item(data, str(item)) for item in named]

@@ -20,6 +20,7 @@ from workbench.matching import common_numbering, matched, renumbered
 from workbench.model import Model
 from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
+from workbench.training.settings import LARGEST_SEED
 from workbench.training.state import History
 
 M = TypeVar("M", bound=Model)
@@ -76,8 +77,8 @@ def read_inputs(
     """
     if n_users is not None and n_users < 1:
         raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
-    if seed < 0:
-        raise WorkbenchError(f"--seed {seed} is negative; give 0 or more.")
+    if not 0 <= seed <= LARGEST_SEED:
+        raise WorkbenchError(f"--seed {seed}; give a whole number between 0 and {LARGEST_SEED}.")
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     notices += data.provenance.get("warnings", [])  # what a reader of files had to assume

@@ -395,7 +395,8 @@ def test_repeats_are_counted(tmp_path):
     [
         (["--only", "nonsense"], "known are attention_maps, attention_worth"),
         (["--users", "0"], "--users 0 leaves nobody"),
-        (["--seed", "-1"], "--seed -1 is negative; give 0 or more"),
+        (["--seed", "-1"], "--seed -1; give a whole number between 0 and 4294967295"),
+        (["--seed", "9" * 23], f"--seed {'9' * 23}; give a whole number between 0 and "),
     ],
 )
 def test_bad_arguments_end_in_a_sentence(run, place, extra, sentence):

@@ -17,6 +17,7 @@ from tests.workbench.tiny import data_of
 from workbench import (
     WorkbenchError,
     WorkbenchWarning,
+    adapt,
     build_model,
     load_data,
     recommend,
@@ -166,6 +167,19 @@ def test_items_by_id_or_title():
 def test_what_cannot_be_recommended_is_told(how, said):
     with pytest.raises(WorkbenchError, match=said):
         recommend(Last(TABLE), DATA, **how)
+
+
+def test_a_history_that_is_made_up_is_nobodys():
+    """One of ours has a row for users that it does not know; one that was adapted may have none."""
+    data = data_of([1, 2, 3], [2, 3, 1])
+    ours = build_model("SSE-PT", data, hidden_size=8, max_length=4).eval()
+    assert len(recommend(ours, data, items=["i1"], k=2)) == 2
+    users = torch.nn.Embedding(2, 13)
+    model = adapt(
+        lambda batch: users(batch.users), n_items=12, max_length=4, needs_users=True, name="whose"
+    )
+    with pytest.raises(WorkbenchError, match="whose needs to know whose history it is"):
+        recommend(model, data, items=["i1"])
 
 
 def test_a_history_that_is_made_up_has_no_times():

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.dataset import starting
@@ -52,14 +51,12 @@ def show_answer(
     titles = [data.title(int(item)) for item in shown.inspection.items]
     st.markdown(for_this_user(shown, titles, words.strong))
     if found is not None:
-        _offer_judged(verdict, shared, shown, slot)
+        _offer_judged(of_reduction(verdict.reduction), verdict.method, shared, shown, slot)
     return found is not None
 
 
-def _offer_judged(verdict: Verdict, shared: Shared, shown: Shown, slot: int) -> None:
+def _offer_judged(part: str, beside: str, shared: Shared, shown: Shown, slot: int) -> None:
     """A button for the part of attention that was judged, and what is to be shown instead."""
-    part = of_reduction(verdict.reduction)
-    beside = verdict.instead if verdict.beats_controls else verdict.control
     lacking = beside in importances(shared.model) and beside not in shown.inspection.importance
     elsewhere = shown.view.stage == "attention" and part != part_named(
         shown.view.layer, shown.view.head
