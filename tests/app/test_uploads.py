@@ -38,7 +38,8 @@ def test_a_name_is_never_a_path(user_name, name, cache):
 
 def test_the_same_content_is_kept_once():
     first = uploads.keep(b"user,item\n", "a.csv", "interactions")
-    assert uploads.keep(b"user,item\n", "b.csv", "interactions") == first
+    assert uploads.keep(b"user,item\n", "../a.csv", "interactions") == first
+    assert uploads.keep(b"user,item\n", "b.csv", "interactions").name == "b.csv"
     assert uploads.keep(b"user,item\r\n", "a.csv", "interactions") != first
     assert first.read_bytes() == b"user,item\n"
 

@@ -63,11 +63,9 @@ def keep(content: bytes, user_name: str, kind: Kind) -> Path:
             f"The upload has {len(content) / MB:,.0f} MB and the limit is {UPLOAD_MB[kind]} MB; "
             "give the path of the file on this machine instead."
         )
-    name = _kept_name(user_name, kind)
-    file = folder() / hashlib.sha256(content).hexdigest() / name
-    suffix = name[name.index(".") :] if "." in name else ""
-    for before in sorted(file.parent.glob(f"*{suffix}")):  # perhaps by another name
-        return before
+    file = folder() / hashlib.sha256(content).hexdigest() / _kept_name(user_name, kind)
+    if file.exists():
+        return file
     kept = sum(path.stat().st_size for path in folder().rglob("*") if path.is_file())
     if kept + len(content) > KEPT_MB * MB:
         raise WorkbenchError(
