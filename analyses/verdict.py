@@ -474,8 +474,8 @@ class Evidence:
         return mine, theirs
 
     def learned(self, model: str) -> Question:
-        """Does that vanish when what the model learned is taken out of it?"""
-        asked = "Does that vanish when what it learned is taken out?"
+        """Does it point at what matters less often when what the model learned is taken out?"""
+        asked = "Does it point at what matters less often when what it learned is taken out?"
         wide = by_user(self.rows(model), "align")
         mine = chosen_elsewhere(wide, attentions(self.rows(model)))
         found = []
