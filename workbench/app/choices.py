@@ -91,9 +91,12 @@ def open_models(
 
 def _offer(source: str, data: SequenceData, *, doubted: bool) -> None:
     """Ways on where no model fits the data, or each in doubt: one that does, or training."""
-    fitting = resources.own_of(data)[:MOST_MODELS]
+    shipped = resources.shipped_for(data)
+    usual = [name for name in training_form.USUAL if name in shipped]
+    fitting = (resources.own_of(data) or usual)[:MOST_MODELS]
     if fitting:
-        st.info(f"{words.literal(listing(fitting))} of this app know these data.")
+        know = "know" if len(fitting) > 1 else "knows"
+        st.info(f"{words.literal(listing(fitting))} {know} these data.", icon=":material/info:")
         st.button("Use them", on_click=_use, args=[fitting], icon=":material/check:")
         return
     if doubted:

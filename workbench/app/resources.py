@@ -76,6 +76,11 @@ def own_of(interactions: SequenceData) -> list[str]:
     return [name for name in own() if _checksum(uploads.models() / name) == interactions.checksum]
 
 
+def shipped_for(interactions: SequenceData) -> list[str]:
+    """Those of `shipped` that were trained on these very data, by their cards."""
+    return [name for name in shipped() if _checksum(PRETRAINED / name) == interactions.checksum]
+
+
 def _checksum(folder: Path) -> str | None:
     """The checksum of the data of a model, by its card."""
     try:

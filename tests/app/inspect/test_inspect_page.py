@@ -281,6 +281,11 @@ def test_models_that_know_the_data_are_offered_beside_numbers_in_doubt(
     assert any("ids that are mere numbers" in warning.value for warning in page.warning)
     assert metrics(page, "Rank of the target") == ["1"]
     assert "Train a model on these data" in [part.label for part in page.expander]
+    save(source, tmp_path / "shipped" / "SASRec")
+    with monkeypatch.context() as patch:
+        patch.setattr(resources, "PRETRAINED", tmp_path / "shipped")
+        page.run()
+    assert "SASRec knows these data." in [info.value for info in page.info]
     save(source, uploads.models() / "mine")
     page.run()
     press(page, "Use them")
