@@ -71,7 +71,8 @@ def _offer_judged(part: str, beside: str, shared: Shared, shown: Shown, slot: in
             st.session_state["importances"] = [*st.session_state["importances"], beside]
 
     st.button(
-        f"See what the verdict is about: {listing(wanted)}",
+        "See what the verdict is about",
+        help=f"{listing(wanted)}, here and in the history.",
         key=f"judged{slot}",
         on_click=look,
         icon=":material/visibility:",
