@@ -142,7 +142,7 @@ class Verdict:
     @property
     def to_show(self) -> str:
         """What to show instead of attention: `instead`, or what the control names."""
-        return self.instead if self.beats_controls else self._control
+        return _CONTROLS.get(self.method, self.method)
 
     @property
     def method(self) -> str:

@@ -1,6 +1,5 @@
 """Models on disk: weights in safetensors, a readable JSON card, and tokens of items and users."""
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from models import ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError
-from workbench.files import not_written, replaced_file
+from workbench.files import checksum, not_written, replaced_file
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
 FILES = "files"  # in a card: the SHA-256 of each file beside it
@@ -59,7 +58,7 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
             if model.item_ids is not None:
                 written[TOKENS] = files.enter_context(replaced_file(folder / TOKENS))
                 written[TOKENS].write_text(_tokens_text(model), encoding="utf-8")
-            full_card[FILES] = {name: _checksum(path) for name, path in written.items()}
+            full_card[FILES] = {name: checksum(path) for name, path in written.items()}
             described.write_text(json.dumps(full_card, indent=2) + "\n", encoding="utf-8")
         if TOKENS not in written:
             (folder / TOKENS).unlink(missing_ok=True)
@@ -123,15 +122,10 @@ def load_model(source: str | Path) -> Recommender:
     return model
 
 
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_files(folder: Path, told: Mapping[str, str]) -> None:
     """Raise WorkbenchError where a file is not as it was when the card was written."""
-    for name, checksum in told.items():
-        if (folder / name).exists() and _checksum(folder / name) != checksum:
+    for name, known in told.items():
+        if (folder / name).exists() and checksum(folder / name) != known:
             raise WorkbenchError(
                 f"{folder / name} is not the file that {CARD} tells of: it was damaged, exchanged, "
                 "or written without the other; train, import or copy the model again."

@@ -1,5 +1,6 @@
 """Files and folders that are there whole or not at all, however the writing ends."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -38,6 +39,18 @@ def replaced_file(path: Path) -> Iterator[Path]:
             with suppress(OSError):
                 path.parent.rmdir()
         raise
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, of any size.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_file(path: Path, content: bytes) -> None:

@@ -55,7 +55,7 @@ class Reliability:
                 f"this verdict, it was wrong for {wrong}, {span(share, 3)} ({parts}; {where})."
             )
         return (
-            f"On planted data, whose causes are known, {total} model{'s' * (total != 1)} got "
+            f"On planted data, whose causes are known, {counted(total, 'model')} got "
             f"this verdict: {parts} ({where})."
         )
 

@@ -56,18 +56,6 @@ def raw_path(diagnostic: str) -> str:
     return f"raw/{diagnostic}.parquet"
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, of any size.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def slug(*parts: str) -> str:
     """A file name or anchor of these words, and of no others where they had to be cut."""
     words = "-".join(parts)

@@ -8,6 +8,7 @@ import torch
 from workbench.data.batches import held_out
 from workbench.data.sequences import SequenceData
 from workbench.explaining.methods import default_erasure, explain
+from workbench.explore.ranks import Ranking
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -90,9 +91,8 @@ def recommended(model: Model, data: SequenceData, user: int) -> int | None:
     batch, _ = held_out(data, [user], model.config.max_length)
     with evaluation_mode(model):
         scores = model.scores(batch.to(model.device))[0]
-    scores[torch.from_numpy(data.history(user)[:-1]).long().to(scores.device)] = -torch.inf
-    top = int(scores.argmax())
-    return top if torch.isfinite(scores[top]) else None
+    had = frozenset(data.history(user)[:-1].tolist())
+    return next(iter(Ranking(scores=scores.cpu(), hidden=had).top(1)), None)
 
 
 def one_user(

@@ -19,7 +19,6 @@ from analyses.report.folder import (
     PAGE,
     TEXT,
     check_writable,
-    checksum,
     raw_path,
     slug,
 )
@@ -32,7 +31,7 @@ from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, verdicts
-from workbench.files import replaced_folder
+from workbench.files import checksum, replaced_folder
 from workbench.model import weights_hash
 from workbench.spreadsheets import csv
 

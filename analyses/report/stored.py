@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from analyses.report.folder import MANIFEST, NUMBERS, checksum, manifest_path, raw_path, slug
+from analyses.report.folder import MANIFEST, NUMBERS, manifest_path, raw_path, slug
 from analyses.report.one_user import Item, OneUser
 from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
@@ -19,7 +19,7 @@ from analyses.running.results import Results, Rows
 from analyses.running.store import Parts, read_pieces
 from analyses.verdict import Question, Verdict
 from workbench.errors import WorkbenchError
-from workbench.files import LARGEST_JSON
+from workbench.files import LARGEST_JSON, checksum
 from workbench.statistics import Interval
 
 T = TypeVar("T")

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analyses.report.folder import MANIFEST, checksum
+from analyses.report.folder import MANIFEST
 from analyses.report.stored import StoredRun, open_run
 from analyses.running.results import Results, Rows
 from analyses.running.store import read_pieces, write_pieces
+from workbench.files import checksum
 
 
 def parted(results: Results, cuts: Sequence[int]) -> Results:

@@ -1,6 +1,5 @@
 """From an opened checkpoint to named, finite tensors, and the settings saved beside them."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -10,6 +9,7 @@ from typing import Any, TypeGuard
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
+from workbench.files import checksum
 from workbench.importing.containers import Opened, is_tensor, open_checkpoint
 from workbench.importing.pickles import Inert
 
@@ -62,11 +62,9 @@ def read_weights(path: str | Path) -> Weights:
                 f"{opened.path}: {name} holds values that are not finite, so training had failed; "
                 "take an earlier checkpoint."
             )
-    with opened.path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Weights(
         opened.path,
-        sha256,
+        checksum(opened.path),
         _without_prefixes(tensors),
         _settings(opened.tree),
         sorted(name for name in opened.foreign if not name.startswith(OWN)),

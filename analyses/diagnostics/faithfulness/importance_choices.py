@@ -86,13 +86,12 @@ def by_user(rows: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def best(wide: pd.DataFrame, names: Sequence[str]) -> str:
-    """The name with the highest mean over the users of `wide`; the first of equals, or of none."""
-    means = wide[list(names)].mean()
-    return str(means.idxmax()) if means.notna().any() else names[0]
+    """The name with the highest mean over the users of `wide`; the first of equals."""
+    return str(wide[list(names)].mean().idxmax())
 
 
 def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
-    """Each user's value of what is best for the other half of the users; NaN where there is none.
+    """Each user's value of what is best for the other half of the users; NaN if none of it chose.
 
     Parameters
     ----------
@@ -102,8 +101,9 @@ def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
     half = np.arange(len(wide)) % 2
     parts = []
     for k in (0, 1):
-        values = wide.loc[half == k, best(wide[half != k], names)]
-        parts.append(values if len(wide) > 1 else values * np.nan)
+        mine, others = wide[half == k], wide.loc[half != k, list(names)]
+        chose = others.notna().any(axis=None)
+        parts.append(mine[best(others, names)] if chose else pd.Series(np.nan, mine.index))
     return pd.concat(parts).sort_index()
 
 

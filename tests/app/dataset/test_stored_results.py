@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 from analyses.diagnostic import discover
-from analyses.report.folder import MANIFEST, NUMBERS, checksum
+from analyses.report.folder import MANIFEST, NUMBERS
 from analyses.report.stored import StoredRun, open_run
 from analyses.running import store
 from tests.analyses.pieces import stored_in_pieces
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.stored_results import Choice
 from workbench.errors import WorkbenchError
+from workbench.files import checksum
 
 KNOWN = discover()
 SOME = np.array([0, 2, 3, 5, 6, 7, 9, 11])

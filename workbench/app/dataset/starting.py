@@ -73,18 +73,30 @@ def show_form() -> None:
             _start(str(source), models, int(users), chosen)
 
 
-def start_verdict(source: str = "ml-100k", models: Sequence[str] | None = None) -> None:
-    """Start a report on few users: what a verdict asks, and no more.
+def offer_verdict(
+    label: str, source: str = "ml-100k", models: Sequence[str] | None = None, *, why: str = ""
+) -> None:
+    """A button for a report on few users of what a verdict asks; while one is made, how far it is.
 
     Parameters
     ----------
+    label : of the button.
     source : the data.
     models : names or folders; the usual ones that are shipped where None.
+    why : what is said before it.
     """
+    show_progress()
+    if any(job.alive for job in jobs().of(Run)):
+        return
+    if why:
+        st.info(why, icon=":material/info:")
+    if not st.button(label, icon=":material/play_arrow:"):
+        return
     if models is None:
         known = resources.shipped()
         models = [name for name in usual() if name in known]
-    _start(source, list(models), FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
+    with errors_shown("The run"):
+        _start(source, list(models), FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
 
 
 def _start(source: str, models: list[str], users: int, only: list[str]) -> None:

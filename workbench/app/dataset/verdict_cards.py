@@ -17,7 +17,12 @@ MARKS = {SHOWN: ":green[**{}**]", NOT: ":red[**{}**]"}  # other conclusions stay
 
 def conclusion(verdict: Verdict) -> str:
     """What is concluded of a model, as Markdown."""
-    return MARKS.get(verdict.conclusion, "**{}**").format(words.literal(verdict.headline))
+    return _marked(verdict, verdict.headline)
+
+
+def _marked(verdict: Verdict, text: str) -> str:
+    """Text in the colour of what is concluded, as Markdown."""
+    return MARKS.get(verdict.conclusion, "**{}**").format(words.literal(text))
 
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
@@ -38,7 +43,7 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
     reasons: dict[tuple[str, str], list[str]] = {}
     for verdict in verdicts:
-        mark = MARKS.get(verdict.conclusion, "**{}**").format(words.literal(verdict.conclusion))
+        mark = _marked(verdict, verdict.conclusion)
         reasons.setdefault((mark, verdict.why), []).append(words.literal(verdict.model))
     for (mark, why), models in reasons.items():
         st.markdown(f"{listing(models)}: attention {mark}. {words.literal(why)}")

@@ -5,11 +5,9 @@ import streamlit as st
 from workbench.app import words
 from workbench.app.bring import bring_page
 from workbench.app.dataset import dataset_page, starting, stored_results
-from workbench.app.dataset.runs import Run
 from workbench.app.dataset.verdict_cards import show_example, show_verdict_table
 from workbench.app.failures import errors_shown
 from workbench.app.inspect.view_choices import of_reduction
-from workbench.app.jobs import jobs
 from workbench.app.links import INSPECT
 
 DATASET = st.Page(dataset_page.page, title="Whole data set", url_path="dataset")
@@ -47,13 +45,10 @@ def page() -> None:
 
 def _verdict() -> None:
     run = next(stored_results.judged_runs(), None)
-    starting.show_progress()
     if run is None:
-        if not any(job.alive for job in jobs().of(Run)):
-            st.info(NO_VERDICT, icon=":material/info:")
-            if st.button("Judge the shipped models", icon=":material/play_arrow:"):
-                starting.start_verdict()
+        starting.offer_verdict("Judge the shipped models", why=NO_VERDICT)
         return
+    starting.show_progress()
     show_verdict_table(stored_results.verdicts_of(run))
     users = run.manifest["users"]
     st.caption(

@@ -7,13 +7,10 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.dataset import starting
-from workbench.app.dataset.runs import Run
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.dataset.verdict_cards import conclusion
-from workbench.app.failures import errors_shown
 from workbench.app.inspect.pins import asked_run
 from workbench.app.inspect.view_choices import of_reduction, part_named
-from workbench.app.jobs import jobs
 from workbench.app.resources import Shared
 from workbench.app.selection import put_in
 from workbench.explaining.methods import importances
@@ -81,12 +78,6 @@ def _offer_judged(part: str, beside: str, shared: Shared, shown: Shown, slot: in
 
 def offer_verdict(source: str, models: Sequence[Shared]) -> None:
     """A button that has models judged on these data, and how far that is."""
-    starting.show_progress()
-    if any(job.alive for job in jobs().of(Run)):
-        return
     named = listing([words.literal(str(shared.model.config.name)) for shared in models])
-    if st.button(
-        f"Judge {named} on these data, {starting.FEW} users", icon=":material/play_arrow:"
-    ):
-        with errors_shown("The run"):
-            starting.start_verdict(source, [shared.source for shared in models])
+    label = f"Judge {named} on these data, {starting.FEW} users"
+    starting.offer_verdict(label, source, [shared.source for shared in models])
