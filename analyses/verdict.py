@@ -38,6 +38,7 @@ from analyses.report.wording import change, people, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
 from workbench.model import Model, with_attention
 from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
 
@@ -239,11 +240,14 @@ def verdict(
     Raises
     ------
     WorkbenchError
-        If the model has no attention, or does not fit the data.
+        If the model has no attention, does not fit the data, or has the name of another.
     """
     name = model.config.name
     with_attention(model)
-    models = {name: model, **{k: v for k, v in beside.items() if v is not model}}
+    others = {own: other for own, other in beside.items() if other is not model}
+    if name in others:
+        raise WorkbenchError(f"two models are called {name}; name the one in `beside` otherwise.")
+    models = {name: model, **others}
     measured = {
         asked.DIAGNOSTIC.name: measure_in_memory(
             asked.DIAGNOSTIC,

@@ -15,7 +15,7 @@ class Batch:
     ----------
     items : [B, L], item ids, oldest first.
     lengths : [B], items of each history.
-    times : [B, L], seconds; None for data without times.
+    times : [B, L], whole seconds as integers; None for data without times.
     users : [B], user indices from 0; None where nobody needs them.
     hidden : [B, L] bool, True at items that keep their place and that no row may attend to; None
         where there are none. A history shows at least one item.

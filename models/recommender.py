@@ -205,6 +205,8 @@ class Recommender(nn.Module):
         """
         if self.needs_times and batch.times is None:
             raise ValueError(f"{self.name} needs the time of every item, and the batch has none")
+        if self.needs_times and batch.times.is_floating_point():  # type: ignore[union-attr]
+            raise ValueError(f"{self.name} needs times as whole seconds; convert them by .long()")
         tokens = batch if every_row else self.tokens(batch)
         if tokens.items.shape[1] > self.n_tokens:
             raise ValueError(

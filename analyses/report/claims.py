@@ -6,7 +6,7 @@ diagnostic compare, at its part of the 5 % that a whole report may risk; what is
 which effect would have been.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -132,27 +132,27 @@ class Claims:
         """A sentence that claims no difference."""
         self.compose({}, lambda _: sentence)
 
-    def decisions(self) -> list[Decision]:
-        """What can be claimed of each comparison, in the order in which they were added."""
-        within = holm([interval.p_value for interval in self._intervals])
-        adjusted = np.minimum(1, FAMILIES * within)
-        comparisons = int((~np.isnan(adjusted)).sum())
-        undetected = int((adjusted >= RISK).sum())
-        return [
-            Decision(
-                interval,
-                _verdict(interval, p),
-                float(p),
-                comparisons,
-                detectable(interval, POWER, FAMILIES * undetected) if p >= RISK else np.nan,
-            )
-            for interval, p in zip(self._intervals, adjusted, strict=True)
-        ]
-
     def sentences(self) -> list[str]:
         """All sentences, in the order in which they were added."""
-        decisions = iter(self.decisions())
+        decisions = iter(decided(self._intervals))
         return [tell({name: next(decisions) for name in names}) for names, tell in self._sentences]
+
+
+def decided(intervals: Sequence[Interval]) -> list[Decision]:
+    """What can be claimed of each comparison of a diagnostic, decided together, in their order."""
+    adjusted = np.minimum(1, FAMILIES * holm([interval.p_value for interval in intervals]))
+    comparisons = int((~np.isnan(adjusted)).sum())
+    undetected = int((adjusted >= RISK).sum())
+    return [
+        Decision(
+            interval,
+            _verdict(interval, p),
+            float(p),
+            comparisons,
+            detectable(interval, POWER, FAMILIES * undetected) if p >= RISK else np.nan,
+        )
+        for interval, p in zip(intervals, adjusted, strict=True)
+    ]
 
 
 def _verdict(interval: Interval, adjusted: float) -> Verdict:

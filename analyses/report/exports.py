@@ -75,7 +75,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
-    return ends(interval) if interval else None
+    return {**ends(interval), "nonzero": interval.nonzero} if interval else None
 
 
 def _section(section: Section) -> dict[str, Any]:

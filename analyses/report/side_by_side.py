@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.claims import Claims
+from analyses.report.claims import FAMILIES, RISK, decided
 from analyses.report.conditions import paired_means
 from analyses.report.stored import StoredRun
 from analyses.report.wording import change, number, people
@@ -17,6 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.statistics import Interval
 
 LENGTH = "length"  # of a history, which a change of a model does not touch
+DECIDED = f"Holm's method at {100 * RISK / FAMILIES:g} %, a diagnostic's part of {100 * RISK:g} %"
 
 
 @dataclass(frozen=True)
@@ -133,13 +134,11 @@ def _section(
         return [f"Not comparable: one of the two lacks the column {error}; run it again."]
     if not found:
         return ["No user was measured in both."]
-    claims = Claims()
-    for each in found:
-        claims.compose({each.measure: each.difference}, lambda decided: "")
+    decisions = decided([each.difference for each in found])
     told = [
         f"- {each.model}, {each.measure}: {decision.verdict} than before "
         f"({change(each.difference)}; {people(each.difference.n)})"
-        for each, decision in zip(found, claims.decisions(), strict=True)
+        for each, decision in zip(found, decisions, strict=True)
         if decision.claims
     ]
     rows = [
@@ -148,7 +147,7 @@ def _section(
         for each in found
     ]
     header = ["| model | measure | before | after | difference | users |", "|" + "---|" * 6]
-    nothing = f"No change was detected among {len(found)} comparisons (Holm, 5 %)."
+    nothing = f"No change was detected among {len(found)} comparisons ({DECIDED})."
     return ["\n".join(told) or nothing, "\n".join([*header, *rows])]
 
 

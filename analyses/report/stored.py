@@ -255,7 +255,7 @@ def _interval(told: Mapping[str, Any] | None) -> Interval | None:
     estimate, low, high = (
         math.nan if told[key] is None else float(told[key]) for key in ("estimate", "low", "high")
     )
-    return Interval(estimate, low, high, int(told["n"]))
+    return Interval(estimate, low, high, int(told["n"]), nonzero=int(told["nonzero"]))
 
 
 def open_run(folder: str | Path) -> StoredRun:

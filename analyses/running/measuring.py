@@ -81,9 +81,13 @@ def measure_in_memory(
     Raises
     ------
     WorkbenchError
-        If a model cannot be asked about these data, none of them can be measured, or a user has no
-        test case.
+        If two models have one name, a model cannot be asked about these data, none of them can be
+        measured, or a user has no test case.
     """
+    names = [*models, *(own for each in siblings.values() for own in each)]
+    for name in names:
+        if names.count(name) > 1:
+            raise WorkbenchError(f"two models are called {name}; give each a name of its own.")
     everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
     data, fitting, sentences = one_numbering(everyone, data, {name: name for name in everyone})
     for sentence in sentences:

@@ -166,4 +166,4 @@ class _MaskPenalty(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         gap, norm = ctx.saved_tensors
-        return gap * (-grad / norm)
+        return gap * torch.where(norm > 0, -grad / norm, 0.0)  # no slope at 0, as `norm` has it

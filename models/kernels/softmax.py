@@ -38,8 +38,8 @@ def renormalize(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def uniform_weights(allowed: Tensor, dtype: torch.dtype) -> Tensor:
-    """The same weight for every allowed key of a row; the shape of `allowed`."""
-    return allowed.to(dtype) / allowed.sum(-1, keepdim=True)
+    """The same weight for every allowed key of a row, 0 where none is; the shape of `allowed`."""
+    return allowed.to(dtype) / allowed.sum(-1, keepdim=True).clamp(min=1)
 
 
 WORDS = {  # integers as long as a number, and the one with the bits of minus infinity

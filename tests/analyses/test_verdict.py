@@ -136,6 +136,15 @@ def test_a_map_that_is_used_points(truth):
     assert all(question.sentence for question in judged.questions)
 
 
+def test_two_models_of_one_name_are_told(truth):
+    """One would be measured in the place of the other."""
+    model, other = (Pointer(truth.effects, honest=honest) for honest in (True, False))
+    name = model.config.name
+    for others in ({"beside": {name: other}}, {"siblings": {name: other}}):
+        with pytest.raises(WorkbenchError, match=f"two models are called {name}"):
+            verdict(model, truth.data, **others)
+
+
 def test_a_model_without_attention_has_no_verdict(truth):
     model = adapt(lambda batch: batch.items.new_ones(len(batch.items), 21).float(),
                   n_items=20, max_length=10)  # fmt: skip

@@ -62,3 +62,9 @@ def test_a_batch_without_times_is_told():
     model = build("SASRec", backbone="TiSASRec")
     with pytest.raises(ValueError, match="needs the time of every item"):
         model.scores(Batch(torch.tensor([[3]]), torch.tensor([1])))
+
+
+def test_times_that_are_no_whole_seconds_are_told():
+    model = build("SASRec", backbone="TiSASRec")
+    with pytest.raises(ValueError, match=r"whole seconds; convert them by \.long\(\)"):
+        model.scores(Batch(torch.tensor([[3]]), torch.tensor([1]), torch.tensor([[0.5]])))

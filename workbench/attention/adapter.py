@@ -275,7 +275,13 @@ class Adapted(Scorer):
                     f"{shape}); name the softmax or the dropout after it."
                 )
             self._check_weights(batch, weights, name)
-            self.config = replace(self.config, n_heads=weights.shape[1])
+            heads = weights.shape[1]
+            if layer and heads != self.config.n_heads:
+                raise WorkbenchError(
+                    f"{names[0]} passes {self.config.n_heads} heads, and {name} {heads}; layers of "
+                    "different numbers of heads cannot be compared. Name those of one number."
+                )
+            self.config = replace(self.config, n_heads=heads)
 
     def _check_weights(self, batch: Batch, weights: Tensor, name: str) -> None:
         real = batch.valid[:, None, :, None]

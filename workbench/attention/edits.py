@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from models.kernels import uniform_weights
+
 Edit = Callable[[Tensor, Tensor], Tensor]
 ROUNDINGS = 4  # of the largest weight, within which weights count as the same
 
@@ -151,8 +153,7 @@ def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
     ----------
     weights, allowed : [..., K], as every edit takes them.
     """
-    allowed = allowed.expand_as(weights)
-    return allowed.to(weights.dtype) / allowed.sum(-1, keepdim=True)
+    return uniform_weights(allowed.expand_as(weights), weights.dtype)
 
 
 def in_turn(edits: Sequence[Edit]) -> Edit:

@@ -26,7 +26,8 @@ def recency(model: Model, batch: Batch, targets: Tensor, seed: int) -> Tensor:
 
 def similarity(model: DifferentiableModel, batch: Batch, targets: Tensor, seed: int) -> Tensor:
     """Item embedding . embedding of the target, [B, L]."""
-    times = None if batch.times is None else batch.times[:, -1:]
+    last = batch.lengths[:, None] - 1
+    times = None if batch.times is None else batch.times.gather(1, last)
     target = Batch(targets[:, None], torch.ones_like(targets), times, batch.users)
     with torch.no_grad():
         return (model.embed(batch) * model.embed(target)).sum(-1)

@@ -23,7 +23,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
         f"{name} ranks {title(found.target)} {place} for user {explanation.user_id} of "
         f"{data.name}, among {counted(found.n_ranked, 'item')}{unseen}."
     )
-    n, length = len(found.items), int(data.lengths[explanation.user])
+    n, length = len(found.items), int(data.lengths[explanation.user]) - explanation.held_out
     read = counted(n, "item") if n == length else f"the last {n} of {length:,} items"
     yield f"What it owes to the history ({read}, the latest first; * largest):"
     yield from _table(explanation)

@@ -112,6 +112,8 @@ class Scenario:
             If the edit cannot be made.
         """
         kind, at, to = change
+        if kind not in OPERANDS:
+            raise WorkbenchError(f"{kind!r} is no edit; choose from {', '.join(OPERANDS)}.")
         n, entries, times = len(self.entries), list(self.entries), self.times
         if kind == "largest":
             return replace(self, largest=self.largest + 1)
@@ -134,7 +136,7 @@ class Scenario:
             times = times and (*times[: at - 1], times[max(at - 2, 0)], *times[at - 1 :])
         elif kind == "move":
             entries.insert(to - 1, entries.pop(at - 1))
-        else:
+        else:  # mute
             entries[at - 1] = replace(entries[at - 1], muted=True)
         return replace(self, entries=tuple(entries), times=times)
 

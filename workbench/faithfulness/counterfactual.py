@@ -58,14 +58,14 @@ def smallest_change(
 
     Parameters
     ----------
-    model, batch : what scores, and the histories, on its device. It is in evaluation mode
-        meanwhile.
+    model, batch : what scores, and the histories. It is in evaluation mode meanwhile.
     operator : how items are taken away, as in `scores_without`; by default as `default_erasure`
         says.
     hidden : [B, K] items that are not ranked, such as those that a user has seen; 0 for none.
     """
-    if hidden is None:
-        hidden = torch.zeros_like(batch.items[:, :1])
+    home, batch = batch.items.device, batch.to(model.device)
+    none = torch.zeros_like(batch.items[:, :1])
+    hidden = none if hidden is None else hidden.to(model.device)
     operator = operator or default_erasure(model)
     base = BasePass(model, batch)
     scores = base.scores().scatter(1, hidden, -torch.inf)
@@ -96,7 +96,8 @@ def smallest_change(
                 pool[row] = tried[largest].any(0)
     found = ~size.isnan()
     old_rank = target_ranks(scores, successor).double().masked_fill(~found, torch.nan)
-    return Change(size, removed & found[:, None], successor, old_rank, passes)
+    change = Change(size, removed & found[:, None], successor, old_rank, passes)
+    return Change(*(each.to(home) for each in change))
 
 
 def _sets(size: int, valid: Tensor, best: Tensor, pool: Tensor) -> Tensor:

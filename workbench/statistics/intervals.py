@@ -70,7 +70,7 @@ class Interval:
             return f"no value, n = 0{left_out}"
         ends = f"[{self.low:.{digits}f}, {self.high:.{digits}f}]"
         if not self.has_ends:
-            ends = f"[too few users: {self.nonzero:,} not zero]"
+            ends = f"[too few users, {self.nonzero:,} of them not zero]"
         return f"{self.estimate:+.{digits}f} {ends}, n = {self.n:,}{left_out}"
 
     def __str__(self) -> str:

@@ -177,6 +177,8 @@ def training_command(
     words += ["--out", str(folder), "--seed", str(seed)]
     for name, value in how.items():
         flag = f"--{name.replace('_', '-')}"
+        if value is None:
+            continue  # which no command line can say, and is what it does without the option
         if isinstance(value, bool):
             words += [flag] if value and name != "progress" else []
         else:

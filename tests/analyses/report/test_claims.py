@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.diagnostic import discover
-from analyses.report.claims import FAMILIES, Claims, Verdict, evidence
+from analyses.report.claims import FAMILIES, Claims, Verdict, decided, evidence
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval, exact_share, holm, mean_interval
 
@@ -92,11 +92,8 @@ def test_of_a_share_nothing_is_claimed():
 def test_claimed_is_what_holm_leaves_and_its_side_is_that_of_the_mean(shifts, seed):
     noise = np.random.default_rng(seed).normal(0, 1, (len(shifts), 30))
     intervals = [mean_interval(noise[k] + shift) for k, shift in enumerate(shifts)]
-    claims = Claims()
-    for interval in intervals:
-        claims.add(interval, SENTENCES, "A is", "tau")
     adjusted = holm([interval.p_value for interval in intervals])
-    for decision, interval, p in zip(claims.decisions(), intervals, adjusted, strict=True):
+    for decision, interval, p in zip(decided(intervals), intervals, adjusted, strict=True):
         side = "higher" if interval.estimate > 0 else "lower"
         assert decision.verdict == (side if FAMILIES * p < 0.05 else "undetected")
 

@@ -18,7 +18,7 @@ def test_every_number_stands_under_its_key(content):
     assert content["schema"] == SCHEMA
     verdict = content["verdicts"]["a|b"]
     assert verdict["conclusion"] == "can be shown as a reason"
-    assert verdict["gain"] == {"estimate": 1.5, "low": 1.25, "high": 1.75, "n": 60}
+    assert verdict["gain"] == {"estimate": 1.5, "low": 1.25, "high": 1.75, "n": 60, "nonzero": 0}
     assert list(verdict["questions"]) == list(KEYS)
     pointing = verdict["questions"]["pointing"]
     assert (pointing["answer"], pointing["estimate"]["low"]) == ("yes", 0.25)

@@ -9,6 +9,7 @@ import pytest
 from analyses.report.exports import as_json
 from analyses.report.folder import NUMBERS
 from analyses.report.stored import StoredRun, open_run, runs_in
+from analyses.report.wording import change
 from analyses.run_all import main
 from analyses.running.comparison import Comparison
 from analyses.running.inputs import read_inputs
@@ -104,6 +105,11 @@ def test_verdicts_and_the_example_are_those_that_were_written(tmp_path):
             other.to_do,
             other.cannot_tell,
         )
+        few = [
+            [change(i) for i in (*(q.estimate for q in v.questions), v.gain, v.beyond) if i]
+            for v in (one, other)
+        ]
+        assert few[0] == few[1]
     assert run.example() == written.example
     (tmp_path / NUMBERS).write_text('{"verdicts": {"a": 1}}')
     digest = hashlib.sha256((tmp_path / NUMBERS).read_bytes()).hexdigest()

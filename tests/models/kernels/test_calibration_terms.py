@@ -168,3 +168,11 @@ def test_a_row_with_one_allowed_key_is_one_and_learns_nothing() -> None:
     assert torch.equal(weights[0, 0], torch.eye(3, dtype=torch.float64))
     (grad,) = torch.autograd.grad((weights * normal(1, 1, 3, 3)).sum(), scores)
     assert (grad == 0).all()
+
+
+def test_the_penalty_of_a_mask_that_takes_nothing_has_no_slope():
+    """As autograd has it of a norm of 0."""
+    for penalty in (mask_penalty, lambda m: (1 - m).norm()):
+        mask = torch.ones(B, H, Q, L, requires_grad=True)
+        penalty(mask).backward()
+        assert torch.equal(mask.grad, torch.zeros(B, H, Q, L))

@@ -176,6 +176,24 @@ def test_what_is_not_as_promised_is_told(arguments, told):
         taken(**{"module": Softmaxed(), **arguments})
 
 
+class TwoLayers(Softmaxed):
+    """The mean of what came before, in two heads that are alike, and then one head more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Dropout(0.5)
+
+    def scores(self, batch: Batch, x):
+        causal = torch.ones(x.shape[1], x.shape[1]).tril()
+        weights = self.first((causal / causal.sum(-1, keepdim=True)).expand(len(x), 2, -1, -1))
+        return super().scores(batch, x + (weights @ x[:, None]).mean(1))
+
+
+def test_layers_of_different_numbers_of_heads_are_told():
+    with pytest.raises(WorkbenchError, match="first passes 2 heads, and dropout 1; layers of"):
+        taken(TwoLayers(), attention=("first", "dropout"))
+
+
 def test_a_module_without_attention_has_gradients():
     model = taken(Softmaxed(), attention=())
     assert model.stages == ()

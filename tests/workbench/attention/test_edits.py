@@ -71,6 +71,16 @@ def test_rows_stay_distributions_over_what_is_allowed(name, case):
     assert torch.equal(edited[single], weights[single])
 
 
+@pytest.mark.parametrize("name", EDITS)
+def test_a_row_that_may_attend_to_nothing_gives_nothing(name):
+    """As the first rows do where the items before them are hidden."""
+    weights = double([0.0, 0.0, 0.0], [0.5, 0.3, 0.2])[None, None]
+    allowed = torch.tensor([[False] * 3, [True] * 3])[None, None]
+    edited = EDITS[name](weights.expand(2, -1, -1, -1), allowed)
+    assert not edited[:, :, 0].any()
+    torch.testing.assert_close(edited[:, :, 1].sum(-1), torch.ones(2, 1).double())
+
+
 @pytest.mark.parametrize(
     "name", ["largest", "two largest", "matched", "two matched", "permute", "raised"]
 )

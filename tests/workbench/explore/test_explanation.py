@@ -11,6 +11,7 @@ import torch
 from tests.app.hostile import TEXT
 from tests.workbench.explore.cases import case_of, small_data, small_model
 from workbench import View, WorkbenchError, evaluate, explain, explain_user
+from workbench.explore.explanation_text import lines
 from workbench.faithfulness.counterfactual import smallest_change
 
 
@@ -124,3 +125,10 @@ def test_who_cannot_be_explained(data):
     with pytest.raises(WorkbenchError, match="before the one held out, so nothing to predict"):
         explain_user(model, short, user, held_out=True)
     assert explain_user(model, short, user).inspection.items.tolist() == data.items[:1].tolist()
+
+
+def test_a_history_without_the_held_out_item_is_not_said_to_be_longer(data):
+    """All of it is read; of the user's items one is held out."""
+    found = explain_user(small_model("SASRec", data), data, str(data.user_ids[2]), held_out=True)
+    n = len(data.history(2)) - 1
+    assert f"What it owes to the history ({n} items, the latest first" in "\n".join(lines(found))

@@ -129,3 +129,8 @@ def test_any_raw_id_survives_the_text(changes, names):
     data = data_of([1, 2], n_items=9)
     data.item_ids[1:] = names
     assert read_changes(data, write_changes(data, changes)) == changes
+
+
+def test_an_edit_that_is_none_is_told():
+    with pytest.raises(WorkbenchError, match="'remov' is no edit; choose from remove, replace"):
+        after(Change("remov", 1))  # type: ignore[arg-type]

@@ -322,7 +322,7 @@ def test_text():
     assert shrunk.text(2) == "-0.50 [-0.75, 0.25], n = 22,363 (12 dropped)"
     assert str(Interval(np.nan, np.nan, np.nan, 0, 5)) == "no value, n = 0 (5 dropped)"
     few = mean_interval([0.0] * 198 + [0.5, 0.5])
-    assert str(few) == "+0.0050 [too few users: 2 not zero], n = 200"
+    assert str(few) == "+0.0050 [too few users, 2 of them not zero], n = 200"
 
 
 def test_bad_input_is_refused():

@@ -63,6 +63,12 @@ def test_the_command_of_a_card_trains_the_same_model_alone(source, tmp_path):
     torch.testing.assert_close(model.state_dict(), again.state_dict(), rtol=0, atol=1e-6)
 
 
+def test_an_option_of_none_is_left_out_of_the_command(source, tmp_path):
+    """A command line has no word for it."""
+    found = run(source, tmp_path / "out", TINY[:1], objective=None)
+    assert "--objective" not in load_model(found["folder"][0]).card["command"]
+
+
 def test_models_are_compared_by_the_rankings_that_chose_their_epochs(source, tmp_path):
     found = run(source, tmp_path / "out", TINY[:1], remove_seen=True)
     card = load_model(found["folder"][0]).card
