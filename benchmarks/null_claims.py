@@ -23,13 +23,14 @@ from analyses.diagnostics import boost
 from analyses.diagnostics.faithfulness.importance_choices import ERASURES, HELD_OUT, TRAINED
 from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, TARGET
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
-from analyses.report.claims import RISK, Claims, Decision
+from analyses.report import claims
+from analyses.report.claims import RISK, Decision
 from analyses.report.stored import open_run
 from analyses.running.results import Results, Rows
 from benchmarks.coverage import markdown
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
-from workbench.statistics import exact_share
+from workbench.statistics import Interval, exact_share
 
 Which = Callable[[pd.DataFrame], "pd.Series[bool]"]
 Turn = Callable[[pd.DataFrame], pd.DataFrame]
@@ -145,13 +146,13 @@ def without_difference(frame: pd.DataFrame, null: Null, draw: np.random.Generato
 def decided() -> Iterator[list[Decision]]:
     """What is decided meanwhile, by whatever findings."""
     kept: list[Decision] = []
-    decide = Claims.decisions
+    decide = claims.decided
 
-    def keep(claims: Claims) -> list[Decision]:
-        kept.extend(decisions := decide(claims))
+    def keep(intervals: Sequence[Interval]) -> list[Decision]:
+        kept.extend(decisions := decide(intervals))
         return decisions
 
-    with patch.object(Claims, "decisions", keep):
+    with patch.object(claims, "decided", keep):
         yield kept
 
 

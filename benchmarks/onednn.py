@@ -37,7 +37,8 @@ def by(library: str, run: Callable[[], float]) -> Callable[[], float]:
     """The same run, multiplied by this library."""
 
     def again() -> float:
-        torch.backends.mkldnn.matmul.fp32_precision = PRECISION[library]
+        setting = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        setting.fp32_precision = PRECISION[library]
         return run()
 
     return again

@@ -17,7 +17,8 @@ import numpy as np
 
 from benchmarks.timing import add_threads, positive, prepare, print_table
 from workbench import SequenceData, build_model, load_data, load_model, train
-from workbench.evaluation import KEPT, REMOVED, from_card
+from workbench.cards import from_card
+from workbench.evaluation import KEPT, REMOVED
 from workbench.model_folders import CARD
 from workbench.training.settings import Loss
 

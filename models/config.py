@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin
 
 Backbone = str  # the name of one, see `models.BACKBONES`
 # those of `models.BACKBONES`, for who needs no more than names, and not PyTorch
@@ -21,7 +21,7 @@ KINDS: dict[Any, tuple[Any, str]] = {
     int | None: (int | None, "a whole number"),
     float: (int | float, "a number"),
     float | None: (int | float | None, "a number"),
-}  # which values a type takes, and the words for them; words that may be chosen are checked by name
+}  # which values a type takes, and the words for them; a Literal says its words itself
 SIZE, SHARE, POSITIVE = "1 or more", "from 0 to 1", "above 0"
 RANGES: dict[str, str] = {
     **dict.fromkeys(
@@ -79,9 +79,6 @@ class CalibrationConfig:
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_ranges(self)
-        _one_of("correction", self.correction, ("fixed", "gate", "annealing"))
-        _one_of("mix", self.mix, ("half", "learned"))
-        _one_of("normalization", self.normalization, ("softmax", "renormalize", "none"))
         if self.normalization == "none" and self.correction == "fixed":
             raise ValueError("fixed correction without normalization would reach masked keys")
         if not (self.order or self.distance or self.adversarial):
@@ -183,14 +180,6 @@ class ModelConfig:
     def __post_init__(self) -> None:
         _check_kinds(self)
         _check_ranges(self)
-        _one_of("time_unit", self.time_unit, ("smallest", "second"))
-        _one_of("attention", self.attention, ("learned", "uniform"))
-        _one_of("position_from", self.position_from, ("start", "end"))
-        _one_of("norm", self.norm, ("post", "query", "pre"))
-        _one_of("dropout_at", self.dropout_at, ("sublayers", "feed_forward"))
-        _one_of("activation", self.activation, ("gelu", "relu"))
-        _one_of("initializer", self.initializer, ("alike", "torch"))
-        _one_of("left_padding", self.left_padding, ("masked", "zeros", "token"))
         if self.hidden_size % self.n_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}"
@@ -227,15 +216,13 @@ class ModelConfig:
         return cls(**values)
 
 
-def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; choose from {', '.join(allowed)}")
-
-
 def _check_kinds(config: "ModelConfig | CalibrationConfig") -> None:
     for each in fields(config):
+        value, words = getattr(config, each.name), get_args(each.type)
+        if get_origin(each.type) is Literal and value not in words:
+            raise ValueError(f"{each.name} is {value!r}; choose from {', '.join(words)}")
         if each.type in KINDS:
-            value, (kind, description) = getattr(config, each.name), KINDS[each.type]
+            kind, description = KINDS[each.type]
             fits = isinstance(value, kind) and not (
                 isinstance(value, float) and not isfinite(value)
             )

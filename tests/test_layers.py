@@ -17,11 +17,11 @@ ORDER = """\
 matrix_products memory threads writing
 announcing errors
 devices files fonts model model_folders phrases processes progress_bars spreadsheets
-data mode statistics
+data mode ranking statistics
 attention checkpoint registry
 explaining matching
 evaluation
-faithfulness
+cards faithfulness
 explore importing recommendation training
 __init__
 app commands

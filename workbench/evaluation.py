@@ -1,14 +1,12 @@
 """Hit, NDCG and MRR: by full ranking over every item, or on request among sampled ones."""
 
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from workbench.data.batches import iterate, make_batch
 from workbench.data.sequences import SequenceData
@@ -17,11 +15,11 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+from workbench.ranking import metrics_of, ranks_kept_and_removed, target_ranks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-CUTOFFS = (1, 3, 5, 10, 20, 50)
 KEPT, REMOVED = "seen kept", "seen removed"  # what becomes of items of the history in a ranking
 
 NOT_COMPARABLE = (
@@ -183,31 +181,6 @@ def evaluate(
     )
 
 
-def on_card(found: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """What the card of a model tells of evaluations by split, with seen items kept and removed."""
-    return {
-        "seen_items_removed": False,  # in the first of the two
-        "metrics": {split: each.by_policy[KEPT] for split, each in found.items()},
-        "metrics_seen_removed": {split: each.by_policy[REMOVED] for split, each in found.items()},
-    }
-
-
-def chosen_by(card: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """The metrics by split, on a card, of the policy by which its training chose the epoch."""
-    removed = card["training"].get("remove_seen", False)  # of which cards of old know nothing
-    return card["metrics_seen_removed" if removed else "metrics"]
-
-
-def from_card(card: Mapping[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
-    """Every split, policy and metrics that a card tells of; cards of old know one policy."""
-    first = REMOVED if card.get("seen_items_removed") else KEPT
-    return [
-        (split, policy, metrics)
-        for policy, name in ((first, "metrics"), (REMOVED, "metrics_seen_removed"))
-        for split, metrics in card.get(name, {}).items()
-    ]
-
-
 def draw_negatives(data: SequenceData, complete: Cases, count: int, seed: int) -> np.ndarray:
     """Items that are neither the target nor in the history, [n, count] int64, distinct in a row.
 
@@ -316,84 +289,3 @@ def _check_unseen(data: SequenceData, complete: Cases, count: int) -> None:
             f"{data.name}: user {data.user_ids[complete.users[fewest]]} lacks only "
             f"{unseen[fewest]:,} of {data.n_items:,} items, too few to draw {count:,} from; {most}."
         )
-
-
-def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
-    """1 + how many items score higher, and half of those that score the same: [B], rounded up.
-
-    scores: [B, V]. targets: [B]. A score that is not a number loses against all others.
-    """
-    return _ranks(*_rivals(scores, scores.gather(1, targets[:, None])))
-
-
-def best_items(scores: Tensor) -> Tensor:
-    """The item of the highest score in each row of [B, V], the first of equals: [B]."""
-    if scores.device == torch.device("cpu"):  # where NumPy takes a tenth of the time
-        return torch.from_numpy(scores.detach().numpy().argmax(-1))
-    return scores.argmax(-1)
-
-
-def ranks_kept_and_removed(scores: Tensor, targets: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Ranks as in `target_ranks`, with what was seen, and without it: [B] each.
-
-    seen: [B, S] items that are no competitors in the second, filled up with 0, in any order and as
-    often as they like. Nothing is sorted or copied but these.
-    """
-    target_scores = scores.gather(1, targets[:, None])  # [B, 1]
-    higher, same = _rivals(scores, target_scores)
-    ordered = seen.sort(1).values
-    again = torch.zeros_like(ordered, dtype=torch.bool)
-    again[:, 1:] = ordered[:, 1:] == ordered[:, :-1]
-    counted = ~again & (ordered > 0) & (ordered != targets[:, None])  # [B, S]
-    of_seen = scores.gather(1, ordered)
-    seen_higher = (~(of_seen <= target_scores) & counted).sum(1)
-    seen_same = ((of_seen == target_scores) & counted).sum(1)
-    return _ranks(higher, same), _ranks(higher - seen_higher, same - seen_same)
-
-
-def _rivals(scores: Tensor, target_scores: Tensor) -> tuple[Tensor, Tensor]:
-    """How many of the scores [B, V] are higher than the target's [B, 1], and how many the same."""
-    # sums of bool take several times as long; those of single precision are exact up to 2 ** 24
-    counted = torch.empty_like(scores, dtype=torch.float32)
-    not_higher, no_others = (
-        sum(
-            part.sum(1).long()
-            for part in compare(scores, target_scores, out=counted).split(2**24, 1)
-        )
-        for compare in (torch.le, torch.eq)
-    )
-    return scores.shape[1] - not_higher, no_others - 1
-
-
-def _ranks(higher: Tensor, same: Tensor) -> Tensor:
-    return 1 + higher + (same + 1) // 2
-
-
-def rank_of(scores: Tensor, item: int) -> int:
-    """Rank of an item by its score among all [V], seen or not; ties as in `target_ranks`."""
-    score = scores[item]
-    return int(1 + (~(scores <= score)).sum() + (scores == score).sum() // 2)
-
-
-def metrics_of(ranks: np.ndarray) -> dict[str, float]:
-    """Hit, NDCG and MRR at every cutoff, one relevant item per user."""
-    return {
-        f"{name}@{k}": float(measure(ranks, k).mean())
-        for k in CUTOFFS
-        for name, measure in (("hit", hit), ("ndcg", ndcg), ("mrr", reciprocal_rank))
-    }
-
-
-def hit(ranks: np.ndarray, k: int) -> np.ndarray:
-    """1 where the target is among the first k, else 0; like `ranks`, which begin at 1."""
-    return (ranks <= k).astype(np.float64)
-
-
-def ndcg(ranks: np.ndarray, k: int) -> np.ndarray:
-    """NDCG at k with one relevant item: 1 / log2(rank + 1) among the first k, else 0."""
-    return np.where(ranks <= k, 1 / np.log2(ranks + 1.0), 0.0)
-
-
-def reciprocal_rank(ranks: np.ndarray, k: int) -> np.ndarray:
-    """1 / rank among the first k, else 0."""
-    return np.where(ranks <= k, 1.0 / ranks, 0.0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -89,6 +90,11 @@ def clear_partial(folder: Path, process: int) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def file_name(text: str) -> str:
+    """Text as the name of a file or folder: what such a name may not hold becomes a hyphen."""
+    return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
 def check_writable(folder: Path) -> None:

@@ -14,7 +14,7 @@ def quickly() -> None:
     and on all other processors, nothing changes, nor where the setting was made before.
     `python -m benchmarks.onednn` compares the two.
     """
-    setting = torch.backends.mkldnn.matmul
+    setting = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     if setting.fp32_precision != "none" or not _amd_with_avx512():
         return
     setting.fp32_precision = "bf16"

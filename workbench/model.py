@@ -7,7 +7,8 @@ There are three steps, and each contains the one before:
 - `AttentionModel` lets its attention weights pass taps, where they are read and changed.
 
 The models of this repository do all three. What needs more than a `Model` asks for it by
-`with_gradients` or `with_attention`, which answer in a sentence where a model cannot serve.
+`with_gradients` or `with_attention`, and what reads inside layers by `with_layers`, which answer in
+a sentence where a model cannot serve.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from models import AttentionTap, Batch
+from models import AttentionTap, Batch, Recommender
 from workbench.errors import WorkbenchError
 
 
@@ -154,6 +155,27 @@ def with_attention(model: Model) -> AttentionModel:
             "where weights pass by `attention` of workbench.adapt, or choose another model."
         )
     return cast(AttentionModel, model)
+
+
+def with_layers(model: Model, remedy: str) -> Recommender:
+    """The same model, known to be one of `models`, so that its layers are known.
+
+    Parameters
+    ----------
+    model : any.
+    remedy : what to do with another, which ends the sentence.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is another one.
+    """
+    if not isinstance(model, Recommender):
+        raise WorkbenchError(
+            f"{model.config.name} is none of this repository's models, so that its layers are not "
+            f"known; {remedy}."
+        )
+    return model
 
 
 def weights_hash(model: Model) -> str:

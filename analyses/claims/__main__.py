@@ -90,9 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> Path | None:
     announce(f"reading {listing(options.data)}")
     for source in options.data:
         check_source(source)
-    from analyses.claims.testing import decide  # PyTorch, which takes seconds to import
+    from analyses.claims.testing import run_study  # PyTorch, which takes seconds to import
 
-    page, failures = decide(options, given)
+    page, failures = run_study(options, given)
     if failures:
         raise Incomplete(f"{page} lacks what failed. {' '.join(failures)}")
     return page

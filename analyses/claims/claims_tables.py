@@ -12,8 +12,9 @@ from analyses.claims.rule import Lines, evidence
 from analyses.claims.study import Planned
 from analyses.claims.user_table import VALID
 from analyses.judging.cells import CALIBRATED, PLAIN
+from analyses.questions import LIMITS
 from analyses.report.claims import POWER
-from analyses.verdict import LIMITS, Verdict
+from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics import Interval, detectable

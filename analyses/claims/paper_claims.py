@@ -24,7 +24,7 @@ from analyses.claims.study import (
 )
 from analyses.claims.user_table import VALID
 from analyses.judging.cells import CALIBRATED, LIGHT, PLAIN, POSITIONED, UNIFORM
-from analyses.verdict import LIMITS
+from analyses.questions import LIMITS
 from models import CalibrationConfig
 from workbench.statistics import SeedSpread, seed_spread
 from workbench.training.variants import Variant

@@ -26,7 +26,7 @@ from workbench.phrases import counted
 USERS = "users.parquet"
 
 
-def decide(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:
+def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:
     """Train, measure and write, or tell the plan.
 
     Parameters

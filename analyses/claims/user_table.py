@@ -26,10 +26,11 @@ from analyses.running.store import Store, piece_key
 from analyses.verdict import ASKED, Verdict, verdicts
 from models import Recommender
 from workbench import SequenceData, evaluate
-from workbench.data.lookup import users_with_case
-from workbench.evaluation import KEPT, REMOVED, hit, ndcg
+from workbench.data.lookup import drawn_users, users_with_case
+from workbench.evaluation import KEPT, REMOVED
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.model import weights_hash
+from workbench.ranking import hit, ndcg
 
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
@@ -93,7 +94,7 @@ def measure(
         ignore_index=True,
     )
     studied = {name: model for name, model in models.items() if not names[name].ablated}
-    results = _diagnosed(studied, names, data, drawn(data, sample), store)
+    results = _diagnosed(studied, names, data, drawn_users(data, sample, SEED), store)
     if not results:
         return Measurements(with_metrics(ranked), ())
     further = pd.concat(
@@ -118,14 +119,6 @@ def _verdicts(results: Mapping[str, Results], names: Mapping[str, Planned]) -> t
             }
         )
     return tuple(found)
-
-
-def drawn(data: SequenceData, count: int) -> np.ndarray:
-    """Users with a test case, drawn at random; all, where there are no more."""
-    able = np.sort(users_with_case(data))
-    if count >= len(able):
-        return able
-    return np.sort(np.random.default_rng(SEED).choice(able, count, replace=False))
 
 
 def with_metrics(users: pd.DataFrame) -> pd.DataFrame:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
+from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN
 from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, table_of
 from analyses.report.summaries import Summary, not_empty, rows
@@ -24,16 +25,15 @@ from models import Batch
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import raise_keys
-from workbench.evaluation import hit, ndcg, target_ranks
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
 from workbench.model import Model
 from workbench.phrases import in_order
+from workbench.ranking import hit, log_probabilities, ndcg, target_ranks
 
 MASS = 0.1  # of the prediction row's sum, in every layer and head
 DRAWS = 3  # of a random item, whose effects are averaged per user
 SHORTEST = 2  # a lone item has all the attention there is
-HELD_OUT, OWN = "held-out item", "own top item"
 MATTERS, LAST, RANDOM = "item that matters most", "last item", "random other item"
 MEASURES = {"nats": "nats gained", "d_ndcg": "dNDCG@10"}
 BEYOND = {"nats_beyond": "nats beyond random", "d_ndcg_beyond": "dNDCG@10 beyond random"}
@@ -98,8 +98,7 @@ def _another(places: Tensor, batch: Batch, draw: np.random.Generator) -> Tensor:
 
 def _outcome(scores: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Log probability and rank of targets [B], from scores of all items [B, V]."""
-    nats = scores.double().log_softmax(-1).gather(1, targets[:, None])[:, 0]
-    return nats, target_ranks(scores, targets)
+    return log_probabilities(scores, targets[:, None])[:, 0], target_ranks(scores, targets)
 
 
 def _gain(before: tuple[Tensor, Tensor], after: tuple[Tensor, Tensor]) -> pd.DataFrame:

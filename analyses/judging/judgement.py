@@ -19,7 +19,7 @@ from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
 from analyses.judging.reliability import write_summary
 from analyses.judging.scoring import confusion, error_rates, told_apart
-from analyses.judging.signals import DECISIONS, NUMBERS
+from analyses.judging.signals import DECISIONS, NUMBERS, SAYS
 from analyses.judging.verdict_rows import VERDICT_NUMBERS, Surroundings, verdict_rows
 from analyses.judging.zoo import train_zoo
 from analyses.report.folder import slug
@@ -127,9 +127,9 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     the reduction of its attention that its verdict names; what is told of fewer users stands in
     `errors` alone.
     """
-    says = {f"{name}: says faithful": judged[f"{name} low"] > 0 for name in VERDICT_NUMBERS}
+    says = {SAYS.format(name): judged[f"{name} low"] > 0 for name in VERDICT_NUMBERS}
     judged = judged.assign(**says)
-    decisions = dict(DECISIONS) | {name: f"{name}: says faithful" for name in VERDICT_NUMBERS[1:]}
+    decisions = dict(DECISIONS) | {name: SAYS.format(name) for name in VERDICT_NUMBERS[1:]}
     made: dict[str, list[pd.DataFrame]] = {"confusion": [], "errors": [], "signals": []}
     for role, part in judged.groupby("role"):
         whole = part[part["measured users"] == "all"]

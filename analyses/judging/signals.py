@@ -11,13 +11,13 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from analyses.diagnostics.faithfulness.importance_choices import CONTROLS
 from models import Batch
 from workbench import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model
 from workbench.statistics import paired_interval
 
-CONTROLS = ("random", "recency", "similarity")
 SAYS = "{}: says faithful"  # the column of the decision that goes with a number
 NUMBERS = (
     "same first item as replacement",

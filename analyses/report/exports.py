@@ -20,7 +20,6 @@ from analyses.verdict import Verdict
 from workbench.statistics import Interval
 
 SCHEMA = 1  # a number that rises when a key changes its meaning or goes away
-MARK_COLUMNS = ["panel", "row", "series", "at", "estimate", "low", "high", "n"]
 
 
 def as_json(report: Report) -> str:

@@ -21,7 +21,7 @@ DECIDED = f"Holm's method at {100 * RISK / FAMILIES:g} %, a diagnostic's part of
 
 
 @dataclass(frozen=True)
-class Change:
+class Became:
     """What a measure of one model became, over the users of both reports.
 
     Attributes
@@ -153,7 +153,7 @@ def _section(
 
 def changes(
     diagnostic: Diagnostic, before: Results, after: Results, names: dict[str, str]
-) -> list[Change]:
+) -> list[Became]:
     """Every measure of each model before and after, in the main condition.
 
     Parameters
@@ -172,7 +172,7 @@ def changes(
                 continue
             was, became = (both.iloc[:, k].astype(np.float64) for k in (0, 1))
             difference = paired_means(became, was)
-            found.append(Change(later, str(measure), was.mean(), became.mean(), difference))
+            found.append(Became(later, str(measure), was.mean(), became.mean(), difference))
     return found
 
 

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from analyses.questions import Question
 from analyses.report.folder import MANIFEST, NUMBERS, manifest_path, raw_path, slug
 from analyses.report.one_user import Item, OneUser
 from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results, Rows
 from analyses.running.store import Parts, read_pieces
-from analyses.verdict import Question, Verdict
+from analyses.verdict import Verdict
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, checksum
 from workbench.statistics import Interval

@@ -13,7 +13,7 @@ from analyses.running.defaults import DEFAULT_DATA, SASREC, shipped
 from analyses.running.store import digest
 from models import Recommender
 from workbench import build_model, load_data, load_model, train
-from workbench.data.lookup import users_with_case
+from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.matching import common_numbering, matched, renumbered
@@ -92,8 +92,7 @@ def read_inputs(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
         )
-    able = users_with_case(data)
-    users = np.sort(able)
+    users = able = users_with_case(data)
     exclusions = []
     if len(users) < data.n_users:
         exclusions.append(
@@ -101,7 +100,7 @@ def read_inputs(
             "they have no item before the held-out one."
         )
     if n_users is not None and n_users < len(users):
-        users = np.sort(np.random.default_rng(seed).choice(users, n_users, replace=False))
+        users = drawn_users(data, n_users, seed)
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
     return Inputs(data, loaded, related, sources, users, notices, exclusions)

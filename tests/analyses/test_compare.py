@@ -12,6 +12,7 @@ import torch
 
 from analyses.compare import main
 from analyses.diagnostic import discover
+from analyses.questions import Question
 from analyses.report import side_by_side
 from analyses.report.output import write_report
 from analyses.report.sections import Section
@@ -23,7 +24,7 @@ from analyses.running.comparison import Comparison, Part
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import measured
 from analyses.running.results import Results, Rows
-from analyses.verdict import Question, Verdict
+from analyses.verdict import Verdict
 from tests.analyses.pieces import stored_in_pieces
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError

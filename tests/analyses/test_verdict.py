@@ -4,8 +4,9 @@ import pytest
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
+from analyses.questions import Question
 from analyses.running.measuring import measure_in_memory
-from analyses.verdict import Question, Verdict, conclude, verdict, verdicts
+from analyses.verdict import Verdict, conclude, verdict, verdicts
 from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt, build_model

@@ -21,14 +21,10 @@ from workbench.__main__ import app
 from workbench.data import batches
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.evaluation import (
+from workbench.evaluation import KEPT, NOT_COMPARABLE, REMOVED, draw_negatives, evaluate
+from workbench.ranking import (
     CUTOFFS,
-    KEPT,
-    NOT_COMPARABLE,
-    REMOVED,
     best_items,
-    draw_negatives,
-    evaluate,
     metrics_of,
     rank_of,
     ranks_kept_and_removed,

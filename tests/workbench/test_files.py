@@ -11,6 +11,7 @@ from workbench.files import (
     check_replaceable,
     check_writable,
     clear_partial,
+    file_name,
     replaced_file,
     replaced_folder,
     write_file,
@@ -110,3 +111,16 @@ def test_only_what_begins_as_it_should_is_replaced(tmp_path):
         check_replaceable(tmp_path / "notes.md", b'{"stage":')
     with pytest.raises(WorkbenchError, match=r"is a folder; give a file\.$"):
         check_replaceable(tmp_path, b'{"stage":')
+
+
+@pytest.mark.parametrize(
+    ("text", "called"),
+    [
+        ("history-u3.csv", "history-u3.csv"),
+        ("top-SASRec (x)-../../etc.csv", "top-SASRec-x--..-..-etc.csv"),
+        ("maps-a\u202egnp.csv", "maps-a-gnp.csv"),
+        ("../.hidden", "hidden"),
+    ],
+)
+def test_a_file_name_is_one(text, called):
+    assert file_name(text) == called

@@ -9,7 +9,7 @@ import torch
 from workbench import choose_device, matrix_products
 
 AMD = {"avx512_f": True, "amx_tile": False, "cpu_name": "AMD EPYC 9555"}
-SETTING = torch.backends.mkldnn.matmul
+SETTING = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 
 
 @pytest.fixture(autouse=True)

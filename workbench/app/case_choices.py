@@ -14,7 +14,7 @@ from workbench.app.resources import Shared, Target
 from workbench.app.saved_lists import show_form
 from workbench.app.selection import leave_out, put_in, select
 from workbench.app.userlists import NEXT, choose_list, choose_listed, forget_edits
-from workbench.data.lookup import search_items, users_with_case
+from workbench.data.lookup import item_with_id, search_items, users_with_case
 from workbench.errors import WorkbenchError
 from workbench.explore.history_table import causes
 from workbench.phrases import counted
@@ -127,10 +127,9 @@ def search_item(data: SequenceData, words_key: str, item_key: str) -> int:
 
 def explain_item(data: SequenceData, raw_id: str) -> None:
     """Explain an item by its raw id, as if it had been searched for; called by a click on it."""
-    found = np.flatnonzero(data.item_ids[1:] == raw_id)
-    if not len(found):
+    item = item_with_id(data, raw_id)
+    if item is None:
         return
-    item = int(found[0]) + 1
     st.session_state["target"] = OTHER
     put_in("words", data.title(item))
     put_in("item", words.plain(name(data, item)))

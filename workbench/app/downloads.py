@@ -1,16 +1,12 @@
 """Buttons that save tables and pictures, which are made when a button is pressed."""
 
-import re
 from collections.abc import Callable
 
 import streamlit as st
 
+from workbench.files import file_name
+
 KINDS = {"csv": "text/csv", "png": "image/png", "svg": "image/svg+xml", "html": "text/html"}
-
-
-def file_name(name: str) -> str:
-    """`name` in small letters, without characters that a file name must not hold."""
-    return re.sub(r"[^\w.-]+", "-", name).lower()
 
 
 def button(
@@ -28,7 +24,7 @@ def button(
     st.download_button(
         label,
         content,
-        file_name(f"{what}-{user}.{kind}"),
+        file_name(f"{what}-{user}.{kind}").lower(),
         KINDS[kind],
         key=f"save {what}.{kind}",
         on_click="ignore",

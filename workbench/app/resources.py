@@ -19,6 +19,7 @@ from workbench import SequenceData, choose_device, explain, importances, load_da
 from workbench.app import places, uploads
 from workbench.data.batches import make_batch
 from workbench.data.load import item_categories
+from workbench.data.lookup import drawn_users
 from workbench.data.splits import held_out_cases
 from workbench.devices import DEVICE
 from workbench.errors import WorkbenchError
@@ -26,8 +27,8 @@ from workbench.explaining.methods import default_erasure
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.prediction import Prediction, predict
 from workbench.explore.scenario import Scenario
-from workbench.explore.survey import drawn_users, survey
-from workbench.faithfulness.counterfactual import Change, smallest_change
+from workbench.explore.survey import MOST_USERS, survey
+from workbench.faithfulness.counterfactual import SmallestChange, smallest_change
 from workbench.matching import matched
 from workbench.model import weights_hash
 from workbench.model_folders import CARD, PRETRAINED, TOKENS, WEIGHTS
@@ -232,7 +233,7 @@ def _importance(
         return explain(_shared.model, batch, torch.tensor([target]), method)[0].cpu()
 
 
-def smallest(shared: Shared, source: str, user: int, *, hide_seen: bool) -> Change:
+def smallest(shared: Shared, source: str, user: int, *, hide_seen: bool) -> SmallestChange:
     """`smallest_change` for the same case; hidden items are not recommended."""
     interactions, _ = matched(shared.model, data(source))
     seen = {int(item) for item in interactions.history(user)[:-1]} if hide_seen else set[int]()
@@ -293,7 +294,7 @@ def surveyed(shared: Shared, source: str) -> Surveying:
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_CHECKSUM)
 def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Surveying:
-    users = drawn_users(interactions)
+    users = drawn_users(interactions, MOST_USERS)
     surveying = Surveying(len(users))
     # on another copy of the model, so that no page waits for its lock
     surveying.table = _worker().submit(

@@ -1,7 +1,6 @@
 """Training from the app: models of data at hand, which then are chosen by their names."""
 
 import json
-import re
 import shlex
 from collections.abc import Sequence
 from functools import partial
@@ -15,6 +14,7 @@ from workbench.app import places, resources, uploads, words
 from workbench.app.failures import errors_shown
 from workbench.app.jobs import MOST_AT_ONCE, Job, jobs, show_jobs
 from workbench.errors import WorkbenchError
+from workbench.files import file_name
 from workbench.registry import NAMES
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.recipes import RecipeName
@@ -86,7 +86,11 @@ def show_form(source: str, data: SequenceData) -> None:
         )
         with st.container(horizontal=True):
             called = st.text_input(
-                "Name", value=_safe(data.name), key="train_name", help=words.MODEL_NAME, width=220
+                "Name",
+                value=file_name(data.name),
+                key="train_name",
+                help=words.MODEL_NAME,
+                width=220,
             )
             recipe = None
             if not planted:
@@ -142,7 +146,7 @@ def _start(source: str, kinds: list[str], called: str, epochs: int, options: lis
     if not kinds:
         st.warning("Choose at least one kind of model.")
         return
-    if not (name := _safe(called)):
+    if not (name := file_name(called)):
         raise WorkbenchError(f"{called!r} is no name for a model; write letters and digits.")
     places.data(source)
     folders = {kind: uploads.folder() / "models" / f"{kind}-{name}" for kind in kinds}
@@ -156,8 +160,3 @@ def _start(source: str, kinds: list[str], called: str, epochs: int, options: lis
         started.append(job.name)
         st.session_state[STARTED] = started
     st.rerun()
-
-
-def _safe(text: str) -> str:
-    """Text as the name of a folder."""
-    return re.sub(r"[^\w.-]+", "-", text).strip("-.")

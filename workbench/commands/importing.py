@@ -41,7 +41,7 @@ def import_command(
     """
     options: dict[str, Any] = once("--option", map(read_option, option or []))
     announce(f"reading {file}" + (f" and {data}" if data else ""))
-    from workbench.evaluation import from_card  # PyTorch, which takes seconds to import
+    from workbench.cards import from_card  # PyTorch, which takes seconds to import
 
     place = workbench.choose_device(device)
     model = workbench.import_checkpoint(file, out, data=data, device=place, **options)

@@ -96,7 +96,7 @@ def train_command(
     # PyTorch, which takes seconds to import
     import torch
 
-    from workbench.evaluation import from_card
+    from workbench.cards import from_card
     from workbench.processes import joined
 
     def watch(epochs: "History") -> None:

@@ -20,6 +20,26 @@ def users_with_case(data: SequenceData) -> np.ndarray:
     return able
 
 
+def drawn_users(data: SequenceData, most: int, seed: int = 0) -> np.ndarray:
+    """Indices of the users who have a test case, in order, or of `most` of them drawn at random.
+
+    Raises
+    ------
+    WorkbenchError
+        If nobody has.
+    """
+    able = users_with_case(data)
+    if len(able) <= most:
+        return able
+    return np.sort(np.random.default_rng(seed).choice(able, most, replace=False))
+
+
+def item_with_id(data: SequenceData, raw_id: str) -> int | None:
+    """Index of the item with this raw id; None if there is none."""
+    places = np.flatnonzero(data.item_ids[1:] == raw_id)
+    return int(places[0]) + 1 if len(places) else None
+
+
 def find_user(data: SequenceData, user_id: str) -> int:
     """Index of the user with this raw id; blanks around the id are ignored.
 
@@ -74,9 +94,9 @@ def find_item(data: SequenceData, text: str) -> int:
         If there is none, or more than one.
     """
     wanted = text.strip()
-    same_id = np.flatnonzero(data.item_ids[1:] == wanted)
-    if len(same_id):
-        return int(same_id[0]) + 1
+    same_id = item_with_id(data, wanted)
+    if same_id is not None:
+        return same_id
     titles = [" ".join(title.lower().split()) for title in data.titles or ()]
     words = wanted.lower().split()
     fitting = [n for n, title in enumerate(titles) if n and title == " ".join(words)]

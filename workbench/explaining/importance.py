@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from models import Batch, Recommender
+from models import Batch
 from workbench.errors import WorkbenchError
-from workbench.model import Model, with_attention, with_gradients
+from workbench.model import Model, with_attention, with_gradients, with_layers
 
 Family = Literal["control", "attention", "gradient", "erasure"]
 Need = Literal["scores", "embeddings", "attention", "layers"]
@@ -73,11 +73,8 @@ class Importance:
             with_attention(model)
         if self.need != "scores":
             with_gradients(model)
-        if self.need == "layers" and not isinstance(model, Recommender):
-            raise WorkbenchError(
-                f"{self.name!r} reads inside the layers of this repository's models, and "
-                f"{model.config.name} is none of them; choose another method."
-            )
+        if self.need == "layers":
+            with_layers(model, f"choose another method than {self.name!r}")
 
     def serves(self, model: Model) -> bool:
         """Whether it can be computed for a model."""

@@ -20,7 +20,7 @@ from workbench.explore.history_table import helps
 from workbench.explore.inspection import Inspection, inspect_case
 from workbench.explore.shown import Shown, View
 from workbench.explore.user_page import Beside, body, page
-from workbench.faithfulness.counterfactual import Change, smallest_change
+from workbench.faithfulness.counterfactual import SmallestChange, smallest_change
 from workbench.files import not_written, write_file
 from workbench.matching import matched
 from workbench.model import Model, weights_hash
@@ -48,7 +48,7 @@ class Explanation:
     recommended: bool
     inspection: Inspection
     view: View
-    change: Change | None
+    change: SmallestChange | None
 
     @property
     def user_id(self) -> str:

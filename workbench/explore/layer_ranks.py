@@ -12,11 +12,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from models import Batch, Recommender
-from workbench.errors import WorkbenchError
+from models import Batch
 from workbench.explore.ranks import Ranking
 from workbench.mode import evaluation_mode
-from workbench.model import Model
+from workbench.model import Model, with_layers
 
 
 def scores_after_each_layer(model: Model, batch: Batch) -> Tensor:
@@ -39,11 +38,7 @@ def scores_after_each_layer(model: Model, batch: Batch) -> Tensor:
     WorkbenchError
         If the model is another one, whose layers are not known.
     """
-    if not isinstance(model, Recommender):
-        raise WorkbenchError(
-            f"{model.config.name} is none of this repository's models, so that its layers are not "
-            "known; choose a model that was trained or imported here."
-        )
+    model = with_layers(model, "choose a model that was trained or imported here")
     batch = batch.to(model.device)
     with torch.no_grad(), evaluation_mode(model):
         x, context = model.prepare(batch)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import quote, unquote
 
-import numpy as np
-
+from workbench.data.lookup import item_with_id
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 
@@ -198,7 +197,7 @@ def _number(part: str, word: str) -> int:
 
 
 def _item(data: SequenceData, raw: str) -> int:
-    places = np.flatnonzero(data.item_ids[1:] == raw)
-    if not len(places):
+    item = item_with_id(data, raw)
+    if item is None:
         raise WorkbenchError(f"{data.name} has no item {raw[:80]!r}; give the id of one it has.")
-    return int(places[0]) + 1
+    return item

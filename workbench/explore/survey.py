@@ -12,29 +12,21 @@ from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import mean_attention
 from workbench.data.batches import iterate
-from workbench.data.lookup import users_with_case
+from workbench.data.lookup import drawn_users
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.evaluation import target_ranks
 from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
 from workbench.model import Model
+from workbench.ranking import target_ranks
 from workbench.statistics import jensen_shannon
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
 CUTOFF = 10  # ranks up to which a model counts as right
 
 Listing = Literal["disagree", "flip", "right", "wrong"]
-
-
-def drawn_users(data: SequenceData, most: int = MOST_USERS, seed: int = 0) -> np.ndarray:
-    """Indices of the users who have a test case, or of `most` of them drawn at random."""
-    able = users_with_case(data)
-    if len(able) <= most:
-        return able
-    return np.sort(np.random.default_rng(seed).choice(able, most, replace=False))
 
 
 def survey(
@@ -53,7 +45,8 @@ def survey(
     ----------
     model : a model with attention and gradients.
     data : what the users are taken from.
-    users : [n] indices; `drawn_users` where None.
+    users : [n] indices; where None all who have a test case, or `MOST_USERS` of them drawn at
+        random.
     batch_size : how many users are measured at a time.
     progress : called after each batch with the number of users in it.
 
@@ -80,7 +73,7 @@ def survey(
     data, warning = matched(model, data)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    users = drawn_users(data) if users is None else np.unique(users)
+    users = drawn_users(data, MOST_USERS) if users is None else np.unique(users)
     cases = held_out_cases(data, model.config.max_length, users)
     frames = []
     for index, batch, targets in iterate(data, cases, batch_size, order="length"):

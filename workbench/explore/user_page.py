@@ -14,7 +14,7 @@ from workbench.explore.markup import lit, text_of
 from workbench.explore.ranking_table import ranking_frame, ranking_html
 from workbench.explore.shown import Shown
 from workbench.explore.user_sentences import for_this_user, question, smallest_told
-from workbench.faithfulness.counterfactual import Change
+from workbench.faithfulness.counterfactual import SmallestChange
 from workbench.phrases import counted
 from workbench.writing import decimal
 
@@ -42,7 +42,7 @@ class Beside(NamedTuple):
     """
 
     said: str = ""
-    change: Change | None = None
+    change: SmallestChange | None = None
 
 
 def strong(text: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from workbench.data.sequences import SequenceData
 from workbench.explore.shown import Shown
-from workbench.faithfulness.counterfactual import MOST, Change
+from workbench.faithfulness.counterfactual import MOST, SmallestChange
 from workbench.phrases import counted, cut, listing
 from workbench.writing import PERCENT, figure
 
@@ -74,7 +74,7 @@ def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str])
 
 
 def smallest_told(
-    change: Change, data: SequenceData, items: list[int], strong: Callable[[str], str]
+    change: SmallestChange, data: SequenceData, items: list[int], strong: Callable[[str], str]
 ) -> str:
     """The items of the smallest change of a history, and what would come instead, in a sentence.
 

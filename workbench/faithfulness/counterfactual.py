@@ -12,17 +12,17 @@ from torch import Tensor
 
 from models import Batch
 from workbench.attention.base_pass import BasePass
-from workbench.evaluation import target_ranks
 from workbench.explaining.erasure import scores_without
 from workbench.explaining.methods import default_erasure
 from workbench.model import Model
+from workbench.ranking import target_ranks
 
 MOST = 5  # items taken away
 EXHAUSTIVE = 2  # up to which number every set of items is tried
 POOL = 10  # items of the largest single effect, of which all sets of one more are tried
 
 
-class Change(NamedTuple):
+class SmallestChange(NamedTuple):
     """The smallest change of each history.
 
     Attributes
@@ -44,7 +44,7 @@ class Change(NamedTuple):
 @torch.no_grad()
 def smallest_change(
     model: Model, batch: Batch, operator: str | None = None, *, hidden: Tensor | None = None
-) -> Change:
+) -> SmallestChange:
     """The fewest items without which another item scores higher than the model's own first.
 
     All sets of one and of two items are tried, so that these sizes are exact. Of three, all sets
@@ -96,8 +96,8 @@ def smallest_change(
                 pool[row] = tried[largest].any(0)
     found = ~size.isnan()
     old_rank = target_ranks(scores, successor).double().masked_fill(~found, torch.nan)
-    change = Change(size, removed & found[:, None], successor, old_rank, passes)
-    return Change(*(each.to(home) for each in change))
+    change = SmallestChange(size, removed & found[:, None], successor, old_rank, passes)
+    return SmallestChange(*(each.to(home) for each in change))
 
 
 def _sets(size: int, valid: Tensor, best: Tensor, pool: Tensor) -> Tensor:

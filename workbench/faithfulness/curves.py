@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from workbench.attention.base_pass import BasePass
-from workbench.evaluation import target_ranks
 from workbench.explaining.erasure import scores_without
+from workbench.ranking import target_ranks
 
 SIZES = (1, 2, 3, 5)  # k
 POOL = 10  # items among which a search chooses

@@ -19,7 +19,7 @@ from workbench.attention.adapter import Scorer
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import permute
 from workbench.errors import WorkbenchError
-from workbench.model import Model
+from workbench.model import Model, with_layers
 
 Control = Callable[[], AbstractContextManager[Model]]
 SHUFFLED = "all weights shuffled"
@@ -124,15 +124,10 @@ def reinitialized(model: Model, layers: int, seed: int) -> Model:
     WorkbenchError
         If the model is of another kind, or has fewer layers.
     """
-    name = model.config.name
-    if not isinstance(model, Recommender):
-        raise WorkbenchError(
-            f"{name} does not say what its layers are and how they are drawn, so they cannot be "
-            "re-initialised; shuffle its weights instead."
-        )
+    model = with_layers(model, "shuffle its weights instead")
     if not 1 <= layers <= model.config.n_layers:
         raise WorkbenchError(
-            f"{name} has no {layers} layers to re-initialise; choose from 1 to "
+            f"{model.config.name} has no {layers} layers to re-initialise; choose from 1 to "
             f"{model.config.n_layers}."
         )
     with torch.random.fork_rng(devices=[]):

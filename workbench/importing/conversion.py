@@ -1,7 +1,6 @@
 """From a foreign checkpoint to a model like any of ours."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +8,12 @@ import numpy as np
 import torch
 
 from models import Recommender
-from workbench.checkpoint import build, save_model
+from workbench.cards import on_card
+from workbench.checkpoint import build, save_model, with_rows
 from workbench.data.load import load_data
 from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError
-from workbench.evaluation import evaluate, on_card
+from workbench.evaluation import evaluate
 from workbench.importing.format import Numbering
 from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
 from workbench.importing.recognition import Undecided, Understood, understand
@@ -69,32 +69,22 @@ def import_checkpoint(
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
     understood, figures = _best(candidates, numbering, ours, data, device)
     recognized, name = understood.recognized, understood.weights.path.name
-    config, state, notes = recognized.config, understood.state, recognized.notes + figures
-    model = build(config, state, device)
+    notes = recognized.notes + figures
+    model = build(recognized.config, understood.state, device)
     card: dict[str, Any] = {}
     if understood.item_ids is not None:
         card["item_ids"] = understood.item_ids
     if ours is not None:
         numbering = numbering or understood.format.numbering
-        if config.backbone == "SSE-PT":
-            kept = user_rows(name, config.n_users, ours, data)
-            state = {**state, "user_embedding.weight": state["user_embedding.weight"][kept]}
-            config = replace(config, n_users=ours.n_users)
-            model = build(config, state, device)
+        if model.needs_users:
+            model = with_rows(model, users=user_rows(name, model.config.n_users, ours, data))
         rows = _rows(understood, numbering, ours, data)
         theirs = _in_their_ids(understood, rows, ours)
         quality = on_card({split: evaluate(model, theirs, split) for split in ("valid", "test")})
         if warning := check_belonging(name, model, theirs):
             notes.append(warning)
         if theirs is not ours:
-            table = state["item_embedding.weight"]
-            special = table[config.n_items + 1 :]  # a mask token
-            at = torch.from_numpy(rows)
-            state = {**state, "item_embedding.weight": torch.cat([table[at], special])}
-            for of_items in {"head.bias", "output_embedding.weight"} & state.keys():
-                state[of_items] = state[of_items][at]
-            config = replace(config, n_items=ours.n_items)
-            model = build(config, state, device)
+            model = with_rows(model, items=rows)
         if absent := recognized.config.n_items - ours.n_items:
             notes.append(
                 f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "
@@ -120,7 +110,7 @@ def import_checkpoint(
         "assumed": recognized.assumed,
         "notes": notes,
     }
-    model.card = {"config": config.to_dict(), "origin": origin, **card}
+    model.card = {"config": model.config.to_dict(), "origin": origin, **card}
     if out is not None:
         save_model(model, out)
     return model

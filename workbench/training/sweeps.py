@@ -14,9 +14,9 @@ from typing import Any
 import pandas as pd
 import torch
 
+from workbench.cards import chosen_by
 from workbench.checkpoint import load_model, save_model
 from workbench.data import SequenceData, load_data
-from workbench.evaluation import chosen_by
 from workbench.model_folders import sibling_name, siblings
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from models import Batch, Recommender
 from models.negatives import Negatives
+from workbench.cards import on_card
 from workbench.checkpoint import save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.evaluation import evaluate, on_card
+from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.memory import keep_pages

@@ -24,7 +24,6 @@ from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import importances
 from workbench.attention.base_pass import BasePass
-from workbench.evaluation import target_ranks
 from workbench.explaining.attention_weights import every_reduction
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure, explain_each
@@ -38,6 +37,7 @@ from workbench.faithfulness.curves import (
 )
 from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
 from workbench.model import Model
+from workbench.ranking import log_probabilities, target_ranks
 from workbench.statistics import kendall_tau_b, spearman
 
 TARGETS = (HELD_OUT, OWN)
@@ -169,7 +169,7 @@ class Trial:
     def __init__(self, base: BasePass, targets: Tensor, scores: Tensor, seed: int) -> None:
         self.base, self.targets, self.seed = base, targets, seed
         self.model, self.batch = base.model, base.batch
-        self.complete = scores.double().log_softmax(-1).gather(1, targets)  # [b, 2]
+        self.complete = log_probabilities(scores, targets)  # [b, 2]
         ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
         self.hits = torch.stack(ranks, 1) <= CUTOFF  # [b, 2]
         self.importances = importances(base.model)

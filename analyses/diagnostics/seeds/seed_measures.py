@@ -19,9 +19,9 @@ from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, Outcome
 from workbench import explain
 from workbench.attention.recording import recording
-from workbench.evaluation import ndcg
 from workbench.explaining.methods import default_erasure
 from workbench.model import Model
+from workbench.ranking import ndcg
 
 
 @torch.no_grad()

@@ -3,7 +3,8 @@
 from streamlit.testing.v1 import AppTest
 
 from analyses.conclusions import NOT
-from analyses.verdict import Question, Verdict
+from analyses.questions import Question
+from analyses.verdict import Verdict
 from tests.app.shown import read, tables
 
 

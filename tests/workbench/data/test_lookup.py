@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from workbench.data.lookup import find_user, find_users, search_items, search_users, users_with_case
+from tests.workbench.tiny import data_of
+from workbench.data.lookup import (
+    drawn_users,
+    find_user,
+    find_users,
+    item_with_id,
+    search_items,
+    search_users,
+    users_with_case,
+)
 from workbench.data.sequences import SequenceData, from_interactions
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
@@ -80,3 +89,18 @@ def test_users_are_found_by_what_they_have(data):
     apart = from_interactions([*"1122"], [*"dabc"], titles=TITLES, min_user=1, name="films")
     with pytest.raises(WorkbenchError, match="Nobody in films has an item of each"):
         search_users(apart, "dune, of the")
+
+
+def test_users_are_drawn_where_they_are_many():
+    data = data_of(*[[1, 2]] * 30, [3])
+    assert drawn_users(data, 30).tolist() == list(range(30))
+    some = drawn_users(data, 10)
+    assert len(set(some.tolist())) == 10
+    assert (np.diff(some) > 0).all()
+    assert drawn_users(data, 10, seed=1).tolist() != some.tolist()
+
+
+def test_an_item_is_found_by_its_id_alone():
+    data = data_of([3, 1, 2])
+    assert item_with_id(data, str(data.item_ids[2])) == 2
+    assert item_with_id(data, str(data.item_ids[0])) is None  # padding

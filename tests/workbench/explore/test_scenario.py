@@ -133,4 +133,4 @@ def test_any_raw_id_survives_the_text(changes, names):
 
 def test_an_edit_that_is_none_is_told():
     with pytest.raises(WorkbenchError, match="'remov' is no edit; choose from remove, replace"):
-        after(Change("remov", 1))  # type: ignore[arg-type]
+        after(Change("remov", 1))

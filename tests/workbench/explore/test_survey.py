@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.explore.inspection import METHODS, inspect_case
 from workbench.explore.prediction import divergence, predict
 from workbench.explore.scenario import Change, Scenario
-from workbench.explore.survey import drawn_users, listed, ranked_apart, survey
+from workbench.explore.survey import listed, ranked_apart, survey
 
 
 @pytest.mark.parametrize("name", ["SASRec", "AC-SASRec"])
@@ -58,13 +58,8 @@ def test_numbers_known_by_hand():
     assert table["flips"].tolist() == [True, False]
 
 
-def test_users_are_drawn_where_they_are_many():
+def test_users_who_are_named_are_measured_in_order():
     data = data_of(*[[1, 2]] * 30, [3])
-    assert drawn_users(data).tolist() == list(range(30))
-    some = drawn_users(data, 10)
-    assert len(set(some.tolist())) == 10
-    assert (np.diff(some) > 0).all()
-    assert drawn_users(data, 10, seed=1).tolist() != some.tolist()
     assert survey(Handmade([1.0] * 5), data, np.array([4, 2]))["user"].tolist() == [2, 4]
 
 

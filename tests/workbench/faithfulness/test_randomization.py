@@ -182,7 +182,7 @@ def test_an_adapted_model_runs_with_the_shuffled_parameters(own, only):
 def test_an_adapted_model_has_the_controls_that_it_can_have(own):
     model, _ = own
     assert list(controls(model, 0)) == [SHUFFLED, POINTERS, PERMUTED]
-    with pytest.raises(WorkbenchError, match="does not say what its layers are"):
+    with pytest.raises(WorkbenchError, match="layers are not known; shuffle its weights"):
         reinitialized(model, 1, 0)
     bare = adapt(lambda batch: torch.rand(len(batch.items), 13), n_items=12, max_length=8)
     assert controls(bare, 0) == {}

@@ -12,7 +12,7 @@ from workbench.app.choices import MOST_MODELS
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import show_table
 from workbench.app.links import INSPECT
-from workbench.evaluation import from_card
+from workbench.cards import from_card
 from workbench.explore.markup import Cell, Head
 from workbench.matching import matched
 from workbench.phrases import listing

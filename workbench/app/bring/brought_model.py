@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from workbench.app import places, resources, training_form, uploads, words
 from workbench.app.html_table import show_table
 from workbench.app.selection import select
 from workbench.explore.markup import Cell, Head
+from workbench.files import file_name
 from workbench.importing import Recognized, Undecided, recognize
 from workbench.model_folders import CARD
 
@@ -190,7 +190,7 @@ def folder_of(brought: BroughtModel, source: str, data: SequenceData) -> Path:
     ]
     digest = hashlib.sha256(json.dumps([*parts, source, data.checksum]).encode()).hexdigest()
     name = f"{brought.recognized.model}-{data.name}-{digest[:8]}"
-    return uploads.folder() / "models" / re.sub(r"[^\w.-]+", "-", name)
+    return uploads.folder() / "models" / file_name(name)
 
 
 def is_ready(folder: Path) -> bool:

@@ -9,12 +9,13 @@ from analyses.report.glossary import GLOSSARY
 from analyses.report.stored import StoredRun
 from analyses.report.summaries import Summary
 from workbench import spreadsheets
-from workbench.app import downloads, words
+from workbench.app import words
 from workbench.app.dataset import stored_results
 from workbench.app.dataset.stored_results import Answers
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import plain_frame
 from workbench.app.selection import select
+from workbench.files import file_name
 from workbench.phrases import counted
 
 ACROSS = 2  # panels side by side
@@ -93,7 +94,7 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
     st.download_button(
         "CSV",
         lambda: spreadsheets.csv(table).encode(),  # which may never be asked for
-        file_name=downloads.file_name(f"{stem}.csv"),
+        file_name=file_name(f"{stem}.csv").lower(),
         mime="text/csv",
         key=f"csv-{of}-{stem}",
         on_click="ignore",
@@ -142,7 +143,7 @@ def _downloads(
             st.download_button(
                 f"Report's {kind.upper()}",
                 run.picture(diagnostic.name, name, kind),
-                file_name=downloads.file_name(f"{stem}.{kind}"),
+                file_name=file_name(f"{stem}.{kind}").lower(),
                 mime=mime,
                 key=f"{kind}-{stem}",
                 on_click="ignore",

@@ -15,7 +15,7 @@ from workbench.app.failures import errors_shown
 from workbench.app.jobs import jobs, show_jobs
 from workbench.data.address import planting
 from workbench.data.catalogue import BUILT_IN
-from workbench.files import REPORTS
+from workbench.files import REPORTS, file_name
 
 FEW = 100  # users of a report that is soon there
 BEGUN = "begun"  # in the session, until the page knows that a run was started
@@ -107,8 +107,7 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
         st.warning("Choose at least one model and one diagnostic.")
         return
     file = Path(source.partition("?")[0]).name  # without how to read it
-    name = "".join(c if c.isalnum() or c in "-." else "-" for c in file).strip(".")
-    out = REPORTS / f"{name}-{datetime.now():%Y%m%d-%H%M%S}"
+    out = REPORTS / f"{file_name(file)}-{datetime.now():%Y%m%d-%H%M%S}"
     chosen = [name for name in discover() if name in only]
     # with the names in one word, since what begins with a hyphen would be taken for an option
     arguments = [f"--data={source}", f"--users={users}", *(f"--models={_named(m)}" for m in models)]

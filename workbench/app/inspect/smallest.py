@@ -5,7 +5,7 @@ import streamlit as st
 from workbench.app import resources, words
 from workbench.app.inspect.seen import Seen
 from workbench.explore.user_sentences import smallest_told
-from workbench.faithfulness.counterfactual import Change
+from workbench.faithfulness.counterfactual import SmallestChange
 
 ASK = "Without which items would this not have been recommended?"
 
@@ -27,7 +27,7 @@ def show_smallest(seen: Seen, label: str) -> None:
         st.markdown(smallest_told(change, seen.data, items, words.strong))
 
 
-def answered(seen: Seen, label: str) -> Change | None:
+def answered(seen: Seen, label: str) -> SmallestChange | None:
     """The smallest change, if the button was pressed for what is shown."""
     if st.session_state.get(f"smallest {label}") != _asked(seen, label):
         return None

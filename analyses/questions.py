@@ -1,0 +1,315 @@
+"""What a verdict asks of a model, and what was measured answers: six questions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analyses.conclusions import Answer
+from analyses.diagnostics import attention_worth
+from analyses.diagnostics.faithfulness.importance_choices import (
+    OWN,
+    TRAINED,
+    attentions,
+    by_user,
+    chosen_elsewhere,
+    conditions,
+    controls,
+    of_model,
+)
+from analyses.diagnostics.max_attention_removal import removal_findings as removal
+from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
+from analyses.diagnostics.seeds.seed_pairs import Trainings
+from analyses.report.conditions import means_by
+from analyses.report.wording import change, people, span
+from analyses.running.results import Results
+from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
+
+
+class Limits(NamedTuple):
+    """Where the rule draws its lines; judged on planted data, see docs/judge.md.
+
+    On the seeds that choose the rule these lines believe none of 95 unfaithful models and
+    recognise 18 of 21 faithful ones; none was moved. Two questions were changed there: with the
+    last item kept, only users count for whom another item matters most; and ranking must be seen to
+    need the history.
+
+    Attributes
+    ----------
+    named : share of users for whom attention must name the item that matters most, to be shown by
+        itself.
+    margin : a share of users so small that an advantage over controls within it is none.
+    worth : a share of a model's NDCG@10 so small that a difference within it is none.
+    chance : by what share of the control's effect the largest weight exceeds it where weights were
+        dealt to items at random.
+    kept : share of users for whom another training must attend most to the same item.
+    """
+
+    named: float = 0.5
+    margin: float = 0.05
+    worth: float = 0.05
+    chance: float = 0.1
+    kept: float = 0.5
+
+
+LIMITS = Limits()
+DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
+UNMEASURED = "It was not measured."
+
+
+@dataclass(frozen=True)
+class Question:
+    """One of the six questions, and its answer for one model.
+
+    Attributes
+    ----------
+    key : "used", "history", "necessary", "pointing", "learned" or "stable".
+    asked : the question in words.
+    answer : of it.
+    sentence : the answer with its number, interval, control and users.
+    estimate, control : what is measured, and what it is compared with; None where nothing is. In
+        `DIFFERENCES` the former is a difference, to the control where there is one.
+    """
+
+    key: str
+    asked: str
+    answer: Answer
+    sentence: str
+    estimate: Interval | None = None
+    control: Interval | None = None
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers behind the answer, as a table shows them, with the users they stand on."""
+        if self.estimate is None:
+            return ()
+        difference = self.key in DIFFERENCES
+        measured = span(self.estimate, 3, sign=difference)
+        control = None if self.control is None else span(self.control, 3)
+        if control is not None:
+            control = f"{'against' if difference else 'control'} {control}"
+        return tuple(filter(None, (measured, control, people(self.estimate.n))))
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured, by diagnostic, and of it what a verdict is about.
+
+    Attributes
+    ----------
+    measured : results by the name of their diagnostic.
+    faithfulness : those of them without which there is no verdict.
+    """
+
+    measured: Mapping[str, Results]
+    faithfulness: Results
+    _read: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict, init=False)
+
+    def rows(self, model: str, **which: Any) -> pd.DataFrame:
+        """What moves the model's own top item, which is what a reason is shown for; read once."""
+        key = (model, *sorted(which.items()))
+        if key not in self._read:
+            self._read[key] = of_model(self.faithfulness.rows, model, OWN, **which)
+        return self._read[key]
+
+    @cached_property
+    def conditions(self) -> list[tuple[str, str]]:
+        """(operator, last) of each condition in which items were taken away."""
+        return conditions(self.faithfulness.rows)
+
+    @cached_property
+    def controls(self) -> list[str]:
+        """What was taken out of the models."""
+        every = self.faithfulness.rows.once(["control"])["control"]
+        return [str(control) for control in every if control != TRAINED]
+
+    @cached_property
+    def trainings(self) -> Trainings | None:
+        """How often the trainings of each model attend most to another item."""
+        results = self.measured.get("seeds")
+        return None if results is None else Trainings(results, ["attended"])
+
+    def used(self, model: str) -> Question:
+        """Does ranking need learned attention?"""
+        asked = "Does ranking need learned attention?"
+        worth, order = self.measured.get("attention_worth"), self.measured.get("order")
+        pairs = dict(worth.comparison.uniform_pairs) if worth is not None else {}
+        if worth is not None and model in pairs:
+            values = attention_worth.by_training(worth, "ndcg")[model]
+            pair = (model, pairs[model])
+            gain = attention_worth.compare(worth, [pair])[pair]["ndcg"]
+            margin = LIMITS.worth * float(np.nanmean(values))
+            answer = _answer(gain, margin)
+            against = f"its backbone trained with uniform attention, {pairs[model]}"
+        elif order is not None and (shown := _change(order, model, UNIFORM)) is not None:
+            gain, margin = shown
+            answer = _answer(gain, margin)
+            against = "itself with its attention made uniform at inference"
+        else:
+            return Question("used", asked, "cannot tell", UNMEASURED)
+        sentence = f"NDCG@10 {change(gain)} against {against} ({people(gain.n)})."
+        return Question("used", asked, answer, sentence, gain)
+
+    def history(self, model: str) -> Question:
+        """Does ranking need more than the last item?"""
+        asked = "Does ranking need more than the last item?"
+        order = self.measured.get("order")
+        shown = _change(order, model, ALONE) if order is not None else None
+        if shown is None:
+            return Question("history", asked, "cannot tell", UNMEASURED)
+        gain, margin = shown
+        sentence = f"NDCG@10 {change(gain)} against the last item alone ({people(gain.n)})."
+        return Question("history", asked, _answer(gain, margin), sentence, gain)
+
+    def necessary(self, model: str) -> Question:
+        """Do the largest weights matter more than as much attention elsewhere?"""
+        asked = "Do the largest weights matter more than as much attention elsewhere?"
+        results = self.measured.get("max_attention_removal")
+        if results is None:
+            return Question("necessary", asked, "cannot tell", UNMEASURED)
+        lacking = Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
+        rows = results.rows.where(model=model, k=removal.CLAIMED[0]).map(removal.headline)
+        means = means_by(rows, ["operator"], ["per_size"])["per_size"]
+        if not any(mean.n for mean in means.values()):
+            return lacking
+        differences = rows.map(removal.largest_minus_control)
+        more = means_by(differences, ["k"], ["per_size"])["per_size"][removal.CLAIMED[0],]
+        control = means["control",]
+        nothing = LIMITS.chance * abs(control.estimate)
+        answer: Answer = "cannot tell"
+        if more.has_ends and more.low > nothing:
+            answer = "yes"
+        elif more.has_ends and more.high < nothing:
+            answer = "no"
+        sentence = (
+            f"Scores move {change(more)} further without the largest weight than without as much "
+            f"elsewhere, which moves them {span(control)} (for how far weights change; "
+            f"{people(more.n)}). Up to {nothing:.4f}, a tenth of that, counts as no further."
+        )
+        return Question("necessary", asked, answer, sentence, more, control)
+
+    def pointing(self, model: str) -> tuple[Question, Interval]:
+        """Do the items that attention names move the prediction more than controls' do?
+
+        And the share of users for whom it names the item that matters most. With the last item kept
+        another way of taking items away must agree; that is asked of the users for whom another
+        item than the last matters most, since in others nothing that matters is left to be named.
+        """
+        asked = "Do the items that attention names move the prediction more than controls do?"
+        first, *kept = self.conditions
+        wide = by_user(self.rows(model, condition=first), "align")
+        mine, theirs = self._chosen(model, wide)
+        theirs_first = theirs.to_numpy(np.float64)
+        main = paired_interval(mine.to_numpy(np.float64) - theirs_first)
+        named, control = (exact_share(each.to_numpy()) for each in (mine, theirs))
+        others = wide[wide["recency"] == 0] if "recency" in wide else wide
+        further = {}
+        for condition in kept if len(others) > 1 else ():
+            part = by_user(self.rows(model, condition=condition), "align")
+            mine, theirs = self._chosen(model, part[part.index.isin(others.index)])
+            further[condition[0]] = paired_interval((mine - theirs).to_numpy(np.float64))
+        answer = _answer(main, LIMITS.margin)
+        if answer == "yes" and not all(i.low > 0 for i in further.values() if i.has_ends):
+            answer = "cannot tell"
+        elif main.high < LIMITS.margin:
+            answer = "no"
+        kept_too = "; ".join(
+            f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
+        )
+        sentence = (
+            f"It names the item whose removal costs the model's own first item most for "
+            f"{span(named, 3)} of users, a control for {span(control, 3)}: {change(main, 3)} "
+            f"({people(main.n)}; for each half of them the part of attention, and the control, "
+            "that are best for the other half)."
+        )
+        if answer != "yes" and not paired_interval(1 - theirs_first).low > 0:
+            sentence += (
+                " No importance could have been seen to name it more often than that control does."
+            )
+        if further:
+            sentence += (
+                f" Of the {people(len(others))} for whom another item than the last costs most, "
+                f"with the last item kept: {kept_too}."
+            )
+        return Question("pointing", asked, answer, sentence, named, control), named
+
+    def _chosen(self, model: str, wide: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+        """What the best attention and the best control have, each chosen by other users."""
+        rows = self.rows(model)
+        mine, theirs = (
+            chosen_elsewhere(wide, names) for names in (attentions(rows), controls(rows))
+        )
+        return mine, theirs
+
+    def learned(self, model: str) -> Question:
+        """Does it point at what matters less often when what the model learned is taken out?"""
+        asked = "Does it point at what matters less often when what it learned is taken out?"
+        wide = by_user(self.rows(model), "align")
+        mine = chosen_elsewhere(wide, attentions(self.rows(model)))
+        found = []
+        for name in self.controls:
+            rows = self.rows(model, control=name)
+            if len(rows):
+                theirs = chosen_elsewhere(by_user(rows, "align"), attentions(rows))
+                found.append((paired_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
+        if not found:
+            return Question("learned", asked, "cannot tell", "It has no weights to shuffle.")
+        less, name, theirs = min(found, key=lambda each: each[0].estimate)
+        control = exact_share(theirs.to_numpy())
+        sentence = (
+            f"With {name} it names that item for {span(control, 3)} of users: {change(less, 3)} "
+            f"for what was learned ({people(less.n)})."
+        )
+        return Question("learned", asked, _answer(less, LIMITS.margin), sentence, less, control)
+
+    def stable(self, model: str) -> Question:
+        """Does another training attend most to the same item?"""
+        asked = "Does another training attend most to the same item?"
+        trainings = self.trainings
+        other = None if trainings is None else trainings.within("attended", model)
+        if trainings is None or other is None:
+            if trainings is None:
+                why = UNMEASURED
+            elif len(trainings.comparison.trainings(model)) > 1:
+                why = "It has no most attended item."
+            else:
+                why = "No other training of it was given."
+            return Question("stable", asked, "cannot tell", why)
+        same = mean_interval(1 - other)
+        answer: Answer = "cannot tell"
+        if same.low > LIMITS.kept:
+            answer = "yes"
+        elif same.high < LIMITS.kept:
+            answer = "no"
+        n = len(trainings.comparison.trainings(model))
+        sentence = (
+            f"Two of its {n} trainings share the most attended item, by the mean over layers and "
+            f"heads, for {span(same, 3)} of users ({people(same.n)})."
+        )
+        return Question("stable", asked, answer, sentence, same)
+
+
+def _answer(difference: Interval, margin: float) -> Answer:
+    """Whether a difference is above 0; "no" needs it to be shown to be below the margin."""
+    if not difference.n or not difference.has_ends:
+        return "cannot tell"
+    if difference.low > 0:
+        return "yes"
+    return "no" if difference.high < margin else "cannot tell"
+
+
+def _change(order: Results, model: str, condition: str) -> tuple[Interval, float] | None:
+    """What NDCG@10 loses in a condition, and how much of it counts as nothing."""
+
+    def lost(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[["model", "user", "condition", "ndcg"]].assign(lost=-rows["d_ndcg"])
+
+    rows = order.rows.map(lost).where(model=model)
+    means = means_by(rows, ["condition"], ["ndcg", "lost"])
+    if (condition,) not in means["lost"]:
+        return None
+    level = means["ndcg"][UNCHANGED,].estimate
+    return means["lost"][condition,], LIMITS.worth * level
