@@ -11,3 +11,4 @@ Conclusion = Literal[
 ]
 CONCLUSIONS: tuple[Conclusion, ...] = get_args(Conclusion)
 SHOWN, BESIDE, NOT, OPEN = CONCLUSIONS
+DECISIVE = "faithfulness"  # the diagnostic without which there is no verdict

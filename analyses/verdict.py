@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer, Conclusion
+from analyses.conclusions import BESIDE, DECISIVE, NOT, OPEN, SHOWN, Answer, Conclusion
 from analyses.diagnostics import (
     attention_worth,
     faithfulness,
@@ -167,7 +167,8 @@ def verdict(
     Raises
     ------
     WorkbenchError
-        If the model has no attention, does not fit the data, or has the name of another.
+        If the model has no attention, does not fit the data, or has the name of another; if there
+        are no such users, or nothing can be measured of them.
     """
     name = model.config.name
     with_attention(model)
@@ -186,7 +187,19 @@ def verdict(
         )
         for asked in ASKED
     }
-    return verdicts(measured)[0]
+    judged = verdicts(measured)
+    if not judged:
+        raise WorkbenchError(unjudged(name))
+    return judged[0]
+
+
+def unjudged(model: str) -> str:
+    """Why a model whose attention was asked about has no verdict."""
+    return (
+        f"{model} has no verdict: none of these users has a history, as far as it is read, of "
+        "several items of which one may matter more; give other users or data, or a model of a "
+        "larger max_length."
+    )
 
 
 def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
@@ -196,11 +209,11 @@ def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
     ----------
     measured : results by the name of their diagnostic; what is lacking answers nothing.
     """
-    if "faithfulness" not in measured:
+    if DECISIVE not in measured:
         return ()
     names = [asked.DIAGNOSTIC.name for asked in ASKED]
     gathered = {name: measured[name].gathered() for name in names if name in measured}
-    results = gathered["faithfulness"]
+    results = gathered[DECISIVE]
     evidence = Evidence(gathered, results)
     every = (_verdict(model, evidence) for model in results.comparison.names)
     return tuple(judged for judged in every if judged is not None)

@@ -13,7 +13,7 @@ from workbench import edit_attention, explain, load_data, load_model, record_att
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data.batches import iterate
 from workbench.data.splits import cases
-from workbench.ranking import hit, ndcg, target_ranks
+from workbench.metrics import hit, ndcg, target_ranks
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 HIT, NDCG, SKEWED, PARAMETRIC = "Hit@10", "NDCG@10", "continuous", "parametric"

@@ -185,7 +185,10 @@ class ModelConfig:
                 f"hidden_size {self.hidden_size} is not a multiple of n_heads {self.n_heads}"
             )
         if self.user_size is not None and not 0 <= self.user_size < self.hidden_size:
-            raise ValueError(f"user_size {self.user_size} leaves no room in {self.hidden_size}")
+            raise ValueError(
+                f"user_size {self.user_size} leaves no room for items in hidden_size "
+                f"{self.hidden_size}; choose from 0 to {self.hidden_size - 1}"
+            )
         if self.attention == "uniform" and self.calibration is not None:
             raise ValueError("uniform attention leaves nothing to calibrate")
         if self.left_padding != "masked" and self.calibration is not None:

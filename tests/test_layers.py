@@ -17,7 +17,7 @@ ORDER = """\
 matrix_products memory threads writing
 announcing errors
 devices files fonts model model_folders phrases processes progress_bars spreadsheets
-data mode ranking statistics
+data metrics mode statistics
 attention checkpoint registry
 explaining matching
 evaluation

@@ -1,6 +1,7 @@
 """Models on disk: weights in safetensors, a readable JSON card, and tokens of items and users."""
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from models import ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
@@ -74,13 +75,19 @@ def load_model(source: str | Path) -> Recommender:
 
     Parameters
     ----------
-    source : the folder, or the name of a shipped model.
+    source : the folder, or the name of a shipped model, which goes before a folder of this name
+        where it is given as a text; `./NAME` is the folder.
 
     Returns
     -------
     Recommender
         The model. Its card is at `model.card`, the tokens of its items at `model.item_ids` and,
         if it embeds users, theirs at `model.user_ids` (None if the folder does not hold them).
+
+    Warns
+    -----
+    WorkbenchWarning
+        If the name of a shipped model is also that of a folder here with another.
 
     Raises
     ------
@@ -89,6 +96,12 @@ def load_model(source: str | Path) -> Recommender:
         card or are other than it tells. This is seen before memory is taken for the model.
     """
     folder = located_model(source)
+    if folder != Path(source) and (Path(source) / CARD).exists():
+        warnings.warn(
+            f"{source} is the shipped model; for the one in the folder here write ./{source}.",
+            WorkbenchWarning,
+            stacklevel=2,
+        )
     try:
         text = (folder / CARD).read_text(encoding="utf-8")
         card = json.loads(text, parse_constant=_no_number)

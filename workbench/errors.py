@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from workbench.writing import plain
@@ -31,6 +32,23 @@ def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield
+
+
+def loaded(thing: object, by: str) -> None:
+    """See whether something was loaded, and is not what it is loaded from.
+
+    Parameters
+    ----------
+    thing : a model, or data.
+    by : the function of `workbench` that makes it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is a name or a path.
+    """
+    if isinstance(thing, str | Path):
+        raise WorkbenchError(f"{str(thing)!r} is a name or a path; give what {by} makes of it.")
 
 
 def ways(query: str, python: str) -> str:

@@ -13,9 +13,9 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import matched
+from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.ranking import metrics_of, ranks_kept_and_removed, target_ranks
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

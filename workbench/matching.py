@@ -10,7 +10,7 @@ import pandas as pd
 from models import Recommender
 from workbench.checkpoint import with_rows
 from workbench.data.sequences import PAD, SequenceData
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model
 
 M = TypeVar("M", bound=Model)
@@ -67,6 +67,8 @@ def matched(
         catalogue of another size, a model has another number of tokens than of items, or the model
         needs times that the data do not have.
     """
+    loaded(model, "workbench.load_model")
+    loaded(data, "workbench.load_data")
     name = name or model.config.name
     if data.times is None and model.needs_times:
         raise WorkbenchError(

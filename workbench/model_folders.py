@@ -11,6 +11,8 @@ PRETRAINED = Path(__file__).resolve().parents[1] / "models" / "pretrained"
 def located_model(source: str | Path) -> Path:
     """The folder that a name or a path of a model means.
 
+    A text that is the name of a shipped model means that one; `./NAME` is a folder.
+
     Raises
     ------
     WorkbenchError
@@ -18,7 +20,7 @@ def located_model(source: str | Path) -> Path:
     """
     folder = _folder(source)
     if not (folder / CARD).exists():
-        shipped = ", ".join(sorted(p.parent.name for p in PRETRAINED.glob(f"*/{CARD}"))) or "none"
+        shipped = ", ".join(shipped_names()) or "none"
         raise WorkbenchError(
             f"{source}: no model here (no {CARD}); give a folder that `train` wrote, or a shipped "
             f"model: {shipped}."
@@ -44,10 +46,12 @@ def siblings(folder: str | Path) -> dict[int, Path]:
 
 
 def _folder(source: str | Path) -> Path:
-    """Where a model is: the folder itself, or that of a shipped model of this name."""
-    shipped = PRETRAINED / str(source)
-    return (
-        shipped
-        if not (Path(source) / CARD).exists() and (shipped / CARD).exists()
-        else Path(source)
-    )
+    """Where a model is: that of the shipped model of a name, or else the folder of a path."""
+    if isinstance(source, Path) or source not in shipped_names():
+        return Path(source)
+    return PRETRAINED / source
+
+
+def shipped_names() -> list[str]:
+    """Names of the models that come with the workbench, sorted."""
+    return sorted(card.parent.name for card in PRETRAINED.glob(f"*/{CARD}"))

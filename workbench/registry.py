@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import models  # whose classes are imported when one is built
 from models.config import BACKBONE_NAMES, KEEPING_POSITIONS, CalibrationConfig, ModelConfig
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 from workbench.phrases import choices
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
         not have the times that the model needs.
     """
     check_name(name)
+    loaded(data, "workbench.load_data")
     backbone = models.BACKBONES[_backbone(name)]
     calibration = None
     if name.startswith("AC-"):

@@ -29,8 +29,8 @@ from workbench import SequenceData, evaluate
 from workbench.data.lookup import drawn_users, users_with_case
 from workbench.evaluation import KEPT, REMOVED
 from workbench.faithfulness.randomization import SHUFFLED
+from workbench.metrics import hit, ndcg
 from workbench.model import weights_hash
-from workbench.ranking import hit, ndcg
 
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)

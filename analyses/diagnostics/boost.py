@@ -27,9 +27,9 @@ from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import raise_keys
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
+from workbench.metrics import hit, log_probabilities, ndcg, target_ranks
 from workbench.model import Model
 from workbench.phrases import in_order
-from workbench.ranking import hit, log_probabilities, ndcg, target_ranks
 
 MASS = 0.1  # of the prediction row's sum, in every layer and head
 DRAWS = 3  # of a random item, whose effects are averaged per user

@@ -30,9 +30,9 @@ from analyses.running.results import Results, Rows
 from models import Batch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import uniform
+from workbench.metrics import hit, ndcg
 from workbench.model import Model
 from workbench.phrases import in_order, listing
-from workbench.ranking import hit, ndcg
 
 DRAWS = 3  # shufflings, whose effects are averaged per user
 UNCHANGED, SHUFFLED, ALONE = "unchanged", "all but the last item shuffled", "last item alone"

@@ -29,9 +29,9 @@ from models import Batch
 from workbench import explain
 from workbench.explaining.attention_weights import every_reduction
 from workbench.faithfulness.counterfactual import MOST, POOL, smallest_change
+from workbench.metrics import hit, target_ranks
 from workbench.model import Model
 from workbench.phrases import in_order
-from workbench.ranking import hit, target_ranks
 from workbench.statistics import median_interval
 
 SHORTEST = 2  # of a lone item there is nothing to choose

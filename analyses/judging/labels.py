@@ -30,9 +30,9 @@ from workbench.data.batches import make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
+from workbench.metrics import target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.ranking import target_ranks
 from workbench.statistics import cause_scores, chance_scores, paired_interval
 
 LEARNED = 0.5

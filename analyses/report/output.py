@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analyses.conclusions import DECISIVE
 from analyses.report.exports import as_json, as_markdown
 from analyses.report.folder import (
     MANIFEST,
@@ -30,7 +31,7 @@ from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
-from analyses.verdict import Verdict, verdicts
+from analyses.verdict import Verdict, unjudged, verdicts
 from workbench.files import checksum, replaced_folder
 from workbench.model import weights_hash
 from workbench.spreadsheets import csv
@@ -74,6 +75,12 @@ def write_report(
     repeats = count_repeats(inputs.data, inputs.users)
     measured = {r.diagnostic.name: r.results for r in results if isinstance(r, Measured)}
     judged = verdicts(measured)
+    named = {verdict.model for verdict in judged}
+    lacking = [
+        unjudged(name)
+        for name, model in inputs.models.items()
+        if DECISIVE in measured and model.stages and name not in named
+    ]
     told = _in_short(judged, Comparison.of(inputs.models).baseline)
     with replaced_folder(out) as folder:
         for name in ("figures", "tables", "raw"):
@@ -98,7 +105,8 @@ def write_report(
             in_short=told,
             example=_example(inputs, told),
             sections=sections,
-            notices=inputs.notices,
+            notices=[*inputs.notices, *lacking],
+            unjudged=lacking,
             exclusions=exclusions,
             manifest=_manifest(inputs, repeats, results, sections, exclusions, command, seed),
         )

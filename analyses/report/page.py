@@ -43,6 +43,7 @@ class Report:
     in_short : the verdict told in the section for all readers; None where there is none.
     example : one user of its model, if any history is long enough.
     sections : of each diagnostic, in order.
+    unjudged : of each model with attention that has no verdict, why.
     notices, exclusions : sentences to read first, and what was left out.
     manifest : what was run.
     """
@@ -55,6 +56,7 @@ class Report:
     in_short: Verdict | None
     example: OneUser | None
     sections: Sequence[Section]
+    unjudged: Sequence[str]
     notices: Sequence[str]
     exclusions: Sequence[str]
     manifest: Mapping[str, Any]

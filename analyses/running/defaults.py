@@ -1,6 +1,6 @@
 """What a report is about where nothing is named."""
 
-from workbench.model_folders import CARD, PRETRAINED
+from workbench.model_folders import shipped_names
 from workbench.registry import NAMES
 
 DEFAULT_DATA = "ml-100k"
@@ -9,4 +9,4 @@ SASREC = NAMES[:4]  # one backbone, within two minutes
 
 def shipped() -> list[str]:
     """Names of SASRec's models that come with the workbench, in the order of `NAMES`."""
-    return [name for name in SASREC if (PRETRAINED / name / CARD).exists()] or [NAMES[0]]
+    return [name for name in SASREC if name in shipped_names()] or [NAMES[0]]

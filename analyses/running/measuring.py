@@ -19,6 +19,7 @@ from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
@@ -92,7 +93,10 @@ def measure_in_memory(
     data, fitting, sentences = one_numbering(everyone, data, {name: name for name in everyone})
     for sentence in sentences:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
-    users = np.sort(users_with_case(data)) if users is None else users
+    if users is None:
+        users = np.sort(users_with_case(data))
+    else:
+        users = held_out_cases(data, 1, users).users
     chosen = {name: fitting[name] for name in models}
     apart = {name: {s: fitting[s] for s in members} for name, members in siblings.items()}
     return measured(diagnostic, chosen, data, users, seed, None, siblings=apart, quiet=True).results

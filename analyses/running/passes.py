@@ -9,9 +9,9 @@ from torch import Tensor
 
 from analyses.running.held_out import HeldOutCases
 from models import Batch
+from workbench.metrics import best_items, hit, ndcg, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.ranking import best_items, hit, ndcg, target_ranks
 
 CUTOFF = 10
 METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}  # columns of `quality`, and what they are called

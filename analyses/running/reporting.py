@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from time import perf_counter
 
+from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
 from analyses.ending import Incomplete, Refused
 from analyses.report.folder import check_writable
@@ -21,8 +22,6 @@ from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
 from workbench.memory import keep_pages
 from workbench.processes import Ranks, joined, usual_processes
-
-DECISIVE = "faithfulness"  # the diagnostic without which there is no verdict
 
 
 def report(
@@ -134,8 +133,8 @@ def _report(
     if report.failures:
         raise Incomplete(out, report.failures)
     refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
-    if refused:
-        raise Refused(out, refused)
+    if options.fail_on and (refused or report.unjudged):
+        raise Refused(out, [*refused, *report.unjudged])
     return out
 
 

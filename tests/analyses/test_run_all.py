@@ -248,10 +248,10 @@ def test_a_diagnostic_that_cannot_be_measured_loses_no_report(run, place, broken
 def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monkeypatch):
     def judged(measured):
         names = next(iter(measured.values())).comparison.names
-        conclusions = ["can be shown as a reason", "must not be shown as a reason"]
+        conclusions = ["can be shown as a reason", *["must not be shown as a reason"] * 2]
         return tuple(
             Verdict(name, "attention", conclusion, "Why.", (), "replacement")
-            for name, conclusion in zip(names, conclusions, strict=False)
+            for name, conclusion in zip(names, conclusions, strict=True)
         )
 
     monkeypatch.setattr(output, "verdicts", judged)
@@ -272,6 +272,17 @@ def test_a_conclusion_that_is_named_ends_the_command_otherwise(run, place, monke
     with pytest.raises(SystemExit):
         run(*given, str(place / "none"), "--fail-on", "nonsense")
     assert not (place / "none").exists()
+
+
+def test_a_pipeline_does_not_pass_a_model_that_could_not_be_judged(run, place):
+    """Of histories of one item none can matter more than another."""
+    data = load_data(place / "small.csv")
+    save_model(build_model("SASRec", data, hidden_size=8, max_length=1), place / "one")
+    given = ["--only", "faithfulness", "--users", "9", "--out", str(place / "unjudged")]
+    with pytest.raises(Refused, match="SASRec has no verdict: none of these users") as caught:
+        run(*given, "--fail-on", "must not be shown", models=[str(place / "one")])
+    assert caught.value.code == 3
+    assert "SASRec has no verdict" in (place / "unjudged" / "report.md").read_text()
 
 
 def test_where_nothing_can_be_measured_nothing_is_written(run, place, broken):

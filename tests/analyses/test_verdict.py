@@ -146,6 +146,21 @@ def test_two_models_of_one_name_are_told(truth):
             verdict(model, truth.data, **others)
 
 
+@pytest.mark.parametrize(
+    ("users", "told"),
+    [([], "no user is given"), ([10_000], "no user with the index"), (["u1"], "whole numbers")],
+)
+def test_users_who_are_none_are_told(truth, users, told):
+    with pytest.raises(WorkbenchError, match=told):
+        verdict(Pointer(truth.effects, honest=True), truth.data, users=users)
+
+
+def test_histories_of_one_item_give_no_verdict(truth):
+    model = build_model("SASRec", truth.data, hidden_size=8, max_length=1).eval()
+    with pytest.raises(WorkbenchError, match="SASRec has no verdict: none of these users has a hi"):
+        verdict(model, truth.data)
+
+
 def test_a_model_without_attention_has_no_verdict(truth):
     model = adapt(lambda batch: batch.items.new_ones(len(batch.items), 21).float(),
                   n_items=20, max_length=10)  # fmt: skip

@@ -21,7 +21,7 @@ from tests.workbench.tiny import data_of
 from workbench import build_model, checkpoint, load_data, model_folders
 from workbench.checkpoint import load_model, save_model
 from workbench.data import DataUnavailable
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import check_writable
 from workbench.model_folders import CARD, TOKENS, WEIGHTS
 
@@ -377,3 +377,14 @@ def test_models_by_name(tmp_path, monkeypatch):
     assert same(load_model("beauty"), model_of())
     assert "a shipped model: a, beauty." in told("yelp")
     assert "no card.json" in told(tmp_path)
+
+
+def test_a_folder_called_like_a_shipped_model_is_not_taken_for_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(model_folders, "PRETRAINED", tmp_path / "shipped")
+    save_model(model_of(), tmp_path / "shipped" / "beauty")
+    save_model(model_of("light-o"), tmp_path / "here" / "beauty")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.warns(WorkbenchWarning, match=r"the shipped model; .* write \./beauty\."):
+        assert same(load_model("beauty"), model_of())
+    for folder in ("./beauty", Path("beauty")):
+        assert same(load_model(folder), model_of("light-o"))

@@ -22,7 +22,7 @@ from workbench.data import batches
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.evaluation import KEPT, NOT_COMPARABLE, REMOVED, draw_negatives, evaluate
-from workbench.ranking import (
+from workbench.metrics import (
     CUTOFFS,
     best_items,
     metrics_of,

@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
 from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
+from workbench import evaluate, train
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES, build_model, variant
 
@@ -137,7 +139,7 @@ def test_options_reach_the_model_and_its_calibration():
         ("AC-SASRec", {"penalty": -0.1}, "penalty is -0.1; it must be 0 or more"),
         ("TiSASRec", {"time_unit": "day"}, "time_unit is 'day'; choose from smallest, second"),
         ("SSE-PT", {"swap_users": 2}, "swap_users is 2; it must be from 0 to 1"),
-        ("SSE-PT", {"user_size": 64}, "user_size 64 leaves no room in 64"),
+        ("SSE-PT", {"user_size": 64}, "room for items in hidden_size 64; choose from 0 to 63"),
         (
             "AC-SASRec",
             {"normalization": "none", "correction": "fixed"},
@@ -150,3 +152,16 @@ def test_what_there_is_not_is_told_in_one_sentence(name, options, told):
         build_model(name, DATA, **options)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
+
+
+def test_a_path_in_place_of_what_is_loaded_from_it_is_told(tmp_path):
+    data = data_of(*[[1, 2, 3, 4]] * 4)
+    model: Any = "runs/SASRec"
+    for asked in (
+        lambda: evaluate(model, data),
+        lambda: evaluate(build_model("SASRec", data), tmp_path),
+        lambda: build_model("SASRec", "shop.csv"),
+        lambda: train(model, data),
+    ):
+        with pytest.raises(WorkbenchError, match="is a name or a path; give what workbench"):
+            asked()

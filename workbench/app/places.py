@@ -20,7 +20,7 @@ from workbench.data.address import planting
 from workbench.data.catalogue import DATA_VARIABLE, is_built_in
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, REPORTS
-from workbench.model_folders import CARD, PRETRAINED, WEIGHTS
+from workbench.model_folders import CARD, PRETRAINED, WEIGHTS, shipped_names
 
 MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
@@ -133,7 +133,8 @@ def model(source: str) -> Path | None:
     Outside, WorkbenchError
         If `data` would raise it for a file of the folder.
     """
-    folders_named = [_expanded(source), PRETRAINED / source, uploads.models() / source]
+    shipped = [PRETRAINED / source] if source in shipped_names() else []
+    folders_named = [*shipped, _expanded(source), uploads.models() / source]
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
         return None

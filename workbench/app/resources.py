@@ -155,7 +155,7 @@ def _weights(folder: str, stamp: str) -> str:
 
 def _placed(folder: str) -> Recommender:
     """`load_model`, on the device that the command of the app was given."""
-    return load_model(folder).to(choose_device(os.environ.get(DEVICE, "cpu")))
+    return load_model(Path(folder)).to(choose_device(os.environ.get(DEVICE, "cpu")))
 
 
 def _stamp(folder: str) -> str:

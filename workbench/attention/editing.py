@@ -255,6 +255,8 @@ class _Tokens:
 
 
 def _within(what: str, chosen: Sequence[int] | None, count: int, model: Model) -> None:
+    if isinstance(chosen, int):
+        raise WorkbenchError(f"{what}s are given as a list; write {what}s=[{chosen}].")
     for one in chosen or ():
         if not 0 <= one < count:
             raise WorkbenchError(

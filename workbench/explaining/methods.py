@@ -40,6 +40,8 @@ def importance(model: Model, name: str) -> Importance:
     WorkbenchError
         If there is none of this name, or it does not serve the model.
     """
+    if not isinstance(name, str):
+        raise WorkbenchError(f"an importance is called by one name, and {name!r} is none.")
     chosen = FIXED.get(name) or named(name, model)
     if chosen is None:
         raise WorkbenchError(
@@ -83,7 +85,7 @@ def explain(
     Raises
     ------
     WorkbenchError
-        If there is no such method, or it does not serve the model.
+        If there is no such method, it does not serve the model, or the targets are others.
     """
     return explain_each(model, batch, targets, [method], seed=seed)[method]
 
@@ -96,6 +98,12 @@ def explain_each(
     Parameters and errors as in `explain`.
     """
     chosen = {name: importance(model, name) for name in methods}
+    n, n_items = len(batch.items), model.config.n_items
+    if targets.shape != (n,) or not ((targets > 0) & (targets <= n_items)).all():
+        raise WorkbenchError(
+            f"targets are an item from 1 to {n_items:,} for each of the {n:,} histories, and what "
+            f"was given has the shape {list(targets.shape)}{_span(targets)}."
+        )
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)
     read = [name for name in chosen if name in READINGS]
@@ -107,3 +115,8 @@ def explain_each(
     return {
         name: each.detach().masked_fill(~batch.valid, 0.0).to(home) for name, each in values.items()
     }
+
+
+def _span(targets: Tensor) -> str:
+    """From which to which number they go, in words."""
+    return f", from {int(targets.min()):,} to {int(targets.max()):,}" if targets.numel() else ""

@@ -195,7 +195,7 @@ def explain_user(
     data, warning = matched(model, data, held_out=int(held_out))
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    at = find_user(data, user)
+    at = find_user(data, str(user))
     first, last = int(data.offsets[at]), int(data.offsets[at + 1]) - held_out
     if last <= first:
         raise WorkbenchError(
@@ -216,7 +216,7 @@ def explain_user(
     inspection = inspect_case(
         model,
         batch,
-        "top" if item is None else find_item(data, item),
+        "top" if item is None else find_item(data, str(item)),
         hidden=seen,
         methods=list(methods) or [default_erasure(model)],
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from workbench.explaining.methods import default_erasure, importance
 from workbench.explore.explanation import Explanation
-from workbench.faithfulness.counterfactual import MOST
+from workbench.explore.user_sentences import without_any
 from workbench.phrases import counted, cut, listing
 
 WIDTH = 40  # letters of a title
@@ -58,10 +58,8 @@ def _sentences(explanation: Explanation) -> Iterator[str]:
             f"{explanation.inspection.rank(successor):,} now."
         )
     else:
-        yield (
-            f"No change of up to {MOST} items was found ({operator}) that takes {title(first)} "
-            "from the first place."
-        )
+        tried = without_any(len(explanation.inspection.items))
+        yield f"{tried} ({operator}), {title(first)} still comes first."
     yield "Whether any of this can be shown as a reason, a report on the model tells."
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
-from workbench.ranking import rank_of
+from workbench.metrics import rank_of
 
 
 @dataclass(frozen=True, kw_only=True)

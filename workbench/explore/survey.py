@@ -19,8 +19,8 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
+from workbench.metrics import target_ranks
 from workbench.model import Model
-from workbench.ranking import target_ranks
 from workbench.statistics import jensen_shannon
 
 MOST_USERS = 2_000  # beyond which users are drawn at random

@@ -73,6 +73,12 @@ def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str])
     )
 
 
+def without_any(n: int) -> str:
+    """Which items of a history of `n` were taken away in vain, as the start of a sentence."""
+    most = min(MOST, n)
+    return f"Without any {most} items or fewer that were tried" if most > 1 else "Without any item"
+
+
 def smallest_told(
     change: SmallestChange, data: SequenceData, items: list[int], strong: Callable[[str], str]
 ) -> str:
@@ -87,7 +93,7 @@ def smallest_told(
     """
     passes = f"({counted(int(change.passes[0]), 'pass', 'passes')} of the model)"
     if change.size[0].isnan():
-        return f"Without any {MOST} items or fewer that were tried, it still comes first {passes}."
+        return f"{without_any(len(items))}, it still comes first {passes}."
     titles = [
         strong(data.title(item))
         for item, gone in zip(items, change.removed[0].tolist(), strict=True)

@@ -14,8 +14,8 @@ from models import Batch
 from workbench.attention.base_pass import BasePass
 from workbench.explaining.erasure import scores_without
 from workbench.explaining.methods import default_erasure
+from workbench.metrics import target_ranks
 from workbench.model import Model
-from workbench.ranking import target_ranks
 
 MOST = 5  # items taken away
 EXHAUSTIVE = 2  # up to which number every set of items is tried

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from workbench.attention.base_pass import BasePass
 from workbench.explaining.erasure import scores_without
-from workbench.ranking import target_ranks
+from workbench.metrics import target_ranks
 
 SIZES = (1, 2, 3, 5)  # k
 POOL = 10  # items among which a search chooses

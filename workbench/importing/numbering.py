@@ -15,8 +15,8 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
 from workbench.importing.format import Numbering
+from workbench.metrics import target_ranks
 from workbench.model import Model
-from workbench.ranking import target_ranks
 
 DRAWS = 20  # random relabellings that stand for ids that do not belong together
 DEVIATIONS = 4

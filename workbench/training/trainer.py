@@ -20,7 +20,7 @@ from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.devices import choose_device
-from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
 from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
@@ -95,6 +95,8 @@ def train(
         If some items of the data do not match those of the model, or it is not known whether they
         do, see `workbench.matching.matched`.
     """
+    loaded(model, "workbench.build_model")
+    loaded(data, "workbench.load_data")
     try:
         how = Training(**options)
     except TypeError as error:

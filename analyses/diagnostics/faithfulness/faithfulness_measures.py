@@ -36,8 +36,8 @@ from workbench.faithfulness.curves import (
     searched,
 )
 from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
+from workbench.metrics import log_probabilities, target_ranks
 from workbench.model import Model
-from workbench.ranking import log_probabilities, target_ranks
 from workbench.statistics import kendall_tau_b, spearman
 
 TARGETS = (HELD_OUT, OWN)

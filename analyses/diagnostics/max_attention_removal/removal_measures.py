@@ -33,8 +33,8 @@ from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove_matched
 from workbench.attention.recording import Rows
+from workbench.metrics import hit, ndcg
 from workbench.model import AttentionModel, Model, with_attention
-from workbench.ranking import hit, ndcg
 from workbench.statistics.distributions import Distributions
 
 COUNTS = (1, 2, 3, 5)  # how many of the largest weights are removed, in all layers

@@ -20,8 +20,8 @@ from analyses.running.passes import CUTOFF, Outcome
 from workbench import explain
 from workbench.attention.recording import recording
 from workbench.explaining.methods import default_erasure
+from workbench.metrics import ndcg
 from workbench.model import Model
-from workbench.ranking import ndcg
 
 
 @torch.no_grad()

@@ -95,6 +95,7 @@ def report(*, verdicts: bool = True, failing: bool = False) -> Report:
         in_short=judged[0] if judged else None,
         example=example if judged else None,
         sections=[made],
+        unjudged=[],
         notices=["A notice."],
         exclusions=["Nobody."],
         manifest=manifest,

@@ -128,6 +128,7 @@ def test_hooks_are_removed_when_the_model_or_the_caller_raises():
         ({"stage": "mask"}, "SASRec has no attention stage 'mask'; it has attention"),
         ({"layers": [2]}, "SASRec has no layer 2; choose from 0 to 1"),
         ({"layers": [-1]}, "no layer -1"),
+        ({"layers": 1}, r"layers are given as a list; write layers=\[1\]"),
         ({"heads": [0, 2]}, "SASRec has no head 2; choose from 0 to 1"),
     ],
 )

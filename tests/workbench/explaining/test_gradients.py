@@ -300,3 +300,21 @@ def test_to_hold_attention_the_last_layer_computes_the_row_that_predicts_alone()
     explain(model, batch, TARGETS, "saliency, attention held")
     record_attention(model, batch)
     assert passed == [1, 5]
+
+
+@pytest.mark.parametrize(
+    ("targets", "told"),
+    [
+        ([2, 8], r"shape \[2\], from 2 to 8"),
+        ([2, 8, 0], r"an item from 1 to 12 for each of the 3 histories.* from 0 to 8"),
+        ([2, 8, 13], "from 2 to 13"),
+    ],
+)
+def test_targets_that_are_none_are_told(targets, told):
+    with pytest.raises(WorkbenchError, match=told):
+        explain(build("SASRec"), batch_of(*HISTORIES), torch.tensor(targets))
+
+
+def test_a_list_is_no_method():
+    with pytest.raises(WorkbenchError, match="called by one name"):
+        explain(build("SASRec"), batch_of(*HISTORIES), TARGETS, ["saliency"])
