@@ -159,8 +159,14 @@ class TransformerLayer(nn.Module):
             allowed = queries_of(allowed, rows)
             intervals = None if intervals is None else intervals.at(rows)
         return Projected(
-            *(query, key, value, every if rows is None else rows),
-            *(allowed, context.causal, intervals, context.copies),
+            query,
+            key,
+            value,
+            rows=every if rows is None else rows,
+            allowed=allowed,
+            causal=context.causal,
+            intervals=intervals,
+            copies=context.copies,
         )
 
     def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:

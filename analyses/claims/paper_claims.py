@@ -260,7 +260,11 @@ CLAIMS = (
         f"process, which may be {SLOWER} times its backbone's",
         [
             Contrast(
-                *("ndcg kept", LIGHT.label, PLAIN.label, "most", CALIBRATED.label),
+                "ndcg kept",
+                LIGHT.label,
+                PLAIN.label,
+                kind="most",
+                whole=CALIBRATED.label,
                 words=f"{LIGHT.label}, what it gains beyond {HALF} of {CALIBRATED.label}'s gain",
             )
         ],

@@ -68,7 +68,9 @@ def _train(entry: Trained, zoo: Path, device: str) -> tuple[float, float]:
     model = build_model(entry.variant.model, data, **MODEL, **entry.variant.options)
     out = folder_of(entry, zoo)
     model = train(
-        *(model, data, out),
+        model,
+        data,
+        out=out,
         alone=True,
         **entry.training() | {"seed": entry.seed, "device": device, "progress": False},
     )

@@ -39,7 +39,11 @@ def explain_command(
     reading(data, model)
     loaded = workbench.load_model(model).to(workbench.choose_device(device))
     explanation = workbench.explain_user(
-        *(loaded, workbench.load_data(data), user, item, method or ()),
+        loaded,
+        workbench.load_data(data),
+        user=user,
+        item=item,
+        methods=method or (),
         smallest=True,
         hide_seen=not keep_seen,
     )

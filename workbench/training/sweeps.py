@@ -152,7 +152,9 @@ def _train(run: _Run, data: SequenceData, how: Mapping[str, Any]) -> dict[str, A
     torch.manual_seed(run.seed)
     model = build_model(run.built.model, data, **run.built.options)
     model = train(
-        *(model, data, run.folder),
+        model,
+        data,
+        out=run.folder,
         command=run.command,
         alone=True,
         seed=run.seed,
