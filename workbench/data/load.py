@@ -83,6 +83,12 @@ def load_data(
         return planted(**asdict(settings)).data
     plain, asked = address.split(name)
     if plain == ML_100K:
+        if Path(plain).exists():
+            warnings.warn(
+                f"{plain} is the known data set; for what is called so here write ./{plain}.",
+                WorkbenchWarning,
+                stacklevel=2,
+            )
         try:
             path = fetch_ml_100k()
         except DataUnavailable as error:

@@ -11,6 +11,7 @@ import pytest
 
 from workbench.data import DataUnavailable, fetch, load_data
 from workbench.data.load import item_categories
+from workbench.errors import WorkbenchWarning
 
 ROWS = b"196\t242\t3\t881250949\n186\t242\t3\t891717742\n196\t51\t1\t878887116\n186\t51\t2\t4\n"
 FLAGS = "|".join("1" if at in (5, 8) else "0" for at in range(19))  # Comedy and Drama
@@ -114,6 +115,17 @@ def test_both_sources_give_the_same_data(cache, site, pip):
     assert official.provenance["source"] == "ml-100k"
     assert [entry.name for entry in cache.iterdir()] == ["ml-100k"]
     assert load_data("ml-100k?min_item=2").provenance["filters"]["min_item"] == 2
+
+
+def test_a_file_that_is_called_like_the_known_data_is_not_taken_in_silence(
+    cache, site, pip, tmp_path, monkeypatch
+):
+    rows = "".join(f"u{user},i{item}\n" for user in range(3) for item in range(5))
+    (tmp_path / "ml-100k").write_text("user,item\n" + rows)
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(WorkbenchWarning, match=r"is the known data set; .* write \./ml-100k\."):
+        assert load_data("ml-100k").n_users == 2
+    assert load_data("./ml-100k").n_users == 3
 
 
 @pytest.mark.parametrize("reply", [None, b"trickle"])
