@@ -414,17 +414,14 @@ class TestWhere:
         [
             ("1420070400", "time<2015-06-01", r"write a number \(2015-06-01 begins 1433116800 s"),
             ("1420070400", "time<June", "orders numbers by a text: time has 1420070400, for one"),
-            ("6/13/2015", "time>=6/1/2015", "orders dates by their text"),
-            ("13.06.2015", "time>=01.06.2015", "orders dates by their text"),
-            ("2015-06-13", "time>=1.6.2015", "orders dates by their text"),
         ],
     )
-    def test_times_are_not_ordered_as_text(self, tmp_path, times, condition, reason):
+    def test_numbers_are_not_ordered_as_text(self, tmp_path, times, condition, reason):
         rows = [("u", "a", times), ("u", "b", times)]
         file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
         assert re.search(reason, refused(f"{file}?where={condition}"))
 
-    def test_dates_compare_as_text(self, tmp_path):
+    def test_dates_compare(self, tmp_path):
         rows = [("u", k, f"2020-01-0{k}") for k in (3, 1, 2)]
         file = write(tmp_path / "x.csv", table(("user", "item", "date"), rows))
         assert tokens(load_data(f"{file}?where=date>=2020-01-02")) == {"u": ["2", "3"]}
