@@ -475,3 +475,27 @@ def test_positions_are_not_counted_from_the_right(tmp_path):
     file = write(tmp_path / "x.csv", "u,a\nu,b\n")
     said = refused(file, columns={"user": 0, "item": -1})
     assert said.endswith("positions are counted from 0, at the left.")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_items_of_several_titles_are_counted(tmp_path, suffix):
+    rows = [("u", "x", "One"), ("u", "y", "Two &amp; a half"), ("v", "x", "Uno"), ("v", "y", "")]
+    rows += [("w", "x", "One "), ("w", "y", "Two & a half"), ("w", "z", None)]
+    frame = pd.DataFrame(rows, columns=["user", "item", "name"])
+    file = tmp_path / f"x.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(file, index=False)
+    elif suffix == "jsonl":
+        frame.to_json(file, orient="records", lines=True)
+    else:
+        frame.to_parquet(file)
+    source = f"{file}?title=name&time="
+    told = (
+        f"{file}: 1 item has several titles in name, as x is called 'One' and 'Uno'; the first in "
+        "the file is shown, so"
+    )
+    with pytest.warns(WorkbenchWarning) as caught:
+        data = load_data(f"{source}&min_user=1")
+    assert [str(warning.message).startswith(told) for warning in caught] == [True]
+    assert data.titles == ["[pad]", "One", "Two & a half", "z"]
+    assert load_data(f"{source}&where=user!=v").provenance["warnings"] == []

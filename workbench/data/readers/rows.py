@@ -1,9 +1,9 @@
 """From columns as they are in a file to interactions: filters, ids, times, what is missing."""
 
+import html
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from workbench.data.readers.filters import kept
 from workbench.data.times import WITHOUT_TIMES, TimeFault, read_times
 from workbench.data.tokens import absent, encode
 from workbench.errors import WorkbenchError, ways
+from workbench.phrases import counted
 
 CLOCKS = 1e8  # seconds, from which on times are those of computers
 ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
@@ -88,7 +89,8 @@ def interactions(
     ]
     _check_missing(columns, missing, options)
     if "title" in roles:
-        titles = _titles(*ids["item"], columns.values[roles["title"]])
+        titles, several = _titles(columns, *ids["item"])
+        doubts += several
     users, items = (
         pa.DictionaryArray.from_arrays(
             pa.array(codes, mask=codes < 0), pa.array(tokens, pa.string())
@@ -175,12 +177,31 @@ DROP, KEEP = "missing='drop'", "missing='keep'"
 COLUMNS = "columns={...}"
 
 
-def _titles(codes: np.ndarray, tokens: np.ndarray, column: Any) -> dict[str, str]:
-    """Item token -> its first title; items without one are left out."""
+def _titles(
+    columns: Columns, codes: np.ndarray, tokens: np.ndarray
+) -> tuple[dict[str, str], list[str]]:
+    """Item token -> its first title, without items that have none; a doubt where several differ."""
+    name = columns.roles["title"]
+    column = columns.values[name]
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
-    titles = pc.utf8_trim_whitespace(column.cast(pa.string())).to_numpy()
-    frame = pd.DataFrame({"item": codes, "title": titles})
-    frame = frame[(codes >= 0) & frame["title"].notna() & (frame["title"] != "")]
-    frame = frame.drop_duplicates("item")
-    return dict(zip(tokens[frame["item"]], frame["title"], strict=True))
+    places, titles = encode(column.cast(pa.string()))
+    pairs = pd.DataFrame({"item": codes, "title": places})
+    pairs = pairs[(codes >= 0) & (places >= 0)].drop_duplicates()
+    pairs["title"] = titles[pairs["title"]]
+    first = pairs.drop_duplicates("item").set_index("item")["title"]
+    differ = pairs["title"].map(html.unescape) != pairs["item"].map(first).map(html.unescape)
+    others = pairs[differ].drop_duplicates("item")
+    doubts = []
+    if len(others):
+        item, other = others.iloc[0]
+        doubts.append(
+            f"{columns.path}: {counted(len(others), 'item has', 'items have')} several titles in "
+            f"{name}, as {tokens[item][:80]} is called {first[item][:80]!r} and {other[:80]!r}; "
+            "the first in the file is shown, so write the same in all rows of an item, or name "
+            f"another column {ways('?title=...', TITLE)}."
+        )
+    return dict(zip(tokens[first.index], first, strict=True)), doubts
+
+
+TITLE = "columns={'title': ...}"
