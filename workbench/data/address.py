@@ -12,6 +12,7 @@ from workbench.data.sequences import Duplicates
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
 from workbench.errors import WorkbenchError
+from workbench.files import expanded
 
 ROLES = ("user", "item", "time", "title")
 COUNTS = ("min_user", "min_item")
@@ -89,7 +90,7 @@ def split(source: str) -> tuple[str, Asked]:
         If an option is not known, is named twice, or does not take the value.
     """
     path, mark, query = source.rpartition("?")
-    if not mark or Path(source).expanduser().exists():
+    if not mark or expanded(source).exists():
         return source, Asked()
     columns: dict[str, str | int] = {}
     asked: dict[str, Any] = {}
