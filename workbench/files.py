@@ -16,6 +16,14 @@ LARGEST_JSON = 20_000_000  # bytes of a model's card or a manifest that are read
 ASIDE = ".partial-"  # how the names of what is being written begin, followed by the process
 
 
+def expanded(path: str | Path) -> Path:
+    """The path with `~` as a home folder; where it names nobody's, with a `~` like any other."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 @contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
     """A file to write, beside `path`, which takes its place when the block ends.

@@ -9,6 +9,7 @@ import pandas as pd
 
 from models import Recommender
 from workbench.checkpoint import with_rows
+from workbench.data.lookup import find_item, item_with_id, items_called
 from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model
@@ -90,6 +91,33 @@ def matched(
         unknown = len(model.user_ids)  # beyond the last: no user the model has an embedding of
         data = replace(data, user_numbers=np.where(numbers < 0, unknown, numbers))
     return data, said
+
+
+def find_known_item(model: Model, data: SequenceData, as_read: SequenceData, text: str) -> int:
+    """The one item of this raw id or title, among those of the data and those of the model.
+
+    Parameters
+    ----------
+    model : the model.
+    data : the data as `matched` gives them, whose number the item has.
+    as_read : the same data before they were matched, which may have items that it does not know.
+    text : a raw id or a title, as in `workbench.data.lookup.items_called`.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is none, more than one, or one that the model does not know.
+    """
+    if item_with_id(data, text.strip()) is None:
+        called = items_called(as_read, text)
+        unknown = [at for at in called if item_with_id(data, as_read.item_ids[at]) is None]
+        if unknown and find_item(as_read, text):  # which says so where it may be any of several
+            raise WorkbenchError(
+                f"{as_read.name} has the item {text.strip()[:80]!r}, but {model.config.name} does "
+                "not know it; name another item, or train a model on these data (python -m "
+                "workbench train)."
+            )
+    return find_item(data, text)
 
 
 def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:

@@ -11,11 +11,11 @@ from torch import Tensor
 from models import Batch
 from workbench.attention.adapter import Scorer
 from workbench.data.batches import at_once, make_batch
-from workbench.data.lookup import find_item, find_user
+from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.matching import matched
+from workbench.matching import find_known_item, matched
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -41,7 +41,7 @@ def recommend(
     users : raw ids; None for all users with an item that the model knows. Their whole histories
         are read, the last item included, as far back as the model reads.
     k : how many items, at least 1; a user gets fewer if there are no more.
-    items : a history in place of users, oldest first, by ids or titles (see `find_item`).
+    items : a history in place of users, oldest first, by ids or titles (see `items_called`).
     keep_seen : whether items of the history, however long ago, may be recommended again.
     batch_size : histories in a batch, at most.
 
@@ -67,12 +67,13 @@ def recommend(
         raise WorkbenchError(f"k is {k}, which leaves nothing to recommend; give 1 or more.")
     if users is not None and items is not None:
         raise WorkbenchError("users and items are two histories; give one of them.")
-    data, warning = matched(model, data, held_out=0)
+    as_read = data
+    data, warning = matched(model, as_read, held_out=0)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     size = at_once(data.n_items, batch_size)
     if items is not None:
-        batches = _made_up(model, data, items)
+        batches = _made_up(model, data, as_read, items)
     else:
         batches = histories(model, data, chosen_users(model, data, users), size)
     columns: dict[str, list[np.ndarray]] = {"user": [], "rank": [], "item": [], "score": []}
@@ -141,7 +142,7 @@ def histories(
 
 
 def _made_up(
-    model: Model, data: SequenceData, items: Sequence[str]
+    model: Model, data: SequenceData, as_read: SequenceData, items: Sequence[str]
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
     """As `histories`, for the single history of `items`, which belongs to no user."""
     if model.needs_times:
@@ -155,7 +156,7 @@ def _made_up(
             "nobody's; name users of the data, or choose another model."
         )
     named = [items] if isinstance(items, str) else items
-    history = [find_item(data, str(item)) for item in named]
+    history = [find_known_item(model, data, as_read, str(item)) for item in named]
     if not history:
         raise WorkbenchError("no item is named; name one or more, the oldest first.")
     read = torch.tensor([history[-model.config.max_length :]])

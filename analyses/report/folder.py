@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.files import not_written
+from workbench.files import expanded, not_written
 
 MANIFEST = "manifest.json"
 PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
@@ -42,7 +42,7 @@ def manifest_path(folder: str | Path) -> Path:
     WorkbenchError
         If the folder has none.
     """
-    path = Path(folder).expanduser() / MANIFEST
+    path = expanded(folder) / MANIFEST
     if not path.is_file():
         raise WorkbenchError(
             f"{path.parent}: no report here (no {MANIFEST}); give a folder that "

@@ -19,6 +19,7 @@ from workbench import (
     WorkbenchWarning,
     adapt,
     build_model,
+    explain_user,
     load_data,
     recommend,
     save_model,
@@ -151,6 +152,39 @@ def test_items_by_id_or_title():
             find_item(data, text)
     with pytest.raises(WorkbenchError, match="no item of the id 'x'; its items are such as i1, i2"):
         find_item(DATA, "x")
+
+
+@pytest.fixture
+def grown():
+    """A model of the items i1 to i4, and data that have one more, of which it is not known."""
+    model = build_model("SASRec", data_of([1, 2, 3, 4], n_items=4), **SIZES)
+    data = data_of([1, 2, 3, 4], [3, 4, 5], n_items=5)
+    return model, replace(data, titles=["[pad]", "Alien", "Dune", "Heat", "Up", "Alien 3"])
+
+
+@pytest.mark.filterwarnings("ignore:.*does not know 1 of the 5 items")
+def test_an_item_that_the_data_have_and_the_model_does_not_know_is_called_so(grown):
+    model, data = grown
+    for text in ("i5", " alien  3", "3"):
+        with pytest.raises(WorkbenchError) as caught:
+            recommend(model, data, items=["i1", text])
+        assert str(caught.value) == (
+            f"tiny has the item {text.strip()!r}, but SASRec does not know it; name another item, "
+            "or train a model on these data (python -m workbench train)."
+        )
+    with pytest.raises(WorkbenchError, match="but SASRec does not know it"):
+        explain_user(model, data, "u0", item="i5", methods=["recency"], hide_seen=False)
+    with pytest.raises(WorkbenchError, match=r"'al' may be any of 2 items of tiny"):
+        recommend(model, data, items=["al"])
+    assert len(recommend(model, data, items=["alien", "heat"], k=1)) == 1
+    with pytest.raises(WorkbenchError, match="tiny has no item of the id or title 'i6'"):
+        recommend(model, data, items=["i6"])
+
+
+def test_an_item_that_the_model_alone_knows_is_found(grown):
+    model, _ = grown
+    fewer = data_of([1, 2, 3], n_items=3)
+    assert len(recommend(model, fewer, items=["i4"], k=1)) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from workbench.data.sequences import Duplicates
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
 from workbench.errors import WorkbenchError
+from workbench.files import expanded
 
 ROLES = ("user", "item", "time", "title")
 COUNTS = ("min_user", "min_item")
@@ -26,6 +27,8 @@ TEXTS: Mapping[str, tuple[str, ...]] = {
 }
 LISTS = ("where",)
 KNOWN = (*ROLES, *TEXTS, *LISTS, *COUNTS)
+# the end of a clock, and a zone such as +02:00, which no year can be
+ZONE = r"(:\d\d(?:\.\d+)?\s?)\+(?=(?:0\d|1[0-4]):?[0-5]\d\b)"
 DEFAULTS = asdict(PlantedSettings())
 # option of planted data -> the setting that it gives
 PLANTED = {name.removeprefix("n_"): name for name in DEFAULTS if name != "rule"}
@@ -87,7 +90,7 @@ def split(source: str) -> tuple[str, Asked]:
         If an option is not known, is named twice, or does not take the value.
     """
     path, mark, query = source.rpartition("?")
-    if not mark or Path(source).expanduser().exists():
+    if not mark or expanded(source).exists():
         return source, Asked()
     columns: dict[str, str | int] = {}
     asked: dict[str, Any] = {}
@@ -147,7 +150,8 @@ def planting(source: str) -> PlantedSettings | None:
 
 def _named(source: str, query: str) -> list[tuple[str, str]]:
     """Options and values of a query, each of them once, but those that may come as a list."""
-    pairs = parse_qsl(query, keep_blank_values=True)
+    # a plus stands for a blank, though not where a zone follows a clock
+    pairs = parse_qsl(re.sub(ZONE, r"\1%2B", query), keep_blank_values=True)
     names = [name for name, _ in pairs if name not in LISTS]
     repeated = next((name for name in names if names.count(name) > 1), None)
     if repeated is not None:

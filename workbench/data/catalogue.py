@@ -12,6 +12,7 @@ from workbench.data.address import planting, split
 from workbench.data.planted_settings import RULES
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
+from workbench.files import expanded
 
 DATA_VARIABLE = "ATTENTION_WORKBENCH_DATA"
 ML_100K = "ml-100k"  # which is fetched
@@ -119,12 +120,14 @@ def locate(source: str | Path) -> Path:
     try:
         if not name.strip():
             raise FileNotFoundError
-        path = Path(source).expanduser()
+        path = expanded(source)
         found = next(place / path for place in places if (place / path).exists())
     except (StopIteration, FileNotFoundError):
         raise WorkbenchError(_not_found(name, places)) from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise WorkbenchError(f"{name[:80]!r} is no path: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(
+            f"{name[:80]!r} is no path: {error}; name a file or folder."
+        ) from error
     if not (found.is_file() or found.is_dir()):  # a device, or a pipe, which is read only once
         raise WorkbenchError(f"{name} is neither a file nor a folder; save its lines to a file.")
     return found
@@ -136,7 +139,7 @@ def _not_found(name: str, places: list[Path]) -> str:
             f"{name} is not here; get it ({KNOWN[name].obtain}) and give its path, or put it into "
             f"./data or the folder named by {DATA_VARIABLE}."
         )
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_symlink():
         return f"{name} is a link to {path.readlink()}, which is not there; give the file itself."
     beside = path.parent if path.parent.is_dir() else Path(".")

@@ -18,7 +18,7 @@ from pathlib import Path
 from workbench.data.readers.movielens import flagged
 from workbench.data.readers.text import with_year
 from workbench.errors import WorkbenchError
-from workbench.files import replaced_folder
+from workbench.files import expanded, replaced_folder
 
 OFFICIAL = "https://files.grouplens.org/datasets/movielens/ml-100k.zip"
 WHEEL = "recbole==1.2.1"
@@ -43,7 +43,7 @@ class DataUnavailable(WorkbenchError):
 
 def cache_folder() -> Path:
     """`~/.cache/attention-workbench`, or $ATTENTION_WORKBENCH_CACHE."""
-    return Path(os.environ.get(CACHE_VARIABLE) or "~/.cache/attention-workbench").expanduser()
+    return expanded(os.environ.get(CACHE_VARIABLE) or "~/.cache/attention-workbench")
 
 
 def fetch_ml_100k() -> Path:

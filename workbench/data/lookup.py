@@ -83,10 +83,26 @@ def find_users(
     return found[wanted], others + [str(raw) for raw in data.user_ids[found[~wanted]]]
 
 
-def find_item(data: SequenceData, text: str) -> int:
-    """The item with this raw id; if no id is equal, the one with this title, complete or in part.
+def items_called(data: SequenceData, text: str) -> list[int]:
+    """The item with this raw id; if no id is equal, those with this title, complete or in part.
 
-    A title in part matches if it holds all words of the text. Case is ignored in titles.
+    A title in part matches if it holds all words of the text, and counts where none is complete.
+    Case is ignored in titles.
+    """
+    wanted = text.strip()
+    same_id = item_with_id(data, wanted)
+    if same_id is not None:
+        return [same_id]
+    titles = [" ".join(title.lower().split()) for title in data.titles or ()]
+    words = wanted.lower().split()
+    fitting = [n for n, title in enumerate(titles) if n and title == " ".join(words)]
+    if words and not fitting:
+        fitting = [n for n, title in enumerate(titles) if n and all(w in title for w in words)]
+    return fitting
+
+
+def find_item(data: SequenceData, text: str) -> int:
+    """The one item of this raw id or title, see `items_called`.
 
     Raises
     ------
@@ -94,14 +110,7 @@ def find_item(data: SequenceData, text: str) -> int:
         If there is none, or more than one.
     """
     wanted = text.strip()
-    same_id = item_with_id(data, wanted)
-    if same_id is not None:
-        return same_id
-    titles = [" ".join(title.lower().split()) for title in data.titles or ()]
-    words = wanted.lower().split()
-    fitting = [n for n, title in enumerate(titles) if n and title == " ".join(words)]
-    if words and not fitting:
-        fitting = [n for n, title in enumerate(titles) if n and all(w in title for w in words)]
+    fitting = items_called(data, wanted)
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:

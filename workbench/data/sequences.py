@@ -13,6 +13,7 @@ import pandas as pd
 from workbench.data.tokens import Missing, absent, encode
 from workbench.data.truth import Truth
 from workbench.errors import WorkbenchError
+from workbench.phrases import counted
 
 PAD = "[pad]"
 Duplicates = Literal["keep", "first", "last", "consecutive"]
@@ -52,6 +53,22 @@ class SequenceData:
     rows: np.ndarray | None = None
     user_numbers: np.ndarray | None = None
     truth: Truth | None = None
+
+    def __repr__(self) -> str:
+        """One line, for arrays say little in a notebook."""
+        has = [
+            f"{'no ' * (held is None)}{what}"
+            for what, held in (("times", self.times), ("titles", self.titles))
+        ]
+        counts = (
+            counted(n, thing)
+            for n, thing in (
+                (self.n_users, "user"),
+                (self.n_items, "item"),
+                (self.n_interactions, "interaction"),
+            )
+        )
+        return f"SequenceData({self.name!r}: {', '.join([*counts, *has])})"
 
     @property
     def n_users(self) -> int:

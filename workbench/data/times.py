@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from workbench.data.tokens import WORDS
 from workbench.errors import ways
+from workbench.phrases import counted
 
 Unit = Literal["s", "ms", "us", "ns", "each", "date"]
 Dates = Literal["day-first", "month-first"]
@@ -26,6 +27,8 @@ SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
     r"(?:[\sT,]+(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?\s*([AaPp])?\.?(?:[Mm]\.?)?)?$"
 )
+# how a zone is written behind a clock: Z, UTC, +02:00, -0700
+ZONED = r"(?:Z|UTC|GMT)$|[T:]\d\d.*[+-]\d\d"
 # how a text begins that may be a time
 PLAUSIBLE = (
     r"[-+.]?\d|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun"
@@ -49,6 +52,10 @@ class TimeFault(ValueError):
     def __init__(self, row: int, reason: str) -> None:
         super().__init__(reason)
         self.row = row
+
+
+class UnknownOrder(TimeFault):
+    """A date such as 3/4/2015, of which nothing shows whether it begins with its day."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +168,10 @@ def looks_like_time(column: pa.ChunkedArray | pa.Array) -> bool:
     if not re.match(PLAUSIBLE, first):
         return False
     try:
-        # which of the two is the day does not matter here
-        times = read_times(column, dates="day-first" if re.match(SLASHED, first) else None)
+        try:
+            times = read_times(column)
+        except UnknownOrder:  # which of the two is the day does not matter here
+            times = read_times(column, dates="day-first")
     except (ValueError, pa.ArrowException):
         return False
     seconds = times.seconds[~np.isnan(times.seconds)]
@@ -215,7 +224,7 @@ def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:
     given = (texts != "") & ~texts.isin(WORDS)
     numbers = pd.to_numeric(texts.where(given), errors="coerce").astype(np.float64)
     seconds = numbers
-    written = "s"
+    written, doubts = "s", []
     bad = given & numbers.isna()
     if not given.any() or 2 * bad.sum() <= given.sum():  # numbers
         if not bad.any():
@@ -225,6 +234,7 @@ def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:
         seconds = pd.Series(np.full(len(texts), np.nan))
         seconds[given] = _dates(texts[given], dates, codes)
         bad = given & seconds.isna()
+        doubts = _about_zones(texts[given], codes)
     if bad.any():
         row = int(np.isin(codes, np.flatnonzero(bad)).argmax())
         raise TimeFault(
@@ -232,7 +242,21 @@ def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:
             "is no time; write numbers, or dates such as 2019-08-12 10:30:00, or leave the times "
             f"out {WITHOUT_TIMES}",
         )
-    return Times(seconds.to_numpy(np.float64)[codes], written)
+    return Times(seconds.to_numpy(np.float64)[codes], written, doubts)
+
+
+def _about_zones(texts: pd.Series, codes: np.ndarray) -> list[str]:
+    """What was assumed of the rows whose distinct text, by its code, has no zone beside others."""
+    zoned = texts.str.contains(ZONED)
+    rows = np.bincount(codes, minlength=1 + texts.index.max())[texts.index]
+    having, without = int(rows[zoned].sum()), int(rows[~zoned].sum())
+    if not (having and without):
+        return []
+    return [
+        f"have a zone in {counted(having, 'row')} and none in "
+        f"{without:,}, which {'was' if without == 1 else 'were'} taken as UTC; where another is "
+        "meant, write it behind the time, as in 2021-06-05T08:00:00+02:00"
+    ]
 
 
 def _dates(texts: pd.Series, order: Dates | None, codes: np.ndarray) -> np.ndarray:
@@ -279,7 +303,7 @@ def _slashed(parts: pd.DataFrame, order: Dates | None, codes: np.ndarray) -> pd.
         day_first, month_first = (first > 12).any(), (second > 12).any()
         if day_first == month_first:
             row = int(np.isin(codes, parts.index[parts[0].notna()]).argmax())
-            raise TimeFault(
+            raise UnknownOrder(
                 row,
                 "may begin with its day or with its month; say with which "
                 f"{_dates_are('day-first')} {_dates_are('month-first')}",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from workbench.data.batches import make_batch
-from workbench.data.lookup import find_item, find_user
+from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
@@ -22,7 +22,7 @@ from workbench.explore.shown import Shown, View
 from workbench.explore.user_page import Beside, body, page
 from workbench.faithfulness.counterfactual import SmallestChange, smallest_change
 from workbench.files import not_written, write_file
-from workbench.matching import matched
+from workbench.matching import find_known_item, matched
 from workbench.model import Model, weights_hash
 
 
@@ -192,7 +192,8 @@ def explain_user(
     WorkbenchWarning
         If some items of the data do not match those of the model, as in `evaluate`.
     """
-    data, warning = matched(model, data, held_out=int(held_out))
+    as_read = data
+    data, warning = matched(model, as_read, held_out=int(held_out))
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     at = find_user(data, str(user))
@@ -216,7 +217,7 @@ def explain_user(
     inspection = inspect_case(
         model,
         batch,
-        "top" if item is None else find_item(data, str(item)),
+        "top" if item is None else find_known_item(model, data, as_read, str(item)),
         hidden=seen,
         methods=list(methods) or [default_erasure(model)],
     )

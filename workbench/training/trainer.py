@@ -141,7 +141,9 @@ class _Trainer:
         self.samples = self._samples(np.random.default_rng(how.seed))
         if not len(self.samples.cases):
             raise WorkbenchError(
-                f"{data.name}: no user has the four interactions that training needs."
+                f"{data.name}: no user has the four interactions that training needs, of which the "
+                "last two are held out; give data with longer histories, or leave out fewer rows "
+                "(see min_item, duplicates and where)."
             )
         like = model.item_embedding.weight
         self.sampler = Sampler(how.loss, data, how.negatives, how.gbce_t, like) if sampled else None

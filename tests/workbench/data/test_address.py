@@ -76,6 +76,15 @@ def test_conditions_may_be_several():
     assert split("r.csv?where=a>1&where=b<2")[1].where == ("a>1", "b<2")
 
 
+def test_a_plus_before_a_zone_is_none_that_stands_for_a_blank():
+    asked = split("r.csv?where=at<2021-06-05T00:00:00+02:00&where=at>2021-06-04+00:00&title=a+b")[1]
+    assert asked.where == ("at<2021-06-05T00:00:00+02:00", "at>2021-06-04 00:00")
+    assert asked.columns == {"title": "a b"}
+    assert split("r.csv?where=at<2+Oct+10:00:00+2019")[1].where == ("at<2 Oct 10:00:00 2019",)
+    written = join("r.csv", where=["at<2021-06-05T00:00:00+02:00"])
+    assert split(written)[1].where == ("at<2021-06-05T00:00:00+02:00",)
+
+
 def test_planted_data_by_an_address_are_those_by_arguments():
     address = "planted:distance?noise=.3&users=20&items=40&causes=6&length=9&lag=2&seed=1&signal=1"
     how = {"noise": 0.3, "n_users": 20, "n_items": 40, "n_causes": 6, "length": 9, "lag": 2}

@@ -31,6 +31,20 @@ def test_mistyped_names_get_a_sentence_with_what_looks_alike(tmp_path):
             load_data(odd)
 
 
+def test_a_tilde_of_nobody_is_part_of_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for source in ("~x-nobody.csv", "~x-nobody.csv?min_user=1"):
+        with pytest.raises(
+            WorkbenchError, match="is neither a file nor a known data set"
+        ) as caught:
+            load_data(source)
+        assert not str(caught.value).endswith("..")
+    Path("~x-nobody.csv").write_text(NAMED)
+    assert load_data("~x-nobody.csv").checksum == load_data("~x-nobody.csv?min_user=2").checksum
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load_data("~/~x-nobody.csv").name == "~x-nobody"
+
+
 def test_what_is_no_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     for source in (tmp_path / "pipe.csv", "/dev/zero?format=table"):

@@ -69,3 +69,15 @@ def test_parts_without_lists_follow_one_another(tmp_path, timed):
     assert tokens(load_data(tmp_path / "shop")) == {"u": expected}
     write(tmp_path / "shop" / "shop.valid.inter", head + "u\t\t3\n"[: None if timed else 2] + "\n")
     assert "shop.valid.inter, line 2: item_id:token is empty" in refused(tmp_path / "shop")
+
+
+def test_parts_may_write_their_times_in_several_ways(tmp_path):
+    head = "user_id:token\titem_id:token\ttimestamp:token\n"
+    for part, row in {
+        "train": "u\ta\t2021-06-05T08:00:00Z\nu\tb\t2021-06-05T09:00:00Z\n",
+        "valid": "u\tc\t2021-06-05T10:00:00\n",
+        "test": "u\td\t2021-06-05\n",
+    }.items():
+        write(tmp_path / "shop" / f"shop.{part}.inter", head + row)
+    with pytest.warns(WorkbenchWarning, match="have a zone in 2 rows and none in 2, which were"):
+        assert tokens(load_data(tmp_path / "shop")) == {"u": ["d", "a", "b", "c"]}

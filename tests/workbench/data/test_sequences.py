@@ -176,3 +176,12 @@ def test_missing_tokens_are_told():
         from_interactions(np.array(["u", "u"]), np.array(["a", None], object))
     with pytest.raises(WorkbenchError, match="no user"):
         from_interactions(pa.array(["u", None]), pa.array(["a", "b"]))
+
+
+@pytest.mark.parametrize(
+    ("times", "titles", "has"),
+    [(None, None, "no times, no titles"), (np.arange(1200), {"0": "A"}, "times, titles")],
+)
+def test_data_are_shown_in_a_line(times, titles, has):
+    data = from_interactions(["u"] * 1200, range(1200), times, name="a\nb", titles=titles)
+    assert repr(data) == f"SequenceData('a\\nb': 1 user, 1,200 items, 1,200 interactions, {has})"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.workbench.data.reading import refused, remedied, tokens, write
 from workbench.data import from_interactions, load_data
+from workbench.data.times import looks_like_time
 from workbench.errors import WorkbenchError, WorkbenchWarning
 
 
@@ -185,3 +186,43 @@ def test_columns_given_in_python():
     data = from_interactions(np.array(["u"] * 3), np.array([*"abc"]), missing, missing="drop")
     assert tokens(data) == {"u": ["c", "a"]}
     assert data.provenance["rows_dropped"]["missing"] == 1
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["2021-06-05T08:00:00Z", "2021-06-05T09:00:00"], "1 row and none in 1, which was"),
+        (["2021-06-05T08:00:00+0200", "2021-06-05", "2021-06-06"], "1 row and none in 2, which w"),
+        (["Fri Aug 25 13:55:02 -0700 2017", "Fri Aug 25 13:55:02 2017"], "1 row and none in 1, "),
+        (["2019-10-01 10:00 UTC"] * 2 + ["2019-10-02 10:00"] * 3, "2 rows and none in 3, which w"),
+    ],
+)
+def test_times_without_a_zone_beside_others_are_counted(tmp_path, times, told):
+    file = table(tmp_path, times)
+    with pytest.warns(WorkbenchWarning) as caught:
+        data = load_data(f"{file}?duplicates=keep")
+    (warning,) = data.provenance["warnings"]
+    assert f"{file}: the times in time have a zone in {told}" in warning
+    assert "taken as UTC" in warning
+    assert [str(each.message) for each in caught] == [warning]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        ["2021-06-05T08:00:00Z", "2021-06-05T09:00:00+02:00", "NA"],
+        ["2021-06-05T08:00:00", "2021-06-05", "NA"],
+        ["2019-10", "10-12-2015", "NA"],
+        ["Tue Oct  1 00:00:00 2019", "13-Oct-2015", "NA"],
+    ],
+)
+def test_of_zones_nothing_is_said_where_all_have_one_or_none(tmp_path, times):
+    data = load_data(f"{table(tmp_path, times)}?missing=drop&dates=day-first")
+    assert data.provenance["warnings"] == []
+
+
+def test_months_first_look_like_times():
+    assert looks_like_time(pa.array(["6/13/2015", "6/1/2015"]))
+    assert looks_like_time(pa.array(["6/1/2015", "13/6/2015"]))
+    assert looks_like_time(pa.array(["6/1/2015", "1/6/2015"]))
+    assert not looks_like_time(pa.array(["6/1/2015", "1/6/2015", "soon"]))

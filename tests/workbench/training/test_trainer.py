@@ -161,6 +161,7 @@ def test_nobody_to_learn_from_is_told(tmp_path, objective):
     with pytest.raises(WorkbenchError, match="short: no user has the four") as caught:
         train(model, data, tmp_path / "out", objective=objective, **QUICK)
     assert "\n" not in str(caught.value)
+    assert "give data with longer histories, or leave out fewer rows" in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 

@@ -23,7 +23,9 @@ from workbench.data.readers.base import (
     decoded_lines,
     open_binary,
 )
-from workbench.data.readers.rows import Columns, filtered, interactions
+from workbench.data.readers.columns import Columns
+from workbench.data.readers.filters import needed
+from workbench.data.readers.rows import interactions
 from workbench.data.tokens import token
 from workbench.errors import WorkbenchError
 
@@ -126,7 +128,7 @@ def read_interactions(
         If a value or an object cannot be read; the message gives its place.
     """
     known = names(path, options.encoding)
-    wanted = list(dict.fromkeys([*roles.values(), *filtered(options, known, path)]))
+    wanted = list(dict.fromkeys([*roles.values(), *needed(options, known, path)]))
 
     def place(row: int) -> tuple[str, dict[str, str]]:
         if _is_array(path, options.encoding):

@@ -14,8 +14,9 @@ import pyarrow.csv as pa_csv
 from workbench.data.readers import presplit
 from workbench.data.readers.base import Interactions, Options, optional
 from workbench.data.readers.categories import NAMES, split
+from workbench.data.readers.columns import TYPES, Columns
 from workbench.data.readers.roles import choose
-from workbench.data.readers.rows import TYPES, Columns, interactions
+from workbench.data.readers.rows import interactions
 from workbench.data.readers.shape import shape
 from workbench.data.readers.text import (
     Layout,
@@ -201,17 +202,19 @@ def _stacked(path: Path, files: Sequence[Path], parts: Sequence[Columns]) -> Col
             row -= size
         raise IndexError(row)
 
-    values = {
-        name: pa.chunked_array(
-            [
-                chunk.cast(chunk.type.value_type) if pa.types.is_dictionary(chunk.type) else chunk
-                for part in parts
-                for chunk in part.values[name].chunks
-            ]
-        )
-        for name in parts[0].values
-    }
+    values = {name: _one_column([part.values[name] for part in parts]) for name in parts[0].values}
     return Columns(path, values, parts[0].roles, place, parts[0].unused)
+
+
+def _one_column(parts: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """Columns one after another; as text where files have them in several types, such as times."""
+    plain = [
+        part.cast(part.type.value_type) if pa.types.is_dictionary(part.type) else part
+        for part in parts
+    ]
+    if len({part.type for part in plain}) > 1:
+        plain = [part.cast(pa.string()) for part in plain]
+    return pa.chunked_array([chunk for part in plain for chunk in part.chunks])
 
 
 def _read_lists(

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pyarrow as pa
 
 from workbench.data.readers.base import Options
-from workbench.data.readers.rows import bare, column_of
+from workbench.data.readers.columns import bare, column_of
 from workbench.data.times import WITHOUT_TIMES, looks_like_time
 from workbench.errors import WorkbenchError, ways
 from workbench.phrases import listing

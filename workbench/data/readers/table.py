@@ -15,8 +15,10 @@ from workbench.data.readers.base import (
     first_line,
     no_text,
 )
+from workbench.data.readers.columns import Columns, check_single
+from workbench.data.readers.filters import needed
 from workbench.data.readers.roles import choose, is_table
-from workbench.data.readers.rows import Columns, check_single, filtered, interactions
+from workbench.data.readers.rows import interactions
 from workbench.data.readers.shape import guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.errors import WorkbenchError
@@ -86,7 +88,7 @@ def read(path: Path, options: Options) -> Interactions:
         headerless=look.by_position if not look.header and look.alike else None,
     )
     if not positions:
-        check_single(path, names, [*roles.values(), *filtered(options, names, path)])
+        check_single(path, names, [*roles.values(), *needed(options, names, path)])
     layout = Layout(
         path=path,
         names=names,
@@ -164,7 +166,7 @@ def _read_parquet(path: Path, options: Options) -> Interactions:
     try:
         head = dataset.head(SAMPLE)
         roles, doubts = choose(path, names, options, lambda name: head[name].to_pylist())
-        wanted = [*roles.values(), *filtered(options, names, path)]
+        wanted = [*roles.values(), *needed(options, names, path)]
         check_single(path, names, wanted)
         table = dataset.to_table(columns=list(dict.fromkeys(wanted)))
         values = dict(zip(table.column_names, table.columns, strict=True))

@@ -26,7 +26,9 @@ from workbench.data.readers.base import (
     first_line,
     open_binary,
 )
-from workbench.data.readers.rows import Columns, filtered, interactions
+from workbench.data.readers.columns import Columns
+from workbench.data.readers.filters import needed
+from workbench.data.readers.rows import interactions
 from workbench.data.readers.shape import NUMBER, blank_fields, split
 from workbench.data.tokens import WORDS
 from workbench.errors import WorkbenchError
@@ -282,7 +284,7 @@ def _columns(layout: Layout, options: Options) -> Columns:
     named = {"user": layout.user, "item": layout.item, "time": layout.time, "title": layout.title}
     roles = {role: name for role, name in named.items() if name is not None}
     types = {name: TOKEN for role, name in roles.items() if role != "time"}
-    wanted = [*roles.values(), *filtered(options, layout.names, layout.path)]
+    wanted = [*roles.values(), *needed(options, layout.names, layout.path)]
     table = pa_csv.read_csv(
         layout.source(),
         read_options=layout.read_options(),
