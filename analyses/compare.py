@@ -1,13 +1,12 @@
 """Put two reports side by side, before and after a change: `python -m analyses.compare A B`."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.report.folder import manifest_path
 from workbench.announcing import announce, say
-from workbench.errors import WorkbenchError, sentence
+from workbench.ending import ended_in_words
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,8 +43,5 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 
 if __name__ == "__main__":
-    try:
+    with ended_in_words():
         say(main().rstrip("\n"))
-    except (WorkbenchError, OSError) as error:
-        print(f"error: {sentence(error)}", file=sys.stderr)
-        sys.exit(2)

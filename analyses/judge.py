@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from analyses.ending import ended_in_words
 from analyses.judging import PAGE
 from analyses.judging.cells import ROLES, Scale, plan
-from workbench.announcing import announce
+from analyses.running.keeping import CACHE
+from workbench.announcing import announce, say
+from workbench.ending import ended_in_words, told_if_stopped
 from workbench.files import REPORTS
 from workbench.phrases import counted
 
@@ -63,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
+def main(arguments: Sequence[str] | None = None, *, cache: Path = CACHE) -> Path:
     """Judge, and return the folder of the page, its pictures and tables.
 
     Raises
@@ -82,5 +83,6 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
 
 if __name__ == "__main__":
     with ended_in_words():
-        folder = main()
-    print(f"page: {folder / PAGE}")
+        with told_if_stopped():
+            folder = main()
+        say(f"page: {folder / PAGE}")

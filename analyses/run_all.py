@@ -1,20 +1,20 @@
 """Run every diagnostic on every model and write a report: `python -m analyses.run_all`."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analyses import diagnostics
 from analyses.conclusions import CONCLUSIONS
-from analyses.ending import STOPPED, Unsatisfactory, ended_in_words
 from analyses.report.folder import PAGE, check_writable
 from analyses.running.defaults import DEFAULT_DATA, shipped
+from analyses.running.keeping import CACHE, check_keeping
 from analyses.running.progress import Progress, ProgressFile
-from workbench.announcing import alone, announce, first
+from analyses.shortcomings import Unsatisfactory
+from workbench.announcing import alone, announce, first, say
+from workbench.ending import STOPPED, ended_in_words, told_if_stopped
 from workbench.errors import WorkbenchError, sentence
-from workbench.files import REPORTS
 from workbench.model_folders import located_model
 from workbench.phrases import listing
 from workbench.threads import MOST
@@ -110,7 +110,7 @@ def _conclusion(text: str) -> str:
     return text
 
 
-def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".cache") -> Path:
+def main(arguments: Sequence[str] | None = None, *, cache: Path = CACHE) -> Path:
     """Run, and return the folder of the report.
 
     Raises
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     progress.write(Progress("reading"))
     try:
         if alone():
-            _check(options)
+            _check(options, cache)
         models = listing(options.models or shipped(), most=4)
         announce(f"reading {options.data}, to report on {models}")
         if alone():
@@ -152,13 +152,14 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = REPORTS / ".ca
     return out
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check(options: argparse.Namespace, cache: Path) -> None:
     """Raise WorkbenchError for names of what there is not, and a place that cannot be written."""
     diagnostics.check_names(options.only, diagnostics.names())
     for model in options.models:
         located_model(model)
     if options.out:
         check_writable(options.out)
+    check_keeping(cache)
 
 
 def _reason(error: BaseException) -> str:
@@ -171,13 +172,12 @@ def _reason(error: BaseException) -> str:
 
 
 if __name__ == "__main__":
-    # a kill ends as Ctrl-C does: what lies half written is cleared away
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ended_in_words():
         try:
-            folder = main()
+            with told_if_stopped():
+                folder = main()
         except Unsatisfactory as error:
-            print(f"report: {error.folder / PAGE}")
-            print(f"error: {sentence(error)}", file=sys.stderr)
+            say(f"report: {error.folder / PAGE}")
+            say(f"error: {sentence(error)}", err=True)
             sys.exit(error.code)
-    print(f"report: {folder / PAGE}")
+        say(f"report: {folder / PAGE}")

@@ -16,7 +16,7 @@ ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ORDER = """\
 matrix_products memory threads writing
 announcing errors
-devices files fonts model model_folders phrases processes progress_bars spreadsheets
+devices ending files fonts model model_folders phrases processes progress_bars spreadsheets
 data metrics mode statistics
 attention checkpoint registry
 explaining matching

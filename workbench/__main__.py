@@ -12,7 +12,8 @@ from workbench.commands.serve import STREAMLIT, app_command
 from workbench.commands.several import Several
 from workbench.commands.sweep import sweep_command
 from workbench.commands.train import train_command
-from workbench.errors import WorkbenchError, printed_warnings, sentence
+from workbench.ending import ended_in_words
+from workbench.errors import printed_warnings
 from workbench.threads import one_by_default
 
 app = typer.Typer(
@@ -26,7 +27,7 @@ app = typer.Typer(
 
 @app.callback()
 def common(context: typer.Context) -> None:
-    """What every command has: one thread, and warnings in one line each on standard error."""
+    """One thread, and warnings in one line each on standard error, for who calls `app` as well."""
     one_by_default()
     context.with_resource(printed_warnings(lambda line: say(line, err=True)))
 
@@ -42,12 +43,9 @@ app.command("app", context_settings=STREAMLIT)(app_command)
 
 
 def main() -> None:
-    """Run a command; bad input ends in one sentence and exit code 2."""
-    try:
+    """Run a command, which ends as `ended_in_words` says."""
+    with ended_in_words():
         app()
-    except (WorkbenchError, OSError) as error:
-        say(f"error: {sentence(error)}", err=True)
-        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from workbench.errors import WorkbenchError
 
 REPORTS = Path("reports")  # in the current folder, unless another is named
 LARGEST_JSON = 20_000_000  # bytes of a model's card or a manifest that are read
-ASIDE = ".partial-"  # how the names of what is being written begin, followed by the process
+ASIDE = ".partial-"  # how names of what is being written begin; the process and its host follow
 
 
 def expanded(path: str | Path) -> Path:
@@ -34,8 +35,7 @@ def replaced_file(path: Path) -> Iterator[Path]:
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     # named like the file, since some writers go by the ending
-    prefix, suffix = f"{ASIDE}{os.getpid()}-", f"-{path.name}"
-    handle, name = tempfile.mkstemp(suffix, prefix, path.parent)
+    handle, name = tempfile.mkstemp(f"-{path.name}", _aside(os.getpid()), path.parent)
     os.close(handle)
     aside = Path(name)
     try:
@@ -72,11 +72,12 @@ def write_file(path: Path, content: bytes) -> None:
 def replaced_folder(path: Path) -> Iterator[Path]:
     """A folder to fill, beside `path`, which takes its place when the block ends.
 
-    What was at `path` is there until then, and stays if the block fails.
+    What was at `path` is there until then, and stays if the block fails. Where `path` is a link to
+    a folder, that folder is replaced, and the link stays.
     """
+    path = followed(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    prefix = f"{ASIDE}{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=path.parent) as aside:
+    with tempfile.TemporaryDirectory(prefix=_aside(os.getpid()), dir=path.parent) as aside:
         folder = Path(aside) / path.name
         folder.mkdir()
         yield folder
@@ -85,19 +86,43 @@ def replaced_folder(path: Path) -> Iterator[Path]:
         os.replace(folder, path)
 
 
-def clear_partial(folder: Path, process: int) -> None:
-    """Remove what a process that was killed had begun to write in a folder.
-
-    Parameters
-    ----------
-    folder : the folder.
-    process : the id of the process.
-    """
-    for left in folder.glob(f"{ASIDE}{process}-*"):
+def clear_partial(folder: Path) -> None:
+    """Remove what processes of this host that have ended had begun to write in a folder."""
+    for left in folder.glob(f"{ASIDE}*"):
+        process = left.name.removeprefix(ASIDE).partition("@")[0]
+        if not process.isdecimal() or not left.name.startswith(_aside(int(process))):
+            continue  # of another host, whose processes are not known here
+        if _runs(int(process)):
+            continue
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
+
+
+def _aside(process: int) -> str:
+    """How the names begin of what a process of this host is writing."""
+    return f"{ASIDE}{process}@{socket.gethostname()}@"
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def followed(path: Path) -> Path:
+    """Where a folder is, or will be, that a link may name.
+
+    Parameters
+    ----------
+    path : of the folder, or of the link.
+    """
+    return Path(os.path.realpath(path))
 
 
 def file_name(text: str) -> str:
@@ -108,15 +133,19 @@ def file_name(text: str) -> str:
 def check_writable(folder: Path) -> None:
     """Make a folder that will be filled, before the work for it is done.
 
+    What processes that have ended had begun to write in it is removed.
+
     Raises
     ------
     WorkbenchError
         If it cannot be made, or files cannot be written in it or beside it.
     """
+    place = followed(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for place in (folder.parent, folder):
-            tempfile.TemporaryFile(dir=place).close()
+        place.mkdir(parents=True, exist_ok=True)
+        for each in (place.parent, place):
+            tempfile.TemporaryFile(dir=each).close()
+        clear_partial(place)
     except OSError as error:
         raise not_written(folder, error) from error
 

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ LONGEST = timedelta(days=30)  # for which a rank waits for others that are at wo
 JOINED = itertools.count()  # commands that this process has run under torchrun
 POLL = 0.05  # seconds between two looks at how far others are
 PATIENCE = 5.0  # seconds in which ranks that are given the same bad input all come upon it
+STARTED = "ATTENTION_WORKBENCH_STARTED"  # set for processes that `started` starts
+GRACE = 2.0  # seconds in which a process that has nobody to work for ends by itself
 
 
 class Ranks:
@@ -132,7 +135,7 @@ class Ranks:
             for process in self.others:
                 process.terminate()
             for process in self.others:
-                process.wait()
+                process.communicate()  # which closes what they hold on to, and waits
 
     def _tells(self, error: BaseException) -> bool:
         """Whether this rank is the one to tell of an error."""
@@ -202,6 +205,7 @@ def started(command: Sequence[str], processes: int) -> Ranks:
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
+        STARTED: "1",
     }
     safe = ["-P"] * sys.flags.safe_path  # a folder `models` where it was started is not ours
     ours = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the first, which ends them
@@ -210,14 +214,33 @@ def started(command: Sequence[str], processes: int) -> Ranks:
             subprocess.Popen(
                 [sys.executable, *safe, "-m", *command],
                 env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # which nothing goes through, and which ends with this one
             )
             for rank in range(1, processes)
         ]
     finally:
         signal.signal(signal.SIGINT, ours)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends the others as well
     return Ranks(0, processes, PrefixStore(_counted(0), store), others)
+
+
+def end_after(gone: Callable[[], object]) -> None:
+    """End this process when the one that started it is gone, however that ended.
+
+    It ends as by a kill, and where it does not hear of that, as in a wait for a connection, without
+    more ado.
+
+    Parameters
+    ----------
+    gone : waits until the other is gone.
+    """
+
+    def end() -> None:
+        gone()
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE)
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def fabric(device: torch.device, precision: str = "32-true", *, alone: bool = False) -> "Fabric":
@@ -258,6 +281,8 @@ def fabric(device: torch.device, precision: str = "32-true", *, alone: bool = Fa
 
 def _of_environment() -> Ranks:
     """The ranks that torchrun, or `started`, describes in the environment."""
+    if STARTED in os.environ:
+        end_after(lambda: os.read(0, 1))  # before the first wait for a connection
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     number, size = int(os.environ["RANK"]), _world_size()
     hosts = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True" and number == 0

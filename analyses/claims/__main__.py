@@ -1,16 +1,15 @@
 """Test the claims of the AC-TSR paper: `python -m analyses.claims`, resumable."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.claims.study import FURTHER, SAMPLE
-from analyses.ending import ended_in_words
-from workbench.announcing import announce
+from workbench.announcing import announce, say
 from workbench.data.catalogue import check_source
-from workbench.errors import WorkbenchError, printed_warnings, sentence
+from workbench.ending import ended_in_words, told_if_stopped
+from workbench.errors import WorkbenchError, sentence
 from workbench.phrases import choices, listing
 
 
@@ -108,14 +107,12 @@ def _check(options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    # a kill ends as Ctrl-C does: what lies half written is cleared away
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ended_in_words():
         try:
-            with printed_warnings(lambda line: print(line, file=sys.stderr)):
+            with told_if_stopped():
                 page = main()
         except Incomplete as error:
-            print(f"error: {sentence(error)}", file=sys.stderr)
+            say(f"error: {sentence(error)}", err=True)
             sys.exit(1)
-    if page is not None:
-        print(f"page: {page}")
+        if page is not None:
+            say(f"page: {page}")

@@ -24,6 +24,7 @@ from analyses.judging.verdict_rows import VERDICT_NUMBERS, Surroundings, verdict
 from analyses.judging.zoo import train_zoo
 from analyses.report.folder import slug
 from analyses.running.code import code_hash
+from analyses.running.keeping import check_keeping
 from analyses.running.store import Store, piece_key
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
@@ -64,6 +65,7 @@ def _judge(
     from analyses.judging import judge_page  # matplotlib, while the other processes start
 
     check_writable(options.out)
+    check_keeping(cache)
     device = choose_device(options.device)
     zoo = options.zoo or options.out / "zoo"
     if not options.no_training:

@@ -7,13 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from multiprocessing.process import BaseProcess, parent_process
 from types import TracebackType
 
 from analyses.diagnostic import Diagnostic, no_pictures
 from analyses.report.sections import Section
 from analyses.running.measuring import Measured, Unmeasured
-from workbench.processes import Ranks
+from workbench.processes import Ranks, end_after
 
 Watch = Callable[[Diagnostic, int], object]
 
@@ -133,6 +133,9 @@ def _section(result: Measured | Unmeasured) -> Section:
 def _work(pipe: Connection) -> None:
     """What the second process does, until the first one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # of Ctrl-C the first one tells
+    first = parent_process()
+    assert first is not None
+    end_after(first.join)
     while True:
         try:
             result = pipe.recv()

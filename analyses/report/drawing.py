@@ -102,7 +102,7 @@ def _dots(summary: Summary) -> Figure:
         panel.locator_params(axis="x", nbins=5)
         panel.set(title=name, xlabel=summary.measure, ylabel="")
     if "least" in table and min(table["least"].min(), table["low"].min()) >= 0:
-        panels[0].set_xlim(0, 1.02 * table["most"].max())
+        panels[0].set_xlim(0, 1.02 * table["most"].max() or 1)  # also where all is 0
     handles = {name: _handle(color, marker, "-") for name, (color, marker) in looks.items()}
     style.legend_below(figure, handles)
     return figure
@@ -144,7 +144,7 @@ def _lines(summary: Summary) -> Figure:
         panel.set(title=name, xlabel=summary.at, ylabel="")
         panel.locator_params(axis="x", integer=True)
     # of all panels, once all they share the axis for is drawn; with room above flat curves
-    panels[0].set_ylim(0, 1.05 * float(summary.table[["estimate", "high"]].max().max()))
+    panels[0].set_ylim(0, 1.05 * float(summary.table[["estimate", "high"]].max().max()) or 1)
     for panel in panels[::columns]:
         panel.set_ylabel(summary.measure)
     style.legend_below(figure, {name: handles[name] for name in summary.series if name in handles})

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.files import expanded, not_written
+from workbench.files import expanded, followed, not_written
 
 MANIFEST = "manifest.json"
 PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
@@ -27,9 +27,10 @@ def check_writable(out: Path) -> None:
         raise WorkbenchError(
             f"{out} holds files that are no report; give --out a new folder or an earlier report."
         )
+    beside = followed(out).parent
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=out.parent).close()
+        beside.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=beside).close()
     except OSError as error:
         raise not_written(out.parent, error) from error
 

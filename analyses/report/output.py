@@ -32,7 +32,7 @@ from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
-from workbench.files import checksum, replaced_folder
+from workbench.files import checksum, clear_partial, followed, replaced_folder
 from workbench.model import weights_hash
 from workbench.spreadsheets import csv
 
@@ -71,6 +71,7 @@ def write_report(
         If the report cannot go there, as in `check_writable`.
     """
     check_writable(out)
+    clear_partial(followed(out).parent)
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
     repeats = count_repeats(inputs.data, inputs.users)
     measured = {r.diagnostic.name: r.results for r in results if isinstance(r, Measured)}

@@ -134,7 +134,7 @@ def measured(
     pieces = Pieces(diagnostic, who.everyone, data, seed, store, held=len(parts) <= HELD)
     kept: list[Part] = []
     done, total = 0, len(who.everyone) * len(users)
-    with progress_bar(total, diagnostic.name, "user", quiet=quiet) as bar:
+    with progress_bar(total, diagnostic.name, "measurement", quiet=quiet) as bar:
 
         def step(n: int) -> None:
             nonlocal done

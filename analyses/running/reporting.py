@@ -10,13 +10,14 @@ from time import perf_counter
 
 from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.ending import Incomplete, Refused
 from analyses.report.folder import check_writable
 from analyses.running.inputs import Inputs, read_inputs
+from analyses.running.keeping import check_keeping
 from analyses.running.measuring import Measured, Unmeasured, measured
 from analyses.running.progress import Progress, ProgressFile
 from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
+from analyses.shortcomings import Incomplete, Refused
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
@@ -82,6 +83,7 @@ def _report(
         )
     if options.out:
         check_writable(options.out)
+    check_keeping(cache)
     device = choose_device(options.device)
 
     def watch(model: str, done: int, total: int) -> None:
@@ -159,5 +161,7 @@ def _measured(
             quiet=shared,
         )
         return with_shared_cost(result, ranks) if shared else result
+    except BrokenPipeError:  # nobody reads how far it is
+        raise
     except Exception as error:
         return Unmeasured(diagnostic, error)

@@ -47,7 +47,7 @@ def measure_shared(
         name = pieces.diagnostic.name
         totals[name] = totals.get(name, 0) + len(members)
     total = sum(totals.values())
-    with progress_bar(total, "measuring", "user", quiet=not ranks.first) as bar:
+    with progress_bar(total, "measuring", "measurement", quiet=not ranks.first) as bar:
 
         def look() -> None:
             bar.update(ranks.count("users", 0) - bar.n)

@@ -1,6 +1,7 @@
 """Two reports side by side: paired by user, decided together, refused where nothing is alike."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -155,6 +156,20 @@ def test_reports_of_other_data_are_refused(reports, tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(WorkbenchError, match="different data"):
         compared(open_run(reports[0]), open_run(tmp_path))
+
+
+def test_where_nobody_reads_on_the_end_is_silent(reports):
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "analyses.compare", *map(str, reports)]
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, stdout=writes, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(writes)
+    assert done.returncode == 1
+    assert done.stderr == f"reading {reports[0]} and {reports[1]}\n"
 
 
 def test_a_folder_that_is_no_report_ends_in_one_sentence(tmp_path, reports):

@@ -1,6 +1,8 @@
 import html
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,7 +13,6 @@ import pandas as pd
 import pytest
 
 from analyses.diagnostic import discover
-from analyses.ending import Incomplete, Refused
 from analyses.report import output
 from analyses.report.glossary import PAPER_ADDRESS
 from analyses.report.stored import open_run
@@ -19,8 +20,10 @@ from analyses.run_all import main
 from analyses.running import inputs, reporting
 from analyses.running.defaults import SASREC
 from analyses.running.progress import Progress, ProgressFile, read_progress
+from analyses.shortcomings import Incomplete, Refused
 from analyses.verdict import Verdict
 from workbench import build_model, load_data, load_model, save_model, train
+from workbench.ending import STOPPED
 from workbench.errors import WorkbenchError
 
 ROOT = Path(__file__).parents[2]
@@ -423,6 +426,56 @@ def test_a_folder_that_is_no_report_is_left_alone(run, place):
     with pytest.raises(WorkbenchError, match="no report"):
         run("--out", str(folder), "--only", "attention_worth")
     assert [p.name for p in folder.iterdir()] == ["letter.txt"]
+
+
+def test_a_link_to_a_folder_stays_one(run, place):
+    (place / "disk").mkdir()
+    (place / "link").symlink_to(place / "disk")
+    run("--out", str(place / "link"), "--only", "attention_worth", "--users", "5")
+    assert (place / "link").is_symlink()
+    assert (place / "disk" / "report.html").exists()
+
+
+def test_a_place_where_no_piece_can_be_kept_is_told_before_anything_is_read(place, monkeypatch):
+    (place / "file").touch()
+    monkeypatch.setattr(reporting, "read_inputs", breaks(AssertionError("read")))
+    given = ["--data", str(place / "small.csv"), "--models", str(place / "SASRec")]
+    with pytest.raises(WorkbenchError, match=r"^what is measured is kept in .*; run the command"):
+        main([*given, "--out", str(place / "kept")], cache=place / "file" / ".cache")
+
+
+def begun_by_two(place: Path, data: str) -> subprocess.Popen:
+    """A run of two processes; what it says on both streams."""
+    given = ["--data", data, "--models", *(str(place / name) for name in NAMES)]
+    given += ["--out", str(place / "by-two"), "--processes", "2", "--force"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "analyses.run_all", *given],
+        cwd=place,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_bad_input_of_two_processes_is_an_error_and_no_stop(place):
+    (place / "foreign.csv").write_text("user,item,time\n" + ROWS.replace(",i", ",x") + "\n")
+    run = begun_by_two(place, "foreign.csv")
+    told, _ = run.communicate()
+    assert run.returncode == 2
+    begins = [line.split(" ")[0] for line in told.splitlines()]
+    assert begins == ["reading", "warning:", "error:"]
+
+
+def test_who_stops_two_processes_is_told_once_that_it_goes_on(place):
+    run = begun_by_two(place, "small.csv")
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line.startswith("measuring"):
+            break
+    run.send_signal(signal.SIGTERM)
+    told, _ = run.communicate()
+    assert (run.returncode, told) == (130, f"{STOPPED}\n")
 
 
 @pytest.mark.parametrize("given", [["--data", "/nowhere/at/all.csv"], ["--out", "a" * 300]])

@@ -1,7 +1,10 @@
 """Files and folders that are replaced whole, and stay as they were if the writing fails."""
 
 import os
+import socket
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -66,12 +69,49 @@ def test_a_folder_is_replaced_whole(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["report", "new.txt"]
 
 
-def test_what_a_killed_process_left_is_cleared(tmp_path):
-    for process in (11, 12):
-        (tmp_path / f".partial-{process}-x").mkdir()
-        (tmp_path / f".partial-{process}-y").touch()
-    clear_partial(tmp_path, 11)
-    assert sorted(p.name for p in tmp_path.iterdir()) == [".partial-12-x", ".partial-12-y"]
+def test_a_folder_behind_a_link_is_replaced_there(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk" / "report")
+    for content in (b"new", b"newer"):  # nothing is there at first
+        check_writable(tmp_path / "link")
+        with replaced_folder(tmp_path / "link") as folder:
+            assert folder.is_relative_to(tmp_path / "disk")
+            (folder / "page").write_bytes(content)
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "disk" / "report" / "page").read_bytes() == content
+    assert [p.name for p in (tmp_path / "disk").iterdir()] == ["report"]
+
+
+def ended_process() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_an_ended_process_left_is_cleared(tmp_path):
+    here, ended, alive = socket.gethostname(), ended_process(), os.getpid()
+    stay = [f".partial-{alive}@{here}@a", f".partial-{ended}@{here}2@b", ".partial-mine", "c"]
+    for name in (*stay, f".partial-{ended}@{here}@d", f".partial-{ended}@{here}@e"):
+        (tmp_path / name).mkdir() if name[-1] in "ad" else (tmp_path / name).touch()
+    clear_partial(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(stay)
+
+
+def killed_while(writing: str, *given: object) -> None:
+    """Kill a process while it writes something that is replaced."""
+    program = (
+        "import os, signal, sys; from pathlib import Path; from workbench import files\n"
+        f"with files.{writing}(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", program, *map(str, given)], check=False)
+
+
+@pytest.mark.parametrize("writing", ["replaced_file", "replaced_folder"])
+def test_what_a_killed_process_was_writing_is_cleared(tmp_path, writing):
+    killed_while(writing, tmp_path / "new")
+    assert [p.name[:9] for p in tmp_path.iterdir()] == [".partial-"]
+    check_writable(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_that_is_a_file_is_no_folder_to_write_to(tmp_path):

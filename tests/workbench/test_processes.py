@@ -1,8 +1,13 @@
 """Work shared over ranks. Here they are threads that count in one store."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +17,8 @@ from torch.distributed import HashStore
 
 from workbench import WorkbenchError, processes, threads
 from workbench.processes import Ranks, joined, usual_processes
+
+ROOT = Path(__file__).parents[2]
 
 
 class Ended:
@@ -131,3 +138,52 @@ def test_fabric_is_told_of_every_host(monkeypatch, here, size, nodes):
     assert (told["devices"], told["num_nodes"], told["strategy"]) == (here, nodes, "ddp")
     processes.fabric(torch.device("cuda", 3), alone=True)
     assert (told["devices"], told["num_nodes"], told["strategy"]) == ([3], 1, "auto")
+
+
+STARTING = """
+import time
+from workbench.processes import started
+ranks = started(["workbench", "evaluate", "--model", "SASRec"], 2)
+print(ranks.others[0].pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_process_ends_after_the_one_that_started_it_was_killed():
+    first = subprocess.Popen(
+        [sys.executable, "-c", STARTING],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert first.stdout is not None
+    other = int(first.stdout.readline())
+    first.kill()
+    try:
+        first.communicate(timeout=60)  # the other holds the pipe as long as it lives
+    except subprocess.TimeoutExpired:
+        os.kill(other, signal.SIGKILL)
+        raise
+    assert first.returncode == -signal.SIGKILL
+
+
+WAITING = """
+import threading
+from workbench.processes import end_after
+end_after(lambda: None)
+threading.Event().wait{how}
+"""
+
+
+@pytest.mark.parametrize("how", ["()", "(600)"])
+def test_a_process_that_nobody_needs_ends_as_by_a_kill(how):
+    command = [sys.executable, "-c", WAITING.format(how=how)]
+    assert subprocess.run(command, cwd=ROOT, check=False).returncode == -signal.SIGTERM
+
+
+def test_one_that_does_not_hear_of_a_kill_ends_as_well():
+    deaf = "import signal; signal.signal(signal.SIGTERM, lambda *given: None)"
+    command = [sys.executable, "-c", deaf + WAITING.format(how="(600)")]
+    done = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"")

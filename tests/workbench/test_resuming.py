@@ -1,6 +1,7 @@
 """A run that was killed and started again is the run that was not."""
 
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,17 @@ def test_to_the_bit(monkeypatch, tmp_path, data, name, objective):
     weights = [(folder / "model.safetensors").read_bytes() for folder in (whole, parts)]
     assert weights[0] == weights[1]
     assert not (parts / "training.pt").exists()
+
+
+@pytest.mark.parametrize("done", [False, True])
+def test_what_killed_trainings_had_begun_to_write_is_removed(monkeypatch, tmp_path, data, done):
+    if done:
+        train(build("SASRec", data), data, tmp_path, **HOW)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (tmp_path / f".partial-{ended.pid}@{socket.gethostname()}@x-training.pt").touch()
+    train(build("SASRec", data), data, tmp_path, **HOW)
+    assert not list(tmp_path.glob(".partial-*"))
 
 
 @pytest.mark.parametrize("loss", ["sampled", "gbce"])

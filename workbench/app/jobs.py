@@ -105,7 +105,7 @@ class Job:
             except subprocess.TimeoutExpired:
                 continue
         for folder in (self.out.parent, self.out):
-            clear_partial(folder, self.process.pid)
+            clear_partial(folder)
 
 
 class Jobs:

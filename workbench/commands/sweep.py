@@ -10,6 +10,7 @@ import workbench
 from workbench.announcing import alone, say
 from workbench.commands.options import Data, once, read_values, reading
 from workbench.commands.training_options import with_training_options
+from workbench.ending import told_if_stopped
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
 from workbench.registry import check_name
@@ -71,9 +72,12 @@ def sweep_command(
     reading(data, purpose=f", to train {counted(len(variants) * seeds, 'model')}")
     # PyTorch, which takes seconds to import
     from workbench.processes import joined
-    from workbench.training.sweeps import keep_best, summary
+    from workbench.training.state import is_begun
+    from workbench.training.sweeps import keep_best, run_folder, summary
 
-    with joined(["workbench", *sys.argv[1:]], processes) as ranks:
+    folders = [run_folder(out, variant, seed) for variant in variants for seed in range(seeds)]
+    shared = joined(["workbench", *sys.argv[1:]], processes)
+    with shared as ranks, told_if_stopped(lambda: any(map(is_begun, folders))):
         table = workbench.sweep(
             variants, data, out, options=built, seeds=range(seeds), ranks=ranks, **how
         )

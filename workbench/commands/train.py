@@ -13,6 +13,7 @@ import workbench
 from workbench.announcing import alone, say
 from workbench.commands.options import Data, once, read_option, reading
 from workbench.commands.training_options import with_training_options
+from workbench.ending import told_if_stopped
 from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, write_file
 from workbench.model_folders import sibling_name
@@ -98,15 +99,19 @@ def train_command(
 
     from workbench.cards import from_card
     from workbench.processes import joined
+    from workbench.training.state import is_begun
+
+    folders: list[Path] = []
 
     def watch(epochs: "History") -> None:
         if progress is not None:
             write_file(progress, json.dumps(epochs).encode())
 
-    with joined() as ranks:
+    with joined() as ranks, told_if_stopped(lambda: any(map(is_begun, folders))):
         loaded = workbench.load_data(data)
         for number in range(seed, seed + seeds):
             folder = out if number == seed else out / sibling_name(number)
+            folders.append(folder)
             torch.manual_seed(number)
             trained = workbench.train(
                 workbench.build_model(model, loaded, **options),

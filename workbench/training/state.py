@@ -125,6 +125,11 @@ def is_finished(folder: Path) -> bool:
     return (folder / CARD).exists() and not (folder / STATE).exists()
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds a model, or the state of a run that is still to be continued."""
+    return (folder / CARD).exists() or (folder / STATE).exists()
+
+
 def finished_model(
     folder: Path, config: ModelConfig, how: Training, data: SequenceData
 ) -> Recommender | None:

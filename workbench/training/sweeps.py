@@ -133,6 +133,11 @@ class _Run:
     command: str
 
 
+def run_folder(out: Path, variant: Variant, seed: int) -> Path:
+    """The folder of one training of a sweep."""
+    return out / f"{variant.label} seed={seed}".replace(" ", "_").replace(os.sep, "-")
+
+
 def _run(
     variant: Variant,
     seed: int,
@@ -142,7 +147,7 @@ def _run(
     how: Mapping[str, Any],
 ) -> _Run:
     built = Variant(variant.model, {**options, **variant.options})
-    folder = out / f"{variant.label} seed={seed}".replace(" ", "_").replace(os.sep, "-")
+    folder = run_folder(out, variant, seed)
     command = training_command(built, seed, source, folder, how)
     return _Run(built, variant.label, seed, folder, command)
 

@@ -38,6 +38,15 @@ def test_the_shared_axis_fits_the_highest_curve_of_all_panels():
         assert top >= 1.2 * 0.4
 
 
+@pytest.mark.filterwarnings("error")
+def test_where_all_is_0_the_axis_begins_there_as_well():
+    ranges = dots(("a", "row", 0.0, 0.0, 0.0))
+    ranges.table[["least", "most"]] = 0.0
+    for summary, limits in ((lines({"layer": 0.0}), "ylim"), (ranges, "xlim")):
+        low, high = getattr(draw(summary).axes[0], f"get_{limits}")()
+        assert (low, high > 0) == (0, True)
+
+
 def test_a_point_without_ends_has_no_bar():
     figure = draw(dots(("a", "one", 0.003, np.nan, np.nan), ("b", "one", 0.1, -0.1, 0.3)))
     lines = figure.axes[0].lines

@@ -113,7 +113,7 @@ def test_where_nobody_watches_a_line_is_written_at_either_end(inputs, tmp_path, 
     assert moments == [(0, 6), (2, 6), (3, 6), (5, 6), (6, 6)]
     first, last = capsys.readouterr().err.splitlines()
     assert first == "counting ..."
-    assert re.fullmatch(r"counting: 6 users, \d+\.\d s", last)
+    assert re.fullmatch(r"counting: 6 measurements, \d+\.\d s", last)
 
 
 def test_in_memory_nothing_is_shown_and_all_users_with_a_case_are_measured(inputs, capsys):

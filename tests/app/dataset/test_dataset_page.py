@@ -11,9 +11,9 @@ from streamlit.testing.v1 import AppTest
 
 from analyses import run_all
 from analyses.diagnostic import discover
-from analyses.ending import Incomplete
 from analyses.report.stored import open_run
 from analyses.running import reporting
+from analyses.shortcomings import Incomplete
 from tests.app.shown import sentences
 from workbench import load_data
 from workbench.app import words
