@@ -10,8 +10,6 @@ from contextlib import contextmanager
 
 import torch
 
-from workbench import choose_device
-
 BUSY = 0.5  # load average from which somebody else is taken to use the machine
 
 
@@ -36,7 +34,6 @@ def positive(text: str) -> int:
 def prepare(threads: int) -> None:
     """Use so many threads, here and in processes started from here, and print the setting."""
     torch.set_num_threads(threads)
-    choose_device("cpu")  # as the commands do, which multiply by what is quicker
     os.environ["OMP_NUM_THREADS"] = str(threads)
     load = os.getloadavg()[0]
     print(

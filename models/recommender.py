@@ -12,7 +12,7 @@ from models.attention import AttentionTap
 from models.batch import Batch
 from models.config import ModelConfig
 from models.kept_pass import KeptPass
-from models.kernels import Dropout, catalogue_cross_entropy
+from models.kernels import Dropout, catalogue_cross_entropy, large_products
 from models.negatives import Negatives
 from models.time_intervals import Intervals
 from models.transformer import Context, Encoder
@@ -290,7 +290,8 @@ class Recommender(nn.Module):
         output = self.output(hidden)
         if items is not None:
             return (self.item_rows(items) @ output[:, :, None])[:, :, 0]  # [B, K]
-        scores = output @ self.table.T  # [B, n_items + 1]
+        with large_products(self.table, len(output)):
+            scores = output @ self.table.T  # [B, n_items + 1]
         scores[:, 0] = -torch.inf
         return scores
 

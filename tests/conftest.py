@@ -10,11 +10,9 @@ import torch
 from hypothesis import settings
 
 from tests.app.browser import CHROMIUM, chromium
-from workbench import choose_device
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-choose_device("cpu")  # now, so that every test multiplies alike
 settings.register_profile("quick", deadline=None, derandomize=True)
 settings.load_profile("quick")
 

@@ -14,7 +14,7 @@ PACKAGES = ("models", "workbench", "analyses")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # the parts of workbench; each imports from the rows above it and from itself
 ORDER = """\
-matrix_products memory threads writing
+memory threads writing
 announcing errors
 devices ending files fonts model model_folders phrases processes progress_bars spreadsheets
 data metrics mode statistics

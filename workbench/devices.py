@@ -15,9 +15,6 @@ DeviceName = Literal["auto", "cpu", "cuda", "mps"]
 def choose_device(name: str = "auto") -> "torch.device":
     """The device of this name; with `auto` the CUDA device where there is one, else the CPU.
 
-    On the CPU, matrices are multiplied by the quicker of two libraries from then on
-    (`workbench.matrix_products`), in float32 as before.
-
     Of several CUDA devices, each process of those that torchrun started on a machine has its own.
 
     An Apple GPU (mps) has to be asked for, because it has no float64, in which measures are taken.
@@ -28,8 +25,6 @@ def choose_device(name: str = "auto") -> "torch.device":
         If the name is not known, or this machine has no such device.
     """
     import torch
-
-    from workbench import matrix_products
 
     names = get_args(DeviceName)
     if name not in names:
@@ -44,6 +39,4 @@ def choose_device(name: str = "auto") -> "torch.device":
         )
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device(name, int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-    if name == "cpu":
-        matrix_products.quickly()
     return torch.device(name)

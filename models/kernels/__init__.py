@@ -14,6 +14,7 @@ from models.kernels.calibration_terms import (
 )
 from models.kernels.cross_entropy import catalogue_cross_entropy
 from models.kernels.dropout import Dropout
+from models.kernels.large_products import large_products
 from models.kernels.softmax import masked_softmax, renormalize, uniform_weights
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "amplify",
     "catalogue_cross_entropy",
     "gate",
+    "large_products",
     "mask_penalty",
     "masked_softmax",
     "renormalize",

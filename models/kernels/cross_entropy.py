@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+from models.kernels.large_products import large_products
+
 CHUNK = 128  # rows whose logits are held at once: their products are quickest
 
 _buffers: dict[tuple[torch.device, torch.dtype], Tensor] = {}
@@ -42,7 +44,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         grad_table = torch.zeros_like(table) if wants_table else None
         total = hidden.new_zeros((), dtype=table.dtype)
         n = len(hidden)
-        with torch.autocast(kind, enabled=False):
+        with torch.autocast(kind, enabled=False), large_products(w, CHUNK):
             for start in range(0, n, CHUNK):
                 h, t = h_all[start : start + CHUNK], targets[start : start + CHUNK, None]
                 p = _logits_buffer(len(h), w)  # [CHUNK, V]
