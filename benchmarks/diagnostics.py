@@ -17,7 +17,7 @@ import torch
 
 from analyses.running.held_out import held_out_batches
 from benchmarks.costs import Costs
-from benchmarks.timing import add_threads, positive, prepare, print_table
+from benchmarks.timing import add_repeats, add_threads, positive, prepare, print_table
 from workbench import (
     SequenceData,
     build_model,
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument(
         "--users", type=positive, default=1024, help="test users, evenly drawn (%(default)s)"
     )
-    parser.add_argument("--repeats", type=positive, default=7, help="default: %(default)s")
+    add_repeats(parser, 7)
     add_threads(parser)
     args = parser.parse_args()
     try:

@@ -9,7 +9,15 @@ import argparse
 
 import torch
 
-from benchmarks.timing import add_threads, medians, positive, prepare, print_table, seconds
+from benchmarks.timing import (
+    add_repeats,
+    add_threads,
+    medians,
+    positive,
+    prepare,
+    print_table,
+    seconds,
+)
 from benchmarks.training_step import LEARNING_RATE, draw
 from models import BACKBONES, Batch, CalibrationConfig, ModelConfig, Recommender, make_model
 from workbench.memory import keep_pages
@@ -63,7 +71,7 @@ class Run:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--batch-size", type=positive, default=256, help="default: %(default)s")
-    parser.add_argument("--repeats", type=positive, default=31, help="default: %(default)s")
+    add_repeats(parser, 31)
     add_threads(parser)
     args = parser.parse_args()
     prepare(args.threads)

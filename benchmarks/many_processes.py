@@ -19,7 +19,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.timing import environment, medians, positive, print_table, seconds
+from benchmarks.timing import add_repeats, environment, medians, positive, print_table, seconds
 from workbench import build_model, load_data, save_model
 
 ONLY = ("attention_worth", "order", "gradient_agreement")
@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--processes", type=positive, nargs="+", default=[1, 2, 4])
     parser.add_argument("--users", type=positive, default=20_000, help="default: %(default)s")
-    parser.add_argument("--repeats", type=positive, default=3, help="default: %(default)s")
+    add_repeats(parser, 3)
     args = parser.parse_args()
     print(f"{os.cpu_count()} cores, a load of {os.getloadavg()[0]:.1f} before anything began")
     source = f"planted:content?users={args.users}&items=1000"

@@ -12,7 +12,14 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.light import Run, pair
-from benchmarks.timing import add_threads, medians, positive, prepare, print_table, seconds
+from benchmarks.timing import (
+    add_repeats,
+    add_threads,
+    medians,
+    prepare,
+    print_table,
+    seconds,
+)
 from benchmarks.training_step import draw
 from models.kernels import large_products
 from workbench.memory import keep_pages
@@ -50,7 +57,7 @@ def by(library: str, run: Callable[[], float]) -> Callable[[], float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=positive, default=31, help="default: %(default)s")
+    add_repeats(parser, 31)
     add_threads(parser)
     args = parser.parse_args()
     prepare(args.threads)

@@ -23,6 +23,11 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_repeats(parser: argparse.ArgumentParser, default: int) -> None:
+    """The option --repeats: how often each of what takes turns is timed."""
+    parser.add_argument("--repeats", type=positive, default=default, help="default: %(default)s")
+
+
 def positive(text: str) -> int:
     """Parse an integer of at least 1."""
     number = int(text)

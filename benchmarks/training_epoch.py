@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks.epochs import TimedEpoch
 from benchmarks.peers.environments import Peer, run_peer
 from benchmarks.timing import (
+    add_repeats,
     add_threads,
     environment,
     medians,
@@ -81,7 +82,7 @@ def main() -> None:
     parser.add_argument(
         "--batches", type=positive, help="time so many, evenly drawn, and scale to the epoch"
     )
-    parser.add_argument("--repeats", type=positive, default=3, help="default: %(default)s")
+    add_repeats(parser, 3)
     parser.add_argument(
         "--peers", action="store_true", help="RecBole and RecTools too; --data must be a folder"
     )

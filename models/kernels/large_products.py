@@ -30,10 +30,11 @@ def large_products(table: Tensor, rows: int) -> Iterator[None]:
     """
     setting = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
     float32 = table.dtype == torch.float32 and table.device.type == "cpu"
-    if not float32 or rows * table.numel() < LARGE or setting.fp32_precision != "none":
+    large = float32 and rows * table.numel() >= LARGE and setting.fp32_precision == "none"
+    if not (large and _onednn_is_quicker_and_as_exact()):
         yield
         return
-    setting.fp32_precision = "bf16" if _onednn_is_quicker_and_as_exact() else "none"
+    setting.fp32_precision = "bf16"
     try:
         yield
     finally:

@@ -31,7 +31,7 @@ from workbench.explore.survey import MOST_USERS, survey
 from workbench.faithfulness.counterfactual import SmallestChange, smallest_change
 from workbench.matching import matched
 from workbench.model import weights_hash
-from workbench.model_folders import CARD, PRETRAINED, TOKENS, WEIGHTS
+from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model, shipped_names
 from workbench.training.state import is_finished
 
 Target = int | Literal["top"]
@@ -58,8 +58,7 @@ class Shared:
 
 def shipped() -> list[str]:
     """Names of the models in models/pretrained, baselines first."""
-    names = (path.parent.name for path in PRETRAINED.glob(f"*/{CARD}"))
-    return sorted(names, key=lambda name: (name.startswith("AC-"), name))
+    return sorted(shipped_names(), key=lambda name: name.startswith("AC-"))
 
 
 def own() -> list[str]:
@@ -79,7 +78,7 @@ def own_of(interactions: SequenceData) -> list[str]:
 
 def shipped_for(interactions: SequenceData) -> list[str]:
     """Those of `shipped` that were trained on these very data, by their cards."""
-    return [name for name in shipped() if _checksum(PRETRAINED / name) == interactions.checksum]
+    return [name for name in shipped() if _checksum(located_model(name)) == interactions.checksum]
 
 
 def _checksum(folder: Path) -> str | None:

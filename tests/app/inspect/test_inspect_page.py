@@ -17,6 +17,7 @@ from workbench import (
     explain,
     load_data,
     load_model,
+    model_folders,
     record_attention,
     save_model,
 )
@@ -283,7 +284,7 @@ def test_models_that_know_the_data_are_offered_beside_numbers_in_doubt(
     assert "Train a model on these data" in [part.label for part in page.expander]
     save(source, tmp_path / "shipped" / "SASRec")
     with monkeypatch.context() as patch:
-        patch.setattr(resources, "PRETRAINED", tmp_path / "shipped")
+        patch.setattr(model_folders, "PRETRAINED", tmp_path / "shipped")
         page.run()
     assert "SASRec knows these data." in [info.value for info in page.info]
     save(source, uploads.models() / "mine")
@@ -303,7 +304,7 @@ def test_one_bad_model_leaves_the_other(open_page, models, tmp_path):
 
 
 def test_no_model_says_what_to_do_next(open_page, monkeypatch, tmp_path):
-    monkeypatch.setattr(resources, "PRETRAINED", tmp_path)
+    monkeypatch.setattr(model_folders, "PRETRAINED", tmp_path)
     page = open_page(models=[])
     assert sentences(page) == []
     assert "python -m workbench train --model=SASRec" in page.code[0].value
