@@ -26,6 +26,7 @@ from workbench import (
 )
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError
+from workbench.memory import keep_pages
 
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")
 
@@ -55,6 +56,7 @@ def main() -> None:
     except WorkbenchError as error:
         sys.exit(str(error))
     prepare(args.threads)
+    keep_pages()  # as a report does
     torch.manual_seed(0)
 
     columns: dict[str, dict[str, tuple[float, float]]] = {}
