@@ -30,7 +30,8 @@ docs: $(VENV)/.installed-dev  ## the documentation as pages, in site/; a link th
 app: $(VENV)/.installed
 	$(PYTHON) -m workbench app
 
-CLAIMED ?= $(addprefix ../shared/data/,amazon-beauty amazon-sports-outdoors amazon-toys-games yelp)
+# found in ./data, or in the folder that ATTENTION_WORKBENCH_DATA names
+CLAIMED ?= amazon-beauty amazon-sports-outdoors amazon-toys-games yelp
 
 claims: $(VENV)/.installed  ## docs/claims.md; days of training on two cores, `make claims CLAIMED=my.csv` less
 	$(PYTHON) -m analyses.claims --data $(CLAIMED)

@@ -56,8 +56,52 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+
+
+class Asked(NamedTuple):
+    """One of the six questions in words.
+
+    Attributes
+    ----------
+    question : itself.
+    line : what the number behind its answer is, and from where on it is a yes or a no.
+    """
+
+    question: str
+    line: str
+
+
+_GAIN = f"in NDCG@10; yes above 0, no below {LIMITS.worth:.0%} of the model's own"
+QUESTIONS: Mapping[str, Asked] = {
+    "used": Asked("Does ranking need learned attention?", _GAIN),
+    "history": Asked("Does ranking need more than the last item?", _GAIN),
+    "necessary": Asked(
+        "Do the largest weights matter more than as much attention elsewhere?",
+        f"how much further scores move; yes above {LIMITS.chance:.0%} of how far elsewhere moves "
+        "them, no below",
+    ),
+    "pointing": Asked(
+        "Do the items that attention names move the prediction more than controls do?",
+        "share of users for whom it names the item that matters most; yes if above a control's, no "
+        f"if less than {LIMITS.margin:.2f} above",
+    ),
+    "learned": Asked(
+        "Did it learn to point there?",
+        "share of users lost when what the model learned is taken out; yes above 0, no below "
+        f"{LIMITS.margin:.2f}",
+    ),
+    "stable": Asked(
+        "Does another training attend most to the same item?",
+        f"share of users; yes above {LIMITS.kept:.2f}, no below",
+    ),
+}
 DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 UNMEASURED = "It was not measured."
+CONTROL_ITEMS = {  # what controls name first
+    "random": "an item drawn at random",
+    "recency": "the last item of the history",
+    "similarity": "the item most like the recommended one",
+}
 
 
 @dataclass(frozen=True)
@@ -66,8 +110,7 @@ class Question:
 
     Attributes
     ----------
-    key : "used", "history", "necessary", "pointing", "learned" or "stable".
-    asked : the question in words.
+    key : of `QUESTIONS`.
     answer : of it.
     sentence : the answer with its number, interval, control and users.
     estimate, control : what is measured, and what it is compared with; None where nothing is. In
@@ -75,11 +118,20 @@ class Question:
     """
 
     key: str
-    asked: str
     answer: Answer
     sentence: str
     estimate: Interval | None = None
     control: Interval | None = None
+
+    @property
+    def asked(self) -> str:
+        """The question in words."""
+        return QUESTIONS[self.key].question
+
+    @property
+    def line(self) -> str:
+        """What its number is, and from where on it is a yes or a no."""
+        return QUESTIONS[self.key].line
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -134,7 +186,6 @@ class Evidence:
 
     def used(self, model: str) -> Question:
         """Does ranking need learned attention?"""
-        asked = "Does ranking need learned attention?"
         worth, order = self.measured.get("attention_worth"), self.measured.get("order")
         pairs = dict(worth.comparison.uniform_pairs) if worth is not None else {}
         if worth is not None and model in pairs:
@@ -149,28 +200,26 @@ class Evidence:
             answer = _answer(gain, margin)
             against = "itself with its attention made uniform at inference"
         else:
-            return Question("used", asked, "cannot tell", UNMEASURED)
+            return Question("used", "cannot tell", UNMEASURED)
         sentence = f"NDCG@10 {change(gain)} against {against} ({people(gain.n)})."
-        return Question("used", asked, answer, sentence, gain)
+        return Question("used", answer, sentence, gain)
 
     def history(self, model: str) -> Question:
         """Does ranking need more than the last item?"""
-        asked = "Does ranking need more than the last item?"
         order = self.measured.get("order")
         shown = _change(order, model, ALONE) if order is not None else None
         if shown is None:
-            return Question("history", asked, "cannot tell", UNMEASURED)
+            return Question("history", "cannot tell", UNMEASURED)
         gain, margin = shown
         sentence = f"NDCG@10 {change(gain)} against the last item alone ({people(gain.n)})."
-        return Question("history", asked, _answer(gain, margin), sentence, gain)
+        return Question("history", _answer(gain, margin), sentence, gain)
 
     def necessary(self, model: str) -> Question:
         """Do the largest weights matter more than as much attention elsewhere?"""
-        asked = "Do the largest weights matter more than as much attention elsewhere?"
         results = self.measured.get("max_attention_removal")
         if results is None:
-            return Question("necessary", asked, "cannot tell", UNMEASURED)
-        lacking = Question("necessary", asked, "cannot tell", "It has no largest weight to lose.")
+            return Question("necessary", "cannot tell", UNMEASURED)
+        lacking = Question("necessary", "cannot tell", "It has no largest weight to lose.")
         rows = results.rows.where(model=model, k=removal.CLAIMED[0]).map(removal.headline)
         means = means_by(rows, ["operator"], ["per_size"])["per_size"]
         if not any(mean.n for mean in means.values()):
@@ -189,16 +238,16 @@ class Evidence:
             f"elsewhere, which moves them {span(control)} (for how far weights change; "
             f"{people(more.n)}). Up to {nothing:.4f}, a tenth of that, counts as no further."
         )
-        return Question("necessary", asked, answer, sentence, more, control)
+        return Question("necessary", answer, sentence, more, control)
 
-    def pointing(self, model: str) -> tuple[Question, Interval]:
+    def pointing(self, model: str) -> Question:
         """Do the items that attention names move the prediction more than controls' do?
 
-        And the share of users for whom it names the item that matters most. With the last item kept
-        another way of taking items away must agree; that is asked of the users for whom another
-        item than the last matters most, since in others nothing that matters is left to be named.
+        Its estimate is the share of users for whom attention names the item that matters most. With
+        the last item kept another way of taking items away must agree; that is asked of the users
+        for whom another item than the last matters most, since in others nothing that matters is
+        left to be named.
         """
-        asked = "Do the items that attention names move the prediction more than controls do?"
         first, *kept = self.conditions
         wide = by_user(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
@@ -220,7 +269,7 @@ class Evidence:
             f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
         )
         sentence = (
-            f"It names the item whose removal costs the model's own first item most for "
+            f"It names the item without which the model's own first item loses most for "
             f"{span(named, 3)} of users, a control for {span(control, 3)}: {change(main, 3)} "
             f"({people(main.n)}; for each half of them the part of attention, and the control, "
             "that are best for the other half)."
@@ -231,10 +280,10 @@ class Evidence:
             )
         if further:
             sentence += (
-                f" Of the {people(len(others))} for whom another item than the last costs most, "
+                f" Of the {people(len(others))} for whom another item than the last matters most, "
                 f"with the last item kept: {kept_too}."
             )
-        return Question("pointing", asked, answer, sentence, named, control), named
+        return Question("pointing", answer, sentence, named, control)
 
     def _chosen(self, model: str, wide: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
         """What the best attention and the best control have, each chosen by other users."""
@@ -246,7 +295,6 @@ class Evidence:
 
     def learned(self, model: str) -> Question:
         """Does it point at what matters less often when what the model learned is taken out?"""
-        asked = "Does it point at what matters less often when what it learned is taken out?"
         wide = by_user(self.rows(model), "align")
         mine = chosen_elsewhere(wide, attentions(self.rows(model)))
         found = []
@@ -256,18 +304,17 @@ class Evidence:
                 theirs = chosen_elsewhere(by_user(rows, "align"), attentions(rows))
                 found.append((paired_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
         if not found:
-            return Question("learned", asked, "cannot tell", "It has no weights to shuffle.")
+            return Question("learned", "cannot tell", "It has no weights to shuffle.")
         less, name, theirs = min(found, key=lambda each: each[0].estimate)
         control = exact_share(theirs.to_numpy())
         sentence = (
             f"With {name} it names that item for {span(control, 3)} of users: {change(less, 3)} "
             f"for what was learned ({people(less.n)})."
         )
-        return Question("learned", asked, _answer(less, LIMITS.margin), sentence, less, control)
+        return Question("learned", _answer(less, LIMITS.margin), sentence, less, control)
 
     def stable(self, model: str) -> Question:
         """Does another training attend most to the same item?"""
-        asked = "Does another training attend most to the same item?"
         trainings = self.trainings
         other = None if trainings is None else trainings.within("attended", model)
         if trainings is None or other is None:
@@ -277,7 +324,7 @@ class Evidence:
                 why = "It has no most attended item."
             else:
                 why = "No other training of it was given."
-            return Question("stable", asked, "cannot tell", why)
+            return Question("stable", "cannot tell", why)
         same = mean_interval(1 - other)
         answer: Answer = "cannot tell"
         if same.low > LIMITS.kept:
@@ -289,7 +336,7 @@ class Evidence:
             f"Two of its {n} trainings share the most attended item, by the mean over layers and "
             f"heads, for {span(same, 3)} of users ({people(same.n)})."
         )
-        return Question("stable", asked, answer, sentence, same)
+        return Question("stable", answer, sentence, same)
 
 
 def _answer(difference: Interval, margin: float) -> Answer:

@@ -23,8 +23,8 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     controls,
     explanations,
 )
-from analyses.questions import LIMITS, Evidence, Question
-from analyses.report.wording import people, span
+from analyses.questions import CONTROL_ITEMS, LIMITS, Evidence, Question
+from analyses.report.wording import people, percent, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
@@ -45,7 +45,8 @@ class Verdict:
     why : the reason for it, in a sentence.
     questions : the six, in order.
     instead : the importance that does best on this model, a method of `explain`.
-    gain : by how much that does better than attention; None where it was not measured.
+    found : how often attention names the item that matters most, and a control, in a sentence.
+    gain : by how much `instead` does better than attention; None where it was not measured.
     control : the best of the controls that know nothing of the model, a method of `explain`.
     beyond : by how much `instead` does better than that; None where it was not measured.
     lost : nats of log probability that the prediction loses without what `control` names.
@@ -59,6 +60,7 @@ class Verdict:
     why: str
     questions: tuple[Question, ...]
     instead: str
+    found: str = ""
     gain: Interval | None = None
     control: str = ""
     beyond: Interval | None = None
@@ -79,7 +81,10 @@ class Verdict:
     @property
     def to_do(self) -> str:
         """What follows for whoever shows reasons to users."""
-        return _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
+        told = _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
+        if self.conclusion == NOT and self._mostly_alike:
+            told += f" For most users its first item is {self._first}."
+        return told
 
     @property
     def beats_controls(self) -> bool:
@@ -129,14 +134,34 @@ class Verdict:
             "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
         )
         told = f"{said}, which does better than {gain}{self._control} by {further}."
-        if self.alike is not None and self.alike.estimate >= ALIKE:
-            told += f" The first item is the same for {span(self.alike, 3)} of users or more."
+        if self.alike is not None and self._mostly_alike:
+            told += (
+                f" For {percent(self.alike, 0)} of users or more its first item is {self._first} "
+                "all the same; it differs in what follows."
+            )
         return told
 
     @property
     def _control(self) -> str:
         return _CONTROLS.get(self.control, self.control)
 
+    @property
+    def _first(self) -> str:
+        """What the control names first, in words."""
+        return CONTROL_ITEMS.get(self.control, f"that of {self.control}")
+
+    @property
+    def _mostly_alike(self) -> bool:
+        """Whether what to show instead is known to name for most users what a control names."""
+        return self.beats_controls and self.alike is not None and self.alike.estimate >= ALIKE
+
+
+_VERB: dict[Conclusion, str] = {
+    SHOWN: "can be shown as a reason",
+    BESIDE: "can be shown only with what stands beside it",
+    NOT: "must not be shown as a reason",
+    OPEN: "is not judged, for these data cannot tell",
+}
 
 ASKED = (faithfulness, attention_worth, order, max_attention_removal, seeds)
 NONE: Mapping[str, Any] = {}
@@ -224,16 +249,24 @@ def part_in_words(reduction: str) -> str:
     return reduction.removeprefix("attention").strip() or "mean of layers and heads"
 
 
-def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion, str]:
-    """The rule: from the answers to the six questions to the conclusion, and why.
+RULE = (
+    f"Attention {_VERB[NOT]} if the items that it names do not move the prediction more than those "
+    "that controls name, or if it did not learn to point there.",
+    f"It {_VERB[OPEN]} if one of these two could not be told, or whether ranking needs more than "
+    "the last item.",
+    f"It {_VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
+    "point at what moves it, and moves it nowhere), if attention names the item that matters most "
+    f"for less than {LIMITS.named:.0%} of users by the lower end of the interval, if the largest "
+    "weights are known to matter no more than as much elsewhere, or if another training is known "
+    "to attend most to another item.",
+    f"Else it {_VERB[SHOWN]}.",
+    "Whether ranking needs learned attention says what there is to explain, and decides nothing: "
+    "where any attention ranks as well, it may still be right.",
+)  # the first that applies counts
 
-    Attention must point at what moves the prediction, better than controls that know nothing of the
-    model, and must have learned to: without both it is no reason. Nor is there a reason to be shown
-    where ranking needs nothing of a history but its last item: a model that was broken may point at
-    what moves it, and moves it nowhere. It can be shown by itself if it names the most important
-    item often enough, is not known to be unnecessary, and is not known to be another in another
-    training. Whether ranking needs learned attention says what there is to explain, and decides
-    nothing: where any attention ranks as well, it may still be right.
+
+def conclude(answers: Mapping[str, Answer], named: Interval) -> tuple[Conclusion, str]:
+    """The rule: from the answers to the six questions to the conclusion, and why; see `RULE`.
 
     Parameters
     ----------
@@ -271,7 +304,9 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     rows = evidence.rows(model)
     if not len(rows) or not attentions(rows):
         return None
-    pointing, named = evidence.pointing(model)
+    pointing = evidence.pointing(model)
+    assert pointing.estimate is not None
+    assert pointing.control is not None
     questions = (
         evidence.used(model),
         evidence.history(model),
@@ -281,7 +316,7 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         evidence.stable(model),
     )
     answers = {question.key: question.answer for question in questions}
-    conclusion, why = conclude(answers, named)
+    conclusion, why = conclude(answers, pointing.estimate)
     lost, align = (by_user(rows, value) for value in (LOST, "align"))
     instead, control = (chosen(rows, names, LOST) for names in (explanations(rows), controls(rows)))
     both = (align[instead] * align[control]).to_numpy(np.float64)
@@ -291,6 +326,7 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         reduction=chosen(rows, attentions(rows)),
         conclusion=conclusion,
         why=why[0].upper() + why[1:],
+        found=_found(pointing.estimate, pointing.control, chosen(rows, controls(rows))),
         questions=questions,
         instead=instead,
         gain=advantage(lost, explanations(rows), attentions(rows)),
@@ -305,17 +341,20 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     )
 
 
+def _found(named: Interval, by_control: Interval, control: str) -> str:
+    """How often attention names the item that matters most, beside the best control."""
+    return (
+        "Its attention names the item that the model's own first recommendation depends on most "
+        f"for {percent(named, 0)} of users; {CONTROL_ITEMS.get(control, control)} is that item for "
+        f"{percent(by_control, 0)}."
+    )
+
+
 # what it is to show what a control names
 _CONTROLS: dict[str, str] = {
     "random": "nothing (items drawn at random)",
     "recency": "the latest items (recency)",
     "similarity": "the items most like the recommended one (similarity)",
-}
-_VERB: dict[Conclusion, str] = {
-    SHOWN: "can be shown as a reason",
-    BESIDE: "can be shown only with what stands beside it",
-    NOT: "must not be shown as a reason",
-    OPEN: "is not judged, for these data cannot tell",
 }
 _TO_DO: dict[Conclusion, str] = {
     SHOWN: "Show {reduction} where a reason is asked for, and run this report "

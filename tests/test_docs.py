@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 import workbench
 from analyses import diagnostics
 from analyses.diagnostic import discover
+from analyses.questions import QUESTIONS
 from analyses.run_all import main
 from analyses.running.measuring import measure_in_memory
+from analyses.verdict import RULE
 from models import Batch, CalibrationConfig, ModelConfig, make_model
 from workbench import RECIPES, WorkbenchError, build_model, load_model, save_model
 from workbench.__main__ import app
@@ -322,3 +324,12 @@ def test_the_example_about_intervals_runs(capsys):
     difference = names["difference"]
     assert (difference.n, difference.level) == (943, 0.95)
     assert (difference.p_value < 0.05) == (difference.low > 0 or difference.high < 0)
+
+
+def test_the_rule_of_the_verdict_stands_in_the_documentation():
+    text = (ROOT / "docs" / "judge.md").read_text(encoding="utf-8")
+    page = " ".join(text.split())
+    for number, sentence in enumerate(RULE, 1):
+        assert f"{number}. {sentence}" in page
+    for key, asked in QUESTIONS.items():
+        assert f"| *{key}* | {asked.question} | {asked.line} |" in text

@@ -33,23 +33,27 @@ def figures(findings: Findings) -> dict[str, Summary]:
 def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
     """Effects of all cells in a measure and their lines; a part of a gain is left out."""
     rows: list[dict[str, object]] = []
-    decided = 0
     for cell in cells:
         contrast, found = cell.contrast, cell.interval
         if contrast is None or found is None:
             continue
         if contrast.measure != measure or contrast.kind == "most":
             continue
-        decided += cell.answer in DECIDED
         lines = {"least": cell.lines.upper, "most": cell.lines.lower}
-        rows.append({"panel": "", "series": cell.data, "row": cell.name} | lines | ends(found))
+        answer = {"decided": cell.answer in DECIDED, "one line": cell.lines.tests == 1}
+        row = {"panel": "", "series": cell.data, "row": cell.name}
+        rows.append(row | lines | ends(found) | answer)
     frame = pd.DataFrame(rows)
     series = in_order(frame["series"]) if len(frame) else ()
-    if len(frame):  # a comparison that stands behind two claims is drawn once
-        frame = frame.drop_duplicates(["series", "row"])
+    message = ""
+    if len(frame):  # a comparison that stands behind two claims is drawn once, with two lines
+        frame = frame.sort_values("one line", kind="stable").drop_duplicates(["series", "row"])
+        frame = frame.sort_index()
+        message = (
+            f"{frame['decided'].sum()} of {counted(len(frame), 'comparison')} decided; grey, "
+            "between the lines of holding and failing"
+        )
     where = f", {series[0]}" if len(series) == 1 else ""
-    message = f"{decided} of {counted(len(rows), 'answer')} decided" if rows else ""
-    message += "; grey, between the lines of holding and failing"
     full = f"{title}{where}, 95 % intervals"
     return Summary("dots", full, "difference", series, frame, message=message)
 

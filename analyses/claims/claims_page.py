@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,16 @@ from analyses.claims.paper_claims import (
     OF_ATTENTION,
     OF_THE_VARIANT,
 )
-from analyses.claims.rule import ANSWERS, DECIDED, OPEN, RISK, UNMEASURED, Evidence, in_general
+from analyses.claims.rule import (
+    ANSWERS,
+    DECIDED,
+    HOLDS,
+    OPEN,
+    RISK,
+    UNMEASURED,
+    Evidence,
+    in_general,
+)
 from analyses.claims.study import RECIPES, Recipe
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
@@ -38,7 +48,7 @@ from analyses.report.page import environment, readable
 from analyses.report.wording import number, span
 from models import ModelConfig
 from workbench.files import write_file
-from workbench.phrases import counted
+from workbench.phrases import counted, listing
 from workbench.statistics import detectable
 
 PAGE, FOLDER = "claims.md", "claims"
@@ -46,6 +56,8 @@ EARLIER = "earlier"  # a folder with a page by other recipes, which the new one 
 LONGEST = ModelConfig.max_length  # of a history, by all recipes
 TEMPLATE = "claims.md"
 CSV_NUMBER = "%.6g"
+FRAGILE = "\N{DAGGER}"  # marks an answer that would not stand if all were decided together
+SO_FAR = "holds so far"
 HUGE = 1000  # a ratio of weights whose size says nothing more
 
 
@@ -77,6 +89,7 @@ def page(
     earlier: bool = False,
 ) -> str:
     """The text of the page; `earlier` is whether it names one that was written before."""
+    fragile = undone(findings.cells)
     rendered = (
         environment()
         .overlay(autoescape=False)
@@ -91,7 +104,7 @@ def page(
             general=lambda claim: _in_general(cells_of(findings.cells, claim)),
             measured=lambda claim: _measured(cells_of(findings.cells, claim)),
             on=lambda claim, name: _on_data(
-                [cell for cell in cells_of(findings.cells, claim) if cell.data == name]
+                [cell for cell in cells_of(findings.cells, claim) if cell.data == name], fragile
             ),
             rows=lambda claim: [
                 _row(cell, cell.found, findings)
@@ -101,10 +114,14 @@ def page(
             unmeasured=lambda claim: _unmeasured(cells_of(findings.cells, claim)),
             counts=_counts([cell.answer for cell in findings.cells], ANSWERS),
             shown=_counts(tables["verdicts"].get("its attention", ()), CONCLUSIONS),
+            reasons=_reasons(tables["verdicts"]),
             tables={name: _markdown(frame) for name, frame in _read(tables).items()},
             written=list(tables),
             decided=sum(cell.answer in DECIDED for cell in findings.cells),
-            undone=undone(findings.cells),
+            undone=fragile,
+            fragile=FRAGILE,
+            so_far=SO_FAR,
+            today=date.today().isoformat(),
             behind=_behind(tables["attention"]),
             questions=_questions(findings),
             bounds=_markdown(bounds()),
@@ -132,6 +149,8 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         for name, frame in tables.items()
         if len(frame) and name != "cells"
     }
+    if "verdicts" in shown:
+        shown["verdicts"] = shown["verdicts"].drop(columns="why")  # told once, beside the table
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
         hits = [_with_range(values.to_numpy()) for _, values in by["hit@1"]]
@@ -155,17 +174,25 @@ def _ratio(value: float) -> str:
 
 def _in_general(cells: Sequence[Cell]) -> str:
     """What is said of a claim, from its cells."""
-    return in_general([cell.answer for cell in cells]) if cells else "not planned"
-
-
-def _on_data(cells: Sequence[Cell]) -> str:
-    """The answers to a claim on a data set, how often each if they differ; nothing, of none."""
     if not cells:
         return "not planned"
+    given = {cell.answer for cell in cells}
+    return SO_FAR if given == {HOLDS, UNMEASURED} else in_general([c.answer for c in cells])
+
+
+def _on_data(cells: Sequence[Cell], fragile: Sequence[Cell]) -> str:
+    """The answers to a claim on a data set, how often each if they differ; a dash, of none.
+
+    Those that would not stand if all were decided together, `fragile`, are marked.
+    """
+    if not cells:
+        return "not planned"
+    marked = {cell.answer for cell in cells if any(cell is each for each in fragile)}
     counts = _counts([cell.answer for cell in cells], ANSWERS)
+    words = {answer: f"{answer}{FRAGILE * (answer in marked)}" for answer in counts}
     if len(counts) == 1:
-        return next(iter(counts)).replace(UNMEASURED, "")
-    return ", ".join(f"{answer} ({count})" for answer, count in counts.items())
+        return next(iter(words.values())).replace(UNMEASURED, "\N{EN DASH}")
+    return ", ".join(f"{words[answer]} ({count})" for answer, count in counts.items())
 
 
 def _measured(cells: Sequence[Cell]) -> str:
@@ -194,24 +221,29 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     if cell.contrast is not None and cell.contrast.measure == "tau":
         digits = 3
     sign = cell.contrast is not None
-    line = f"above {number(cell.lines.upper, digits, sign=sign)}"
-    if cell.lines.lower != cell.lines.upper:
-        line += f"; fails below {number(cell.lines.lower, digits, sign=sign)}"
+    lower, upper = (
+        number(line, digits, sign=sign) for line in (cell.lines.lower, cell.lines.upper)
+    )
     behind = [counted(found.interval.n, "user" if sign else "batch", "" if sign else "batches")]
     if sign:
         runs = " and ".join(str(n) for n in found.trainings if n)
         behind.append(f"{runs} training{'s' * (found.trainings != (1, 0))}")
     answer = f"**{cell.answer}**" if cell.answer != OPEN else cell.answer
+    shown = ""
     if cell.note:
         answer += f": {cell.note}"
-    elif cell.answer == OPEN and found.interval.standard_error > 0:
-        shown = detectable(found.interval, POWER, tests_of(findings.cells, cell.claim))
-        answer += f"{nearly(cell, found)}; {number(shown, digits)} from a line would have shown"
+    elif found.interval.standard_error > 0:
+        shown = number(
+            detectable(found.interval, POWER, tests_of(findings.cells, cell.claim)), digits
+        )
+        answer += nearly(cell, found) if cell.answer == OPEN else ""
     return {
         "data": cell.data,
         "comparison": cell.name,
         "effect": span(found.interval, digits, sign=sign),
-        "line": line,
+        "holds": f"above {upper}",
+        "fails": f"below {lower}",
+        "shown": shown,
         "behind": ", ".join(behind),
         "answer": answer,
     }
@@ -236,13 +268,24 @@ def _questions(findings: Findings) -> dict[str, str]:
     return {question.key: question.asked for verdict in every[:1] for question in verdict.questions}
 
 
+def _reasons(verdicts: pd.DataFrame) -> list[str]:
+    """Each conclusion with its reason, once, and for how many models."""
+    if verdicts.empty:
+        return []
+    times = Counter(zip(verdicts["its attention"], verdicts["why"], strict=True))
+    return [f"*{what}* ({counted(n, 'model')}): {why}" for (what, why), n in times.items()]
+
+
 def _behind(attention: pd.DataFrame) -> str:
     """On how many users the columns of the table stand, in words."""
-    numbers = attention[[column for column in attention if str(column).endswith(N)]].max()
-    by: dict[int, list[str]] = {}
-    for column, n in numbers[numbers > 0].items():
-        by.setdefault(int(n), []).append(f"*{str(column).removesuffix(N)}*")
-    return "; ".join(f"of {counted(n, 'user')} for {', '.join(names)}" for n, names in by.items())
+    behind = attention[[column for column in attention if str(column).endswith(N)]]
+    by: dict[str, list[str]] = {}
+    for column in behind:
+        sizes = dict.fromkeys(int(n) for n in behind[column] if n > 0)
+        if sizes:
+            on = listing([f"{n:,}" for n in sizes])
+            by.setdefault(on, []).append(f"*{str(column).removesuffix(N)}*")
+    return "; ".join(f"of {on} users for {', '.join(names)}" for on, names in by.items())
 
 
 def _markdown(frame: pd.DataFrame) -> str:

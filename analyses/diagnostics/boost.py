@@ -190,7 +190,8 @@ def exclusions(results: Results) -> list[str]:
     """The sample, and single items."""
     users = results.rows.once(["user"], ["length"])
     sentences = [
-        f"Boost: a random sample of users, {people(len(users))}, since every removal costs a pass."
+        f"Boost: a random sample of users, {people(len(users))}, since every item taken away "
+        "costs a pass."
     ]
     if (short := int((users["length"] < SHORTEST).sum())) > 0:
         sentences.append(

@@ -19,6 +19,7 @@ from workbench.statistics import exact_share
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
 WRONG = {SHOWN: "unfaithful", NOT: "faithful"}  # the truth that makes a conclusion wrong
 COUNTED = ["conclusion", "sampled users"]
+LAST_IS_CAUSE = 0.75  # of planted cases no rule has more in which the last item is the cause
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,29 @@ class Reliability:
     conclusion : that was reached.
     users : on how many users each stands; as many as the verdict that is asked about, or fewer.
     counts : models by what is true of the attention that the verdict names, one of `LABELS`.
+    unlike : whether these cases are unlike the one that is asked about: there, what a control names
+        is known to matter most for more users than the last item does in any planted data.
     """
 
     conclusion: str
     users: int
     counts: Mapping[str, int]
+    unlike: bool = False
 
     @property
     def sentence(self) -> str:
-        """In how many cases the verdict was wrong; no truth makes one wrong that leaves it open."""
+        """In how many cases the verdict was wrong, and whether these are like the one at hand."""
+        if not self.unlike:
+            return self._counted
+        return (
+            f"{self._counted} None of these data is like the present ones, in which a control such "
+            "as the last item names what matters most for nearly all users; how often the verdict "
+            "is wrong there is not known."
+        )
+
+    @property
+    def _counted(self) -> str:
+        """No truth makes a verdict wrong that leaves it open."""
         total = sum(self.counts.values())
         parts = ", ".join(f"{self.counts[name]} {name}" for name in LABELS)
         where = f"on {self.users} users each"
@@ -78,7 +93,8 @@ def reliability(verdict: Verdict) -> Reliability | None:
         if case["conclusion"] == verdict.conclusion and case["sampled users"] == users
     ]
     counts = {name: sum(case[name] for case in same) for name in LABELS}
-    return Reliability(verdict.conclusion, users, counts)
+    unlike = pointing.control is not None and pointing.control.low > LAST_IS_CAUSE
+    return Reliability(verdict.conclusion, users, counts, unlike)
 
 
 def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:

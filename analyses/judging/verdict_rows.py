@@ -26,6 +26,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 from analyses.judging.cells import UNIFORM, Trained
 from analyses.judging.entries import Entry
 from analyses.judging.zoo import finished
+from analyses.questions import QUESTIONS
 from analyses.running.measuring import NONE, measured
 from analyses.running.results import Results
 from analyses.running.store import Store
@@ -37,7 +38,6 @@ from workbench.statistics import Interval
 
 USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on
 FEWER = (64, 32, 16)  # as if there were no others
-QUESTIONS = ("used", "history", "necessary", "pointing", "learned", "stable")
 PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
 NAMED = "names what matters most"
 ADVANTAGES = {  # numbers behind a verdict, and the values of users they are differences of

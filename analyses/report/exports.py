@@ -51,6 +51,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "conclusion": verdict.conclusion,
         "reduction": verdict.reduction,
         "why": verdict.why,
+        "found": verdict.found,
         "instead": verdict.instead,
         "gain": _interval(verdict.gain),
         "control": verdict.control,
@@ -63,6 +64,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "questions": {
             question.key: {
                 "asked": question.asked,
+                "line": question.line,
                 "answer": question.answer,
                 "sentence": question.sentence,
                 "estimate": _interval(question.estimate),
@@ -155,13 +157,14 @@ def as_markdown(report: Report) -> str:
 def _told(verdict: Verdict) -> str:
     known = reliability(verdict)
     often = f" {known.sentence}" if known else ""
-    return f"**{verdict.headline}** {verdict.why}{often} {verdict.shown_instead}"
+    return f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}{often}"
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:
     """A row per question, a column per model."""
     rows = [
-        {"question": question.asked} | {verdict.model: _answer(verdict, k) for verdict in verdicts}
+        {"question": f"{question.asked} ({question.line})"}
+        | {verdict.model: _answer(verdict, k) for verdict in verdicts}
         for k, question in enumerate(verdicts[0].questions)
     ]
     return _table(pd.DataFrame(rows))

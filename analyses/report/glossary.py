@@ -43,18 +43,39 @@ GLOSSARY = {
     "(what finally multiplies the values).",
     "Entropy": "How evenly a row spreads its weight, in nats; at most log n over n items, which is "
     "uniform attention, and 0 when one item has it all.",
-    "Removal": "A weight is set to 0, the rest of its row is scaled to add up to 1, and the whole "
-    "model runs again. A row with a single allowed item keeps it, and one whose weights are all "
-    "equal has no largest one.",
+    "Taking an item away, replacement, masking": "The model runs again without an item of the "
+    "history: with the mean embedding of the catalogue in its place (replacement), or with no row "
+    "attending to it (masking). What the score loses is what it owed to the item.",
+    "Removal of a weight, removal": "A weight of attention is set to 0, the rest of its row is "
+    "scaled to add up to 1, and the whole model runs again. A row with a single allowed item keeps "
+    "it, and one whose weights are all equal has no largest one.",
     "Control of a removal": "As much attention is taken from other items, in the same pattern over "
     "heads and layers, so that only where it is taken differs; where the others hold less than the "
     "largest, all they have.",
+    "Importance": "A number for each item of a history that is to say how much the prediction owes "
+    "to it: a weight of attention, a gradient, or the effect of taking the item away.",
+    "Control, controls": "What knows nothing of how the model reads a history and yet may name the "
+    "right items: recency, similarity and random.",
+    "Recency, the latest items": "The later an item is in the history, the more important it is "
+    "called.",
+    "Similarity": "The more alike the embeddings of an item and of the recommended one are, the "
+    "more important the item is called.",
+    "Nats": "Units of the natural logarithm of a probability: one nat less is 2.7 times less "
+    "likely.",
+    "Weights shuffled": "The same model with its weights in random order: what it then still does "
+    "was not learned.",
+    "Planted data": "Sequences made by a rule, in which the item that caused each next one is "
+    "known.",
+    "Power": "How often a difference of such a size would have been detected on as many users.",
     "JSD": "Jensen-Shannon divergence between two score distributions (softmax over all items), in "
     "nats: 0 if equal, at most 0.693.",
     "Top-1 change": "The share of users whose highest scored item is another after the edit.",
-    "Gradient importance": "How much the score of an item would change with the embedding of each "
-    "item of the history. Input x gradient: |sum of gradient times embedding|. Saliency: length of "
-    "the gradient. Integrated gradients: gradients gathered on the way from a zero embedding.",
+    "Gradient importance, input x gradient, saliency, integrated gradients": "How much the score "
+    "of an item would change with the embedding of each item of the history. Input x gradient: "
+    "the sum of gradient times embedding. Saliency: length of the gradient. Integrated gradients: "
+    "gradients gathered on the way from a zero embedding.",
+    "Attention and norms held": "Of a gradient: attention weights, and the scales by which layers "
+    "normalise, are taken for constants, so that what is left is what the items add by themselves.",
     "tau-b": "Kendall's rank correlation, corrected for ties: 1 if two orders are the same, 0 if "
     "unrelated, -1 if reversed. Undefined where one side is constant.",
     "Interval": "95 %, over users: of 100 crowds of such users about 95 give an interval with the "

@@ -18,7 +18,7 @@ from analyses.report.one_user import OneUser
 from analyses.report.sections import Section
 from analyses.report.wording import decimals, number, span
 from analyses.running.repeats import Repeats
-from analyses.verdict import Verdict
+from analyses.verdict import RULE, Verdict
 from workbench.data.sequences import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics.moments import FEWEST_NONZERO
@@ -163,6 +163,7 @@ def render(report: Report) -> str:
             widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
             reliability=reliability,
             found=FOUND,
+            rule=RULE,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",
             few=FEW,
             glossary=GLOSSARY,

@@ -229,10 +229,10 @@ def _verdict(model: str, told: Mapping[str, Any]) -> Verdict:
         reduction=told["reduction"],
         conclusion=told["conclusion"],
         why=told["why"],
+        found=told["found"],
         questions=tuple(
             Question(
                 key,
-                asked=each["asked"],
                 answer=each["answer"],
                 sentence=each["sentence"],
                 estimate=_interval(each["estimate"]),

@@ -141,13 +141,13 @@ def test_what_became_of_a_verdict_is_told(reports, monkeypatch):
 
     def judged(measured):
         conclusion, answer = next(answers)
-        question = Question("used", "Is it used?", answer, "NDCG@10 falls by 0.02.")
+        question = Question("used", answer, "NDCG@10 falls by 0.02.")
         return (Verdict("SASRec", "attention", conclusion, "Why.", (question,), "replacement"),)
 
     monkeypatch.setattr(side_by_side, "verdicts", judged)
     text = main([str(folder) for folder in reports])
     assert "can be shown as a reason; before: must not be shown as a reason" in text
-    assert "Is it used? Yes; before: no. NDCG@10 falls by 0.02." in text
+    assert "Does ranking need learned attention? Yes; before: no. NDCG@10 falls by 0.02." in text
 
 
 def test_reports_of_other_data_are_refused(reports, tmp_path):

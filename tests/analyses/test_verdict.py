@@ -5,6 +5,7 @@ import pytest
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
 from analyses.questions import Question
+from analyses.report.wording import percent
 from analyses.running.measuring import measure_in_memory
 from analyses.verdict import Verdict, conclude, verdict, verdicts
 from tests.analyses import pointer
@@ -64,6 +65,10 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
     assert judged.beyond is not None
     assert judged.beyond.low > 0
     assert f"Show {judged.instead} instead" in judged.to_do
+    pointing = next(each for each in judged.questions if each.key == "pointing")
+    named, control = (percent(each, 0) for each in (pointing.estimate, pointing.control))
+    assert f"for {named} of users; an item drawn at random is" in judged.found
+    assert judged.found.endswith(f"that item for {control}.")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +83,7 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
 )
 def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, shown):
     judged = Verdict(
-        "a", "attention", NOT, "Why.", (), "saliency", OFTEN, "recency", beyond, lost=14.0
+        "a", "attention", NOT, "Why.", (), "saliency", "", OFTEN, "recency", beyond, lost=14.0
     )
     assert judged.to_show == shown
     assert judged.shown_instead.startswith(f"Show instead: {shown}")
@@ -89,10 +94,11 @@ def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, sh
 def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
     some, alike = Interval(0.5, 0.25, 0.75, 60), Interval(share, 0.125, 0.875, 60)
     judged = Verdict(
-        "a", "attention", NOT, "Why.", (), "saliency", some, "recency", beyond=some, alike=alike
+        "a", "attention", NOT, "Why.", (), "saliency", "", some, "recency", some, alike=alike
     )
-    said = "The first item is the same for 0.750 [0.125, 0.875] of users or more."
+    said = "For 75 [12, 88] % of users or more its first item is the last item of the history"
     assert (said in judged.shown_instead) is told
+    assert ("For most users its first item is the last item" in judged.to_do) is told
 
 
 def test_where_the_last_item_decides_no_map_could_have_been_seen_to_say_more(truth, monkeypatch):
@@ -171,15 +177,15 @@ def test_a_model_without_attention_has_no_verdict(truth):
 def test_a_difference_shows_its_sign_and_what_it_is_a_difference_to():
     level, control = Interval(0.396, 0.38, 0.41, 128), Interval(0.308, 0.3, 0.316, 128)
     more = Interval(0.088, 0.07, 0.1, 128)
-    asked = Question("necessary", "?", "yes", "It does.", more, control)
+    asked = Question("necessary", "yes", "It does.", more, control)
     assert asked.numbers == (
         "+0.088 [+0.070, +0.100]",
         "against 0.308 [0.300, 0.316]",
         "n = 128 users",
     )
-    asked = Question("pointing", "?", "yes", "It does.", level, control)
+    asked = Question("pointing", "yes", "It does.", level, control)
     assert asked.numbers[:2] == ("0.396 [0.380, 0.410]", "control 0.308 [0.300, 0.316]")
-    assert Question("stable", "?", "cannot tell", "It was not measured.").numbers == ()
+    assert Question("stable", "cannot tell", "It was not measured.").numbers == ()
 
 
 def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once():

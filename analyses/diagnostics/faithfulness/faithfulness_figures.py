@@ -15,12 +15,14 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     chosen,
     conditions,
     explanations,
+    is_attention,
     of_model,
 )
 from analyses.report.conditions import means_by
 from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import number, people
 from analyses.running.results import Results
+from workbench.statistics import Interval
 
 CURVES = "deletion curves"
 
@@ -100,7 +102,7 @@ def _first(results: Results) -> Summary:
     of_target = results.rows.where(control=TRAINED, target=HELD_OUT)
     by = ["operator", "last", "importance", "model"]
     means = means_by(of_target, by, ["align"], shares=["align"])["align"]
-    table = []
+    table, message = [], ""
     for condition in conditions(of_target):
         here = {
             key[2:]: mean
@@ -109,6 +111,22 @@ def _first(results: Results) -> Summary:
         }
         panel = f"{condition[0]}, last item {condition[1]}"
         table += rows(here, ["row", "series"], panel=panel)
+        message = message or _named_first(models[0], here)
     n = people(results.rows.n_users)
-    title = f"How often the most important item is the one whose removal costs most, {n}"
-    return Summary("dots", title, "share of users", tuple(models), pd.DataFrame(table))
+    title = f"How often an importance names the item that the held-out item's score needs most, {n}"
+    return Summary(
+        "dots", title, "share of users", tuple(models), pd.DataFrame(table), message=message
+    )
+
+
+def _named_first(model: str, shares: Mapping[tuple, Interval]) -> str:
+    """What the marks of a model come to in the first condition, in a sentence."""
+    of_model = {name: share.estimate for (name, of), share in shares.items() if of == model}
+    parts = [name for name in of_model if is_attention(name)]
+    if not parts:
+        return ""
+    best = max(parts, key=lambda name: of_model[name])
+    return (
+        f"{model}: {best} names that item for {of_model[best]:.0%} of users, recency for "
+        f"{of_model['recency']:.0%}"
+    )

@@ -33,15 +33,16 @@ from workbench.statistics import exact_share
 CAPTIONS = {
     "deletion curves": "What the item that a model recommends first loses when the items that an "
     "importance names are replaced by the mean embedding: higher is better. One-item replacement "
-    "is the ruler: the effects of single removals, put in order. Bands are 95 % intervals.",
+    "is the ruler: the effects of taking away each by itself, in order. Bands are 95 % intervals.",
     "sufficiency curves": "The same when only the items named are left: lower is better.",
-    "first item": "For how many users the most important item is the one whose removal costs the "
-    "score most. Recency always names the last item; random is chance. Masking cannot take away "
-    "the last item of a causal model, so the last item is kept and not ranked there.",
+    "first item": "For how many users the most important item is the one without which the score "
+    "of the held-out item falls most. Recency always names the last item; random is chance. "
+    "Masking cannot take away the last item of a causal model, so the last item is kept and not "
+    "ranked there.",
     "users": "The users measured, and for how many of them the held-out item was among the first "
     "ten of the model: what moves the predictions of a model that hits nobody is about nothing.",
     "": "A row per model and importance. align: share of users whose most important item is that "
-    "whose removal costs most; tau and Spearman with the effects of all single removals; lost "
+    "without which most is lost; tau and Spearman with the effects of taking away each; lost "
     "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
     "items (ERASER); attained: the former as a share of what a greedy search attains and the "
     "opposite one leaves; stays: share of removals, most or least important first, after which the "
@@ -132,18 +133,17 @@ def _of_model(claims: Claims, every: Rows, model: str) -> None:
         share = exact_share(aligned[name].to_numpy())
         control = chosen(rows, known)
         first = exact_share(aligned[control].to_numpy())
+        what = "the item that matters most to the score of the held-out item"
+        shares = f"{name} for {percent(share)} of users, {control} for {percent(first)}"
         claims.add(
             advantage(aligned, attentions(rows), known),
             {
-                "higher": f"In {model} attention names the item that matters most more often than "
-                f"any control: {name} for {percent(share)} of users, {control} for "
-                f"{percent(first)}",
-                "lower": f"In {model} attention names the item that matters most less often than a "
-                f"control that knows nothing of the model: {name} for {percent(share)} of users, "
-                f"{control} for {percent(first)}",
-                "undetected": f"In {model} attention was not seen to name the item that matters "
-                f"most more often than a control: {name} for {percent(share)} of users, {control} "
-                f"for {percent(first)}",
+                "higher": f"In {model} attention names {what} more often than any control: "
+                f"{shares}",
+                "lower": f"In {model} attention names {what} less often than a control that knows "
+                f"nothing of the model: {shares}",
+                "undetected": f"In {model} attention was not seen to name {what} more often than "
+                f"a control: {shares}",
             },
             f"attention of {model} names the item that matters most more often than a control",
             "difference in share of users, each half of them judged by the part of attention and "
@@ -226,5 +226,5 @@ def exclusions(results: Results) -> list[str]:
     n = results.rows.n_users
     return [
         f"What moves the prediction was measured on a random sample of users with three items or "
-        f"more, {people(n)}, since every removal costs a pass."
+        f"more, {people(n)}, since every item taken away costs a pass."
     ]

@@ -61,7 +61,12 @@ def with_means(frame: pd.DataFrame) -> pd.DataFrame:
 
 def attentions(frame: pd.DataFrame) -> list[str]:
     """The importances that are weights of attention themselves: the mean, layers and heads."""
-    return [name for name in _names(frame) if name.split(" layer")[0] == "attention"]
+    return [name for name in _names(frame) if is_attention(name)]
+
+
+def is_attention(importance: str) -> bool:
+    """Whether an importance is weights of attention themselves."""
+    return importance.split(" layer")[0] == "attention"
 
 
 def explanations(frame: pd.DataFrame) -> list[str]:

@@ -99,7 +99,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     assert "AC-SASRec alpha=much (seed 0)" in text
     assert "was not trained: AC-SASRec: alpha is 'much', where a number is expected" in text
     assert "too few were trained again, so that other trainings might say the opposite" in text
-    assert "It ranks better than a mean | **not measured yet** | 0 of 2 |  |" in text
+    assert "It ranks better than a mean | **not measured yet** | 0 of 2 | \N{EN DASH} |" in text
     assert "**not planned** | \N{EM DASH} | not planned |" in text
 
 

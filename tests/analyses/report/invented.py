@@ -25,7 +25,6 @@ def verdict(model: str, k: int) -> Verdict:
     questions = tuple(
         Question(
             key,
-            f"Is it {key}?",
             ANSWERS[(place + k) % 3],
             f"By NDCG@10 <{key}> it is (n = 60 users).",
             Interval(0.5, 0.25, 0.75, 60) if place % 2 else None,
@@ -42,6 +41,7 @@ def verdict(model: str, k: int) -> Verdict:
         why="Why.",
         questions=questions,
         instead="replacement",
+        found="Found.",
         gain=gain,
         control="recency",
         beyond=Interval(0.5, 0.25, 0.75, 60),

@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analyses.questions import QUESTIONS
 from analyses.report.exports import SCHEMA, as_json, as_markdown
 from tests.analyses.report.invented import KEYS, report
 
@@ -68,7 +69,8 @@ def test_the_text_has_the_verdict_first_and_whole_tables():
     text = as_markdown(report())
     places = [text.index(f"## {name}") for name in ("Verdict", "In short", "Findings", "Models")]
     assert places == sorted(places)
-    assert "| Is it history? | no (+0.500 [+0.250, +0.750]; n = " in text
+    history = QUESTIONS["history"]
+    assert f"| {history.question} ({history.line}) | no (+0.500 [+0.250, +0.750]; n = " in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     cells = [len(line.replace("\\|", "").split("|")) for line in rows]
     tables = [

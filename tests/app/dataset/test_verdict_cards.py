@@ -21,7 +21,7 @@ JUDGED = Verdict(
     reduction="attention layer 2",
     conclusion=NOT,
     why="What it names moves nothing.",
-    questions=(Question("pointing", "Does it point?", "no", "It names the item for 3 %."),),
+    questions=(Question("pointing", "no", "It names the item for 3 %."),),
     instead="replacement",
 )
 
@@ -36,5 +36,5 @@ def test_words_answers_and_sentences_are_shown_literally():
     assert not any("[model](x)" in each.value for each in app.markdown)  # it would be a link
     (table,) = tables(app)
     assert table.heads == ["Question", "my [model](x)"]
-    assert table.rows == [["Does it point?", "no"]]
+    assert table.rows == [[JUDGED.questions[0].asked, "no"]]
     assert "It names the item for 3 %." in table.hovers
