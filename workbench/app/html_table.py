@@ -11,6 +11,7 @@ from workbench.explore.markup import Cell, Head, table
 from workbench.writing import plain
 
 STYLE = f"""<style>
+.stApp {{ --aw-page: light-dark(#fff, #171614); }} /* Streamlit's grounds, which it names nowhere */
 [data-testid=stMainBlockContainer] {{ padding: 4rem clamp(1rem, 3vw, 5rem) 10rem; }}
 @media (max-width: 640px) {{  /* where columns stand one below the other */
   [data-testid=stHorizontalBlock]:has(> [data-testid=stColumn]) {{ row-gap: 1rem; }} }}

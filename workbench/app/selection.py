@@ -10,6 +10,7 @@ from streamlit.errors import StreamlitAPIException
 from workbench.app import words
 
 T = TypeVar("T")
+USUAL = "usual"  # in the session: key of a widget -> the value it had where nobody chose
 
 
 def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> T | None:
@@ -29,6 +30,24 @@ def select(label: str, options: Mapping[str, T], *, key: str, **layout: Any) -> 
     values = {words.plain(text): value for text, value in options.items()}
     chosen = st.selectbox(label, list(values), key=key, **layout)
     return None if chosen is None else values[chosen]
+
+
+def keep_usual(key: str, usual: T) -> T:
+    """Give a widget the value that is usual now, where it still has what was usual before.
+
+    A value that was chosen, or that the address holds, stays.
+
+    Parameters
+    ----------
+    key : of the widget, which is shown after this.
+    usual : its default now; it may change with what else is chosen.
+    """
+    known = st.session_state.setdefault(USUAL, {})
+    now = st.session_state.get(key)
+    if now is not None and now == known.get(key) and now != usual:
+        st.session_state[key] = usual
+    known[key] = usual
+    return usual
 
 
 def put_in(key: str, value: str) -> None:

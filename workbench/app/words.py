@@ -28,7 +28,8 @@ MODELS = (
 IMPORTANCES = (
     "What stands beside attention in the history: controls, which know nothing of the model "
     "(random, recency, similarity); parts of attention; gradients; and the effect of taking an "
-    "item away, by several meanings of away. The first one is compared with attention."
+    "item away, by several meanings of away. The first one is compared with attention. Until you "
+    "choose, what the verdict on each model says to show instead is among them."
 )
 VANISHES = (
     "{} is zero in this model (up to rounding): where the model normalises the embedding of every "

@@ -15,19 +15,36 @@ from workbench.writing import numbers, plain
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
 MARK = "0, 158, 115"  # its green
 EVEN = "rgba(110, 110, 110, .7)"  # the line across a bar
+EDGE = "rgba(110, 110, 110, .45)"  # the shadow where a table goes on
+PAGE = "var(--st-background-color, var(--aw-page, Canvas))"
+LONG = 24  # letters of a head from which it is written in several lines
 HIGHEST = "\N{BLACK UP-POINTING TRIANGLE} "  # before the highest value of a column
+# a shadow at the edge behind which a table goes on; the page's own colour covers it at the end
 STYLE = f"""<style>
 .aw {{ overflow: auto; max-height: 30rem; border: 1px solid rgba(128, 128, 128, .3);
-  border-radius: .5rem; }}
+  border-radius: .5rem; background:
+  linear-gradient(90deg, {PAGE} 50%, transparent) 0 0 / 2.4rem 100% no-repeat local,
+  linear-gradient(270deg, {PAGE} 50%, transparent) calc(100% + 1px) 0 / 2.4rem 100% no-repeat local,
+  linear-gradient(90deg, {EDGE}, transparent) 0 0 / .8rem 100% no-repeat scroll,
+  linear-gradient(270deg, {EDGE}, transparent) 100% 0 / .8rem 100% no-repeat scroll;
+  background-clip: padding-box; }}
 .aw table {{ border-collapse: separate; border-spacing: 0; width: 100%; font-size: .875rem;
   font-variant-numeric: tabular-nums; margin: 0; }}
 .aw th, .aw td {{ padding: .28rem .4rem; white-space: nowrap; text-align: right; border: 0;
-  border-bottom: 1px solid rgba(128, 128, 128, .18); }}
-.aw thead th {{ position: sticky; top: 0; z-index: 1; font-weight: 600;
-  background: var(--st-secondary-background-color, Canvas); }}
+  border-bottom: 1px solid rgba(128, 128, 128, .18); vertical-align: baseline; }}
+.aw thead th {{ position: sticky; top: 0; z-index: 2; font-weight: 600; vertical-align: bottom;
+  background: var(--st-secondary-background-color, {PAGE}); }}
 .aw thead tr + tr th {{ top: 1.9rem; }}
 .aw thead th[scope][title] {{ text-decoration: underline dotted; text-underline-offset: .2rem; }}
 .aw .x {{ text-align: left; }}
+.aw .w {{ text-align: left; white-space: normal; min-width: 6.5rem; }}
+.aw .h {{ white-space: normal; min-width: 8.5rem; }}
+.aw:has(.w) {{ max-height: none; }}
+.aw .l {{ position: sticky; left: 0; z-index: 1; min-width: 8.5rem; }}
+.aw tbody .l {{ background: {PAGE}; }}
+.aw thead .l {{ z-index: 3; }}
+.aw small {{ display: block; font-size: .75rem; opacity: .75; }}
+@media (max-width: 40rem) {{ .aw small {{ display: none; }} }}
 .aw .t {{ text-align: left; max-width: 0; width: 99%; min-width: 11rem; overflow: hidden;
   text-overflow: ellipsis; }}
 .aw .g {{ text-align: center; border-left: 2px solid rgba(128, 128, 128, .3); max-width: 0;
@@ -54,6 +71,7 @@ class Cell(NamedTuple):
     strong : whether the text is bold.
     mark : where a line crosses the bar, from 0 to 1; none where None.
     pick : what a click on the text gives to the page, where one listens; "" for nothing.
+    below : small lines under the text, where the window is not a telephone's.
     """
 
     text: str
@@ -62,15 +80,22 @@ class Cell(NamedTuple):
     strong: bool = False
     mark: float | None = None
     pick: str = ""
+    below: tuple[str, ...] = ()
 
 
 class Head(NamedTuple):
-    """The head of a column. A column of titles takes the room that the others leave."""
+    """The head of a column.
+
+    A column of titles takes the room that the others leave, and cuts them where it ends; prose is
+    written in as many lines as it takes, and a table of it as high as it is. A column that stays is
+    seen however far the others are scrolled.
+    """
 
     name: str
     help: str = ""
-    kind: Literal["number", "text", "title"] = "number"
+    kind: Literal["number", "text", "title", "prose"] = "number"
     starts_group: bool = False
+    stays: bool = False
 
 
 def table(
@@ -172,14 +197,17 @@ def _title(text: str) -> str:
     return f' title="{text_of(text)}"' if text else ""
 
 
-def _classes(head: Head, strong: bool = False) -> str:
-    named = {"t": head.kind == "title", "x": head.kind == "text", "s": head.starts_group}
-    classes = " ".join(name for name, holds in (named | {"b": strong}).items() if holds)
+def _classes(head: Head, *, strong: bool = False, long: bool = False) -> str:
+    kinds = {"title": "t", "text": "x", "prose": "w"}
+    named = {kinds.get(head.kind, ""): True, "s": head.starts_group, "l": head.stays}
+    named |= {"b": strong, "h": long}
+    classes = " ".join(name for name, holds in named.items() if name and holds)
     return f' class="{classes}"' if classes else ""
 
 
 def _head(head: Head) -> str:
-    return f'<th scope="col"{_classes(head)}{_title(head.help)}>{text_of(head.name)}</th>'
+    classes = _classes(head, long=len(head.name) > LONG)
+    return f'<th scope="col"{classes}{_title(head.help)}>{text_of(head.name)}</th>'
 
 
 def _cell(head: Head, cell: Cell) -> str:
@@ -197,4 +225,5 @@ def _cell(head: Head, cell: Cell) -> str:
     text = text_of(cell.text)
     if cell.pick:
         text = f'<button type="button" data-pick="{text_of(cell.pick)}">{text}</button>'
-    return f"<td{_classes(head, cell.strong)}{_title(cell.hover)}{style}>{text}</td>"
+    text += "".join(f"<small>{text_of(line)}</small>" for line in cell.below)
+    return f"<td{_classes(head, strong=cell.strong)}{_title(cell.hover)}{style}>{text}</td>"

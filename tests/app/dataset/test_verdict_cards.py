@@ -1,11 +1,15 @@
 """The verdict on the page of a stored run is that of the report."""
 
+from dataclasses import replace
+
 from streamlit.testing.v1 import AppTest
 
-from analyses.conclusions import NOT
+from analyses.conclusions import BESIDE, NOT
 from analyses.questions import Question
 from analyses.verdict import Verdict
 from tests.app.shown import read, tables
+from workbench.app.dataset.verdict_cards import alike
+from workbench.statistics import Interval
 
 
 def shown() -> None:
@@ -14,6 +18,14 @@ def shown() -> None:
     from workbench.app.dataset.verdict_cards import show_verdicts
 
     show_verdicts([JUDGED])
+
+
+def shown_together() -> None:
+    """A page with the verdicts of four models, of which three are alike."""
+    from tests.app.dataset.test_verdict_cards import FOUR
+    from workbench.app.dataset.verdict_cards import show_verdicts
+
+    show_verdicts(FOUR)
 
 
 JUDGED = Verdict(
@@ -38,3 +50,39 @@ def test_words_answers_and_sentences_are_shown_literally():
     assert table.heads == ["Question", "my [model](x)"]
     assert table.rows == [[JUDGED.questions[0].asked, "no"]]
     assert "It names the item for 3 %." in table.hovers
+
+
+NUMBERED = replace(
+    JUDGED.questions[0],
+    estimate=Interval(0.25, 0.125, 0.5, 40),
+    control=Interval(0.5, 0.4, 0.6, 40),
+)
+FOUR = [
+    replace(JUDGED, model="A", questions=(NUMBERED,)),
+    replace(JUDGED, model="B", reduction="attention layer 1 head 2"),
+    replace(JUDGED, model="C", conclusion=BESIDE, why="It points."),
+    replace(JUDGED, model="D", instead="saliency"),
+]
+
+
+def test_models_that_are_alike_share_a_card():
+    app = AppTest.from_function(shown_together).run()
+    assert not app.exception
+    groups = alike(FOUR)
+    assert [[each.model for each in group] for group in groups] == [["A", "B", "D"], ["C"]]
+    texts = [read(each.value) for each in app.markdown]
+    assert sum(JUDGED.why in text for text in texts) == 1
+    (card,) = (text for text in texts if JUDGED.why in text)
+    assert card.startswith("A (layer 2), B (layer 1 head 2) and D (layer 2): attention")
+    assert "Show instead: for A and B, replacement; for D, saliency." in texts
+    assert FOUR[2].shown_instead in texts  # of one model, with its numbers
+    for verdict in FOUR:  # of all, below
+        assert any(text.startswith(f"- {verdict.shown_instead}") for text in texts)
+
+
+def test_an_answer_stands_with_its_numbers():
+    (table,) = tables(AppTest.from_function(shown_together).run())
+    assert table.rows == [
+        ["Does it point?", "no" + "".join(NUMBERED.numbers), *["no"] * 3],
+    ]
+    assert len(NUMBERED.numbers) == 3

@@ -1,16 +1,20 @@
 """What answers the question of the page: the stored verdict, and what holds for this user."""
 
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import torch
 
+from analyses.conclusions import NOT
 from analyses.report.stored import open_run
+from analyses.verdict import Verdict
 from tests.app.shown import captions, read
 from workbench import load_data, load_model, save_model
 from workbench.app import resources
 from workbench.app.dataset import starting, stored_results
-from workbench.app.inspect.view_choices import of_reduction
+from workbench.app.inspect import answer, pins
+from workbench.app.inspect.view_choices import MEAN, of_reduction
 from workbench.app.words import strong
 from workbench.explore.inspection import Inspection
 from workbench.explore.shown import Shown, View
@@ -94,6 +98,84 @@ def test_the_page_goes_to_what_a_verdict_is_about(opener, stored_run, monkeypatc
     assert page.selectbox(key="view1").value == of_reduction(told.reduction)
     assert told.method in page.multiselect(key="importances").value
     assert not page.exception
+
+
+JUDGED = {
+    "SASRec": Verdict("SASRec", "attention layer 2 head 1", NOT, "So.", (), "deletion"),
+    "AC-SASRec": Verdict("AC-SASRec", "attention layer 1", NOT, "So.", (), "recency"),
+}
+PARTS = {name: of_reduction(verdict.reduction) for name, verdict in JUDGED.items()}
+
+
+@pytest.fixture
+def open_judged(opener, monkeypatch):
+    """Open the page where a stored report judges some models, by name."""
+
+    def open_page(judged, **address):
+        def verdict_on(shared, *_):
+            name = shared.model.config.name
+            return (JUDGED[name], "a run") if name in judged else None
+
+        for module in (answer, pins):
+            monkeypatch.setattr(module, "verdict_on", verdict_on)
+        return opener("inspect.inspect_page")(user="u3", **address)
+
+    return open_page
+
+
+def seen(page) -> tuple[str, list[str]]:
+    """The part of attention of the first model, and the importances."""
+    assert not page.exception
+    return page.selectbox(key="view1").value, page.multiselect(key="importances").value
+
+
+def test_a_judged_model_is_shown_as_its_verdict_speaks_of_it(open_judged):
+    page = open_judged(["SASRec", "AC-SASRec"])
+    assert seen(page) == (PARTS["SASRec"], ["replacement", "deletion", "recency"])
+    assert page.selectbox(key="view2").value == PARTS["AC-SASRec"]
+    assert not any(button.label.startswith("See what the verdict") for button in page.button)
+    assert not {"view1", "view2", "importances"} & set(page.query_params)
+    page = open_judged(["AC-SASRec"])
+    assert seen(page) == (MEAN, ["replacement", "recency"])
+    assert seen(open_judged([])) == (MEAN, ["replacement", "saliency"])
+
+
+def test_what_the_address_names_is_shown_whatever_was_judged(open_judged):
+    page = open_judged(["SASRec", "AC-SASRec"], view1=MEAN, importances=["random"])
+    assert seen(page) == (MEAN, ["random"])
+    assert page.query_params["view1"] == MEAN
+    assert page.selectbox(key="view2").value == PARTS["AC-SASRec"]
+    assert any(button.label.startswith("See what the verdict") for button in page.button)
+
+
+def test_what_nobody_chose_follows_the_models_and_what_was_chosen_stays(open_judged, models):
+    first, second = models
+    page = open_judged(["SASRec", "AC-SASRec"], models=[first])
+    assert seen(page) == (PARTS["SASRec"], ["replacement", "deletion"])
+    page.multiselect(key="models").set_value([second]).run()
+    assert seen(page) == (PARTS["AC-SASRec"], ["replacement", "recency"])
+    page.multiselect(key="models").set_value([first, second]).run()
+    assert seen(page) == (PARTS["SASRec"], ["replacement", "deletion", "recency"])
+
+    page.selectbox(key="view1").set_value(MEAN).run()
+    page.multiselect(key="models").set_value([second]).run()
+    assert seen(page) == (MEAN, ["replacement", "recency"])
+    page.multiselect(key="importances").set_value(["random"]).run()
+    page.multiselect(key="models").set_value([first]).run()
+    assert seen(page) == (MEAN, ["random"])
+    page.multiselect(key="importances").set_value([]).run()
+    page.multiselect(key="models").set_value([second]).run()
+    assert seen(page) == (MEAN, [])
+
+
+def test_a_shared_link_names_what_only_a_verdict_chose(open_judged):
+    link = parse_qs(urlsplit(open_judged(["SASRec"]).code[0].value).query)
+    assert link["view1"] == [PARTS["SASRec"]]
+    assert link["view2"] == [MEAN]
+    assert link["importances"] == ["replacement", "deletion"]
+    there = {key: link[key] for key in ("view1", "view2", "importances")}
+    page = open_judged([], **there)  # where no report is
+    assert seen(page) == (PARTS["SASRec"], ["replacement", "deletion"])
 
 
 @pytest.mark.parametrize(

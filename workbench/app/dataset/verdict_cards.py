@@ -1,10 +1,11 @@
-"""The verdict of each model of a run, as the report gives it: in words, and six answers."""
+"""The verdicts of a run, as the report gives them: in words, and six answers of each model."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from analyses.conclusions import NOT, SHOWN
+from analyses.questions import Question
 from analyses.report.one_user import OneUser
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
@@ -25,12 +26,40 @@ def _marked(verdict: Verdict, text: str) -> str:
     return MARKS.get(verdict.conclusion, "**{}**").format(words.literal(text))
 
 
+def alike(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+    """The verdicts, those together that conclude the same for the same reason."""
+    groups: dict[tuple[str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        groups.setdefault((verdict.conclusion, verdict.why), []).append(verdict)
+    return list(groups.values())
+
+
+def _concluded(group: Sequence[Verdict]) -> str:
+    """What is concluded of models that are alike, and why, as Markdown."""
+    models = listing([words.literal(f"{verdict.model} ({verdict.part})") for verdict in group])
+    first = group[0]
+    return f"{models}: attention {_marked(first, first.conclusion)}. {words.literal(first.why)}"
+
+
+def _instead(group: Sequence[Verdict]) -> str:
+    """What to show instead of the attention of models that are alike: of one, with its numbers."""
+    if len(group) == 1:
+        return group[0].shown_instead
+    models: dict[str, list[str]] = {}
+    for verdict in group:
+        models.setdefault(verdict.to_show, []).append(verdict.model)
+    if len(models) == 1:
+        return f"Show instead: {group[0].to_show}."
+    each = "; ".join(f"for {listing(names)}, {shown}" for shown, names in models.items())
+    return f"Show instead: {each}."
+
+
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
     """A row per model: what is concluded, and what to show instead; then each reason, once."""
     heads = [
         Head("Model", kind="text"),
-        Head("Its attention", kind="text"),
-        Head("Show instead", kind="title"),
+        Head("Its attention", kind="prose"),
+        Head("Show instead", kind="prose"),
     ]
     rows = [
         [
@@ -41,12 +70,8 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
         for verdict in verdicts
     ]
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for verdict in verdicts:
-        mark = _marked(verdict, verdict.conclusion)
-        reasons.setdefault((mark, verdict.why), []).append(words.literal(verdict.model))
-    for (mark, why), models in reasons.items():
-        st.markdown(f"{listing(models)}: attention {mark}. {words.literal(why)}")
+    for group in alike(verdicts):
+        st.markdown(_concluded(group))
 
 
 def show_example(example: OneUser) -> None:
@@ -75,25 +100,30 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     if not verdicts:
         return
     st.subheader("Can attention be shown as a reason?")
-    for verdict in verdicts:
+    for group in alike(verdicts):
         with st.container(border=True):
-            st.markdown(conclusion(verdict))
-            st.markdown(words.literal(f"{verdict.why} {verdict.shown_instead}"))
-    heads = [Head("Question", kind="title"), *(Head(v.model, kind="text") for v in verdicts)]
+            st.markdown(_concluded(group))
+            st.markdown(words.literal(_instead(group)))
+    heads = [
+        Head("Question", kind="prose", stays=True),
+        *(Head(verdict.model, kind="text") for verdict in verdicts),
+    ]
     rows = [
         [
-            Cell(question.asked, hover=question.asked),
-            *(Cell(v.questions[k].answer, hover=v.questions[k].sentence) for v in verdicts),
+            Cell(question.asked),
+            *(_answer(verdict.questions[k]) for verdict in verdicts),
         ]
         for k, question in enumerate(verdicts[0].questions)
     ]
     show_table("Six questions, and the answer for each model", heads, rows)
-    with st.expander("The answers in sentences"):
+    with st.expander("In sentences, with what to show instead"):
         for verdict in verdicts:
+            said = [f"{q.asked} {q.answer}. {q.sentence}" for q in verdict.questions]
             st.markdown(f"**{words.literal(verdict.model)}**")
             st.markdown(
-                "\n".join(
-                    f"- {words.literal(f'{q.asked} {q.answer}. {q.sentence}')}"
-                    for q in verdict.questions
-                )
+                "\n".join(f"- {words.literal(text)}" for text in (verdict.shown_instead, *said))
             )
+
+
+def _answer(question: Question) -> Cell:
+    return Cell(question.answer, hover=question.sentence, below=question.numbers)

@@ -1,6 +1,7 @@
 """What answers the question of the page: the verdict on the model, and this very user."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -21,24 +22,52 @@ from workbench.phrases import listing
 NO_VERDICT = "No stored report of these data judges these weights."
 
 
+class About(NamedTuple):
+    """What a verdict is about.
+
+    Attributes
+    ----------
+    part : of attention, as the box calls it that chooses one.
+    beside : what is to be shown instead, a method of `explain`.
+    """
+
+    part: str
+    beside: str
+
+
+def judged_of(read: SequenceData, models: Mapping[str, Shared]) -> dict[str, About]:
+    """What the verdicts of stored reports on these data are about, for models that have one."""
+    found = {label: verdict_on(shared, read, asked_run()) for label, shared in models.items()}
+    return {
+        label: About(of_reduction(verdict.reduction), verdict.method)
+        for label, (verdict, _) in ((label, each) for label, each in found.items() if each)
+    }
+
+
 def show_answer(
-    shared: Shared, judged: SequenceData, data: SequenceData, shown: Shown, slot: int
+    shared: Shared,
+    read: SequenceData,
+    data: SequenceData,
+    shown: Shown,
+    slot: int,
+    about: About | None,
 ) -> bool:
     """Show whether attention is a reason in this model, and for this user.
 
     Parameters
     ----------
     shared, shown : the model, and what is shown of it.
-    judged : the data as they were read, by which a stored report is found.
+    read : the data as they were read, by which a stored report is found.
     data : the same as the models number their items.
     slot : the number of the model on the page.
+    about : what its verdict is about; None where it has none.
 
     Returns
     -------
     bool
         Whether there is a verdict.
     """
-    found = verdict_on(shared, judged, asked_run())
+    found = verdict_on(shared, read, asked_run())
     if found is None:
         st.caption(NO_VERDICT)
     else:
@@ -47,13 +76,14 @@ def show_answer(
         st.markdown(f"{conclusion(verdict)} {words.literal(verdict.why)} {instead}")
     titles = [data.title(int(item)) for item in shown.inspection.items]
     st.markdown(for_this_user(shown, titles, words.strong))
-    if found is not None:
-        _offer_judged(of_reduction(verdict.reduction), verdict.method, shared, shown, slot)
+    if about is not None:
+        _offer_judged(about, shared, shown, slot)
     return found is not None
 
 
-def _offer_judged(part: str, beside: str, shared: Shared, shown: Shown, slot: int) -> None:
+def _offer_judged(about: About, shared: Shared, shown: Shown, slot: int) -> None:
     """A button for the part of attention that was judged, and what is to be shown instead."""
+    part, beside = about
     lacking = beside in importances(shared.model) and beside not in shown.inspection.importance
     elsewhere = shown.view.stage == "attention" and part != part_named(
         shown.view.layer, shown.view.head

@@ -6,7 +6,7 @@ from workbench import SequenceData
 from workbench.app import case_choices, choices, resources, words
 from workbench.app.failures import errors_shown
 from workbench.app.inspect import closer, share, view_choices
-from workbench.app.inspect.answer import offer_verdict, show_answer
+from workbench.app.inspect.answer import About, judged_of, offer_verdict, show_answer
 from workbench.app.inspect.history import show_history
 from workbench.app.inspect.map_section import show_maps
 from workbench.app.inspect.pins import show_changed
@@ -32,8 +32,12 @@ def page() -> None:
         names = choices.choose_models(data)
     read = data
     data, models = choices.open_models(names, source, data)
+    judged: dict[str, About] = {}
+    with errors_shown("The verdict"):
+        judged = judged_of(read, models)
     with st.sidebar:
-        methods = view_choices.choose_importances(models.values()) if models else []
+        instead = [each.beside for each in judged.values()]
+        methods = view_choices.choose_importances(models.values(), instead) if models else []
     case = case_choices.choose_case(data, source, models)
     user = find_user(data, case.user)
     target = case_choices.choose_item(data, user, case.kind)
@@ -53,12 +57,13 @@ def page() -> None:
             st.subheader(words.literal(label))
             with below[slot - 1]:  # so that the answer and the history come first
                 st.markdown(f"**{words.literal(label)}**")
-                view = view_choices.choose_view(shared, slot)
+                part = judged[label].part if label in judged else view_choices.MEAN
+                view = view_choices.choose_view(shared, slot, part)
             inspection = resources.inspection(
                 shared, source, user, target, hide_seen=case.hide_seen, methods=methods
             )
             shown[label] = Shown(label, view, inspection)
-            if not show_answer(shared, read, data, shown[label], slot):
+            if not show_answer(shared, read, data, shown[label], slot, judged.get(label)):
                 unjudged.append(shared)
             with below[slot - 1]:
                 _numbers(data, shown[label])

@@ -10,8 +10,9 @@ import streamlit as st
 from workbench.app import downloads, page_address, words
 from workbench.app.dataset.stored_results import verdict_on
 from workbench.app.inspect import smallest
-from workbench.app.inspect.pins import asked_run, pins_of
+from workbench.app.inspect.pins import RUN, asked_run, pins_of
 from workbench.app.inspect.seen import Seen
+from workbench.app.inspect.view_choices import part_named
 from workbench.app.resources import Shared
 from workbench.explore import user_page
 from workbench.explore.as_code import code
@@ -33,10 +34,19 @@ def show_share(seen: Seen) -> None:
 
 
 def link(seen: Seen) -> str:
-    """The address of the page with what it is made of."""
-    now = page_address.shown()
+    """The address of the page with what it is made of.
+
+    What a verdict chose is in it, too, since another report may be the latest where it is opened.
+    """
+    now, pins = page_address.shown(), pins_of(seen.read, seen.models)
     now.setdefault("user", [seen.user_id])
-    return f"{st.context.url or ''}?{urlencode(now | pins_of(seen.read, seen.models), doseq=True)}"
+    if RUN in pins:
+        now.setdefault("importances", seen.methods)
+        for slot, label in enumerate(seen.models, 1):
+            if label in seen.shown:
+                view = seen.shown[label].view
+                now.setdefault(f"view{slot}", [part_named(view.layer, view.head)])
+    return f"{st.context.url or ''}?{urlencode(now | pins, doseq=True)}"
 
 
 def as_code(seen: Seen) -> str:

@@ -1,4 +1,9 @@
-"""How attention is looked at. The address holds each choice, as in `choices`."""
+"""How attention is looked at. The address holds each choice, as in `choices`.
+
+Where nothing is chosen and the address names nothing, a model that has a verdict is shown as this
+speaks of it: the part of attention that was judged, and beside it what is to be shown instead. That
+follows the models; what was chosen stays until it is changed.
+"""
 
 from collections.abc import Iterable
 
@@ -6,28 +11,39 @@ import streamlit as st
 
 from workbench.app import words
 from workbench.app.resources import Shared
-from workbench.app.selection import select
+from workbench.app.selection import keep_usual, select
 from workbench.explaining.importance import Importance
 from workbench.explaining.methods import default_erasure, importances
 from workbench.explore.shown import View
 
 GRADIENT = "saliency"
+MEAN = "Mean of layers and heads"
 PANEL, COMMON, FIXED = "Per panel", "Common", "Fixed, 0 to 1"
 LAST = 20  # items of the opened map, unless all are chosen
 
 
-def choose_importances(models: Iterable[Shared]) -> list[str]:
-    """The importances that stand beside attention: by default an erasure, and a gradient."""
+def choose_importances(models: Iterable[Shared], instead: Iterable[str] = ()) -> list[str]:
+    """The importances that stand beside attention.
+
+    By default an erasure and what verdicts say to show instead; a gradient where they say nothing
+    more.
+
+    Parameters
+    ----------
+    models : all on the page.
+    instead : what is to be shown instead of their attention, methods of `explain`.
+    """
     known: dict[str, Importance] = {}
-    usual: dict[str, None] = {}
+    erasures: dict[str, None] = {}
     for shared in models:
         known |= importances(shared.model)
-        usual[default_erasure(shared.model)] = None
-    usual[GRADIENT] = None
+        erasures[default_erasure(shared.model)] = None
+    wanted = [name for name in dict.fromkeys(instead) if name not in erasures]
+    usual = [name for name in (*erasures, *(wanted or [GRADIENT])) if name in known]
     return st.multiselect(
         "Importances beside attention",
         list(known),
-        default=[name for name in usual if name in known],
+        default=keep_usual("importances", usual),
         key="importances",
         placeholder="None",
         help=words.IMPORTANCES,
@@ -38,7 +54,7 @@ def choose_importances(models: Iterable[Shared]) -> list[str]:
 def part_named(layer: int | None, head: int | None) -> str:
     """What a part of attention is called in the box that chooses it; None for the mean over all."""
     if layer is None:
-        return "Mean of layers and heads"
+        return MEAN
     return f"Layer {layer + 1}, {'mean of heads' if head is None else f'head {head + 1}'}"
 
 
@@ -49,8 +65,15 @@ def of_reduction(reduction: str) -> str:
     return part_named(layer, head)
 
 
-def choose_view(shared: Shared, slot: int) -> View:
-    """The stage, layer and head to show; `slot` is the number of the model on the page."""
+def choose_view(shared: Shared, slot: int, usual: str = MEAN) -> View:
+    """The stage, layer and head to show.
+
+    Parameters
+    ----------
+    shared : the model.
+    slot : its number on the page.
+    usual : the part of attention shown by default, as `part_named` calls it.
+    """
     model = shared.model
     heads: list[int | None] = [None, *range(model.config.n_heads)]
     views = {part_named(None, None): (None, None)} | {
@@ -63,6 +86,7 @@ def choose_view(shared: Shared, slot: int) -> View:
             "Layer and head",
             views,
             key=f"view{slot}",
+            index=list(views).index(keep_usual(f"view{slot}", usual)),
             help="Layers are counted from the input up.",
             bind="query-params",
             width=205,
