@@ -13,18 +13,21 @@ from typing import Any
 
 import torch
 
-from analyses.judging.cells import MODEL, PLAIN, POSITIONED, RENORMALIZED, Cell
+from analyses.judging.cells import DIRECT, MODEL, PLAIN, POSITIONED, RENORMALIZED, Cell
 from analyses.judging.labels import caused_cases, truth_table
 from benchmarks.timing import add_threads, print_table
 from workbench import build_model, train
 from workbench.data.planted_settings import RULES
 from workbench.training.variants import Variant
 
+MIXES_STATES = {"value_projection": False, "output_projection": False}
 BOTH = {**RENORMALIZED.options, **POSITIONED.options}
 VARIANTS = {
     "SASRec": PLAIN,
     "AC-SASRec-light, positions kept": POSITIONED,
     "AC-SASRec, renormalize, positions kept": Variant(RENORMALIZED.model, BOTH),
+    "AC-SASRec-direct": DIRECT,
+    "SASRec, direct": Variant(PLAIN.model, MIXES_STATES),
 }
 
 

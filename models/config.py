@@ -111,6 +111,7 @@ class ModelConfig:
         each ("pre"), or queries, to which attention is added, and the input of the feed-forward
         block, to which that is added ("query", as SASRec was published).
     activation : of the feed-forward blocks.
+    value_projection : whether what attention mixes are affine maps of the states, or the states.
     output_projection : whether an affine map follows the mixed values of all heads.
     scale_embeddings : whether item embeddings are multiplied by sqrt(hidden_size) when read.
     input_norm : whether a LayerNorm comes before the first layer.
@@ -158,6 +159,7 @@ class ModelConfig:
     calibration: CalibrationConfig | None = field(default=None)
     norm: Literal["post", "query", "pre"] = "post"
     activation: Literal["gelu", "relu"] = "gelu"
+    value_projection: bool = True
     output_projection: bool = True
     scale_embeddings: bool = False
     input_norm: bool = True

@@ -88,7 +88,7 @@ class TransformerLayer(nn.Module):
         size = config.hidden_size
         self.query = nn.Linear(size, size)
         self.key = nn.Linear(size, size)
-        self.value = nn.Linear(size, size)
+        self.value = nn.Linear(size, size) if config.value_projection else nn.Identity()
         self.weights: PlainAttention | SpatialAttention = (
             PlainAttention(config, layer)
             if config.calibration is None
@@ -103,9 +103,10 @@ class TransformerLayer(nn.Module):
     def draw_as_torch(self) -> None:
         """Draw weights anew, as layers of PyTorch do: see `ModelConfig.initializer`."""
         for each in (self.query, self.key, self.value):
-            rows, columns = each.weight.shape
-            bound = (6 / (3 * rows + columns)) ** 0.5  # of the three as one matrix
-            nn.init.uniform_(each.weight, -bound, bound)
+            if isinstance(each, nn.Linear):
+                rows, columns = each.weight.shape
+                bound = (6 / (3 * rows + columns)) ** 0.5  # of the three as one matrix
+                nn.init.uniform_(each.weight, -bound, bound)
         self.feed_forward.draw_as_torch()
 
     def forward(self, x: Tensor, context: Context, rows: Tensor | None = None) -> Tensor:

@@ -12,10 +12,18 @@ if TYPE_CHECKING:
     from models import Recommender
     from workbench.data.sequences import SequenceData
 
-LIGHT, POSITIONS, UNIFORM = "-light", "-positions", "-uniform"
-KINDS_OF_MODEL = ("{}", "{}" + UNIFORM, "AC-{}", "AC-{}" + LIGHT, "AC-{}" + LIGHT + POSITIONS)
-# a backbone, with attention frozen to uniform, calibrated, with the spatial calibrator alone, and
-# that with positions embedded beside it, where they are not anyway
+LIGHT, POSITIONS, DIRECT, UNIFORM = "-light", "-positions", "-direct", "-uniform"
+KINDS_OF_MODEL = (
+    "{}",
+    "{}" + UNIFORM,
+    "AC-{}",
+    "AC-{}" + LIGHT,
+    "AC-{}" + LIGHT + POSITIONS,
+    "AC-{}" + DIRECT,
+)
+# a backbone, with attention frozen to uniform, calibrated, with the spatial calibrator alone, that
+# with positions embedded beside it, where they are not anyway, and that with attention that mixes
+# the states themselves
 NAMES = tuple(
     kind.format(name)
     for name in BACKBONE_NAMES
@@ -61,15 +69,16 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
     check_name(name)
     loaded(data, "workbench.load_data")
     backbone = models.BACKBONES[_backbone(name)]
-    calibration = None
-    if name.startswith("AC-"):
-        calibration = CalibrationConfig(adversarial=LIGHT not in name)
+    calibration = _calibration(name) if name.startswith("AC-") else None
+    direct = name.endswith(DIRECT)
     config = ModelConfig(
         name=name,
         n_items=data.n_items,
         attention="uniform" if name.endswith(UNIFORM) else "learned",
         position_embedding=calibration is None or _keeps_positions(name, backbone),
         calibration=calibration,
+        value_projection=not direct,
+        output_projection=not direct,
         backbone=backbone.name,
         n_users=data.n_users if backbone.needs_users else 0,
     )
@@ -102,12 +111,13 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
 def variant(config: Any) -> str:
     """A model's name, with the calibration options that the name does not say.
 
-    For example `AC-SASRec order=False`.
+    For example `AC-SASRec order=False`. Of what stands outside the calibration, positions and maps of
+    values are told.
     """
     calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
     if calibration is None:
         return str(config.name)
-    default = CalibrationConfig(adversarial=LIGHT not in config.name)  # as names say
+    default = _calibration(config.name)
     differing = {
         f.name: getattr(calibration, f.name)
         for f in fields(default)
@@ -117,12 +127,19 @@ def variant(config: Any) -> str:
     backbone = models.BACKBONES.get(config.backbone, models.Recommender)
     if config.position_embedding != _keeps_positions(config.name, backbone):
         differing["position_embedding"] = config.position_embedding
+    if config.value_projection == config.name.endswith(DIRECT):
+        differing["value_projection"] = config.value_projection
     return " ".join([config.name, *(f"{name}={value}" for name, value in differing.items())])
+
+
+def _calibration(name: str) -> CalibrationConfig:
+    """The calibration that the name of a calibrated model says."""
+    return CalibrationConfig(adversarial=LIGHT not in name and not name.endswith(DIRECT))
 
 
 def _keeps_positions(name: str, backbone: "type[Recommender]") -> bool:
     """Whether positions are embedded beside calibrators, which as published take their place."""
-    return backbone.keeps_positions or name.endswith(POSITIONS)
+    return backbone.keeps_positions or name.endswith((POSITIONS, DIRECT))
 
 
 def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
@@ -147,6 +164,6 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
 
 
 def _backbone(name: str) -> str:
-    for ending in (POSITIONS, LIGHT, UNIFORM):
+    for ending in (POSITIONS, LIGHT, DIRECT, UNIFORM):
         name = name.removesuffix(ending)
     return name.removeprefix("AC-")

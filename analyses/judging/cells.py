@@ -45,6 +45,7 @@ CALIBRATED = Variant("AC-SASRec")
 RENORMALIZED = Variant("AC-SASRec", {"normalization": "renormalize"})
 LIGHT = Variant("AC-SASRec-light")
 POSITIONED = Variant("AC-SASRec-light-positions")
+DIRECT = Variant("AC-SASRec-direct")
 VARIANTS = (PLAIN, UNIFORM, LIGHT, RENORMALIZED, CALIBRATED)
 # strong enough that attention leaves the cause, and ranking finds another way to it
 KEPT_OFF: dict[str, Any] = {"avoid": "cause", "avoid_weight": 1.0}

@@ -37,7 +37,7 @@ GLOSSARY = {
     "items to the scores before the softmax; an adversarial calibrator learns a mask of weights "
     "whose perturbation hurts, and strengthens what it leaves uncovered. AC-SASRec has both, "
     "AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that and position "
-    "embeddings.",
+    "embeddings, AC-SASRec-direct both and attention that mixes the items' own states.",
     "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
     "spatial, mask (what the adversary chose to perturb), calibrated (corrected by it), attention "
     "(what finally multiplies the values).",

@@ -31,8 +31,9 @@ def train_command(
         str,
         typer.Option(
             help=f"One of {', '.join(NAMES)}: learned attention, frozen to uniform (-uniform), "
-            "calibrated (AC-), by the spatial calibrator alone (-light), or by that with positions "
-            "embedded beside it (-light-positions)."
+            "calibrated (AC-), by the spatial calibrator alone (-light), by that with positions "
+            "embedded beside it (-light-positions), or so with attention that mixes the items' own "
+            "states (-direct)."
         ),
     ],
     out: Annotated[

@@ -38,7 +38,8 @@ def _concluded(group: Sequence[Verdict]) -> str:
     """What is concluded of models that are alike, and why, as Markdown."""
     models = listing([words.literal(f"{verdict.model} ({verdict.part})") for verdict in group])
     first = group[0]
-    return f"{models}: attention {_marked(first, first.conclusion)}. {words.literal(first.why)}"
+    said = f"{models}: attention {_marked(first, first.conclusion)}. {words.literal(first.why)}"
+    return f"{said} {words.literal(first.found)}".rstrip() if len(group) == 1 else said
 
 
 def _instead(group: Sequence[Verdict]) -> str:
