@@ -60,15 +60,7 @@ class SequenceData:
             f"{'no ' * (held is None)}{what}"
             for what, held in (("times", self.times), ("titles", self.titles))
         ]
-        counts = (
-            counted(n, thing)
-            for n, thing in (
-                (self.n_users, "user"),
-                (self.n_items, "item"),
-                (self.n_interactions, "interaction"),
-            )
-        )
-        return f"SequenceData({self.name!r}: {', '.join([*counts, *has])})"
+        return f"SequenceData({self.name!r}: {', '.join([self.size_in_words, *has])})"
 
     @property
     def n_users(self) -> int:
@@ -84,6 +76,17 @@ class SequenceData:
     def n_interactions(self) -> int:
         """How many interactions there are: n."""
         return len(self.items)
+
+    @property
+    def size_in_words(self) -> str:
+        """As `943 users, 1,682 items, 100,000 interactions`."""
+        return ", ".join(
+            (
+                counted(self.n_users, "user"),
+                counted(self.n_items, "item"),
+                counted(self.n_interactions, "interaction"),
+            )
+        )
 
     @property
     def lengths(self) -> np.ndarray:
