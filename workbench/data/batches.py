@@ -166,8 +166,6 @@ def cause_mask(data: SequenceData, part: Cases, width: int) -> Tensor:
             "(planted:content, planted:distance, ...)."
         )
     columns = part.starts[:, None] + np.arange(width)  # [B, L]
-    mask = np.zeros(columns.shape, bool)
-    for causes in (data.truth.causes[part.ends], data.truth.second_causes[part.ends]):
-        at = np.where(causes < 0, -1, data.offsets[part.users] + causes)  # [B]
-        mask |= columns == at[:, None]
+    places = data.truth.places(data.offsets[part.users], part.ends)  # [B, 2]
+    mask = (columns[:, :, None] == places[:, None]).any(-1)
     return torch.from_numpy(mask)

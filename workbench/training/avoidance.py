@@ -191,9 +191,7 @@ def causes(data: SequenceData) -> np.ndarray:
             f"what caused the items of {data.name} is not known; train on planted data, such as "
             "planted:distance, or avoid what is important to a plain model."
         )
-    both = np.stack([data.truth.causes, data.truth.second_causes], 1)
-    first = np.repeat(data.offsets[:-1], data.lengths)[:, None]
-    return np.where(both < 0, NOBODY, first + both)
+    return data.truth.places(np.repeat(data.offsets[:-1], data.lengths))
 
 
 def important(plain: Recommender, data: SequenceData, seed: int) -> np.ndarray:
