@@ -18,11 +18,11 @@ from typing import get_args
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models import Batch, Recommender
 from models.negatives import Negatives
 from models.recommender import Losses
+from workbench.attention.hooks import hooked, taps_at
 from workbench.checkpoint import load_model
 from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
@@ -106,19 +106,12 @@ class Avoidance:
 def watched(model: Recommender) -> Iterator[list[Tensor]]:
     """What multiplies the values, by layer, in passes of a model while it lasts; with gradients."""
     layers: list[Tensor] = []
-    handles: list[RemovableHandle] = []
 
     def keep(_: nn.Module, __: object, weights: Tensor) -> None:
         layers.append(weights)
 
-    try:
-        for tap in model.taps():
-            if tap.stage == "attention":
-                handles.append(tap.register_forward_hook(keep))
+    with hooked(taps_at(model), keep):
         yield layers
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def penalty(weights: Tensor, places: Tensor, row: Tensor | None = None) -> Tensor:
