@@ -148,21 +148,21 @@ def _against(
     plain: str, what: str, ways: Mapping[str, str], decisions: Mapping[str, Decision]
 ) -> str:
     """What was decided of all variants of a baseline; `ways` says what a side of 0 means."""
-    by_verdict: dict[str, list[str]] = {}
+    by_side: dict[str, list[str]] = {}
     for name, decision in decisions.items():
-        by_verdict.setdefault(decision.verdict, []).append(f"{name} ({decision.numbers()})")
+        by_side.setdefault(decision.detected, []).append(f"{name} ({decision.numbers()})")
     parts = [
-        f"{listing(by_verdict[side])} {'has' if len(by_verdict[side]) == 1 else 'have'} {way}"
+        f"{listing(by_side[side])} {'has' if len(by_side[side]) == 1 else 'have'} {way}"
         for side, way in ways.items()
-        if side in by_verdict
+        if side in by_side
     ]
-    if "undetected" in by_verdict:
-        names = listing(by_verdict["undetected"])
+    if "undetected" in by_side:
+        names = listing(by_side["undetected"])
         parts.append(f"no difference in {what} was detected for {names}")
     parts += [
         f"{name}: {decision.numbers()}"
         for name, decision in decisions.items()
-        if decision.verdict in ("too few", "nobody")
+        if decision.detected in ("too few", "nobody")
     ]
     n = next(iter(decisions.values())).interval.n
     reaches = sorted(number(d.reach) for d in decisions.values() if d.reach > 0)

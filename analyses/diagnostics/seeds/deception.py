@@ -55,9 +55,9 @@ def _sentence(
     plain_share: Interval,
     decisions: Mapping[str, Decision],
 ) -> str:
-    less = decisions[SHARE].verdict == "lower"
+    less = decisions[SHARE].detected == "lower"
     moved = less and share.estimate < MOVED * plain_share.estimate
-    worse = decisions[QUALITY].verdict == "lower"
+    worse = decisions[QUALITY].detected == "lower"
     given = (
         f"{model}, trained to keep its attention off items, gives {percent(share)} of it to what "
         f"has the largest effect in {plain}, and {plain} {percent(plain_share)}"
