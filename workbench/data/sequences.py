@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench.data.tokens import Missing, absent, encode
 from workbench.data.truth import Truth
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import counted
 
 PAD = "[pad]"
@@ -175,12 +175,8 @@ def from_interactions(
         If values are missing and not dropped, if the columns differ in length, if an option or
         the kind of a value cannot be used, or if nothing is left.
     """
-    if duplicates not in get_args(Duplicates):
-        choices = ", ".join(get_args(Duplicates))
-        raise WorkbenchError(f"duplicates={duplicates!r} is not known; choose one of {choices}.")
-    if missing not in get_args(Missing):
-        choices = ", ".join(get_args(Missing))
-        raise WorkbenchError(f"missing={missing!r} is not known; choose one of {choices}.")
+    one_of("duplicates", duplicates, get_args(Duplicates))
+    one_of("missing", missing, get_args(Missing))
     if min_user < 1 or min_item < 1:
         raise WorkbenchError(f"min_user={min_user} and min_item={min_item} must be 1 or more.")
     user_codes, user_tokens = _ids(users, "user", missing)

@@ -27,7 +27,7 @@ from workbench.checkpoint import load_model
 from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.explaining.methods import explain
 from workbench.matching import matched
 from workbench.training.settings import Avoid, Training
@@ -150,8 +150,7 @@ def avoidance(model: Recommender, data: SequenceData, how: Training) -> Avoidanc
     WorkbenchError
         If an option makes no sense, or the causes are not known.
     """
-    if how.avoid not in get_args(Avoid):
-        raise WorkbenchError(f"avoid={how.avoid!r} is not known; choose cause or important.")
+    one_of("avoid", how.avoid, get_args(Avoid))
     if how.objective == "masking":
         raise WorkbenchError(
             "attention is kept off items before a target, and masking has targets in between; "
