@@ -186,16 +186,7 @@ def from_interactions(
     if len(item_codes) != n_rows or (clock is not None and len(clock) != n_rows):
         raise WorkbenchError("users, items and times differ in length; give one of each per row.")
 
-    before = (provenance or {}).get("rows_dropped", {})
-
-    # both sorts are stable, so that ties keep the order of the rows
-    order = (
-        np.argsort(user_codes, kind="stable") if clock is None else np.lexsort((clock, user_codes))
-    )
-    present = (user_codes >= 0) & (item_codes >= 0)
-    if clock is not None:
-        present &= ~np.isnan(clock)
-    order = order[present[order]]
+    order = _by_user_and_time(user_codes, item_codes, clock)
     lacking = {"missing": n_rows - len(order)} if len(order) < n_rows else {}
     rows, dropped = _core(order, user_codes, item_codes, duplicates, min_user, min_item)
     if not len(rows):
@@ -213,6 +204,7 @@ def from_interactions(
     regroup = np.argsort(owners, kind="stable")
     rows, owners = rows[regroup], owners[regroup]
     item_ids = np.concatenate([np.array([PAD], dtype=object), item_tokens[kept_items]])
+    before = (provenance or {}).get("rows_dropped", {})
     return SequenceData(
         name=name,
         items=(new_items[item_codes[rows]] + 1).astype(np.int32),
@@ -231,6 +223,16 @@ def from_interactions(
         },
         rows=rows.astype(np.int64),
     )
+
+
+def _by_user_and_time(users: np.ndarray, items: np.ndarray, clock: np.ndarray | None) -> np.ndarray:
+    """The rows that lack nothing, user after user, each user's by time, ties in their order."""
+    # both sorts are stable
+    order = np.argsort(users, kind="stable") if clock is None else np.lexsort((clock, users))
+    present = (users >= 0) & (items >= 0)
+    if clock is not None:
+        present &= ~np.isnan(clock)
+    return order[present[order]]
 
 
 def _ids(values: Any, role: str, missing: Missing) -> tuple[np.ndarray, np.ndarray]:
