@@ -34,8 +34,8 @@ class Evaluation:
 
     Attributes
     ----------
-    metrics : name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
-        negatives.
+    metrics : name -> mean over users, 0 to 1: "hit@k", "ndcg@k" and "mrr@k" for each k of
+        `workbench.metrics.CUTOFFS`, 1 to 50; with 100 sampled negatives "ndcg@10 of 101 sampled".
     by_policy : the metrics with seen items kept and with them removed, `metrics` being one of the
         two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones.
     ranks : [n], 1 is best.
@@ -100,6 +100,11 @@ def evaluate(
         Histories in a pass, at most; see `iterate`, which bounds their scores.
     fabric
         Of `workbench.processes.fabric`: its ranks share the passes, and each is given all ranks.
+
+    Returns
+    -------
+    Evaluation
+        The metrics, and the rank of each user's target.
 
     Warns
     -----

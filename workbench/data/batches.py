@@ -36,13 +36,19 @@ def make_batch(data: SequenceData, part: Cases) -> Batch:
 def held_out(
     data: SequenceData, users: Sequence[int], max_length: int = 50
 ) -> tuple[Batch, Tensor]:
-    """The test histories of some users, in that order, and their held-out items [B].
+    """The test histories of some users, in that order, and their held-out items.
 
     Parameters
     ----------
     data : where the users are.
     users : indices of users.
     max_length : as in the config of the model that will read the histories.
+
+    Returns
+    -------
+    tuple
+        A batch of what comes before the last item of each user, the last `max_length` items of it;
+        and that last item, int64 [B].
 
     Raises
     ------

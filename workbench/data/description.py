@@ -21,13 +21,15 @@ def describe(data: SequenceData) -> dict[str, Any]:
     Returns
     -------
     dict
-        With `density`, interactions over users times items; `span`, the first and last date in UTC,
-        None without times; `tie_share`, the share of neighbouring interactions of one user with
-        equal times; `repeats`, the share of interactions with an item that the user had before;
-        `first_rows`, the first rows that were kept, as they were understood; `caused`, the share of
-        users whose last item is known to have a cause, None where nobody knows; and the counts, the
-        quantiles of `history_length`, `titles` (whether there are any), `checksum` and
-        `provenance`.
+        `name`; how many `users`, `items` and `interactions` there are; `density`, interactions over
+        users times items; `history_length`, the interactions of a user: `min`, `q25`, `median`,
+        `q75`, `max` and `mean`; `tie_share`, the share of neighbouring interactions of one user
+        with equal times, None without times; `span`, the first and last date in UTC, None without
+        times; `repeats`, the share of interactions with an item that the user had before; `caused`,
+        the share of users whose last item is known to have a cause, None where nobody knows;
+        `first_rows`, the first five rows that were kept, each with `user`, `item`, `time` (UTC) and
+        `title` as they were understood; `titles`, whether there are any; `checksum`, of
+        `SequenceData.checksum`; and `provenance`, explained at `SequenceData`.
     """
     quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return {

@@ -98,6 +98,11 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
     rule : "content", "distance", "content-and-distance" or "conjunction", as explained above.
     settings : the other fields of `PlantedSettings`.
 
+    Returns
+    -------
+    Planted
+        The sequences, at `data`, and the rule behind them.
+
     Raises
     ------
     WorkbenchError

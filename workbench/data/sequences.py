@@ -34,7 +34,11 @@ class SequenceData:
     item_ids : raw tokens [n_items+1], the first being "[pad]".
     user_ids : raw tokens [n_users].
     titles : [n_items+1], or None.
-    provenance : where the data came from and what was dropped on the way; JSON-able.
+    provenance : where the data came from and what was dropped on the way; JSON-able. Of a file:
+        `source`, as it was named, `reader`, its format, `columns`, role -> column, `unused` ones,
+        the `time_unit` of the file, `warnings`, a sentence each; `rows_read`, and `rows_dropped`,
+        reason -> how many; `filters`, `min_user` and `min_item`, what became of `duplicates`, and
+        `tie_share`, the share of neighbouring interactions of a user that have one time.
     rows : int64 [n], which row of the source each interaction is; None where there is no source. In
         the order of the rows, users and items appear in the order of their numbers.
     user_numbers : int64 [n_users], which user each is to the model that the data are matched to
@@ -114,7 +118,14 @@ class SequenceData:
         return (users if self.user_numbers is None else self.user_numbers[users]).astype(np.int64)
 
     def identity(self) -> dict[str, Any]:
-        """What a card or a manifest says about the data behind a result, JSON-able."""
+        """What a card or a manifest says about the data behind a result, JSON-able.
+
+        Returns
+        -------
+        dict
+            `name`, `checksum` (of the data as they were read), and how many `users`, `items` and
+            `interactions` there are.
+        """
         return {
             "name": self.name,
             "checksum": self.checksum_as_read,
