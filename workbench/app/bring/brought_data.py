@@ -187,5 +187,5 @@ def _lines(data: SequenceData) -> list[str]:
     lines.append(f"Histories of {data.lengths.min():,} to {data.lengths.max():,} items.")
     lines.append("Items have titles." if data.titles else "No titles: items are shown by id.")
     if parts := left_out(data):
-        lines.append(f"Of {provenance['rows_read']:,} rows {', '.join(parts)}.")
+        lines.append(f"{provenance['rows_read']:,} rows read; {'; '.join(parts)}.")
     return lines
