@@ -234,7 +234,7 @@ def _by_token(
             "is more than half; give data of the catalogue it was trained on, or a model trained "
             "on these (python -m workbench train)."
         )
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    owners = data.owners
     from_end = data.offsets[owners + 1] - np.arange(len(items))  # 1 for the last of a user
     left_out = np.zeros(data.n_users, bool)
     left_out[owners[~known & (from_end <= held_out)]] = True

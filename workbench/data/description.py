@@ -68,8 +68,7 @@ def left_out(data: SequenceData) -> list[str]:
 
 
 def _repeats(data: SequenceData) -> float:
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
-    pairs = np.unique(owners * (data.n_items + 1) + data.items)
+    pairs = np.unique(data.owners * (data.n_items + 1) + data.items)
     return 1 - len(pairs) / data.n_interactions
 
 

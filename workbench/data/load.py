@@ -162,8 +162,7 @@ def _same(data: SequenceData) -> int:
     """How many interactions are as one before in user, item and time; none without times."""
     if data.times is None:
         return 0
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
-    each = pd.DataFrame({"user": owners, "item": data.items, "time": data.times})
+    each = pd.DataFrame({"user": data.owners, "item": data.items, "time": data.times})
     return int(each.duplicated().sum())
 
 

@@ -97,6 +97,11 @@ class SequenceData:
         """Interactions of each user, int64 [n_users]."""
         return np.diff(self.offsets)
 
+    @property
+    def owners(self) -> np.ndarray:
+        """Whose each interaction is, indices of users, int64 [n]."""
+        return np.repeat(np.arange(self.n_users), self.lengths)
+
     @cached_property
     def checksum(self) -> str:
         """SHA-256 over items, times, offsets and raw tokens; name and titles are left out."""
