@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from analyses.diagnostics.max_attention_removal.removal_measures import Trial, operators, places
-from analyses.running.passes import Outcome
+from analyses.running.passes import RankedScores
 from benchmarks.timing import medians, seconds
 from models import Batch
 from workbench import explain, record_attention
@@ -32,8 +32,8 @@ class Ranked:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
 
-    def __call__(self, batch: Batch) -> Outcome:
-        return Outcome.of(self.model, batch, self.targets)
+    def __call__(self, batch: Batch) -> RankedScores:
+        return RankedScores.of(self.model, batch, self.targets)
 
 
 class Costs:

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING, Literal, get_args
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 
 if TYPE_CHECKING:  # seconds to import, and not for the names that a command line takes
     import torch
@@ -26,9 +26,7 @@ def choose_device(name: str = "auto") -> "torch.device":
     """
     import torch
 
-    names = get_args(DeviceName)
-    if name not in names:
-        raise WorkbenchError(f"device={name!r} is not known; choose from {', '.join(names)}.")
+    one_of("device", name, get_args(DeviceName))
     cuda = torch.cuda.is_available()
     if name == "auto":
         name = "cuda" if cuda else "cpu"

@@ -1,7 +1,7 @@
 """The one error and the one warning that a user is meant to read, and how they are printed."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,24 @@ def loaded(thing: object, by: str) -> None:
     """
     if isinstance(thing, str | Path):
         raise WorkbenchError(f"{str(thing)!r} is a name or a path; give what {by} makes of it.")
+
+
+def one_of(option: str, value: object, words: Iterable[str]) -> None:
+    """See whether the value of an option is one of the words that it may be.
+
+    Parameters
+    ----------
+    option, value : as they were given, `option=value`.
+    words : all that it may be.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is none of them.
+    """
+    known = tuple(words)
+    if value not in known:
+        raise WorkbenchError(f"{option}={value!r} is not known; choose from {', '.join(known)}.")
 
 
 def ways(query: str, python: str) -> str:

@@ -34,8 +34,8 @@ class Evaluation:
 
     Attributes
     ----------
-    metrics : name -> value, such as "ndcg@10", or "ndcg@10 of 101 sampled" with 100 sampled
-        negatives.
+    metrics : name -> mean over users, 0 to 1: "hit@k", "ndcg@k" and "mrr@k" for each k of
+        `workbench.metrics.CUTOFFS`, 1 to 50; with 100 sampled negatives "ndcg@10 of 101 sampled".
     by_policy : the metrics with seen items kept and with them removed, `metrics` being one of the
         two, by `KEPT` and `REMOVED`; sampled negatives are never seen ones.
     ranks : [n], 1 is best.
@@ -101,6 +101,11 @@ def evaluate(
     fabric
         Of `workbench.processes.fabric`: its ranks share the passes, and each is given all ranks.
 
+    Returns
+    -------
+    Evaluation
+        The metrics, and the rank of each user's target.
+
     Warns
     -----
     WorkbenchWarning
@@ -115,46 +120,13 @@ def evaluate(
     """
     if sampled_negatives is not None:
         _check_sampling(sampled_negatives, seed)
-    if split_time is None:
-        data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
-        complete = cases(data, split, _longest(data))
-        split_name: str = split
-        if not len(complete):
-            raise WorkbenchError(
-                f"{data.name}: no user has enough interactions for a {split} case; "
-                "two are needed for test, three for valid."
-            )
-    else:
-        if split != "test":
-            raise WorkbenchError(
-                f"a global time split has no {split} part; leave out the time of the split, or the "
-                f"split {split!r}."
-            )
-        time = split_seconds(split_time)
-        data, complete, warning = _matched_cases_at(model, data, time)
-        split_name = f"global time split at {written_time(time)}"
+    data, complete, split_name, warning = _held_out(model, data, split, split_time)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     if sampled_negatives is not None:
         _check_unseen(data, complete, sampled_negatives)
-    read = replace(
-        complete, starts=np.maximum(complete.starts, complete.ends - model.config.max_length)
-    )
-    device = model.device
     share = (0, 1) if fabric is None else (fabric.global_rank, fabric.world_size)
-    ranks = np.zeros((2, len(read)), dtype=np.int64)  # with seen items kept and removed
-    with torch.no_grad(), evaluation_mode(model):
-        for index, batch, targets in iterate(data, read, batch_size, order="length", share=share):
-            scores, targets = model.scores(batch.to(device)), targets.to(device)
-            if sampled_negatives is not None:
-                negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
-                others = torch.from_numpy(negatives).to(device)
-                scores = scores.gather(1, torch.cat([targets[:, None], others], dim=1))
-                both = target_ranks(scores, torch.zeros_like(targets)).expand(2, -1)
-            else:
-                seen = make_batch(data, complete.take(index)).items.to(device)
-                both = torch.stack(ranks_kept_and_removed(scores, targets, seen))
-            ranks[:, index] = both.cpu().numpy()
+    ranks = _ranks(model, data, complete, sampled_negatives, seed, batch_size, share)
     if fabric is not None and fabric.world_size > 1:  # the passes of others left zeros
         mine = torch.from_numpy(ranks).to(fabric.device)
         ranks = fabric.all_reduce(mine, reduce_op="sum").cpu().numpy()  # type: ignore[union-attr]
@@ -179,6 +151,66 @@ def evaluate(
         left_out=data.n_users - len(complete),
         sampled_negatives=sampled_negatives,
     )
+
+
+def _held_out(
+    model: Model, data: SequenceData, split: Split, split_time: str | float | date | None
+) -> tuple[SequenceData, Cases, str, str | None]:
+    """The data as the model numbers items, the cases, what the split is called, and a warning.
+
+    The cases have all of their histories, however much of these the model reads.
+    """
+    if split_time is None:
+        data, warning = matched(model, data, held_out=2 if split == "valid" else 1)
+        complete = cases(data, split, _longest(data))
+        if not len(complete):
+            raise WorkbenchError(
+                f"{data.name}: no user has enough interactions for a {split} case; "
+                "two are needed for test, three for valid."
+            )
+        return data, complete, split, warning
+    if split != "test":
+        raise WorkbenchError(
+            f"a global time split has no {split} part; leave out the time of the split, or the "
+            f"split {split!r}."
+        )
+    time = split_seconds(split_time)
+    data, complete, warning = _matched_cases_at(model, data, time)
+    return data, complete, f"global time split at {written_time(time)}", warning
+
+
+@torch.no_grad()
+def _ranks(
+    model: Model,
+    data: SequenceData,
+    complete: Cases,
+    sampled_negatives: int | None,
+    seed: int,
+    batch_size: int,
+    share: tuple[int, int],
+) -> np.ndarray:
+    """The ranks of the targets with seen items kept and removed, int64 [2, n].
+
+    Of the passes of others, by `share` as `iterate` takes it, the ranks are 0. Among sampled
+    negatives, which are never seen ones, both are the same.
+    """
+    starts = np.maximum(complete.starts, complete.ends - model.config.max_length)
+    read = replace(complete, starts=starts)
+    device = model.device
+    ranks = np.zeros((2, len(read)), dtype=np.int64)
+    with evaluation_mode(model):
+        for index, batch, targets in iterate(data, read, batch_size, order="length", share=share):
+            scores, targets = model.scores(batch.to(device)), targets.to(device)
+            if sampled_negatives is not None:
+                negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
+                others = torch.from_numpy(negatives).to(device)
+                scores = scores.gather(1, torch.cat([targets[:, None], others], dim=1))
+                both = target_ranks(scores, torch.zeros_like(targets)).expand(2, -1)
+            else:
+                seen = make_batch(data, complete.take(index)).items.to(device)
+                both = torch.stack(ranks_kept_and_removed(scores, targets, seen))
+            ranks[:, index] = both.cpu().numpy()
+    return ranks
 
 
 def draw_negatives(data: SequenceData, complete: Cases, count: int, seed: int) -> np.ndarray:

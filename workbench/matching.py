@@ -1,6 +1,6 @@
 """Where a model and data meet: items and users are matched by token, here and nowhere else."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeVar, cast
 
@@ -120,6 +120,46 @@ def find_known_item(model: Model, data: SequenceData, as_read: SequenceData, tex
     return find_item(data, text)
 
 
+def one_numbering(
+    models: Mapping[str, M], data: SequenceData, labels: Mapping[str, str] | None = None
+) -> tuple[SequenceData, dict[str, M], list[str]]:
+    """Models and data in which an item has the same number, and warnings of what may not fit.
+
+    Parameters
+    ----------
+    models : by name.
+    data : what they are asked about.
+    labels : what to call each model in sentences, by default its name.
+
+    Raises
+    ------
+    WorkbenchError
+        If a model cannot be asked about these data, or not beside the others.
+    """
+    numbering, as_read = common_numbering(models.values(), data), data
+    moved, warnings = {}, []
+    for name, model in models.items():
+        label = name if labels is None else labels[name]
+        moved[name], data, warning = matched_in(numbering, model, as_read, label)
+        if warning:
+            warnings.append(warning)
+    return data, moved, warnings
+
+
+def matched_in(
+    numbering: Numbering, model: M, data: SequenceData, name: str | None = None
+) -> tuple[M, SequenceData, str | None]:
+    """A model in a numbering that others have too, and the data as `matched` to it.
+
+    Parameters
+    ----------
+    numbering : of `common_numbering`.
+    model, data, name : as in `renumbered` and `matched`, which also say what is raised.
+    """
+    moved = renumbered(model, numbering, name)
+    return moved, *matched(moved, data, name)
+
+
 def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
     """The numbering in which models can be asked about the same data, see `renumbered`.
 
@@ -194,7 +234,7 @@ def _by_token(
             "is more than half; give data of the catalogue it was trained on, or a model trained "
             "on these (python -m workbench train)."
         )
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    owners = data.owners
     from_end = data.offsets[owners + 1] - np.arange(len(items))  # 1 for the last of a user
     left_out = np.zeros(data.n_users, bool)
     left_out[owners[~known & (from_end <= held_out)]] = True

@@ -18,7 +18,6 @@ from analyses.diagnostics.gradient_agreement import agreement_findings as agreem
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
-from analyses.running.inputs import one_numbering
 from analyses.running.measuring import measured
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
@@ -29,6 +28,7 @@ from workbench import SequenceData, evaluate
 from workbench.data.lookup import drawn_users, users_with_case
 from workbench.evaluation import KEPT, REMOVED
 from workbench.faithfulness.randomization import SHUFFLED
+from workbench.matching import one_numbering
 from workbench.metrics import hit, ndcg
 from workbench.model import weights_hash
 
@@ -83,7 +83,7 @@ def measure(
     validated = {
         each.name: model.card["metrics_seen_removed"]["valid"]["ndcg@10"] for each, model in trained
     }
-    data, models, _ = one_numbering(models, data, {name: name for name in models})
+    data, models, _ = one_numbering(models, data)
     ranked = pd.concat(
         [
             _ranks(models[name], data, store).assign(

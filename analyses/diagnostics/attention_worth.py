@@ -120,8 +120,8 @@ def findings(results: Results) -> list[str]:
 
 def _sentence(model: str, uniform: str, trainings: str, decisions: Mapping[str, Decision]) -> str:
     """What was decided of a pair, by the label of the metric."""
-    detected = [f"a {d.verdict} {label}" for label, d in decisions.items() if d.claims]
-    rest = [label for label, d in decisions.items() if d.verdict == "undetected"]
+    detected = [f"a {d.detected} {label}" for label, d in decisions.items() if d.claims]
+    rest = [label for label, d in decisions.items() if d.detected == "undetected"]
     kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
     if not detected and not rest:
         numbers = ", ".join(f"{label} {d.numbers()}" for label, d in decisions.items())
@@ -134,7 +134,7 @@ def _sentence(model: str, uniform: str, trainings: str, decisions: Mapping[str, 
     else:
         worth = f"{model} has {listing(detected)} than {kind}"
         worth += f"; no difference was detected in {listing(rest)}" if rest else ""
-        if {d.verdict for d in decisions.values()} == {"lower"}:
+        if {d.detected for d in decisions.values()} == {"lower"}:
             worth += ", so its weights explain nothing that helps"
     return f"{worth} (paired difference: {evidence(decisions)}; {trainings})."
 

@@ -9,7 +9,6 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
@@ -27,7 +26,8 @@ from workbench.attention.recording import recording
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model
 from workbench.phrases import in_order, listing
-from workbench.statistics import Interval, entropy
+from workbench.statistics import Interval, normalised_entropy
+from workbench.statistics.distributions import shares
 
 RANKING = {"higher": "a higher NDCG@10", "lower": "a lower NDCG@10"}
 ATTENDING = {"higher": "more even attention", "lower": "more concentrated attention"}
@@ -50,13 +50,10 @@ def attention(model: Model, cases: HeldOutCases, weights: Tensor) -> dict[str, n
     single item; tau-b needs three, not all equal.
     """
     batch = cases.batch
-    mean = weights.mean((1, 2))
-    weights = weights / weights.sum(-1, keepdim=True)  # without what a mask token keeps
-    nats = entropy(weights, batch.valid[:, None, None]).mean((1, 2))
-    most = batch.lengths.to(nats).log()
-    evenness = torch.where(most > 0, nats / most, torch.nan)
+    of_items = shares(weights)  # without what a mask token keeps
+    evenness = normalised_entropy(of_items, batch.valid[:, None, None]).mean((1, 2))
     saliency = explain(model, batch, cases.targets, "saliency, attention held")
-    tau = rank_agreement(mean, saliency, batch).tau
+    tau = rank_agreement(weights.mean((1, 2)), saliency, batch).tau
     return {"evenness": evenness.cpu().numpy(), "tau": tau.cpu().numpy()}
 
 
@@ -151,21 +148,21 @@ def _against(
     plain: str, what: str, ways: Mapping[str, str], decisions: Mapping[str, Decision]
 ) -> str:
     """What was decided of all variants of a baseline; `ways` says what a side of 0 means."""
-    by_verdict: dict[str, list[str]] = {}
+    by_side: dict[str, list[str]] = {}
     for name, decision in decisions.items():
-        by_verdict.setdefault(decision.verdict, []).append(f"{name} ({decision.numbers()})")
+        by_side.setdefault(decision.detected, []).append(f"{name} ({decision.numbers()})")
     parts = [
-        f"{listing(by_verdict[side])} {'has' if len(by_verdict[side]) == 1 else 'have'} {way}"
+        f"{listing(by_side[side])} {'has' if len(by_side[side]) == 1 else 'have'} {way}"
         for side, way in ways.items()
-        if side in by_verdict
+        if side in by_side
     ]
-    if "undetected" in by_verdict:
-        names = listing(by_verdict["undetected"])
+    if "undetected" in by_side:
+        names = listing(by_side["undetected"])
         parts.append(f"no difference in {what} was detected for {names}")
     parts += [
         f"{name}: {decision.numbers()}"
         for name, decision in decisions.items()
-        if decision.verdict in ("too few", "nobody")
+        if decision.detected in ("too few", "nobody")
     ]
     n = next(iter(decisions.values())).interval.n
     reaches = sorted(number(d.reach) for d in decisions.values() if d.reach > 0)

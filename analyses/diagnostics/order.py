@@ -25,7 +25,7 @@ from analyses.report.conditions import means_by, table_of
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import number, people, percent, span
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, METRICS, SHARES, Outcome, overlap
+from analyses.running.passes import CUTOFF, METRICS, SHARES, RankedScores, overlap
 from analyses.running.results import Results, Rows
 from models import Batch
 from workbench.attention.editing import edit_attention
@@ -58,7 +58,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     item in the first place. A model without attention has no row with attention made uniform.
     """
     batch, targets = cases.batch, cases.targets
-    before = Outcome.of(model, batch, targets)
+    before = RankedScores.of(model, batch, targets)
     generator = np.random.default_rng([seed, *cases.users[:1]])
     seeds = generator.integers(2**31, size=DRAWS).tolist()
     made = {
@@ -68,11 +68,11 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     }
     frames = [_effect(before, before).assign(condition=UNCHANGED, **_no_change(len(targets)))]
     for condition, histories in made.items():
-        draws = [_effect(before, Outcome.of(model, changed, targets)) for changed in histories]
+        draws = [_effect(before, RankedScores.of(model, changed, targets)) for changed in histories]
         frames.append(sum(draws[1:], draws[0]).div(len(draws)).assign(condition=condition))
     if model.stages:
         with edit_attention(model, uniform, rows="all"):
-            after = Outcome.of(model, batch, targets)
+            after = RankedScores.of(model, batch, targets)
         frames.append(_effect(before, after).assign(condition=UNIFORM))
     lengths = batch.lengths.cpu().numpy()
     return pd.concat([frame.assign(user=cases.users, length=lengths) for frame in frames])
@@ -83,7 +83,7 @@ def _no_change(n: int) -> dict[str, np.ndarray]:
     return dict.fromkeys((*CHANGES, "jaccard"), np.full(n, np.nan))
 
 
-def _effect(before: Outcome, after: Outcome) -> pd.DataFrame:
+def _effect(before: RankedScores, after: RankedScores) -> pd.DataFrame:
     """Metrics of a pass, and what differs from the pass before, a row per case."""
     old, new = before.rank.cpu().numpy(), after.rank.cpu().numpy()
     return pd.DataFrame(

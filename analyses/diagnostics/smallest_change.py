@@ -9,7 +9,6 @@ the last item, which needs no model to be named, and than an item drawn at rando
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import (
@@ -25,9 +24,9 @@ from analyses.report.wording import NOBODY, people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
-from models import Batch
 from workbench import explain
 from workbench.explaining.attention_weights import every_reduction
+from workbench.faithfulness.agreement import most_important
 from workbench.faithfulness.counterfactual import MOST, POOL, smallest_change
 from workbench.metrics import hit, target_ranks
 from workbench.model import Model
@@ -36,7 +35,6 @@ from workbench.statistics import median_interval
 
 SHORTEST = 2  # of a lone item there is nothing to choose
 RANDOM, RECENCY = "random", "recency"
-SAME = 1e-6  # of the largest weight, within which weights are equally large
 
 
 @torch.no_grad()
@@ -67,7 +65,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         "hit": hit(ranks.cpu().numpy(), CUTOFF),
     }
     values = every_reduction(model, batch) | {RECENCY: explain(model, batch, targets, RECENCY)}
-    first = {name: most_important(each, batch) for name, each in values.items()}
+    first = {name: most_important(each, batch.valid) for name, each in values.items()}
     first[RANDOM] = batch.valid.double() / batch.lengths[:, None]
     unknown = change.size.isnan() | (batch.lengths < SHORTEST)  # nothing found, nothing to choose
     frames = []
@@ -75,16 +73,6 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         holds = (share * change.removed).sum(1).masked_fill(unknown, torch.nan)
         frames.append(pd.DataFrame(columns | {"importance": name, "holds": holds.cpu().numpy()}))
     return pd.concat(frames)
-
-
-def most_important(values: Tensor, batch: Batch) -> Tensor:
-    """A distribution over the most important items of each history, [B, L], even where several are.
-
-    `values` are [B, L], no less than 0.
-    """
-    values = values.double().masked_fill(~batch.valid, -1.0)
-    first = values >= values.amax(1, keepdim=True) * (1 - SAME)
-    return first.double() / first.sum(1, keepdim=True)
 
 
 def findings(results: Results) -> list[str]:

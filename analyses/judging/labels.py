@@ -26,7 +26,7 @@ from torch import Tensor
 
 from models import Batch
 from workbench import explain
-from workbench.data.batches import make_batch
+from workbench.data.batches import cause_mask, make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
@@ -82,26 +82,18 @@ def caused_cases(
     if data.truth is None:
         raise WorkbenchError(f"{data.name} carries no causes; give planted data.")
     chosen = held_out_cases(data, max_length)
-    first = data.offsets[chosen.users]
-    places = np.stack(
-        [
-            first + causes[chosen.ends] - chosen.starts
-            for causes in (data.truth.causes, data.truth.second_causes)
-        ]
-    )  # [2, n], from where the history begins
-    given = np.stack([data.truth.causes[chosen.ends], data.truth.second_causes[chosen.ends]]) >= 0
-    readable = given[0] & (~given | (places >= 0)).all(0)
+    places = data.truth.places(data.offsets[chosen.users], chosen.ends)  # [n, 2]
+    given = places >= 0
+    readable = given[:, 0] & (~given | (places >= chosen.starts[:, None])).all(1)
     index = np.flatnonzero(readable)
     if not len(index):
         return None
     if len(index) > most:
         index = np.sort(np.random.default_rng(seed).choice(index, most, replace=False))
-    part, places, given = chosen.take(index), places[:, index], given[:, index]
+    part = chosen.take(index)
     batch = make_batch(data, part)
-    causes = np.zeros(batch.items.shape, bool)
-    for at, there in zip(places, given, strict=True):
-        causes[np.flatnonzero(there), at[there]] = True
-    return CausedCases(batch, torch.from_numpy(part.targets), torch.from_numpy(causes), part.users)
+    causes = cause_mask(data, part, batch.items.shape[1])
+    return CausedCases(batch, torch.from_numpy(part.targets), causes, part.users)
 
 
 @torch.no_grad()

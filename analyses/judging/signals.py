@@ -8,13 +8,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import torch
 from torch import Tensor
 
 from analyses.diagnostics.faithfulness.importance_choices import CONTROLS
 from models import Batch
 from workbench import explain
-from workbench.faithfulness.agreement import rank_agreement
+from workbench.faithfulness.agreement import most_important, rank_agreement
 from workbench.model import Model
 from workbench.statistics import paired_interval
 
@@ -66,12 +65,5 @@ def signals(model: Model, batch: Batch, targets: Tensor, names: list[str]) -> pd
 
 def _same_first(importance: Tensor, effect: Tensor, batch: Batch) -> np.ndarray:
     """The chance that both rank one item first, ties broken at random, [B]."""
-    first, other = (_firsts(values, batch.valid) for values in (importance, effect))
+    first, other = (most_important(values, batch.valid) for values in (importance, effect))
     return (first * other).sum(1).numpy()
-
-
-def _firsts(values: Tensor, valid: Tensor) -> Tensor:
-    """A distribution over the most important items of each history, [B, L]."""
-    values = values.double().masked_fill(~valid, -torch.inf)
-    first = values == values.amax(1, keepdim=True)
-    return first / first.sum(1, keepdim=True)

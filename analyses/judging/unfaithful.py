@@ -16,6 +16,7 @@ from models import AttentionTap, Batch, Recommender
 from models.attention import PlainAttention, Projected
 from models.kept_pass import KeptPass
 from models.kernels import masked_softmax, uniform_weights
+from workbench.attention.hooks import taps_at
 
 Arrange = Callable[[Tensor, Tensor], Tensor]  # items [B, L], weights [B, H, Q, L] -> order of keys
 SHARPNESS = 2.0  # standard deviation of the scores of decorative queries and keys, about
@@ -92,14 +93,9 @@ def _rearranged(model: Recommender, arrange: Arrange, *, used: bool) -> Recommen
     made.__class__ = _remembering(type(model))  # type: ignore[arg-type]
     seen: dict[str, Tensor] = {}
     made.seen = seen  # type: ignore[assignment]
-    for layer, tap in zip(made.encoder.layers, _used(made), strict=True):
+    for layer, tap in zip(made.encoder.layers, taps_at(made), strict=True):
         layer.weights.taps["attention"] = _Rearranged(tap, arrange, seen, used)
     return made.eval()
-
-
-def _used(model: Recommender) -> list[AttentionTap]:
-    """The taps of what multiplies the values, by layer."""
-    return [tap for tap in model.taps() if tap.stage == "attention"]
 
 
 @lru_cache

@@ -17,7 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 from workbench.statistics import Interval, detectable, holm
 
-Verdict = Literal["higher", "lower", "undetected", "too few", "nobody"]
+Detected = Literal["higher", "lower", "undetected", "too few", "nobody"]
 RISK = 0.05  # of any false claim in a report
 FAMILIES = 10  # diagnostics of a report that claim anything, between which the risk is divided
 POWER = 0.8
@@ -30,7 +30,7 @@ class Decision:
     Attributes
     ----------
     interval : of the mean that is compared with 0.
-    verdict : "higher" or "lower" than 0, or "undetected"; "too few" where too few users stand
+    detected : "higher" or "lower" than 0, or "undetected"; "too few" where too few users stand
         behind the interval for it to have ends, "nobody" where none does.
     adjusted : the p value after Holm's method within the diagnostic and Bonferroni's between those
         of a report; NaN where there is none.
@@ -40,7 +40,7 @@ class Decision:
     """
 
     interval: Interval
-    verdict: Verdict
+    detected: Detected
     adjusted: float
     comparisons: int
     reach: float
@@ -48,12 +48,12 @@ class Decision:
     @property
     def claims(self) -> bool:
         """Whether it claims a difference."""
-        return self.verdict in ("higher", "lower")
+        return self.detected in ("higher", "lower")
 
     def numbers(self, digits: int = 4, what: str = "") -> str:
         """The difference with its interval, and why it is no claim though the interval omits 0."""
         text = change(self.interval, digits, what)
-        if self.verdict == "undetected" and self.interval.p_value < RISK:
+        if self.detected == "undetected" and self.interval.p_value < RISK:
             text += (
                 f", p {self.interval.p_value:.2g}, {self.adjusted:.2g} corrected for "
                 f"{self.comparisons} comparison{'s' * (self.comparisons > 1)} in each of "
@@ -79,7 +79,7 @@ class Claims:
     def add(
         self,
         interval: Interval,
-        sentences: Mapping[Verdict, str],
+        sentences: Mapping[Detected, str],
         question: str,
         what: str,
         digits: int = 4,
@@ -101,9 +101,9 @@ class Claims:
 
         def tell(decisions: Mapping[str, Decision]) -> str:
             decision = decisions[what]
-            if decision.verdict in ("nobody", "too few"):
+            if decision.detected in ("nobody", "too few"):
                 return f"Whether {question}: {decision.numbers()}{more}."
-            return f"{sentences[decision.verdict]} ({evidence(decisions, digits)}){more}."
+            return f"{sentences[decision.detected]} ({evidence(decisions, digits)}){more}."
 
         self.compose({what: interval}, tell)
 
@@ -146,7 +146,7 @@ def decided(intervals: Sequence[Interval]) -> list[Decision]:
     return [
         Decision(
             interval,
-            _verdict(interval, p),
+            _detected(interval, p),
             float(p),
             comparisons,
             detectable(interval, POWER, FAMILIES * undetected) if p >= RISK else np.nan,
@@ -155,7 +155,7 @@ def decided(intervals: Sequence[Interval]) -> list[Decision]:
     ]
 
 
-def _verdict(interval: Interval, adjusted: float) -> Verdict:
+def _detected(interval: Interval, adjusted: float) -> Detected:
     if not interval.n:
         return "nobody"
     if not interval.has_ends:

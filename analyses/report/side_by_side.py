@@ -136,7 +136,7 @@ def _section(
         return ["No user was measured in both."]
     decisions = decided([each.difference for each in found])
     told = [
-        f"- {each.model}, {each.measure}: {decision.verdict} than before "
+        f"- {each.model}, {each.measure}: {decision.detected} than before "
         f"({change(each.difference)}; {people(each.difference.n)})"
         for each, decision in zip(found, decisions, strict=True)
         if decision.claims

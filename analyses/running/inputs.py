@@ -1,9 +1,9 @@
 """The data, the models and the users of a run: shipped, named, or trained on the spot."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,14 +16,12 @@ from workbench import build_model, load_data, load_model, train
 from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.matching import common_numbering, matched, renumbered
-from workbench.model import Model
+from workbench.matching import one_numbering
 from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.settings import LARGEST_SEED
 from workbench.training.state import History
 
-M = TypeVar("M", bound=Model)
 Watch = Callable[[str, int, int], object]
 
 
@@ -169,32 +167,6 @@ def _same_but_seed(model: Recommender, sibling: Recommender) -> bool:
     except (KeyError, TypeError, AttributeError):
         return False
     return one == other and seed != another
-
-
-def one_numbering(
-    models: Mapping[str, M], data: SequenceData, labels: Mapping[str, str]
-) -> tuple[SequenceData, dict[str, M], list[str]]:
-    """Models and data in which an item has the same number, and warnings of what may not fit.
-
-    Parameters
-    ----------
-    models : by name.
-    data : what they are asked about.
-    labels : what to call each model in sentences.
-
-    Raises
-    ------
-    WorkbenchError
-        If a model cannot be asked about these data, or not beside the others.
-    """
-    numbering = common_numbering(models.values(), data)
-    moved = {name: renumbered(model, numbering, labels[name]) for name, model in models.items()}
-    as_read, warnings = data, []
-    for name, model in moved.items():
-        data, warning = matched(model, as_read, labels[name])
-        if warning:
-            warnings.append(warning)
-    return data, moved, warnings
 
 
 def _small(

@@ -13,7 +13,6 @@ from analyses.diagnostic import Diagnostic, Measure
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import held_out_batches
-from analyses.running.inputs import one_numbering
 from analyses.running.results import Results, Rows, compact
 from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
@@ -21,6 +20,7 @@ from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.matching import one_numbering
 from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.progress_bars import progress_bar
 
@@ -90,7 +90,7 @@ def measure_in_memory(
         if names.count(name) > 1:
             raise WorkbenchError(f"two models are called {name}; give each a name of its own.")
     everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
-    data, fitting, sentences = one_numbering(everyone, data, {name: name for name in everyone})
+    data, fitting, sentences = one_numbering(everyone, data)
     for sentence in sentences:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
     if users is None:

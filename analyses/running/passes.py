@@ -19,7 +19,7 @@ SHARES = ("hit",)  # those of them that are shares of users
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RankedScores:
     """What a pass led to, reduced at once.
 
     Attributes
@@ -40,13 +40,13 @@ class Outcome:
         return self.scores.topk(k).indices
 
     @classmethod
-    def of(cls, model: Model, batch: Batch, targets: Tensor) -> "Outcome":
+    def of(cls, model: Model, batch: Batch, targets: Tensor) -> "RankedScores":
         """Run a pass in evaluation mode."""
         with evaluation_mode(model):
             return cls.of_scores(model.scores(batch), targets)
 
     @classmethod
-    def of_scores(cls, scores: Tensor, targets: Tensor) -> "Outcome":
+    def of_scores(cls, scores: Tensor, targets: Tensor) -> "RankedScores":
         """Reduce the scores [B, V] of a pass."""
         return cls(scores, target_ranks(scores, targets), best_items(scores))
 
@@ -61,7 +61,7 @@ def overlap(listed: Tensor, others: Tensor) -> Tensor:
 @torch.no_grad()
 def quality(model: Model, cases: HeldOutCases) -> dict[str, np.ndarray]:
     """Columns, a value per case: length of the history, rank of the target, Hit@10, NDCG@10."""
-    rank = Outcome.of(model, cases.batch, cases.targets).rank.cpu().numpy()
+    rank = RankedScores.of(model, cases.batch, cases.targets).rank.cpu().numpy()
     lengths = cases.batch.lengths.cpu().numpy()
     metrics = {"hit": hit(rank, CUTOFF), "ndcg": ndcg(rank, CUTOFF)}
     return {"length": lengths, "rank": rank, **metrics}

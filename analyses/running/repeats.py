@@ -23,7 +23,7 @@ class Repeats:
 
 def count_repeats(data: SequenceData, users: np.ndarray) -> Repeats:
     """Count repeats of a data set; `users` are the indices of those measured."""
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    owners = data.owners
     distinct = np.unique(owners * (data.n_items + 1) + data.items).size
     last = data.items[data.offsets[users + 1] - 1]
     wanted = np.zeros(data.n_users, dtype=data.items.dtype)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
@@ -23,6 +24,9 @@ from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
 from workbench.memory import keep_pages
 from workbench.processes import Ranks, joined, usual_processes
+
+if TYPE_CHECKING:
+    from analyses.report.sections import Section
 
 
 def report(
@@ -70,11 +74,35 @@ def _report(
     ranks: Ranks,
 ) -> Path:
     # matplotlib, while the other processes import all the rest
-    from analyses.report.concluding import Concluding, shared_sections
     from analyses.report.output import write_report
 
     start = perf_counter()
     keep_pages()
+    diagnostics = _asked_for(options, cache)
+    inputs = _inputs(options, cache, progress, ranks)
+    out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    store = Store(cache, force=options.force)
+    if ranks.size > 1:
+        _share_measuring(diagnostics, inputs, options.seed, store, progress, ranks)
+        store = Store(cache)  # what was measured just now is not measured again
+    results, sections = _concluded(diagnostics, inputs, options.seed, store, progress, ranks)
+    if not ranks.first:
+        return out
+    progress.write(Progress("writing"))
+    command = shlex.join(["python", "-m", "analyses.run_all", *given])
+    report = write_report(
+        *(out, inputs, results, sections), command=command, seed=options.seed, start=start
+    )
+    if report.failures:
+        raise Incomplete(out, report.failures)
+    refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
+    if options.fail_on and (refused or report.unjudged):
+        raise Refused(out, [*refused, *report.unjudged])
+    return out
+
+
+def _asked_for(options: argparse.Namespace, cache: Path) -> list[Diagnostic]:
+    """The diagnostics, once it is known that they can be concluded, written and kept."""
     diagnostics = choose(discover(), options.only)
     if options.fail_on and not any(each.name == DECISIVE for each in diagnostics):
         raise WorkbenchError(
@@ -84,6 +112,13 @@ def _report(
     if options.out:
         check_writable(options.out)
     check_keeping(cache)
+    return diagnostics
+
+
+def _inputs(
+    options: argparse.Namespace, cache: Path, progress: ProgressFile, ranks: Ranks
+) -> Inputs:
+    """What the report stands on, the models on their device."""
     device = choose_device(options.device)
 
     def watch(model: str, done: int, total: int) -> None:
@@ -96,48 +131,53 @@ def _report(
     for each in (inputs.models, *inputs.siblings.values()):
         for model in each.values():
             model.to(device)
-    out = options.out or REPORTS / f"{inputs.data.name}-{datetime.now():%Y%m%d-%H%M%S}"
-    store = Store(cache, force=options.force)
-    if ranks.size > 1:
+    return inputs
 
-        def watch_shared(name: str, done: int, total: int) -> None:
-            progress.write(Progress("measuring", name, done, total))
 
-        measure_shared(
-            *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, options.seed, store),
-            watch_shared,
-            siblings=inputs.siblings,
-        )
-        store = Store(cache)  # what was measured just now is not measured again
+def _share_measuring(
+    diagnostics: Sequence[Diagnostic],
+    inputs: Inputs,
+    seed: int,
+    store: Store,
+    progress: ProgressFile,
+    ranks: Ranks,
+) -> None:
+    """Measure with other processes; what is measured is in the store."""
 
-    def watch_drawing(diagnostic: Diagnostic, done: int) -> None:
+    def watch(name: str, done: int, total: int) -> None:
+        progress.write(Progress("measuring", name, done, total))
+
+    measure_shared(
+        *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, seed, store, watch),
+        siblings=inputs.siblings,
+    )
+
+
+def _concluded(
+    diagnostics: Sequence[Diagnostic],
+    inputs: Inputs,
+    seed: int,
+    store: Store,
+    progress: ProgressFile,
+    ranks: Ranks,
+) -> tuple[list[Measured | Unmeasured], list["Section"]]:
+    """What each diagnostic measured, and the section of the report that comes of it."""
+    from analyses.report.concluding import Concluding, shared_sections
+
+    def watch(diagnostic: Diagnostic, done: int) -> None:
         progress.write(Progress("drawing", diagnostic.name, done, len(diagnostics)))
 
     results: list[Measured | Unmeasured] = []
     with ranks.first_alone("results"), Concluding() as concluding:
         for diagnostic in diagnostics:
-            results.append(_measured(diagnostic, inputs, options.seed, store, progress, ranks))
+            results.append(_measured(diagnostic, inputs, seed, store, progress, ranks))
             more = len(results) < len(diagnostics)
             concluding.add(results[-1], aside=more and ranks.size == 1)
         errors = [result.error for result in results if isinstance(result, Unmeasured)]
         if len(errors) == len(results):
             raise errors[0]
-        sections = concluding.sections(watch_drawing) if ranks.size == 1 else []
-    if ranks.size > 1:
-        sections = shared_sections(ranks, results, watch_drawing)
-        if not ranks.first:
-            return out
-    progress.write(Progress("writing"))
-    command = shlex.join(["python", "-m", "analyses.run_all", *given])
-    report = write_report(
-        *(out, inputs, results, sections), command=command, seed=options.seed, start=start
-    )
-    if report.failures:
-        raise Incomplete(out, report.failures)
-    refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
-    if options.fail_on and (refused or report.unjudged):
-        raise Refused(out, [*refused, *report.unjudged])
-    return out
+        sections = concluding.sections(watch) if ranks.size == 1 else []
+    return results, shared_sections(ranks, results, watch) if ranks.size > 1 else sections
 
 
 def _measured(

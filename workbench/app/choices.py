@@ -10,7 +10,7 @@ from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.userlists import forget_edits
 from workbench.data.catalogue import BUILT_IN
-from workbench.matching import common_numbering, matched, renumbered
+from workbench.matching import common_numbering, matched_in
 from workbench.phrases import listing
 
 MOST_MODELS = 2
@@ -72,11 +72,10 @@ def open_models(
     numbering, read = common_numbering([one.model for one in loaded.values()], data), data
     for name, shared in loaded.items():
         with errors_shown(name):
-            model = renumbered(shared.model, numbering)
+            model, data, warning = matched_in(numbering, shared.model, read)
             if model is not shared.model:
                 stamp = f"numbered as {source}; " + "; ".join(s.stamp for s in loaded.values())
                 shared = Shared(shared.source, stamp, model)
-            data, warning = matched(model, read)
             if warning:
                 doubted += 1
                 st.warning(words.literal(warning))

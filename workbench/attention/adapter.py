@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import AttentionTap, Batch
+from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
 
@@ -257,15 +258,12 @@ class Adapted(Scorer):
         """
         batch = self._probe()
         passed: dict[int, Any] = {}
-        handles = [
-            tap.register_forward_hook(lambda tap, _, weights: passed.update({tap.layer: weights}))
-            for tap in self.taps()
-        ]
-        try:
+
+        def keep(tap: AttentionTap, _: object, weights: Any) -> None:
+            passed[tap.layer] = weights
+
+        with hooked(self.taps(), keep):
             self._check_scores(self.raw_scores(batch))
-        finally:
-            for handle in handles:
-                handle.remove()
         for layer, name in enumerate(names):
             weights = passed.get(layer)
             if not isinstance(weights, Tensor) or weights.dim() != 4:

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
 from models.kept_pass import KeptPass
 from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import Edit
+from workbench.attention.hooks import hooked
 from workbench.attention.recording import Rows, with_stages
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
@@ -178,16 +178,9 @@ def _changing(
         assert isinstance(tap, AttentionTap)
         return change(tap, weights)
 
-    handles: list[RemovableHandle] = []
-    try:
-        for tap in model.taps():
-            if any(each.meets(tap) for each in edits):
-                handles.append(tap.hook_rows(hook))
-        with evaluation_mode(model):
-            yield
-    finally:
-        for handle in handles:
-            handle.remove()
+    taps = [tap for tap in model.taps() if any(each.meets(tap) for each in edits)]
+    with hooked(taps, hook, every_row=False), evaluation_mode(model):
+        yield
 
 
 @dataclass(frozen=True)

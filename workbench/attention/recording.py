@@ -6,9 +6,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch
+from workbench.attention.hooks import hooked, taps_at
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
 from workbench.model import AttentionModel, Model, with_attention
@@ -83,16 +83,8 @@ def recording(
         passed[tap.stage][tap.layer] = weights
 
     recorded: dict[str, Tensor] = {}
-    handles: list[RemovableHandle] = []
-    try:
-        for tap in model.taps():
-            if tap.stage in stages:
-                handles.append(tap.register_forward_hook(keep))
-        with evaluation_mode(model):
-            yield recorded
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(taps_at(model, *stages), keep), evaluation_mode(model):
+        yield recorded
     recorded |= {stage: torch.stack([*layers.values()], 1) for stage, layers in passed.items()}
 
 

@@ -13,14 +13,6 @@ from workbench.announcing import announce, say
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.writing import plain
 
-LEFT_OUT = {
-    "where": "where a condition does not hold",
-    "missing": "without user, item or time",
-    "duplicates": "repeated",
-    "rare_users": "of users with too few",
-    "rare_items": "of items with too few",
-}
-
 
 def data_command(
     source: Annotated[
@@ -56,19 +48,19 @@ def data_command(
     if as_json:
         say(json.dumps(about, indent=2, default=str))
     else:
-        for line in _lines(about):
+        for line in _lines(data, about):
             say(line)
     if to is not None:
         workbench.data.convert(data, to)
         say(f"written to {to}", err=as_json)
 
 
-def _lines(about: Mapping[str, Any]) -> Iterator[str]:
-    """What `describe` tells, for people."""
+def _lines(data: "workbench.data.SequenceData", about: Mapping[str, Any]) -> Iterator[str]:
+    """What `describe` tells of data, for people."""
+    from workbench.data.description import left_out
+
     origin = about["provenance"]
-    yield f"{about['name']}: {about['users']:,} users, {about['items']:,} items, " + (
-        f"{about['interactions']:,} interactions (density {about['density']:.2%})"
-    )
+    yield f"{data.name}: {data.size_in_words} (density {about['density']:.2%})"
     if origin.get("columns"):
         yield f"{'format':<10} {origin['reader']}"
         for role in ("user", "item", "time", "title"):
@@ -92,9 +84,8 @@ def _lines(about: Mapping[str, Any]) -> Iterator[str]:
     )
     yield f"{'repeats':<10} {about['repeats']:.1%} of interactions with an item the user had before"
     if "rows_read" in origin:
-        counts = {LEFT_OUT[why]: n for why, n in origin["rows_dropped"].items() if n}
-        left_out = "; ".join(f"{n:,} left out {why}" for why, n in counts.items())
-        yield f"{'rows':<10} {origin['rows_read']:,} read; {left_out or 'none left out'}"
+        parts = [f"{origin['rows_read']:,} read", *(left_out(data) or ["none left out"])]
+        yield f"{'rows':<10} {'; '.join(parts)}"
     yield "first rows"
     rows = [
         {name: plain(value or "") for name, value in row.items()} for row in about["first_rows"]

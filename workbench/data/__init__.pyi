@@ -1,6 +1,7 @@
 from .batches import cause_mask
-from .catalogue import KNOWN, describe
+from .catalogue import KNOWN
 from .convert import convert
+from .description import describe
 from .fetch import DataUnavailable
 from .load import load_data
 from .planted import Planted, permute_sequences, planted

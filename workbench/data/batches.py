@@ -36,13 +36,19 @@ def make_batch(data: SequenceData, part: Cases) -> Batch:
 def held_out(
     data: SequenceData, users: Sequence[int], max_length: int = 50
 ) -> tuple[Batch, Tensor]:
-    """The test histories of some users, in that order, and their held-out items [B].
+    """The test histories of some users, in that order, and their held-out items.
 
     Parameters
     ----------
     data : where the users are.
     users : indices of users.
     max_length : as in the config of the model that will read the histories.
+
+    Returns
+    -------
+    tuple
+        A batch of what comes before the last item of each user, the last `max_length` items of it;
+        and that last item, int64 [B].
 
     Raises
     ------
@@ -166,8 +172,6 @@ def cause_mask(data: SequenceData, part: Cases, width: int) -> Tensor:
             "(planted:content, planted:distance, ...)."
         )
     columns = part.starts[:, None] + np.arange(width)  # [B, L]
-    mask = np.zeros(columns.shape, bool)
-    for causes in (data.truth.causes[part.ends], data.truth.second_causes[part.ends]):
-        at = np.where(causes < 0, -1, data.offsets[part.users] + causes)  # [B]
-        mask |= columns == at[:, None]
+    places = data.truth.places(data.offsets[part.users], part.ends)  # [B, 2]
+    mask = (columns[:, :, None] == places[:, None]).any(-1)
     return torch.from_numpy(mask)

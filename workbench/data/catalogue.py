@@ -1,16 +1,12 @@
-"""Data sets known by name, where they are found, and what the command line says about one."""
+"""Data sets known by name, and where they are found."""
 
 import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from workbench.data.address import planting, split
 from workbench.data.planted_settings import RULES
-from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import expanded
 
@@ -150,64 +146,3 @@ def _not_found(name: str, places: list[Path]) -> str:
     alike = [candidates[match] for match in difflib.get_close_matches(path.name, candidates, n=3)]
     hint = f"; did you mean {' or '.join(dict.fromkeys(alike))}?" if alike else "."
     return f"{name!r} is neither a file nor a known data set ({', '.join(KNOWN)}){hint}"
-
-
-def describe(data: SequenceData) -> dict[str, Any]:
-    """What a data set is, JSON-able: counts, density, lengths, ties, times, origin, checksum.
-
-    Returns
-    -------
-    dict
-        With `density`, interactions over users times items; `span`, the first and last date in UTC,
-        None without times; `tie_share`, the share of neighbouring interactions of one user with
-        equal times; `repeats`, the share of interactions with an item that the user had before;
-        `first_rows`, the first rows that were kept, as they were understood; `caused`, the share of
-        users whose last item is known to have a cause, None where nobody knows; and the counts, the
-        quantiles of `history_length`, `titles` (whether there are any), `checksum` and
-        `provenance`.
-    """
-    quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
-    span = None
-    if data.times is not None:
-        ends = np.array([data.times.min(), data.times.max()], "datetime64[s]")
-        span = [str(end)[:10] for end in ends]
-    return {
-        "name": data.name,
-        "users": data.n_users,
-        "items": data.n_items,
-        "interactions": data.n_interactions,
-        "density": data.n_interactions / (data.n_users * data.n_items),
-        "history_length": dict(zip(("min", "q25", "median", "q75", "max"), quantiles, strict=True))
-        | {"mean": float(data.lengths.mean())},
-        "tie_share": data.provenance.get("tie_share"),
-        "span": span,
-        "repeats": _repeats(data),
-        "caused": None
-        if data.truth is None
-        else float((data.truth.causes[data.offsets[1:] - 1] >= 0).mean()),
-        "first_rows": first_rows(data),
-        "titles": data.titles is not None,
-        "checksum": data.checksum,
-        "provenance": data.provenance,
-    }
-
-
-def _repeats(data: SequenceData) -> float:
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
-    pairs = np.unique(owners * (data.n_items + 1) + data.items)
-    return 1 - len(pairs) / data.n_interactions
-
-
-def first_rows(data: SequenceData, count: int = 5) -> list[dict[str, str | None]]:
-    """The first interactions in the order of the source: user, item, time in UTC and title."""
-    places = np.arange(data.n_interactions) if data.rows is None else np.argsort(data.rows)
-    owners = np.searchsorted(data.offsets, places[:count], side="right") - 1
-    return [
-        {
-            "user": str(data.user_ids[owner]),
-            "item": str(data.item_ids[data.items[place]]),
-            "time": None if data.times is None else str(np.datetime64(int(data.times[place]), "s")),
-            "title": None if data.titles is None else data.titles[data.items[place]],
-        }
-        for place, owner in zip(places, owners, strict=False)
-    ]

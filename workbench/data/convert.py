@@ -57,7 +57,7 @@ def convert(data: SequenceData, path: str | Path) -> list[Path]:
     for out in (path, *atomic):
         check_apart(out, filter(None, [source]))
     order = np.arange(data.n_interactions) if data.rows is None else np.argsort(data.rows)
-    owners = np.repeat(np.arange(data.n_users), data.lengths)[order]
+    owners = data.owners[order]
     items, times = data.items[order], _times(data, owners, order)
     columns = {
         "user_id": _take(data.user_ids, owners),
@@ -102,7 +102,7 @@ def _times(data: SequenceData, owners: np.ndarray, order: np.ndarray) -> np.ndar
     times = data.times[order]
     if np.array_equal(order[np.lexsort((times, owners))], np.arange(len(order))):
         return times
-    users = np.repeat(np.arange(data.n_users), data.lengths)
+    users = data.owners
     first = np.ones(len(users), bool)
     first[1:] = (users[1:] != users[:-1]) | (data.times[1:] != data.times[:-1])
     starts = np.append(np.flatnonzero(first), len(users))

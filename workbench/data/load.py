@@ -2,7 +2,7 @@
 
 import html
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
@@ -19,7 +19,7 @@ from workbench.data.readers.base import Options
 from workbench.data.sequences import Duplicates, SequenceData, from_interactions
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
-from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.errors import WorkbenchError, WorkbenchWarning, one_of
 from workbench.phrases import counted
 
 
@@ -82,23 +82,14 @@ def load_data(
     if settings is not None:
         return planted(**asdict(settings)).data
     plain, asked = address.split(name)
-    if plain == ML_100K:
-        if Path(plain).exists():
-            warnings.warn(
-                f"{plain} is the known data set; for what is called so here write ./{plain}.",
-                WorkbenchWarning,
-                stacklevel=2,
-            )
-        try:
-            path = fetch_ml_100k()
-        except DataUnavailable as error:
-            if fallback is None:
-                raise
-            data = planted().data
-            data.provenance["fallback"] = f"Planted data stand in for ml-100k: {error}"
-            return data
-    else:
-        path = catalogue.locate(plain)
+    try:
+        path = _place(plain)
+    except DataUnavailable as error:
+        if fallback is None:
+            raise
+        data = planted().data
+        data.provenance["fallback"] = f"Planted data stand in for ml-100k: {error}"
+        return data
     columns = dict(asked.columns or columns or {})
     options = Options(
         {role: column for role, column in columns.items() if (role, column) != ("time", "")},
@@ -109,14 +100,7 @@ def load_data(
         where=asked.where or ([where] if isinstance(where, str) else where),
         without_times=columns.get("time") == "",
     )
-    for option, value, choices in (
-        ("missing", options.missing, get_args(Missing)),
-        ("unit", options.unit, (None, *get_args(Unit))),
-        ("dates", options.dates, (None, *get_args(Dates))),
-    ):
-        if value not in choices:
-            known = ", ".join(filter(None, choices))
-            raise WorkbenchError(f"{option}={value!r} is not known; choose one of {known}.")
+    _check_words(options)
     table, reader = read(path, asked.format or format, options)
     data = from_interactions(
         table.users,
@@ -132,28 +116,53 @@ def load_data(
         | {"columns": dict(table.columns), "rows_dropped": dict(table.dropped)}
         | {"unused": list(table.unused), "warnings": table.doubts},
     )
+    repeats_meant = asked.duplicates is not None or duplicates != "keep"
+    table.doubts.extend(_doubts(path, data, repeats_meant=repeats_meant))
+    for doubt in table.doubts:
+        warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
+    return data
+
+
+def _place(plain: str) -> Path:
+    """The file or folder of a name or a path without options; ml-100k is fetched."""
+    if plain != ML_100K:
+        return catalogue.locate(plain)
+    if Path(plain).exists():
+        warnings.warn(
+            f"{plain} is the known data set; for what is called so here write ./{plain}.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
+    return fetch_ml_100k()
+
+
+def _check_words(options: Options) -> None:
+    one_of("missing", options.missing, get_args(Missing))
+    if options.unit is not None:
+        one_of("unit", options.unit, get_args(Unit))
+    if options.dates is not None:
+        one_of("dates", options.dates, get_args(Dates))
+
+
+def _doubts(path: Path, data: SequenceData, *, repeats_meant: bool) -> Iterator[str]:
+    """What is odd about the histories that were made of a file, a sentence each."""
     if data.provenance["tie_share"] == 1 and data.times is not None and np.ptp(data.times):
-        table.doubts.append(
+        yield (
             f"{path}: every user's times are all equal, so histories are in the order of the file."
         )
-    unsaid = asked.duplicates is None and duplicates == "keep"
-    if unsaid and (same := _same(data)):
-        table.doubts.append(
+    if not repeats_meant and (same := _same(data)):
+        yield (
             f"{path}: {counted(same, 'interaction')} repeat{'s' * (same == 1)} another of the same "
             "user, item and time, and count as any other; ?duplicates=first behind the path leaves "
             "them out, ?duplicates=keep says that they are meant."
         )
-    for doubt in table.doubts:
-        warnings.warn(doubt, WorkbenchWarning, stacklevel=2)
-    return data
 
 
 def _same(data: SequenceData) -> int:
     """How many interactions are as one before in user, item and time; none without times."""
     if data.times is None:
         return 0
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
-    each = pd.DataFrame({"user": owners, "item": data.items, "time": data.times})
+    each = pd.DataFrame({"user": data.owners, "item": data.items, "time": data.times})
     return int(each.duplicated().sum())
 
 

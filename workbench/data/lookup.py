@@ -158,7 +158,7 @@ def search_users(data: SequenceData, text: str) -> np.ndarray:
         If no title or id holds the words of a part, or nobody has an item of each.
     """
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    users = np.repeat(np.arange(data.n_users), data.lengths)
+    users = data.owners
     wanted = np.ones(data.n_users, bool)
     latest = np.full(data.n_users, -len(data.items) - 1)  # counted back from the end
     for part in parts:

@@ -98,6 +98,11 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
     rule : "content", "distance", "content-and-distance" or "conjunction", as explained above.
     settings : the other fields of `PlantedSettings`.
 
+    Returns
+    -------
+    Planted
+        The sequences, at `data`, and the rule behind them.
+
     Raises
     ------
     WorkbenchError
@@ -155,7 +160,7 @@ def permute_sequences(data: SequenceData, seed: int = 0) -> SequenceData:
     data : what to permute.
     seed : of the random order.
     """
-    owners = np.repeat(np.arange(data.n_users), data.lengths)
+    owners = data.owners
     shuffled = np.lexsort((np.random.default_rng(seed).random(len(owners)), owners))
     return SequenceData(
         name=f"{data.name}-permuted",

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 
 Rule = Literal["content", "distance", "content-and-distance", "conjunction"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -51,10 +51,7 @@ class PlantedSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.rule not in RULES:
-            raise WorkbenchError(
-                f"rule={self.rule!r} is not known; choose one of {', '.join(RULES)}."
-            )
+        one_of("rule", self.rule, RULES)
         for name in ("signal", "noise", "cause_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise WorkbenchError(f"{name}={getattr(self, name)} must lie between 0 and 1.")

@@ -12,7 +12,7 @@ import pandas as pd
 
 from workbench.data.tokens import Missing, absent, encode
 from workbench.data.truth import Truth
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import counted
 
 PAD = "[pad]"
@@ -34,7 +34,11 @@ class SequenceData:
     item_ids : raw tokens [n_items+1], the first being "[pad]".
     user_ids : raw tokens [n_users].
     titles : [n_items+1], or None.
-    provenance : where the data came from and what was dropped on the way; JSON-able.
+    provenance : where the data came from and what was dropped on the way; JSON-able. Of a file:
+        `source`, as it was named, `reader`, its format, `columns`, role -> column, `unused` ones,
+        the `time_unit` of the file, `warnings`, a sentence each; `rows_read`, and `rows_dropped`,
+        reason -> how many; `filters`, `min_user` and `min_item`, what became of `duplicates`, and
+        `tie_share`, the share of neighbouring interactions of a user that have one time.
     rows : int64 [n], which row of the source each interaction is; None where there is no source. In
         the order of the rows, users and items appear in the order of their numbers.
     user_numbers : int64 [n_users], which user each is to the model that the data are matched to
@@ -60,15 +64,7 @@ class SequenceData:
             f"{'no ' * (held is None)}{what}"
             for what, held in (("times", self.times), ("titles", self.titles))
         ]
-        counts = (
-            counted(n, thing)
-            for n, thing in (
-                (self.n_users, "user"),
-                (self.n_items, "item"),
-                (self.n_interactions, "interaction"),
-            )
-        )
-        return f"SequenceData({self.name!r}: {', '.join([*counts, *has])})"
+        return f"SequenceData({self.name!r}: {', '.join([self.size_in_words, *has])})"
 
     @property
     def n_users(self) -> int:
@@ -86,9 +82,25 @@ class SequenceData:
         return len(self.items)
 
     @property
+    def size_in_words(self) -> str:
+        """As `943 users, 1,682 items, 100,000 interactions`."""
+        return ", ".join(
+            (
+                counted(self.n_users, "user"),
+                counted(self.n_items, "item"),
+                counted(self.n_interactions, "interaction"),
+            )
+        )
+
+    @property
     def lengths(self) -> np.ndarray:
         """Interactions of each user, int64 [n_users]."""
         return np.diff(self.offsets)
+
+    @property
+    def owners(self) -> np.ndarray:
+        """Whose each interaction is, indices of users, int64 [n]."""
+        return np.repeat(np.arange(self.n_users), self.lengths)
 
     @cached_property
     def checksum(self) -> str:
@@ -111,7 +123,14 @@ class SequenceData:
         return (users if self.user_numbers is None else self.user_numbers[users]).astype(np.int64)
 
     def identity(self) -> dict[str, Any]:
-        """What a card or a manifest says about the data behind a result, JSON-able."""
+        """What a card or a manifest says about the data behind a result, JSON-able.
+
+        Returns
+        -------
+        dict
+            `name`, `checksum` (of the data as they were read), and how many `users`, `items` and
+            `interactions` there are.
+        """
         return {
             "name": self.name,
             "checksum": self.checksum_as_read,
@@ -172,12 +191,8 @@ def from_interactions(
         If values are missing and not dropped, if the columns differ in length, if an option or
         the kind of a value cannot be used, or if nothing is left.
     """
-    if duplicates not in get_args(Duplicates):
-        choices = ", ".join(get_args(Duplicates))
-        raise WorkbenchError(f"duplicates={duplicates!r} is not known; choose one of {choices}.")
-    if missing not in get_args(Missing):
-        choices = ", ".join(get_args(Missing))
-        raise WorkbenchError(f"missing={missing!r} is not known; choose one of {choices}.")
+    one_of("duplicates", duplicates, get_args(Duplicates))
+    one_of("missing", missing, get_args(Missing))
     if min_user < 1 or min_item < 1:
         raise WorkbenchError(f"min_user={min_user} and min_item={min_item} must be 1 or more.")
     user_codes, user_tokens = _ids(users, "user", missing)
@@ -187,16 +202,7 @@ def from_interactions(
     if len(item_codes) != n_rows or (clock is not None and len(clock) != n_rows):
         raise WorkbenchError("users, items and times differ in length; give one of each per row.")
 
-    before = (provenance or {}).get("rows_dropped", {})
-
-    # both sorts are stable, so that ties keep the order of the rows
-    order = (
-        np.argsort(user_codes, kind="stable") if clock is None else np.lexsort((clock, user_codes))
-    )
-    present = (user_codes >= 0) & (item_codes >= 0)
-    if clock is not None:
-        present &= ~np.isnan(clock)
-    order = order[present[order]]
+    order = _by_user_and_time(user_codes, item_codes, clock)
     lacking = {"missing": n_rows - len(order)} if len(order) < n_rows else {}
     rows, dropped = _core(order, user_codes, item_codes, duplicates, min_user, min_item)
     if not len(rows):
@@ -214,6 +220,7 @@ def from_interactions(
     regroup = np.argsort(owners, kind="stable")
     rows, owners = rows[regroup], owners[regroup]
     item_ids = np.concatenate([np.array([PAD], dtype=object), item_tokens[kept_items]])
+    before = (provenance or {}).get("rows_dropped", {})
     return SequenceData(
         name=name,
         items=(new_items[item_codes[rows]] + 1).astype(np.int32),
@@ -232,6 +239,16 @@ def from_interactions(
         },
         rows=rows.astype(np.int64),
     )
+
+
+def _by_user_and_time(users: np.ndarray, items: np.ndarray, clock: np.ndarray | None) -> np.ndarray:
+    """The rows that lack nothing, user after user, each user's by time, ties in their order."""
+    # both sorts are stable
+    order = np.argsort(users, kind="stable") if clock is None else np.lexsort((clock, users))
+    present = (users >= 0) & (items >= 0)
+    if clock is not None:
+        present &= ~np.isnan(clock)
+    return order[present[order]]
 
 
 def _ids(values: Any, role: str, missing: Missing) -> tuple[np.ndarray, np.ndarray]:

@@ -19,8 +19,11 @@ Split = Literal["train", "valid", "test"]
 class Cases:
     """Histories and what follows them, as positions in the flat arrays of a data set.
 
-    users: [n] user indices. starts, ends: [n], history i is items[starts[i]:ends[i]].
-    targets: [n] item ids, the item right after each history.
+    Attributes
+    ----------
+    users : int64 [n], indices of users.
+    starts, ends : int64 [n], history i is items[starts[i]:ends[i]], oldest first.
+    targets : int64 [n], the item (number) right after each history.
     """
 
     users: np.ndarray

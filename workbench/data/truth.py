@@ -27,6 +27,17 @@ class Truth:
         both = np.stack([self.causes, self.second_causes])
         return hashlib.sha256(both.astype("<i8").tobytes()).hexdigest()
 
+    def places(self, first: np.ndarray, at: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Where the causes of interactions are in the flat arrays, int64 [m, 2]; -1 where none is.
+
+        Parameters
+        ----------
+        first : [m], where the user of each of these interactions begins.
+        at : [m], which interactions; by default all.
+        """
+        within = np.stack([self.causes[at], self.second_causes[at]], 1)
+        return np.where(within < 0, -1, first[:, None] + within)
+
     def kept(self, keep: np.ndarray, offsets: np.ndarray) -> "Truth":
         """The truth of the interactions that are kept.
 
@@ -38,9 +49,7 @@ class Truth:
         first = np.repeat(offsets[:-1], np.diff(offsets))  # [n], where its user begins
         before = np.append(0, np.cumsum(keep))  # [n+1], how many are kept up to each position
 
-        def moved(causes: np.ndarray) -> np.ndarray:
-            at = first + causes
-            there = (causes >= 0) & keep[at]
-            return np.where(there, before[at] - before[first], -1)[keep]
-
-        return Truth(moved(self.causes), moved(self.second_causes))
+        at = self.places(first)
+        there = (at >= 0) & keep[at]
+        moved = np.where(there, before[at] - before[first][:, None], -1)[keep]
+        return Truth(*moved.T)

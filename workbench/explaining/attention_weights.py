@@ -1,8 +1,8 @@
 """Importances read from attention: weights as they are, rolled out, times values, or gradients."""
 
 import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Sequence
+from functools import partial, reduce
 from itertools import product
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from models import Batch, Recommender
 from models.attention import Projected, queries_of, rows_of
 from models.transformer import TransformerLayer
+from workbench.attention.hooks import hooked, taps_at
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explaining.importance import Importance
@@ -56,13 +57,8 @@ def rollout(model: AttentionModel, batch: Batch, targets: Tensor, seed: int) -> 
     """R_l = rownorm(mean_h A_l + I) R_(l-1) at the prediction row, [B, L]."""
     every = record_attention(model, batch, rows="all")["attention"].mean(2)  # [B, layers, T, T]
     one = torch.eye(every.shape[-1], dtype=every.dtype, device=every.device)
-    rolled: Tensor | None = None
-    for layer in every.unbind(1):
-        mixed = layer + one
-        mixed = mixed / mixed.sum(-1, keepdim=True)
-        rolled = mixed if rolled is None else mixed @ rolled
-    assert rolled is not None
-    return _row(model, batch, rolled)
+    mixed = every + one
+    return _row(model, batch, _rolled((mixed / mixed.sum(-1, keepdim=True)).unbind(1)))
 
 
 def norm_based(model: Recommender, batch: Batch, targets: Tensor, seed: int) -> Tensor:
@@ -93,15 +89,10 @@ def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, s
         kept.append(passing)
         return passing
 
-    handles = [tap.register_forward_hook(keep) for tap in model.taps() if tap.stage == "attention"]
-    try:
-        with torch.enable_grad():
-            scores = model.scores(batch, targets[:, None], model.embed(batch))
-            total = scores.sum() + sum(0 * passing.sum() for passing in kept)  # reaches them all
-            gradients = torch.autograd.grad(total, kept)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with hooked(taps_at(model), keep), torch.enable_grad():
+        scores = model.scores(batch, targets[:, None], model.embed(batch))
+        total = scores.sum() + sum(0 * passing.sum() for passing in kept)  # reaches them all
+        gradients = torch.autograd.grad(total, kept)
     size = kept[0].shape[-1]
     rolled = torch.eye(size, dtype=scores.dtype, device=scores.device).expand(len(targets), -1, -1)
     for passing, gradient in zip(kept, gradients, strict=True):
@@ -116,31 +107,47 @@ def value_zeroing(model: Recommender, batch: Batch, targets: Tensor, seed: int) 
     C_l[i, j] = 1 - cos(x_i, x_i without v_j in layer l); rows of C_l are normalised, and rolled out
     like attention. The row itself is the prediction's.
     """
-    rolled: Tensor | None = None
     *_, last = model.encoder.layers
     at = model.rows(batch)[:, None]
+    changes = []
     with torch.no_grad():
         for layer, x, p, weights in passing(model, batch):
-            if layer is last:  # of which the prediction's row alone is asked
-                rows = at.expand(-1, x.shape[1])  # as often as there are values to go without
-                each = queries_of(weights, rows)
-                without = each.masked_fill(torch.eye(x.shape[1], device=x.device).bool(), 0.0)
-                whole = _finished(layer, queries_of(weights, at), p.at(at), x)
-                change = _change(whole, _finished(layer, without, p.at(rows), x))[:, None]
+            if layer is last:
+                change = _change_of_row(layer, x, p, weights, at)
             else:
-                whole = _finished(layer, weights, p, x)
-                change = torch.zeros_like(weights[:, 0])  # [B, T, T]
-                for j in range(x.shape[1]):
-                    first = j if p.causal else 0  # before it nobody has the value
-                    without = weights[:, :, first:].clone()
-                    without[..., j] = 0.0
-                    rows = p.rows[:, first:].expand(len(x), -1)
-                    after = _finished(layer, without, p.at(rows), x)
-                    change[:, first:, j] = _change(whole[:, first:], after)
-            change = change / change.sum(-1, keepdim=True).clamp(min=1e-30)
-            rolled = change if rolled is None else change @ rolled
-    assert rolled is not None
-    return rolled[:, 0, : batch.items.shape[1]]
+                change = _change_of_rows(layer, x, p, weights)
+            changes.append(change / change.sum(-1, keepdim=True).clamp(min=1e-30))
+        return _rolled(changes)[:, 0, : batch.items.shape[1]]
+
+
+def _change_of_rows(layer: TransformerLayer, x: Tensor, p: Projected, weights: Tensor) -> Tensor:
+    """How the state of each row changes in a layer without each value, [B, T, T]."""
+    whole = _finished(layer, weights, p, x)
+    change = torch.zeros_like(weights[:, 0])
+    for j in range(x.shape[1]):
+        first = j if p.causal else 0  # before it nobody has the value
+        without = weights[:, :, first:].clone()
+        without[..., j] = 0.0
+        rows = p.rows[:, first:].expand(len(x), -1)
+        after = _finished(layer, without, p.at(rows), x)
+        change[:, first:, j] = _change(whole[:, first:], after)
+    return change
+
+
+def _change_of_row(
+    layer: TransformerLayer, x: Tensor, p: Projected, weights: Tensor, at: Tensor
+) -> Tensor:
+    """The same of one row alone, at [B, 1]; [B, 1, T]."""
+    rows = at.expand(-1, x.shape[1])  # as often as there are values to go without
+    each = queries_of(weights, rows)
+    without = each.masked_fill(torch.eye(x.shape[1], device=x.device).bool(), 0.0)
+    whole = _finished(layer, queries_of(weights, at), p.at(at), x)
+    return _change(whole, _finished(layer, without, p.at(rows), x))[:, None]
+
+
+def _rolled(layers: Sequence[Tensor]) -> Tensor:
+    """What rows of the last layer have of tokens before the first: the product of all layers."""
+    return reduce(lambda below, layer: layer @ below, layers)
 
 
 def passing(

@@ -20,6 +20,7 @@ from models.attention import queries_of
 from models.kept_pass import last_rows
 from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import without_keys
+from workbench.attention.hooks import hooked, taps_at
 from workbench.explaining.importance import Importance, Need
 from workbench.model import Model, with_attention
 
@@ -168,13 +169,8 @@ def _unattended(model: Model, batch: Batch, removed: Tensor) -> Iterator[None]:
         rows = last_rows(predicting, weights.shape[-2])
         return without_keys(weights, queries_of(allowed, rows), keys)
 
-    taps = [tap for tap in attentive.taps() if tap.stage == "attention"]
-    handles = [tap.register_forward_hook(change) for tap in taps]
-    try:
+    with hooked(taps_at(attentive), change):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _importance(operator: str, need: Need, misses: str = "") -> Importance:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Batch
+from workbench.attention.hooks import hooked, taps_at
 from workbench.explaining.importance import Importance, Need
 from workbench.model import DifferentiableModel, Model, with_attention
 
@@ -159,10 +160,9 @@ def _holding(model: Model, held: Sequence[Held]) -> Iterator[None]:
     """While it lasts, no gradient flows through attention weights, or the scales of LayerNorms."""
     with ExitStack() as stack:
         if "attention" in held:
-            for tap in with_attention(model).taps():
-                if tap.stage == "attention":
-                    hook = tap.hook_rows(lambda _, __, weights: weights.detach())
-                    stack.callback(hook.remove)
+            taps = taps_at(with_attention(model))
+            detach = hooked(taps, lambda _, __, weights: weights.detach(), every_row=False)
+            stack.enter_context(detach)
         if "norms" in held:
             for module in model.modules():
                 if isinstance(module, nn.LayerNorm):

@@ -22,6 +22,16 @@ def importances(model: Model) -> dict[str, Importance]:
 
     Of attention these are the reductions of what multiplies the values: its mean, each layer, and
     each head. `explain` knows other stages too, such as "attention before_spatial layer 1".
+
+    Parameters
+    ----------
+    model : what is explained.
+
+    Returns
+    -------
+    dict
+        The name that `explain` takes -> what is known of it: how it is computed, what it needs, how
+        many passes it costs, and where it is from.
     """
     every = [*CONTROLS, *reductions(model), *ROLLED, *GRADIENTS, *ERASURES]
     return {each.name: each for each in every if each.serves(model)}

@@ -70,13 +70,32 @@ class Explanation:
 
     @property
     def columns(self) -> dict[str, list[float]]:
-        """The importance of each item that the model reads, by name; attention first."""
+        """The importance of each item that the model reads, by name; attention first.
+
+        Each is a list from the oldest item to the latest: of attention the weights in `view`, of
+        others what `workbench.explain` gives.
+        """
         attention = {"attention": self.shown.row} if self.inspection.weights else {}
         every: dict[str, Tensor] = attention | self.inspection.importance
         return {name: values.tolist() for name, values in every.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """All numbers of it, for programs."""
+        """All numbers of it, for programs.
+
+        An *item* is an object with `item`, its raw id, and `title` where the data have titles.
+
+        Returns
+        -------
+        dict
+            `model`, `data` and `user`, names and the raw id; `item`, the item explained, its
+            `rank` among `items_ranked`, 1 being best, and its `score` by the model;
+            `history_length`, the items before what is predicted, read or not; `history`, those
+            that the model reads, oldest first, each an item with `importance`, name -> number as
+            in `columns`, null where there is none; and `smallest_change`, null where it was not
+            searched for, else with the `operator` that takes items away, the item that is
+            `first`, those it is `without` (none where no set of them was found), and the one that
+            comes first `then`, null where none was found.
+        """
         found = self.inspection
         first = found.first
         change = None
@@ -180,6 +199,11 @@ def explain_user(
     smallest : whether the smallest change of the history is searched for, which takes some
         thousand passes for a history of 50 items.
     view : the weights shown as attention.
+
+    Returns
+    -------
+    Explanation
+        Its numbers are in `columns`, `inspection` and `to_json`.
 
     Raises
     ------

@@ -6,6 +6,7 @@ import torch
 from workbench.explore.inspection import Inspection
 from workbench.faithfulness.agreement import of_one
 from workbench.statistics import normalised_entropy
+from workbench.statistics.distributions import shares
 
 
 def head_table(inspection: Inspection, stage: str = "attention") -> pd.DataFrame:
@@ -30,7 +31,7 @@ def head_table(inspection: Inspection, stage: str = "attention") -> pd.DataFrame
     for layer, heads in enumerate(inspection.weights[stage]):
         for head in range(len(heads)):
             row = inspection.row(stage, layer, head)
-            share = row.double() / row.double().sum().clamp(min=1e-12)
+            share = shares(row.double())
             rows.append(
                 {
                     "layer": layer + 1,

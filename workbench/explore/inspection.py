@@ -145,6 +145,11 @@ def inspect_case(
     hidden : items that are not ranked, such as those that the user has seen.
     methods : the importances to compute, by their names in `explain`.
 
+    Returns
+    -------
+    Inspection
+        Attention weights, importances and effects of each item, and the ranking.
+
     Raises
     ------
     WorkbenchError

@@ -56,6 +56,11 @@ def predict(
     layers, heads : those in which attention is edited, from 0; all where None.
     hide_seen : whether items of the edited history, however long ago, are not ranked.
 
+    Returns
+    -------
+    Prediction
+        The scores of all items and their ranking, and the weights as edited.
+
     Raises
     ------
     WorkbenchError

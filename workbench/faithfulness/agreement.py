@@ -9,6 +9,7 @@ from models import Batch
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing
+SAME = 1e-6  # of the largest importance, within which others are as large
 
 
 class Agreement(NamedTuple):
@@ -38,6 +39,25 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
     x, y = importance[:, :width].float(), other[:, :width].float()
     ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]  # [B, L]
     return Agreement(kendall_tau_b(x, y, ranked), kendall_p_value(x, y, ranked))
+
+
+def most_important(importance: Tensor, valid: Tensor) -> Tensor:
+    """Which item of each history is the most important; where several are, each is with a share.
+
+    Parameters
+    ----------
+    importance : [B, L].
+    valid : [B, L] bool, what is an item; at least one in each row.
+
+    Returns
+    -------
+    Tensor
+        [B, L] float64; the shares of a row are equal and add up to 1.
+    """
+    values = importance.double().masked_fill(~valid, -torch.inf)
+    largest = values.amax(1, keepdim=True)
+    first = values >= largest - SAME * largest.abs()
+    return first.double() / first.sum(1, keepdim=True)
 
 
 def of_one(importance: Tensor, other: Tensor) -> tuple[float, float]:

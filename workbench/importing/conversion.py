@@ -68,42 +68,20 @@ def import_checkpoint(
     candidates = _candidates(path, options, decidable=data is not None)
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
     understood, figures = _best(candidates, numbering, ours, data, device)
-    recognized, name = understood.recognized, understood.weights.path.name
-    notes = recognized.notes + figures
+    recognized, notes = understood.recognized, understood.recognized.notes + figures
     model = build(recognized.config, understood.state, device)
-    card: dict[str, Any] = {}
-    if understood.item_ids is not None:
-        card["item_ids"] = understood.item_ids
     if ours is not None:
-        numbering = numbering or understood.format.numbering
-        if model.needs_users:
-            model = with_rows(model, users=user_rows(name, model.config.n_users, ours, data))
-        rows = _rows(understood, numbering, ours, data)
-        theirs = _in_their_ids(understood, rows, ours)
-        quality = on_card({split: evaluate(model, theirs, split) for split in ("valid", "test")})
-        if warning := check_belonging(name, model, theirs):
-            notes.append(warning)
-        if theirs is not ours:
-            model = with_rows(model, items=rows)
-        if absent := recognized.config.n_items - ours.n_items:
-            notes.append(
-                f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "
-                "metrics of this card, and left out of the model."
-            )
-        model.item_ids, model.user_ids = ours.item_ids, ours.user_ids if model.needs_users else None
-        if understood.item_ids is not None:
-            card["item_ids"] = [understood.item_ids[row - 1] for row in rows[1:]]
-        card |= {
-            "numbering": numbering,
-            "data": ours.identity(),
-            **quality,
-        }
+        model, card, more = _put_in_order(model, understood, numbering, ours, data)
+        notes += more
     elif numbering is not None:
         raise WorkbenchError("numbering says how items of data are numbered; give data with it.")
-    if ours is None and understood.item_ids is not None:
-        model.item_ids = np.array([PAD, *understood.item_ids], dtype=object)
+    else:
+        card = {}
+        if understood.item_ids is not None:
+            card["item_ids"] = understood.item_ids
+            model.item_ids = np.array([PAD, *understood.item_ids], dtype=object)
     origin = {
-        "file": name,
+        "file": understood.weights.path.name,
         "sha256": understood.weights.sha256,
         "format": recognized.format,
         "model": recognized.model,
@@ -114,6 +92,41 @@ def import_checkpoint(
     if out is not None:
         save_model(model, out)
     return model
+
+
+def _put_in_order(
+    model: Recommender,
+    understood: Understood,
+    numbering: Numbering | None,
+    ours: SequenceData,
+    source: object,
+) -> tuple[Recommender, dict[str, Any], list[str]]:
+    """The model with its items and users in the order of our data, which it learned from.
+
+    Also what its card says of them and of its quality, and what should be known.
+    """
+    name, notes = understood.weights.path.name, []
+    numbering = numbering or understood.format.numbering
+    if model.needs_users:
+        model = with_rows(model, users=user_rows(name, model.config.n_users, ours, source))
+    rows = _rows(understood, numbering, ours, source)
+    theirs = _in_their_ids(understood, rows, ours)
+    quality = on_card({split: evaluate(model, theirs, split) for split in ("valid", "test")})
+    if warning := check_belonging(name, model, theirs):
+        notes.append(warning)
+    if theirs is not ours:
+        model = with_rows(model, items=rows)
+    if absent := understood.recognized.config.n_items - ours.n_items:
+        notes.append(
+            f"{absent:,} of its items do not occur in {ours.name}: they were ranked in the "
+            "metrics of this card, and left out of the model."
+        )
+    model.item_ids, model.user_ids = ours.item_ids, ours.user_ids if model.needs_users else None
+    card: dict[str, Any] = {}
+    if understood.item_ids is not None:
+        card["item_ids"] = [understood.item_ids[row - 1] for row in rows[1:]]
+    card |= {"numbering": numbering, "data": ours.identity(), **quality}
+    return model, card, notes
 
 
 def _check_imported(folder: Path) -> None:

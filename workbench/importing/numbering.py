@@ -13,7 +13,7 @@ from workbench.data.batches import iterate
 from workbench.data.load import listed_items, load_data
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import cases
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.importing.format import Numbering
 from workbench.metrics import target_ranks
 from workbench.model import Model
@@ -62,10 +62,7 @@ def item_rows(
         If the numbering is not known, the counts differ, or items of the data have no id in the
         model.
     """
-    if numbering not in get_args(Numbering):
-        raise WorkbenchError(
-            f"numbering={numbering!r} is not known; choose {' or '.join(get_args(Numbering))}."
-        )
+    one_of("numbering", numbering, get_args(Numbering))
     tokens = data.item_ids[1:]
     if numbering == "tokens":
         return _rows_by_token(origin, item_ids, data)

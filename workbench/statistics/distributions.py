@@ -65,6 +65,11 @@ def _softmax(logits: Tensor) -> tuple[Tensor, Tensor]:
     return p.div_(total[:, None]), expected - total.log()
 
 
+def shares(weights: Tensor) -> Tensor:
+    """Each row of weights [..., K] over its sum; a row of zeros stays one."""
+    return weights / weights.sum(-1, keepdim=True).clamp(min=torch.finfo(weights.dtype).tiny)
+
+
 def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
     """Shannon entropy of each row of weights over its allowed keys, in nats; 0 log 0 = 0.
 

@@ -18,16 +18,16 @@ from typing import get_args
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models import Batch, Recommender
 from models.negatives import Negatives
 from models.recommender import Losses
+from workbench.attention.hooks import hooked, taps_at
 from workbench.checkpoint import load_model
 from workbench.data.batches import iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.explaining.methods import explain
 from workbench.matching import matched
 from workbench.training.settings import Avoid, Training
@@ -106,19 +106,12 @@ class Avoidance:
 def watched(model: Recommender) -> Iterator[list[Tensor]]:
     """What multiplies the values, by layer, in passes of a model while it lasts; with gradients."""
     layers: list[Tensor] = []
-    handles: list[RemovableHandle] = []
 
     def keep(_: nn.Module, __: object, weights: Tensor) -> None:
         layers.append(weights)
 
-    try:
-        for tap in model.taps():
-            if tap.stage == "attention":
-                handles.append(tap.register_forward_hook(keep))
+    with hooked(taps_at(model), keep):
         yield layers
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def penalty(weights: Tensor, places: Tensor, row: Tensor | None = None) -> Tensor:
@@ -157,8 +150,7 @@ def avoidance(model: Recommender, data: SequenceData, how: Training) -> Avoidanc
     WorkbenchError
         If an option makes no sense, or the causes are not known.
     """
-    if how.avoid not in get_args(Avoid):
-        raise WorkbenchError(f"avoid={how.avoid!r} is not known; choose cause or important.")
+    one_of("avoid", how.avoid, get_args(Avoid))
     if how.objective == "masking":
         raise WorkbenchError(
             "attention is kept off items before a target, and masking has targets in between; "
@@ -191,9 +183,7 @@ def causes(data: SequenceData) -> np.ndarray:
             f"what caused the items of {data.name} is not known; train on planted data, such as "
             "planted:distance, or avoid what is important to a plain model."
         )
-    both = np.stack([data.truth.causes, data.truth.second_causes], 1)
-    first = np.repeat(data.offsets[:-1], data.lengths)[:, None]
-    return np.where(both < 0, NOBODY, first + both)
+    return data.truth.places(np.repeat(data.offsets[:-1], data.lengths))
 
 
 def important(plain: Recommender, data: SequenceData, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ from models import Batch, Recommender
 from workbench.data.batches import make_batch, shifted_targets
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, cases, windows
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.training.settings import Objective
 
 
@@ -39,11 +39,9 @@ def check_objective(model: Recommender, objective: Objective | None) -> Objectiv
     WorkbenchError
         If the objective is not known, or is not among those of the model's class.
     """
-    if objective is not None and objective not in get_args(Objective):
-        choices = ", ".join(get_args(Objective))
-        raise WorkbenchError(f"objective={objective!r} is not known; choose from {choices}.")
     if objective is None:
         return cast(Objective, model.objectives[0])
+    one_of("objective", objective, get_args(Objective))
     if objective not in model.objectives:
         reason = f"does not learn from {objective}"
         if objective == "positions" and not model.causal:

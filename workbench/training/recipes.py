@@ -69,4 +69,4 @@ RECIPES: Mapping[RecipeName, Recipe] = {
         },
     ),
 }
-"""The recipes by name; docs/models.md says where each is from."""
+"""The recipes by name, "tuned" and "paper"; docs/models.md says where each is from."""

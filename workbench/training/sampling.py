@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.negatives import GBCE, Negatives, SampledSoftmax, beta
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, one_of
 from workbench.training.settings import EXACT_UP_TO, Loss
 
 
@@ -20,9 +20,8 @@ def check_loss(loss: Loss | None, negatives: int, gbce_t: float, n_items: int) -
     WorkbenchError
         If it is not known, or an option of it is out of range.
     """
-    if loss is not None and loss not in get_args(Loss):
-        choices = ", ".join(get_args(Loss))
-        raise WorkbenchError(f"loss={loss!r} is not known; choose from {choices}.")
+    if loss is not None:
+        one_of("loss", loss, get_args(Loss))
     if negatives < 1:
         raise WorkbenchError(f"negatives is {negatives}; give 1 or more, or the loss exact.")
     if not 0 <= gbce_t <= 1:

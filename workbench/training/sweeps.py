@@ -51,8 +51,11 @@ def sweep(
     Returns
     -------
     DataFrame
-        A row per variant and seed, best validation NDCG@10 first within a model; with items of the
-        history left out of rankings where epochs were chosen so. The first rank also writes it to
+        A row per variant and seed, best validation NDCG@10 first within a model. Columns: model
+        (its name), variant (the model and its options, as one text), seed; valid hit@10, valid
+        ndcg@10, test hit@10 and test ndcg@10, 0 to 1, of all users with such a case, with items of
+        the history left out of rankings where epochs were chosen so; best epoch, from 1; seconds
+        of training; and folder, where the model is. The first rank also writes it to
         `out`/sweep.csv.
 
     Raises
@@ -94,7 +97,19 @@ def sweep(
 
 
 def summary(table: pd.DataFrame) -> pd.DataFrame:
-    """A row per variant: the mean over its seeds, and the lowest and highest test NDCG@10."""
+    """The means of the variants over their seeds.
+
+    Parameters
+    ----------
+    table : as `sweep` gives it.
+
+    Returns
+    -------
+    DataFrame
+        A row per variant, best validation NDCG@10 first within a model. Columns: variant; seeds,
+        how many; valid ndcg@10, test hit@10 and test ndcg@10, means over them; lowest and highest,
+        the test NDCG@10 of the worst and the best of them.
+    """
     by = table.groupby(["model", "variant"], sort=False)
     means = by[["valid ndcg@10", "test hit@10", "test ndcg@10"]].mean()
     means["lowest"], means["highest"] = by["test ndcg@10"].min(), by["test ndcg@10"].max()
@@ -107,6 +122,11 @@ def keep_best(table: pd.DataFrame, folder: str | Path) -> list[Path]:
     """Copy the weights with the best validation NDCG@10 of every model to `folder`/NAME.
 
     Further seeds that `train --seeds` wrote into the folder of a run go with it.
+
+    Parameters
+    ----------
+    table : as `sweep` gives it.
+    folder : where the models are copied to.
 
     Returns
     -------

@@ -72,13 +72,18 @@ def train(
         made of the same data, that is loaded and nothing is trained.
     command : the command that trains this model, for its card.
     alone : whether this process trains by itself, whatever other ranks of torchrun do.
-    watch : called after each epoch with what is known of all that are done.
+    watch : called after each epoch with a list of all that are done, for each a dict of `epoch`,
+        from 1, `loss`, its mean over steps, `seconds`, and the validation metrics, as in
+        `Evaluation.metrics`.
     options : fields of `Training`.
 
     Returns
     -------
     Recommender
-        The same model, ready for inference, with its card and tokens.
+        The same model, ready for inference, with its tokens and its `card`: `config`, `training`
+        (the fields of `Training`), `data` (as `SequenceData.identity` tells of them), `best_epoch`,
+        `seconds` of all epochs, `metrics` and `metrics_seen_removed` (split -> metrics, with items
+        of the history ranked and left out), and `command`.
 
     Raises
     ------

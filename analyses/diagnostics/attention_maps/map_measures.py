@@ -22,6 +22,7 @@ from workbench.data.sequences import SequenceData
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model, with_attention
 from workbench.statistics import calibrated_entropy_bound, entropy
+from workbench.statistics.distributions import shares
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,9 +52,8 @@ def spread(model: Model, cases: HeldOutCases, recorded: Mapping[str, Tensor]) ->
     parts = []
     has_mask = with_attention(model).history(batch).shape[1] > batch.items.shape[1]
     for stage, weights in recorded.items():  # [B, layers, H, L]
-        total = weights.sum(-1, keepdim=True)
-        kept = (1 - total).mean((2, 3)) * has_mask  # [B, layers]
-        weights = weights / total.clamp(min=torch.finfo(weights.dtype).tiny)
+        kept = (1 - weights.sum(-1)).mean(2) * has_mask  # [B, layers]
+        weights = shares(weights)
         nats = entropy(weights, valid[:, None, None]).mean(2)  # [B, layers]
         bounded = flattened(model, stage)
         least = calibrated_entropy_bound(batch.lengths) if bounded else 0.0 * batch.lengths

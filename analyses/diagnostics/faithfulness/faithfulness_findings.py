@@ -184,15 +184,15 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
         intervals[f"by {condition[0]}"] = advantage(wide, attentions(rows), controls(rows))
 
     def tell(decisions: Mapping[str, Decision]) -> str:
-        verdicts = {d.verdict for d in decisions.values()}
+        detected = {d.detected for d in decisions.values()}
         numbers = ", ".join(f"{what} {d.numbers(3)}" for what, d in decisions.items())
         n = max(d.interval.n for d in decisions.values())
         begin = f"With the last item kept and not ranked, attention of {model} "
-        if verdicts == {"higher"}:
+        if detected == {"higher"}:
             text = "names the item that matters most more often than any control"
-        elif verdicts == {"lower"}:
+        elif detected == {"lower"}:
             text = "names the item that matters most less often than a control"
-        elif "higher" in verdicts:
+        elif "higher" in detected:
             text = (
                 "names it more often than any control by one way of taking items away and not by "
                 "the other, so nothing is claimed"

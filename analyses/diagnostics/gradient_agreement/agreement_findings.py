@@ -240,8 +240,8 @@ def _add_agreement(claims: Claims, every: Rows, model: str) -> None:
 def _told(model: str, agrees: str, decisions: Mapping[str, Decision], taus: pd.Series) -> str:
     """The sentence about the controls, those first that the model does not exceed."""
 
-    def those(*verdicts: str) -> dict[str, Decision]:
-        return {name: d for name, d in decisions.items() if d.verdict in verdicts}
+    def those(*detected: str) -> dict[str, Decision]:
+        return {name: d for name, d in decisions.items() if d.detected in detected}
 
     def levels(names: Sequence[str]) -> str:
         return listing([f"{number(taus[name], 3, sign=True)} with {name}" for name in names])
@@ -293,7 +293,7 @@ def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -
     def tell(decisions: Mapping[str, Decision]) -> str:
         difference = decisions[DIFFERENCE]
         than = f"more in {calibrated} than in {plain}"
-        if difference.verdict in ("nobody", "too few"):
+        if difference.detected in ("nobody", "too few"):
             return (
                 f"Whether attention agrees with gradients {than}, as the paper reports: "
                 f"{difference.numbers()}."
@@ -304,7 +304,7 @@ def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -
             f"{calibrated} than in {plain}",
             "undetected": "The paper's claim is not seen on these data: no difference in agreement "
             f"with saliency was detected between {calibrated} and {plain}",
-        }[difference.verdict]
+        }[difference.detected]
         told = f"{begins} ({evidence({DIFFERENCE: difference}, 3)})"
         if NET in decisions:
             shuffled = paired_means(own[SHUFFLED], other[SHUFFLED])
@@ -316,19 +316,19 @@ def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -
 
 def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
     """What the difference of two models is with all weights shuffled, and what learning adds."""
-    if net.verdict in ("nobody", "too few"):
+    if net.detected in ("nobody", "too few"):
         return f"; how it compares with the same two, all weights shuffled: {net.numbers()}"
     level = number(shuffled.estimate, 3, sign=True)
     moves = {
         "higher": "what they learned moves it up",
         "lower": "what they learned moves it down",
         "undetected": "what they learned does not detectably move it",
-    }[net.verdict]
+    }[net.detected]
     told = (
         f"; between the same two with all weights shuffled it is {level}, {moves} "
         f"({evidence({NET: net}, 3)})"
     )
-    if difference.verdict == "higher" and net.verdict != "higher":
+    if difference.detected == "higher" and net.detected != "higher":
         told += ", so that agreeing more is no evidence of what was learned"
     return told
 

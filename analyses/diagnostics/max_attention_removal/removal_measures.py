@@ -26,7 +26,7 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.max_attention_removal import removal_findings as view
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, Outcome
+from analyses.running.passes import CUTOFF, RankedScores
 from models import Batch
 from workbench import record_attention
 from workbench.attention.base_pass import BasePass
@@ -105,7 +105,7 @@ class Trial:
 
     base: BasePass
     targets: Tensor
-    before: Outcome
+    before: RankedScores
     likely: Distributions
     rows: Tensor
     seen: Tensor
@@ -124,7 +124,7 @@ class Trial:
         equal = equal_rows(weights, allowed[:, None, None]).all(2)
         given = weights[at, :, :, row].masked_fill(~items[:, None, None], 0.0)
         base = BasePass(model, batch)
-        before = Outcome.of_scores(base.scores(), targets)
+        before = RankedScores.of_scores(base.scores(), targets)
         likely, seen = Distributions(before.scores), allowed.sum(-1) * real
         return cls(base, targets, before, likely, row, seen, equal, given, items)
 
@@ -183,7 +183,7 @@ class Trial:
 
     def _effect(self, scores: Tensor) -> dict[str, np.ndarray]:
         """What scores under an edit differ in from the unedited ones, [B] each."""
-        after = Outcome.of_scores(scores, self.targets)
+        after = RankedScores.of_scores(scores, self.targets)
         old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
         return {
             "rank_after": new.astype(np.float64),

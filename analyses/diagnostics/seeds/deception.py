@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from analyses.diagnostics.seeds.seed_pairs import Trainings, Values
+from analyses.diagnostics.seeds.seed_pairs import Trainings, Values, largest_at
 from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import means_of, with_intervals
 from analyses.report.wording import percent
@@ -55,9 +55,9 @@ def _sentence(
     plain_share: Interval,
     decisions: Mapping[str, Decision],
 ) -> str:
-    less = decisions[SHARE].verdict == "lower"
+    less = decisions[SHARE].detected == "lower"
     moved = less and share.estimate < MOVED * plain_share.estimate
-    worse = decisions[QUALITY].verdict == "lower"
+    worse = decisions[QUALITY].detected == "lower"
     given = (
         f"{model}, trained to keep its attention off items, gives {percent(share)} of it to what "
         f"has the largest effect in {plain}, and {plain} {percent(plain_share)}"
@@ -98,7 +98,7 @@ def _shares(values: Mapping[str, Values], model: str, plain: str) -> dict[str, n
         is_cause = values["cause"][model] == 1
         given = np.where(is_cause, attention, 0).sum(1)
         made[CAUSE] = np.where(is_cause.any(1), given, np.nan)
-    aligned = np.nan_to_num(own, nan=-np.inf).argmax(1) == np.nan_to_num(attention).argmax(1)
+    aligned = largest_at(own) == largest_at(attention)
     made[ALIGNED] = np.where(np.isnan(own).all(1), np.nan, aligned)
     made[QUALITY] = values["ndcg"][model][:, 0]
     return made
@@ -106,8 +106,7 @@ def _shares(values: Mapping[str, Values], model: str, plain: str) -> dict[str, n
 
 def _at_largest(attention: np.ndarray, effects: np.ndarray) -> np.ndarray:
     """Attention to the item of largest effect, [U]; NaN where effects were not measured."""
-    largest = np.nan_to_num(effects, nan=-np.inf).argmax(1)
-    given = attention[np.arange(len(attention)), largest]
+    given = attention[np.arange(len(attention)), largest_at(effects)]
     return np.where(np.isnan(effects).all(1), np.nan, given)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.seeds import seed_findings as view
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, Outcome
+from analyses.running.passes import CUTOFF, RankedScores
 from workbench import explain
 from workbench.attention.recording import recording
 from workbench.explaining.methods import default_erasure
@@ -39,7 +39,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     batch, users = cases.batch, cases.users
     with ExitStack() as while_it_runs:
         attended = while_it_runs.enter_context(recording(model, batch)) if model.stages else {}
-        outcome = Outcome.of(model, batch, cases.targets)
+        outcome = RankedScores.of(model, batch, cases.targets)
     gained = ndcg(outcome.rank.cpu().numpy(), CUTOFF)
     top = outcome.listed
     parts = [

@@ -35,8 +35,12 @@ def order_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 def other_largest(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Whether two importances have their largest value at other items, [U]; NaN for a lone item."""
     lone = (~np.isnan(one)).sum(1) < 2
-    first, second = (np.nan_to_num(v, nan=-np.inf).argmax(1) for v in (one, other))
-    return np.where(lone, np.nan, first != second)
+    return np.where(lone, np.nan, largest_at(one) != largest_at(other))
+
+
+def largest_at(values: np.ndarray) -> np.ndarray:
+    """The place of the largest value of [U, K], [U]; 0 where all are NaN."""
+    return np.nan_to_num(values, nan=-np.inf).argmax(1)
 
 
 def not_shared(one: np.ndarray, other: np.ndarray) -> np.ndarray:

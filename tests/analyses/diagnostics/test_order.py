@@ -19,7 +19,7 @@ from analyses.diagnostics.order import (
     shuffled,
 )
 from analyses.running.measuring import measure_in_memory
-from analyses.running.passes import Outcome, overlap
+from analyses.running.passes import RankedScores, overlap
 from models import Batch
 from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
 from workbench import adapt
@@ -119,7 +119,7 @@ def test_overlap_by_hand():
 
 def test_of_a_small_catalogue_all_items_are_listed():
     scores = torch.tensor([[-torch.inf, 4, 3, 2, 1], [-torch.inf, 1, 2, 3, 4]])
-    listed = Outcome.of_scores(scores, torch.tensor([1, 1])).listed
+    listed = RankedScores.of_scores(scores, torch.tensor([1, 1])).listed
     assert listed.tolist() == [[1, 2, 3, 4], [4, 3, 2, 1]]
 
 

@@ -5,12 +5,10 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from analyses.diagnostics.smallest_change import DIAGNOSTIC, most_important
+from analyses.diagnostics.smallest_change import DIAGNOSTIC
 from analyses.running.measuring import measure_in_memory
 from tests.analyses.handmade import EFFECT, Handmade, data_of, results_of
-from tests.models.variants import batch_of
 
 SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 HISTORIES = [1, 2, 3], [5, 3, 4], [2, 2, 5], [3, 1]
@@ -65,12 +63,6 @@ def test_sets_and_who_names_them_are_those_by_hand(results):
     lone = results.frame[results.frame["user"] == len(HISTORIES)]
     assert lone["holds"].isna().all()
     assert "the only item of a history, n = 1 user" in " ".join(DIAGNOSTIC.exclusions(results))
-
-
-def test_equally_important_items_share_the_first_place_and_padding_has_none():
-    values = torch.tensor([[0.2, 0.4, 0.4], [0.0, 0.0, 9.0]])
-    share = most_important(values, batch_of([3, 1, 2], [4, 5]))
-    assert share.tolist() == [[0.0, 0.5, 0.5], [0.5, 0.5, 0.0]]
 
 
 @pytest.mark.parametrize("honest", [True, False])

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.diagnostic import discover
-from analyses.report.claims import FAMILIES, Claims, Verdict, decided, evidence
+from analyses.report.claims import FAMILIES, Claims, Detected, decided, evidence
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval, exact_share, holm, mean_interval
 
-SENTENCES: Mapping[Verdict, str] = {
+SENTENCES: Mapping[Detected, str] = {
     "higher": "A is more",
     "lower": "A is less",
     "undetected": "A is about as much",
@@ -95,7 +95,7 @@ def test_claimed_is_what_holm_leaves_and_its_side_is_that_of_the_mean(shifts, se
     adjusted = holm([interval.p_value for interval in intervals])
     for decision, interval, p in zip(decided(intervals), intervals, adjusted, strict=True):
         side = "higher" if interval.estimate > 0 else "lower"
-        assert decision.verdict == (side if FAMILIES * p < 0.05 else "undetected")
+        assert decision.detected == (side if FAMILIES * p < 0.05 else "undetected")
 
 
 @given(st.floats(1e-9, 1), st.floats(1, 2), st.sampled_from([-1, 1]), st.integers(0, 4))

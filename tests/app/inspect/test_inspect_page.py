@@ -240,7 +240,7 @@ def test_agreement_is_a_sentence_with_its_caution(open_page):
         ({"data": "nowhere"}, "'nowhere' is neither a file nor a known data set"),
         ({"models": ["nowhere"]}, "nowhere: no model here"),
         ({"data": "planted"}, "SASRec knows 0 of the 200 items of planted"),
-        ({"data": "planted:magic"}, "rule='magic' is not known; choose one of content, distance"),
+        ({"data": "planted:magic"}, "rule='magic' is not known; choose from content, distance"),
         ({"target": "Another item", "words": "qqq"}, "No title in films contains 'qqq'"),
     ],
 )

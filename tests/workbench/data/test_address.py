@@ -115,8 +115,8 @@ def test_every_rule_can_be_chosen():
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("planted:magic", "rule='magic' is not known; choose one of content, distance, "),
-        ("planted:", "rule='' is not known; choose one of content"),
+        ("planted:magic", "rule='magic' is not known; choose from content, distance, "),
+        ("planted:", "rule='' is not known; choose from content"),
         ("planted?colour=red", "colour=red is no option of planted data; known are users, items, "),
         ("planted?users=few", "users=few must be a whole number, such as 2000."),
         ("planted?noise=loud", "noise=loud must be a number, such as 0.5."),

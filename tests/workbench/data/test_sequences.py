@@ -101,6 +101,7 @@ def test_numbers_follow_the_file_and_not_the_clock():
     assert data.item_ids.tolist() == ["[pad]", "x", "y", "z"]
     assert data.history(0).tolist() == [3, 1]  # z before x in time
     assert data.history(1).tolist() == [2, 1]  # a tie: the order of the file
+    assert data.owners.tolist() == [0, 0, 1, 1]
     assert data.provenance["tie_share"] == 0.5
 
 

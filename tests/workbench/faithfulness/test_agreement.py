@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models import Batch
-from workbench.faithfulness.agreement import of_one, rank_agreement
+from workbench.faithfulness.agreement import most_important, of_one, rank_agreement
 
 numbers = st.integers(-3, 3).map(float)
 
@@ -33,3 +33,10 @@ def test_tau_is_scipys_over_the_items_and_padding_changes_nothing(pairs, padding
 def test_equal_weights_are_equal_in_spite_of_rounding():
     even = torch.full((4,), 1 / 3, dtype=torch.float64) + torch.tensor([0, 1e-12, -1e-12, 0])
     assert math.isnan(of_one(even, torch.arange(4.0))[0])
+
+
+def test_equally_important_items_share_the_first_place_and_padding_has_none():
+    values = torch.tensor([[0.2, 0.4, 0.4], [0.0, 0.0, 9.0], [-3.0, -1.0, -1.0 - 1e-7]])
+    valid = torch.tensor([[True] * 3, [True, True, False], [True] * 3])
+    share = most_important(values, valid)
+    assert share.tolist() == [[0.0, 0.5, 0.5], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]

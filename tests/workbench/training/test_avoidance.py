@@ -133,7 +133,7 @@ def test_what_cannot_be_kept_off_is_told(data, tmp_path):
     for how, said, wrong in (
         ({"avoid": "cause"}, "not known; train on planted data", unknown),
         ({"avoid": "important"}, "--avoid-by", data),
-        ({"avoid": "nothing"}, "choose cause or important", data),
+        ({"avoid": "nothing"}, "choose from cause, important", data),
     ):
         fitting = model if wrong is data else build_model("SASRec", wrong, **SIZES)
         with pytest.raises(WorkbenchError, match=said):

@@ -5,7 +5,6 @@ from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as pa_dataset
 import streamlit as st
@@ -16,6 +15,7 @@ from workbench.app.html_table import show_table
 from workbench.app.selection import select
 from workbench.data import address
 from workbench.data.catalogue import is_built_in, locate
+from workbench.data.description import left_out, span
 from workbench.data.readers import FORMATS, detect
 from workbench.data.readers.base import data_suffix, decoded_lines, first_line
 from workbench.data.readers.roles import REQUIRED, usual
@@ -182,14 +182,10 @@ def _lines(data: SequenceData) -> list[str]:
     if provenance.get("columns"):
         pairs = (f"{role} from {name}" for role, name in provenance["columns"].items())
         lines.append(f"Columns: {', '.join(pairs)}.")
-    if data.times is not None:
-        first, last = np.array([data.times.min(), data.times.max()], "datetime64[s]")
-        lines.append(f"Times from {str(first)[:10]} to {str(last)[:10]}.")
+    if (dates := span(data)) is not None:
+        lines.append(f"Times from {' to '.join(dates)}.")
     lines.append(f"Histories of {data.lengths.min():,} to {data.lengths.max():,} items.")
     lines.append("Items have titles." if data.titles else "No titles: items are shown by id.")
-    dropped = {reason: n for reason, n in provenance.get("rows_dropped", {}).items() if n}
-    for reason, n in dropped.items():
-        lines.append(
-            f"Left out, {reason.replace('_', ' ')}: {n:,} of {provenance['rows_read']:,} rows."
-        )
+    if parts := left_out(data):
+        lines.append(f"{provenance['rows_read']:,} rows read; {'; '.join(parts)}.")
     return lines

@@ -16,7 +16,7 @@ from workbench.data.readers.base import (
     data_suffix,
 )
 from workbench.data.readers.shape import doubt, refusal, shape
-from workbench.errors import WorkbenchError, ways
+from workbench.errors import WorkbenchError, one_of, ways
 from workbench.phrases import listing
 
 PACKED = (".zip", ".tar", ".tgz", ".bz2", ".xz", ".7z", ".rar", ".zst")
@@ -47,8 +47,8 @@ def read(path: Path, format: str | None, options: Options) -> tuple[Interactions
     WorkbenchError
         If the format is not known or not shown by the file, or if the file cannot be read.
     """
-    if format is not None and format not in FORMATS:
-        raise WorkbenchError(f"format={format!r} is not known; choose one of {', '.join(FORMATS)}.")
+    if format is not None:
+        one_of("format", format, FORMATS)
     check_encoding(options.encoding)
     try:
         if path.is_file() and not path.stat().st_size:
