@@ -111,8 +111,8 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
 def variant(config: Any) -> str:
     """A model's name, with the calibration options that the name does not say.
 
-    For example `AC-SASRec order=False`. Of what stands outside the calibration, positions and maps of
-    values are told.
+    For example `AC-SASRec order=False`. Beside the calibration, positions and maps of values are
+    told.
     """
     calibration = getattr(config, "calibration", None)  # a module that was adapted has no such word
     if calibration is None:

@@ -9,6 +9,7 @@ import pandas as pd
 from analyses.claims.paper_claims import (
     CLAIMS,
     OF_ATTENTION,
+    OF_DIRECT,
     OF_THE_VARIANT,
     SLOWER,
     Claim,
@@ -73,7 +74,7 @@ def answered(
     planned: Sequence[Planned],
     users: Mapping[str, pd.DataFrame],
     times: Mapping[str, pd.DataFrame],
-    claims: Sequence[Claim] = (*CLAIMS, *OF_ATTENTION, *OF_THE_VARIANT),
+    claims: Sequence[Claim] = (*CLAIMS, *OF_ATTENTION, *OF_THE_VARIANT, *OF_DIRECT),
 ) -> list[Cell]:
     """All cells, decided claim by claim.
 

@@ -27,6 +27,7 @@ from analyses.claims.paper_claims import (
     CLAIMS,
     FEWEST,
     OF_ATTENTION,
+    OF_DIRECT,
     OF_THE_VARIANT,
 )
 from analyses.claims.rule import (
@@ -100,6 +101,7 @@ def page(
             claims=CLAIMS,
             of_attention=OF_ATTENTION,
             of_the_variant=OF_THE_VARIANT,
+            of_direct=OF_DIRECT,
             names=list(findings.data),
             general=lambda claim: _in_general(cells_of(findings.cells, claim)),
             measured=lambda claim: _measured(cells_of(findings.cells, claim)),

@@ -7,6 +7,7 @@ from typing import Any
 
 from analyses.judging.cells import (
     CALIBRATED,
+    DIRECT,
     LIGHT,
     PLAIN,
     POSITIONED,
@@ -28,7 +29,7 @@ RECIPES = {
     PAPER: KNOWN["paper"],
 }
 
-MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, UNIFORM, RENORMALIZED)
+MAIN = (PLAIN, CALIBRATED, LIGHT, POSITIONED, DIRECT, UNIFORM, RENORMALIZED)
 BY_EACH = (PLAIN, CALIBRATED)  # trained by the other recipes too
 CHOOSABLE = (TUNED, DEFAULTS)  # with all seeds, so that which is better is no luck of one training
 FURTHER = tuple(name for name in BACKBONE_NAMES if name != PLAIN.model)

@@ -79,6 +79,7 @@ OTHERS = [
     {},
     {"activation": "relu", "scale_embeddings": True, "input_norm": False, "final_norm_eps": 1e-3},
     {"output_projection": False, "position_from": "end", "output_embedding": True},
+    {"value_projection": False, "output_projection": False, "initializer": "torch"},
 ]
 
 

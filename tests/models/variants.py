@@ -47,6 +47,11 @@ VARIANTS: dict[str, dict[str, Any]] = {
         name: {"calibration": calibration, "position_embedding": False}
         for name, calibration in (CALIBRATIONS | LIGHT).items()
     },
+    "direct": {
+        "calibration": LIGHT["light-od"],
+        "value_projection": False,
+        "output_projection": False,
+    },
 }
 
 

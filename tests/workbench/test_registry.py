@@ -28,8 +28,8 @@ def test_each_name_builds_a_model_for_the_data(name):
 
 
 def test_what_the_names_stand_for():
-    configs = (build_model(name, DATA, **SMALL).config for name in NAMES[:5])
-    plain, uniform, ac, light, placed = configs
+    configs = (build_model(name, DATA, **SMALL).config for name in NAMES[:6])
+    plain, uniform, ac, light, placed, direct = configs
     assert (plain.attention, plain.calibration, plain.position_embedding) == ("learned", None, True)
     assert (uniform.attention, uniform.calibration) == ("uniform", None)
     # as published: no position embedding, gate, two levels, order and distance, lambda 0.03
@@ -41,6 +41,9 @@ def test_what_the_names_stand_for():
     assert light.calibration is not None
     assert not light.calibration.adversarial
     assert replace(placed, name=light.name, position_embedding=False) == light
+    assert (direct.value_projection, direct.output_projection) == (False, False)
+    mapped = {"value_projection": True, "output_projection": True}
+    assert replace(direct, name=placed.name, **mapped) == placed
 
 
 @pytest.mark.parametrize("backbone", ["SASRec", "BERT4Rec", "SSE-PT", "TiSASRec"])
@@ -50,11 +53,12 @@ def test_each_backbone_has_the_same_kinds(backbone):
     # as published, calibrators take the place of positions, but for TiSASRec's own
     kept = backbone == "TiSASRec"
     names = [backbone, f"{backbone}-uniform", f"AC-{backbone}", f"AC-{backbone}-light"]
-    assert [c.name for c in configs] == names + [f"AC-{backbone}-light-positions"] * (not kept)
+    placed = [f"AC-{backbone}-light-positions"] * (not kept)
+    assert [c.name for c in configs] == [*names, *placed, f"AC-{backbone}-direct"]
     assert [c.attention for c in configs[:4]] == ["learned", "uniform", "learned", "learned"]
     adversarial = [c.calibration and c.calibration.adversarial for c in configs[:4]]
     assert adversarial == [None, None, True, False]
-    positions = [True, True, kept, kept] + [True] * (not kept)
+    positions = [True, True, kept, kept, *[True] * (not kept), True]
     assert [c.position_embedding for c in configs] == positions
     assert {c.n_users for c in configs} == {DATA.n_users if backbone == "SSE-PT" else 0}
 
@@ -66,6 +70,10 @@ def test_a_variant_is_called_by_what_its_name_does_not_say():
     assert (variant(light), variant(placed)) == (light.name, placed.name)
     by_option = build_model("AC-SASRec-light", DATA, **SMALL, position_embedding=True).config
     assert variant(by_option) == "AC-SASRec-light position_embedding=True"
+    direct = build_model("AC-SASRec-direct", DATA, **SMALL).config
+    assert variant(direct) == "AC-SASRec-direct"
+    mapped = build_model("AC-SASRec-direct", DATA, **SMALL, value_projection=True).config
+    assert variant(mapped) == "AC-SASRec-direct value_projection=True"
 
 
 def test_tisasrec_without_times_is_told():

@@ -139,9 +139,8 @@ IMPORT = (
 )
 KINDS = (
     "Learned attention, frozen to uniform (-uniform), calibrated (AC-), calibrated by the spatial "
-    "calibrator alone (-light), by that with positions embedded beside it (-light-positions), or so "
-    "with attention that mixes the items' own states (-direct). "
-    "Two at once, for comparison."
+    "calibrator alone (-light), by that with positions embedded beside it (-light-positions), or "
+    "so with attention that mixes the items' own states (-direct). Two at once, for comparison."
 )
 MODEL_NAME = "Models are called by their kind and this name, under Models on every page."
 RECIPE = (

@@ -158,8 +158,12 @@ def test_the_plan_has_all_that_the_claims_need(monkeypatch):
     assert len({(e.data, e.name) for e in planned}) == len(planned)
     assert len({e.folder(Path("runs")) for e in planned}) == len(planned)
     of_toys = [e for e in planned if e.data == "toys"]
-    assert len(of_toys) == 24
-    for claim in (*paper_claims.OF_ATTENTION, *paper_claims.OF_THE_VARIANT):  # on every data set
+    assert len(of_toys) == 27
+    for claim in (
+        *paper_claims.OF_ATTENTION,
+        *paper_claims.OF_THE_VARIANT,
+        *paper_claims.OF_DIRECT,
+    ):  # on every data set
         assert all(contrast.is_planned(of_toys) for contrast in claim.contrasts)
     assert [e.name for e in planned[:2]] == ["SASRec", "AC-SASRec"]
     named = study.plan(["toys"], 1, ["BERT4Rec"])
