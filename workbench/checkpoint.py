@@ -239,10 +239,13 @@ def check_shapes(config: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> No
 
 
 def build(
-    config: ModelConfig, state: Mapping[str, Tensor], device: torch.device | str = "cpu"
+    config: ModelConfig,
+    state: Mapping[str, Tensor],
+    device: torch.device | str = "cpu",
+    kind: Callable[[ModelConfig], Recommender] = make_model,
 ) -> Recommender:
     """A model of this configuration with these weights, in single precision, for inference."""
-    model = _outline(config)
+    model = _outline(config, kind)
     wanted = model.state_dict()
     # in place of the outline, since filling it would import PyTorch's algebra of shapes
     copies = {
@@ -258,32 +261,41 @@ def with_rows(
 ) -> Recommender:
     """A copy of a model with other rows of its tables.
 
+    A table of items, or of users, is whatever is longer in a model that has one more of them.
+
     Parameters
     ----------
     model : the model to copy.
     items, users : which row each item or user takes, int64 [n + 1]; None for all rows as they are.
         Row 0 is padding, and a user without a row takes it.
     """
-    state, config = dict(model.state_dict()), model.config
-    if items is not None:
-        at, table = torch.from_numpy(items).to(model.device), state["item_embedding.weight"]
-        special = table[config.n_items + 1 :]  # a mask token
-        state["item_embedding.weight"] = torch.cat([table[at], special])
-        for of_items in {"head.bias", "output_embedding.weight"} & state.keys():
-            state[of_items] = state[of_items][at]
-        config = replace(config, n_items=len(items) - 1)
-    if users is not None:
-        at = torch.from_numpy(users).to(model.device)
-        state["user_embedding.weight"] = state["user_embedding.weight"][at]
-        config = replace(config, n_users=len(users) - 1)
-    return build(config, state, model.device)
+    state, config, kind = dict(model.state_dict()), model.config, type(model)
+    for counted, rows in (("n_items", items), ("n_users", users)):
+        if rows is None:
+            continue
+        at, n = torch.from_numpy(rows).to(model.device), getattr(config, counted)
+        one_more = _outline(_with_count(config, counted, n + 1), kind).state_dict()
+        for name, table in state.items():
+            for dim, longer in enumerate(one_more[name].shape):
+                if longer > table.shape[dim]:
+                    special = table.narrow(dim, n + 1, longer - n - 2)  # a mask token
+                    state[name] = table = torch.cat([table.index_select(dim, at), special], dim)
+        config = _with_count(config, counted, len(rows) - 1)
+    return build(config, state, model.device, kind)
 
 
-def _outline(config: ModelConfig) -> Recommender:
+def _with_count(config: ModelConfig, counted: str, n: int) -> ModelConfig:
+    counts: dict[str, Any] = {counted: n}
+    return replace(config, **counts)
+
+
+def _outline(
+    config: ModelConfig, kind: Callable[[ModelConfig], Recommender] = make_model
+) -> Recommender:
     """A model without memory for its weights; raises ValueError if no memory would hold it."""
     try:
         with torch.device("meta"), _Unfilled():
-            return make_model(config)
+            return kind(config)
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"no model is that large ({reason})") from error

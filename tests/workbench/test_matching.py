@@ -12,6 +12,7 @@ import torch
 
 from analyses.run_all import main
 from analyses.running.inputs import read_inputs
+from models import ModelConfig, Recommender
 from tests.workbench.tiny import data_of
 from workbench import (
     WorkbenchError,
@@ -30,7 +31,7 @@ from workbench.data import from_interactions
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
-from workbench.matching import common_numbering, matched, renumbered
+from workbench.matching import Numbering, common_numbering, matched, renumbered
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
@@ -291,3 +292,37 @@ def test_a_recbole_model_with_items_that_nobody_bought(more, tmp_path):
         note for note in model.card["origin"]["notes"] if f"{more} of its items do not" in note
     ]
     assert len(notes) == min(more, 1)
+
+
+class Liked(Recommender):
+    """A model of somebody's own: it adds how much an item is liked, and whom it likes."""
+
+    name = "Liked"
+    needs_users = True
+    options = ("n_users",)
+
+    def add_embeddings(self):
+        super().add_embeddings()
+        self.likes = torch.nn.Parameter(torch.randn(self.config.n_items + 1))
+        self.readers = torch.nn.Embedding(self.config.n_users + 1, self.config.hidden_size)
+
+    def inputs(self, tokens, x):
+        return super().inputs(tokens, x) + self.readers(tokens.users + 1)[:, None]
+
+    def score(self, hidden, items=None):
+        likes = self.likes if items is None else self.likes[items]
+        return super().score(hidden, items) + likes
+
+
+@pytest.mark.usefixtures("quiet")
+def test_all_that_a_class_of_ones_own_holds_of_items_and_users_is_renumbered():
+    data, other = log(ROWS), log(sorted(ROWS, reverse=True))
+    torch.manual_seed(0)
+    config = ModelConfig("Liked", data.n_items, n_users=data.n_users, **SIZES)
+    model = Liked(config).eval()
+    model.item_ids, model.user_ids = data.item_ids, data.user_ids
+    moved = renumbered(model, Numbering(other.item_ids, other.user_ids))
+    assert type(moved) is Liked
+    assert moved.item_ids is other.item_ids
+    wanted = ranks_by_user(evaluate(model, data), data)
+    assert ranks_by_user(evaluate(moved, other), other) == wanted
