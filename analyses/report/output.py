@@ -26,7 +26,7 @@ from analyses.report.folder import (
 from analyses.report.one_user import OneUser, one_user, usual_user
 from analyses.report.page import Report, render
 from analyses.report.sections import Section
-from analyses.running.comparison import Comparison, part_of
+from analyses.running.comparison import Comparison
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
@@ -157,7 +157,7 @@ def _manifest(
     command: str,
     seed: int,
 ) -> dict[str, Any]:
-    data = inputs.data
+    data, parts = inputs.data, Comparison.of(inputs.models).parts
     return {
         "created": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "command": command,
@@ -172,7 +172,7 @@ def _manifest(
             name: {
                 "source": inputs.sources[name],
                 "weights": weights_hash(model),
-                "part": asdict(part_of(model)),
+                "part": asdict(parts[name]),
                 "config": asdict(model.config),
                 "card": model.card,
                 "siblings": {
