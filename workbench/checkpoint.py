@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from models import ModelConfig, Recommender, backbone_of, make_model
+from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
@@ -46,8 +46,9 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     Raises
     ------
     WorkbenchError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or another class would be loaded from it.
     """
+    check_class(model)
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
@@ -66,6 +67,22 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     except (OSError, SafetensorError) as error:
         raise not_written(folder, error) from error
     return folder
+
+
+def check_class(model: Recommender) -> None:
+    """Refuse a class of somebody's own that has the name of another, which would be loaded for it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it has.
+    """
+    kind = type(model)
+    if BACKBONES.get(kind.name, kind) is not kind:
+        raise WorkbenchError(
+            f"{kind.__name__} has the name of another class, {kind.name}, which would be loaded in "
+            "its place; give it a `name` of its own and add it to models.BACKBONES."
+        )
 
 
 def load_model(source: str | Path) -> Recommender:
