@@ -19,6 +19,7 @@ from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
+from workbench.model import with_layers
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
 FILES = "files"  # in a card: the SHA-256 of each file beside it
@@ -46,8 +47,10 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     Raises
     ------
     WorkbenchError
-        If the folder cannot be written to, or another class would be loaded from it.
+        If the folder cannot be written to, another class would be loaded from it, or the model was
+        adapted.
     """
+    with_layers(model, "save its own module as usual, and adapt it again where it is loaded")
     check_class(model)
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}

@@ -19,7 +19,7 @@ from models import ModelConfig, SASRec
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
-from workbench import build_model, checkpoint, load_data, model_folders, train
+from workbench import adapt, build_model, checkpoint, load_data, model_folders, train
 from workbench.checkpoint import load_model, save_model
 from workbench.data import DataUnavailable
 from workbench.errors import WorkbenchError, WorkbenchWarning
@@ -406,3 +406,14 @@ def test_a_class_that_would_be_loaded_as_another_is_not_saved(tmp_path):
     assert not (tmp_path / "m").exists()
     Reversed.name = "Reversed"
     save_model(model, tmp_path / "m")
+
+
+def test_a_model_that_was_adapted_is_neither_saved_nor_trained(tmp_path):
+    data = data_of(*([1, 2, 3, 4, 5] for _ in range(3)))
+    scores = torch.zeros(3, 13)
+    model = adapt(lambda batch: scores[: len(batch.items)], n_items=12, max_length=6)
+    with pytest.raises(WorkbenchError, match=r"none of this repository's models.*adapt it again"):
+        save_model(model, tmp_path / "m")
+    with pytest.raises(WorkbenchError, match=r"none of this repository's models.*own code"):
+        train(model, data)
+    assert not (tmp_path / "m").exists()

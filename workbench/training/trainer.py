@@ -25,6 +25,7 @@ from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.memory import keep_pages
+from workbench.model import with_layers
 from workbench.processes import fabric
 from workbench.progress_bars import progress_bar, write_line
 from workbench.training.alone import alone_in
@@ -84,10 +85,10 @@ def train(
     ------
     WorkbenchError
         If an option is unknown or out of range, the device is not on this machine or
-        cannot compute in the precision, the objective does not go with the model, the model does
-        not fit the data, no user has the four interactions that training needs, the loss is not
-        finite, or the folder holds another model, would be loaded as another class, cannot be
-        written to, or is one that another process trains into.
+        cannot compute in the precision, the objective does not go with the model, the model was
+        adapted or does not fit the data, no user has the four interactions that training needs,
+        the loss is not finite, or the folder holds another model, would be loaded as another
+        class, cannot be written to, or is one that another process trains into.
 
     Warns
     -----
@@ -97,6 +98,7 @@ def train(
     """
     loaded(model, "workbench.build_model")
     loaded(data, "workbench.load_data")
+    with_layers(model, "train it by its own code, and adapt it then")
     try:
         how = Training(**options)
     except TypeError as error:
