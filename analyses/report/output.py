@@ -33,7 +33,6 @@ from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
 from workbench.files import checksum, clear_partial, followed, replaced_folder
-from workbench.model import weights_hash
 from workbench.spreadsheets import csv
 
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
@@ -171,14 +170,14 @@ def _manifest(
         "models": {
             name: {
                 "source": inputs.sources[name],
-                "weights": weights_hash(model),
+                "weights": inputs.weights[name],
                 "part": asdict(parts[name]),
                 "config": asdict(model.config),
                 "card": model.card,
                 "siblings": {
                     sibling: {
                         "source": inputs.sources[sibling],
-                        "weights": weights_hash(other),
+                        "weights": inputs.weights[sibling],
                         "card": other.card,
                     }
                     for sibling, other in inputs.siblings.get(name, {}).items()

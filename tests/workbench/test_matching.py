@@ -32,6 +32,7 @@ from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
 from workbench.matching import Numbering, common_numbering, matched, renumbered
+from workbench.model import weights_hash
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
@@ -258,6 +259,21 @@ def test_a_report_names_the_data_as_they_were_read(tmp_path):
     manifest = json.loads((out / "manifest.json").read_text())
     assert manifest["data"]["checksum"] == other.checksum
     assert manifest["notices"] == []
+
+
+def test_a_report_names_the_weights_as_they_are_in_their_folders(tmp_path):
+    """The app finds the verdict of a model by them; the second is renumbered as the first."""
+    rows = {"a": ROWS, "b": sorted(ROWS, reverse=True)}
+    folders = []
+    for seed, (name, each) in enumerate(rows.items()):
+        torch.manual_seed(seed)
+        folders.append(save_model(build_model("SASRec", log(each), **SIZES), tmp_path / name))
+    pd.DataFrame(ROWS, columns=["user", "item", "time"]).to_csv(tmp_path / "log.csv", index=False)
+    options = ["--data", str(tmp_path / "log.csv"), "--models", *map(str, folders)]
+    options += ["--out", str(tmp_path / "out"), "--only", "order", "--processes", "1"]
+    out = main(options, cache=tmp_path / "cache")
+    told = json.loads((out / "manifest.json").read_text())["models"].values()
+    assert [each["weights"] for each in told] == [weights_hash(load_model(f)) for f in folders]
 
 
 @pytest.mark.usefixtures("quiet")
