@@ -73,7 +73,7 @@ def report(users: int, only: list[str], folder: Path) -> dict[str, float]:
     lap("evaluate")
     everyone, start = np.sort(users_with_case(data)), time.perf_counter()
     sources = dict.fromkeys(models, "random weights")
-    inputs = Inputs(data, models, {name: {} for name in models}, sources, everyone, [], [])
+    inputs = Inputs(data, models, {name: {} for name in models}, sources, sources, everyone, [], [])
     results: list[Measured] = []
     store = Store(folder / "cache")
     for diagnostic in choose(discover(), only):

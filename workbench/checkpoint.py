@@ -15,10 +15,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from models import ModelConfig, Recommender, backbone_of, make_model
+from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
+from workbench.model import with_layers
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
 FILES = "files"  # in a card: the SHA-256 of each file beside it
@@ -46,8 +47,11 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     Raises
     ------
     WorkbenchError
-        If the folder cannot be written to.
+        If the folder cannot be written to, another class would be loaded from it, or the model was
+        adapted.
     """
+    with_layers(model, "save its own module as usual, and adapt it again where it is loaded")
+    check_class(model)
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
@@ -66,6 +70,22 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     except (OSError, SafetensorError) as error:
         raise not_written(folder, error) from error
     return folder
+
+
+def check_class(model: Recommender) -> None:
+    """Refuse a class of somebody's own that has the name of another, which would be loaded for it.
+
+    Raises
+    ------
+    WorkbenchError
+        If it has.
+    """
+    kind = type(model)
+    if BACKBONES.get(kind.name, kind) is not kind:
+        raise WorkbenchError(
+            f"{kind.__name__} has the name of another class, {kind.name}, which would be loaded in "
+            "its place; give it a `name` of its own and add it to models.BACKBONES."
+        )
 
 
 def load_model(source: str | Path) -> Recommender:
@@ -239,10 +259,13 @@ def check_shapes(config: ModelConfig, shapes: Mapping[str, Sequence[int]]) -> No
 
 
 def build(
-    config: ModelConfig, state: Mapping[str, Tensor], device: torch.device | str = "cpu"
+    config: ModelConfig,
+    state: Mapping[str, Tensor],
+    device: torch.device | str = "cpu",
+    kind: Callable[[ModelConfig], Recommender] = make_model,
 ) -> Recommender:
     """A model of this configuration with these weights, in single precision, for inference."""
-    model = _outline(config)
+    model = _outline(config, kind)
     wanted = model.state_dict()
     # in place of the outline, since filling it would import PyTorch's algebra of shapes
     copies = {
@@ -258,32 +281,41 @@ def with_rows(
 ) -> Recommender:
     """A copy of a model with other rows of its tables.
 
+    A table of items, or of users, is whatever is longer in a model that has one more of them.
+
     Parameters
     ----------
     model : the model to copy.
     items, users : which row each item or user takes, int64 [n + 1]; None for all rows as they are.
         Row 0 is padding, and a user without a row takes it.
     """
-    state, config = dict(model.state_dict()), model.config
-    if items is not None:
-        at, table = torch.from_numpy(items).to(model.device), state["item_embedding.weight"]
-        special = table[config.n_items + 1 :]  # a mask token
-        state["item_embedding.weight"] = torch.cat([table[at], special])
-        for of_items in {"head.bias", "output_embedding.weight"} & state.keys():
-            state[of_items] = state[of_items][at]
-        config = replace(config, n_items=len(items) - 1)
-    if users is not None:
-        at = torch.from_numpy(users).to(model.device)
-        state["user_embedding.weight"] = state["user_embedding.weight"][at]
-        config = replace(config, n_users=len(users) - 1)
-    return build(config, state, model.device)
+    state, config, kind = dict(model.state_dict()), model.config, type(model)
+    for counted, rows in (("n_items", items), ("n_users", users)):
+        if rows is None:
+            continue
+        at, n = torch.from_numpy(rows).to(model.device), getattr(config, counted)
+        one_more = _outline(_with_count(config, counted, n + 1), kind).state_dict()
+        for name, table in state.items():
+            for dim, longer in enumerate(one_more[name].shape):
+                if longer > table.shape[dim]:
+                    special = table.narrow(dim, n + 1, longer - n - 2)  # a mask token
+                    state[name] = table = torch.cat([table.index_select(dim, at), special], dim)
+        config = _with_count(config, counted, len(rows) - 1)
+    return build(config, state, model.device, kind)
 
 
-def _outline(config: ModelConfig) -> Recommender:
+def _with_count(config: ModelConfig, counted: str, n: int) -> ModelConfig:
+    counts: dict[str, Any] = {counted: n}
+    return replace(config, **counts)
+
+
+def _outline(
+    config: ModelConfig, kind: Callable[[ModelConfig], Recommender] = make_model
+) -> Recommender:
     """A model without memory for its weights; raises ValueError if no memory would hold it."""
     try:
         with torch.device("meta"), _Unfilled():
-            return make_model(config)
+            return kind(config)
     except (RuntimeError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"no model is that large ({reason})") from error

@@ -27,6 +27,18 @@ def best_items(scores: Tensor) -> Tensor:
     return scores.argmax(-1)
 
 
+def best_first(scores: Tensor, k: int) -> Tensor:
+    """The k items of highest score in each row of [B, V], best first, equals by number: [B, k]."""
+    best = scores.topk(min(k + 1, scores.shape[1]))
+    items = best.indices[:, :k]
+    tied = (best.values[:, k:] == best.values[:, k - 1 : k]).any(1)  # any of which may be in it
+    if tied.any():
+        items[tied] = scores[tied].argsort(dim=1, descending=True, stable=True)[:, :k]
+    items = items.sort(1).values
+    order = scores.gather(1, items).argsort(dim=1, descending=True, stable=True)
+    return items.gather(1, order)
+
+
 def ranks_kept_and_removed(scores: Tensor, targets: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
     """Ranks as in `target_ranks`, with what was seen, and without it: [B] each.
 

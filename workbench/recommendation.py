@@ -16,6 +16,7 @@ from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import find_known_item, matched
+from workbench.metrics import best_first
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -30,7 +31,7 @@ def recommend(
     keep_seen: bool = False,
     batch_size: int = 256,
 ) -> pd.DataFrame:
-    """The k items of highest score that come next for each user.
+    """The k items of highest score that come next for each user, equal ones in their order.
 
     Batches are as small as the catalogue needs.
 
@@ -83,12 +84,13 @@ def recommend(
             if not keep_seen:
                 scores = scores.scatter(1, seen.to(scores.device), -torch.inf)
             scores = scores.masked_fill(scores.isnan(), -torch.inf)
-            best = scores.topk(min(k, data.n_items))
-            row, place = np.nonzero((best.values > -torch.inf).cpu().numpy())
+            best = best_first(scores, min(k, data.n_items))
+            values = scores.gather(1, best)
+            row, place = np.nonzero((values > -torch.inf).cpu().numpy())
             columns["user"].append(owners[row])
             columns["rank"].append(place + 1)
-            columns["item"].append(best.indices.cpu().numpy()[row, place])
-            columns["score"].append(best.values.cpu().numpy()[row, place])
+            columns["item"].append(best.cpu().numpy()[row, place])
+            columns["score"].append(values.cpu().numpy()[row, place])
     lists = {name: np.concatenate(parts) for name, parts in columns.items()}
     frame = pd.DataFrame(
         {

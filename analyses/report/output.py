@@ -26,14 +26,13 @@ from analyses.report.folder import (
 from analyses.report.one_user import OneUser, one_user, usual_user
 from analyses.report.page import Report, render
 from analyses.report.sections import Section
-from analyses.running.comparison import Comparison, part_of
+from analyses.running.comparison import Comparison
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
 from workbench.files import checksum, clear_partial, followed, replaced_folder
-from workbench.model import weights_hash
 from workbench.spreadsheets import csv
 
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
@@ -157,7 +156,7 @@ def _manifest(
     command: str,
     seed: int,
 ) -> dict[str, Any]:
-    data = inputs.data
+    data, parts = inputs.data, Comparison.of(inputs.models).parts
     return {
         "created": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "command": command,
@@ -171,14 +170,14 @@ def _manifest(
         "models": {
             name: {
                 "source": inputs.sources[name],
-                "weights": weights_hash(model),
-                "part": asdict(part_of(model)),
+                "weights": inputs.weights[name],
+                "part": asdict(parts[name]),
                 "config": asdict(model.config),
                 "card": model.card,
                 "siblings": {
                     sibling: {
                         "source": inputs.sources[sibling],
-                        "weights": weights_hash(other),
+                        "weights": inputs.weights[sibling],
                         "card": other.card,
                     }
                     for sibling, other in inputs.siblings.get(name, {}).items()

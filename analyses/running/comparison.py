@@ -1,7 +1,7 @@
 """Which part each model plays in a comparison: by its configuration, never by its name."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
@@ -13,6 +13,7 @@ from workbench.registry import variant
 Role = Literal["plain", "uniform", "calibrated", "kept off"]
 KEPT_OFF = ", attention kept off"  # behind the variant of a model that was trained so
 NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
+NO_OPTIONS = ("name", "calibration", "n_items", "n_users", "seed", "device", "progress")
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,23 @@ class Part:
         attention that was kept off items in training, of whatever kind it is.
     family : the backbone; an adapted model is a family with no other member.
     variant : the model's name with those options of its calibration that are not the default.
-        Models of one variant differ only in their seeds.
+    options : all other options that tell it from a model of this variant beside it, such as
+        "hidden_size=16". Models of one part differ only in their seeds.
     """
 
     role: Role
     family: str
     variant: str
+    options: str = ""
+
+    @property
+    def label(self) -> str:
+        """What the variant is called beside others."""
+        return ", ".join(filter(None, (self.variant, self.options)))
 
 
 def part_of(model: Model) -> Part:
-    """The part of a model, which follows from its configuration and how it was trained."""
+    """The part of a model by itself, from its configuration and how it was trained."""
     config = model.config
     if not isinstance(config, ModelConfig):
         return Part("plain", config.name, config.name)
@@ -44,6 +52,29 @@ def part_of(model: Model) -> Part:
     if model.card.get("training", {}).get("avoid"):
         return Part("kept off", config.backbone, variant(config) + KEPT_OFF)
     return Part(role, config.backbone, variant(config))
+
+
+def _told_apart(models: Mapping[str, Model]) -> dict[str, str]:
+    """The options in which some models of one variant differ, with those of each by its name."""
+    known = {name: _options(name, model) for name, model in models.items()}
+    first, *others = known.values()
+    differing = [
+        option
+        for option, value in first.items()
+        if all(option in each for each in others) and any(each[option] != value for each in others)
+    ]
+    return {
+        name: " ".join(f"{option}={each[option]}" for option in differing)
+        for name, each in known.items()
+    }
+
+
+def _options(name: str, model: Model) -> dict[str, Any]:
+    """Everything a model was built and trained with but its seed; an adapted one has its name."""
+    if not isinstance(model.config, ModelConfig):
+        return {"called": name}
+    options = vars(model.config) | model.card.get("training", {})
+    return {option: value for option, value in options.items() if option not in NO_OPTIONS}
 
 
 @dataclass(frozen=True)
@@ -67,7 +98,12 @@ class Comparison:
         cls, models: Mapping[str, Model], siblings: Mapping[str, Sequence[str]] = NONE
     ) -> "Comparison":
         """The comparison of these models, and of their siblings by the names of the models."""
-        return cls({name: part_of(model) for name, model in models.items()}, siblings)
+        parts = {name: part_of(model) for name, model in models.items()}
+        for part in {*parts.values()}:
+            of_part = {name: model for name, model in models.items() if parts[name] == part}
+            for name, options in _told_apart(of_part).items():
+                parts[name] = replace(part, options=options)
+        return cls(parts, siblings)
 
     @classmethod
     def stored(cls, entries: Mapping[str, Any]) -> "Comparison":
@@ -129,31 +165,36 @@ class Comparison:
 
     @property
     def calibrated_pairs(self) -> list[tuple[str, str]]:
-        """Each calibrated model with the baseline of its family, if it has one."""
+        """Each calibrated model with a plain one of its family, if it has one."""
         return [
             (calibrated, plain)
             for family in self.families.values()
-            for plain in family.with_role("plain")[:1]
             for calibrated in family.with_role("calibrated")
+            for plain in self._beside(calibrated, family.with_role("plain"))
         ]
 
     @property
     def uniform_pairs(self) -> list[tuple[str, str]]:
-        """Baseline and calibrated models of a family, each with its first uniform model."""
+        """Baseline and calibrated models of a family, each with a uniform model of it."""
         return [
             (learned, uniform)
             for family in self.families.values()
-            for uniform in family.with_role("uniform")[:1]
             for learned in (*family.with_role("plain")[:1], *family.with_role("calibrated"))
+            for uniform in self._beside(learned, family.with_role("uniform"))
         ]
+
+    def _beside(self, model: str, others: Sequence[str]) -> list[str]:
+        """The first of others that is told from its like by the same options, or just the first."""
+        same = [name for name in others if self.parts[name].options == self.parts[model].options]
+        return [*same, *others][:1]
 
     @property
     def kept_off_pairs(self) -> list[tuple[str, str]]:
-        """Each model whose attention was kept off items, with the first trained without that."""
+        """Each model whose attention was kept off items, with one trained without that."""
         return [
-            (name, others[0])
+            (name, other)
             for name in self.with_role("kept off")
-            if (others := self._trained_plainly(self.parts[name]))
+            for other in self._beside(name, self._trained_plainly(self.parts[name]))
         ]
 
     def _trained_plainly(self, part: Part) -> list[str]:
@@ -173,10 +214,10 @@ class Comparison:
         """
         parts: dict[str, set[Part]] = {}
         for part in self.parts.values():
-            parts.setdefault(part.variant, set()).add(part)
+            parts.setdefault(part.label, set()).add(part)
         return {
-            name: part.variant
-            if len(parts[part.variant]) == 1
-            else f"{part.variant} ({part.role}, {part.family})"
+            name: part.label
+            if len(parts[part.label]) == 1
+            else f"{part.label} ({part.role}, {part.family})"
             for name, part in self.parts.items()
         }

@@ -17,6 +17,7 @@ from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.matching import one_numbering
+from workbench.model import weights_hash
 from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.settings import LARGEST_SEED
@@ -34,6 +35,7 @@ class Inputs:
     siblings : the same training with other seeds, by the name of the model and then by its own;
         found in the folder of the model, where `train --seeds` writes it.
     sources : where each model and each sibling was loaded from.
+    weights : the `weights_hash` of each as it was loaded, before its items were renumbered.
     users : indices of those measured.
     notices : sentences to read before anything else.
     exclusions : sentences that count what was left out.
@@ -43,6 +45,7 @@ class Inputs:
     models: dict[str, Recommender]
     siblings: dict[str, dict[str, Recommender]]
     sources: dict[str, str]
+    weights: dict[str, str]
     users: np.ndarray
     notices: list[str]
     exclusions: list[str]
@@ -81,11 +84,11 @@ def read_inputs(
     notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
     notices += data.provenance.get("warnings", [])  # what a reader of files had to assume
     if models or data.truth is None:
-        data, loaded, related, sources, warnings = _load(models or shipped(), data)
+        data, loaded, related, sources, weights, warnings = _load(models or shipped(), data)
         notices += warnings
     else:
         loaded, sources = _small(data, seed, cache, watch)
-        related = {}
+        related, weights = {}, {name: weights_hash(model) for name, model in loaded.items()}
         notices.append(
             "The models are small ones, trained within a minute on these data for this report; "
             "the shipped models know ml-100k alone."
@@ -101,7 +104,7 @@ def read_inputs(
         users = drawn_users(data, n_users, seed)
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, loaded, related, sources, users, notices, exclusions)
+    return Inputs(data, loaded, related, sources, weights, users, notices, exclusions)
 
 
 def _load(
@@ -111,9 +114,10 @@ def _load(
     dict[str, Recommender],
     dict[str, dict[str, Recommender]],
     dict[str, str],
+    dict[str, str],
     list[str],
 ]:
-    """The data as the models number items, models, siblings, where each is from, and warnings."""
+    """The data as the models number items, models, siblings, origins, weights, and warnings."""
     loaded: dict[str, Recommender] = {}
     origins: dict[str, str] = {}
     related: dict[str, list[str]] = {}
@@ -148,9 +152,10 @@ def _load(
     for name, source in origins.items():
         configured = loaded[name].config.name
         labels[name] = configured if source == configured else f"{configured} ({source})"
+    weights = {name: weights_hash(model) for name, model in loaded.items()}
     data, loaded, unmatched = one_numbering(loaded, data, labels)
     apart = {name: {s: loaded.pop(s) for s in members} for name, members in related.items()}
-    return data, loaded, apart, origins, [*warnings, *unmatched]
+    return data, loaded, apart, origins, weights, [*warnings, *unmatched]
 
 
 def _same_but_seed(model: Recommender, sibling: Recommender) -> bool:

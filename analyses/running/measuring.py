@@ -69,7 +69,7 @@ def measure_in_memory(
     diagnostic : what is measured.
     models : by the name that they are to have in tables and sentences.
     data : where the users come from.
-    users : indices; by default all who have a test case.
+    users : indices, in any order; by default all who have a test case.
     seed : of what is drawn at random.
     siblings : the same training with other seeds, by the name of the model and then by its own;
         measured where the diagnostic asks for them.
@@ -96,7 +96,7 @@ def measure_in_memory(
     if users is None:
         users = np.sort(users_with_case(data))
     else:
-        users = held_out_cases(data, 1, users).users
+        users = np.unique(held_out_cases(data, 1, users).users)
     chosen = {name: fitting[name] for name in models}
     apart = {name: {s: fitting[s] for s in members} for name, members in siblings.items()}
     return measured(diagnostic, chosen, data, users, seed, None, siblings=apart, quiet=True).results

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench.metrics import best_items, hit, ndcg, target_ranks
+from workbench.metrics import best_first, best_items, hit, ndcg, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -37,7 +37,7 @@ class RankedScores:
     def listed(self) -> Tensor:
         """The ten best items, or all of a catalogue of fewer, [B, 10]."""
         k = min(CUTOFF, self.scores.shape[1] - 1)  # padding is no item
-        return self.scores.topk(k).indices
+        return best_first(self.scores, k)
 
     @classmethod
     def of(cls, model: Model, batch: Batch, targets: Tensor) -> "RankedScores":

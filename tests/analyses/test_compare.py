@@ -63,7 +63,10 @@ def everything(tmp_path_factory):
             torch.manual_seed(drawn)
             models[name] = build_model(kind, data, **SMALL).eval()
         found = [measured(each, models, data, users, 0, None) for each in discover().values()]
-        inputs = Inputs(data, models, {name: {} for name in models}, {**models}, users, [], [])
+        weights = dict.fromkeys(models, "")
+        inputs = Inputs(
+            data, models, {name: {} for name in models}, {**models}, weights, users, [], []
+        )
         sections = [Section(each.diagnostic) for each in found]
         write_report(place / folder, inputs, found, sections, command="", seed=0, start=0)
     return place / "before", place / "after"

@@ -15,10 +15,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from models import ModelConfig, SASRec
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
-from workbench import build_model, checkpoint, load_data, model_folders
+from workbench import adapt, build_model, checkpoint, load_data, model_folders, train
 from workbench.checkpoint import load_model, save_model
 from workbench.data import DataUnavailable
 from workbench.errors import WorkbenchError, WorkbenchWarning
@@ -388,3 +389,31 @@ def test_a_folder_called_like_a_shipped_model_is_not_taken_for_it(tmp_path, monk
         assert same(load_model("beauty"), model_of())
     for folder in ("./beauty", Path("beauty")):
         assert same(load_model(folder), model_of("light-o"))
+
+
+def test_a_class_that_would_be_loaded_as_another_is_not_saved(tmp_path):
+    class Reversed(SASRec):
+        """A class of somebody's own, without a name of its own."""
+
+        def inputs(self, tokens, x):
+            return super().inputs(tokens, x).flip(-1)
+
+    data = data_of(*([1, 2, 3, 4, 5] for _ in range(3)))
+    model = Reversed(ModelConfig("SASRec", 12, hidden_size=8, inner_size=8, max_length=6))
+    for write in (save_model, lambda model, folder: train(model, data, folder, epochs=1)):
+        with pytest.raises(WorkbenchError, match=r"Reversed has the name .* SASRec.*`name` of its"):
+            write(model, tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+    Reversed.name = "Reversed"
+    save_model(model, tmp_path / "m")
+
+
+def test_a_model_that_was_adapted_is_neither_saved_nor_trained(tmp_path):
+    data = data_of(*([1, 2, 3, 4, 5] for _ in range(3)))
+    scores = torch.zeros(3, 13)
+    model = adapt(lambda batch: scores[: len(batch.items)], n_items=12, max_length=6)
+    with pytest.raises(WorkbenchError, match=r"none of this repository's models.*adapt it again"):
+        save_model(model, tmp_path / "m")
+    with pytest.raises(WorkbenchError, match=r"none of this repository's models.*own code"):
+        train(model, data)
+    assert not (tmp_path / "m").exists()

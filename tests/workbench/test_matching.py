@@ -12,6 +12,7 @@ import torch
 
 from analyses.run_all import main
 from analyses.running.inputs import read_inputs
+from models import ModelConfig, Recommender
 from tests.workbench.tiny import data_of
 from workbench import (
     WorkbenchError,
@@ -30,7 +31,8 @@ from workbench.data import from_interactions
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
-from workbench.matching import common_numbering, matched, renumbered
+from workbench.matching import Numbering, common_numbering, matched, renumbered
+from workbench.model import weights_hash
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 8}
@@ -259,6 +261,21 @@ def test_a_report_names_the_data_as_they_were_read(tmp_path):
     assert manifest["notices"] == []
 
 
+def test_a_report_names_the_weights_as_they_are_in_their_folders(tmp_path):
+    """The app finds the verdict of a model by them; the second is renumbered as the first."""
+    rows = {"a": ROWS, "b": sorted(ROWS, reverse=True)}
+    folders = []
+    for seed, (name, each) in enumerate(rows.items()):
+        torch.manual_seed(seed)
+        folders.append(save_model(build_model("SASRec", log(each), **SIZES), tmp_path / name))
+    pd.DataFrame(ROWS, columns=["user", "item", "time"]).to_csv(tmp_path / "log.csv", index=False)
+    options = ["--data", str(tmp_path / "log.csv"), "--models", *map(str, folders)]
+    options += ["--out", str(tmp_path / "out"), "--only", "order", "--processes", "1"]
+    out = main(options, cache=tmp_path / "cache")
+    told = json.loads((out / "manifest.json").read_text())["models"].values()
+    assert [each["weights"] for each in told] == [weights_hash(load_model(f)) for f in folders]
+
+
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.skipif(not CASES.exists(), reason="../shared is not here")
 def test_files_of_one_shop(tmp_path):
@@ -291,3 +308,37 @@ def test_a_recbole_model_with_items_that_nobody_bought(more, tmp_path):
         note for note in model.card["origin"]["notes"] if f"{more} of its items do not" in note
     ]
     assert len(notes) == min(more, 1)
+
+
+class Liked(Recommender):
+    """A model of somebody's own: it adds how much an item is liked, and whom it likes."""
+
+    name = "Liked"
+    needs_users = True
+    options = ("n_users",)
+
+    def add_embeddings(self):
+        super().add_embeddings()
+        self.likes = torch.nn.Parameter(torch.randn(self.config.n_items + 1))
+        self.readers = torch.nn.Embedding(self.config.n_users + 1, self.config.hidden_size)
+
+    def inputs(self, tokens, x):
+        return super().inputs(tokens, x) + self.readers(tokens.users + 1)[:, None]
+
+    def score(self, hidden, items=None):
+        likes = self.likes if items is None else self.likes[items]
+        return super().score(hidden, items) + likes
+
+
+@pytest.mark.usefixtures("quiet")
+def test_all_that_a_class_of_ones_own_holds_of_items_and_users_is_renumbered():
+    data, other = log(ROWS), log(sorted(ROWS, reverse=True))
+    torch.manual_seed(0)
+    config = ModelConfig("Liked", data.n_items, n_users=data.n_users, **SIZES)
+    model = Liked(config).eval()
+    model.item_ids, model.user_ids = data.item_ids, data.user_ids
+    moved = renumbered(model, Numbering(other.item_ids, other.user_ids))
+    assert type(moved) is Liked
+    assert moved.item_ids is other.item_ids
+    wanted = ranks_by_user(evaluate(model, data), data)
+    assert ranks_by_user(evaluate(moved, other), other) == wanted

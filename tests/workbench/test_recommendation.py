@@ -87,6 +87,24 @@ def test_fewer_come_where_there_are_no_more():
     }
 
 
+def test_items_of_equal_scores_come_in_their_order_however_many_are_asked_for():
+    """As counts have them, of which most are 0; the first is the one that is explained."""
+    data = data_of(*([n, n + 1] for n in range(1, 40)), n_items=40)
+    counts = (torch.rand(41, 41, generator=torch.Generator().manual_seed(0)) * 3).floor()
+    model = adapt(lambda batch: counts[batch.items[:, 0]], n_items=40, max_length=1)
+    complete = recommend(model, data, k=39)
+    for _, found in complete.groupby("user"):
+        pairs = list(zip(-found["score"], found["item"].str[1:].astype(int), strict=True))
+        assert sorted(pairs) == pairs
+    for k in (1, 2, 10):
+        expected = complete[complete["rank"] <= k].reset_index(drop=True)
+        pd.testing.assert_frame_equal(recommend(model, data, k=k), expected)
+    for user, found in complete.groupby("user"):
+        explained = explain_user(model, data, user, methods=["deletion"]).inspection
+        assert [f"i{n}" for n in explained.top(10)] == found["item"].tolist()[:10]
+        assert f"i{explained.target}" == found["item"].iloc[0]
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 256])
 def test_all_that_was_seen_is_removed_however_long_ago(batch_size):
     model = Last(TABLE, max_length=1)

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from models import Batch
 from models.kept_pass import KeptPass
@@ -119,26 +120,38 @@ class BasePass:
 
     @cached_property
     def _whole_and_replaced(self) -> KeptPass | None:
-        """The histories as they are, and then with every item replaced."""
+        """The histories as they are, and then with every item replaced.
+
+        None where what comes in at an item hangs on other items, as in a class of one's own it may.
+        """
         if self.kept is None:
             return None
         model, n = self.kept.model, len(self.batch.items)
         twice = self.batch.take(torch.arange(n, device=self.batch.items.device).repeat(2))
         embeddings = model.embed(twice)
         embeddings[n:] = torch.where(twice.valid[n:, :, None], self.mean_embedding, embeddings[n:])
-        return model.keep(twice, embeddings)
+        kept = model.keep(twice, embeddings)
+        assert kept is not None
+        drawn = torch.rand(self.batch.items.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+        some = drawn.to(embeddings.device)  # of the items: they alone are replaced
+        x, _ = model.prepare(
+            self.batch, torch.where(some[..., None], embeddings[n:], embeddings[:n])
+        )
+        some = F.pad(some, (0, x.shape[1] - some.shape[1]))[..., None]
+        each = torch.where(some, kept.layers[0].x[n:], kept.layers[0].x[:n])
+        return kept if torch.allclose(x, each, rtol=1e-4, atol=1e-6) else None
 
     @cached_property
     @torch.no_grad()
     def mean_embedding(self) -> Tensor:
         """The mean of all items' embeddings, [d].
 
-        Or at every place [B, L, d], where a model that was adapted embeds an item otherwise for
-        another user, time or place.
+        Or at every place [B, L, d], where the model embeds an item otherwise for another user, time
+        or place.
         """
         n, batch = self.model.config.n_items, self.batch
         every = torch.arange(1, n + 1, device=batch.items.device)
-        if self.kept is None and self._differs(every):
+        if self._differs(every):
             parts = every.split(max(1, EMBEDDED // batch.items.numel()))
             return torch.stack([self._everywhere(batch, ids).sum(0) for ids in parts]).sum(0) / n
         first = Batch(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
-from workbench.metrics import rank_of
+from workbench.metrics import best_first, rank_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +32,9 @@ class Ranking:
         return rank_of(self._without(self.hidden - {item}), item)
 
     def top(self, k: int = 10) -> list[int]:
-        """The k items of highest score that are ranked, best first."""
-        best = self._without(self.hidden).topk(min(k, self.n_ranked))
-        return best.indices.tolist()
+        """The k items of highest score that are ranked, best first, as in `recommend`."""
+        scores = self._without(self.hidden)
+        return best_first(scores[None], min(k, self.n_ranked))[0].tolist()
 
     @property
     def first(self) -> int:

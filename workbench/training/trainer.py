@@ -15,7 +15,7 @@ from torch import Tensor
 from models import Batch, Recommender
 from models.negatives import Negatives
 from workbench.cards import on_card
-from workbench.checkpoint import save_model
+from workbench.checkpoint import check_class, save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
@@ -25,6 +25,7 @@ from workbench.evaluation import evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.memory import keep_pages
+from workbench.model import with_layers
 from workbench.processes import fabric
 from workbench.progress_bars import progress_bar, write_line
 from workbench.training.alone import alone_in
@@ -89,10 +90,10 @@ def train(
     ------
     WorkbenchError
         If an option is unknown or out of range, the device is not on this machine or
-        cannot compute in the precision, the objective does not go with the model, the model does
-        not fit the data, no user has the four interactions that training needs, the loss is not
-        finite, or the folder holds another model, cannot be written to, or is one that another
-        process trains into.
+        cannot compute in the precision, the objective does not go with the model, the model was
+        adapted or does not fit the data, no user has the four interactions that training needs,
+        the loss is not finite, or the folder holds another model, would be loaded as another
+        class, cannot be written to, or is one that another process trains into.
 
     Warns
     -----
@@ -102,6 +103,7 @@ def train(
     """
     loaded(model, "workbench.build_model")
     loaded(data, "workbench.load_data")
+    with_layers(model, "train it by its own code, and adapt it then")
     try:
         how = Training(**options)
     except TypeError as error:
@@ -153,6 +155,7 @@ class _Trainer:
         like = model.item_embedding.weight
         self.sampler = Sampler(how.loss, data, how.negatives, how.gbce_t, like) if sampled else None
         if out is not None and self.fabric.is_global_zero:
+            check_class(model)
             check_writable(out)
 
     def run(self) -> Recommender:

@@ -88,6 +88,48 @@ def test_models_of_one_part_are_one_variant_and_others_are_not():
     }
 
 
+def test_models_of_other_options_are_no_trainings_of_one_variant():
+    """As `sweep --vary hidden_size=8,4` trains them; seeds and devices tell nothing apart."""
+    calibrated = {"calibration": CalibrationConfig(), "position_embedding": False}
+    sizes = {"a": {"hidden_size": 8}, "b": {"hidden_size": 4}}
+    models = {
+        **{f"plain {k}": make_model(ModelConfig("S", 12, **SIZES | v)) for k, v in sizes.items()},
+        **{
+            f"AC {k}": make_model(ModelConfig("AC", 12, **SIZES | v, **calibrated))
+            for k, v in sizes.items()
+        },
+        **{f"even {k}": model_of("even", attention="uniform") for k in "ab"},
+    }
+    models["even a"].card = {"training": {"seed": 0, "device": "cpu", "epochs": 2, "loss": "bce"}}
+    models["even b"].card = {"training": {"seed": 1, "device": "auto", "epochs": 2}}
+    comparison = Comparison.of(models)
+    assert comparison.variants == {
+        "plain a": "S, hidden_size=8",
+        "plain b": "S, hidden_size=4",
+        "AC a": "AC, hidden_size=8",
+        "AC b": "AC, hidden_size=4",
+        "even a": "even",
+        "even b": "even",
+    }
+    assert comparison.calibrated_pairs == [("AC a", "plain a"), ("AC b", "plain b")]
+    assert comparison.uniform_pairs[-1] == ("AC b", "even a")  # there is none of its options
+    models["even b"].card["training"]["epochs"] = 3
+    assert Comparison.of(models).variants["even b"] == "even, epochs=3"
+    stored = Comparison.stored(
+        {name: {"part": asdict(part)} for name, part in comparison.parts.items()}
+    )
+    assert stored.variants == comparison.variants
+
+
+def test_two_adapted_models_are_told_apart_by_what_they_are_called():
+    adapted = [
+        adapt(lambda batch: torch.zeros(len(batch.items), 13), n_items=12, max_length=6)
+        for _ in range(2)
+    ]
+    comparison = Comparison.of(dict(zip("ab", adapted, strict=True)))
+    assert comparison.variants == {"a": "Adapted, called=a", "b": "Adapted, called=b"}
+
+
 def test_a_light_model_of_any_name_is_another_variant_than_a_full_one():
     parts = [
         part_of(model_of("mine", calibration=CalibrationConfig(adversarial=adversarial)))

@@ -193,3 +193,21 @@ def test_of_many_pieces_none_is_kept_in_memory(inputs, tmp_path, monkeypatch):
     for one, other in zip(few.rows, many.rows, strict=True):
         pd.testing.assert_frame_equal(one, other)
     pd.testing.assert_frame_equal(many.frame, few.frame)
+
+
+def test_users_in_another_order_or_named_twice_are_the_same_users(monkeypatch, inputs):
+    """So that a sample of them is the same, too, and the same as in a report."""
+    monkeypatch.setattr(measuring, "PIECE", 1024)
+    models, data, _, seed = inputs
+    asked = []
+
+    def measure(model, cases, *, seed):
+        asked.append((cases.users.tolist(), cases.in_sample.tolist()))
+        return pd.DataFrame({"length": cases.batch.lengths.numpy()})
+
+    monkeypatch.setattr("analyses.running.held_out.SAMPLE", 2)
+    diagnostic = replace(Counting().diagnostic(), measure=measure)
+    for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0, 1, 1]):
+        measure_in_memory(diagnostic, {"a": models["a"]}, data, np.array(order), seed)
+    assert asked[0] == asked[1] == asked[2]
+    assert sum(asked[0][1]) == 2

@@ -139,3 +139,16 @@ def test_zones_that_were_assumed_to_decide_are_told(tmp_path):
         assert sum("times in until have a zone in 1 row and none in 2, which were taken as UTC" in
                    str(warning.message) for warning in caught) == 1  # fmt: skip
         assert set(data.item_ids[1:]) == {"b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "left"),
+    [(f"order={2**60 + 1}", ["b"]), (f"order!={2**60 + 1}", ["a", "c", "d"]), ("order=7.0", ["d"])],
+)
+def test_large_numbers_are_told_apart_by_their_digits(tmp_path, condition, left):
+    """They are ids, and those beside them the same number in floating point."""
+    file = tmp_path / "x.csv"
+    orders = (2**60, 2**60 + 1, "", 7)
+    rows = [f"u,{item},{order}\n" for item, order in zip("abcd", orders, strict=True)]
+    file.write_text("user,item,order\n" + "".join(rows))
+    assert tokens(load_data(file, where=[condition], min_user=1)) == {"u": left}

@@ -1,10 +1,12 @@
 """Erasure that goes on from a kept pass against whole passes, over all that a model may be."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.models.variants import build, stamped
+from models import ModelConfig, SASRec
+from tests.models.variants import MAX_LENGTH, build, lively, stamped
 from tests.workbench.attention.test_base_pass import HISTORIES, NEAR, models
 from tests.workbench.explaining.without import scores_without as whole_scores_without
 from workbench.attention.base_pass import BasePass
@@ -83,3 +85,39 @@ def test_items_of_the_catalogue_that_nobody_asks_for_are_not_scored(monkeypatch)
     monkeypatch.setattr(type(model), "score", counted)
     effects_of_each(base, torch.tensor([[1, 2], [3, 4]]))
     assert set(asked) == {2}
+
+
+class OfItsPlace(SASRec):
+    """A class that embeds an item otherwise for another user and place."""
+
+    def embed(self, batch):
+        at = torch.arange(batch.items.shape[1]) + batch.users[:, None]
+        return super().embed(batch) + self.position_embedding(at % MAX_LENGTH)
+
+
+class OfTheOneBefore(SASRec):
+    """A class in which an item comes in with the one before it."""
+
+    def inputs(self, tokens, x):
+        return super().inputs(tokens, x + torch.nn.functional.pad(x, (0, 0, 1, -1)))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("own", [OfItsPlace, OfTheOneBefore])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_a_class_that_embeds_in_its_own_way_is_asked_as_in_whole_passes(own, operator):
+    class Whole(own):
+        """The same, of which nothing is kept."""
+
+        def scores(self, batch, items=None, embeddings=None):
+            return super().scores(batch, items, embeddings)
+
+    config = ModelConfig("Own", 12, hidden_size=8, inner_size=8, max_length=MAX_LENGTH)
+    model = lively(own(config))
+    whole = Whole(config).double().eval()
+    whole.load_state_dict(model.state_dict())
+    batch, targets = stamped([3, 1, 4, 1, 5], [2, 9, 6]), torch.tensor([[1], [2]])
+    bases = BasePass(model, batch), BasePass(whole, batch)
+    assert [base.kept is None for base in bases] == [False, True]
+    found, expected = (effects_of_each(base, targets, operator) for base in bases)
+    torch.testing.assert_close(found, expected, equal_nan=True, **NEAR)

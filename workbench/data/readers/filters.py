@@ -21,6 +21,7 @@ DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}(?!\d)"  # how texts begin
 COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
     **{">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt}
 }
+EXACT = 2**53  # below which every whole number is one in floating point
 WHERE = "where=['rating>=4']"
 
 
@@ -109,7 +110,9 @@ def _holds(
             f"{texts[numbers.notna()].iloc[0]}, for one; write a number{known}."
         )
     dated = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
-    equal = (texts == value) | (numbers == number)
+    equal = texts == value
+    if abs(number) < EXACT:  # larger ones, as ids may be, are told apart by their digits
+        equal |= numbers == number
     if numbers.isna().all() and _asks_for_times(sign, value, texts, dated):
         times = _times(text, columns, name, column if dated else pa.array(texts), options)
         bound = _seconds(text, columns.path, value, [] if dated else texts.to_list(), options)
