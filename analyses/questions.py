@@ -71,13 +71,13 @@ class Asked(NamedTuple):
     line: str
 
 
-_GAIN = f"in NDCG@10; yes above 0, no below {LIMITS.worth:.0%} of the model's own"
+_GAIN = f"in NDCG@10; yes above 0, no below {100 * LIMITS.worth:.0f} % of the model's own"
 QUESTIONS: Mapping[str, Asked] = {
     "used": Asked("Does ranking need learned attention?", _GAIN),
     "history": Asked("Does ranking need more than the last item?", _GAIN),
     "necessary": Asked(
         "Do the largest weights matter more than as much attention elsewhere?",
-        f"how much further scores move; yes above {LIMITS.chance:.0%} of how far elsewhere moves "
+        f"how much further scores move; yes above {100 * LIMITS.chance:.0f} % of how far elsewhere moves "
         "them, no below",
     ),
     "pointing": Asked(

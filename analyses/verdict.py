@@ -136,8 +136,8 @@ class Verdict:
         told = f"{said}, which does better than {gain}{self._control} by {further}."
         if self.alike is not None and self._mostly_alike:
             told += (
-                f" For {percent(self.alike, 0)} of users or more its first item is {self._first} "
-                "all the same; it differs in what follows."
+                f" For at least {percent(self.alike, 0)} of users its first item is {self._first}; "
+                "it differs in what follows."
             )
         return told
 
@@ -256,7 +256,7 @@ RULE = (
     "the last item.",
     f"It {_VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
     "point at what moves it, and moves it nowhere), if attention names the item that matters most "
-    f"for less than {LIMITS.named:.0%} of users by the lower end of the interval, if the largest "
+    f"for less than {100 * LIMITS.named:.0f} % of users by the lower end of the interval, if the largest "
     "weights are known to matter no more than as much elsewhere, or if another training is known "
     "to attend most to another item.",
     f"Else it {_VERB[SHOWN]}.",

@@ -5,7 +5,7 @@ What the keys of the JSON mean stands in docs/report.md.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -128,7 +128,7 @@ def as_markdown(report: Report) -> str:
         *(f"> {notice}" for notice in report.notices),
     ]
     if report.verdicts:
-        lines += ["## Verdict", *map(_told, report.verdicts), _questions(report.verdicts)]
+        lines += ["## Verdict", *_told(report.verdicts), _questions(report.verdicts)]
         if report.cannot_tell:
             lines += ["What these data cannot tell:", _list(report.cannot_tell)]
     if report.in_short:
@@ -154,10 +154,16 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(line for line in lines if line) + "\n"
 
 
-def _told(verdict: Verdict) -> str:
-    known = reliability(verdict)
-    often = f" {known.sentence}" if known else ""
-    return f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}{often}"
+def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """A paragraph per verdict; how often one like it is wrong stands with the first of its like."""
+    told: set[str] = set()
+    for verdict in verdicts:
+        known = reliability(verdict)
+        often = f" {known.sentence}" if known and known.sentence not in told else ""
+        told.add(known.sentence if known else "")
+        yield (
+            f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}{often}"
+        )
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

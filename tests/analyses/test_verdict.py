@@ -96,7 +96,7 @@ def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
     judged = Verdict(
         "a", "attention", NOT, "Why.", (), "saliency", "", some, "recency", some, alike=alike
     )
-    said = "For 75 [12, 88] % of users or more its first item is the last item of the history"
+    said = "For at least 75 [12, 88] % of users its first item is the last item of the history"
     assert (said in judged.shown_instead) is told
     assert ("For most users its first item is the last item" in judged.to_do) is told
 

@@ -127,6 +127,6 @@ def _named_first(model: str, shares: Mapping[tuple, Interval]) -> str:
         return ""
     best = max(parts, key=lambda name: of_model[name])
     return (
-        f"{model}: {best} names that item for {of_model[best]:.0%} of users, recency for "
-        f"{of_model['recency']:.0%}"
+        f"{model}: {best} names that item for {100 * of_model[best]:.0f} % of users, recency for "
+        f"{100 * of_model['recency']:.0f} %"
     )
