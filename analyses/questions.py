@@ -77,8 +77,8 @@ QUESTIONS: Mapping[str, Asked] = {
     "history": Asked("Does ranking need more than the last item?", _GAIN),
     "necessary": Asked(
         "Do the largest weights matter more than as much attention elsewhere?",
-        f"how much further scores move; yes above {100 * LIMITS.chance:.0f} % of how far elsewhere moves "
-        "them, no below",
+        f"how much further scores move; yes above {100 * LIMITS.chance:.0f} % of how far elsewhere "
+        "moves them, no below",
     ),
     "pointing": Asked(
         "Do the items that attention names move the prediction more than controls do?",

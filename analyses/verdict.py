@@ -256,9 +256,9 @@ RULE = (
     "the last item.",
     f"It {_VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
     "point at what moves it, and moves it nowhere), if attention names the item that matters most "
-    f"for less than {100 * LIMITS.named:.0f} % of users by the lower end of the interval, if the largest "
-    "weights are known to matter no more than as much elsewhere, or if another training is known "
-    "to attend most to another item.",
+    f"for less than {100 * LIMITS.named:.0f} % of users by the lower end of the interval, if the "
+    "largest weights are known to matter no more than as much elsewhere, or if another training is "
+    "known to attend most to another item.",
     f"Else it {_VERB[SHOWN]}.",
     "Whether ranking needs learned attention says what there is to explain, and decides nothing: "
     "where any attention ranks as well, it may still be right.",
