@@ -37,11 +37,11 @@ claims: $(VENV)/.installed  ## docs/claims.md; days of training on two cores, `m
 	$(PYTHON) -m analyses.claims --data $(CLAIMED)
 
 TUNED := --vary hidden_dropout,attention_dropout=0.2,0.5 --out runs/ml-100k --best models/pretrained
-CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light AC-SASRec-light-positions \
+CAUSAL := SASRec SASRec-uniform AC-SASRec AC-SASRec-light AC-SASRec-light-positions AC-SASRec-direct \
           SSE-PT AC-SSE-PT AC-SSE-PT-light TiSASRec AC-TiSASRec AC-TiSASRec-light
 MASKED := BERT4Rec AC-BERT4Rec AC-BERT4Rec-light  # an epoch of theirs is longer
 
-SEEDED := SASRec SASRec-uniform AC-SASRec AC-SASRec-light AC-SASRec-light-positions
+SEEDED := SASRec SASRec-uniform AC-SASRec AC-SASRec-light AC-SASRec-light-positions AC-SASRec-direct
 
 pretrained: $(VENV)/.installed  ## the shipped models, about two hours on two cores
 	$(PYTHON) -m workbench sweep $(CAUSAL:%=--model %) $(TUNED) --processes 2

@@ -83,6 +83,6 @@ def test_models_that_are_alike_share_a_card():
 def test_an_answer_stands_with_its_numbers():
     (table,) = tables(AppTest.from_function(shown_together).run())
     assert table.rows == [
-        ["Does it point?", "no" + "".join(NUMBERED.numbers), *["no"] * 3],
+        [NUMBERED.asked, "no" + "".join(NUMBERED.numbers), *["no"] * 3],
     ]
     assert len(NUMBERED.numbers) == 3

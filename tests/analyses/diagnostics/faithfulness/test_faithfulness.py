@@ -33,8 +33,8 @@ def test_the_map_that_is_used_names_what_matters_and_the_other_does_not(measured
 def test_the_sentence_tells_one_from_the_other(measured):
     honest, results = measured
     first, *_ = DIAGNOSTIC.findings(results)
-    assert first.startswith("In pointer attention names the item that matters most to the score")
-    assert ("more often than any control" in first) == honest
+    told = "In pointer attention names the item that matters most to the score of the held-out item"
+    assert first.startswith(f"{told} more often than any control") == honest
 
 
 def test_every_column_is_in_the_tables_and_figures(measured):
