@@ -97,11 +97,6 @@ QUESTIONS: Mapping[str, Asked] = {
 }
 DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 UNMEASURED = "It was not measured."
-CONTROL_ITEMS = {  # what controls name first
-    "random": "an item drawn at random",
-    "recency": "the last item of the history",
-    "similarity": "the item most like the recommended one",
-}
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     controls,
     explanations,
 )
-from analyses.questions import CONTROL_ITEMS, LIMITS, Evidence, Question
+from analyses.questions import LIMITS, Evidence, Question
 from analyses.report.wording import people, percent, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
@@ -148,7 +148,7 @@ class Verdict:
     @property
     def _first(self) -> str:
         """What the control names first, in words."""
-        return CONTROL_ITEMS.get(self.control, f"that of {self.control}")
+        return _NAMED_FIRST.get(self.control, f"that of {self.control}")
 
     @property
     def _mostly_alike(self) -> bool:
@@ -345,11 +345,17 @@ def _found(named: Interval, by_control: Interval, control: str) -> str:
     """How often attention names the item that matters most, beside the best control."""
     return (
         "Its attention names the item that the model's own first recommendation depends on most "
-        f"for {percent(named, 0)} of users; {CONTROL_ITEMS.get(control, control)} is that item for "
+        f"for {percent(named, 0)} of users; {_NAMED_FIRST.get(control, control)} is that item for "
         f"{percent(by_control, 0)}."
     )
 
 
+# what controls name first
+_NAMED_FIRST: dict[str, str] = {
+    "random": "an item drawn at random",
+    "recency": "the last item of the history",
+    "similarity": "the item most like the recommended one",
+}
 # what it is to show what a control names
 _CONTROLS: dict[str, str] = {
     "random": "nothing (items drawn at random)",

@@ -43,6 +43,7 @@ from analyses.claims.rule import (
 from analyses.claims.study import RECIPES, Recipe
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
+from analyses.questions import QUESTIONS
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable
@@ -125,7 +126,7 @@ def page(
             so_far=SO_FAR,
             today=date.today().isoformat(),
             behind=_behind(tables["attention"]),
-            questions=_questions(findings),
+            questions=QUESTIONS,
             bounds=_markdown(bounds()),
             room=_markdown(room(findings.data, LONGEST)),
             reach=_markdown(reach(findings)),
@@ -262,12 +263,6 @@ def nearly(cell: Cell, found: Evidence) -> str:
         p, corrected = found.lower, cell.decided.lower
     beyond = effect > lines.upper or effect < lines.lower
     return f" (p {p:.2g}, {corrected:.2g} corrected)" if beyond and p < RISK else ""
-
-
-def _questions(findings: Findings) -> dict[str, str]:
-    """What a verdict asks, by the names of its questions."""
-    every = [verdict for of_data in findings.verdicts.values() for verdict in of_data]
-    return {question.key: question.asked for verdict in every[:1] for question in verdict.questions}
 
 
 def _reasons(verdicts: pd.DataFrame) -> list[str]:

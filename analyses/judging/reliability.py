@@ -1,7 +1,7 @@
 """How often a verdict was wrong where the truth is known: what a report says of its own verdict."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,6 +95,12 @@ def reliability(verdict: Verdict) -> Reliability | None:
     counts = {name: sum(case[name] for case in same) for name in LABELS}
     unlike = pointing.control is not None and pointing.control.low > LAST_IS_CAUSE
     return Reliability(verdict.conclusion, users, counts, unlike)
+
+
+def told_once(verdicts: Sequence[Verdict]) -> list[str]:
+    """How often each verdict is wrong, in words, with the first of those alike; "" elsewhere."""
+    told = [known.sentence if (known := reliability(verdict)) else "" for verdict in verdicts]
+    return ["" if sentence in told[:k] else sentence for k, sentence in enumerate(told)]
 
 
 def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analyses.judging.reliability import reliability
+from analyses.judging.reliability import reliability, told_once
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
 from analyses.report.wording import number
@@ -156,14 +156,9 @@ def as_markdown(report: Report) -> str:
 
 def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """A paragraph per verdict; how often one like it is wrong stands with the first of its like."""
-    told: set[str] = set()
-    for verdict in verdicts:
-        known = reliability(verdict)
-        often = f" {known.sentence}" if known and known.sentence not in told else ""
-        told.add(known.sentence if known else "")
-        yield (
-            f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}{often}"
-        )
+    for verdict, often in zip(verdicts, told_once(verdicts), strict=True):
+        said = f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}"
+        yield f"{said} {often}".rstrip()
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

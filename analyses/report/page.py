@@ -11,7 +11,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from analyses.judging.labels import FOUND
-from analyses.judging.reliability import reliability
+from analyses.judging.reliability import told_once
 from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser
@@ -161,7 +161,7 @@ def render(report: Report) -> str:
             report=report,
             the_picture=(pictured[0], name) if pictured else None,
             widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
-            reliability=reliability,
+            often=told_once(report.verdicts),
             found=FOUND,
             rule=RULE,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",
