@@ -19,6 +19,9 @@ from workbench.training.sampling import check_loss
 from workbench.training.settings import Training
 
 STATE = "training.pt"
+FIRST_OPTIONS = {
+    "loss": "exact"
+}  # where a card or a state does not name it: the only one there was
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
 
 
@@ -108,12 +111,23 @@ def read_state(
         raise _not_state(path) from error
     if not (isinstance(state, dict) and {"identity", "progress", "random"} <= state.keys()):
         raise _not_state(path)
-    if state["identity"] != json.dumps(identity, sort_keys=True):
+    try:
+        same = _completed(json.loads(state["identity"])) == _completed(identity)
+    except (KeyError, TypeError, ValueError):  # options that are not known here
+        same = False
+    if not same:
         raise WorkbenchError(
             f"{path}: belongs to a run with other data, model or options; delete it, or "
             "choose another folder."
         )
     return Progress(**state["progress"]), state
+
+
+def _completed(identity: Mapping[str, Any]) -> str:
+    """An identity with the options that its version did not have, each as it was without them."""
+    config = ModelConfig.from_dict(identity["config"]).to_dict()
+    training = {**asdict(Training()), **FIRST_OPTIONS, **identity["training"]}
+    return json.dumps({**identity, "config": config, "training": training}, sort_keys=True)
 
 
 def _not_state(path: Path) -> WorkbenchError:
@@ -148,7 +162,7 @@ def finished_model(
         raise other_model(folder) from error
     checksum = model.card.get("data", {}).get("checksum")
     try:
-        options = {"loss": "exact", **model.card.get("training", {})}  # the only one there was
+        options = {**FIRST_OPTIONS, **model.card.get("training", {})}
         trained = replace(Training(**options), progress=how.progress)
     except TypeError as error:  # options that are not known here
         raise other_model(folder) from error
