@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analyses.judging.cells import LIGHT, PLAIN, UNIFORM, Cell, Trained
+from analyses.judging.cells import BASE_USERS, LIGHT, PLAIN, THOROUGH, UNIFORM, Trained
 from analyses.judging.unfaithful import decorated, mislabelled, permuted, wrong_copy
 from analyses.judging.zoo import finished, load
 from models import Recommender
@@ -64,7 +64,7 @@ def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
 def _versions(trained: Trained) -> list[str]:
     """What is judged of a trained model."""
     cell = trained.cell
-    base = cell == Cell(cell.rule, seed=cell.seed)
+    base = cell.users == BASE_USERS and cell.difficulty in THOROUGH
     if trained.variant == UNIFORM:
         return [AS_TRAINED, DECORATED] if base else [AS_TRAINED]
     single = trained.seed == 0 and not trained.kept_off
