@@ -34,8 +34,9 @@ from workbench.model import weights_hash
 from workbench.processes import Ranks, joined
 from workbench.progress_bars import progress_bar
 
-GROUPS = ("rule", "users", "difficulty", "model", "version")  # by which errors are counted
-ENTRY = (*GROUPS, "data seed", "role", "seed")  # what tells an entry from the others
+KINDS = ("rule", "users", "difficulty", "model", "version")  # of what is judged
+GROUPS = ("obvious", *KINDS)  # by which errors are counted
+ENTRY = (*KINDS, "data seed", "role", "seed")  # what tells an entry from the others
 
 
 def judged(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analyses.conclusions import NOT, SHOWN
 from analyses.judging.labels import LABELS
+from analyses.questions import Question
 from analyses.report.wording import span
 from analyses.verdict import Verdict
 from workbench.phrases import counted
@@ -18,8 +19,8 @@ from workbench.statistics import exact_share
 
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
 WRONG = {SHOWN: "unfaithful", NOT: "faithful"}  # the truth that makes a conclusion wrong
-COUNTED = ["conclusion", "sampled users"]
-LAST_IS_CAUSE = 0.75  # of planted cases no rule has more in which the last item is the cause
+COUNTED = ["conclusion", "sampled users", "obvious"]
+OBVIOUS = 0.75  # above it, what matters most is what a control such as the last item names anyway
 
 
 @dataclass(frozen=True)
@@ -31,47 +32,38 @@ class Reliability:
     conclusion : that was reached.
     users : on how many users each stands; as many as the verdict that is asked about, or fewer.
     counts : models by what is true of the attention that the verdict names, one of `LABELS`.
-    unlike : whether these cases are unlike the one that is asked about: there, what a control names
-        is known to matter most for more users than the last item does in any planted data.
+    obvious : whether these cases are such, as the one that is asked about is, that a control is
+        known to name the item that matters most for more than `OBVIOUS` of the users.
     """
 
     conclusion: str
     users: int
     counts: Mapping[str, int]
-    unlike: bool = False
+    obvious: bool
 
     @property
     def sentence(self) -> str:
-        """In how many cases the verdict was wrong, and whether these are like the one at hand."""
-        if not self.unlike:
-            return self._counted
-        return (
-            f"{self._counted} None of these data is like the present ones, in which a control such "
-            "as the last item names what matters most for nearly all users; how often the verdict "
-            "is wrong there is not known."
-        )
-
-    @property
-    def _counted(self) -> str:
-        """No truth makes a verdict wrong that leaves it open."""
+        """In how many cases the verdict was wrong; none is where it leaves attention open."""
         total = sum(self.counts.values())
         parts = ", ".join(f"{self.counts[name]} {name}" for name in LABELS)
-        where = f"on {self.users} users each"
+        parts = f"{parts}; on {self.users} users each"
+        data = (
+            "planted data whose causes are known and in which, as here, "
+            f"{'a control' if self.obvious else 'no control'} such as the last item is known to "
+            f"name what matters most for more than {100 * OBVIOUS:.0f} % of the users"
+        )
         if not total:
             return (
-                "On planted data, whose causes are known, no model got this verdict, so that "
-                "nothing is known of how often it is wrong."
+                f"On {data}, no model got this verdict, so that nothing is known of how often it "
+                "is wrong."
             )
-        if self.conclusion in WRONG:
-            wrong = self.counts[WRONG[self.conclusion]]
-            share = exact_share([True] * wrong + [False] * (total - wrong))
-            return (
-                f"Of {counted(total, 'model')} of planted data, whose causes are known, that got "
-                f"this verdict, it was wrong for {wrong}, {span(share, 3)} ({parts}; {where})."
-            )
+        if self.conclusion not in WRONG:
+            return f"On {data}, {counted(total, 'model')} got this verdict: {parts}."
+        wrong = self.counts[WRONG[self.conclusion]]
+        share = exact_share([True] * wrong + [False] * (total - wrong))
         return (
-            f"On planted data, whose causes are known, {counted(total, 'model')} got "
-            f"this verdict: {parts} ({where})."
+            f"On {data}, {counted(total, 'model')} got this verdict; it was wrong for {wrong}, "
+            f"{span(share, 3)} ({parts})."
         )
 
 
@@ -79,22 +71,33 @@ def reliability(verdict: Verdict) -> Reliability | None:
     """How far a verdict can be relied on.
 
     Of the models of the zoo whose seeds confirm the rule, those with the same conclusion, judged on
-    about as many users. None where the verdict does not say on how many it stands.
+    about as many users, on data in which a control is as good as it is here. None where the verdict
+    does not say on how many it stands.
     """
-    pointing = next((q for q in verdict.questions if q.key == "pointing"), None)
+    pointing = _pointing(verdict)
     if pointing is None or pointing.estimate is None:
         return None
+    obvious = is_obvious(verdict)
     cases = _summary()["cases"]
     known = sorted({case["sampled users"] for case in cases})
     users = max([n for n in known if n <= pointing.estimate.n], default=known[0])
     same = [
         case
         for case in cases
-        if case["conclusion"] == verdict.conclusion and case["sampled users"] == users
+        if [case[name] for name in COUNTED] == [verdict.conclusion, users, obvious]
     ]
     counts = {name: sum(case[name] for case in same) for name in LABELS}
-    unlike = pointing.control is not None and pointing.control.low > LAST_IS_CAUSE
-    return Reliability(verdict.conclusion, users, counts, unlike)
+    return Reliability(verdict.conclusion, users, counts, obvious)
+
+
+def is_obvious(verdict: Verdict) -> bool:
+    """Whether a control is known to name what matters most for more than `OBVIOUS` of the users."""
+    pointing = _pointing(verdict)
+    return pointing is not None and pointing.control is not None and pointing.control.low > OBVIOUS
+
+
+def _pointing(verdict: Verdict) -> Question | None:
+    return next((q for q in verdict.questions if q.key == "pointing"), None)
 
 
 def told_once(verdicts: Sequence[Verdict]) -> list[str]:

@@ -25,6 +25,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.judging.cells import UNIFORM, Trained
 from analyses.judging.entries import Entry
+from analyses.judging.reliability import is_obvious
 from analyses.judging.zoo import finished
 from analyses.questions import QUESTIONS
 from analyses.running.measuring import NONE, measured
@@ -40,6 +41,7 @@ USERS = 128  # test users measured, drawn at random: as many as a report runs co
 FEWER = (64, 32, 16)  # as if there were no others
 PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
 NAMED = "names what matters most"
+CONTROL_NAMED = "a control names what matters most"
 ADVANTAGES = {  # numbers behind a verdict, and the values of users they are differences of
     "names what matters most, above the best control": "align",
     "nats lost without its items, above the best control": LOST,
@@ -101,8 +103,9 @@ def verdict_rows(
     -------
     DataFrame
         A row per number of users: `measured users`, "all" or how many, `sampled users`, on which
-        what is costly was measured, `reduction`, `conclusion`, the answer to each
-        of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` with the ends of their intervals.
+        what is costly was measured, `reduction`, `conclusion`, whether what matters most is
+        `obvious`, the answer to each of `QUESTIONS`, `instead`, and `VERDICT_NUMBERS` and
+        `CONTROL_NAMED` with the ends of their intervals.
     """
     results = _measured(entry, model, around, data, store)
     everyone = np.unique(results["attention_worth"].frame["user"])
@@ -155,6 +158,7 @@ def _row(results: Mapping[str, Results]) -> dict[str, object]:
         "sampled users": results["faithfulness"].rows.n_users,
         "reduction": verdict.reduction,
         "conclusion": verdict.conclusion,
+        "obvious": is_obvious(verdict),
         "instead": verdict.instead,
     }
     asked = {question.key: question for question in verdict.questions}
@@ -162,6 +166,7 @@ def _row(results: Mapping[str, Results]) -> dict[str, object]:
     rows = of_model(results["faithfulness"].rows, verdict.model, OWN)
     known: Sequence[str] = controls(rows)
     row |= _ends(NAMED, asked["pointing"].estimate)
+    row |= _ends(CONTROL_NAMED, asked["pointing"].control)
     for name, value in ADVANTAGES.items():
         row |= _ends(name, advantage(by_user(rows, value), attentions(rows), known))
     for name, key in ANSWERED.items():

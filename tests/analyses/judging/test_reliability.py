@@ -1,32 +1,37 @@
 """How often a verdict was wrong on planted data."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
 from analyses.conclusions import BESIDE, CONCLUSIONS, NOT, OPEN, SHOWN
 from analyses.judging import reliability as module
-from analyses.judging.reliability import reliability, summarised
+from analyses.judging.reliability import is_obvious, reliability, summarised, told_once
+from analyses.verdict import Verdict
 from tests.analyses.report.invented import verdict
+from workbench.statistics import Interval
 
 
 @pytest.fixture(autouse=True)
 def kept(tmp_path, monkeypatch):
-    """Six models: seeds that choose the rule do not count."""
+    """Eight models: seeds that choose the rule do not count."""
     table = pd.DataFrame(
         [
-            ("confirming", "all", 128, SHOWN, "faithful"),
-            ("confirming", "all", 128, SHOWN, "unfaithful"),
-            ("confirming", "16", 16, SHOWN, "unfaithful"),
-            ("confirming", "all", 50, SHOWN, "faithful"),
-            ("confirming", "all", 50, BESIDE, "partly"),
-            ("choosing", "all", 128, NOT, "faithful"),
+            ("confirming", "all", 128, SHOWN, False, "faithful"),
+            ("confirming", "all", 128, SHOWN, False, "unfaithful"),
+            ("confirming", "16", 16, SHOWN, False, "unfaithful"),
+            ("confirming", "all", 50, SHOWN, False, "faithful"),
+            ("confirming", "all", 50, SHOWN, True, "unfaithful"),
+            ("confirming", "all", 50, BESIDE, False, "partly"),
+            ("confirming", "all", 50, NOT, True, "faithful"),
+            ("choosing", "all", 128, NOT, False, "faithful"),
         ],
-        columns=["role", "measured users", "sampled users", "conclusion", "label"],
+        columns=["role", "measured users", "sampled users", "conclusion", "obvious", "label"],
     )
     made = summarised(table, "the command")
-    assert (made["command"], made["models"]) == ("the command", 4)
+    assert (made["command"], made["models"]) == ("the command", 6)
     path = tmp_path / "summary.json"
     path.write_text(json.dumps(made))
     monkeypatch.setattr(module, "SUMMARY", path)
@@ -35,23 +40,57 @@ def kept(tmp_path, monkeypatch):
     module._summary.cache_clear()
 
 
-def test_cases_are_those_with_the_same_conclusion_on_no_more_users():
+def on_data(conclusion: str, low: float) -> Verdict:
+    """A verdict where a control names what matters most, for so many users at least."""
+    made = verdict("a", CONCLUSIONS.index(conclusion))
+    control = Interval(low + 0.05, low, low + 0.1, 60)
+    questions = [replace(q, control=control) if q.key == "pointing" else q for q in made.questions]
+    return replace(made, questions=tuple(questions))
+
+
+LIKE = (
+    "On planted data whose causes are known and in which, as here, {} control such as the last "
+    "item is known to name what matters most for more than 75 % of the users, 1 model got this "
+    "verdict; it was wrong for {} ({}; on 50 users each)."
+)
+
+
+def test_cases_are_those_with_the_same_conclusion_on_no_more_users_of_such_data():
     """The verdict stands on 60 users."""
-    known = reliability(verdict("a", CONCLUSIONS.index(SHOWN)))
+    known = reliability(on_data(SHOWN, 0.25))
     assert known.users == 50
-    assert known.sentence == (
-        "Of 1 model of planted data, whose causes are known, that got this verdict, it was wrong "
-        "for 0, 0.000 [0.000, 0.975] (1 faithful, 0 partly, 0 unfaithful; on 50 users each)."
-    )
+    parts = "1 faithful, 0 partly, 0 unfaithful"
+    assert known.sentence == LIKE.format("no", "0, 0.000 [0.000, 0.975]", parts)
+
+
+def test_where_a_control_names_what_matters_most_others_are_counted():
+    known = reliability(on_data(SHOWN, 0.8))
+    parts = "0 faithful, 0 partly, 1 unfaithful"
+    assert known.sentence == LIKE.format("a", "1, 1.000 [0.025, 1.000]", parts)
+    assert reliability(on_data(NOT, 0.8)).counts["faithful"] == 1
+
+
+def test_what_a_control_names_has_to_be_known():
+    assert is_obvious(on_data(SHOWN, 0.76))
+    assert not is_obvious(on_data(SHOWN, 0.75))
+    assert not is_obvious(verdict("a", CONCLUSIONS.index(SHOWN)))  # it has no interval
 
 
 def test_what_leaves_it_open_is_not_wrong():
-    known = reliability(verdict("a", CONCLUSIONS.index(BESIDE)))
+    known = reliability(on_data(BESIDE, 0.25))
     assert "1 model got this verdict: 0 faithful, 1 partly, 0 unfaithful" in known.sentence
+    assert "wrong" not in known.sentence
 
 
 def test_what_was_never_concluded_is_said():
-    known = reliability(verdict("a", CONCLUSIONS.index(OPEN)))
-    assert "no model got this verdict" in known.sentence
-    known = reliability(verdict("a", CONCLUSIONS.index(NOT)))
+    for conclusion, low in ((OPEN, 0.25), (OPEN, 0.8), (BESIDE, 0.8)):
+        assert "no model got this verdict" in reliability(on_data(conclusion, low)).sentence
+    known = reliability(on_data(NOT, 0.25))
     assert "no model got this verdict" in known.sentence  # seeds that chose the rule do not count
+
+
+def test_it_is_told_with_the_first_of_those_alike():
+    first, second, third = told_once([on_data(SHOWN, low) for low in (0.25, 0.3, 0.8)])
+    assert first
+    assert second == ""
+    assert third
