@@ -252,8 +252,8 @@ def part_in_words(reduction: str) -> str:
 RULE = (
     f"Attention {_VERB[NOT]} if the items that it names do not move the prediction more than those "
     "that controls name, or if it did not learn to point there.",
-    f"It {_VERB[OPEN]} if one of these two could not be told, or whether ranking needs more than "
-    "the last item.",
+    f"It {_VERB[OPEN]}, if either of these two questions was left unanswered, or the one whether "
+    "ranking needs more than the last item.",
     f"It {_VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
     "point at what moves it, and moves it nowhere), if attention names the item that matters most "
     f"for less than {100 * LIMITS.named:.0f} % of users by the lower end of the interval, if the "
