@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analyses.conclusions import CONCLUSIONS, OPEN, SHOWN
 from analyses.judging.labels import FOUND, LABELS, LEARNED, MARGIN
+from analyses.judging.reliability import OBVIOUS
 from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.judging.verdict_rows import USERS
 from analyses.report import style
@@ -30,7 +31,8 @@ CAPTIONS = {
     "verdict names. Partly faithful ones count in no error rate.",
     "errors by case": f"The share of faithful models of which the verdict says that their "
     f"attention {SHOWN}, and of unfaithful ones, on seeds that confirm the rule, for all and by "
-    "case.",
+    "case. What matters most is obvious where a control such as the last item is known to name it "
+    f"for more than {100 * OBVIOUS:.0f} % of the users.",
     "too few users": f"How often the verdict says that {OPEN}, by the number of test users that it "
     "is given, as if there were no others.",
     "numbers behind the verdict": "The chance that a number is greater for a faithful model than "
@@ -207,7 +209,10 @@ def _by_case(errors: pd.DataFrame) -> Summary:
 
 
 def _case(row: Mapping[Any, Any]) -> str:
-    return f"{row['group']}: {row['value']}" if row["value"] else "all models"
+    if not row["value"]:
+        return "all models"
+    value = {"True": "yes", "False": "no"}.get(row["value"], row["value"])
+    return f"{row['group']}: {value}"
 
 
 def _by_users(errors: pd.DataFrame) -> Summary:

@@ -26,6 +26,7 @@ def verdicts():
             "measured users": users,
             "reduction": "attention",
             "conclusion": conclusion if users == "all" else OPEN,
+            "obvious": k == 2,
             "label": truth,
             "found": 0.9,
             "hit@1": 0.9,
@@ -67,6 +68,13 @@ def test_error_rates_are_told_with_those_who_stand_in_the_way(tables):
     assert "67 % [9, 99] of 3 faithful ones were recognised" in said[0]
     assert said[1].endswith("were called believable: SASRec (as trained) on content: 1.")
     assert len(tables["wrong"]) == 2  # on fewer users is not counted
+
+
+def test_errors_are_told_apart_by_whether_what_matters_most_is_obvious(tables):
+    table = judge_page.figures(tables)["errors by case"].table
+    told = table[table["series"] == "faithful, recognised"].set_index("row")["estimate"]
+    assert told["obvious: yes"] == 0
+    assert told["obvious: no"] == 1
 
 
 def test_on_fewer_users_it_cannot_tell(tables):
