@@ -99,6 +99,9 @@ GOOD = {
         ({"found": 0.45}, "unfaithful"),
         ({"found": 0.15, "recency": 0.0}, "unfaithful"),
         ({"above recency, at least": -0.01, "found": 0.55}, "partly"),
+        ({"recency": 0.95, "found": 1.0, "above recency, at least": 0.02}, "faithful"),
+        ({"recency": 0.95, "found": 0.95, "above recency, at least": 0.0}, "partly"),
+        ({"recency": 0.95, "found": 0.85, "above recency, at least": -0.2}, "unfaithful"),
         ({"n": 0}, "unfaithful"),
     ],
 )
