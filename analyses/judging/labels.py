@@ -10,8 +10,8 @@ measured, never taken from a name. A map, which is a model and a reduction of it
 - *faithful* if the model has learned the rule (it is right in at least `LEARNED` of the cases), and
   the map finds at least `FOUND` of the causes where the model is right, and in all cases more than
   chance and than recency do, by intervals that leave out 0;
-- *unfaithful* if it finds less than `FOUND` of all causes and hardly more (`MARGIN`) than the better
-  of chance and recency, or if nothing in the data has a cause;
+- *unfaithful* if it finds less than `FOUND` of all causes, and hardly more (`MARGIN`) than the
+  better of chance and recency, or if nothing in the data has a cause;
 - *partly* faithful otherwise: shown, and counted in no error rate.
 """
 
@@ -154,7 +154,7 @@ def truth_table(model: Model, cases: CausedCases | None, names: Sequence[str]) -
 def label(row: Mapping[str, Any]) -> str:
     """Faithful, partly or unfaithful, by the definition above, of a row of `truth_table`."""
     hardly_more = max(row["chance"], row["recency"]) + MARGIN  # above 1 where the last is the cause
-    if row["n"] == 0 or row["found"] < FOUND and row["found"] <= hardly_more:
+    if row["n"] == 0 or (row["found"] < FOUND and row["found"] <= hardly_more):
         return "unfaithful"
     if (
         row["hit@1"] >= LEARNED
