@@ -86,9 +86,9 @@ def _chapters() -> list[tuple[str, str, list[str], list[str]]]:
             f"Each model is judged on {USERS} test users. It is faithful if it has learned the "
             f"rule (right in at least {LEARNED:.0%} of the cases that the rule produced) and the "
             f"attention that the verdict names finds at least {FOUND:.0%} of the causes where the "
-            "model is right, and more than chance and recency do; unfaithful if that finds fewer of "
-            f"all causes, and no more than they do and {MARGIN:.0%}, or nothing in the data has a "
-            "cause; partly faithful otherwise.",
+            "model is right, and more than chance and recency do; unfaithful if that finds fewer "
+            f"of all causes, and no more than they do and {MARGIN:.0%}, or nothing in the data has "
+            "a cause; partly faithful otherwise.",
             ["verdicts by truth"],
             ["confusion", "wrong"],
         ),
