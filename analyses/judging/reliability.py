@@ -1,7 +1,7 @@
 """How often a verdict was wrong where the truth is known: what a report says of its own verdict."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -98,12 +98,6 @@ def is_obvious(verdict: Verdict) -> bool:
 
 def _pointing(verdict: Verdict) -> Question | None:
     return next((q for q in verdict.questions if q.key == "pointing"), None)
-
-
-def told_once(verdicts: Sequence[Verdict]) -> list[str]:
-    """How often each verdict is wrong, in words, with the first of those alike; "" elsewhere."""
-    told = [known.sentence if (known := reliability(verdict)) else "" for verdict in verdicts]
-    return ["" if sentence in told[:k] else sentence for k, sentence in enumerate(told)]
 
 
 def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:

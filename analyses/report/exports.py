@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analyses.judging.reliability import reliability, told_once
+from analyses.judging.reliability import reliability
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
+from analyses.report.together import MATTERS_MOST, NAMED_HEADS, together
 from analyses.report.wording import number
 from analyses.verdict import Verdict
 from workbench.statistics import Interval
@@ -155,10 +156,14 @@ def as_markdown(report: Report) -> str:
 
 
 def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
-    """A paragraph per verdict; how often one like it is wrong stands with the first of its like."""
-    for verdict, often in zip(verdicts, told_once(verdicts), strict=True):
-        said = f"**{verdict.headline}** {verdict.why} {verdict.found} {verdict.shown_instead}"
-        yield f"{said} {often}".rstrip()
+    """A paragraph for verdicts that say the same, and a table where they are several."""
+    for group in together(verdicts):
+        if group.single:
+            yield f"**{group.headline}** {group.why} {group.instead} {group.often}".rstrip()
+        else:
+            yield f"**{group.headline}** {group.why} {group.often}".rstrip()
+            yield _table(pd.DataFrame(group.rows, columns=list(NAMED_HEADS)))
+            yield MATTERS_MOST
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from analyses.conclusions import BESIDE, CONCLUSIONS, NOT, OPEN, SHOWN
 from analyses.judging import reliability as module
-from analyses.judging.reliability import is_obvious, reliability, summarised, told_once
+from analyses.judging.reliability import is_obvious, reliability, summarised
 from analyses.verdict import Verdict
 from tests.analyses.report.invented import verdict
 from workbench.statistics import Interval
@@ -87,10 +87,3 @@ def test_what_was_never_concluded_is_said():
         assert "no model got this verdict" in reliability(on_data(conclusion, low)).sentence
     known = reliability(on_data(NOT, 0.25))
     assert "no model got this verdict" in known.sentence  # seeds that chose the rule do not count
-
-
-def test_it_is_told_with_the_first_of_those_alike():
-    first, second, third = told_once([on_data(SHOWN, low) for low in (0.25, 0.3, 0.8)])
-    assert first
-    assert second == ""
-    assert third

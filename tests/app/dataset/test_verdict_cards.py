@@ -8,7 +8,6 @@ from analyses.conclusions import BESIDE, NOT
 from analyses.questions import Question
 from analyses.verdict import Verdict
 from tests.app.shown import read, tables
-from workbench.app.dataset.verdict_cards import alike
 from workbench.statistics import Interval
 
 
@@ -59,30 +58,33 @@ NUMBERED = replace(
 )
 FOUR = [
     replace(JUDGED, model="A", questions=(NUMBERED,)),
-    replace(JUDGED, model="B", reduction="attention layer 1 head 2"),
+    replace(JUDGED, model="B", reduction="attention layer 1 head 2", questions=(NUMBERED,)),
     replace(JUDGED, model="C", conclusion=BESIDE, why="It points."),
-    replace(JUDGED, model="D", instead="saliency"),
+    replace(JUDGED, model="D", instead="saliency", questions=(NUMBERED,)),
 ]
 
 
 def test_models_that_are_alike_share_a_card():
     app = AppTest.from_function(shown_together).run()
     assert not app.exception
-    groups = alike(FOUR)
-    assert [[each.model for each in group] for group in groups] == [["A", "B", "D"], ["C"]]
     texts = [read(each.value) for each in app.markdown]
     assert sum(JUDGED.why in text for text in texts) == 1
     (card,) = (text for text in texts if JUDGED.why in text)
-    assert card.startswith("A (layer 2), B (layer 1 head 2) and D (layer 2): attention")
-    assert "Show instead: for A and B, replacement; for D, saliency." in texts
+    assert "A, B and D: attention must not be shown as a reason." in card
+    assert tables(app)[0].rows == [
+        ["A", "layer 2", "25 [12, 50] %", "50 [40, 60] %", "replacement"],
+        ["B", "layer 1 head 2", "25 [12, 50] %", "50 [40, 60] %", "replacement"],
+        ["D", "layer 2", "25 [12, 50] %", "50 [40, 60] %", "saliency"],
+    ]
     assert FOUR[2].shown_instead in texts  # of one model, with its numbers
+    told = [each.value for each in app.caption]
+    assert sum("planted data" in text for text in told) == 1
     for verdict in FOUR:  # of all, below
         assert any(text.startswith(f"- {verdict.shown_instead}") for text in texts)
 
 
 def test_an_answer_stands_with_its_numbers():
-    (table,) = tables(AppTest.from_function(shown_together).run())
-    assert table.rows == [
-        [NUMBERED.asked, "no" + "".join(NUMBERED.numbers), *["no"] * 3],
-    ]
+    _, table = tables(AppTest.from_function(shown_together).run())
+    numbered = "no" + "".join(NUMBERED.numbers)
+    assert table.rows == [[NUMBERED.asked, numbered, numbered, "no", numbered]]
     assert len(NUMBERED.numbers) == 3

@@ -7,11 +7,11 @@ import streamlit as st
 from analyses.conclusions import NOT, SHOWN
 from analyses.questions import Question
 from analyses.report.one_user import OneUser
+from analyses.report.together import MATTERS_MOST, NAMED_HEADS, Together, together
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
 from workbench.explore.markup import Cell, Head
-from workbench.phrases import listing
 
 MARKS = {SHOWN: ":green[**{}**]", NOT: ":red[**{}**]"}  # other conclusions stay in black
 
@@ -26,33 +26,9 @@ def _marked(verdict: Verdict, text: str) -> str:
     return MARKS.get(verdict.conclusion, "**{}**").format(words.literal(text))
 
 
-def alike(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
-    """The verdicts, those together that conclude the same for the same reason."""
-    groups: dict[tuple[str, str], list[Verdict]] = {}
-    for verdict in verdicts:
-        groups.setdefault((verdict.conclusion, verdict.why), []).append(verdict)
-    return list(groups.values())
-
-
-def _concluded(group: Sequence[Verdict]) -> str:
-    """What is concluded of models that are alike, and why, as Markdown."""
-    models = listing([words.literal(f"{verdict.model} ({verdict.part})") for verdict in group])
-    first = group[0]
-    said = f"{models}: attention {_marked(first, first.conclusion)}. {words.literal(first.why)}"
-    return f"{said} {words.literal(first.found)}".rstrip() if len(group) == 1 else said
-
-
-def _instead(group: Sequence[Verdict]) -> str:
-    """What to show instead of the attention of models that are alike: of one, with its numbers."""
-    if len(group) == 1:
-        return group[0].shown_instead
-    models: dict[str, list[str]] = {}
-    for verdict in group:
-        models.setdefault(verdict.to_show, []).append(verdict.model)
-    if len(models) == 1:
-        return f"Show instead: {group[0].to_show}."
-    each = "; ".join(f"for {listing(names)}, {shown}" for shown, names in models.items())
-    return f"Show instead: {each}."
+def _concluded(group: Together) -> str:
+    """What is concluded of models of which the same is said, and why, as Markdown."""
+    return f"{_marked(group.verdicts[0], group.headline)} {words.literal(group.why)}"
 
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
@@ -71,7 +47,7 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
         for verdict in verdicts
     ]
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
-    for group in alike(verdicts):
+    for group in together(verdicts):
         st.markdown(_concluded(group))
 
 
@@ -101,10 +77,18 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
     if not verdicts:
         return
     st.subheader("Can attention be shown as a reason?")
-    for group in alike(verdicts):
+    for group in together(verdicts):
         with st.container(border=True):
             st.markdown(_concluded(group))
-            st.markdown(words.literal(_instead(group)))
+            if group.rows:
+                heads = [Head(name, kind="prose") for name in NAMED_HEADS]
+                rows = [[Cell(text) for text in row] for row in group.rows]
+                show_table(f"What attention names: {group.headline}", heads, rows)
+                st.caption(MATTERS_MOST)
+            else:
+                st.markdown(words.literal(group.instead))
+            if group.often:
+                st.caption(words.literal(group.often))
     heads = [
         Head("Question", kind="prose", stays=True),
         *(Head(verdict.model, kind="text") for verdict in verdicts),

@@ -1,0 +1,105 @@
+"""Verdicts that say the same are told together: in one card, with a row for each model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyses.conclusions import Conclusion
+from analyses.judging.reliability import reliability
+from analyses.report.wording import percent
+from analyses.verdict import Verdict
+from workbench.phrases import listing
+
+NAMED_HEADS = (
+    "Model",
+    "Attention judged",
+    "It names what matters most for",
+    "The best control does for",
+    "Show instead",
+)
+MATTERS_MOST = (
+    "What matters most is the item without which the model's own first recommendation loses most; "
+    "numbers are shares of users."
+)
+
+
+@dataclass(frozen=True)
+class Together:
+    """Models of which the same is concluded, for the same reason, and as surely.
+
+    Attributes
+    ----------
+    verdicts : of each, one or more.
+    often : how often such a verdict is wrong, in a sentence; "" where nothing is known, or it was
+        told before.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    often: str = ""
+
+    @property
+    def single(self) -> Verdict | None:
+        """The verdict, where it is one."""
+        return self.verdicts[0] if len(self.verdicts) == 1 else None
+
+    @property
+    def conclusion(self) -> Conclusion:
+        """What is concluded."""
+        return self.verdicts[0].conclusion
+
+    @property
+    def headline(self) -> str:
+        """The conclusion as a sentence."""
+        if self.single:
+            return self.single.headline
+        models = listing([verdict.model for verdict in self.verdicts])
+        return f"{models}: attention {self.conclusion}."
+
+    @property
+    def why(self) -> str:
+        """The reason; of one model also how often its attention names what matters most."""
+        if self.single:
+            return f"{self.single.why} {self.single.found}".rstrip()
+        return self.verdicts[0].why
+
+    @property
+    def instead(self) -> str:
+        """What to show instead of attention: of one model, with its numbers."""
+        if self.single:
+            return self.single.shown_instead
+        models: dict[str, list[str]] = {}
+        for verdict in self.verdicts:
+            models.setdefault(verdict.to_show, []).append(verdict.model)
+        if len(models) == 1:
+            return f"Show instead: {self.verdicts[0].to_show}."
+        each = "; ".join(f"for {listing(names)}, {shown}" for shown, names in models.items())
+        return f"Show instead: {each}."
+
+    @property
+    def rows(self) -> list[tuple[str, ...]]:
+        """A row of `NAMED_HEADS` for each model, where there are several."""
+        return [] if self.single else [_row(verdict) for verdict in self.verdicts]
+
+
+def together(verdicts: Sequence[Verdict]) -> list[Together]:
+    """The verdicts, those together that say the same, in the order of the first of each.
+
+    How often verdicts are wrong is told with the first of those of which it is the same.
+    """
+    groups: dict[tuple[str, str, str], list[Verdict]] = {}
+    for verdict in verdicts:
+        known = reliability(verdict)
+        often = "" if known is None else known.sentence
+        groups.setdefault((verdict.conclusion, verdict.why, often), []).append(verdict)
+    told: set[str] = set()
+    made = []
+    for (_, _, often), alike in groups.items():
+        made.append(Together(tuple(alike), "" if often in told else often))
+        told.add(often)
+    return made
+
+
+def _row(verdict: Verdict) -> tuple[str, ...]:
+    pointing = next((q for q in verdict.questions if q.key == "pointing"), None)
+    shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
+    named, control = ("" if share is None else percent(share, 0) for share in shares)
+    return verdict.model, verdict.part, named, control, verdict.to_show

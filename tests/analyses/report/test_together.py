@@ -1,0 +1,86 @@
+"""Verdicts that say the same share a card."""
+
+from dataclasses import replace
+
+import pytest
+
+from analyses.conclusions import BESIDE, NOT
+from analyses.questions import Question
+from analyses.report import together as module
+from analyses.report.exports import as_markdown
+from analyses.report.page import render
+from analyses.report.together import Together, together
+from analyses.verdict import Verdict
+from tests.analyses.report.invented import report
+from workbench.statistics import Interval
+
+POINTING = Question(
+    "pointing",
+    "no",
+    "It names the item for 25 %.",
+    Interval(0.25, 0.125, 0.5, 40),
+    Interval(0.9, 0.8, 0.95, 40),
+)
+A = Verdict(
+    model="A",
+    reduction="attention layer 2",
+    conclusion=NOT,
+    why="What it names moves nothing.",
+    questions=(POINTING,),
+    instead="replacement",
+    found="Its attention names it for 25 %.",
+)
+B = replace(A, model="B", reduction="attention", instead="saliency")
+C = replace(A, model="C", conclusion=BESIDE, why="It points.")
+
+
+@pytest.fixture(autouse=True)
+def counted(monkeypatch):
+    """How often each conclusion is wrong is known."""
+
+    class Known:
+        def __init__(self, verdict):
+            self.sentence = f"Often wrong: {verdict.model[-1] == 'x'}."
+
+    monkeypatch.setattr(module, "reliability", Known)
+
+
+def test_those_that_conclude_the_same_for_one_reason_are_told_together():
+    first, second = together([A, C, B])
+    assert (first.verdicts, second.verdicts) == ((A, B), (C,))
+    assert first.headline == "A and B: attention must not be shown as a reason."
+    assert first.why == "What it names moves nothing."
+    assert first.instead == "Show instead: for A, replacement; for B, saliency."
+    assert first.rows == [
+        ("A", "layer 2", "25 [12, 50] %", "90 [80, 95] %", "replacement"),
+        ("B", "mean of layers and heads", "25 [12, 50] %", "90 [80, 95] %", "saliency"),
+    ]
+
+
+def test_one_is_told_with_its_numbers():
+    (alone,) = together([A])
+    assert alone.headline == A.headline
+    assert alone.why == f"{A.why} {A.found}"
+    assert alone.instead == A.shown_instead
+    assert alone.rows == []
+
+
+def test_how_often_a_verdict_is_wrong_is_told_once():
+    other = replace(A, model="x")
+    groups = together([A, C, other])
+    assert [group.often for group in groups] == ["Often wrong: False.", "", "Often wrong: True."]
+    assert [group.verdicts for group in groups] == [(A,), (C,), (other,)]
+
+
+def test_without_what_was_measured_its_cells_are_empty():
+    bare = replace(A, questions=())
+    rows = Together((bare, replace(bare, model="B"))).rows
+    assert [row[2:4] for row in rows] == [("", "")] * 2
+
+
+def test_page_and_text_have_a_row_for_each():
+    made = replace(report(), verdicts=(A, B))
+    for text in (render(made), as_markdown(made)):
+        assert text.count(A.why) == 1
+        assert text.count("25 [12, 50] %") >= 2
+        assert text.count("Often wrong: False.") == 1
