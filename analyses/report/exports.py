@@ -161,9 +161,9 @@ def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
         if group.single:
             yield f"**{group.headline}** {group.why} {group.instead} {group.often}".rstrip()
         else:
-            yield f"**{group.headline}** {group.why} {group.often}".rstrip()
+            yield f"**{group.headline}** {group.why}"
             yield _table(pd.DataFrame(group.rows, columns=list(NAMED_HEADS)))
-            yield MATTERS_MOST
+            yield f"{MATTERS_MOST} {group.instead} {group.often}".rstrip()
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

@@ -10,15 +10,13 @@ from analyses.verdict import Verdict
 from workbench.phrases import listing
 
 NAMED_HEADS = (
-    "Model",
-    "Attention judged",
-    "It names what matters most for",
+    "Model (part of its attention)",
+    "Attention names what matters most for",
     "The best control does for",
-    "Show instead",
 )
 MATTERS_MOST = (
     "What matters most is the item without which the model's own first recommendation loses most; "
-    "numbers are shares of users."
+    "percentages are of users."
 )
 
 
@@ -102,4 +100,4 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     pointing = next((q for q in verdict.questions if q.key == "pointing"), None)
     shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
     named, control = ("" if share is None else percent(share, 0) for share in shares)
-    return verdict.model, verdict.part, named, control, verdict.to_show
+    return f"{verdict.model} ({verdict.part})", named, control

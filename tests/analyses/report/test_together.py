@@ -52,8 +52,8 @@ def test_those_that_conclude_the_same_for_one_reason_are_told_together():
     assert first.why == "What it names moves nothing."
     assert first.instead == "Show instead: for A, replacement; for B, saliency."
     assert first.rows == [
-        ("A", "layer 2", "25 [12, 50] %", "90 [80, 95] %", "replacement"),
-        ("B", "mean of layers and heads", "25 [12, 50] %", "90 [80, 95] %", "saliency"),
+        ("A (layer 2)", "25 [12, 50] %", "90 [80, 95] %"),
+        ("B (mean of layers and heads)", "25 [12, 50] %", "90 [80, 95] %"),
     ]
 
 
@@ -75,7 +75,7 @@ def test_how_often_a_verdict_is_wrong_is_told_once():
 def test_without_what_was_measured_its_cells_are_empty():
     bare = replace(A, questions=())
     rows = Together((bare, replace(bare, model="B"))).rows
-    assert [row[2:4] for row in rows] == [("", "")] * 2
+    assert [row[1:] for row in rows] == [("", "")] * 2
 
 
 def test_page_and_text_have_a_row_for_each():

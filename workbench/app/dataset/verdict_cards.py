@@ -85,8 +85,7 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
                 rows = [[Cell(text) for text in row] for row in group.rows]
                 show_table(f"What attention names: {group.headline}", heads, rows)
                 st.caption(MATTERS_MOST)
-            else:
-                st.markdown(words.literal(group.instead))
+            st.markdown(words.literal(group.instead))
             if group.often:
                 st.caption(words.literal(group.often))
     heads = [
