@@ -336,3 +336,20 @@ def test_scores_that_are_no_numbers_are_told():
 def test_attention_to_what_is_no_item_is_told():
     with pytest.raises(WorkbenchError, match="add_zero_attn"):
         OpenMultiheadAttention(nn.MultiheadAttention(8, 2, add_zero_attn=True))
+
+
+class Halved(nn.MultiheadAttention):
+    """Attention of another formula."""
+
+    def forward(self, *args, **named):
+        mixed, weights = super().forward(*args, **named)
+        return mixed / 2, weights
+
+
+def test_attention_that_extends_pytorchs_is_not_exchanged_for_it():
+    module = Padded("right")
+    module.second = Halved(8, 2, batch_first=True)
+    with pytest.raises(WorkbenchError, match="second is a Halved, which computes otherwise"):
+        taken(module, attention=("first", "second"))
+    module.second = type("Named", (nn.MultiheadAttention,), {})(8, 2, batch_first=True)
+    assert taken(module, attention=("first", "second")).config.n_layers == 2
