@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # half a second, for those who draw
 class Measure(Protocol):
     """Measure one model on one batch: a row per case and condition.
 
-    The model is in evaluation mode. A column `user` may be left out where each row is a case.
+    The model is in evaluation mode. The column `user` holds indices, of `cases.users`, and may be
+    left out where each row is a case, in their order; `model` is added.
     """
 
     def __call__(self, model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame: ...

@@ -1,5 +1,6 @@
 """Hit, NDCG and MRR: by full ranking over every item, or on request among sampled ones."""
 
+import re
 import warnings
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,11 +17,13 @@ from workbench.matching import matched
 from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+from workbench.phrases import counted
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 KEPT, REMOVED = "seen kept", "seen removed"  # what becomes of items of the history in a ranking
+SHOWN = re.compile(r"(hit|ndcg|mrr)@10\b")  # the metrics of an evaluation in a line
 
 NOT_COMPARABLE = (
     "figures of sampled negatives are not comparable with those of full ranking, and may order "
@@ -56,6 +59,16 @@ class Evaluation:
     seen_removed: bool
     left_out: int = 0
     sampled_negatives: int | None = None
+
+    def __repr__(self) -> str:
+        """One line, for ranks of all users say little in a notebook."""
+        parts = [f"{self.split}, {counted(len(self.users), 'user')}"]
+        for policy, metrics in self.by_policy.items():
+            # those at 10, or where fewer items are ranked, all
+            of_10 = {name: mean for name, mean in metrics.items() if SHOWN.match(name)} or metrics
+            means = ", ".join(f"{name} {mean:.4f}" for name, mean in of_10.items())
+            parts.append(f"{policy}: {means}")
+        return f"Evaluation({'; '.join(parts)})"
 
 
 def evaluate(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from analyses.report.wording import decimals
 from analyses.running.results import Rows
+from workbench.errors import WorkbenchError
 from workbench.statistics import Interval, mean_intervals, paired_interval
 from workbench.statistics.intervals import intervals_of, shares_of
 from workbench.statistics.moments import Moments, moments_of
@@ -24,11 +25,22 @@ def means_by(
     values : the columns averaged.
     shares : those of them that say what a user has (1) or has not (0), so that their interval is
         the exact one; unless draws were averaged, so that values lie between.
+
+    Raises
+    ------
+    WorkbenchError
+        If a user has several rows of one condition, as where `by` lacks a column that tells
+        conditions or models apart.
     """
     totals: dict[tuple, Moments] = {}
+    models: dict[tuple, object] = {}  # of each condition, where pieces of several follow each other
     width = len(values)
     for frame in rows:
         keys, wide = _wide(frame, by, values)
+        if "model" in frame and "model" not in by and len(frame):
+            model = frame["model"].iloc[0]
+            if any(models.setdefault(key, model) != model for key in keys):
+                raise _several(by, ["model"])
         moments = moments_of(wide.reshape(len(wide), len(keys) * width))
         for k, key in enumerate(keys):
             part = moments.take(slice(k * width, (k + 1) * width))
@@ -47,9 +59,27 @@ def _wide(
     users, user = np.unique(frame["user"], return_inverse=True)
     keys = list(frame[[*by]].drop_duplicates().itertuples(index=False, name=None))
     condition = frame.groupby([*by], observed=True, sort=False).ngroup().to_numpy()
+    if len(frame) > len(users) and np.bincount(user * len(keys) + condition).max() > 1:
+        raise _several(by, _telling_apart(frame, by, values))
     wide = np.full((len(users), len(keys), len(values)), np.nan)
     wide[user, condition] = frame[[*values]].to_numpy(np.float64)
     return keys, wide
+
+
+def _telling_apart(frame: pd.DataFrame, by: Sequence[str], values: Sequence[str]) -> list[str]:
+    """The columns, but for `values`, that differ among rows of one user and condition."""
+    others = [column for column in frame.columns if column not in {"user", *by, *values}]
+    kinds = frame.groupby(["user", *by], observed=True, sort=False)[others].nunique()
+    return [column for column in others if (kinds[column] > 1).any()]
+
+
+def _several(by: Sequence[str], missing: Sequence[str]) -> WorkbenchError:
+    """What to say of users with several rows of a condition."""
+    apart = f"; what tells them apart may be {', '.join(missing)}" if missing else ""
+    return WorkbenchError(
+        f"some user has several rows of one condition, by {', '.join(by)}{apart}. Name in `by` all "
+        "columns that make a condition, or choose rows by `where`."
+    )
 
 
 def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:

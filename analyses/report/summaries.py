@@ -7,12 +7,19 @@ from typing import Any, Literal
 import pandas as pd
 
 from analyses.report.wording import number
-from workbench.phrases import cut, in_order
+from workbench.errors import WorkbenchError, one_of
+from workbench.phrases import cut, in_order, listing
 from workbench.statistics import Interval
 
 UNIFORM = "if uniform"  # a series of what would be without what is measured, drawn grey
 HOLDS = "The interval holds 0"
 LONGEST_NAME = 40  # characters of a series or row in a title
+_ALL = ("panel", "series", "estimate", "n")
+COLUMNS = {  # of the table of each kind, at least
+    "dots": (*_ALL, "row", "low", "high"),
+    "lines": (*_ALL, "at", "low", "high"),
+    "boxes": (*_ALL, "row", "p5", "p25", "p50", "p75", "p95"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,11 @@ class Summary:
         about.
     at : the name of the axis of the lines.
     message : what is seen, where the diagnostic knows better than `seen` does.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is no such kind, or the table has rows and lacks a column.
     """
 
     kind: Literal["dots", "lines", "boxes"]
@@ -43,6 +55,16 @@ class Summary:
     table: pd.DataFrame
     at: str = ""
     message: str = ""
+
+    def __post_init__(self) -> None:
+        """Look at the columns while it is known who made them."""
+        one_of("kind", self.kind, COLUMNS)
+        lacking = [column for column in COLUMNS[self.kind] if column not in self.table]
+        if lacking and len(self.table):
+            raise WorkbenchError(
+                f"the table of {self.kind} {self.title!r} lacks {listing(lacking)}; each row has "
+                f"{listing(COLUMNS[self.kind])}."
+            )
 
     @property
     def panels(self) -> list[str]:

@@ -12,7 +12,7 @@ import pandas as pd
 from analyses.diagnostic import Diagnostic, Measure
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
-from analyses.running.held_out import held_out_batches
+from analyses.running.held_out import HeldOutCases, held_out_batches
 from analyses.running.results import Results, Rows, compact
 from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
@@ -22,6 +22,7 @@ from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.matching import one_numbering
 from workbench.model import Model, weights_hash, with_attention, with_gradients
+from workbench.phrases import counted
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece
@@ -83,7 +84,7 @@ def measure_in_memory(
     ------
     WorkbenchError
         If two models have one name, a model cannot be asked about these data, none of them can be
-        measured, or a user has no test case.
+        measured, a user has no test case, or what is measured is no table of these users.
     """
     names = [*models, *(own for each in siblings.values() for own in each)]
     for name in names:
@@ -126,7 +127,8 @@ def measured(
     Raises
     ------
     WorkbenchError
-        If none of the models can be measured, or a user has no test case.
+        If none of the models can be measured, a user has no test case, or what is measured is no
+        table of these users.
     """
     start = perf_counter()
     who = asked(diagnostic, models, siblings)
@@ -218,7 +220,7 @@ class Pieces:
         if part is not None:
             step(len(users))
             return part
-        measure, model = self.diagnostic.measure, self.models[name]
+        measure, model = _checked(self.diagnostic), self.models[name]
         return self._keep(
             key, measure_piece(measure, name, model, self.data, users, self.seed, step)
         )
@@ -254,6 +256,38 @@ class Pieces:
 
     def _part(self, key: str, frame: pd.DataFrame) -> Part:
         return frame if self.held or self.store is None else self.store.path(key)
+
+
+def _checked(diagnostic: Diagnostic) -> Measure:
+    """The measure of a diagnostic; what it gives is looked at, batch by batch."""
+
+    def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
+        frame: object = diagnostic.measure(model, cases, seed=seed)
+        told = f"what {diagnostic.name} measures"
+        if not isinstance(frame, pd.DataFrame):
+            raise WorkbenchError(
+                f"{told} is of the type {type(frame).__name__}; give a DataFrame, a row per user "
+                "and condition."
+            )
+        if "model" in frame:
+            raise WorkbenchError(
+                f"{told} has a column model, in which the name of the model is written; call it "
+                "otherwise."
+            )
+        if "user" not in frame and len(frame) != len(cases.users):
+            raise WorkbenchError(
+                f"{told} has {counted(len(frame), 'row')} for {counted(len(cases.users), 'user')}; "
+                "say whose each is by a column user, of `cases.users`."
+            )
+        if "user" in frame and not frame["user"].isin(cases.users).all():
+            other = frame["user"][~frame["user"].isin(cases.users)].tolist()[0]
+            raise WorkbenchError(
+                f"{told} has rows of user {other!r}, who is none of those asked for; the column "
+                "user holds indices, as `cases.users` does."
+            )
+        return frame
+
+    return measure
 
 
 def measuring_code(diagnostic: Diagnostic, models: Mapping[str, Model]) -> str:

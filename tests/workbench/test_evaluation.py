@@ -418,3 +418,14 @@ def test_the_command_says_the_split_the_users_and_the_sample(tmp_path):
     assert found["hit@10 of 4 sampled"] == 1
     assert "hit@10" not in found
     assert found["by_policy"].keys() == {REMOVED}
+
+
+def test_an_evaluation_is_a_line():
+    model = Table([3.0, 2, 1, 0, 0], [0.0, 0, 1, 2, 3], n_items=5)
+    found = evaluate(model, data_of([1, 2, 3], [3, 5, 4], n_items=5))
+    line = repr(found)
+    assert line.startswith("Evaluation(test, 2 users; seen kept: hit@10 1.0000, ndcg@10 0.5655, ")
+    assert "; seen removed: hit@10 1.0000, ndcg@10 1.0000, mrr@10 1.0000)" in line
+    assert "\n" not in line
+    sampled = evaluate(model, data_of([1, 2, 3], [3, 5, 4], n_items=5), sampled_negatives=1)
+    assert " of 2 sampled 1.0000" in repr(sampled)

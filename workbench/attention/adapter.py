@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import AttentionTap, Batch
+from workbench.attention.foreign_predictions import check_padding, check_rows
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
@@ -52,7 +53,9 @@ def adapt(
     ----------
     scorer : a module, or any function. Without `embed` and `score` it is called with a batch and
         gives scores of all items [B, n_items + 1]; such a model is evaluated and explained by
-        taking items away. Histories are right-padded, and column 0 is padding.
+        taking items away. Histories are right-padded to the longest of a batch, and column 0 is
+        padding: the last item of each is at `batch.rows`, and how much padding follows must not
+        change its scores.
     n_items : items that it scores; their ids run from 1.
     max_length : items of a history that it reads, at most.
     embed, score : item embeddings [B, L, d] of a batch, and scores [B, n_items + 1] from the batch
@@ -60,7 +63,8 @@ def adapt(
     attention : one dotted name per layer, from the input up: of the submodule of `scorer` whose
         output is the layer's weights [B, H, L, L] (a softmax, or the dropout after it), or of a
         `nn.MultiheadAttention`, which is made to compute them openly. They are then recorded and
-        edited. The prediction is made at the last item.
+        edited. The prediction is made at the last item: in the last layer no weights but those of
+        its row may change the scores.
     causal : whether rows of attention see no later item.
     needs_times, needs_users : whether the scorer reads `batch.times` or `batch.users`.
     name : what to call the model.
@@ -75,8 +79,9 @@ def adapt(
     ------
     WorkbenchError
         If the module has no submodule of a name, what passes there are no weights, the scores have
-        another shape, or `embed`, `score` and `attention` are not given together as they must be.
-        One pass of two short histories checks it.
+        another shape, change with padding, or depend on the attention of another row than that of
+        the last item, or `embed`, `score` and `attention` are not given together as they must be.
+        A few passes of two short histories check it.
     """
     config = AdaptedConfig(name, n_items, max_length)
     needs = (needs_times, needs_users)
@@ -89,6 +94,7 @@ def adapt(
             )
         model = Scorer(scorer, config, *needs)
         model.check()
+        check_padding(model)
         return model
     if attention and not isinstance(scorer, nn.Module):
         raise WorkbenchError("attention names submodules; give the module that has them.")
@@ -96,6 +102,9 @@ def adapt(
     adapted = Adapted(scorer, config, *needs, embed=embed, score=score, causal=causal)
     adapted.open_taps(sources)
     adapted.check(attention)
+    check_padding(adapted)
+    if attention:
+        check_rows(adapted, attention[-1])
     return adapted
 
 
@@ -252,25 +261,34 @@ class Adapted(Scorer):
         Raises
         ------
         WorkbenchError
-            If the scores have another shape, or what passes a tap is not [B, H, L, L], has rows
-            that do not sum to one, or gives weight to padding or, in a causal model, to later
-            items.
+            If the scores have another shape, or what passes a tap does so more than once, is not
+            [B, H, L, L], has rows that do not sum to one, or gives weight to padding or, in a
+            causal model, to later items.
         """
         batch = self._probe()
-        passed: dict[int, Any] = {}
+        passed: dict[int, list[Any]] = {layer: [] for layer in range(len(names))}
 
         def keep(tap: AttentionTap, _: object, weights: Any) -> None:
-            passed[tap.layer] = weights
+            passed[tap.layer].append(weights)
 
         with hooked(self.taps(), keep):
             self._check_scores(self.raw_scores(batch))
         for layer, name in enumerate(names):
-            weights = passed.get(layer)
-            if not isinstance(weights, Tensor) or weights.dim() != 4:
-                shape = list(weights.shape) if isinstance(weights, Tensor) else type(weights)
+            if len(passed[layer]) > 1:
                 raise WorkbenchError(
-                    f"{name} is not where attention weights [B, H, L, L] pass (what passes is "
-                    f"{shape}); name the softmax or the dropout after it."
+                    f"{name} is called {len(passed[layer])} times in a pass, so that the weights "
+                    "of one layer cannot be told from others; give each layer a softmax or dropout "
+                    "of its own."
+                )
+            weights = passed[layer][0] if passed[layer] else None
+            shape = list(weights.shape) if isinstance(weights, Tensor) else []
+            if weights is None or len(shape) != 4 or [shape[0], *shape[2:]] != [2, 3, 3]:
+                passes = "nothing" if weights is None else shape or type(weights).__name__
+                raise WorkbenchError(
+                    f"{name} is not where attention weights [B, H, L, L] pass (of 2 histories of "
+                    f"up to 3 items, what passes is {passes}); name the softmax or the dropout "
+                    "after it, which has to be a module that is called: weights do not leave a "
+                    "fused function such as scaled_dot_product_attention."
                 )
             self._check_weights(batch, weights, name)
             heads = weights.shape[1]

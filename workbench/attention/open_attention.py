@@ -20,7 +20,7 @@ def weights_module(module: nn.Module, path: str) -> nn.Module:
     ------
     WorkbenchError
         If there is no submodule of this name, or a MultiheadAttention was built with `add_bias_kv`
-        or `add_zero_attn`.
+        or `add_zero_attn`, or is of a class that computes otherwise.
     """
     try:
         submodule = module.get_submodule(path)
@@ -32,6 +32,12 @@ def weights_module(module: nn.Module, path: str) -> nn.Module:
     if not isinstance(submodule, nn.MultiheadAttention):
         return submodule
     if not isinstance(submodule, OpenMultiheadAttention):
+        if type(submodule).forward is not nn.MultiheadAttention.forward:
+            raise WorkbenchError(
+                f"{path} is a {type(submodule).__name__}, which computes otherwise than the "
+                "nn.MultiheadAttention that it extends; name the softmax within it, or the dropout "
+                "after that."
+            )
         parent, _, name = path.rpartition(".")
         submodule = OpenMultiheadAttention(submodule)
         setattr(module.get_submodule(parent), name, submodule)

@@ -4,6 +4,7 @@ from .convert import convert
 from .description import describe
 from .fetch import DataUnavailable
 from .load import load_data
+from .lookup import find_item, find_user
 from .planted import Planted, permute_sequences, planted
 from .sequences import SequenceData, from_interactions
 from .truth import Truth
@@ -17,6 +18,8 @@ __all__ = [
     "cause_mask",
     "convert",
     "describe",
+    "find_item",
+    "find_user",
     "from_interactions",
     "load_data",
     "permute_sequences",

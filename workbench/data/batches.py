@@ -41,7 +41,7 @@ def held_out(
     Parameters
     ----------
     data : where the users are.
-    users : indices of users.
+    users : indices of users; `workbench.data.find_user` has that of a raw id.
     max_length : as in the config of the model that will read the histories.
 
     Returns

@@ -75,6 +75,11 @@ def load_data(
     WorkbenchError
         If anything is wrong with the name, the file or the options.
     """
+    if not isinstance(source, str | Path):
+        raise WorkbenchError(
+            f"load_data reads files, and was given a {type(source).__name__}; columns in memory "
+            "become data by workbench.data.from_interactions(users, items, times)."
+        )
     if fallback not in (None, "planted"):
         raise WorkbenchError(f'fallback={fallback!r} is not known; use "planted".')
     name = str(source)

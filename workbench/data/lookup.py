@@ -3,6 +3,7 @@
 import numpy as np
 
 from workbench.data.sequences import SequenceData
+from workbench.data.tokens import token
 from workbench.errors import WorkbenchError
 
 
@@ -40,15 +41,20 @@ def item_with_id(data: SequenceData, raw_id: str) -> int | None:
     return int(places[0]) + 1 if len(places) else None
 
 
-def find_user(data: SequenceData, user_id: str) -> int:
-    """Index of the user with this raw id; blanks around the id are ignored.
+def find_user(data: SequenceData, user_id: str | int) -> int:
+    """Index of the user with this raw id.
+
+    Parameters
+    ----------
+    data : where the user is.
+    user_id : text, around which blanks are ignored, or a number.
 
     Raises
     ------
     WorkbenchError
         If there is none; the message shows ids that contain the text, if there are any.
     """
-    wanted = user_id.strip()
+    wanted = token(user_id)
     places = np.flatnonzero(data.user_ids == wanted)
     if len(places):
         return int(places[0])
@@ -101,15 +107,21 @@ def items_called(data: SequenceData, text: str) -> list[int]:
     return fitting
 
 
-def find_item(data: SequenceData, text: str) -> int:
-    """The one item of this raw id or title, see `items_called`.
+def find_item(data: SequenceData, text: str | int) -> int:
+    """Index of the one item of this raw id or title.
+
+    Parameters
+    ----------
+    data : where the item is.
+    text : an id, text or a number; or else a title, complete or in part: an item has it if its
+        title holds all words of the text, whatever their case.
 
     Raises
     ------
     WorkbenchError
         If there is none, or more than one.
     """
-    wanted = text.strip()
+    wanted = token(text)
     fitting = items_called(data, wanted)
     if len(fitting) == 1:
         return fitting[0]

@@ -10,7 +10,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from workbench.data.tokens import Missing, absent, encode
+from workbench.data.times import YEAR_10000
+from workbench.data.tokens import Missing, absent, encode, token
 from workbench.data.truth import Truth
 from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import counted
@@ -154,7 +155,7 @@ def from_interactions(
     times: Any = None,
     *,
     name: str = "data",
-    titles: Mapping[str, str] | None = None,
+    titles: Mapping[Any, str] | None = None,
     min_user: int = 2,
     min_item: int = 1,
     duplicates: Duplicates = "keep",
@@ -172,9 +173,11 @@ def from_interactions(
     Parameters
     ----------
     users, items : arrays, pandas or Arrow columns, of text or of numbers; [n].
-    times : numbers, in seconds since 1970, or NumPy's dates; [n], or None.
+    times : numbers, in seconds since 1970, or dates, of NumPy, pandas, Arrow or Python; [n], or
+        None. A date without a zone is one in UTC.
     name : what to call the data.
-    titles : item token -> title; None where there are none.
+    titles : item, as in `items` -> title; None where there are none. An item without one is called
+        by its token.
     min_user : interactions that a user has at least. Users of a single interaction offer nothing to
         predict from, therefore the default is 2.
     min_item : interactions that an item has at least.
@@ -228,7 +231,7 @@ def from_interactions(
         offsets=np.concatenate([[0], np.cumsum(np.bincount(owners))]).astype(np.int64),
         item_ids=item_ids,
         user_ids=user_tokens[kept_users],
-        titles=None if titles is None else [PAD, *(titles.get(t, t) for t in item_ids[1:])],
+        titles=None if titles is None else _titles(titles, item_ids),
         provenance={
             **(provenance or {}),
             "rows_read": n_rows + sum(before.values()),
@@ -239,6 +242,12 @@ def from_interactions(
         },
         rows=rows.astype(np.int64),
     )
+
+
+def _titles(titles: Mapping[Any, str], item_ids: np.ndarray) -> list[str]:
+    """What each item is called; titles of items that are numbers may have numbers as keys."""
+    known = {token(item): title for item, title in titles.items() if not pd.isna(title)}
+    return [PAD, *(str(known.get(each, each)) for each in item_ids[1:])]
 
 
 def _by_user_and_time(users: np.ndarray, items: np.ndarray, clock: np.ndarray | None) -> np.ndarray:
@@ -272,18 +281,28 @@ def _ids(values: Any, role: str, missing: Missing) -> tuple[np.ndarray, np.ndarr
 def _clock(times: Any, missing: Missing) -> np.ndarray:
     """Seconds [n]; NaN, where there is none, if such rows are to be dropped."""
     clock = np.asarray(times)
+    kind = pd.api.types.infer_dtype(clock, skipna=True) if clock.dtype.kind == "O" else ""
+    if kind in ("datetime", "date"):  # of Python, or of pandas with a zone
+        clock = pd.to_datetime(clock, utc=True).tz_localize(None).to_numpy()
     if clock.dtype.kind == "M":
         clock = np.where(np.isnat(clock), np.nan, clock.astype("datetime64[us]").astype(int) / 1e6)
     if clock.dtype.kind not in "iuf":
-        raise WorkbenchError(f"times are {clock.dtype}, not numbers; give seconds since 1970.")
-    wrong = ~(np.abs(clock.astype(np.float64)) < 2.0**62)
+        of = "text" if kind == "string" or clock.dtype.kind in "US" else kind or clock.dtype
+        raise WorkbenchError(
+            f"times are {of}; give seconds since 1970, or dates, as pandas.to_datetime makes them."
+        )
+    wrong = ~(np.abs(clock.astype(np.float64)) < YEAR_10000)
     if missing == "drop":
         wrong &= ~np.isnan(clock)
     if wrong.any():
         row = int(wrong.argmax())
         raise WorkbenchError(
-            f"the time of row {row + 1} is {clock[row]}; give seconds since 1970, or leave "
-            "out rows without (missing='drop')."
+            f"the time of row {row + 1} is {clock[row]}"
+            + (
+                "; give seconds since 1970, or leave out rows without (missing='drop')."
+                if np.isnan(clock[row])
+                else ", in seconds since 1970 beyond the year 9999; divide milliseconds by 1,000."
+            )
         )
     return clock
 

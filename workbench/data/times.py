@@ -19,7 +19,7 @@ Dates = Literal["day-first", "month-first"]
 # below 1e11 until the year 5138, and milliseconds are above it since 1973
 UNITS = {"s": (1.0, 0.0), "ms": (1e3, 1e11), "us": (1e6, 1e14), "ns": (1e9, 1e17)}
 LARGEST = 2.0**62
-YEAR, YEAR_2100 = 31_536_000, 4_102_444_800  # in seconds
+YEAR, YEAR_2100, YEAR_10000 = 31_536_000, 4_102_444_800, 253_402_300_800  # in seconds
 # dates written as numbers: 20190812, or with hours, minutes and seconds 20190812103000
 COMPACT = ((8, "%Y%m%d"), (14, "%Y%m%d%H%M%S"))
 WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")
@@ -140,7 +140,12 @@ def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
     if unit == "each":
         return Times(numbers / scales[kinds], "each")
     if unit is not None:
-        return Times(numbers if unit == "s" else numbers / UNITS[unit][0], unit)
+        seconds = numbers if unit == "s" else numbers / UNITS[unit][0]
+        if (late := present & (np.abs(seconds) >= YEAR_10000)).any():
+            row = int(late.argmax())
+            size = _unit_is(names[kinds[row]])
+            raise TimeFault(row, f"is beyond the year 9999 in {unit}; name another unit {size}")
+        return Times(seconds, unit)
     usual = int(np.median(kinds[present])) if present.any() else 0
     # what is of a second's size among milliseconds would be a day of 1970; zero may stand for none
     other = present & (kinds != usual) & (sizes > YEAR)

@@ -50,6 +50,14 @@ class Explanation:
     view: View
     change: SmallestChange | None
 
+    def __repr__(self) -> str:
+        """One line, where no notebook shows the page."""
+        item = self.data.title(self.inspection.target)
+        return (
+            f"Explanation({self.model.config.name} of {item!r} for user {self.user_id!r} of "
+            f"{self.data.name}, by {', '.join(self.columns)})"
+        )
+
     @property
     def user_id(self) -> str:
         """The user's raw id."""

@@ -126,6 +126,7 @@ def test_of_a_small_catalogue_all_items_are_listed():
 def test_a_model_without_attention_is_asked_for_the_rest():
     data = data_of([1, 2, 3, 4], [5, 4, 2], [1, 2])
     counts = torch.rand(6, 6)
+    counts[0] = 0  # of padding
     model = adapt(lambda batch: counts[batch.items].sum(1), n_items=5, max_length=4)
     results = measure_in_memory(DIAGNOSTIC, {"bag": model}, data)
     assert set(results.frame["condition"]) == {UNCHANGED, SHUFFLED, ALONE, REVERSED}

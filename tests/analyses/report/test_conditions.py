@@ -6,6 +6,7 @@ from scipy.stats import binomtest
 from analyses.report.conditions import means_by, paired, table_of, with_intervals
 from analyses.report.page import readable
 from analyses.running.results import Rows
+from workbench import WorkbenchError
 from workbench.statistics import Interval
 
 
@@ -33,6 +34,20 @@ def test_means_are_those_of_each_condition_in_order_of_appearance(frame, kind):
         assert interval.estimate == pytest.approx(expected.loc[key, "mean"])
         assert interval.n == expected.loc[key, "count"]
         assert interval.low < interval.estimate < interval.high
+
+
+@pytest.mark.parametrize("kind", ["object", "category"])
+def test_a_user_has_one_row_of_a_condition(frame, kind):
+    """Else one of them would stand for all, or a user would count once for each model."""
+    typed = frame.astype({"model": kind, "layer": kind})
+    with pytest.raises(WorkbenchError, match="by model; what tells them apart may be layer"):
+        means_by(Rows([typed]), ["model"], ["value"])
+    pieces = [rows for _, rows in typed.groupby("model", observed=True, sort=False)]
+    for rows in (Rows([typed]), Rows(pieces)):
+        with pytest.raises(WorkbenchError, match="by layer; what tells them apart may be model"):
+            means_by(rows, ["layer"], ["value"])
+    one = means_by(Rows(pieces).where(model="b"), ["layer"], ["value"])["value"]
+    assert [interval.n for interval in one.values()] == [30, 30]
 
 
 def test_paired_differences_use_users_both_models_have(frame):

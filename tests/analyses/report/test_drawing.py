@@ -9,6 +9,7 @@ from matplotlib.text import Text
 from analyses.report import style
 from analyses.report.drawing import draw, images
 from analyses.report.summaries import UNIFORM, Summary
+from workbench import WorkbenchError
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
 
@@ -176,3 +177,16 @@ def test_rows_without_a_value_are_marked_in_their_order():
     _, panel = figure.axes
     places = [text.get_position()[1] for text in panel.texts if text.get_text() == "no value"]
     assert places == list(range(1, 8))
+
+
+def test_a_table_that_lacks_what_is_drawn_is_told_where_it_is_made():
+    marks = pd.DataFrame({"series": ["a"], "row": ["b"], "estimate": [1.0], "n": [3], "low": [0.0]})
+    with pytest.raises(
+        WorkbenchError, match="the table of dots 'Title' lacks panel and high; each"
+    ):
+        Summary("dots", "Title", "measure", ("a",), marks)
+    with pytest.raises(WorkbenchError, match="lacks panel, at and high"):
+        Summary("lines", "Title", "measure", ("a",), marks)
+    with pytest.raises(WorkbenchError, match="choose from dots, lines, boxes"):
+        Summary("bars", "Title", "measure", ("a",), marks)
+    assert not len(Summary("boxes", "Title", "measure", (), pd.DataFrame()).table)

@@ -199,7 +199,9 @@ def test_all_of_models_counts_and_adapted_ones_with_their_adapter(monkeypatch):
         lambda functions, modules: seen.append((functions, modules)) or "",
     )
     measuring_code(diagnostic, {"mine": Handmade([1.0])})
-    adapted = adapt(lambda batch: batch.items[:, :1].expand(-1, 6), n_items=5, max_length=9)
+    adapted = adapt(
+        lambda batch: batch.items[:, :1].expand(-1, 6).double(), n_items=5, max_length=9
+    )
     assert isinstance(adapted.config, AdaptedConfig)
     measuring_code(diagnostic, {"mine": adapted})
     measuring_code(diagnostic, {})

@@ -133,15 +133,6 @@ def test_in_memory_a_model_of_other_data_is_warned_of(inputs):
         measure_in_memory(Counting().diagnostic(), models, data)
 
 
-def test_rows_that_are_not_the_users_must_name_them(inputs):
-    models, data, *_ = inputs
-    diagnostic = replace(
-        Counting().diagnostic(), measure=lambda model, cases, *, seed: pd.DataFrame({"x": [1.0]})
-    )
-    with pytest.raises(ValueError, match="Length of values"):
-        measure_in_memory(diagnostic, models, data)
-
-
 def scorer(name: str, **parts):
     return adapt(
         lambda batch: torch.ones(len(batch.items), 6), n_items=5, max_length=9, name=name, **parts
@@ -211,3 +202,28 @@ def test_users_in_another_order_or_named_twice_are_the_same_users(monkeypatch, i
         measure_in_memory(diagnostic, {"a": models["a"]}, data, np.array(order), seed)
     assert asked[0] == asked[1] == asked[2]
     assert sum(asked[0][1]) == 2
+
+
+@pytest.mark.parametrize(
+    ("measure", "told"),
+    [
+        (lambda model, cases, seed: [1.0], "is of the type list; give a DataFrame"),
+        (
+            lambda model, cases, seed: pd.DataFrame({"x": [1.0]}).loc[[0] * 4],
+            "has 4 rows for 2 users; say whose each is by a column user",
+        ),
+        (
+            lambda model, cases, seed: pd.DataFrame({"user": cases.data.user_ids[cases.users]}),
+            "has rows of user .u[01]., who is none of those asked for",
+        ),
+        (
+            lambda model, cases, seed: pd.DataFrame({"user": cases.users, "model": "mine"}),
+            "has a column model, in which the name of the model is written",
+        ),
+    ],
+)
+def test_what_is_measured_has_to_be_a_table_of_these_users(inputs, measure, told):
+    models, data, users, _ = inputs
+    diagnostic = replace(Counting().diagnostic(), measure=measure)
+    with pytest.raises(WorkbenchError, match=f"what counting measures {told}"):
+        measure_in_memory(diagnostic, models, data, users[:2])

@@ -206,6 +206,150 @@ def test_a_module_without_attention_has_gradients():
         record_attention(model, BATCH)
 
 
+class Padded(nn.Module):
+    """Masked attention of two layers, told by how it is made to predict."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way, self.items, self.places = way, nn.Embedding(13, 8), nn.Embedding(8, 8)
+        self.first, self.second = (nn.MultiheadAttention(8, 2, batch_first=True) for _ in range(2))
+
+    def scores(self, batch: Batch, x):
+        n = x.shape[1]
+        at = torch.arange(n).expand(len(x), n)
+        moved = at - (n - batch.lengths)[:, None] if self.way == "left" else at
+        x = x.gather(1, moved.clamp(min=0)[..., None].expand_as(x))
+        real = (moved >= 0) & (moved < batch.lengths[:, None])
+        place = at + n - batch.lengths[:, None] if self.way == "from the width" else at
+        x = x + self.places(n - 1 - at if self.way == "left" else place.clamp(max=n - 1))
+        seen = torch.ones(n, n, dtype=torch.bool).tril() & real[:, None] | torch.eye(n).bool()
+        for layer in (self.first, self.second):
+            x = x + layer(x, x, x, attn_mask=~seen.repeat_interleave(2, 0))[0]
+        if self.way == "mean":
+            hidden = (x * real[..., None]).sum(1) / batch.lengths[:, None]
+        else:
+            last = {"left": -1, "last column": -1}.get(self.way, batch.rows)
+            hidden = x[torch.arange(len(x)), last]
+        return hidden @ self.items.weight.T
+
+
+@pytest.mark.parametrize(
+    ("way", "attention", "told"),
+    [
+        ("left", ("first", "second"), "second passes weights of other rows than the last item's"),
+        ("mean", ("first", "second"), "second passes weights of other rows than the last item's"),
+        ("right", ("first",), "first passes weights of other rows .* Name all layers"),
+        ("right", ("second", "first"), "first passes weights of other rows .* from the input up"),
+        ("last column", ("first", "second"), "other scores once padding follows it"),
+        ("last column", (), "other scores once padding follows it"),
+        ("from the width", (), "other scores once padding follows it"),
+    ],
+)
+def test_a_prediction_that_is_not_made_at_the_last_item_is_told(way, attention, told):
+    torch.manual_seed(0)
+    with pytest.raises(WorkbenchError, match=told):
+        taken(Padded(way), attention=attention)
+
+
+def test_a_prediction_at_the_last_item_is_taken():
+    model = taken(Padded("right"), attention=("first", "second"))
+    alone = batch_of([9, 2, 6])
+    torch.testing.assert_close(model.scores(BATCH)[1:2], model.scores(alone))
+    assert (model.config.n_layers, model.config.n_heads) == (2, 2)
+    one = adapt(lambda batch: torch.ones(len(batch.items), 13), n_items=12, max_length=1)
+    assert one.scores(batch_of([3], [4])).shape == (2, 13)
+
+
+def test_a_module_that_padded_on_the_left_scores_the_same_padded_on_the_right(documented):
+    """With the positions that docs/checkpoints.md names."""
+    torch.manual_seed(0)
+    mine, length = documented["Mine"](n_items=12).eval(), 50
+
+    def score(batch, x):
+        at = (49 - batch.rows[:, None] + torch.arange(x.shape[1])).clamp(max=49)
+        moved = x + mine.places(at) - mine.places.weight[: x.shape[1]]  # which Mine adds
+        return mine.scores(moved, batch.valid, batch.rows)
+
+    model = adapt(
+        mine,
+        embed=lambda batch: mine.items(batch.items),
+        score=score,
+        attention=[f"encoder.layers.{n}.self_attn" for n in range(2)],
+        n_items=12,
+        max_length=length,
+    )
+    found = model.scores(BATCH)
+    for row, n in enumerate(BATCH.lengths.tolist()):
+        left = torch.zeros(1, length, dtype=torch.long)
+        left[0, length - n :] = BATCH.items[row, :n]
+        seen = torch.ones(length, length, dtype=torch.bool).tril() & (left > 0)
+        mask = ~(seen | torch.eye(length).bool())
+        x = mine.items(left) + mine.places.weight
+        wanted = mine.encoder(x, mask=mask)[0, -1] @ mine.items.weight.T
+        torch.testing.assert_close(found[row, 1:], wanted[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_function_that_takes_padding_for_the_last_item_is_told():
+    follows = torch.rand(13, 13, generator=torch.Generator().manual_seed(0))
+    with pytest.raises(WorkbenchError, match=r"Take the last item at batch\.rows"):
+        adapt(lambda batch: follows[batch.items[:, -1]], n_items=12, max_length=8)
+
+
+class Shared(Softmaxed):
+    """Two layers whose weights pass one dropout."""
+
+    def scores(self, batch: Batch, x):
+        causal = torch.ones(x.shape[1], x.shape[1]).tril()
+        weights = self.dropout((causal / causal.sum(-1, keepdim=True)).expand(len(x), 1, -1, -1))
+        return super().scores(batch, x + weights[:, 0] @ x)
+
+
+class Masked(Softmaxed):
+    """A mask token after the history, at which the prediction is made."""
+
+    def scores(self, batch: Batch, x):
+        x = torch.cat([x, self.items.weight[:1].expand(len(x), 1, -1)], 1)
+        weights = self.dropout((x @ x.transpose(1, 2))[:, None].softmax(-1))
+        return (weights[:, 0] @ x)[:, -1] @ self.items.weight.T
+
+
+@pytest.mark.parametrize(
+    ("module", "attention", "told"),
+    [
+        (Shared, ("dropout",), "dropout is called 2 times in a pass"),
+        (Shared, ("dropout", "dropout"), "dropout is called 2 times in a pass"),
+        (Masked, ("dropout",), r"up to 3 items, what passes is \[2, 1, 4, 4\]"),
+    ],
+)
+def test_weights_that_are_no_layers_are_told(module, attention, told):
+    with pytest.raises(WorkbenchError, match=told):
+        taken(module(), attention=attention)
+
+
+def test_scores_that_are_no_numbers_are_told():
+    for score, told in ((torch.nan, "score gives NaN"), (1, "score gives torch.int64")):
+        scores = torch.full((1, 13), score)
+        with pytest.raises(WorkbenchError, match=told):
+            adapt(lambda batch, row=scores: row.expand(2, -1), n_items=12, max_length=8)
+
+
 def test_attention_to_what_is_no_item_is_told():
     with pytest.raises(WorkbenchError, match="add_zero_attn"):
         OpenMultiheadAttention(nn.MultiheadAttention(8, 2, add_zero_attn=True))
+
+
+class Halved(nn.MultiheadAttention):
+    """Attention of another formula."""
+
+    def forward(self, *args, **named):
+        mixed, weights = super().forward(*args, **named)
+        return mixed / 2, weights
+
+
+def test_attention_that_extends_pytorchs_is_not_exchanged_for_it():
+    module = Padded("right")
+    module.second = Halved(8, 2, batch_first=True)
+    with pytest.raises(WorkbenchError, match="second is a Halved, which computes otherwise"):
+        taken(module, attention=("first", "second"))
+    module.second = type("Named", (nn.MultiheadAttention,), {})(8, 2, batch_first=True)
+    assert taken(module, attention=("first", "second")).config.n_layers == 2

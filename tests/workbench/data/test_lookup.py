@@ -6,6 +6,7 @@ import pytest
 from tests.workbench.tiny import data_of
 from workbench.data.lookup import (
     drawn_users,
+    find_item,
     find_user,
     find_users,
     item_with_id,
@@ -104,3 +105,9 @@ def test_an_item_is_found_by_its_id_alone():
     data = data_of([3, 1, 2])
     assert item_with_id(data, str(data.item_ids[2])) == 2
     assert item_with_id(data, str(data.item_ids[0])) is None  # padding
+
+
+def test_ids_that_are_numbers_are_found_as_numbers():
+    numbered = from_interactions([7, 7, 5, 5], [30, 10, 10, 20])
+    assert find_user(numbered, 5) == find_user(numbered, np.int64(5)) == 1
+    assert find_item(numbered, 20) == find_item(numbered, "20") == 3

@@ -392,3 +392,8 @@ def test_a_folder_without_data(tmp_path, format):
 def test_a_file_of_blank_lines(tmp_path, format):
     with pytest.raises(WorkbenchError):
         load_data(write(tmp_path / "x.txt", "\n\n"), format=format)
+
+
+def test_columns_in_memory_are_no_file():
+    with pytest.raises(WorkbenchError, match=r"given a DataFrame; .*from_interactions"):
+        load_data(pd.DataFrame({"user": [1], "item": [2]}))

@@ -186,3 +186,41 @@ def test_missing_tokens_are_told():
 def test_data_are_shown_in_a_line(times, titles, has):
     data = from_interactions(["u"] * 1200, range(1200), times, name="a\nb", titles=titles)
     assert repr(data) == f"SequenceData('a\\nb': 1 user, 1,200 items, 1,200 interactions, {has})"
+    numbered = from_interactions(
+        [1, 1, 1], [10, 20, 30], titles={10: "Ten", 20.0: "Twenty", 30: None}
+    )
+    assert numbered.titles == ["[pad]", "Ten", "Twenty", "30"]
+
+
+def test_dates_of_every_kind_are_times():
+    dates = pd.Series(pd.to_datetime(["2021-07-02 12:00", "2021-07-01 12:00"]))
+    seconds = [1625140800, 1625227200]
+    zoned = dates.dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin")
+    for times in (
+        dates,
+        zoned,
+        dates.to_numpy(),
+        pa.array(zoned),
+        list(zoned),
+        [time.to_pydatetime() for time in zoned],
+        [time.to_pydatetime() for time in dates],
+    ):
+        assert from_interactions(["u", "u"], ["a", "b"], times).times.tolist() == seconds
+    days = from_interactions(["u", "u"], ["a", "b"], dates.dt.date)
+    assert days.times.tolist() == [second - 43200 for second in seconds]
+    gaps = from_interactions(["u"] * 3, list("abc"), [*zoned, pd.NaT], missing="drop")
+    assert gaps.times.tolist() == seconds
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (["2021-07-01", "2021-07-02"], "times are text; give .* dates"),
+        (pd.Series(["2021-07-01", "2021-07-02"]), "times are text"),
+        ([1625140800000, 1625227200000], "row 1 is 1625140800000, .* beyond the year 9999"),
+        ([1625140800, np.nan], "row 2 is nan; .* leave out rows without"),
+    ],
+)
+def test_what_is_no_time_in_memory_is_told(times, told):
+    with pytest.raises(WorkbenchError, match=told):
+        from_interactions(["u", "u"], ["a", "b"], times)

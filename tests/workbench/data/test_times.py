@@ -226,3 +226,9 @@ def test_months_first_look_like_times():
     assert looks_like_time(pa.array(["6/1/2015", "13/6/2015"]))
     assert looks_like_time(pa.array(["6/1/2015", "1/6/2015"]))
     assert not looks_like_time(pa.array(["6/1/2015", "1/6/2015", "soon"]))
+
+
+def test_a_unit_that_leads_beyond_the_year_9999_is_told(tmp_path):
+    file = table(tmp_path, [1600000000000, 1600000000001])
+    with pytest.raises(WorkbenchError, match=r"is beyond the year 9999 in s; .*unit=ms"):
+        load_data(file, unit="s")

@@ -45,7 +45,7 @@ def test_similarity_does_not_hang_on_the_histories_beside_it():
     model = adapt(
         torch.nn.Identity(),
         embed=embed,
-        score=lambda batch, embeddings: embeddings.sum(1) @ table.T,
+        score=lambda batch, embeddings: (embeddings * batch.valid[..., None]).sum(1) @ table.T,
         n_items=11,
         max_length=8,
         needs_times=True,

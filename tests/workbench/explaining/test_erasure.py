@@ -190,7 +190,11 @@ def test_an_item_is_replaced_by_what_items_are_in_the_mean_for_its_user_time_and
 
     def embed(batch):
         by_time = (batch.times % 7)[..., None] / 7
-        return items(batch.items) * by_time + users(batch.users)[:, None] + places
+        return (
+            items(batch.items) * by_time
+            + users(batch.users)[:, None]
+            + places[: batch.items.shape[1]]
+        )
 
     def score(batch, embedded):
         return (embedded * batch.valid[..., None]).sum(1).tanh() @ items.weight.T

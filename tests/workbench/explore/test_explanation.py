@@ -132,3 +132,10 @@ def test_a_history_without_the_held_out_item_is_not_said_to_be_longer(data):
     found = explain_user(small_model("SASRec", data), data, str(data.user_ids[2]), held_out=True)
     n = len(data.history(2)) - 1
     assert f"What it owes to the history ({n} items, the latest first" in "\n".join(lines(found))
+
+
+def test_an_explanation_is_a_line_where_no_notebook_shows_it(data):
+    found = explain_user(small_model("SASRec", data), data, "1", methods=["recency"])
+    item = data.title(found.inspection.target)
+    about = f"SASRec of {item!r} for user '1' of {data.name}, by attention, recency"
+    assert repr(found) == f"Explanation({about})"
