@@ -74,6 +74,11 @@ class Verdict:
         return f"{self.model}: its attention ({self.part}) {_VERB[self.conclusion]}."
 
     @property
+    def pointing(self) -> Question | None:
+        """How often attention, and a control, name what matters most; None where not asked."""
+        return next((q for q in self.questions if q.key == "pointing"), None)
+
+    @property
     def part(self) -> str:
         """Which part of attention it is about, in words."""
         return part_in_words(self.reduction)

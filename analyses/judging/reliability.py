@@ -11,7 +11,6 @@ import pandas as pd
 
 from analyses.conclusions import NOT, SHOWN
 from analyses.judging.labels import LABELS
-from analyses.questions import Question
 from analyses.report.wording import span
 from analyses.verdict import Verdict
 from workbench.phrases import counted
@@ -74,7 +73,7 @@ def reliability(verdict: Verdict) -> Reliability | None:
     about as many users, on data in which a control is as good as it is here. None where the verdict
     does not say on how many it stands.
     """
-    pointing = _pointing(verdict)
+    pointing = verdict.pointing
     if pointing is None or pointing.estimate is None:
         return None
     obvious = is_obvious(verdict)
@@ -92,12 +91,8 @@ def reliability(verdict: Verdict) -> Reliability | None:
 
 def is_obvious(verdict: Verdict) -> bool:
     """Whether a control is known to name what matters most for more than `OBVIOUS` of the users."""
-    pointing = _pointing(verdict)
+    pointing = verdict.pointing
     return pointing is not None and pointing.control is not None and pointing.control.low > OBVIOUS
-
-
-def _pointing(verdict: Verdict) -> Question | None:
-    return next((q for q in verdict.questions if q.key == "pointing"), None)
 
 
 def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:

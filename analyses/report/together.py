@@ -97,7 +97,7 @@ def together(verdicts: Sequence[Verdict]) -> list[Together]:
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:
-    pointing = next((q for q in verdict.questions if q.key == "pointing"), None)
+    pointing = verdict.pointing
     shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
     named, control = ("" if share is None else percent(share, 0) for share in shares)
     return f"{verdict.model} ({verdict.part})", named, control
