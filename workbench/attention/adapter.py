@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import AttentionTap, Batch
-from workbench.attention.foreign_predictions import check_padding, check_rows
+from workbench.attention.foreign_predictions import check_padding, check_rows, made_up
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
@@ -166,10 +166,7 @@ class Scorer(nn.Module):
         self._check_scores(self.raw_scores(self._probe()))
 
     def _probe(self) -> Batch:
-        items = torch.tensor([[1, 1, 1], [1, 1, 0]])
-        times = torch.zeros_like(items) if self.needs_times else None
-        users = torch.zeros(2, dtype=torch.long) if self.needs_users else None
-        return Batch(items, torch.tensor([3, 2]), times, users).to(self.device)
+        return made_up(self, torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.tensor([3, 2]))
 
     def _check_scores(self, scores: Tensor) -> None:
         expected = (2, self.config.n_items + 1)

@@ -21,6 +21,20 @@ class Foreign(Model, Protocol):
         """Scores as they come, [B, n_items + 1]."""
 
 
+def made_up(model: Model, items: Tensor, lengths: Tensor) -> Batch:
+    """Histories of the first user, all at one time, on the device of a model.
+
+    Parameters
+    ----------
+    model : that is to read them.
+    items : [B, L], padded on the right with 0.
+    lengths : [B].
+    """
+    times = torch.zeros_like(items) if model.needs_times else None
+    users = torch.zeros_like(lengths) if model.needs_users else None
+    return Batch(items, lengths, times, users).to(model.device)
+
+
 @torch.no_grad()
 def check_padding(model: Foreign) -> None:
     """Try a history with padding behind it, and without.
@@ -93,9 +107,7 @@ def _tried(model: Model, *, padded: bool) -> Batch:
     lengths = torch.tensor([long if padded else short, short])
     places = torch.arange(int(lengths[0]))
     items = (places % model.config.n_items + 1) * (places < lengths[:, None])
-    times = torch.zeros_like(items) if model.needs_times else None
-    users = torch.zeros(2, dtype=torch.long) if model.needs_users else None
-    return Batch(items, lengths, times, users).to(model.device)
+    return made_up(model, items, lengths)
 
 
 def _differ(scores: Tensor, others: Tensor) -> bool:

@@ -19,9 +19,8 @@ from workbench.training.sampling import check_loss
 from workbench.training.settings import Training
 
 STATE = "training.pt"
-FIRST_OPTIONS = {
-    "loss": "exact"
-}  # where a card or a state does not name it: the only one there was
+# of cards and states that do not name them: what was the only one there was
+FIRST_OPTIONS = {"loss": "exact"}
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
 
 
