@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         "--scale",
         choices=get_args(Scale),
         default="default",
-        help="small: whether all of it works, within two minutes; default: about an hour on one "
+        help="small: whether all of it works, within two minutes; default: about two hours on one "
         "core; full: every rule, size, difficulty and seed (default: %(default)s)",
     )
     made.add_argument(

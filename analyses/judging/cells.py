@@ -140,7 +140,7 @@ def plan(scale: Scale) -> list[Trained]:
 
     Parameters
     ----------
-    scale : "small", for a test that the whole works, within two minutes; "default", about an hour
+    scale : "small", for a test that the whole works, within two minutes; "default", about two hours
         on one core; or "full".
     """
     stages = {"small": _small, "default": _default, "full": _full}[scale]()
