@@ -1,10 +1,12 @@
 """How commands run and end: on one thread, what they say, and by which code."""
 
+import atexit
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 from workbench.announcing import announce, say
 from workbench.errors import WorkbenchError, printed_warnings, sentence
@@ -18,21 +20,17 @@ def ended_in_words() -> Iterator[None]:
     """Warnings are lines, bad input ends in one sentence and code 2, and who stops it in code 130.
 
     A kill ends as Ctrl-C does, so that what lies half written is cleared away. Where nobody reads
-    on, as behind `| head`, the end is silent, with code 1.
+    on, as behind `| head`, the end is silent, with code 1. After the end neither raises anything:
+    in what the interpreter then takes down, an exception would be printed, or abort it.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _stop)
     one_by_default()
-    with _silent_without_reader():
-        try:
-            with printed_warnings(lambda line: say(line, err=True)):
-                yield
-        except BrokenPipeError:
-            raise
-        except (WorkbenchError, OSError) as error:
-            say(f"error: {sentence(error)}", err=True)
-            sys.exit(2)
-        except KeyboardInterrupt:
-            sys.exit(130)
+    try:
+        with _silent_without_reader(), _in_words():
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)  # the last runs first
 
 
 @contextmanager
@@ -49,6 +47,26 @@ def told_if_stopped(stored: Callable[[], bool] = lambda: True) -> Iterator[None]
         if stored():
             announce(STOPPED)
         raise
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """A kill as Ctrl-C, once: a second would cut off what clears away after the first."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    try:
+        with printed_warnings(lambda line: say(line, err=True)):
+            yield
+    except BrokenPipeError:
+        raise
+    except (WorkbenchError, OSError) as error:
+        say(f"error: {sentence(error)}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 @contextmanager

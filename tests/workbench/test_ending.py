@@ -25,7 +25,6 @@ ROOT = Path(__file__).parents[2]
 def ended(monkeypatch, capsys):
     """How work ends: the code, and what was said on stderr."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    before = signal.getsignal(signal.SIGTERM)
 
     def end(work: Callable[[], object]) -> tuple[int, str]:
         code = 0
@@ -36,8 +35,7 @@ def ended(monkeypatch, capsys):
             code = int(raised.code or 0)
         return code, capsys.readouterr().err
 
-    yield end
-    signal.signal(signal.SIGTERM, before)
+    return end
 
 
 def raising(error: BaseException) -> Callable[[], object]:
@@ -58,6 +56,46 @@ def test_warnings_and_bad_input_are_a_line_each(ended):
 def test_a_kill_ends_as_being_stopped_does(ended):
     assert ended(lambda: os.kill(os.getpid(), signal.SIGTERM)) == (130, "")
     assert ended(raising(KeyboardInterrupt())) == (130, "")
+
+
+def test_a_second_kill_does_not_cut_off_what_clears_away(ended):
+    cleared = []
+
+    def work() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleared.append(True)
+
+    assert ended(work) == (130, "")
+    assert cleared
+
+
+ENDED = """
+import atexit, os, signal
+from workbench.ending import ended_in_words
+with ended_in_words():
+    atexit.register(print, "taken down", flush=True)
+    {within}
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+TAKING_DOWN = "atexit.register(os.kill, os.getpid(), signal.{kind}); raise SystemExit(2)"
+
+
+@pytest.mark.parametrize(
+    ("within", "code"),
+    [
+        ("pass", -signal.SIGTERM),
+        (TAKING_DOWN.format(kind="SIGTERM"), -signal.SIGTERM),
+        (TAKING_DOWN.format(kind="SIGINT"), 2),
+    ],
+)
+def test_after_the_end_a_kill_or_ctrl_c_is_silent(within, code):
+    command = [sys.executable, "-c", ENDED.format(within=within)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "")
+    assert done.stdout in ("", "taken down\n")
 
 
 @pytest.mark.parametrize(
