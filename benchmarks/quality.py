@@ -64,7 +64,7 @@ def row(name: str, cards: list[dict[str, Any]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="../shared/data/amazon-beauty", help="(%(default)s)")
+    parser.add_argument("--data", default="amazon-beauty", help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the trained models")
     parser.add_argument("--models", nargs="+", default=list(MODELS), metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])

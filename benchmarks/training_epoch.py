@@ -23,10 +23,10 @@ from benchmarks.timing import (
     print_table,
 )
 from workbench import SequenceData, load_data
+from workbench.data.catalogue import place_of
 from workbench.errors import WorkbenchError
 from workbench.training.settings import Objective
 
-BEAUTY = "../shared/data/amazon-beauty"
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")
 COMPARED: dict[Objective, Peer] = {"prefixes": "recbole", "positions": "rectools"}
 KEEPING = {  # glibc's settings under which a process keeps the memory it frees
@@ -78,7 +78,9 @@ def theirs(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default=BEAUTY, help="as `load_data` takes it (%(default)s)")
+    parser.add_argument(
+        "--data", default="amazon-beauty", help="as `load_data` takes it (%(default)s)"
+    )
     parser.add_argument(
         "--batches", type=positive, help="time so many, evenly drawn, and scale to the epoch"
     )
@@ -88,20 +90,21 @@ def main() -> None:
     )
     add_threads(parser)
     args = parser.parse_args()
-    if args.peers and not Path(args.data).is_dir():
-        sys.exit(f"--peers: {args.data} is not a folder with one RecBole .inter file.")
+    folder = place_of(args.data)
     try:
         data = load_data(args.data)
     except WorkbenchError as error:
         sys.exit(f"{error} Any data will do: --data FILE or FOLDER, or --data ml-100k.")
+    if args.peers and not (folder and folder.is_dir()):
+        sys.exit(f"--peers: {args.data} is not a folder with one RecBole .inter file.")
     prepare(args.threads)
     print(f"{data.name}: {data.n_users:,} users, {data.n_items:,} items; median of {args.repeats}")
     rows: list[Sequence[str]] = []
     for objective, peer in COMPARED.items():
         sasrec, more = ours(data, objective, args.batches, args.repeats)
         rows += more
-        if args.peers:
-            rows += theirs(peer, objective, Path(args.data), args.batches, sasrec)
+        if args.peers and folder:
+            rows += theirs(peer, objective, folder, args.batches, sasrec)
     print_table(("model", "objective", "s per epoch", "to the products", "to our SASRec"), rows)
 
 

@@ -47,7 +47,7 @@ def result(row: str, data: SequenceData, out: Path, seed: int) -> dict:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", default="../shared/data/amazon-beauty", help="(%(default)s)")
+    parser.add_argument("--data", default="amazon-beauty", help="(%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the trained models")
     parser.add_argument("--only", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW")
     parser.add_argument("--seed", type=int, default=0)
