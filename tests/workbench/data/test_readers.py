@@ -14,7 +14,7 @@ from tests.workbench.data.reading import refused, tokens, write
 from workbench.data import load_data
 from workbench.data.readers import FORMATS
 from workbench.data.readers.base import decoded_lines
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 
 INTER = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
 REVIEW_2014 = {"reviewerID": "A1", "asin": "B1", "unixReviewTime": 1400000000, "overall": 5.0}
@@ -397,3 +397,46 @@ def test_a_file_of_blank_lines(tmp_path, format):
 def test_columns_in_memory_are_no_file():
     with pytest.raises(WorkbenchError, match=r"given a DataFrame; .*from_interactions"):
         load_data(pd.DataFrame({"user": [1], "item": [2]}))
+
+
+RATED = [(1, 1, 10), (1, 2, 20), (2, 2, 30), (2, 1, 40), (2, 3, 50)]
+TITLED = ((1, "Alien"), (2, "Tom &amp; Jerry"), (2, "Tom & Jerry"), (3, "Up"), (1, "Aliens"))
+
+
+@pytest.mark.parametrize(
+    ("ratings", "rows", "items", "of_items"),
+    [
+        ("u.data", "{}\t{}\t5\t{}", "u.item", "{}|{}|"),
+        ("ratings.dat", "{}::{}::5::{}", "movies.dat", "{}::{}::War"),
+        ("ratings.csv", "{},{},5,{}", "movies.csv", "{},{},War"),
+        ("x.inter", "{}\t{}\t{}", "x.item", "{}\t{}"),
+        (
+            "yelp_academic_dataset_review.json",
+            '{{"user_id": "{}", "business_id": "{}", "date": "2015-01-01 00:00:{}"}}',
+            "yelp_academic_dataset_business.json",
+            '{{"business_id": "{}", "name": "{}"}}',
+        ),
+    ],
+)
+def test_of_several_titles_the_first_is_shown_with_a_word(tmp_path, ratings, rows, items, of_items):
+    headings = {
+        "ratings.csv": "userId,movieId,rating,timestamp\n",
+        "movies.csv": "movieId,title,genres\n",
+        "x.inter": "user_id:token\titem_id:token\ttimestamp:float\n",
+        "x.item": "item_id:token\ttitle:token_seq\n",
+    }
+    for name, form, values in ((ratings, rows, RATED), (items, of_items, TITLED)):
+        told = [headings.get(name, ""), *(form.format(*row) + "\n" for row in values)]
+        (tmp_path / name).write_text("".join(told))
+    with pytest.warns(WorkbenchWarning) as given:
+        data = load_data(tmp_path / ratings)
+    said = [str(one.message) for one in given if "several titles" in str(one.message)]
+    assert said == [
+        f"{tmp_path / items}: 1 item has several titles in it, as 1 is called 'Alien' and "
+        "'Aliens'; the first in the file is shown, so write each item once."
+    ]
+    assert dict(zip(data.item_ids[1:], data.titles[1:], strict=True)) == {
+        "1": "Alien",
+        "2": "Tom & Jerry",
+        "3": "Up",
+    }

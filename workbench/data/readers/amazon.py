@@ -12,8 +12,8 @@ from workbench.data.readers.base import (
     Options,
     data_suffix,
     decoded_lines,
-    optional,
 )
+from workbench.data.readers.titles import optional
 from workbench.errors import WorkbenchError, ways
 
 # user, item and time as the releases of 2014/2018 and of 2023 call them
@@ -70,7 +70,7 @@ def read(path: Path, options: Options) -> Interactions:
     roles = dict(zip(("user", "item", "time"), fields, strict=True))
     meta = _meta_file(path)
     titles, doubts = optional(
-        lambda: jsonl.read_titles(meta, roles["item"], "title") if meta else None
+        meta, lambda: jsonl.read_titles(meta, roles["item"], "title") if meta else None
     )
     return jsonl.read_interactions(path, roles, options, titles).doubted(doubts)
 

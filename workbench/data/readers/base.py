@@ -4,7 +4,7 @@ import codecs
 import csv
 import gzip
 import zlib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
@@ -195,21 +195,6 @@ def first_line(path: Path, encoding: str = "utf-8") -> str:
         if first is None:
             raise WorkbenchError(f"{path} is empty.")
         return next((line for line in chain([first], lines) if line.strip()), "").rstrip("\r\n")
-
-
-def optional(
-    titles: Callable[[], dict[str, str] | None],
-) -> tuple[dict[str, str] | None, list[str]]:
-    """Titles, and a sentence where they cannot be read, because interactions do not need them.
-
-    Parameters
-    ----------
-    titles : reads them.
-    """
-    try:
-        return titles(), []
-    except PARSE_ERRORS as error:
-        return None, [f"Titles are left out: {brief(error)}."]
 
 
 def brief(error: BaseException) -> str:

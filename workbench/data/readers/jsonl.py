@@ -146,8 +146,8 @@ def read_interactions(
         raise WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
 
 
-def read_titles(path: Path, item: str, title: str) -> dict[str, str]:
-    """Item token -> title from a file with one item per line.
+def read_titles(path: Path, item: str, title: str) -> list[tuple[str, str]]:
+    """Item tokens and titles from a file with one item per line.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def read_titles(path: Path, item: str, title: str) -> dict[str, str]:
     """
     table = _fields(path, (item, title), "utf-8")
     pairs = zip(table[item].to_pylist(), table[title].to_pylist(), strict=True)
-    return {str(token): str(text) for token, text in pairs if token and text}
+    return [(str(token), str(text)) for token, text in pairs if token and text]
 
 
 def _fields(path: Path, wanted: Sequence[str], encoding: str) -> dict[str, pa.ChunkedArray]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.data.readers import text
-from workbench.data.readers.base import Interactions, Options, decoded_lines, first_line, optional
+from workbench.data.readers.base import Interactions, Options, decoded_lines, first_line
 from workbench.data.readers.categories import split
 from workbench.data.readers.text import Layout
+from workbench.data.readers.titles import optional
 from workbench.errors import WorkbenchError
 
 RATINGS = ("u.data", "ratings.dat", "ratings.csv")
@@ -43,13 +44,16 @@ def read(path: Path, options: Options) -> Interactions:
     path = _ratings(path)
     if path.name == "ratings.dat":
         layout = Layout(path, FIELDS, "user", "item", "timestamp", delimiter="::", header=False)
-        titles, doubts = optional(lambda: _bar_titles(path.with_name("movies.dat"), "::"))
+        items = path.with_name("movies.dat")
+        titles, doubts = optional(items, lambda: _bar_titles(items, "::"))
     elif path.name == "ratings.csv":
         layout = _csv(path, options, "userId", "movieId", "timestamp")
-        titles, doubts = optional(lambda: _csv_titles(path.with_name("movies.csv"), options))
+        items = path.with_name("movies.csv")
+        titles, doubts = optional(items, lambda: _csv_titles(items, options))
     else:
         layout = Layout(path, FIELDS, "user", "item", "timestamp", header=False)
-        titles, doubts = optional(lambda: _bar_titles(path.with_name("u.item"), "|"))
+        items = path.with_name("u.item")
+        titles, doubts = optional(items, lambda: _bar_titles(items, "|"))
     return text.read_interactions(layout, options, titles).doubted(doubts)
 
 
@@ -68,7 +72,8 @@ def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
             file, ",", quoted=True, encoding=options.encoding
         ):
             return {}
-        return split(text.read_titles(_csv(file, options, "title", "movieId", None), "genres"))
+        layout = _csv(file, options, "title", "movieId", None)
+        return split(dict(text.read_titles(layout, "genres")))
     if path.name == "ratings.dat":
         rows = _bar_rows(path.with_name("movies.dat"), "::")
         return split({row[0]: row[2] for row in rows})
@@ -104,16 +109,16 @@ def _csv(path: Path, options: Options, user: str, item: str, time: str | None) -
     )
 
 
-def _csv_titles(path: Path, options: Options) -> dict[str, str] | None:
+def _csv_titles(path: Path, options: Options) -> list[tuple[str, str]] | None:
     if not path.exists():
         return None
     return text.read_titles(_csv(path, options, "title", "movieId", None), "title")
 
 
-def _bar_titles(path: Path, separator: str) -> dict[str, str] | None:
+def _bar_titles(path: Path, separator: str) -> list[tuple[str, str]] | None:
     if not path.exists():
         return None
-    return {row[0]: row[1] for row in _bar_rows(path, separator)}
+    return [(row[0], row[1]) for row in _bar_rows(path, separator)]
 
 
 def _bar_rows(path: Path, separator: str) -> list[list[str]]:

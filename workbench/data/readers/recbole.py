@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from workbench.data.readers import presplit
-from workbench.data.readers.base import Interactions, Options, optional
+from workbench.data.readers.base import Interactions, Options
 from workbench.data.readers.categories import NAMES, split
 from workbench.data.readers.columns import TYPES, Columns
 from workbench.data.readers.roles import choose
@@ -25,6 +25,7 @@ from workbench.data.readers.text import (
     read_interactions,
     read_titles,
 )
+from workbench.data.readers.titles import optional, titles_of
 from workbench.errors import WorkbenchError, ways
 
 TITLE_NAMES = ("title", "name", "movie_title", "item_name")
@@ -58,10 +59,10 @@ def read(path: Path, options: Options) -> Interactions:
         doubts = [*doubts, f"{joined} anew, wherever it was split."]
     items = _item_file(files[0])
     if "title" in (options.columns or {}):
-        titles = _titles(items, layout, options)
+        titles, more = titles_of(items, _titles(items, layout, options))
     else:
-        titles, more = optional(lambda: _titles(items, layout, options))
-        doubts = [*doubts, *more]
+        titles, more = optional(items, lambda: _titles(items, layout, options))
+    doubts = [*doubts, *more]
     if listed in layout.names:
         return _read_lists(path, files, listed, options, titles).doubted(
             [doubt for doubt in doubts if "no column holds times" not in doubt]
@@ -87,7 +88,7 @@ def listed_items(path: Path, options: Options) -> list[str]:
         return []
     table, _ = described
     # an item is its own title here, so that those without a title are listed as well
-    return [item.strip() for item in read_titles(table, table.item)]
+    return [item.strip() for item in dict(read_titles(table, table.item))]
 
 
 def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
@@ -105,7 +106,7 @@ def categories(path: Path, options: Options) -> dict[str, tuple[str, ...]]:
     heading = next((fields[name] for name in NAMES if name in fields), None)
     if heading is None:
         return {}
-    return split(read_titles(table, heading), words=heading.endswith("_seq"))
+    return split(dict(read_titles(table, heading)), words=heading.endswith("_seq"))
 
 
 def _described(path: Path, options: Options) -> tuple[Layout, dict[str, str]] | None:
@@ -256,7 +257,7 @@ def _read_lists(
     )
 
 
-def _titles(file: Path, layout: Layout, options: Options) -> dict[str, str] | None:
+def _titles(file: Path, layout: Layout, options: Options) -> list[tuple[str, str]] | None:
     chosen = options.columns or {}
     if not file.exists():
         if "title" in chosen:

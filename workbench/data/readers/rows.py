@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from workbench.data.readers.base import Interactions, Options
 from workbench.data.readers.columns import Columns, bare
 from workbench.data.readers.filters import kept
+from workbench.data.readers.titles import several_titles
 from workbench.data.times import WITHOUT_TIMES, TimeFault, read_times
 from workbench.data.tokens import absent, encode
 from workbench.errors import WorkbenchError, ways
-from workbench.phrases import counted
 
 CLOCKS = 1e8  # seconds, from which on times are those of computers
 ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
@@ -195,11 +195,10 @@ def _titles(
     doubts = []
     if len(others):
         item, other = others.iloc[0]
+        several = several_titles(len(others), name, str(tokens[item]), first[item], other)
         doubts.append(
-            f"{columns.path}: {counted(len(others), 'item has', 'items have')} several titles in "
-            f"{name}, as {tokens[item][:80]} is called {first[item][:80]!r} and {other[:80]!r}; "
-            "the first in the file is shown, so write the same in all rows of an item, or name "
-            f"another column {ways('?title=...', TITLE)}."
+            f"{columns.path}: {several}, so write the same in all rows of an item, or name another "
+            f"column {ways('?title=...', TITLE)}."
         )
     return dict(zip(tokens[first.index], first, strict=True)), doubts
 

@@ -334,8 +334,8 @@ def find_fault(layout: Layout) -> WorkbenchError | None:
     return None
 
 
-def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str, str]:
-    """Item token -> title from a file of items; rows without a title are left out.
+def read_titles(layout: Layout, title: str, year: str | None = None) -> list[tuple[str, str]]:
+    """Item tokens and titles from a file of items; rows without a title are left out.
 
     Parameters
     ----------
@@ -364,10 +364,10 @@ def read_titles(layout: Layout, title: str, year: str | None = None) -> dict[str
         raise fault or WorkbenchError(f"{layout.path} cannot be read: {brief(error)}.") from error
     columns = [table[name].to_pylist() for name in names]
     if year is None:
-        return {item: text for item, text in zip(*columns, strict=True) if text}
-    return {
-        item: with_year(text, number) for item, text, number in zip(*columns, strict=True) if text
-    }
+        return [(item, text) for item, text in zip(*columns, strict=True) if text]
+    return [
+        (item, with_year(text, number)) for item, text, number in zip(*columns, strict=True) if text
+    ]
 
 
 def with_year(title: str, year: str) -> str:

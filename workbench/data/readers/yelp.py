@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from workbench.data.readers import jsonl
-from workbench.data.readers.base import Interactions, Options, data_suffix, optional
+from workbench.data.readers.base import Interactions, Options, data_suffix
+from workbench.data.readers.titles import optional
 from workbench.errors import WorkbenchError
 
 REVIEWS = "yelp_academic_dataset_review.json"
@@ -38,6 +39,7 @@ def read(path: Path, options: Options) -> Interactions:
     businesses = file.with_name(file.name.replace("review", "business"))
     there = businesses != file and businesses.exists()
     titles, doubts = optional(
-        lambda: jsonl.read_titles(businesses, "business_id", "name") if there else None
+        businesses,
+        lambda: jsonl.read_titles(businesses, "business_id", "name") if there else None,
     )
     return jsonl.read_interactions(file, ROLES, options, titles).doubted(doubts)
