@@ -156,7 +156,7 @@ class Evidence:
     _read: dict[tuple[Any, ...], pd.DataFrame] = field(default_factory=dict, init=False)
 
     def rows(self, model: str, **which: Any) -> pd.DataFrame:
-        """What moves the model's own top item, which is what a reason is shown for; read once."""
+        """What moves what the model recommends, which is what a reason is shown for; read once."""
         key = (model, *sorted(which.items()))
         if key not in self._read:
             self._read[key] = of_model(self.faithfulness.rows, model, OWN, **which)

@@ -18,7 +18,7 @@ from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, table_of
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import people, percent, span
-from analyses.running.held_out import HeldOutCases
+from analyses.running.held_out import HeldOutCases, recommended, seen_items
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from models import Batch
@@ -57,7 +57,8 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     batch = cases.batch.take(at)
     base = BasePass(model, batch)
     scores = base.scores()  # [b, V]
-    targets = torch.stack([cases.targets[at], scores.argmax(-1)], 1)  # [b, 2]
+    seen = seen_items(cases.data, cases.users[sample])
+    targets = torch.stack([cases.targets[at], recommended(scores, seen)], 1)  # [b, 2]
     effects = effects_of_each(base, targets, default_erasure(model))  # [b, L, 2]
     draw = np.random.default_rng([seed, *cases.users[:1]])
     before = [_outcome(scores, target) for target in targets.unbind(1)]
@@ -218,7 +219,8 @@ DIAGNOSTIC = Diagnostic(
         "most is the one whose replacement by the mean embedding costs the target's score most "
         "(deletion, in a model without embeddings); the random one is another item of the history, "
         f"the mean of {DRAWS} draws. Mean over users with its 95 % interval; beyond random is the "
-        "paired difference. The own top item is first already, so that its NDCG@10 can only fall. "
+        "paired difference. NDCG@10 is among all items, those of the history too, so that the own "
+        "recommendation, before which only these may stand, gains little of it. "
         "The item is chosen by what it does to this very target, so that some gain is to be "
         "expected of any model, of one with uniform attention too: it says that attention there "
         "works, not that a model's own attention is right.",

@@ -1,9 +1,10 @@
 """Smallest change: the fewest items without which another item is recommended first (CLEANN).
 
 Whoever shows attention as a reason says that without the most attended item this would not have
-been recommended. So it should be among the fewest items whose removal takes the model's own top
-item from the first place (counterfactual explanation, CLEANN, arXiv 2310.20307), more often than
-the last item, which needs no model to be named, and than an item drawn at random.
+been recommended. So it should be among the fewest items whose removal takes what the model
+recommends from the first place (counterfactual explanation, CLEANN, arXiv 2310.20307), more often
+than the last item, which needs no model to be named, and than an item drawn at random. Items that
+the user has had are not recommended.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, means_of, table_of
 from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import NOBODY, people, percent, span
-from analyses.running.held_out import HeldOutCases
+from analyses.running.held_out import HeldOutCases, seen_items
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from workbench import explain
@@ -52,7 +53,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
         return pd.DataFrame({"user": np.zeros(0, np.int64)})
     at = torch.from_numpy(sample).to(cases.targets.device)
     batch, targets = cases.batch.take(at), cases.targets[at]
-    change = smallest_change(model, batch)
+    change = smallest_change(model, batch, hidden=seen_items(cases.data, cases.users[sample]))
     ranks = target_ranks(model.scores(batch), targets)
     titles = [cases.data.title(item) if item else "" for item in change.successor.tolist()]
     columns = {

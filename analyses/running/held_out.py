@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.data.batches import cause_mask, iterate
+from workbench.data.batches import cause_mask, held_out, iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.mode import evaluation_mode
@@ -73,3 +74,26 @@ def held_out_batches(
                 causes = cause_mask(data, chosen.take(index), batch.items.shape[1]).to(device)
             batch, targets = batch.to(device), targets.to(device)
             yield HeldOutCases(members, batch, targets, in_sample, data, causes)
+
+
+def seen_items(data: SequenceData, users: np.ndarray) -> Tensor:
+    """What users had before their held-out items, however long ago: [n, S], filled up with 0."""
+    return held_out(data, users.tolist(), int(data.lengths.max()))[0].items
+
+
+def recommended(scores: Tensor, seen: Tensor) -> Tensor:
+    """What a model recommends: of the items that a user has not had, the one of highest score.
+
+    To who has had every item, the first of all is recommended.
+
+    Parameters
+    ----------
+    scores : [B, V], -inf for padding.
+    seen : [B, S], as `seen_items` has them.
+
+    Returns
+    -------
+    [B] items.
+    """
+    best = scores.scatter(1, seen.to(scores.device), -torch.inf).max(1)
+    return torch.where(best.values.isneginf(), scores.argmax(1), best.indices)

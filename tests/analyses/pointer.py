@@ -16,7 +16,7 @@ def made(n_users: int) -> Planted:
         "distance",
         lag=LAG + 1,
         n_users=n_users,
-        n_items=20,
+        n_items=200,
         length=10,
         shortest=8,
         signal=1,
@@ -27,6 +27,9 @@ def made(n_users: int) -> Planted:
 
 class Pointer(SASRec):
     """Scores by the item `LAG` before the last alone; its attention says so, or says otherwise.
+
+    What follows that item is scored highest, and each number above it half as high as the one
+    before: whatever is recommended to whom has had the first of them is due to that item as well.
 
     Parameters
     ----------
@@ -42,7 +45,9 @@ class Pointer(SASRec):
             )
         )
         self.item_embedding = torch.nn.Embedding.from_pretrained(torch.eye(n + 1), padding_idx=0)
-        self.effects = torch.from_numpy(effects).long()
+        above = (np.arange(n) - (effects[1:, None] - 1)) % n  # [from item, to item]
+        self.effects = torch.zeros(n + 1, n + 1)
+        self.effects[1:, 1:] = torch.from_numpy(6 * 0.5**above)
         self.honest = honest
 
     def forward(self, batch, embeddings=None):
@@ -54,8 +59,7 @@ class Pointer(SASRec):
         weights[each, 0, batch.rows, shown] = 1.0
         weights = self.taps()[0](weights)
         used = weights[each, 0, batch.rows] if self.honest else one_hot(at, x.shape[1]).float()
-        scores = torch.zeros(len(at), len(self.effects))
-        scores = scores.index_add(1, self.effects, 5 * (used[:, :, None] * x).sum(1))
+        scores = (used[:, :, None] * x).sum(1) @ self.effects
         return scores.masked_fill(torch.arange(scores.shape[1]) == 0, -torch.inf)
 
     def scores(self, batch, items=None, embeddings=None):

@@ -19,7 +19,7 @@ from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness import faithfulness_findings as view
 from analyses.diagnostics.faithfulness.faithfulness_figures import summaries
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN, TRAINED
-from analyses.running.held_out import HeldOutCases
+from analyses.running.held_out import HeldOutCases, recommended, seen_items
 from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import importances
@@ -99,17 +99,20 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     batch = cases.batch.take(rows)
     base = BasePass(model, batch)
     scores = base.scores()  # [b, V]
-    both = torch.stack([cases.targets[rows], scores.argmax(-1)], 1)  # [b, 2]
+    seen = seen_items(cases.data, cases.users[chosen])
+    both = torch.stack([cases.targets[rows], recommended(scores, seen)], 1)  # [b, 2]
     trial = Trial(base, both, scores, seed)
     frames = [trial.condition(condition).assign(control=TRAINED) for condition in conditions(model)]
     if model.stages:
-        frames += controlled(model, batch, cases.targets[rows], seed)
+        frames += controlled(model, batch, cases.targets[rows], seen, seed)
     users = pd.DataFrame({"case": range(len(rows)), "user": cases.users[chosen]})
     return pd.concat(frames).merge(users, on="case").drop(columns="case")
 
 
-def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[pd.DataFrame]:
-    """How often attention names the item that matters most, in each control of a model."""
+def controlled(
+    model: Model, batch: Batch, targets: Tensor, seen: Tensor, seed: int
+) -> list[pd.DataFrame]:
+    """How often attention names the item that matters most to it, in each control of a model."""
     every = controls(model, seed)
     frames = []
     for name in (SHUFFLED, POINTERS, PERMUTED):
@@ -117,7 +120,7 @@ def controlled(model: Model, batch: Batch, targets: Tensor, seed: int) -> list[p
             continue
         with every[name]() as control:
             base = BasePass(control, batch)
-            both = torch.stack([targets, base.scores().argmax(-1)], 1)  # [b, 2]
+            both = torch.stack([targets, recommended(base.scores(), seen)], 1)  # [b, 2]
             condition = conditions(control)[0]
             candidates = condition.candidates(batch)
             effects = effects_of_each(base, both, condition.operator)
@@ -161,7 +164,7 @@ class Trial:
     Parameters
     ----------
     base : the pass of their histories as they are.
-    targets : [b, 2], the held-out item and the model's own first.
+    targets : [b, 2], the held-out item and what the model recommends.
     scores : [b, V], of all items with nothing taken away.
     seed : of what is random.
     """

@@ -18,7 +18,7 @@ from workbench.explaining.erasure import ERASURES as erasures_known
 from workbench.faithfulness.curves import SIZES
 from workbench.statistics import Interval, paired_interval
 
-HELD_OUT, OWN = "held-out item", "own top item"
+HELD_OUT, OWN = "held-out item", "own recommendation"
 CONTROLS = tuple(each.name for each in controls_known)
 ERASURES = tuple(each.name for each in erasures_known)
 TRAINED = "trained"  # where nothing was taken out of the model

@@ -21,9 +21,10 @@ import torch
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
+from analyses.diagnostics.faithfulness.importance_choices import OWN
 from analyses.diagnostics.gradient_agreement import agreement_figures as figures
 from analyses.diagnostics.gradient_agreement import agreement_findings as view
-from analyses.running.held_out import HeldOutCases
+from analyses.running.held_out import HeldOutCases, recommended, seen_items
 from models import Batch
 from workbench import edit_attention
 from workbench.attention.edits import power
@@ -54,13 +55,13 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     """
     batch = cases.batch
     with torch.no_grad(), recording(model, batch) as recorded:
-        top = model.scores(batch).argmax(-1)  # [B]
+        top = recommended(model.scores(batch), seen_items(cases.data, cases.users))  # [B]
     attention = recorded["attention"]  # [B, layers, H, L]
     mean = {MEAN: attention.mean((1, 2))}
     one = {view.METHOD: by_layer_and_head(attention), view.PRODUCT: mean}
     trained, product = agreements(model, cases, cases.targets, one)
     (own,) = agreements(model, cases, top, {view.METHOD: mean})
-    parts = [trained, product, own.assign(target="own top item")]
+    parts = [trained, product, own.assign(target=OWN)]
     rows = np.flatnonzero(cases.in_sample)
     if len(rows):
         sample = taken(cases, rows)

@@ -15,17 +15,22 @@ HISTORIES = [1, 2, 3], [5, 3, 4], [2, 2, 5], [3, 1]
 
 
 def by_hand(history: list[int]) -> tuple[tuple[int, ...], int, int] | None:
-    """The smallest set of positions, what comes first without it, and its old rank."""
+    """The smallest set of positions, what comes first without it, and its old rank.
+
+    What the user has had is not recommended.
+    """
     weights = np.array([SALIENCE[i - 1] for i in history]) / sum(SALIENCE[i - 1] for i in history)
     mean = EFFECT[1:].mean(0)
-    before = (weights[:, None] * EFFECT[history]).sum(0)[1:]
+    had = np.isin(np.arange(1, len(EFFECT)), history)
+    before = np.where(had, -np.inf, (weights[:, None] * EFFECT[history]).sum(0)[1:])
     top = before.argmax()
     for size in range(1, len(history) + 1):
         tried = {}
         for gone in combinations(range(len(history)), size):
             each = [mean if k in gone else EFFECT[item] for k, item in enumerate(history)]
-            left = (weights[:, None] * np.array(each)).sum(0)[1:]
-            tried[gone] = np.delete(left, top).max() - left[top], left.argmax()
+            left = np.where(had, -np.inf, (weights[:, None] * np.array(each)).sum(0)[1:])
+            others = np.where(np.arange(len(left)) == top, -np.inf, left)
+            tried[gone] = others.max() - left[top], others.argmax()
         gone = max(tried, key=lambda each: tried[each][0])
         if tried[gone][0] > 0:
             first = tried[gone][1]

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from analyses.running.held_out import held_out_batches
+from analyses.running.held_out import held_out_batches, recommended, seen_items
 from analyses.running.store import piece_key
-from workbench import build_model, planted
+from tests.workbench.tiny import data_of
+from workbench import build_model, planted, recommend
 from workbench.data import permute_sequences
 from workbench.data.truth import Truth
 from workbench.statistics import cause_scores
@@ -44,3 +45,22 @@ def test_what_was_measured_without_the_truth_is_another_piece():
     data = MADE.data
     copied = Truth(data.truth.causes.copy(), data.truth.second_causes.copy())
     assert key(data) == key(replace(data, truth=copied)) != key(replace(data, truth=None))
+
+
+def test_what_is_recommended_is_what_recommend_does():
+    """To who has had something long before what the model reads, too, and everything."""
+    histories = [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3], [2], [3, 1, 3, 6, 3, 1, 2, 5]]
+    held_out = data_of(*([*history, 4] for history in histories), n_items=7)
+    torch.manual_seed(3)
+    model = build_model("SASRec", held_out, hidden_size=8, inner_size=8, max_length=3)
+    first = recommend(model, data_of(*histories, n_items=7), k=1)
+    found = {}
+    with torch.no_grad():
+        for cases in held_out_batches(model, held_out, np.arange(4), batch_size=3):
+            scores = model.scores(cases.batch)
+            seen = seen_items(held_out, cases.users)
+            best = recommended(scores, seen)
+            found |= dict(zip(cases.users.tolist(), best.tolist(), strict=True))
+            every = torch.arange(8).expand(len(best), 8)
+            assert (recommended(scores, every) == scores.argmax(1)).all()
+    assert [f"i{found[user]}" for user in range(4)] == first["item"].tolist()

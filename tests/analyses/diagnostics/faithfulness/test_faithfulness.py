@@ -40,7 +40,7 @@ def test_the_sentence_tells_one_from_the_other(measured):
 def test_every_column_is_in_the_tables_and_figures(measured):
     _, results = measured
     tables = DIAGNOSTIC.tables(results)
-    assert "own top item, replacement, last item ranked" in tables
+    assert "own recommendation, replacement, last item ranked" in tables
     figures = DIAGNOSTIC.summaries(results)
     assert {*figures} == {"deletion curves", "sufficiency curves", "first item"}
     assert set(figures["deletion curves"].table["at"]) == {1, 2, 3, 5}

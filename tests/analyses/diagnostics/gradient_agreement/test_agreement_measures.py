@@ -47,7 +47,7 @@ def test_saliency_of_the_handmade_model_is_its_attention(results):
         (TARGET, "mean", "mean"),
         (TARGET, "1", "mean"),
         (TARGET, "1", "1"),
-        ("own top item", "mean", "mean"),
+        ("own recommendation", "mean", "mean"),
     ):
         tau = pick(results, "saliency", target, layer, head)["tau"]
         np.testing.assert_allclose(tau.loc[[0, 1, 3]], 1)
