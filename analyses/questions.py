@@ -264,7 +264,7 @@ class Evidence:
             f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
         )
         sentence = (
-            f"It names the item without which the model's own first item loses most for "
+            f"It names the item of the history without which the recommended item loses most for "
             f"{span(named, 3)} of users, a control for {span(control, 3)}: {change(main, 3)} "
             f"({people(main.n)}; for each half of them the part of attention, and the control, "
             "that are best for the other half)."

@@ -30,6 +30,7 @@ from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.model import Model, with_attention
+from workbench.phrases import counted
 from workbench.statistics import Interval, exact_share
 
 
@@ -88,7 +89,7 @@ class Verdict:
         """What follows for whoever shows reasons to users."""
         told = _TO_DO[self.conclusion].format(reduction=self.reduction, instead=self.to_show)
         if self.conclusion == NOT and self._mostly_alike:
-            told += f" For most users its first item is {self._first}."
+            told += f" For most users what it names first is {self._first}."
         return told
 
     @property
@@ -141,8 +142,8 @@ class Verdict:
         told = f"{said}, which does better than {gain}{self._control} by {further}."
         if self.alike is not None and self._mostly_alike:
             told += (
-                f" For at least {percent(self.alike, 0)} of users its first item is {self._first}; "
-                "it differs in what follows."
+                f" What it names first is {self._first} for {percent(self.alike, 0)} of users; it "
+                "differs in what follows."
             )
         return told
 
@@ -349,9 +350,9 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
 def _found(named: Interval, by_control: Interval, control: str) -> str:
     """How often attention names the item that matters most, beside the best control."""
     return (
-        "Its attention names the item that the model's own first recommendation depends on most "
-        f"for {percent(named, 0)} of users; {_NAMED_FIRST.get(control, control)} is that item for "
-        f"{percent(by_control, 0)}."
+        "Its attention names the item of the history that the recommended item depends on most for "
+        f"{percent(named, 0)} of {counted(named.n, 'user')}; "
+        f"{_NAMED_FIRST.get(control, control)} is that item for {percent(by_control, 0)}."
     )
 
 

@@ -36,6 +36,10 @@ SLOWER = 1.15  # times the seconds of the backbone, where light is said to keep 
 FEWEST = 3  # degrees of freedom of seeds: two trainings may happen to be alike
 MINUS = "\N{MINUS SIGN}"
 KEPT, REMOVED = "ndcg kept", "ndcg removed"  # columns of the table of users, by policy
+NAMES = (
+    "share of users for whom attention (mean over layers and heads) names the item of the history "
+    "without which the recommended item loses most"
+)
 Kind = Literal["more", "not less", "large", "most"]
 
 
@@ -200,8 +204,7 @@ CLAIMS = (
     ),
     Claim(
         "Calibrated attention moves to decisive items",
-        "share of users for whom attention (mean over layers and heads) names the item without "
-        "which the model's own first item loses most, calibrated minus plain",
+        f"{NAMES}, calibrated minus plain",
         _pairs("names"),
     ),
     Claim(
@@ -280,8 +283,7 @@ OF_ATTENTION = (
     ),
     Claim(
         "It moves to decisive items by the recipe",
-        "share of users for whom attention names the item without which the model's own first item "
-        "loses most, by the tuned recipe minus by defaults (asked when the first model by defaults "
+        f"{NAMES}, by the tuned recipe minus by defaults (asked when the first model by defaults "
         "was seen to differ)",
         [Contrast("names", PLAIN.label, called(PLAIN.label, DEFAULTS))],
     ),
@@ -301,8 +303,7 @@ OF_THE_VARIANT = (
     ),
     Claim(
         "Its attention moves to decisive items",
-        "share of users for whom attention names the item without which the model's own first item "
-        "loses most, the variant minus plain",
+        f"{NAMES}, the variant minus plain",
         [Contrast("names", POSITIONED.label, PLAIN.label)],
     ),
 )
@@ -320,8 +321,7 @@ OF_DIRECT = (
     ),
     Claim(
         "Its attention names what is decisive, and that of its like with maps does not",
-        "share of users for whom attention names the item without which the model's own first item "
-        "loses most, the variant minus plain, and minus the light variant with positions",
+        f"{NAMES}, the variant minus plain, and minus the light variant with positions",
         [Contrast("names", DIRECT.label, other.label) for other in (PLAIN, POSITIONED)],
     ),
 )

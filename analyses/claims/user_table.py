@@ -54,8 +54,8 @@ class Measurements:
         `removal elsewhere`, without as much of other weights; `largest`, that weight, the mean over
         heads and layers. On the sample, else NaN: `tau`, of attention and saliency; `tau
         shuffled`, of the model with its weights shuffled; `names`, whether attention names the item
-        without which the model's own first item loses most; `recency names`, whether the last item
-        is that.
+        without which the recommended item loses most; `recency names`, whether the last item is
+        that.
     verdicts : of each model's first training, as in a report on the models of its recipe.
     """
 

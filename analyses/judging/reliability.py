@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.conclusions import NOT, SHOWN
+from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
 from analyses.judging.labels import LABELS
 from analyses.report.wording import span
 from analyses.verdict import Verdict
@@ -33,12 +33,16 @@ class Reliability:
     counts : models by what is true of the attention that the verdict names, one of `LABELS`.
     obvious : whether these cases are such, as the one that is asked about is, that a control is
         known to name the item that matters most for more than `OBVIOUS` of the users.
+    faithful, recognised : models whose attention is faithful, among all that were judged on such
+        data and as many users, and those of them of which the verdict says that it can be shown.
     """
 
     conclusion: str
     users: int
     counts: Mapping[str, int]
     obvious: bool
+    faithful: int
+    recognised: int
 
     @property
     def sentence(self) -> str:
@@ -51,18 +55,23 @@ class Reliability:
             f"{'a control' if self.obvious else 'no control'} such as the last item is known to "
             f"name what matters most for more than {100 * OBVIOUS:.0f} % of the users"
         )
+        known = (
+            f" Faithful attention was recognised in {self.recognised} of "
+            f"{counted(self.faithful, 'model')} there that had it."
+        )
         if not total:
             return (
                 f"On {data}, no model got this verdict, so that nothing is known of how often it "
-                "is wrong."
+                f"is wrong.{known}"
             )
         if self.conclusion not in WRONG:
-            return f"On {data}, {counted(total, 'model')} got this verdict: {parts}."
+            return f"On {data}, {counted(total, 'model')} got this verdict: {parts}.{known}"
         wrong = self.counts[WRONG[self.conclusion]]
         share = exact_share([True] * wrong + [False] * (total - wrong))
         return (
             f"On {data}, {counted(total, 'model')} got this verdict; it was wrong for {wrong}, "
-            f"{span(share, 3)} ({parts})."
+            f"{span(share, 3)} ({parts}; versions of fewer trainings, so that the interval is "
+            f"rather too narrow).{known}"
         )
 
 
@@ -80,13 +89,22 @@ def reliability(verdict: Verdict) -> Reliability | None:
     cases = _summary()["cases"]
     known = sorted({case["sampled users"] for case in cases})
     users = max([n for n in known if n <= pointing.estimate.n], default=known[0])
-    same = [
-        case
-        for case in cases
-        if [case[name] for name in COUNTED] == [verdict.conclusion, users, obvious]
-    ]
-    counts = {name: sum(case[name] for case in same) for name in LABELS}
-    return Reliability(verdict.conclusion, users, counts, obvious)
+    alike = [each for each in cases if [each[n] for n in COUNTED[1:]] == [users, obvious]]
+    counts = {
+        conclusion: {
+            name: sum(each[name] for each in alike if each["conclusion"] == conclusion)
+            for name in LABELS
+        }
+        for conclusion in CONCLUSIONS
+    }
+    return Reliability(
+        verdict.conclusion,
+        users,
+        counts[verdict.conclusion],
+        obvious,
+        faithful=sum(each[WRONG[NOT]] for each in counts.values()),
+        recognised=counts[SHOWN][WRONG[NOT]],
+    )
 
 
 def is_obvious(verdict: Verdict) -> bool:

@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 
 from analyses.judging.reliability import reliability
+from analyses.report.glossary import GLOSSARY
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
-from analyses.report.together import MATTERS_MOST, NAMED_HEADS, together
+from analyses.report.together import NAMED_HEADS, together
 from analyses.report.wording import number
-from analyses.verdict import Verdict
+from analyses.verdict import RULE, Verdict
 from workbench.statistics import Interval
 
-SCHEMA = 1  # a number that rises when a key changes its meaning or goes away
+SCHEMA = 2  # a number that rises when a key changes its meaning or goes away
 
 
 def as_json(report: Report) -> str:
@@ -59,6 +60,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "beyond": _interval(verdict.beyond),
         "lost": verdict.lost,
         "alike": _interval(verdict.alike),
+        "show": verdict.method,
         "to_do": verdict.to_do,
         "reliability": None if known is None else asdict(known),
         "cannot_tell": list(verdict.cannot_tell),
@@ -140,17 +142,20 @@ def as_markdown(report: Report) -> str:
             f"To user {example.user}, {example.model} recommends *{_cell(example.recommended)}*."
         )
         attended = [f"{i.title} ({number(i.attention, 1)} %)" for i in example.attended]
-        moving = [f"{i.title} ({number(-i.effect, 3, sign=True)})" for i in example.moving]
-        table = pd.DataFrame({"attention says": attended, "what moves the prediction is": moving})
+        moving = [f"{i.title} ({number(i.effect, 3)})" for i in example.moving]
+        heads = ("most attention (share of it)", "what the score falls without (by how much)")
+        table = pd.DataFrame(dict(zip(heads, (attended, moving), strict=True)))
         lines.append(_table(table))
     lines.append("## Findings")
     for section in report.sections:
         lines += [f"### {section.diagnostic.title}", f"*{section.diagnostic.question}*"]
         lines.append(_list(section.said))
         for name, table in section.tables.items():
-            lines += [f"Table: {name}", _table(table)]
+            lines += [f"Table: {name}. {section.diagnostic.caption(name)}".strip(), _table(table)]
     lines += ["## Models", _table(report.models)]
     lines += ["## What was left out", _list(report.exclusions)]
+    lines += ["## The rule of the verdict", _list(RULE)]
+    lines += ["## Terms", _list([f"*{term}*: {meaning}" for term, meaning in GLOSSARY.items()])]
     lines += ["## How to make this again", f"```\n{report.manifest['command']}\n```"]
     return "\n\n".join(line for line in lines if line) + "\n"
 
@@ -163,7 +168,7 @@ def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
         else:
             yield f"**{group.headline}** {group.why}"
             yield _table(pd.DataFrame(group.rows, columns=list(NAMED_HEADS)))
-            yield f"{MATTERS_MOST} {group.instead} {group.often}".rstrip()
+            yield f"{group.note} {group.instead} {group.often}".rstrip()
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:

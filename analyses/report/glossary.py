@@ -20,6 +20,8 @@ GLOSSARY = {
     "the catalogue as the next one.",
     "Held-out item": "The last item of a user's sequence; the models see everything before it and "
     "are asked for it (leave-one-out). Every item is ranked; items already seen are not removed.",
+    "Recommended item": "The item that a model scores highest among those that the user has not "
+    "had before. What moves it is what a reason is shown for.",
     "Hit@10": "1 if the held-out item is among a user's ten highest scored items, else 0; over "
     "users, the share of hits.",
     "NDCG@10": "1 / log2(rank + 1) if the held-out item is among the ten highest scored, else 0: "
@@ -36,8 +38,8 @@ GLOSSARY = {
     "AC, calibration": "Attention calibration: a spatial calibrator adds the order and distance of "
     "items to the scores before the softmax; an adversarial calibrator learns a mask of weights "
     "whose perturbation hurts, and strengthens what it leaves uncovered. AC-SASRec has both, "
-    "AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that and position "
-    "embeddings, AC-SASRec-direct both and attention that mixes the items' own states.",
+    "AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that one and position "
+    "embeddings, AC-SASRec-direct these two and attention that mixes the items' own states.",
     "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
     "spatial, mask (what the adversary chose to perturb), calibrated (corrected by it), attention "
     "(what finally multiplies the values).",

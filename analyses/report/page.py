@@ -15,7 +15,7 @@ from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser
 from analyses.report.sections import Section
-from analyses.report.together import MATTERS_MOST, NAMED_HEADS, together
+from analyses.report.together import NAMED_HEADS, together
 from analyses.report.wording import decimals, number, span
 from analyses.running.repeats import Repeats
 from analyses.verdict import RULE, Verdict
@@ -163,7 +163,6 @@ def render(report: Report) -> str:
             widths=sorted({readable_width(p) for s in sections for p, _ in s.pictures.values()}),
             together=together(report.verdicts),
             named_heads=NAMED_HEADS,
-            matters_most=MATTERS_MOST,
             found=FOUND,
             rule=RULE,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",

@@ -14,10 +14,6 @@ NAMED_HEADS = (
     "Attention names what matters most for",
     "The best control does for",
 )
-MATTERS_MOST = (
-    "What matters most is the item without which the model's own first recommendation loses most; "
-    "percentages are of users."
-)
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,18 @@ class Together:
     def rows(self) -> list[tuple[str, ...]]:
         """A row of `NAMED_HEADS` for each model, where there are several."""
         return [] if self.single else [_row(verdict) for verdict in self.verdicts]
+
+    @property
+    def note(self) -> str:
+        """What the rows say, and on how many users they stand."""
+        pointing = (verdict.pointing for verdict in self.verdicts)
+        measured = {each.estimate.n for each in pointing if each and each.estimate}
+        users = " to ".join(f"{n:,}" for n in sorted({min(measured), max(measured)}))
+        return (
+            "What matters most is the item of the history without which the recommended item (the "
+            "model's first among those that the user has not had) loses most; percentages are of "
+            f"{users} users, drawn at random."
+        )
 
 
 def together(verdicts: Sequence[Verdict]) -> list[Together]:

@@ -67,7 +67,7 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
     assert f"Show {judged.instead} instead" in judged.to_do
     pointing = next(each for each in judged.questions if each.key == "pointing")
     named, control = (percent(each, 0) for each in (pointing.estimate, pointing.control))
-    assert f"for {named} of users; an item drawn at random is" in judged.found
+    assert f"for {named} of {pointing.estimate.n} users; an item drawn at random is" in judged.found
     assert judged.found.endswith(f"that item for {control}.")
 
 
@@ -96,9 +96,9 @@ def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
     judged = Verdict(
         "a", "attention", NOT, "Why.", (), "saliency", "", some, "recency", some, alike=alike
     )
-    said = "For at least 75 [12, 88] % of users its first item is the last item of the history"
+    said = "What it names first is the last item of the history for 75 [12, 88] % of users"
     assert (said in judged.shown_instead) is told
-    assert ("For most users its first item is the last item" in judged.to_do) is told
+    assert ("For most users what it names first is the last item" in judged.to_do) is told
 
 
 def test_where_the_last_item_decides_no_map_could_have_been_seen_to_say_more(truth, monkeypatch):

@@ -39,7 +39,7 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 
 def _curves(results: Results, kind: str, what: str) -> Summary:
-    """What the model's own first item loses in removals of a kind, a panel per model."""
+    """What the recommended item loses in removals of a kind, a panel per model."""
     series, message = dict[str, bool](), ""
     rows = results.rows.where(target=OWN, control=TRAINED)
     values = {k: f"{kind} {k}" for k in SIZES}
@@ -60,7 +60,7 @@ def _curves(results: Results, kind: str, what: str) -> Summary:
     n = people(results.rows.n_users)
     return Summary(
         "lines",
-        f"Nats of log probability that a model's own first item {what}, {n}",
+        f"Nats of log probability that the recommended item {what}, {n}",
         "nats lost",
         tuple(series),
         pd.DataFrame(table),
@@ -75,7 +75,7 @@ def _message(model: str, kind: str, lost: Mapping[str, float]) -> str:
         return ""
     how = "without the" if kind == "without" else "with only the"
     return (
-        f"{model}: {how} {SIZES[-1]} items that attention names, its first item loses "
+        f"{model}: {how} {SIZES[-1]} items that attention names, the recommended item loses "
         f"{number(lost['attention (best)'], 1)} nats; {how} last {SIZES[-1]} items, "
         f"{number(lost['recency'], 1)}"
     )

@@ -51,7 +51,9 @@ def on_data(conclusion: str, low: float) -> Verdict:
 LIKE = (
     "On planted data whose causes are known and in which, as here, {} control such as the last "
     "item is known to name what matters most for more than 75 % of the users, 1 model got this "
-    "verdict; it was wrong for {} ({}; on 50 users each)."
+    "verdict; it was wrong for {} ({}; on 50 users each; versions of fewer trainings, so that the "
+    "interval is rather too narrow). Faithful attention was recognised in {} of 1 model there that "
+    "had it."
 )
 
 
@@ -60,13 +62,13 @@ def test_cases_are_those_with_the_same_conclusion_on_no_more_users_of_such_data(
     known = reliability(on_data(SHOWN, 0.25))
     assert known.users == 50
     parts = "1 faithful, 0 partly, 0 unfaithful"
-    assert known.sentence == LIKE.format("no", "0, 0.000 [0.000, 0.975]", parts)
+    assert known.sentence == LIKE.format("no", "0, 0.000 [0.000, 0.975]", parts, 1)
 
 
 def test_where_a_control_names_what_matters_most_others_are_counted():
     known = reliability(on_data(SHOWN, 0.8))
     parts = "0 faithful, 0 partly, 1 unfaithful"
-    assert known.sentence == LIKE.format("a", "1, 1.000 [0.025, 1.000]", parts)
+    assert known.sentence == LIKE.format("a", "1, 1.000 [0.025, 1.000]", parts, 0)
     assert reliability(on_data(NOT, 0.8)).counts["faithful"] == 1
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from analyses.conclusions import NOT, SHOWN
 from analyses.questions import Question
 from analyses.report.one_user import OneUser
-from analyses.report.together import MATTERS_MOST, NAMED_HEADS, Together, together
+from analyses.report.together import NAMED_HEADS, Together, together
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
@@ -54,7 +54,6 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
 def show_example(example: OneUser) -> None:
     """A recommendation: what attention points at, beside what moves the score."""
     named, moving = example.attended[0], example.moving[0]
-    place = 1 + sum(item.effect > named.effect for item in example.items)
     titles = [words.literal(item.title) for item in (named, moving)]
     recommended = words.literal(example.recommended)
     part = part_in_words(example.reduction)
@@ -65,9 +64,11 @@ def show_example(example: OneUser) -> None:
     if named.place == moving.place:
         said += ", without which the score falls most, too."
     else:
+        falls = "falls less than" if named.effect > 0 else "does not fall, as it does"
+        more = sum(item.effect > max(named.effect, 0) for item in example.items)
         said += (
-            f"; what moves the score most is **{titles[1]}**. Without the former the score falls "
-            f"less than without {place - 1} of the {len(example.items)} items of the history."
+            f"; the score falls most without **{titles[1]}**. Without the former it {falls} "
+            f"without {more} of the {len(example.items)} items of the history."
         )
     st.markdown(said)
 
@@ -84,7 +85,7 @@ def show_verdicts(verdicts: Sequence[Verdict]) -> None:
                 heads = [Head(name, kind="prose") for name in NAMED_HEADS]
                 rows = [[Cell(text) for text in row] for row in group.rows]
                 show_table(f"What attention names: {group.headline}", heads, rows)
-                st.caption(MATTERS_MOST)
+                st.caption(group.note)
             st.markdown(words.literal(group.instead))
             if group.often:
                 st.caption(words.literal(group.often))
