@@ -89,8 +89,11 @@ def explain(
     Returns
     -------
     Tensor
-        [B, L], zero at padding, on the device of the batch. NaN where an item cannot be taken away:
-        for a deletion, the only item of a history.
+        [B, L], zero at padding, on the device of the batch; the higher, the more the item is said
+        to do for the target. In units of the score where items are taken away (by how much it falls
+        without the item; below 0 it rises) and of gradients times embeddings; of attention, shares
+        of the prediction row. NaN where an item cannot be taken away: for a deletion, the only item
+        of a history.
 
     Raises
     ------

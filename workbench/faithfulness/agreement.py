@@ -34,6 +34,12 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
     ----------
     importance, other : [B, L], or wider; what comes after the L items is left out.
     batch : the histories.
+
+    Returns
+    -------
+    Agreement
+        tau and its p value, [B] each; NaN for a history of fewer than `SHORTEST` items, and where
+        one of the two is the same at all of them.
     """
     width = batch.items.shape[1]
     x, y = importance[:, :width].float(), other[:, :width].float()
