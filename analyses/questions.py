@@ -303,8 +303,9 @@ class Evidence:
         less, name, theirs = min(found, key=lambda each: each[0].estimate)
         control = exact_share(theirs.to_numpy())
         sentence = (
-            f"With {name} it names that item for {span(control, 3)} of users: {change(less, 3)} "
-            f"for what was learned ({people(less.n)})."
+            f"With {name} it names what matters most to the model as it is then for "
+            f"{span(control, 3)} of users: {change(less, 3)} for what was learned "
+            f"({people(less.n)})."
         )
         return Question("learned", _answer(less, LIMITS.margin), sentence, less, control)
 

@@ -197,6 +197,7 @@ def summaries(results: Results) -> dict[str, Summary]:
         "mean over users",
         ("variant",),
         pd.DataFrame(levels),
+        alike=False,
     )
     return made
 

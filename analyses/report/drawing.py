@@ -68,7 +68,7 @@ def _dots(summary: Summary) -> Figure:
     height = 1.1 + lines * (0.8 + len(labels) * tall)
     width = max(8.0, 1.6 + 3.8 * columns)
     figure = Figure(figsize=(width, height), layout="constrained")
-    panels = style.grid(figure, len(summary.panels), ACROSS, sharex=True, sharey=True)
+    panels = style.grid(figure, len(summary.panels), ACROSS, sharex=summary.alike, sharey=True)
     looks = {name: style.look(summary.series.index(name)) for name in shown}
     for panel, name in zip(panels, summary.panels, strict=True):
         rows = table[table["panel"] == name]

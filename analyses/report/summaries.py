@@ -41,6 +41,8 @@ class Summary:
         about.
     at : the name of the axis of the lines.
     message : what is seen, where the diagnostic knows better than `seen` does.
+    alike : whether all panels measure the same; else each has an axis of its own, and what is seen
+        is that of the first.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Summary:
     table: pd.DataFrame
     at: str = ""
     message: str = ""
+    alike: bool = True
 
     def __post_init__(self) -> None:
         """Look at the columns while it is known who made them."""
@@ -84,6 +87,12 @@ class Summary:
         marks = marks[marks["estimate"].notna()]
         if marks.empty:
             return ""
+        if not self.alike:
+            first = marks["panel"].iloc[0]
+            return f"{_capital(first)}: {self._seen(marks[marks['panel'] == first])}"
+        return _capital(self._seen(marks))
+
+    def _seen(self, marks: pd.DataFrame) -> str:
         if self.kind == "dots" and self._is_about_zero(marks):
             return self._away_from_zero(marks)
         estimates = marks["estimate"].to_numpy(float)
@@ -91,7 +100,7 @@ class Summary:
         said = [f"highest: {self._mark(highest, marks)}"]
         if self.kind != "lines" and len(marks) > 1:  # lines end low by themselves
             said.append(f"lowest: {self._mark(lowest, marks)}")
-        return _capital("; ".join(said))
+        return "; ".join(said)
 
     @staticmethod
     def _is_about_zero(marks: pd.DataFrame) -> bool:

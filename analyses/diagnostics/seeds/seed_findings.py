@@ -172,7 +172,12 @@ def summaries(results: Results) -> dict[str, Summary]:
     title = "Trainings of one model, and of two: how far they differ, 95 % intervals over users"
     return {
         "differences": Summary(
-            "dots", title, "difference of two trainings", (SEEDS, MODELS), pd.DataFrame(marks)
+            "dots",
+            title,
+            "difference of two trainings",
+            (SEEDS, MODELS),
+            pd.DataFrame(marks),
+            alike=False,
         )
     }
 

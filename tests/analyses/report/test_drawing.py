@@ -1,5 +1,7 @@
 """Figures of summaries: whole curves, bars only where there is an interval, names as they are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,6 +71,20 @@ def test_the_title_says_what_is_seen():
     levels = dots(("a", "one", 0.25, 0.2, 0.3), ("b", "one", 12.0, 11.0, 13.0))
     assert levels.seen == "Highest: b (12.0); lowest: a (0.250)"
     assert lines({"layer 1": 0.1, "layer 2": 0.4}).seen == "Highest: layer 2, steps 0 (0.400)"
+
+
+def test_panels_that_measure_different_things_have_axes_of_their_own():
+    nats = dots(("a", "one", 0.02, 0.01, 0.03), ("b", "one", 0.04, 0.03, 0.05), panel="nats")
+    shares = dots(("a", "one", 0.9, 0.8, 1.0), ("b", "one", 0.8, 0.7, 0.9), panel="share")
+    table = pd.concat([nats.table, shares.table])
+    for alike, seen in (
+        (True, "Highest: a, share (0.900); lowest: a, nats (0.020)"),
+        (False, "Nats: highest: b (0.040); lowest: a (0.020)"),
+    ):
+        summary = replace(nats, table=table, alike=alike)
+        assert summary.seen == seen
+        first, second = draw(summary).axes
+        assert (first.get_xlim() == second.get_xlim()) is alike
 
 
 def test_boxes_are_those_of_the_percentiles():
