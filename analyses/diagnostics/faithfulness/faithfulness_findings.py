@@ -63,8 +63,8 @@ MEASURES = {
 }
 # the verdict has other numbers for the same questions
 TARGETS = (
-    "All this is about the score of the held-out item, which did happen; the verdict asks "
-    "the same of the item that the model itself puts first, which is what a reason is shown for. "
+    "All this is about the score of the held-out item, which did happen; the verdict asks the same "
+    "of the recommended item, which is what a reason is shown for, so that its numbers are others. "
     "The tables have both."
 )
 
