@@ -131,9 +131,7 @@ def as_markdown(report: Report) -> str:
         *(f"> {notice}" for notice in report.notices),
     ]
     if report.verdicts:
-        lines += ["## Verdict", *_told(report.verdicts), _questions(report.verdicts)]
-        if report.cannot_tell:
-            lines += ["What these data cannot tell:", _list(report.cannot_tell)]
+        lines += ["## Verdict", *_told(report.verdicts)]
     if report.in_short:
         lines += ["## In short", f"{report.in_short.headline} {report.in_short.to_do}"]
     if report.example:
@@ -146,6 +144,10 @@ def as_markdown(report: Report) -> str:
         heads = ("most attention (share of it)", "what the score falls without (by how much)")
         table = pd.DataFrame(dict(zip(heads, (attended, moving), strict=True)))
         lines.append(_table(table))
+    if report.verdicts:
+        lines += ["## The six questions", _questions(report.verdicts)]
+        if report.cannot_tell:
+            lines += ["What these data cannot tell:", _list(report.cannot_tell)]
     lines.append("## Findings")
     for section in report.sections:
         lines += [f"### {section.diagnostic.title}", f"*{section.diagnostic.question}*"]

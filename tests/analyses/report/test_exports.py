@@ -67,7 +67,8 @@ def test_a_report_without_verdicts_has_the_same_keys(content):
 
 def test_the_text_has_the_verdict_first_and_whole_tables():
     text = as_markdown(report())
-    places = [text.index(f"## {name}") for name in ("Verdict", "In short", "Findings", "Models")]
+    names = "Verdict", "In short", "The six questions", "Findings", "Models", "The rule", "Terms"
+    places = [text.index(f"## {name}") for name in names]
     assert places == sorted(places)
     history = QUESTIONS["history"]
     assert f"| {history.question} ({history.line}) | no (+0.500 [+0.250, +0.750]; n = " in text
