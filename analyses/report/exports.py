@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.judging.reliability import reliability
+from analyses.report.folder import SCHEMA
 from analyses.report.glossary import GLOSSARY
 from analyses.report.page import Report, Section, readable
 from analyses.report.summaries import ends
@@ -21,7 +22,6 @@ from analyses.report.wording import number
 from analyses.verdict import RULE, Verdict
 from workbench.statistics import Interval
 
-SCHEMA = 2  # a number that rises when a key changes its meaning or goes away
 
 
 def as_json(report: Report) -> str:
@@ -97,6 +97,7 @@ def _section(section: Section) -> dict[str, Any]:
                 "measure": summary.measure,
                 "at": summary.at,
                 "series": list(summary.series),
+                "alike": summary.alike,
                 "marks": _records(summary.table),
             }
             for name, summary in section.summaries.items()

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from analyses.questions import Question
-from analyses.report.folder import MANIFEST, NUMBERS, manifest_path, raw_path, slug
+from analyses.report.folder import MANIFEST, NUMBERS, SCHEMA, manifest_path, raw_path, slug
 from analyses.report.one_user import Item, OneUser
 from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
@@ -43,7 +43,7 @@ class StoredRun:
     """The folder of a report, what its manifest says, and what was compared in it."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
     comparison: Comparison
 
     def findings(self, diagnostic: str) -> list[str]:
@@ -115,8 +115,6 @@ class StoredRun:
     def concluded(self) -> dict[str, Concluded]:
         """What the report concluded of all users, by diagnostic.
 
-        Those are left out whose figures an earlier version wrote, which did not say all of them.
-
         Raises
         ------
         WorkbenchError
@@ -130,12 +128,17 @@ class StoredRun:
             return None
         content = self.file(NUMBERS)
         try:
-            told = json.loads(content).get(key)
-            return None if told is None else read(told)
+            whole = json.loads(content)
+            if whole["schema"] == SCHEMA:
+                return None if whole[key] is None else read(whole[key])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise WorkbenchError(
                 f"{self.folder / NUMBERS} holds no {key} that can be read; run the report again."
             ) from error
+        raise WorkbenchError(
+            f"{self.folder / NUMBERS} is of schema {whole['schema']}, and {SCHEMA} is read; run the "
+            "report again."
+        )
 
     def figures(self, diagnostic: str) -> list[str]:
         """Names of the figures of a diagnostic, in order."""
@@ -191,7 +194,6 @@ def _concluded(told: Mapping[str, Any]) -> dict[str, Concluded]:
             {name: _frame(rows) for name, rows in each["tables"].items()},
         )
         for diagnostic, each in told.items()
-        if all("kind" in figure for figure in each["figures"].values())
     }
 
 
@@ -204,6 +206,7 @@ def _summary(told: Mapping[str, Any]) -> Summary:
         table=_frame(told["marks"]),
         at=told["at"],
         message=told["message"],
+        alike=told["alike"],
     )
 
 

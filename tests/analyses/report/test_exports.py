@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from analyses.questions import QUESTIONS
-from analyses.report.exports import SCHEMA, as_json, as_markdown
+from analyses.report.exports import as_json, as_markdown
+from analyses.report.folder import SCHEMA
 from tests.analyses.report.invented import KEYS, report
 
 
