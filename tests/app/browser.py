@@ -114,8 +114,9 @@ def _leaves(url: str) -> bool:
 
 
 def settled(page: Any, text: str | re.Pattern[str]) -> str:
-    """The text of the page once it holds `text` and nothing runs any more."""
-    page.locator("[data-testid=stMain]").get_by_text(text).first.wait_for()
+    """The text of the page once it shows `text` and nothing runs any more."""
+    shown = page.locator("[data-testid=stMain]").get_by_text(text).locator("visible=true")
+    shown.first.wait_for()
     page.locator(LOADED).wait_for()
     page.wait_for_function("!document.querySelector('[data-stale=true], [data-testid=stSkeleton]')")
     page.wait_for_timeout(300)  # charts draw after the script has ended

@@ -102,24 +102,19 @@ def test_the_numbers_of_users_do_not_depend_on_pieces(stored_run, parted, left_i
     assert stored_results.lengths(runs[0], name) == stored_results.lengths(runs[1], name)
 
 
-def test_a_report_that_does_not_say_how_figures_are_drawn_is_concluded_anew(stored_run, tmp_path):
+def test_a_report_of_another_schema_is_refused(stored_run, tmp_path):
     shutil.copytree(stored_run, tmp_path / "run")
     numbers, manifest = (
         json.loads((tmp_path / "run" / name).read_text()) for name in (NUMBERS, MANIFEST)
     )
-    for diagnostic in numbers["diagnostics"].values():
-        for figure in diagnostic["figures"].values():
-            del figure["kind"]
+    numbers["schema"] = 1
     (tmp_path / "run" / NUMBERS).write_text(json.dumps(numbers))
     manifest["files"][NUMBERS] = checksum(tmp_path / "run" / NUMBERS)
     (tmp_path / "run" / MANIFEST).write_text(json.dumps(manifest))
-    order = KNOWN["order"]
-    found, expected = (
-        stored_results.answers_for(open_run(folder), order, Choice())
-        for folder in (tmp_path / "run", stored_run)
-    )
-    drawn = ({k: s.table for k, s in each.summaries.items()} for each in (found, expected))
-    assert_same(*drawn, rtol=0, atol=0)
+    run = open_run(tmp_path / "run")
+    for ask in (run.verdicts, run.example, run.concluded):
+        with pytest.raises(WorkbenchError, match=r"is of schema 1, and \d is read; run the report"):
+            ask()
 
 
 def test_a_run_that_was_made_again_is_shown_as_it_is(stored_run, tmp_path):
