@@ -55,10 +55,12 @@ class Reliability:
             f"{'a control' if self.obvious else 'no control'} such as the last item is known to "
             f"name what matters most for more than {100 * OBVIOUS:.0f} % of the users"
         )
-        known = (
-            f" Faithful attention was recognised in {self.recognised} of "
-            f"{counted(self.faithful, 'model')} there that had it."
-        )
+        known = " No model there had faithful attention."
+        if self.faithful:
+            known = (
+                f" Faithful attention was recognised in {self.recognised} of "
+                f"{counted(self.faithful, 'model')} there that had it."
+            )
         if not total:
             return (
                 f"On {data}, no model got this verdict, so that nothing is known of how often it "

@@ -23,7 +23,6 @@ from analyses.verdict import RULE, Verdict
 from workbench.statistics import Interval
 
 
-
 def as_json(report: Report) -> str:
     """The verdicts and every number, under keys that stay."""
     content = {

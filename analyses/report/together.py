@@ -77,12 +77,12 @@ class Together:
     def note(self) -> str:
         """What the rows say, and on how many users they stand."""
         pointing = (verdict.pointing for verdict in self.verdicts)
-        measured = {each.estimate.n for each in pointing if each and each.estimate}
-        users = " to ".join(f"{n:,}" for n in sorted({min(measured), max(measured)}))
+        measured = sorted({each.estimate.n for each in pointing if each and each.estimate})
+        users = " to ".join(f"{n:,}" for n in dict.fromkeys([*measured[:1], *measured[-1:]]))
         return (
             "What matters most is the item of the history without which the recommended item (the "
-            "model's first among those that the user has not had) loses most; percentages are of "
-            f"{users} users, drawn at random."
+            "model's first among those that the user has not had) loses most"
+            + (f"; percentages are of {users} users, drawn at random." if users else ".")
         )
 
 

@@ -93,7 +93,8 @@ def recommended(scores: Tensor, seen: Tensor) -> Tensor:
 
     Returns
     -------
-    [B] items.
+    Tensor
+        [B], the items.
     """
     best = scores.scatter(1, seen.to(scores.device), -torch.inf).max(1)
     return torch.where(best.values.isneginf(), scores.argmax(1), best.indices)

@@ -89,3 +89,12 @@ def test_what_was_never_concluded_is_said():
         assert "no model got this verdict" in reliability(on_data(conclusion, low)).sentence
     known = reliability(on_data(NOT, 0.25))
     assert "no model got this verdict" in known.sentence  # seeds that chose the rule do not count
+
+
+def test_data_in_which_nothing_is_faithful_are_said_to_be_such(kept):
+    made = json.loads(module.SUMMARY.read_text())
+    for case in made["cases"]:
+        case["faithful"] = 0
+    module.SUMMARY.write_text(json.dumps(made))
+    said = reliability(on_data(SHOWN, 0.25)).sentence
+    assert said.endswith("No model there had faithful attention.")

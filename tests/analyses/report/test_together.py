@@ -57,6 +57,22 @@ def test_those_that_conclude_the_same_for_one_reason_are_told_together():
     ]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "said"),
+    [
+        ((40, 40), "; percentages are of 40 users, drawn at random."),
+        ((40, 1_128), "; percentages are of 40 to 1,128 users, drawn at random."),
+        ((None, None), " loses most."),
+    ],
+)
+def test_the_note_says_on_how_many_users_the_rows_stand(sizes, said):
+    def of(n: int | None) -> Verdict:
+        estimate = None if n is None else Interval(0.25, 0.125, 0.5, n)
+        return replace(A, questions=(replace(POINTING, estimate=estimate),))
+
+    assert Together(tuple(map(of, sizes))).note.endswith(said)
+
+
 def test_one_is_told_with_its_numbers():
     (alone,) = together([A])
     assert alone.headline == A.headline
