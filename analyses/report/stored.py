@@ -136,8 +136,8 @@ class StoredRun:
                 f"{self.folder / NUMBERS} holds no {key} that can be read; run the report again."
             ) from error
         raise WorkbenchError(
-            f"{self.folder / NUMBERS} is of schema {whole['schema']}, and {SCHEMA} is read; run the "
-            "report again."
+            f"{self.folder / NUMBERS} is of schema {whole['schema']}, and {SCHEMA} is read; run "
+            "the report again."
         )
 
     def figures(self, diagnostic: str) -> list[str]:
