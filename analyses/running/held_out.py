@@ -77,7 +77,18 @@ def held_out_batches(
 
 
 def seen_items(data: SequenceData, users: np.ndarray) -> Tensor:
-    """What users had before their held-out items, however long ago: [n, S], filled up with 0."""
+    """What users had before their held-out items, however long ago.
+
+    Parameters
+    ----------
+    data : what the users come from.
+    users : [n] indices of users who have a held-out item.
+
+    Returns
+    -------
+    Tensor
+        [n, S] items, filled up with 0.
+    """
     return held_out(data, users.tolist(), int(data.lengths.max()))[0].items
 
 
