@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from analyses.running.held_out import recommended, seen_items
 from workbench.data.batches import held_out
 from workbench.data.sequences import SequenceData
 from workbench.explaining.methods import default_erasure, explain
-from workbench.explore.ranks import Ranking
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -82,19 +82,6 @@ def usual_user(data: SequenceData, users: np.ndarray) -> int | None:
     return int(users[order[len(order) // 2]])
 
 
-@torch.no_grad()
-def recommended(model: Model, data: SequenceData, user: int) -> int | None:
-    """The item that a model ranks first among those that a user has not had.
-
-    As the app shows lists. None where the user has had all that can be ranked.
-    """
-    batch, _ = held_out(data, [user], model.config.max_length)
-    with evaluation_mode(model):
-        scores = model.scores(batch.to(model.device))[0]
-    had = frozenset(data.history(user)[:-1].tolist())
-    return next(iter(Ranking(scores=scores.cpu(), hidden=had).top(1)), None)
-
-
 def one_user(
     model: Model, name: str, data: SequenceData, user: int, reduction: str
 ) -> OneUser | None:
@@ -108,11 +95,12 @@ def one_user(
     data, user : whose history.
     reduction : the attention shown, a method of `explain`.
     """
-    batch, _ = held_out(data, [user], model.config.max_length)
-    top, erasure = recommended(model, data, user), default_erasure(model)
-    if top is None:
+    seen, erasure = seen_items(data, np.array([user])), default_erasure(model)
+    if len(seen.unique()) == data.n_items:
         return None
-    target = torch.tensor([top])
+    batch, _ = held_out(data, [user], model.config.max_length)
+    with torch.no_grad(), evaluation_mode(model):
+        target = recommended(model.scores(batch.to(model.device)), seen).cpu()
     attention = explain(model, batch, target, reduction)[0]
     effect = explain(model, batch, target, erasure)[0]
     valid = batch.valid[0]
@@ -126,5 +114,5 @@ def one_user(
         for place, (item, share, moved) in enumerate(history, 1)
     ]
     return OneUser(
-        name, str(data.user_ids[user]), reduction, erasure, data.title(top), tuple(items)
+        name, str(data.user_ids[user]), reduction, erasure, data.title(int(target)), tuple(items)
     )
