@@ -23,7 +23,8 @@ def titles_of(
     titles: dict[str, str] = {}
     others: dict[str, str] = {}
     for item, title in rows:
-        if unescape(titles.setdefault(item, title)) != unescape(title):
+        first = titles.setdefault(item, title)
+        if first != title and unescape(first) != unescape(title):
             others.setdefault(item, title)
     doubts = []
     if others:
