@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
-from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
+from analyses.conclusions import NOT, SHOWN
 from analyses.judging.labels import LABELS
+from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.report.wording import span
 from analyses.verdict import Verdict
 from workbench.phrases import counted
 from workbench.statistics import exact_share
 
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
-WRONG = {SHOWN: "unfaithful", NOT: "faithful"}  # the truth that makes a conclusion wrong
+WRONG = {SHOWN: UNFAITHFUL, NOT: FAITHFUL}  # the truth that makes a conclusion wrong
 COUNTED = ["conclusion", "sampled users", "obvious"]
 OBVIOUS = 0.75  # above it, what matters most is what a control such as the last item names anyway
 
@@ -92,20 +93,17 @@ def reliability(verdict: Verdict) -> Reliability | None:
     known = sorted({case["sampled users"] for case in cases})
     users = max([n for n in known if n <= pointing.estimate.n], default=known[0])
     alike = [each for each in cases if [each[n] for n in COUNTED[1:]] == [users, obvious]]
-    counts = {
-        conclusion: {
-            name: sum(each[name] for each in alike if each["conclusion"] == conclusion)
-            for name in LABELS
-        }
-        for conclusion in CONCLUSIONS
-    }
+    same, shown = (
+        [each for each in alike if each["conclusion"] == conclusion]
+        for conclusion in (verdict.conclusion, SHOWN)
+    )
     return Reliability(
         verdict.conclusion,
         users,
-        counts[verdict.conclusion],
+        {name: sum(each[name] for each in same) for name in LABELS},
         obvious,
-        faithful=sum(each[WRONG[NOT]] for each in counts.values()),
-        recognised=counts[SHOWN][WRONG[NOT]],
+        faithful=sum(each[FAITHFUL] for each in alike),
+        recognised=sum(each[FAITHFUL] for each in shown),
     )
 
 
