@@ -1,6 +1,7 @@
 """A training epoch, or a share of it, timed; and the matrix products it cannot do without."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -20,9 +21,14 @@ class TimedEpoch(_Trainer):
     """Training as it is, but for a share of each epoch's batches alone."""
 
     def __init__(
-        self, name: str, data: SequenceData, objective: Objective, n_batches: int | None
+        self,
+        name: str,
+        data: SequenceData,
+        objective: Objective,
+        n_batches: int | None,
+        **options: Any,
     ) -> None:
-        how = Training(objective=objective, device="cpu", progress=False)
+        how = Training(**{"device": "cpu", "objective": objective, "progress": False, **options})
         super().__init__(build_model(name, data), data, how, None, "")
         self.n_batches: int | None = WARM_UP
         self.seconds()

@@ -38,3 +38,10 @@ def choose_device(name: str = "auto") -> "torch.device":
     if name == "cuda" and "LOCAL_RANK" in os.environ:
         return torch.device(name, int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
     return torch.device(name)
+
+
+def device_label(device: "torch.device") -> str:
+    """What a device is called on a card: "cpu", "mps", or the name of a CUDA device."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

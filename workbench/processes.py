@@ -7,6 +7,7 @@ step, goes through the collectives of Lightning Fabric.
 """
 
 import itertools
+import logging
 import os
 import signal
 import subprocess
@@ -178,14 +179,12 @@ def joined(command: Sequence[str] = (), processes: int = 1) -> Ranks:
     return started(command, processes) if processes > 1 else Ranks()
 
 
-def usual_processes() -> int:
+def usual_processes(device: torch.device) -> int:
     """How many processes share work with none to spare: one for each core, `MOST` at most.
 
-    One where there is a CUDA device, which processes would have to share.
+    One where models compute on a CUDA device, which processes would have to share.
     """
-    if torch.cuda.is_available():
-        return 1
-    return min(_cores(), MOST)
+    return 1 if device.type == "cuda" else min(_cores(), MOST)
 
 
 def started(command: Sequence[str], processes: int) -> Ranks:
@@ -259,6 +258,7 @@ def fabric(device: torch.device, precision: str = "32-true", *, alone: bool = Fa
     """
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it repeats what was asked for
     size = 1 if alone else _world_size()
     here = int(os.environ.get("LOCAL_WORLD_SIZE", size)) if size > 1 else 1
     own = [device.index] if device.index is not None and size == 1 else here

@@ -11,6 +11,7 @@ import torch
 from analyses.claims.study import Planned, cost
 from models import Recommender
 from workbench import SequenceData, Training, build_model, train
+from workbench.devices import choose_device, device_label
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
 from workbench.progress_bars import write_line
@@ -118,10 +119,11 @@ class Estimate:
 def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
     """About how long it will take to train what is missing.
 
-    Epochs and their seconds are those of the trainings by the same recipe that have ended; where
-    none has, an epoch of the first that is missing is timed on a part of the users. Models are
-    compared by `cost`.
+    Epochs and their seconds are those of the trainings by the same recipe that have ended, seconds
+    of those on a device as here; where there is none, an epoch of the first that is missing is
+    timed on a part of the users. Models are compared by `cost`.
     """
+    here = device_label(choose_device())
     ended = [(each, model) for each in study.planned if (model := _known(study, each)) is not None]
     seconds: dict[tuple[str, str], float] = {}
     epochs: list[float] = []
@@ -135,6 +137,7 @@ def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
         paces = [
             card["seconds"] / _epochs(card) / _work(each, study.data[each.data])
             for each, card in known
+            if card.get("device", "cpu") == here  # cards of old name none
         ]
         if not paces:
             paces = [_timed(of_recipe[0], study.data[of_recipe[0].data])]

@@ -58,7 +58,7 @@ def report(
     """
     processes = options.processes
     if processes is None:
-        processes = usual_processes() if as_command and options.device != "cuda" else 1
+        processes = usual_processes(choose_device(options.device)) if as_command else 1
     with joined(["analyses.run_all", *given], processes) as ranks:
         out = _report(options, given, cache, progress, ranks)
         if not ranks.first:

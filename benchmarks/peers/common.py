@@ -47,6 +47,7 @@ class Epoch:
     version: str
     torch: str
     threads: int
+    device: str
     items: int
     batches_per_epoch: int
     samples_per_epoch: int

@@ -60,7 +60,6 @@ def configuration(options: dict[str, object], folder: Path) -> Config:
             },
             "train_neg_sample_args": None,  # the cross-entropy is over all items
             "loss_type": "CE",
-            "use_gpu": False,
             "show_progress": False,
             **options,
         },
@@ -71,6 +70,7 @@ def main() -> None:
     """Prepare the data, warm up, time the batches and print the JSON line."""
     parser = common.arguments("Time a training epoch of RecBole's SASRec.")
     parser.add_argument("--inner", type=common.positive, default=256, help="feed-forward width")
+    parser.add_argument("--cuda", action="store_true", help="on the first CUDA device")
     args = parser.parse_args()
     del sys.argv[1:]  # RecBole reads them too, and would take some for its own settings
     source = common.interactions_file(args.data)
@@ -93,7 +93,7 @@ def main() -> None:
             "train_batch_size": args.batch_size,
             "seed": args.seed,
         }
-        config = configuration(settings, folder)
+        config = configuration({**settings, "use_gpu": args.cuda}, folder)
         init_seed(config["seed"], config["reproducibility"])
         loader, _, _ = data_preparation(config, create_dataset(config))
         model = SASRec(config, loader.dataset).to(config["device"])
@@ -109,6 +109,7 @@ def main() -> None:
         version=recbole.__version__,
         torch=torch.__version__,
         threads=torch.get_num_threads(),
+        device=str(config["device"]),
         items=model.n_items - 1,
         batches_per_epoch=len(loader),
         samples_per_epoch=len(loader.dataset),

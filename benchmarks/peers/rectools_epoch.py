@@ -99,6 +99,7 @@ def main() -> None:
         version=version("rectools"),
         torch=torch.__version__,
         threads=torch.get_num_threads(),
+        device="cpu",
         items=model.data_preparator.train_dataset.item_id_map.size - 1,
         batches_per_epoch=len(loader),
         samples_per_epoch=len(sessions),

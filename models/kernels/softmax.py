@@ -22,8 +22,10 @@ def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tenso
     Returns
     -------
     Tensor
-        Weights [..., L]; each row sums to one.
+        Weights [..., L]; each row sums to one. Under autocast in single precision, as PyTorch's.
     """
+    if torch.is_autocast_enabled(scores.device.type):
+        scores = scores.float()
     return _MaskedSoftmax.apply(scores, allowed, scale)
 
 

@@ -1,5 +1,7 @@
 """A device by its name; a model on another device than the data gives what it gives on the CPU."""
 
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
@@ -16,7 +18,9 @@ from workbench import (
     evaluate,
     explain,
     held_out,
+    load_model,
     record_attention,
+    train,
 )
 from workbench.__main__ import app
 from workbench.attention.edits import permute, remove_largest
@@ -51,12 +55,30 @@ def moved(request):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_on_another_device_gives_what_it_gives_on_the_cpu(moved, data, name):
     torch.manual_seed(0)
-    model = build_model(name, data, hidden_size=8, inner_size=8, max_length=LENGTH).eval()
+    model = build_model(name, data, hidden_size=8, inner_size=8, max_length=LENGTH).eval().double()
     expected = measured(model, data)
     there = moved(model)
     assert there.device != torch.device("cpu")
     for what, value in measured(there, data).items():
-        torch.testing.assert_close(value, expected[what], rtol=1e-4, atol=1e-5, equal_nan=True)
+        named = partial("{}: {}".format, what)
+        torch.testing.assert_close(
+            value, expected[what], rtol=1e-6, atol=1e-9, equal_nan=True, msg=named
+        )
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("length", [LENGTH, 20])
+@pytest.mark.parametrize("name", [*MODELS, "AC-SASRec-light", "AC-SASRec-direct", "SASRec-uniform"])
+def test_every_kind_of_model_trains_on_it(name, length, precision, tmp_path):
+    data = planted(n_users=40, n_items=20, length=length + 2, n_causes=4).data
+    sizes = {"hidden_size": 8, "inner_size": 8, "max_length": length}
+    for loss in ("exact", "sampled"):
+        model = build_model(name, data, **sizes)
+        how = {"loss": loss, "device": "cuda", "precision": precision, "progress": False}
+        train(model, data, tmp_path / loss, epochs=2, **how)
+        assert model.card["device"] == torch.cuda.get_device_name()
+        assert load_model(tmp_path / loss).device == torch.device("cpu")
 
 
 def test_so_does_an_adapted_module(moved, data):

@@ -185,6 +185,6 @@ def _watch(job: J, told: Callable[[J], tuple[float, str]]) -> None:
     share, text = told(job)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(share, text=text)
-        if st.button("Cancel", icon=":material/stop:", key=f"cancel {job.name}"):
-            job.cancel()
-            st.rerun()
+        key = f"cancel {job.name}"
+        # a callback, since a click that comes while the page is made may never run the fragment
+        st.button("Cancel", icon=":material/stop:", key=key, on_click=job.cancel)

@@ -196,10 +196,9 @@ def permute(seed: int) -> Edit:
 
 
 def _noise(weights: Tensor, seed: int) -> Tensor:
-    generator = torch.Generator(weights.device).manual_seed(seed)
-    return torch.rand(
-        weights.shape, generator=generator, device=weights.device, dtype=weights.dtype
-    )
+    """Numbers from 0 to 1, drawn on the CPU: the same ones wherever a model is."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(weights.shape, generator=generator, dtype=weights.dtype).to(weights.device)
 
 
 def _ascending(numbers: Tensor) -> Tensor:

@@ -18,10 +18,10 @@ from workbench.cards import on_card
 from workbench.checkpoint import check_class, save_model
 from workbench.data.batches import shuffled
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases
-from workbench.devices import choose_device
+from workbench.data.splits import Cases, Split
+from workbench.devices import choose_device, device_label
 from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
-from workbench.evaluation import evaluate
+from workbench.evaluation import Evaluation, evaluate
 from workbench.files import check_writable
 from workbench.matching import matched
 from workbench.memory import keep_pages
@@ -46,6 +46,8 @@ from workbench.training.state import (
 )
 
 MONITOR = "ndcg@10"
+SPLITS: tuple[Split, ...] = ("valid", "test")  # that cards tell of
+VALIDATED_AT_ONCE = {"cuda": 2048}  # histories; a GPU waits for its launches, and not for numbers
 
 
 def train(
@@ -83,8 +85,8 @@ def train(
     Recommender
         The same model, ready for inference, with its tokens and its `card`: `config`, `training`
         (the fields of `Training`), `data` (as `SequenceData.identity` tells of them), `best_epoch`,
-        `seconds` of all epochs, `metrics` and `metrics_seen_removed` (split -> metrics, with items
-        of the history ranked and left out), and `command`.
+        `seconds` of all epochs, on which `device`, `metrics` and `metrics_seen_removed` (split ->
+        metrics, with items of the history ranked and left out), and `command`.
 
     Raises
     ------
@@ -235,8 +237,7 @@ class _Trainer:
                 f"epoch {number}: {what}; lower the learning rate ({self.how.learning_rate:g})."
             )
         removed = self.how.remove_seen
-        found = evaluate(self.model, self.data, "valid", remove_seen=removed, fabric=self.fabric)
-        metrics = found.metrics
+        metrics = self._evaluated("valid", remove_seen=removed).metrics
         self.at.epoch = number
         self.at.history.append(
             {"epoch": number, "loss": float(total) / len(batches), "seconds": seconds, **metrics}
@@ -350,11 +351,18 @@ class _Trainer:
             "data": self.data.identity(),
             "best_epoch": self.at.best_epoch,
             "seconds": round(sum(e["seconds"] for e in self.at.history), 1),
-            **on_card(
-                {
-                    split: evaluate(self.model, self.data, split, fabric=self.fabric)
-                    for split in ("valid", "test")
-                }
-            ),
+            "device": device_label(self.fabric.device),
+            **on_card({split: self._evaluated(split) for split in SPLITS}),
             "command": self.command,
         }
+
+    def _evaluated(self, split: Split, *, remove_seen: bool = False) -> Evaluation:
+        size = VALIDATED_AT_ONCE.get(self.fabric.device.type, 256)
+        return evaluate(
+            self.model,
+            self.data,
+            split,
+            remove_seen=remove_seen,
+            batch_size=size,
+            fabric=self.fabric,
+        )

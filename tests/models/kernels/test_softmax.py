@@ -91,3 +91,13 @@ def test_scores_are_left_as_they_were():
     masked_softmax(scores, allowed, 2.0)
     renormalize(scores, allowed)
     assert scores.tolist() == [[1, 2]]
+
+
+@pytest.mark.parametrize("n_keys", [LANES - 1, LANES])
+def test_under_autocast_it_is_in_single_precision_however_many_keys(n_keys):
+    scores = torch.randn(3, n_keys, generator=torch.Generator().manual_seed(0)).bfloat16()
+    allowed = torch.ones(3, n_keys, dtype=torch.bool)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = masked_softmax(scores, allowed)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, scores.float().softmax(-1))
