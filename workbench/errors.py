@@ -34,21 +34,27 @@ def printed_warnings(echo: Callable[[str], object]) -> Iterator[None]:
         yield
 
 
-def loaded(thing: object, by: str) -> None:
-    """See whether something was loaded, and is not what it is loaded from.
+def loaded(thing: object, by: str, known_by: str) -> None:
+    """See whether something was loaded, and is neither what it is loaded from nor something else.
 
     Parameters
     ----------
     thing : a model, or data.
     by : the function of `workbench` that makes it.
+    known_by : an attribute that it has then.
 
     Raises
     ------
     WorkbenchError
-        If it is a name or a path.
+        If it is a name or a path, or has no such attribute, as where arguments were swapped.
     """
     if isinstance(thing, str | Path):
         raise WorkbenchError(f"{str(thing)!r} is a name or a path; give what {by} makes of it.")
+    if not hasattr(thing, known_by):
+        raise WorkbenchError(
+            f"a {type(thing).__name__} was given in the place of what {by} makes; give that, a "
+            "model before its data."
+        )
 
 
 def one_of(option: str, value: object, words: Iterable[str]) -> None:

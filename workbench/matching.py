@@ -68,8 +68,8 @@ def matched(
         catalogue of another size, a model has another number of tokens than of items, or the model
         needs times that the data do not have.
     """
-    loaded(model, "workbench.load_model")
-    loaded(data, "workbench.load_data")
+    loaded(model, "workbench.load_model", "config")
+    loaded(data, "workbench.load_data", "offsets")
     name = name or model.config.name
     if data.times is None and model.needs_times:
         raise WorkbenchError(

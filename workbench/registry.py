@@ -67,7 +67,7 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
         not have the times that the model needs.
     """
     check_name(name)
-    loaded(data, "workbench.load_data")
+    loaded(data, "workbench.load_data", "offsets")
     backbone = models.BACKBONES[_backbone(name)]
     calibration = _calibration(name) if name.startswith("AC-") else None
     direct = name.endswith(DIRECT)

@@ -11,6 +11,7 @@ from models import Batch
 from workbench.data.batches import cause_mask, held_out, iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
+from workbench.metrics import best_items
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
@@ -107,5 +108,7 @@ def recommended(scores: Tensor, seen: Tensor) -> Tensor:
     Tensor
         [B], the items.
     """
-    best = scores.scatter(1, seen.to(scores.device), -torch.inf).max(1)
-    return torch.where(best.values.isneginf(), scores.argmax(1), best.indices)
+    left = scores.scatter(1, seen.to(scores.device), -torch.inf)
+    best = best_items(left)
+    nothing = left.gather(1, best[:, None])[:, 0].isneginf()
+    return torch.where(nothing, best_items(scores), best)

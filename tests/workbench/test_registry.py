@@ -9,7 +9,7 @@ import torch
 
 from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
-from workbench import evaluate, train
+from workbench import evaluate, recommend, train
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES, build_model, variant
 
@@ -173,3 +173,17 @@ def test_a_path_in_place_of_what_is_loaded_from_it_is_told(tmp_path):
     ):
         with pytest.raises(WorkbenchError, match="is a name or a path; give what workbench"):
             asked()
+
+
+def test_swapped_arguments_are_told():
+    data: Any = data_of(*[[1, 2, 3, 4]] * 4)
+    model: Any = build_model("SASRec", data)
+    for asked in (
+        lambda: evaluate(data, model),
+        lambda: train(data, model),
+        lambda: recommend(data, model),
+    ):
+        with pytest.raises(WorkbenchError, match="SequenceData was given in the place of what"):
+            asked()
+    with pytest.raises(WorkbenchError, match=r"SASRec was given in .* workbench.load_data makes"):
+        build_model("SASRec", model)

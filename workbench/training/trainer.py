@@ -103,8 +103,8 @@ def train(
         If some items of the data do not match those of the model, or it is not known whether they
         do, see `workbench.matching.matched`.
     """
-    loaded(model, "workbench.build_model")
-    loaded(data, "workbench.load_data")
+    loaded(model, "workbench.build_model", "config")
+    loaded(data, "workbench.load_data", "offsets")
     with_layers(model, "train it by its own code, and adapt it then")
     try:
         how = Training(**options)

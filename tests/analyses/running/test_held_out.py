@@ -47,6 +47,12 @@ def test_what_was_measured_without_the_truth_is_another_piece():
     assert key(data) == key(replace(data, truth=copied)) != key(replace(data, truth=None))
 
 
+def test_of_equal_scores_the_first_item_is_recommended():
+    scores = torch.full((2, 41), 2.0)
+    scores[:, 0] = -torch.inf
+    assert recommended(scores, torch.tensor([[0, 0], [1, 2]])).tolist() == [1, 3]
+
+
 def test_what_is_recommended_is_what_recommend_does():
     """To who has had something long before what the model reads, too, and everything."""
     histories = [[1, 2, 3, 4, 5, 6], [6, 5, 4, 3], [2], [3, 1, 3, 6, 3, 1, 2, 5]]
