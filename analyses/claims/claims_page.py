@@ -23,6 +23,7 @@ from analyses.claims.claims_tables import (
 )
 from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
+from analyses.claims.missing_models import CPU
 from analyses.claims.paper_claims import (
     CLAIMS,
     FEWEST,
@@ -135,6 +136,7 @@ def page(
             planted_users=PLANTED_USERS,
             drawn=drawn,
             missing=_missing(findings),
+            elsewhere=_elsewhere(findings),
             recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
             risk=RISK,
             fewest=FEWEST,
@@ -143,6 +145,15 @@ def page(
         )
     )
     return rendered.rstrip() + "\n"
+
+
+def _elsewhere(findings: Findings) -> dict[str, str]:
+    """What was trained on a device other than a processor, in words, by the device."""
+    found: dict[str, list[str]] = {}
+    for each, device in zip(findings.trained, findings.devices, strict=True):
+        if device != CPU:
+            found.setdefault(device, []).append(f"{each.name} on {each.data}")
+    return {device: listing(names) for device, names in found.items()}
 
 
 def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:

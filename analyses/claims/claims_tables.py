@@ -49,6 +49,7 @@ class Findings:
     Attributes
     ----------
     planned, trained : every training of the study, and those that are there.
+    devices : of each of those, where it was trained, as cards name it.
     data : the data sets by name.
     users : what was measured, by data set.
     cells : what is said of the claims.
@@ -62,6 +63,7 @@ class Findings:
 
     planned: Sequence[Planned]
     trained: Sequence[Planned]
+    devices: Sequence[str]
     data: Mapping[str, SequenceData]
     users: Mapping[str, pd.DataFrame]
     cells: Sequence[Cell]

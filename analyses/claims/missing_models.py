@@ -21,6 +21,7 @@ from workbench.training.sweeps import training_command
 State = Literal["trained", "begun", "missing", "other"]
 TIMED_USERS = 2000  # on whom an epoch is timed
 VALIDATION = 1.25  # what an epoch takes with its validation, which cards do not count
+CPU = "cpu"  # where models were trained whose cards name no device
 EPOCHS = 100  # until the best one, where no training has ended that would tell
 
 
@@ -137,7 +138,7 @@ def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
         paces = [
             card["seconds"] / _epochs(card) / _work(each, study.data[each.data])
             for each, card in known
-            if card.get("device", "cpu") == here  # cards of old name none
+            if card.get("device", CPU) == here
         ]
         if not paces:
             paces = [_timed(of_recipe[0], study.data[of_recipe[0].data])]

@@ -11,7 +11,7 @@ from analyses.claims.answers import answered
 from analyses.claims.claims_page import write
 from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
-from analyses.claims.missing_models import Study, duration, estimate, train_missing
+from analyses.claims.missing_models import CPU, Study, duration, estimate, train_missing
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
 from analyses.claims.user_table import Measurements, measure
@@ -125,6 +125,7 @@ def _written(
     times: dict[str, pd.DataFrame] = {}
     measurements: dict[str, Measurements] = {}
     there: list[Planned] = []
+    devices: list[str] = []
     lacking: list[str] = []
     for name, data in study.data.items():
         trained: dict[str, tuple[Planned, Recommender]] = {}
@@ -143,6 +144,7 @@ def _written(
         users[name] = measurements[name].users
         write_file(options.runs / name / USERS, parquet(users[name]))
         there += [each for each, _ in trained.values()]
+        devices += [model.card.get("device", CPU) for _, model in trained.values()]
         times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
     of_planted = measure_planted(planted, options.seeds)
     if not there and not len(of_planted):
@@ -152,6 +154,7 @@ def _written(
     findings = Findings(
         planned=study.planned,
         trained=there,
+        devices=devices,
         data=study.data,
         users=users,
         cells=answered(study.planned, users, times),

@@ -1,5 +1,6 @@
 """The study from one end to the other, on small planted data with tiny models."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,7 +11,7 @@ from analyses.claims.__main__ import Incomplete, main
 from analyses.judging import cells, zoo
 from analyses.running import held_out
 from analyses.running.store import Store
-from workbench import WorkbenchError, load_model
+from workbench import WorkbenchError, load_data, load_model
 from workbench.training.alone import HELD
 
 DATA = "planted:distance?users=60&items=30&length=10&causes=4"
@@ -74,6 +75,18 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     for column, count in (("tau", 30), ("removal", 60)):
         assert users[users[column].notna()].groupby(["model", "seed"]).size().eq(count).all()
 
+    # where a model was trained is told where it was not a processor
+    assert "**Where**" not in text
+    card = folders[1] / "card.json"
+    content = card.read_text()
+    assert '"device": "cpu"' in content
+    card.write_text(content.replace('"device": "cpu"', '"device": "NVIDIA A1"'))
+    main(arguments(tmp_path))
+    told = page.read_text()
+    assert f"On NVIDIA A1:\n  AC-SASRec seed 1 on {NAME}.\n" in told
+    card.write_text(content)
+    capsys.readouterr()
+
     # started again, it trains and measures nothing
     monkeypatch.setattr(missing_models, "train", None)
     monkeypatch.setattr(zoo, "_train", None)
@@ -131,6 +144,19 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
     capsys.readouterr()
     main(arguments(tmp_path, "--plan", seeds=1))
     assert "holds a model that was not trained by this recipe; delete it" in capsys.readouterr().out
+
+
+def test_an_estimate_is_of_the_device_at_hand(tmp_path):
+    planned = [study.Planned(NAME, study.PLAIN, seed) for seed in (0, 1)]
+    trainings = missing_models.Study(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path)
+    trainings.train(planned[0])
+    card = planned[0].folder(tmp_path) / "card.json"
+    told = json.loads(card.read_text()) | {"seconds": 1e9}
+    here = told.pop("device")
+    for device, believed in (({"device": here}, True), ({"device": "NVIDIA A1"}, False)):
+        card.write_text(json.dumps(told | device))
+        about = missing_models.estimate(trainings, planned[1:])
+        assert (about.total > 1e6) is believed
 
 
 @pytest.mark.parametrize(

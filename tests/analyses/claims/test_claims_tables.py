@@ -7,7 +7,7 @@ from analyses.claims.claims_tables import ATTENTION, Findings, means
 
 
 def findings(users):
-    return Findings((), (), {}, {"made": users}, (), {}, pd.DataFrame(), 0, 0, (), "")
+    return Findings((), (), (), {}, {"made": users}, (), {}, pd.DataFrame(), 0, 0, (), "")
 
 
 def test_no_interval_goes_beyond_what_can_be():
