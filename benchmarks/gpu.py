@@ -47,7 +47,6 @@ EPOCHS: Sequence[tuple[str, Objective, int]] = (  # model, objective, targets in
     ("SASRec", "positions", 3500),
     ("AC-SASRec", "positions", 3500),
 )
-AT_ONCE = {"cpu": 256, "cuda": 2048}  # histories that are ranked
 REPORT = 600  # seconds, after which a report is given up
 Run = Callable[[], float]
 
@@ -100,11 +99,11 @@ def ranking(data: SequenceData, repeats: int) -> Sequence[str]:
     }
 
     def ranked(where: str) -> float:
-        size = AT_ONCE[models[where].device.type]
-        return seconds(lambda: evaluate(models[where], data, batch_size=size))
+        return seconds(lambda: evaluate(models[where], data))
 
     ranked("GPU")  # the first pays for what a process does once
-    return row("ranking all items for all users", medians(_each(ranked, models), repeats))
+    runs = {where: partial(ranked, where) for where in models}
+    return row("ranking all items for all users", medians(runs, repeats))
 
 
 def report() -> Sequence[str]:
@@ -137,10 +136,6 @@ def row(what: str, times: Mapping[str, float]) -> Sequence[str]:
     return what, *cells, f"{times['CPU'] / times['GPU']:.1f} times the CPU"
 
 
-def _each(run: Callable[[str], float], names: Mapping[str, object]) -> dict[str, Run]:
-    return {name: partial(run, name) for name in names}
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -160,6 +155,8 @@ def main() -> None:
     add_threads(parser)
     args = parser.parse_args()
     folder = place_of(args.data)
+    if args.recbole and not (folder and folder.is_dir()):
+        sys.exit(f"--recbole: {args.data} is not a folder with one RecBole .inter file.")
     if not torch.cuda.is_available():
         sys.exit("PyTorch finds no CUDA device on this machine, so there is nothing to compare.")
     try:

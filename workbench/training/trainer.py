@@ -47,7 +47,6 @@ from workbench.training.state import (
 
 MONITOR = "ndcg@10"
 SPLITS: tuple[Split, ...] = ("valid", "test")  # that cards tell of
-VALIDATED_AT_ONCE = {"cuda": 2048}  # histories; a GPU waits for its launches, and not for numbers
 
 
 def train(
@@ -357,12 +356,4 @@ class _Trainer:
         }
 
     def _evaluated(self, split: Split, *, remove_seen: bool = False) -> Evaluation:
-        size = VALIDATED_AT_ONCE.get(self.fabric.device.type, 256)
-        return evaluate(
-            self.model,
-            self.data,
-            split,
-            remove_seen=remove_seen,
-            batch_size=size,
-            fabric=self.fabric,
-        )
+        return evaluate(self.model, self.data, split, remove_seen=remove_seen, fabric=self.fabric)
