@@ -61,6 +61,14 @@ def parser() -> argparse.ArgumentParser:
         help="users on whom costly diagnostics run, drawn at random (default: %(default)s)",
     )
     made.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the trainings, where torchrun has not started them: about as "
+        "many as there are cores, or some on one GPU (default: %(default)s)",
+    )
+    made.add_argument(
         "--plan", action="store_true", help="say what would be trained, and how long it takes"
     )
     made.add_argument(
@@ -98,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> Path | None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    for name in ("seeds", "users"):
+    for name in ("seeds", "users", "processes"):
         if getattr(options, name) < 1:
             raise WorkbenchError(f"--{name} {getattr(options, name)}; give 1 or more.")
     for name in options.backbones or ():

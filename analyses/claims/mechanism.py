@@ -18,6 +18,7 @@ from analyses.running.held_out import held_out_batches
 from models import Recommender
 from workbench import SequenceData, record_attention
 from workbench.data.lookup import users_with_case
+from workbench.processes import Ranks
 from workbench.statistics import calibrated_weight_bound
 
 RULE = Cell("distance")
@@ -30,9 +31,9 @@ def planned(seeds: int) -> list[Trained]:
     return [Trained(RULE, variant, seed) for seed in range(seeds) for variant in VARIANTS]
 
 
-def train_planted(folder: Path, seeds: int) -> None:
-    """Train what is missing."""
-    train_zoo(planned(seeds), folder)
+def train_planted(folder: Path, seeds: int, ranks: Ranks | None = None) -> None:
+    """Train what is missing, shared by `ranks`."""
+    train_zoo(planned(seeds), folder, ranks=ranks)
 
 
 def measure_planted(folder: Path, seeds: int) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from workbench import SequenceData, Training, build_model, train
 from workbench.devices import choose_device, device_label
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
+from workbench.processes import Ranks
 from workbench.progress_bars import write_line
 from workbench.training.state import STATE, finished_model, settled
 from workbench.training.sweeps import training_command
@@ -71,31 +72,46 @@ class Study:
             return "other"
         return "begun" if (each.folder(self.runs) / STATE).exists() else "missing"
 
-    def train(self, each: Planned) -> Recommender:
+    def train(self, each: Planned, *, quiet: bool = False) -> Recommender:
         """Train a model, or go on where it was stopped; what is trained is taken as it is."""
         folder, how = each.folder(self.runs), each.training
         variant = replace(each.variant, options=each.options)
         command = training_command(variant, each.seed, self.sources[each.data], folder, how)
         torch.manual_seed(each.seed)
-        model = build_model(each.variant.model, self.data[each.data], **each.options)
-        return train(model, self.data[each.data], folder, command=command, seed=each.seed, **how)
+        data = self.data[each.data]
+        model = build_model(each.variant.model, data, **each.options)
+        how = how | ({"progress": False} if quiet else {})
+        return train(model, data, folder, command=command, alone=True, seed=each.seed, **how)
 
 
-def train_missing(study: Study) -> list[str]:
-    """Train all that is missing; a sentence for each that could not be."""
-    missing = [each for each in study.planned if study.state(each) != "trained"]
-    failures = []
-    for number, each in enumerate(missing, 1):
-        write_line(f"{number} of {len(missing)} to train: {each.name} on {each.data}")
+def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
+    """Train all that is missing; a sentence for each that could not be.
+
+    Parameters
+    ----------
+    study : the trainings.
+    ranks : who share them, see `workbench.processes`; this process alone where None. The first is
+        told of what failed in any.
+    """
+    ranks = ranks or Ranks()
+    missing = sum(study.state(each) != "trained" for each in study.planned)
+    for place in ranks.share("claims", range(len(study.planned))):
+        each = study.planned[place]
+        if study.state(each) == "trained":
+            continue
+        number = ranks.count("claims: begun")
+        write_line(f"{number} of {missing} to train: {each.name} on {each.data}")
         try:
-            study.train(each)
+            study.train(each, quiet=ranks.size > 1)
         except Exception as error:  # the others are trained all the same
             reason = " ".join(str(error).split())
             if not isinstance(error, WorkbenchError):
                 reason = f"{type(error).__name__}: {reason}"
-            failures.append(f"{each.name} on {each.data} was not trained: {reason}")
-            write_line(failures[-1])
-    return failures
+            failure = f"{each.name} on {each.data} was not trained: {reason}"
+            write_line(failure)
+            ranks.hand(f"claims: {place} failed", failure.encode())
+    told = (ranks.handed(f"claims: {place} failed") for place in range(len(study.planned)))
+    return [failure.decode() for failure in told if failure is not None]
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from workbench import SequenceData, load_data
 from workbench.errors import WorkbenchError
 from workbench.files import check_writable, write_file
 from workbench.phrases import counted
+from workbench.processes import joined
 
 USERS = "users.parquet"
 
@@ -47,19 +49,34 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     """
     study = _study(options)
     if options.plan:
-        _tell_plan(study)
+        _tell_plan(study, options.processes)
         return None, []
     check_writable(options.out)
     check_writable(options.runs)
     failures: list[str] = []
     planted = options.runs / "planted"
     if not options.no_training:
-        _tell_missing(study)
-        train_planted(planted, options.seeds)
-        failures = train_missing(study)
-    shown = [word for word in given if word != "--no-training"]
-    page, more = _written(study, options, planted, failures, shown)
+        with joined(["analyses.claims", *given], options.processes) as ranks:
+            if ranks.first:
+                _tell_missing(study, ranks.size)
+            train_planted(planted, options.seeds, ranks)
+            failures = train_missing(study, ranks)
+            if not ranks.first:
+                sys.exit()
+    page, more = _written(study, options, planted, failures, _shown(given))
     return page, [*failures, *more]
+
+
+def _shown(given: Sequence[str]) -> list[str]:
+    """The words of the command without those that change nothing of the page."""
+    words = iter(given)
+    shown = []
+    for word in words:
+        if word == "--processes":
+            next(words)
+        elif word != "--no-training" and not word.startswith("--processes="):
+            shown.append(word)
+    return shown
 
 
 def _study(options: argparse.Namespace) -> Study:
@@ -77,8 +94,8 @@ def _study(options: argparse.Namespace) -> Study:
     return Study(planned, sources, loaded, options.runs)
 
 
-def _tell_missing(study: Study) -> None:
-    """How much there is to train, and about how long that takes."""
+def _tell_missing(study: Study, processes: int) -> None:
+    """How much there is to train, and about how long that takes so many processes."""
     missing = [each for each in study.planned if study.state(each) not in ("trained", "other")]
     if not missing:
         print("all models are trained", flush=True)
@@ -86,12 +103,12 @@ def _tell_missing(study: Study) -> None:
     about = estimate(study, missing)
     print(
         f"{counted(len(missing), 'model')} of {len(study.planned)} to train, about "
-        f"{duration(about.total)} ({about.epochs:.0f} epochs each, in the mean)",
+        f"{duration(about.total / processes)} ({about.epochs:.0f} epochs each, in the mean)",
         flush=True,
     )
 
 
-def _tell_plan(study: Study) -> None:
+def _tell_plan(study: Study, processes: int) -> None:
     """Every training, how far it is, and about how long it will take."""
     states = {(each.data, each.name): study.state(each) for each in study.planned}
     missing = [e for e in study.planned if states[e.data, e.name] in ("missing", "begun")]
@@ -107,8 +124,8 @@ def _tell_plan(study: Study) -> None:
                 "delete it, or choose another folder by --runs."
             )
     print(
-        f"{len(missing)} of {len(study.planned)} to train, about {duration(about.total)} in all, "
-        f"planted data not counted"
+        f"{len(missing)} of {len(study.planned)} to train, about "
+        f"{duration(about.total / processes)} in all, planted data not counted"
     )
 
 

@@ -1,10 +1,13 @@
 """The study from one end to the other, on small planted data with tiny models."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from torch.distributed import HashStore
 
 from analyses.claims import mechanism, missing_models, paper_claims, study
 from analyses.claims.__main__ import Incomplete, main
@@ -12,6 +15,7 @@ from analyses.judging import cells, zoo
 from analyses.running import held_out
 from analyses.running.store import Store
 from workbench import WorkbenchError, load_data, load_model
+from workbench.processes import Ranks
 from workbench.training.alone import HELD
 
 DATA = "planted:distance?users=60&items=30&length=10&causes=4"
@@ -81,8 +85,9 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     content = card.read_text()
     assert '"device": "cpu"' in content
     card.write_text(content.replace('"device": "cpu"', '"device": "NVIDIA A1"'))
-    main(arguments(tmp_path))
+    main([*arguments(tmp_path), "--no-training", "--processes", "2"])
     told = page.read_text()
+    assert "--processes" not in told
     assert f"On NVIDIA A1:\n  AC-SASRec seed 1 on {NAME}.\n" in told
     card.write_text(content)
     capsys.readouterr()
@@ -146,6 +151,32 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
     assert "holds a model that was not trained by this recipe; delete it" in capsys.readouterr().out
 
 
+def test_trainings_are_shared_and_the_first_rank_is_told_what_failed(tmp_path):
+    planned = [study.Planned(NAME, study.PLAIN, seed) for seed in range(4)]
+    store, met, both = HashStore(), [], threading.Barrier(2, timeout=60)
+
+    class Shared(missing_models.Study):
+        def train(self, each, *, quiet=False):
+            assert quiet
+            if len(met) < 2:
+                both.wait()  # each rank has one of the first two
+            met.append(each.seed)
+            if each.seed == 1:
+                raise WorkbenchError("it is broken.")
+            return super().train(each, quiet=quiet)
+
+    def trained(number):
+        trainings = Shared(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path)
+        return missing_models.train_missing(trainings, Ranks(number, 2, store))
+
+    with ThreadPoolExecutor() as pool:
+        first, _ = pool.map(trained, (0, 1))
+    assert sorted(met) == [0, 1, 2, 3]
+    assert first == [f"{planned[1].name} on {NAME} was not trained: it is broken."]
+    there = [each.seed for each in planned if (each.folder(tmp_path) / "card.json").exists()]
+    assert there == [0, 2, 3]
+
+
 def test_an_estimate_is_of_the_device_at_hand(tmp_path):
     planned = [study.Planned(NAME, study.PLAIN, seed) for seed in (0, 1)]
     trainings = missing_models.Study(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path)
@@ -164,6 +195,7 @@ def test_an_estimate_is_of_the_device_at_hand(tmp_path):
     [
         (["--seeds", "0"], "--seeds 0; give 1 or more"),
         (["--users", "0"], "--users 0; give 1 or more"),
+        (["--processes", "0"], "--processes 0; give 1 or more"),
         (["--backbones", "TiSASrec"], "no further backbone 'TiSASrec'.*did you mean TiSASRec"),
         (["--no-training"], "holds no trained model of the plan; leave out --no-training"),
         (["--data", DATA, DATA], "two data sets are called planted-distance"),
