@@ -1,6 +1,7 @@
 """A training epoch, or a share of it, timed; and the matrix products it cannot do without."""
 
 from collections.abc import Iterator
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -35,15 +36,20 @@ class TimedEpoch(_Trainer):
         self.n_batches = n_batches
 
     def seconds(self) -> float:
-        """Seconds of the next epoch: those that training itself counts, scaled to all batches."""
+        """Seconds of the next epoch: those that training itself counts, its steps for all batches.
+
+        What an epoch does once is not scaled.
+        """
         self._epoch()
-        return self.at.history[-1]["seconds"] * self.scale
+        return self.at.history[-1]["seconds"] + self.of_steps * (self.scale - 1)
 
     def _bar(self, batches: list[np.ndarray], number: int) -> Iterator[tuple[Cases, Batch, Tensor]]:
         lengths = self.samples.cases.ends - self.samples.cases.starts
         self.chosen = evenly(batches, lengths, self.n_batches)
         self.scale = len(batches) / len(self.chosen)
+        start = perf_counter()
         yield from super()._bar(self.chosen, number)
+        self.of_steps = perf_counter() - start
 
     def products(self) -> float:
         """Seconds of the matrix products that a SASRec of this size needs for the same batches."""

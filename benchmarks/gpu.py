@@ -9,6 +9,7 @@ card.
 import argparse
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -47,7 +48,6 @@ EPOCHS: Sequence[tuple[str, Objective, int]] = (  # model, objective, targets in
     ("SASRec", "positions", 3500),
     ("AC-SASRec", "positions", 3500),
 )
-REPORT = 600  # seconds, after which a report is given up
 Run = Callable[[], float]
 
 
@@ -80,10 +80,7 @@ def recbole(
     print("timing RecBole ...", file=sys.stderr, flush=True)
     limit = ["--batches", str(n_batches)] if n_batches else []
     command = [str(python), str(HERE / "recbole_epoch.py"), "--cuda", "--data", str(folder), *limit]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise WorkbenchError(f"RecBole's epoch failed: {done.stderr.strip()[-300:]}")
-    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found = json.loads(_said(command).strip().splitlines()[-1])
     if not str(found["device"]).startswith("cuda"):
         raise WorkbenchError(f"{python} has a PyTorch that finds no CUDA device.")
     taken = float(found["seconds_per_epoch"])
@@ -115,18 +112,18 @@ def report() -> Sequence[str]:
             command = [sys.executable, "-m", "analyses.run_all", "--out", f"{folder}/report"]
             command += ["--device", WHERE[where]["device"]]
             variables = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-            return seconds(
-                lambda: subprocess.run(
-                    command,
-                    cwd=folder,
-                    env=variables | {"PYTHONPATH": str(ROOT)},
-                    check=True,
-                    capture_output=True,
-                    timeout=REPORT,
-                )
-            )
+            variables |= {"PYTHONPATH": str(ROOT)}
+            return seconds(lambda: _said(command, cwd=folder, env=variables))
 
     return row("the default report", {where: reported(where) for where in ("CPU", "GPU")})
+
+
+def _said(command: Sequence[str], **options: Any) -> str:
+    """What a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, **options)
+    if done.returncode:
+        raise WorkbenchError(f"{shlex.join(command)} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 def row(what: str, times: Mapping[str, float]) -> Sequence[str]:
@@ -169,11 +166,14 @@ def main() -> None:
         f"items; median of {args.repeats}"
     )
     rows = epochs(data, args.batches, args.repeats)
-    if args.recbole and folder:
-        rows.append(recbole(args.recbole, folder, args.batches, rows[0]))
-    rows.append(ranking(data, args.repeats))
-    if not args.no_report:
-        rows.append(report())
+    try:
+        if args.recbole and folder:
+            rows.append(recbole(args.recbole, folder, args.batches, rows[0]))
+        rows.append(ranking(data, args.repeats))
+        if not args.no_report:
+            rows.append(report())
+    except WorkbenchError as error:  # what was timed is printed all the same
+        print(error, file=sys.stderr)
     print_table(("seconds", *WHERE, "the GPU's speed"), rows)
 
 

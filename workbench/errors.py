@@ -52,8 +52,8 @@ def loaded(thing: object, by: str, known_by: str) -> None:
         raise WorkbenchError(f"{str(thing)!r} is a name or a path; give what {by} makes of it.")
     if not hasattr(thing, known_by):
         raise WorkbenchError(
-            f"a {type(thing).__name__} was given in the place of what {by} makes; give that, a "
-            "model before its data."
+            f"a {type(thing).__name__} was given in the place of what {by} makes; see the order of "
+            "the arguments."
         )
 
 

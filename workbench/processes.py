@@ -179,12 +179,12 @@ def joined(command: Sequence[str] = (), processes: int = 1) -> Ranks:
     return started(command, processes) if processes > 1 else Ranks()
 
 
-def usual_processes(device: torch.device) -> int:
+def usual_processes(*, on_cuda: bool = False) -> int:
     """How many processes share work with none to spare: one for each core, `MOST` at most.
 
     One where models compute on a CUDA device, which processes would have to share.
     """
-    return 1 if device.type == "cuda" else min(_cores(), MOST)
+    return 1 if on_cuda else min(_cores(), MOST)
 
 
 def started(command: Sequence[str], processes: int) -> Ranks:

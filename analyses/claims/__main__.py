@@ -17,6 +17,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="python -m analyses.claims",
+        allow_abbrev=False,  # words are left out of the command on the page
         description="Train the models that the claims of the AC-TSR paper are about, measure them, "
         "and write what can be said of each claim. Killed and started again, it goes on where it "
         "was: what is trained or measured is not done twice.",
@@ -65,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=1,
         metavar="N",
-        help="processes that share the trainings, where torchrun has not started them: about as "
-        "many as there are cores, or some on one GPU (default: %(default)s)",
+        help="processes that share the trainings, where torchrun has not started them: as many as "
+        "there are cores, or about four on one GPU (default: %(default)s)",
     )
     made.add_argument(
         "--plan", action="store_true", help="say what would be trained, and how long it takes"

@@ -94,13 +94,14 @@ def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
         told of what failed in any.
     """
     ranks = ranks or Ranks()
-    missing = sum(study.state(each) != "trained" for each in study.planned)
+    missing = [place for place, each in enumerate(study.planned) if study.state(each) != "trained"]
     for place in ranks.share("claims", range(len(study.planned))):
         each = study.planned[place]
         if study.state(each) == "trained":
             continue
-        number = ranks.count("claims: begun")
-        write_line(f"{number} of {missing} to train: {each.name} on {each.data}")
+        ranks.hand(f"claims: {place} begun", b"")
+        number = sum(ranks.handed(f"claims: {at} begun") is not None for at in missing)
+        write_line(f"{number} of {len(missing)} to train: {each.name} on {each.data}")
         try:
             study.train(each, quiet=ranks.size > 1)
         except Exception as error:  # the others are trained all the same
@@ -127,10 +128,10 @@ class Estimate:
     seconds: Mapping[tuple[str, str], float]
     epochs: float
 
-    @property
-    def total(self) -> float:
-        """Seconds of all together."""
-        return sum(self.seconds.values())
+    def total(self, processes: int = 1) -> float:
+        """Seconds until all are trained by so many processes."""
+        longest = max(self.seconds.values(), default=0.0)
+        return max(longest, sum(self.seconds.values()) / processes)
 
 
 def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
@@ -187,7 +188,7 @@ def _timed(each: Planned, data: SequenceData) -> float:
     how: dict[str, Any] = {**each.training, "epochs": 1, "progress": False}
     for _ in range(2):  # the first pays for what a process does once
         model = build_model(each.variant.model, part, **each.options)
-        seconds = train(model, part, **how).card["seconds"]
+        seconds = train(model, part, alone=True, **how).card["seconds"]
     return seconds / _work(each, part)
 
 

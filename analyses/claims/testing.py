@@ -47,22 +47,24 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     WorkbenchError
         If a data set or a folder cannot be used, or nothing is trained.
     """
-    study = _study(options)
-    if options.plan:
-        _tell_plan(study, options.processes)
-        return None, []
-    check_writable(options.out)
-    check_writable(options.runs)
+    trains = not (options.plan or options.no_training)
     failures: list[str] = []
     planted = options.runs / "planted"
-    if not options.no_training:
-        with joined(["analyses.claims", *given], options.processes) as ranks:
+    with joined(["analyses.claims", *given], options.processes if trains else 1) as ranks:
+        study = _study(options)
+        if not options.plan:
+            check_writable(options.out)
+            check_writable(options.runs)
+        if trains:
             if ranks.first:
                 _tell_missing(study, ranks.size)
             train_planted(planted, options.seeds, ranks)
             failures = train_missing(study, ranks)
-            if not ranks.first:
-                sys.exit()
+        if not ranks.first:
+            sys.exit()
+    if options.plan:
+        _tell_plan(study, options.processes)
+        return None, []
     page, more = _written(study, options, planted, failures, _shown(given))
     return page, [*failures, *more]
 
@@ -103,7 +105,7 @@ def _tell_missing(study: Study, processes: int) -> None:
     about = estimate(study, missing)
     print(
         f"{counted(len(missing), 'model')} of {len(study.planned)} to train, about "
-        f"{duration(about.total / processes)} ({about.epochs:.0f} epochs each, in the mean)",
+        f"{duration(about.total(processes))} ({about.epochs:.0f} epochs each, in the mean)",
         flush=True,
     )
 
@@ -125,7 +127,7 @@ def _tell_plan(study: Study, processes: int) -> None:
             )
     print(
         f"{len(missing)} of {len(study.planned)} to train, about "
-        f"{duration(about.total / processes)} in all, planted data not counted"
+        f"{duration(about.total(processes))} in all, planted data not counted"
     )
 
 

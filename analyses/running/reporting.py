@@ -9,6 +9,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import torch
+
 from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
 from analyses.report.folder import check_writable
@@ -58,7 +60,8 @@ def report(
     """
     processes = options.processes
     if processes is None:
-        processes = usual_processes(choose_device(options.device)) if as_command else 1
+        on_cuda = options.device != "cpu" and torch.cuda.is_available()
+        processes = usual_processes(on_cuda=on_cuda) if as_command else 1
     with joined(["analyses.run_all", *given], processes) as ranks:
         out = _report(options, given, cache, progress, ranks)
         if not ranks.first:

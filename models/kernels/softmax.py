@@ -22,7 +22,7 @@ def masked_softmax(scores: Tensor, allowed: Tensor, scale: float = 1.0) -> Tenso
     Returns
     -------
     Tensor
-        Weights [..., L]; each row sums to one. Under autocast in single precision, as PyTorch's.
+        Weights [..., L]; each row sums to one. Under autocast in single precision.
     """
     if torch.is_autocast_enabled(scores.device.type):
         scores = scores.float()

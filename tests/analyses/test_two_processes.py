@@ -16,6 +16,8 @@ import pytest
 import torch
 
 from analyses import judge, run_all
+from analyses.claims import __main__ as claims
+from analyses.claims import mechanism, study
 from analyses.judging import cells, map_rows, verdict_rows
 from analyses.running import held_out, measuring
 from tests.torchrun import torchrun
@@ -35,6 +37,13 @@ def patched(set_attribute: Callable[..., None]) -> None:
     set_attribute(cells, "EPOCHS", 1)
     set_attribute(cells, "PATIENCE", 1)
     set_attribute(held_out, "SAMPLE", 12)
+    sizes = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
+    tiny = study.Recipe(sizes, {"loss": "exact", "epochs": 1, "patience": 1, "progress": False})
+    set_attribute(study, "RECIPES", dict.fromkeys(study.RECIPES, tiny))
+    set_attribute(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
+    set_attribute(study, "BY_EACH", ())
+    set_attribute(mechanism, "RULE", PLAN[0].cell)
+    set_attribute(mechanism, "VARIANTS", (cells.PLAIN, cells.UNIFORM))
     set_attribute(verdict_rows, "USERS", 20)
     set_attribute(verdict_rows, "FEWER", (6,))
     set_attribute(map_rows, "CASES", 30)
@@ -50,7 +59,10 @@ def work(place: Path, out: Path) -> None:
     given = ["--data", source, "--models", *models, "--only", "attention_worth", "order"]
     sizes = [word for size in SIZES for word in ("--vary", size)]
     sweep = ["--model", "SASRec", "--seeds", "2", "--epochs", "1", "--out", str(out / "sweep")]
+    where = ["--runs", str(out / "runs"), "--out", str(out / "claims"), "--backbones"]
     commands = [
+        lambda: claims.main(["--data", source, *where, "--users", "20", "--seeds", "2"]),
+        lambda: claims.main(["--data", source, *where, "--plan"]),
         lambda: run_all.main([*given, "--out", str(out / "report")], cache=cache),
         lambda: app(["evaluate", "--model", models[1], "--data", source], standalone_mode=False),
         lambda: app(["sweep", "--data", source, *sizes, *sweep], standalone_mode=False),
@@ -110,6 +122,14 @@ def test_a_sweep_trains_each_model_in_one_rank(outs):
     for first, second in zip(*(table["folder"] for table in tables), strict=True):
         weights = [load_model(folder).state_dict() for folder in (first, second)]
         assert all(torch.equal(weights[1][name], value) for name, value in weights[0].items())
+
+
+def test_the_claims_are_tested_alike_and_the_plan_is_told_once(outs):
+    """Though an epoch is timed first, by one rank, to say how long it takes."""
+    same_files(*(out / "claims" / "claims" for out in outs), "[!c]*.csv")  # cells have speeds
+    told = [(outs[1] / f"told-{rank}.txt").read_text() for rank in (0, 1)]
+    assert [len(re.findall(r"(\d+) models of \1 to train, about", text)) for text in told] == [1, 0]
+    assert [text.count("trained small: SASRec seed 1\n") for text in told] == [1, 0]
 
 
 def test_a_zoo_is_judged_the_same(outs):

@@ -115,14 +115,13 @@ def test_a_rank_tells_of_an_error_that_is_its_own(monkeypatch):
 
 def test_it_is_the_device_of_the_models_that_processes_would_share(monkeypatch):
     monkeypatch.setattr(processes, "_cores", lambda: 4)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)  # and not what the machine has
-    assert usual_processes(torch.device("cpu")) == 4
-    assert usual_processes(torch.device("cuda")) == 1
+    assert usual_processes() == 4
+    assert usual_processes(on_cuda=True) == 1
 
 
 def test_alone_nothing_is_started():
     assert joined().size == 1
-    assert 1 <= usual_processes(torch.device("cpu")) <= threads.MOST
+    assert 1 <= usual_processes() <= threads.MOST
     with pytest.raises(WorkbenchError, match="--processes 0 leaves none to do the work"):
         joined(processes=0)
 
