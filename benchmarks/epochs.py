@@ -1,6 +1,9 @@
 """A training epoch, or a share of it, timed; and the matrix products it cannot do without."""
 
+import argparse
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -8,10 +11,12 @@ import numpy as np
 from torch import Tensor
 
 from benchmarks.products import Product, Workspace, sasrec_products
-from benchmarks.timing import seconds
+from benchmarks.timing import add_repeats, positive, seconds
 from models import Batch
-from workbench import SequenceData, Training, build_model
+from workbench import SequenceData, Training, build_model, load_data
+from workbench.data.catalogue import place_of
 from workbench.data.splits import Cases
+from workbench.errors import WorkbenchError
 from workbench.training.settings import Objective
 from workbench.training.trainer import _Trainer
 
@@ -75,6 +80,33 @@ class TimedEpoch(_Trainer):
                 workspace.run(products)
 
         return seconds(run) * self.scale
+
+
+def add_epoch(parser: argparse.ArgumentParser) -> None:
+    """The options --data, --batches and --repeats, of which epoch is timed, and how."""
+    parser.add_argument(
+        "--data", default="amazon-beauty", help="as `load_data` takes it (%(default)s)"
+    )
+    parser.add_argument(
+        "--batches", type=positive, help="time so many, evenly drawn, and scale to the epoch"
+    )
+    add_repeats(parser, 3)
+
+
+def read(source: str) -> SequenceData:
+    """The data; exits with a sentence where they cannot be read."""
+    try:
+        return load_data(source)
+    except WorkbenchError as error:
+        sys.exit(f"{error} Any data will do: --data FILE or FOLDER, or --data ml-100k.")
+
+
+def folder_for_peers(source: str, option: str) -> Path:
+    """The folder of the data, as peers need it; exits with a sentence where there is none."""
+    folder = place_of(source)
+    if folder is None or not folder.is_dir():
+        sys.exit(f"{option}: {source} is not a folder with one RecBole .inter file.")
+    return folder
 
 
 def evenly(batches: list[np.ndarray], lengths: np.ndarray, count: int | None) -> list[np.ndarray]:

@@ -7,7 +7,6 @@ card.
 """
 
 import argparse
-import json
 import os
 import shlex
 import subprocess
@@ -20,19 +19,16 @@ from typing import Any
 
 import torch
 
-from benchmarks.epochs import TimedEpoch
-from benchmarks.peers.environments import HERE
+from benchmarks.epochs import TimedEpoch, add_epoch, folder_for_peers, read
+from benchmarks.peers.environments import HERE, run_peer
 from benchmarks.timing import (
-    add_repeats,
     add_threads,
     medians,
-    positive,
     prepare,
     print_table,
     seconds,
 )
-from workbench import SequenceData, build_model, evaluate, load_data
-from workbench.data.catalogue import place_of
+from workbench import SequenceData, build_model, evaluate
 from workbench.errors import WorkbenchError
 from workbench.training.settings import Objective
 
@@ -79,11 +75,10 @@ def recbole(
     """
     print("timing RecBole ...", file=sys.stderr, flush=True)
     limit = ["--batches", str(n_batches)] if n_batches else []
-    command = [str(python), str(HERE / "recbole_epoch.py"), "--cuda", "--data", str(folder), *limit]
-    found = json.loads(_said(command).strip().splitlines()[-1])
+    found = run_peer("recbole", ["--cuda", "--data", str(folder), *limit], python)
     if not str(found["device"]).startswith("cuda"):
         raise WorkbenchError(f"{python} has a PyTorch that finds no CUDA device.")
-    taken = float(found["seconds_per_epoch"])
+    taken = float(str(found["seconds_per_epoch"]))
     what = f"{found['peer']} {found['version']}, prefixes, 256 targets a step"
     return what, "", f"{taken:.2f}", "", f"{taken / float(of_ours[2]):.1f} times ours"
 
@@ -113,17 +108,15 @@ def report() -> Sequence[str]:
             command += ["--device", WHERE[where]["device"]]
             variables = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
             variables |= {"PYTHONPATH": str(ROOT)}
-            return seconds(lambda: _said(command, cwd=folder, env=variables))
+            return seconds(lambda: _run(command, cwd=folder, env=variables))
 
     return row("the default report", {where: reported(where) for where in ("CPU", "GPU")})
 
 
-def _said(command: Sequence[str], **options: Any) -> str:
-    """What a command prints."""
+def _run(command: Sequence[str], **options: Any) -> None:
     done = subprocess.run(command, capture_output=True, text=True, **options)
     if done.returncode:
         raise WorkbenchError(f"{shlex.join(command)} failed: {done.stderr.strip()[-300:]}")
-    return done.stdout
 
 
 def row(what: str, times: Mapping[str, float]) -> Sequence[str]:
@@ -135,13 +128,7 @@ def row(what: str, times: Mapping[str, float]) -> Sequence[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", default="amazon-beauty", help="as `load_data` takes it (%(default)s)"
-    )
-    parser.add_argument(
-        "--batches", type=positive, help="time so many, evenly drawn, and scale to the epoch"
-    )
-    add_repeats(parser, 3)
+    add_epoch(parser)
     parser.add_argument(
         "--recbole",
         type=Path,
@@ -151,15 +138,10 @@ def main() -> None:
     parser.add_argument("--no-report", action="store_true", help="leave out the report")
     add_threads(parser)
     args = parser.parse_args()
-    folder = place_of(args.data)
-    if args.recbole and not (folder and folder.is_dir()):
-        sys.exit(f"--recbole: {args.data} is not a folder with one RecBole .inter file.")
+    folder = folder_for_peers(args.data, "--recbole") if args.recbole else None
     if not torch.cuda.is_available():
         sys.exit("PyTorch finds no CUDA device on this machine, so there is nothing to compare.")
-    try:
-        data = load_data(args.data)
-    except WorkbenchError as error:
-        sys.exit(f"{error} Any data will do: --data FILE or FOLDER, or --data ml-100k.")
+    data = read(args.data)
     prepare(args.threads)
     print(
         f"{torch.cuda.get_device_name()}; {data.name}: {data.n_users:,} users, {data.n_items:,} "
@@ -167,7 +149,7 @@ def main() -> None:
     )
     rows = epochs(data, args.batches, args.repeats)
     try:
-        if args.recbole and folder:
+        if folder is not None:
             rows.append(recbole(args.recbole, folder, args.batches, rows[0]))
         rows.append(ranking(data, args.repeats))
         if not args.no_report:

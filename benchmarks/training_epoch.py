@@ -11,20 +11,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.epochs import TimedEpoch
+from benchmarks.epochs import TimedEpoch, add_epoch, folder_for_peers, read
 from benchmarks.peers.environments import Peer, run_peer
 from benchmarks.timing import (
-    add_repeats,
     add_threads,
     environment,
     medians,
-    positive,
     prepare,
     print_table,
 )
-from workbench import SequenceData, load_data
-from workbench.data.catalogue import place_of
-from workbench.errors import WorkbenchError
+from workbench import SequenceData
 from workbench.training.settings import Objective
 
 MODELS = ("SASRec", "AC-SASRec", "AC-SASRec-light")
@@ -78,32 +74,21 @@ def theirs(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--data", default="amazon-beauty", help="as `load_data` takes it (%(default)s)"
-    )
-    parser.add_argument(
-        "--batches", type=positive, help="time so many, evenly drawn, and scale to the epoch"
-    )
-    add_repeats(parser, 3)
+    add_epoch(parser)
     parser.add_argument(
         "--peers", action="store_true", help="RecBole and RecTools too; --data must be a folder"
     )
     add_threads(parser)
     args = parser.parse_args()
-    folder = place_of(args.data)
-    try:
-        data = load_data(args.data)
-    except WorkbenchError as error:
-        sys.exit(f"{error} Any data will do: --data FILE or FOLDER, or --data ml-100k.")
-    if args.peers and not (folder and folder.is_dir()):
-        sys.exit(f"--peers: {args.data} is not a folder with one RecBole .inter file.")
+    data = read(args.data)
+    folder = folder_for_peers(args.data, "--peers") if args.peers else None
     prepare(args.threads)
     print(f"{data.name}: {data.n_users:,} users, {data.n_items:,} items; median of {args.repeats}")
     rows: list[Sequence[str]] = []
     for objective, peer in COMPARED.items():
         sasrec, more = ours(data, objective, args.batches, args.repeats)
         rows += more
-        if args.peers and folder:
+        if folder is not None:
             rows += theirs(peer, objective, folder, args.batches, sasrec)
     print_table(("model", "objective", "s per epoch", "to the products", "to our SASRec"), rows)
 

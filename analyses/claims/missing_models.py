@@ -96,9 +96,9 @@ def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
     ranks = ranks or Ranks()
     missing = [place for place, each in enumerate(study.planned) if study.state(each) != "trained"]
     for place in ranks.share("claims", range(len(study.planned))):
-        each = study.planned[place]
-        if study.state(each) == "trained":
+        if place not in missing:
             continue
+        each = study.planned[place]
         ranks.hand(f"claims: {place} begun", b"")
         number = sum(ranks.handed(f"claims: {at} begun") is not None for at in missing)
         write_line(f"{number} of {len(missing)} to train: {each.name} on {each.data}")
@@ -155,7 +155,7 @@ def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
         paces = [
             card["seconds"] / _epochs(card) / _work(each, study.data[each.data])
             for each, card in known
-            if card.get("device", CPU) == here
+            if trained_on(card) == here
         ]
         if not paces:
             paces = [_timed(of_recipe[0], study.data[of_recipe[0].data])]
@@ -170,6 +170,11 @@ def _known(study: Study, each: Planned) -> Recommender | None:
         return study.trained(each)
     except WorkbenchError:
         return None
+
+
+def trained_on(card: Mapping[str, Any]) -> str:
+    """The device that a card names."""
+    return card.get("device", CPU)
 
 
 def _epochs(card: Mapping[str, Any]) -> int:

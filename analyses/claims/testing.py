@@ -12,7 +12,7 @@ from analyses.claims.answers import answered
 from analyses.claims.claims_page import write
 from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
-from analyses.claims.missing_models import CPU, Study, duration, estimate, train_missing
+from analyses.claims.missing_models import Study, duration, estimate, train_missing, trained_on
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
 from analyses.claims.user_table import Measurements, measure
@@ -163,7 +163,7 @@ def _written(
         users[name] = measurements[name].users
         write_file(options.runs / name / USERS, parquet(users[name]))
         there += [each for each, _ in trained.values()]
-        devices += [model.card.get("device", CPU) for _, model in trained.values()]
+        devices += [trained_on(model.card) for _, model in trained.values()]
         times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
     of_planted = measure_planted(planted, options.seeds)
     if not there and not len(of_planted):

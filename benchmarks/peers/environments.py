@@ -20,12 +20,14 @@ HERE = Path(__file__).resolve().parent
 ENVIRONMENTS = Path.home() / ".cache" / "attention-workbench" / "peers"
 
 
-def run_peer(name: Peer, arguments: list[str]) -> dict[str, object]:
+def run_peer(name: Peer, arguments: list[str], python: Path | None = None) -> dict[str, object]:
     """Run a peer's epoch script in its environment, built when missing; return its JSON line.
+
+    `python` is the interpreter of another environment, to be used in place of it.
 
     Raises `WorkbenchError` where the environment cannot be built or the script fails.
     """
-    python = environment(name)
+    python = python or environment(name)
     command = [str(python), str(HERE / f"{name}_epoch.py"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=_isolated())
     if done.returncode:
