@@ -15,6 +15,7 @@ from analyses.claims.paper_claims import (
     Claim,
     Contrast,
 )
+from analyses.claims.record import COUNT, Record
 from analyses.claims.relative_speed import keeps_speed
 from analyses.claims.rule import (
     DECIDED,
@@ -28,6 +29,7 @@ from analyses.claims.rule import (
     decide,
 )
 from analyses.claims.study import Planned
+from analyses.claims.user_table import METRICS, VALID
 from workbench.statistics import Interval
 
 NO_GAIN = "no gain was shown that could be kept"
@@ -48,6 +50,7 @@ class Cell:
     lines : where the effect has to lie.
     decided : the answer.
     note : why nothing can be told, where the interval does not say.
+    kept : whether it stands as an earlier run published it.
     """
 
     claim: Claim
@@ -58,6 +61,7 @@ class Cell:
     lines: Lines
     decided: Decided = field(default_factory=lambda: Decided(UNMEASURED))
     note: str = ""
+    kept: bool = False
 
     @property
     def answer(self) -> Answer:
@@ -75,6 +79,7 @@ def answered(
     users: Mapping[str, pd.DataFrame],
     times: Mapping[str, pd.DataFrame],
     claims: Sequence[Claim] = (*CLAIMS, *OF_ATTENTION, *OF_THE_VARIANT, *OF_DIRECT),
+    record: Record | None = None,
 ) -> list[Cell]:
     """All cells, decided claim by claim.
 
@@ -84,15 +89,25 @@ def answered(
     users : what was measured, by data set; see `Measurements`.
     times : CPU seconds, by data set; see `relative_speed.speeds`.
     claims : what is claimed.
+    record : what earlier runs published; it stands where it is of more trainings.
     """
+    record = record or Record()
+    validated = validation(users, record)
     names = dict.fromkeys(each.data for each in planned)
     of_data = {name: [each for each in planned if each.data == name] for name in names}
     answers: list[Cell] = []
     for claim in claims:
         cells = [
             cell
-            for name, trainings in of_data.items()
-            for cell in _cells(claim, trainings, users.get(name), times.get(name))
+            for name in of_data
+            for cell in _cells(
+                claim,
+                of_data[name],
+                users.get(name),
+                times.get(name),
+                validated.get(name, {}),
+                record,
+            )
         ]
         decisions = decide([(cell.found, cell.lines) for cell in cells])
         answers += [
@@ -101,29 +116,51 @@ def answered(
     return [_explained(cell, answers) for cell in answers]
 
 
+def validation(users: Mapping[str, pd.DataFrame], record: Record) -> dict[str, dict[str, float]]:
+    """NDCG@10 on validation cases by data set and model, the mean of its trainings."""
+    means = [
+        table.groupby("model").agg(**{COUNT: ("seed", "nunique"), METRICS[VALID]: (VALID, "mean")})
+        for table in users.values()
+        if VALID in table
+    ]
+    names = [name for name, table in users.items() if VALID in table]
+    found = pd.concat(means, keys=names, names=["data"]).reset_index() if means else pd.DataFrame()
+    known: dict[str, dict[str, float]] = {}
+    for row in record.joined("ranking", found).to_dict("records"):
+        known.setdefault(row["data"], {})[row["model"]] = row[METRICS[VALID]]
+    return known
+
+
 def _cells(
     claim: Claim,
     planned: Sequence[Planned],
     users: pd.DataFrame | None,
     times: pd.DataFrame | None,
+    validated: Mapping[str, float],
+    record: Record,
 ) -> list[Cell]:
     """The cells of a claim on a data set, of which these are the trainings."""
     made, data = [], planned[0].data
+
+    def cell(contrast: Contrast | None, name: str, found: Evidence | None, lines: Lines) -> Cell:
+        kept = record.cell(claim.title, data, name, lines.tests)
+        if kept is None or (found is not None and sum(found.trainings) >= sum(kept[0].trainings)):
+            return Cell(claim, data, contrast, name, found, lines)
+        return Cell(claim, data, contrast, name, *kept, kept=True)
+
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
-        found = None
-        if users is not None:
-            contrast = contrast.among(users, planned)
-            found = contrast.evidence(users)
+        contrast = contrast.among(validated, planned)
+        found = None if users is None else contrast.evidence(users)
         lines = contrast.lines(None if found is None else users)
-        made.append(Cell(claim, data, contrast, contrast.name, found, lines))
+        made.append(cell(contrast, contrast.name, found, lines))
         if contrast.kind == "most":
             words = f"speed of {contrast.model}, in that of {contrast.other}"
             speed: tuple[Evidence | None, Lines] = (None, Lines.at(1 / SLOWER))
             if times is not None and contrast.model in times:
                 speed = keeps_speed(times, contrast.model, SLOWER)
-            made.append(Cell(claim, data, None, words, *speed))
+            made.append(cell(None, words, *speed))
     return made
 
 

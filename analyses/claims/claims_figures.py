@@ -6,26 +6,25 @@ import numpy as np
 import pandas as pd
 
 from analyses.claims.answers import Cell
-from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import RULE
 from analyses.claims.rule import DECIDED
 from analyses.report.summaries import Summary, ends, not_empty
 from workbench.phrases import counted, in_order
 
 
-def figures(findings: Findings) -> dict[str, Summary]:
-    """The figures by name."""
+def figures(cells: Sequence[Cell], planted: pd.DataFrame) -> dict[str, Summary]:
+    """The figures by name, of what is said of the claims and of what planted data showed."""
     made = {
-        "ranking": _differences(findings.cells, "ndcg kept", "NDCG@10, one model minus another"),
+        "ranking": _differences(cells, "ndcg kept", "NDCG@10, one model minus another"),
         "pointing": _differences(
-            findings.cells,
+            cells,
             "names",
             "Users whose attention names what matters most, one model minus another",
         ),
         "agreement": _differences(
-            findings.cells, "tau", "tau-b of attention with saliency, one model minus another"
+            cells, "tau", "tau-b of attention with saliency, one model minus another"
         ),
-        "planted": _planted(findings.planted),
+        "planted": _planted(planted),
     }
     return not_empty(made)
 

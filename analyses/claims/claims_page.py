@@ -10,17 +10,7 @@ import pandas as pd
 
 from analyses.claims.answers import Cell, table, undone
 from analyses.claims.claims_figures import figures
-from analyses.claims.claims_tables import (
-    ATTENTION,
-    METRICS,
-    Findings,
-    N,
-    cells_of,
-    means,
-    reach,
-    tests_of,
-    verdict_table,
-)
+from analyses.claims.claims_tables import Findings, N, cells_of, tables, tests_of
 from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.missing_models import CPU
@@ -31,6 +21,7 @@ from analyses.claims.paper_claims import (
     OF_DIRECT,
     OF_THE_VARIANT,
 )
+from analyses.claims.record import CELLS, TRAININGS, key
 from analyses.claims.rule import (
     ANSWERS,
     DECIDED,
@@ -41,7 +32,7 @@ from analyses.claims.rule import (
     Evidence,
     in_general,
 )
-from analyses.claims.study import RECIPES, Recipe
+from analyses.claims.study import RECIPES, Recipe, named
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.questions import QUESTIONS
@@ -55,6 +46,7 @@ from workbench.phrases import counted, listing
 from workbench.statistics import detectable
 
 PAGE, FOLDER = "claims.md", "claims"
+SHOWN = ("ranking", "attention", "verdicts", "planted")  # tables that the page has as they are
 EARLIER = "earlier"  # a folder with a page by other recipes, which the new one names
 LONGEST = ModelConfig.max_length  # of a history, by all recipes
 TEMPLATE = "claims.md"
@@ -66,21 +58,15 @@ HUGE = 1000  # a ratio of weights whose size says nothing more
 
 def write(findings: Findings, out: Path) -> Path:
     """Write the page and, in a folder beside it, its tables and figures; and return the page."""
-    tables = {
-        "cells": table(findings.cells),
-        "ranking": means(findings, METRICS),
-        "attention": means(findings, ATTENTION),
-        "verdicts": verdict_table(findings),
-        "planted": findings.planted,
-    }
-    for name, frame in tables.items():
+    found = {CELLS: table(findings.cells), **tables(findings)}
+    for name, frame in found.items():
         text = frame.to_csv(index=False, float_format=CSV_NUMBER)
         write_file(out / FOLDER / f"{name}.csv", text.encode())
-    summaries = figures(findings)
+    summaries = figures(findings.cells, found["planted"])
     for name, summary in summaries.items():
         write_file(out / FOLDER / f"{name}.png", images(draw(summary))[0])
     earlier = (out / EARLIER / PAGE).is_file()
-    write_file(out / PAGE, page(findings, tables, list(summaries), earlier=earlier).encode())
+    write_file(out / PAGE, page(findings, found, list(summaries), earlier=earlier).encode())
     return out / PAGE
 
 
@@ -130,13 +116,16 @@ def page(
             questions=QUESTIONS,
             bounds=_markdown(bounds()),
             room=_markdown(room(findings.data, LONGEST)),
-            reach=_markdown(reach(findings)),
+            reach=_markdown(tables["reach"]),
             planted_settings=RULE,
             planted_length=SHAPE["max_length"],
             planted_users=PLANTED_USERS,
             drawn=drawn,
-            missing=_missing(findings),
-            elsewhere=_elsewhere(findings),
+            missing=_missing(findings, tables[TRAININGS]),
+            elsewhere=_elsewhere(tables[TRAININGS]),
+            trained=len(tables[TRAININGS]),
+            kept=sum(cell.kept for cell in findings.cells),
+            only_tables=_only_tables(findings),
             recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
             risk=RISK,
             fewest=FEWEST,
@@ -147,13 +136,22 @@ def page(
     return rendered.rstrip() + "\n"
 
 
-def _elsewhere(findings: Findings) -> dict[str, str]:
+def _elsewhere(trainings: pd.DataFrame) -> dict[str, str]:
     """What was trained on a device other than a processor, in words, by the device."""
     found: dict[str, list[str]] = {}
-    for each, device in zip(findings.trained, findings.devices, strict=True):
-        if device != CPU:
-            found.setdefault(device, []).append(f"{each.name} on {each.data}")
+    for row in trainings.to_dict("records"):
+        if row["device"] != CPU:
+            name = named(row["model"], row["seed"])
+            found.setdefault(row["device"], []).append(f"{name} on {row['data']}")
     return {device: listing(names) for device, names in found.items()}
+
+
+def _only_tables(findings: Findings) -> str:
+    """Of which trainings only rows of tables are left, in words; nothing where of none."""
+    left = findings.record.only_tables(findings.trainings)
+    return (
+        listing([f"{counted(n, 'training')} on {name}" for name, n in left.items()]) if left else ""
+    )
 
 
 def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -161,10 +159,12 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     shown = {
         name: frame[[column for column in frame if not str(column).endswith(N)]]
         for name, frame in tables.items()
-        if len(frame) and name != "cells"
+        if len(frame) and name in SHOWN
     }
     if "verdicts" in shown:
-        shown["verdicts"] = shown["verdicts"].drop(columns="why")  # told once, beside the table
+        shown["verdicts"] = shown["verdicts"].drop(
+            columns=["why", "trainings"]
+        )  # told once, beside the table
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
         hits = [_with_range(values.to_numpy()) for _, values in by["hit@1"]]
@@ -309,15 +309,15 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _missing(findings: Findings) -> list[str]:
+def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
     """What is planned and not trained, a line for each data set."""
-    there = {(each.data, each.name) for each in findings.trained}
+    there = {(row["data"], row["model"], row["seed"]) for row in trainings.to_dict("records")}
     lines = []
     for name in findings.data:
         of_data = [each for each in findings.planned if each.data == name]
         left: dict[str, list[int]] = {}
         for each in of_data:
-            if (each.data, each.name) not in there:
+            if key(each) not in there:
                 left.setdefault(each.label, []).append(each.seed)
         if left:
             parts = [f"{label} ({_seeds(seeds)})" for label, seeds in left.items()]

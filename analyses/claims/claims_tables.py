@@ -1,5 +1,6 @@
 """The tables of the study: how models rank, what attention does, verdicts, and what would show."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,9 +9,10 @@ import pandas as pd
 
 from analyses.claims.answers import Cell
 from analyses.claims.paper_claims import Claim, Contrast, by_training, spread_of
+from analyses.claims.record import COUNT, TRAININGS, Record
 from analyses.claims.rule import Lines, evidence
 from analyses.claims.study import Planned
-from analyses.claims.user_table import VALID
+from analyses.claims.user_table import METRICS, VALID
 from analyses.judging.cells import CALIBRATED, PLAIN
 from analyses.questions import LIMITS
 from analyses.report.claims import POWER
@@ -19,13 +21,6 @@ from workbench import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics import Interval, detectable
 
-METRICS = {
-    VALID: "NDCG@10, validation, seen removed",
-    "hit kept": "HR@10, seen kept",
-    "ndcg kept": "NDCG@10, seen kept",
-    "hit removed": "HR@10, seen removed",
-    "ndcg removed": "NDCG@10, seen removed",
-}
 ATTENTION = {
     "largest": "largest weight",
     "names": "attention names what matters most",
@@ -48,13 +43,14 @@ class Findings:
 
     Attributes
     ----------
-    planned, trained : every training of the study, and those that are there.
-    devices : of each of those, where it was trained, as cards name it.
+    planned : every training of the study.
+    trainings : a row for each that is there, see `record.training_row`.
     data : the data sets by name.
     users : what was measured, by data set.
     cells : what is said of the claims.
-    verdicts : of every model, by data set.
+    verdicts : of every model that is there, by data set.
     planted : what `measure_planted` gives.
+    record : what earlier runs published, of trainings that need not be there.
     sample : on how many users diagnostics ran, at most.
     seeds : trainings that the plan asks of each model of SASRec.
     failures : a sentence for each training that could not be.
@@ -62,13 +58,13 @@ class Findings:
     """
 
     planned: Sequence[Planned]
-    trained: Sequence[Planned]
-    devices: Sequence[str]
+    trainings: pd.DataFrame
     data: Mapping[str, SequenceData]
     users: Mapping[str, pd.DataFrame]
     cells: Sequence[Cell]
     verdicts: Mapping[str, Sequence[Verdict]]
     planted: pd.DataFrame
+    record: Record
     sample: int
     seeds: int
     failures: Sequence[str]
@@ -85,6 +81,37 @@ def tests_of(cells: Sequence[Cell], claim: Claim) -> int:
     return sum(cell.lines.tests for cell in cells_of(cells, claim))
 
 
+def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+    """All tables by name, with rows that are kept of earlier runs, in the order of the plan."""
+    found = {
+        "ranking": means(findings, METRICS),
+        "attention": means(findings, ATTENTION),
+        "verdicts": verdict_table(findings),
+        "reach": reach(findings),
+        TRAININGS: findings.trainings,
+        "planted": findings.planted,
+    }
+    joined = {name: findings.record.joined(name, frame) for name, frame in found.items()}
+    places = {
+        "data": list(findings.data),
+        "model": list(in_order(each.label for each in findings.planned)),
+    }
+    return {name: _sorted(frame, places) for name, frame in joined.items()}
+
+
+def _sorted(frame: pd.DataFrame, places: Mapping[str, list[str]]) -> pd.DataFrame:
+    """The rows of a table of data sets in their order, and in that of models."""
+    by = [name for name in places if name in frame]
+    if "data" not in by:
+        return frame
+    return frame.sort_values(
+        by,
+        key=lambda column: column.map(places[str(column.name)].index),
+        kind="stable",
+        ignore_index=True,
+    )
+
+
 def reach(findings: Findings) -> pd.DataFrame:
     """What comparisons of NDCG@10 would have shown, by how often both models were trained.
 
@@ -94,7 +121,9 @@ def reach(findings: Findings) -> pd.DataFrame:
     for cell in findings.cells:
         users, found = findings.users.get(cell.data), cell.found
         contrast = Contrast("ndcg kept", CALIBRATED.label, PLAIN.label)
-        if cell.contrast != contrast or users is None or found is None or not found.over_seeds:
+        if cell.contrast != contrast or found is None or not found.over_seeds:
+            continue
+        if users is None or cell.kept:
             continue
         spread = spread_of(users, contrast.measure)
         first, second = (by_training(users, name, contrast.measure) for name in contrast.models)
@@ -154,12 +183,19 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def verdict_table(findings: Findings) -> pd.DataFrame:
-    """The verdict of every model's first training."""
+    """The verdict of every model's first training, and of how many trainings it is one.
+
+    Those are of the same recipe on the same data, which a verdict compares.
+    """
+    recipes = {(each.data, each.label): each.recipe for each in findings.planned}
+    there = findings.trainings[["data", "model"]].itertuples(index=False, name=None)
+    compared = Counter((data, recipes[data, model]) for data, model in there)
     return pd.DataFrame(
         [
             {
                 "data": name,
                 "model": verdict.model,
+                COUNT: compared[name, recipes[name, verdict.model]],
                 "its attention": verdict.conclusion,
                 "why": verdict.why,
                 **{question.key: question.answer for question in verdict.questions},

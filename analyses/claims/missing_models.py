@@ -1,13 +1,14 @@
 """The trainings of the study: which are there, how long the others will take, and training them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from analyses.claims.record import Record
 from analyses.claims.study import Planned, cost
 from models import Recommender
 from workbench import SequenceData, Training, build_model, train
@@ -19,7 +20,8 @@ from workbench.progress_bars import write_line
 from workbench.training.state import STATE, finished_model, settled
 from workbench.training.sweeps import training_command
 
-State = Literal["trained", "begun", "missing", "other"]
+State = Literal["trained", "measured", "begun", "missing", "other"]
+DONE: tuple[State, ...] = ("trained", "measured")
 TIMED_USERS = 2000  # on whom an epoch is timed
 VALIDATION = 1.25  # what an epoch takes with its validation, which cards do not count
 CPU = "cpu"  # where models were trained whose cards name no device
@@ -36,12 +38,14 @@ class Study:
     sources : what `load_data` takes, by the name of the data set.
     data : the data sets by name.
     runs : the folder of all trainings.
+    record : what earlier runs published.
     """
 
     planned: Sequence[Planned]
     sources: Mapping[str, str]
     data: Mapping[str, SequenceData]
     runs: Path
+    record: Record = field(default_factory=Record)
 
     def of(self, name: str) -> list[Planned]:
         """The trainings of a data set."""
@@ -64,12 +68,18 @@ class Study:
         return finished_model(folder, model.config, how, data)
 
     def state(self, each: Planned) -> State:
-        """How far a training is; "other" where its folder holds what is none of this study."""
+        """How far a training is.
+
+        "measured" where its model is not there, and what was measured of it is; "other" where its
+        folder holds what is none of this study.
+        """
         try:
             if self.trained(each) is not None:
                 return "trained"
         except WorkbenchError:
             return "other"
+        if self.record.measured(each):
+            return "measured"
         return "begun" if (each.folder(self.runs) / STATE).exists() else "missing"
 
     def train(self, each: Planned, *, quiet: bool = False) -> Recommender:
@@ -94,7 +104,7 @@ def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
         told of what failed in any.
     """
     ranks = ranks or Ranks()
-    missing = [place for place, each in enumerate(study.planned) if study.state(each) != "trained"]
+    missing = [place for place, each in enumerate(study.planned) if study.state(each) not in DONE]
     for place in ranks.share("claims", range(len(study.planned))):
         if place not in missing:
             continue

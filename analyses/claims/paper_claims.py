@@ -1,6 +1,6 @@
 """The claims of the AC-TSR paper, their control, those of the variant, and how each is tested."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Literal
@@ -22,7 +22,6 @@ from analyses.claims.study import (
     calibrated,
     called,
 )
-from analyses.claims.user_table import VALID
 from analyses.judging.cells import CALIBRATED, DIRECT, LIGHT, PLAIN, POSITIONED, UNIFORM
 from analyses.questions import LIMITS
 from models import CalibrationConfig
@@ -81,17 +80,19 @@ class Contrast:
         name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
         return f"{name}, each by its better recipe" if self.own_recipe else name
 
-    def among(self, users: pd.DataFrame, planned: Sequence[Planned]) -> "Contrast":
-        """The same on a data set, once it is known by which recipe each model validates better."""
+    def among(self, validated: Mapping[str, float], planned: Sequence[Planned]) -> "Contrast":
+        """The same on a data set, once it is known by which recipe each model validates better.
+
+        `validated` is the mean NDCG@10 of a model's trainings on validation cases, by its label.
+        """
         there = {each.label for each in planned}
         made = [
             [label for recipe in CHOOSABLE if (label := called(name, recipe)) in there]
             for name in (self.model, self.other)
         ]
-        if not self.own_recipe or not set(chain(*made)) <= set(users["model"]):
+        if not self.own_recipe or not set(chain(*made)) <= set(validated):
             return self
-        means = users.groupby("model")[VALID].mean()
-        model, other = (max(labels, key=lambda label: means[label]) for labels in made)
+        model, other = (max(labels, key=lambda label: validated[label]) for labels in made)
         words = f"{model} {MINUS} {other}, each by its better recipe"
         return replace(self, model=model, other=other, words=words, own_recipe=False)
 

@@ -1,7 +1,9 @@
 """What the study trains: by which recipes, the models, the plan by data set, all of it here."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from analyses.judging.cells import (
 from models.config import BACKBONE_NAMES
 from workbench.training.recipes import RECIPES as KNOWN
 from workbench.training.recipes import Recipe
+from workbench.training.settings import Training
 from workbench.training.variants import Variant, studies
 
 TUNED, DEFAULTS, PAPER = "tuned", "defaults", "the paper"
@@ -70,7 +73,7 @@ class Planned:
     @property
     def name(self) -> str:
         """What the training is called beside others of its data set."""
-        return self.label + (f" seed {self.seed}" if self.seed else "")
+        return named(self.label, self.seed)
 
     @property
     def ablated(self) -> bool:
@@ -91,10 +94,21 @@ class Planned:
         """What it is trained with, but for its seed."""
         return dict(RECIPES[self.recipe].training)
 
+    @property
+    def settings(self) -> str:
+        """A short name of all that it is trained with, but for data and seed."""
+        told = [self.variant.model, self.options, asdict(Training(**self.training))]
+        return sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
 
 def called(label: str, recipe: str) -> str:
     """What a model is called when a recipe made it."""
     return label if recipe == TUNED else f"{label} by {recipe}"
+
+
+def named(label: str, seed: int) -> str:
+    """What a training of a model is called."""
+    return f"{label} seed {seed}" if seed else label
 
 
 def calibrated(backbone: str) -> tuple[Variant, Variant, Variant]:

@@ -9,10 +9,18 @@ from pathlib import Path
 import pandas as pd
 
 from analyses.claims.answers import answered
-from analyses.claims.claims_page import write
+from analyses.claims.claims_page import FOLDER, write
 from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
-from analyses.claims.missing_models import Study, duration, estimate, train_missing, trained_on
+from analyses.claims.missing_models import (
+    DONE,
+    Study,
+    duration,
+    estimate,
+    train_missing,
+    trained_on,
+)
+from analyses.claims.record import KEYS, TRAININGS, keep_users, read_record, training_row
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
 from analyses.claims.user_table import Measurements, measure
@@ -26,6 +34,7 @@ from workbench.phrases import counted
 from workbench.processes import joined
 
 USERS = "users.parquet"
+NOTHING = "all models are trained, or measured"
 
 
 def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -93,14 +102,15 @@ def _study(options: argparse.Namespace) -> Study:
             )
         loaded[data.name], sources[data.name] = data, source
     planned = plan(list(loaded), options.seeds, options.backbones)
-    return Study(planned, sources, loaded, options.runs)
+    record = read_record(options.out / FOLDER, planned, loaded)
+    return Study(planned, sources, loaded, options.runs, record)
 
 
 def _tell_missing(study: Study, processes: int) -> None:
     """How much there is to train, and about how long that takes so many processes."""
-    missing = [each for each in study.planned if study.state(each) not in ("trained", "other")]
+    missing = [each for each in study.planned if study.state(each) not in (*DONE, "other")]
     if not missing:
-        print("all models are trained", flush=True)
+        print(NOTHING, flush=True)
         return
     about = estimate(study, missing)
     print(
@@ -118,13 +128,16 @@ def _tell_plan(study: Study, processes: int) -> None:
     for each in study.planned:
         key = (each.data, each.name)
         time = f", about {duration(about.seconds[key])}" if key in about.seconds else ""
-        print(f"{states[key]:8}{each.data}: {each.name}{time}")
+        print(f"{states[key]:9}{each.data}: {each.name}{time}")
     for each in study.planned:
         if states[each.data, each.name] == "other":
             print(
                 f"{each.folder(study.runs)} holds a model that was not trained by this recipe; "
                 "delete it, or choose another folder by --runs."
             )
+    if not missing:
+        print(NOTHING)
+        return
     print(
         f"{len(missing)} of {len(study.planned)} to train, about "
         f"{duration(about.total(processes))} in all, planted data not counted"
@@ -143,8 +156,7 @@ def _written(
     users: dict[str, pd.DataFrame] = {}
     times: dict[str, pd.DataFrame] = {}
     measurements: dict[str, Measurements] = {}
-    there: list[Planned] = []
-    devices: list[str] = []
+    there: list[dict[str, object]] = []
     lacking: list[str] = []
     for name, data in study.data.items():
         trained: dict[str, tuple[Planned, Recommender]] = {}
@@ -156,29 +168,33 @@ def _written(
                 continue
             if model is not None:
                 trained[each.name] = each, model
-        if not trained:
-            continue
-        print(f"measuring {counted(len(trained), 'model')} of {name}", flush=True)
-        measurements[name] = measure(list(trained.values()), data, options.users, store)
-        users[name] = measurements[name].users
-        write_file(options.runs / name / USERS, parquet(users[name]))
-        there += [each for each, _ in trained.values()]
-        devices += [trained_on(model.card) for _, model in trained.values()]
-        times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
+        if trained:
+            print(f"measuring {counted(len(trained), 'model')} of {name}", flush=True)
+            measurements[name] = measure(list(trained.values()), data, options.users, store)
+            found = measurements[name].users
+            write_file(options.runs / name / USERS, parquet(found))
+            for each, model in trained.values():
+                of_training = (found["model"] == each.label) & (found["seed"] == each.seed)
+                keep_users(options.out / FOLDER, each, found[of_training])
+                there.append(training_row(each, data, trained_on(model.card)))
+            times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
+        every = study.record.with_users(name, measurements[name].users if trained else None)
+        if every is not None:
+            users[name] = every
     of_planted = measure_planted(planted, options.seeds)
-    if not there and not len(of_planted):
+    if not there and not len(of_planted) and not study.record.tables:
         raise WorkbenchError(
             f"{options.runs} holds no trained model of the plan; leave out --no-training."
         )
     findings = Findings(
         planned=study.planned,
-        trained=there,
-        devices=devices,
+        trainings=pd.DataFrame(there, columns=[*KEYS[TRAININGS], "device", "settings", "checksum"]),
         data=study.data,
         users=users,
-        cells=answered(study.planned, users, times),
+        cells=answered(study.planned, users, times, record=study.record),
         verdicts={name: each.verdicts for name, each in measurements.items()},
         planted=of_planted,
+        record=study.record,
         sample=options.users,
         seeds=options.seeds,
         failures=[*failures, *lacking],

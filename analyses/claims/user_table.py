@@ -38,6 +38,13 @@ CHEAP = (max_attention_removal.DIAGNOSTIC,)  # enough to be measured on all user
 ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it
 RECENCY = "recency"
 VALID = "valid ndcg"  # by which recipes are compared
+METRICS = {
+    VALID: "NDCG@10, validation, seen removed",
+    "hit kept": "HR@10, seen kept",
+    "ndcg kept": "NDCG@10, seen kept",
+    "hit removed": "HR@10, seen removed",
+    "ndcg removed": "NDCG@10, seen removed",
+}
 TRAINING = ["model", "seed"]  # what tells trainings apart
 
 

@@ -129,7 +129,7 @@ def test_the_claims_are_tested_alike_and_the_plan_is_told_once(outs):
     same_files(*(out / "claims" / "claims" for out in outs), "[!c]*.csv")  # cells have speeds
     told = [(outs[1] / f"told-{rank}.txt").read_text() for rank in (0, 1)]
     assert [len(re.findall(r"(\d+) models of \1 to train, about", text)) for text in told] == [1, 0]
-    assert [text.count("trained small: SASRec seed 1\n") for text in told] == [1, 0]
+    assert [text.count("trained  small: SASRec seed 1\n") for text in told] == [1, 0]
 
 
 def test_a_zoo_is_judged_the_same(outs):

@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from shutil import rmtree
 
 import pandas as pd
 import pytest
@@ -46,7 +47,7 @@ def arguments(folder: Path, *more: str, seeds: int = 2) -> list[str]:
 def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
-    assert f"missing {NAME}: AC-SASRec seed 1, about" in said
+    assert f"missing  {NAME}: AC-SASRec seed 1, about" in said
     assert "15 of 15 to train, about" in said
     assert not (tmp_path / "runs").exists()
 
@@ -54,7 +55,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert "15 models of 15 to train, about" in capsys.readouterr().out
     assert page == tmp_path / "docs" / "claims.md"
     text = page.read_text()
-    assert "15 of 15 trainings of the plan are there." in text
+    assert "15 of 15 trainings of the plan are measured." in text
     assert "Nothing: the plan is done." in text
     assert "| gate \N{MINUS SIGN} fixed |" in text
     variant = text.split("## The light variant with positions")[1].split("\n## ")[0]
@@ -100,6 +101,100 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert page.read_text() == text
     assert "all models are trained" in capsys.readouterr().out
 
+    # nor does it once the models are gone, as what was measured of them lies beside the page
+    rmtree(tmp_path / "runs")
+    monkeypatch.setattr(mechanism, "train_zoo", lambda *_, **__: None)
+    assert main(arguments(tmp_path, "--plan")) is None
+    said = capsys.readouterr().out
+    assert f"measured {NAME}: AC-SASRec seed 1\n" in said
+    assert said.endswith("all models are trained, or measured\n")
+    assert main(arguments(tmp_path)) == page
+    assert "all models are trained, or measured" in capsys.readouterr().out
+    assert "tables alone are left" not in page.read_text()
+    for name, table in tables.items():
+        again = pd.read_csv(tmp_path / "docs" / "claims" / f"{name}.csv")
+        pd.testing.assert_frame_equal(again, table, rtol=1e-4, atol=1e-4)
+
+
+def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
+    monkeypatch.setattr(study, "ablation", lambda: [])
+    monkeypatch.setattr(study, "BY_EACH", ())
+    monkeypatch.setattr(mechanism, "VARIANTS", ())
+    page, folder = main(arguments(tmp_path, seeds=3)), tmp_path / "docs" / "claims"
+    first = {p.stem: pd.read_csv(p) for p in folder.glob("*.csv") if p.read_text().strip()}
+    rmtree(tmp_path / "runs")
+    rmtree(folder / "users")
+    main(arguments(tmp_path, "--no-training", seeds=3))
+    told = " ".join(page.read_text().split())
+    measured = first["cells"]["effect"].notna().sum()
+    assert f"Of 6 trainings on {NAME} tables alone are left. {measured} comparisons that" in told
+    assert "6 of 6 trainings of the plan are measured." in told
+    for name, table in first.items():
+        again = pd.read_csv(folder / f"{name}.csv")
+        pd.testing.assert_frame_equal(again, table, rtol=1e-4, atol=1e-4)
+
+    # two of three trained anew change nothing, the third replaces what stood there
+    data = load_data(DATA)
+    planned = study.plan([NAME], 3)
+    again = missing_models.Study(planned, {NAME: DATA}, {NAME: data}, tmp_path / "runs")
+    for each in planned:
+        if each.seed < 2:
+            again.train(each)
+    ranking = first["ranking"].assign(**{"HR@10, seen kept": 0.5})
+    ranking.to_csv(folder / "ranking.csv", index=False)
+    main(arguments(tmp_path, "--no-training", seeds=3))
+    assert set(pd.read_csv(folder / "ranking.csv")["HR@10, seen kept"]) == {0.5}
+    assert len(list((folder / "users" / NAME).glob("*/*"))) == 4
+    assert f"Of 2 trainings on {NAME}" in " ".join(page.read_text().split())
+    capsys.readouterr()
+    main(arguments(tmp_path, seeds=3))
+    assert "2 models of 6 to train" in capsys.readouterr().out
+    assert 0.5 not in set(pd.read_csv(folder / "ranking.csv")["HR@10, seen kept"])
+    assert "tables alone are left" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        (
+            "trainings.csv",
+            "data,model\nx,y\n",
+            "trainings.csv cannot be read .it has no column 'seed",
+        ),
+        ("cells.csv", "a,b\n1,2,3,4\n5\n", "cells.csv cannot be read"),
+        ("users/planted-distance/SASRec/seed-0.parquet", "PAR1", "seed-0.parquet cannot be read"),
+    ],
+)
+def test_what_is_kept_is_read_with_care(name, content, sentence, tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
+    monkeypatch.setattr(study, "ablation", lambda: [])
+    monkeypatch.setattr(study, "BY_EACH", ())
+    monkeypatch.setattr(mechanism, "VARIANTS", ())
+    page = main(arguments(tmp_path, seeds=1))
+    text, path = page.read_text(), tmp_path / "docs" / "claims" / name
+    assert path.exists()
+    path.write_text(content)
+    with pytest.raises(WorkbenchError, match=sentence):
+        main(arguments(tmp_path, seeds=1))
+    assert page.read_text() == text
+
+
+def test_a_page_of_other_trainings_is_not_written_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
+    monkeypatch.setattr(study, "ablation", lambda: [])
+    monkeypatch.setattr(study, "BY_EACH", ())
+    monkeypatch.setattr(mechanism, "VARIANTS", ())
+    page = main(arguments(tmp_path, seeds=2))
+    text = page.read_text()
+    other = f"keeps what was measured of other trainings .*: SASRec seed 1 on {NAME}. Give the data"
+    with pytest.raises(WorkbenchError, match=other):
+        main(arguments(tmp_path, seeds=1))
+    changed = DATA.replace("users=60", "users=61")
+    with pytest.raises(WorkbenchError, match=f"SASRec seed 0 on {NAME} and SASRec seed 1"):
+        main([*arguments(tmp_path, seeds=2), "--data", changed])
+    assert page.read_text() == text
+
 
 def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     broken = study.Variant("AC-SASRec", {"alpha": "much"})
@@ -112,7 +207,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     with pytest.raises(Incomplete, match="AC-SASRec alpha=much on planted-distance was not train"):
         main(arguments(tmp_path, seeds=1))
     text = (tmp_path / "docs" / "claims.md").read_text()
-    assert "2 of 4 trainings of the plan are there." in text
+    assert "2 of 4 trainings of the plan are measured." in text
     assert "process 9 on elsewhere is training there; wait for it, end it, or choose" in text
     assert "AC-SASRec alpha=much (seed 0)" in text
     assert "was not trained: AC-SASRec: alpha is 'much', where a number is expected" in text
@@ -144,10 +239,10 @@ def test_a_stopped_study_goes_on_and_takes_no_model_of_another_recipe(
     other = study.Recipe(SIZES, QUICK | {"epochs": 2})
     monkeypatch.setattr(study, "RECIPES", dict.fromkeys(study.RECIPES, other))
     with pytest.raises(Incomplete, match="holds a model that was not trained with these options"):
-        main(arguments(tmp_path, "--no-training", seeds=1))
-    assert "0 of 2 trainings of the plan are there." in (tmp_path / "docs/claims.md").read_text()
+        main(arguments(tmp_path, "--no-training", "--out", str(tmp_path / "new"), seeds=1))
+    assert "0 of 2 trainings of the plan are measured." in (tmp_path / "new/claims.md").read_text()
     capsys.readouterr()
-    main(arguments(tmp_path, "--plan", seeds=1))
+    main(arguments(tmp_path, "--plan", "--out", str(tmp_path / "new"), seeds=1))
     assert "holds a model that was not trained by this recipe; delete it" in capsys.readouterr().out
 
 

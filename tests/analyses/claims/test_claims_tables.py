@@ -4,10 +4,12 @@ import numpy as np
 import pandas as pd
 
 from analyses.claims.claims_tables import ATTENTION, Findings, means
+from analyses.claims.record import Record
 
 
 def findings(users):
-    return Findings((), (), (), {}, {"made": users}, (), {}, pd.DataFrame(), 0, 0, (), "")
+    none = pd.DataFrame()
+    return Findings((), none, {}, {"made": users}, (), {}, none, Record(), 0, 0, (), "")
 
 
 def test_no_interval_goes_beyond_what_can_be():
