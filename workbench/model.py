@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch, Recommender
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 
 
 class Sizes(Protocol):
@@ -168,8 +168,9 @@ def with_layers(model: Model, remedy: str) -> Recommender:
     Raises
     ------
     WorkbenchError
-        If it is another one.
+        If it is another one, or no model.
     """
+    loaded(model, "workbench.load_model", "config")
     if not isinstance(model, Recommender):
         raise WorkbenchError(
             f"{model.config.name} is none of this repository's models, so that its layers are not "

@@ -9,7 +9,7 @@ import torch
 
 from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
-from workbench import evaluate, recommend, train
+from workbench import evaluate, explain, held_out, recommend, save_model, train
 from workbench.errors import WorkbenchError
 from workbench.registry import NAMES, build_model, variant
 
@@ -175,15 +175,20 @@ def test_a_path_in_place_of_what_is_loaded_from_it_is_told(tmp_path):
             asked()
 
 
-def test_swapped_arguments_are_told():
+def test_swapped_arguments_are_told(tmp_path):
     data: Any = data_of(*[[1, 2, 3, 4]] * 4)
     model: Any = build_model("SASRec", data)
     for asked in (
         lambda: evaluate(data, model),
         lambda: train(data, model),
         lambda: recommend(data, model),
+        lambda: save_model(data, tmp_path),
+        lambda: explain(data, model, data),
     ):
         with pytest.raises(WorkbenchError, match="SequenceData was given in the place of what"):
             asked()
     with pytest.raises(WorkbenchError, match=r"SASRec was given in .* workbench.load_data makes"):
         build_model("SASRec", model)
+    users: Any = [0]
+    with pytest.raises(WorkbenchError, match=r"a list was given in .* workbench.load_data makes"):
+        held_out(users, data)

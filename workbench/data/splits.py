@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from workbench.data.sequences import SequenceData
 from workbench.data.times import TimeFault, read_times
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 
 Split = Literal["train", "valid", "test"]
 
@@ -119,9 +119,13 @@ def held_out_cases(
     WorkbenchError
         If no user is given, one is no index of a user, or has no item before the held-out one.
     """
+    loaded(data, "workbench.load_data", "offsets")
     if users is None:
         return cases(data, "test", max_length)
-    given = np.asarray(users)
+    try:
+        given = np.asarray(users)
+    except ValueError:  # lists of different lengths
+        given = np.empty((1, 1))
     if not given.size:
         raise WorkbenchError("no user is given; give the index of one or more.")
     if given.ndim != 1 or given.dtype.kind not in "iu":
@@ -134,9 +138,10 @@ def held_out_cases(
         )
     given = given.astype(np.int64)
     first, at = data.offsets[given], data.offsets[given + 1] - 1
-    for user in given[at <= first]:
+    without = given[at <= first]
+    if len(without):
         raise WorkbenchError(
-            f"user {data.user_ids[user]} of {data.name} has no item before the held-out one, "
+            f"user {data.user_ids[without[0]]} of {data.name} has no item before the held-out one, "
             "so nothing to predict from; choose another user."
         )
     return Cases(given, np.maximum(first, at - max_length), at, data.items[at].astype(np.int64))

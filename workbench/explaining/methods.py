@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from torch import Tensor
 
 from models import Batch
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 from workbench.explaining.attention_weights import ROLLED, named, reductions
 from workbench.explaining.controls import CONTROLS
 from workbench.explaining.erasure import ERASURES
@@ -110,6 +110,7 @@ def explain_each(
 
     Parameters and errors as in `explain`.
     """
+    loaded(model, "workbench.load_model", "config")
     chosen = {name: importance(model, name) for name in methods}
     n, n_items = len(batch.items), model.config.n_items
     if targets.shape != (n,) or not ((targets > 0) & (targets <= n_items)).all():

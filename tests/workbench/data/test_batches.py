@@ -151,6 +151,7 @@ def test_a_user_without_a_test_case_is_told():
         ([], "no user is given; give the index of one or more."),
         ([0.5], "users must be a list of whole numbers, and not [0.5]."),
         (["7"], "users must be a list of whole numbers, and not ['7']."),
+        ([[0, 1], [2]], "users must be a list of whole numbers, and not [[0, 1], [2]]."),
         ([[0]], "users must be a list of whole numbers, and not [[0]]."),
         ([-1], "there is no user with the index -1; those of tiny run from 0 to 1."),
         ([0, 2], "there is no user with the index 2; those of tiny run from 0 to 1."),
