@@ -90,12 +90,18 @@ def answered(
     times : CPU seconds, by data set; see `relative_speed.speeds`.
     claims : what is claimed.
     record : what earlier runs published; it stands where it is of more trainings.
+
+    Raises
+    ------
+    WorkbenchError
+        If a comparison that was published is none of these.
     """
     record = record or Record()
     validated = validation(users, record)
     names = dict.fromkeys(each.data for each in planned)
     of_data = {name: [each for each in planned if each.data == name] for name in names}
     answers: list[Cell] = []
+    told: set[tuple[str, str, str]] = set()
     for claim in claims:
         cells = [
             cell
@@ -107,12 +113,14 @@ def answered(
                 times.get(name),
                 validated.get(name, {}),
                 record,
+                told,
             )
         ]
         decisions = decide([(cell.found, cell.lines) for cell in cells])
         answers += [
             replace(cell, decided=each) for cell, each in zip(cells, decisions, strict=True)
         ]
+    record.check_all_told(told)
     return [_explained(cell, answers) for cell in answers]
 
 
@@ -138,23 +146,30 @@ def _cells(
     times: pd.DataFrame | None,
     validated: Mapping[str, float],
     record: Record,
+    told: set[tuple[str, str, str]],
 ) -> list[Cell]:
-    """The cells of a claim on a data set, of which these are the trainings."""
+    """The cells of a claim on a data set, of which these are the trainings; adds them to `told`."""
     made, data = [], planned[0].data
 
     def cell(contrast: Contrast | None, name: str, found: Evidence | None, lines: Lines) -> Cell:
+        told.add((claim.title, data, name))
         kept = record.cell(claim.title, data, name, lines.tests)
-        if kept is None or (found is not None and sum(found.trainings) >= sum(kept[0].trainings)):
+        if kept is None or (found is not None and as_good(found, kept[0])):
             return Cell(claim, data, contrast, name, found, lines)
         return Cell(claim, data, contrast, name, *kept, kept=True)
 
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
+        choices = contrast.choices(planned)
         contrast = contrast.among(validated, planned)
         found = None if users is None else contrast.evidence(users)
         lines = contrast.lines(None if found is None else users)
+        if found is None:  # what was chosen before stands until what is chosen now is measured
+            known = [c for c in choices if record.cell(claim.title, data, c.name, lines.tests)]
+            contrast = known[0] if known and contrast not in known else contrast
         made.append(cell(contrast, contrast.name, found, lines))
+        told |= {(claim.title, data, choice.name) for choice in choices}
         if contrast.kind == "most":
             words = f"speed of {contrast.model}, in that of {contrast.other}"
             speed: tuple[Evidence | None, Lines] = (None, Lines.at(1 / SLOWER))
@@ -162,6 +177,12 @@ def _cells(
                 speed = keeps_speed(times, contrast.model, SLOWER)
             made.append(cell(None, words, *speed))
     return made
+
+
+def as_good(found: Evidence, kept: Evidence) -> bool:
+    """Whether what was found now stands on as much as what was published."""
+    trainings = zip(found.trainings, kept.trainings, strict=True)
+    return all(now >= before for now, before in trainings) and found.over_seeds >= kept.over_seeds
 
 
 def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:

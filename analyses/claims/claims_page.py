@@ -21,7 +21,7 @@ from analyses.claims.paper_claims import (
     OF_DIRECT,
     OF_THE_VARIANT,
 )
-from analyses.claims.record import CELLS, TRAININGS, key
+from analyses.claims.record import CELLS, COMPARED, COUNT, TRAININGS
 from analyses.claims.rule import (
     ANSWERS,
     DECIDED,
@@ -59,7 +59,8 @@ HUGE = 1000  # a ratio of weights whose size says nothing more
 def write(findings: Findings, out: Path) -> Path:
     """Write the page and, in a folder beside it, its tables and figures; and return the page."""
     found = {CELLS: table(findings.cells), **tables(findings)}
-    for name, frame in found.items():
+    for name in sorted(found, key=lambda name: name != TRAININGS):  # what the others stand on first
+        frame = found[name]
         text = frame.to_csv(index=False, float_format=CSV_NUMBER)
         write_file(out / FOLDER / f"{name}.csv", text.encode())
     summaries = figures(findings.cells, found["planted"])
@@ -125,6 +126,7 @@ def page(
             elsewhere=_elsewhere(tables[TRAININGS]),
             trained=len(tables[TRAININGS]),
             kept=sum(cell.kept for cell in findings.cells),
+            users_kept=bool(findings.trainings or findings.record.users),
             only_tables=_only_tables(findings),
             recipes={name: _recipe(recipe) for name, recipe in RECIPES.items()},
             risk=RISK,
@@ -148,10 +150,10 @@ def _elsewhere(trainings: pd.DataFrame) -> dict[str, str]:
 
 def _only_tables(findings: Findings) -> str:
     """Of which trainings only rows of tables are left, in words; nothing where of none."""
-    left = findings.record.only_tables(findings.trainings)
-    return (
-        listing([f"{counted(n, 'training')} on {name}" for name, n in left.items()]) if left else ""
-    )
+    _, lost = findings.record.trainings(findings.trainings)
+    left = Counter(done.data for done in lost)
+    parts = [f"{counted(left[name], 'training')} on {name}" for name in findings.data if left[name]]
+    return listing(parts) if parts else ""
 
 
 def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -163,7 +165,7 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
     }
     if "verdicts" in shown:
         shown["verdicts"] = shown["verdicts"].drop(
-            columns=["why", "trainings"]
+            columns=["why", COUNT, COMPARED]
         )  # told once, beside the table
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
@@ -317,7 +319,7 @@ def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
         of_data = [each for each in findings.planned if each.data == name]
         left: dict[str, list[int]] = {}
         for each in of_data:
-            if key(each) not in there:
+            if (each.data, each.label, each.seed) not in there:
                 left.setdefault(each.label, []).append(each.seed)
         if left:
             parts = [f"{label} ({_seeds(seeds)})" for label, seeds in left.items()]

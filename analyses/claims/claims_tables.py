@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
 from analyses.claims.answers import Cell
 from analyses.claims.paper_claims import Claim, Contrast, by_training, spread_of
-from analyses.claims.record import COUNT, TRAININGS, Record
+from analyses.claims.record import COMPARED, COUNT, TRAININGS, Done, Record
 from analyses.claims.rule import Lines, evidence
 from analyses.claims.study import Planned
 from analyses.claims.user_table import METRICS, VALID
@@ -44,7 +44,7 @@ class Findings:
     Attributes
     ----------
     planned : every training of the study.
-    trainings : a row for each that is there, see `record.training_row`.
+    trainings : those that are there.
     data : the data sets by name.
     users : what was measured, by data set.
     cells : what is said of the claims.
@@ -58,7 +58,7 @@ class Findings:
     """
 
     planned: Sequence[Planned]
-    trainings: pd.DataFrame
+    trainings: Sequence[Done]
     data: Mapping[str, SequenceData]
     users: Mapping[str, pd.DataFrame]
     cells: Sequence[Cell]
@@ -88,10 +88,12 @@ def tables(findings: Findings) -> dict[str, pd.DataFrame]:
         "attention": means(findings, ATTENTION),
         "verdicts": verdict_table(findings),
         "reach": reach(findings),
-        TRAININGS: findings.trainings,
         "planted": findings.planted,
     }
     joined = {name: findings.record.joined(name, frame) for name, frame in found.items()}
+    stand, _ = findings.record.trainings(findings.trainings)
+    columns = [each.name for each in fields(Done)]
+    joined[TRAININGS] = pd.DataFrame([asdict(done) for done in stand], columns=columns)
     places = {
         "data": list(findings.data),
         "model": list(in_order(each.label for each in findings.planned)),
@@ -183,19 +185,21 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
 
 
 def verdict_table(findings: Findings) -> pd.DataFrame:
-    """The verdict of every model's first training, and of how many trainings it is one.
+    """The verdict of every model's first training.
 
-    Those are of the same recipe on the same data, which a verdict compares.
+    It says of how many trainings of the model it was told, and of how many of all models by its
+    recipe, which a verdict compares.
     """
     recipes = {(each.data, each.label): each.recipe for each in findings.planned}
-    there = findings.trainings[["data", "model"]].itertuples(index=False, name=None)
-    compared = Counter((data, recipes[data, model]) for data, model in there)
+    by_model = Counter((done.data, done.model) for done in findings.trainings)
+    by_recipe = Counter((done.data, recipes[done.data, done.model]) for done in findings.trainings)
     return pd.DataFrame(
         [
             {
                 "data": name,
                 "model": verdict.model,
-                COUNT: compared[name, recipes[name, verdict.model]],
+                COUNT: by_model[name, verdict.model],
+                COMPARED: by_recipe[name, recipes[name, verdict.model]],
                 "its attention": verdict.conclusion,
                 "why": verdict.why,
                 **{question.key: question.answer for question in verdict.questions},

@@ -70,14 +70,14 @@ class Study:
     def state(self, each: Planned) -> State:
         """How far a training is.
 
-        "measured" where its model is not there, and what was measured of it is; "other" where its
-        folder holds what is none of this study.
+        "measured" where its model is not there, but what was measured of it is; "other" where its
+        folder holds what is none of this study, and nothing was.
         """
         try:
             if self.trained(each) is not None:
                 return "trained"
         except WorkbenchError:
-            return "other"
+            return "measured" if self.record.measured(each) else "other"
         if self.record.measured(each):
             return "measured"
         return "begun" if (each.folder(self.runs) / STATE).exists() else "missing"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -80,21 +80,35 @@ class Contrast:
         name = f"{self.model} {MINUS} {self.other}" if self.other else self.model
         return f"{name}, each by its better recipe" if self.own_recipe else name
 
+    def choices(self, planned: Sequence[Planned]) -> list["Contrast"]:
+        """All that it may be once it is known by which recipe each of its models is better."""
+        if not self.own_recipe:
+            return [self]
+        there = {each.label for each in planned}
+        labels = (
+            [label for recipe in CHOOSABLE if (label := called(name, recipe)) in there]
+            for name in (self.model, self.other)
+        )
+        return [
+            replace(
+                self,
+                model=model,
+                other=other,
+                words=f"{model} {MINUS} {other}, each by its better recipe",
+                own_recipe=False,
+            )
+            for model, other in product(*labels)
+        ]
+
     def among(self, validated: Mapping[str, float], planned: Sequence[Planned]) -> "Contrast":
-        """The same on a data set, once it is known by which recipe each model validates better.
+        """The one of its choices whose models validate best, once all of them are trained.
 
         `validated` is the mean NDCG@10 of a model's trainings on validation cases, by its label.
         """
-        there = {each.label for each in planned}
-        made = [
-            [label for recipe in CHOOSABLE if (label := called(name, recipe)) in there]
-            for name in (self.model, self.other)
-        ]
-        if not self.own_recipe or not set(chain(*made)) <= set(validated):
+        choices = self.choices(planned)
+        if not {name for each in choices for name in each.models} <= set(validated):
             return self
-        model, other = (max(labels, key=lambda label: validated[label]) for labels in made)
-        words = f"{model} {MINUS} {other}, each by its better recipe"
-        return replace(self, model=model, other=other, words=words, own_recipe=False)
+        return max(choices, key=lambda each: (validated[each.model], validated.get(each.other, 0)))
 
     def is_planned(self, planned: Sequence[Planned]) -> bool:
         """Whether all its models are trained on a data set, of which these are the trainings."""

@@ -1,18 +1,21 @@
 """What earlier runs of the study left beside their page, so that it goes on without their models.
 
-The folder of the page holds tables, with `trainings.csv`, which says what they stand on, and what
-was measured of each user, a file for each training. What is measured again takes the place of what
-was kept. Of a training whose users were not kept the rows of tables stay, until as many trainings
-of its model are measured.
+The folder of the page holds what was measured of each user, a file for each training that says
+itself what it is of; and tables. What is measured again takes the place of what was kept. Where
+the users of trainings were not kept, the rows of tables that stand on them stay until as many
+trainings of the same models are measured, and `trainings.csv` says which they are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from analyses.claims.rule import Evidence, Lines
 from analyses.claims.study import Planned
@@ -26,20 +29,73 @@ from workbench.phrases import listing
 from workbench.statistics import Interval
 
 TRAININGS, CELLS, USERS = "trainings", "cells", "users"
-KEYS = {  # what tells the rows of a table apart; of two alike, more trainings are better
-    "ranking": ["data", "model"],
-    "attention": ["data", "model"],
-    "verdicts": ["data", "model"],
-    "reach": ["data"],
-    "planted": ["model", "seed"],
-    TRAININGS: ["data", "model", "seed"],
-}
-CELL = ["claim", "data", "comparison"]  # and of cells, which are decided together
-COUNT = "trainings"
-COUNTED = ("ranking", "attention", "verdicts")  # tables whose rows say of how many trainings
+COUNT, COMPARED = "trainings", "trainings compared with"
+TEXT = ["data", "model", "claim", "comparison", "device", "settings", "checksum", "note"]
 RANKS = ["rank kept", "rank removed"]
-EXACT = 4  # decimals of the largest weight, the one number that every user has
-Key = tuple[str, str, int]  # of a training: data, model, seed
+EXACT = 3  # decimals of the largest weight, the one number that all users have
+Row = Mapping[Any, Any]  # of a table, or what a file says of itself
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A table: by what its rows are told apart, what says how good a row is, and further numbers.
+
+    A row takes the place of another if it has as many of everything that is counted.
+    """
+
+    keys: tuple[str, ...]
+    counted: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+
+KINDS = {
+    TRAININGS: Kind(("data", "model", "settings", "checksum", "device"), (), ("seed", "sample")),
+    CELLS: Kind(
+        ("claim", "data", "comparison", "seeds in interval"),
+        (COUNT, COMPARED),
+        (
+            *("effect", "low", "high", "holds above", "fails below", "users", "standard error"),
+            *("degrees of freedom", "p at upper line", "p at lower line"),
+        ),
+    ),
+    "ranking": Kind(("data", "model"), (COUNT,), (METRICS[VALID],)),
+    "attention": Kind(("data", "model"), (COUNT,)),
+    "verdicts": Kind(("data", "model", "its attention", "why"), (COUNT, COMPARED)),
+    "reach": Kind(("data",)),
+    "planted": Kind(("model",), (), ("seed", "hit@1", "best possible", "largest weight", "ratio")),
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """A training of which something was measured.
+
+    Attributes
+    ----------
+    data, model, seed : which one.
+    device : where it was trained.
+    settings : a short name of what it was trained with, `Planned.settings`.
+    checksum : of the data.
+    sample : users on whom costly diagnostics ran, at most.
+    """
+
+    data: str
+    model: str
+    seed: int
+    device: str
+    settings: str
+    checksum: str
+    sample: int
+
+    @classmethod
+    def of(cls, each: Planned, data: SequenceData, device: str, sample: int) -> "Done":
+        """A training of the plan."""
+        return cls(each.data, each.label, each.seed, device, each.settings, data.checksum, sample)
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells it from all others of a study."""
+        return self.data, self.model, self.seed
 
 
 @dataclass(frozen=True)
@@ -48,41 +104,75 @@ class Record:
 
     Attributes
     ----------
-    tables : by name, as they stand in the folder; all of trainings that are planned.
-    users : by data set and training, what was measured of each user, see `Measurements.users`.
+    folder : where.
+    tables : by name, as they stand there, all of trainings that are planned.
+    users : what was measured of each user, see `Measurements.users`, by training.
     """
 
+    folder: Path = Path()
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    users: Mapping[str, Mapping[Key, pd.DataFrame]] = field(default_factory=dict)
+    users: Mapping[Done, pd.DataFrame] = field(default_factory=dict)
 
     def measured(self, each: Planned) -> bool:
         """Whether a training need not be there, as its users were kept."""
-        return key(each) in self.users.get(each.data, {})
+        return any(done.key == (each.data, each.label, each.seed) for done in self.users)
 
     def with_users(self, data: str, found: pd.DataFrame | None) -> pd.DataFrame | None:
         """What was measured of a data set, and what was kept of other trainings; None, of none."""
         there: set[tuple[str, int]] = set()
         if found is not None:
             there = set(found[TRAINING].drop_duplicates().itertuples(index=False, name=None))
-        kept = [users for at, users in self.users.get(data, {}).items() if at[1:] not in there]
+        kept = [
+            users
+            for done, users in self.users.items()
+            if done.data == data and (done.model, done.seed) not in there
+        ]
         parts = [*([] if found is None else [found]), *kept]
         return pd.concat(parts, ignore_index=True) if parts else None
 
     def joined(self, name: str, found: pd.DataFrame) -> pd.DataFrame:
-        """The rows of a table that were found now, and those kept that are of more trainings."""
-        kept = self.tables.get(name)
-        if kept is None or kept.empty or found.empty:
-            return found if kept is None or kept.empty else kept
-        by = KEYS[name]
-        at = pd.MultiIndex.from_frame(kept[by])
-        now = pd.MultiIndex.from_frame(found[by])
-        if name in COUNTED:
-            counts = pd.Series(found[COUNT].to_numpy(), now).reindex(at).to_numpy()
-            stays = ~(counts >= kept[COUNT].to_numpy())
-        else:
-            stays = ~at.isin(now)
-        replaced = now.isin(at[stays])
-        return pd.concat([found[~replaced], kept[stays]], ignore_index=True)
+        """The rows of a table that were found now, and those kept that they do not replace."""
+        kept = self.tables.get(name, pd.DataFrame())
+        if kept.empty or found.empty:
+            return found if kept.empty else kept
+        kind = KINDS[name]
+        by = [each for each in ("data", "model", "seed") if each in kept]
+        at, now = (pd.MultiIndex.from_frame(frame[by]) for frame in (kept, found))
+        replaced = at.isin(now)
+        for count in kind.counted:
+            counts = pd.Series(found[count].to_numpy(), now).reindex(at).to_numpy()
+            replaced &= counts >= kept[count].to_numpy()
+        stays = now.isin(at[~replaced])
+        return pd.concat([found[~stays], kept[~replaced]], ignore_index=True)
+
+    def trainings(self, found: Sequence[Done]) -> tuple[list[Done], list[Done]]:
+        """The trainings that tables stand on, and those of them whose users are not known.
+
+        Of a model on a data set these are the ones that were found now, and whose users were kept;
+        or those of the tables alone, while they are more.
+
+        Parameters
+        ----------
+        found : those that are there.
+        """
+        known = {done.key: done for done in (*self.users, *found)}
+        alone = [done for done in self._listed() if done.key not in {d.key for d in self.users}]
+        models = dict.fromkeys((done.data, done.model) for done in (*known.values(), *alone))
+        stand: list[Done] = []
+        lost: list[Done] = []
+        for model in models:
+            of_known = [done for done in known.values() if (done.data, done.model) == model]
+            of_tables = [done for done in self._listed() if (done.data, done.model) == model]
+            if len(of_known) >= len(of_tables):
+                stand += of_known
+                continue
+            stand += of_tables
+            lost += [done for done in of_tables if done in alone]
+        return stand, lost
+
+    def _listed(self) -> list[Done]:
+        rows = self.tables.get(TRAININGS, pd.DataFrame()).to_dict("records")
+        return [_done(row) for row in rows]
 
     def cell(self, claim: str, data: str, name: str, tests: int) -> tuple[Evidence, Lines] | None:
         """A comparison as it was published; None where it was not measured.
@@ -92,55 +182,59 @@ class Record:
         claim, data, name : the title of the claim, the data set, the comparison in words.
         tests : how many lines it has.
         """
+        for row in self._measured_cells():
+            if (row["claim"], row["data"], row["comparison"]) == (claim, data, name):
+                return _evidence(row), Lines(row["holds above"], row["fails below"], tests)
+        return None
+
+    def check_all_told(self, told: set[tuple[str, str, str]]) -> None:
+        """See that every comparison that was published has its place.
+
+        Parameters
+        ----------
+        told : claims, data sets and comparisons in words, as `cell` was asked for them.
+
+        Raises
+        ------
+        WorkbenchError
+            If one has none, so that a new page would lose it.
+        """
+        for row in self._measured_cells():
+            if (row["claim"], row["data"], row["comparison"]) not in told:
+                raise WorkbenchError(
+                    f"{self.folder / CELLS}.csv has a comparison that the study does not make: "
+                    f"{row['comparison']} on {row['data']}, of the claim {row['claim']!r}. Call it "
+                    "there what the study calls it, or delete its row."
+                )
+
+    def _measured_cells(self) -> list[Row]:
         cells = self.tables.get(CELLS)
-        if cells is None:
-            return None
-        rows = cells[(cells[CELL] == [claim, data, name]).all(axis=1) & cells["effect"].notna()]
-        if rows.empty:
-            return None
-        row = rows.iloc[0]
-        interval = Interval(
-            row["effect"],
-            row["low"],
-            row["high"],
-            int(row["users"]),
-            standard_error=row["standard error"],
-            freedom=row["degrees of freedom"],
-        )
-        counts = (int(row["trainings"]), int(row["trainings compared with"]))
-        over_seeds = bool(row["seeds in interval"])
-        found = Evidence(
-            interval, row["p at upper line"], row["p at lower line"], counts, over_seeds
-        )
-        return found, Lines(row["holds above"], row["fails below"], tests)
-
-    def only_tables(self, found: pd.DataFrame) -> dict[str, int]:
-        """Of how many trainings by data set tables alone are kept, but for those found now."""
-        by = KEYS[TRAININGS]
-        kept = self.tables.get(TRAININGS, pd.DataFrame(columns=by))
-        known = {at for of_data in self.users.values() for at in of_data}
-        known |= set(found[by].itertuples(index=False, name=None))
-        lost = [at[0] for at in kept[by].itertuples(index=False, name=None) if at not in known]
-        return {name: lost.count(name) for name in dict.fromkeys(lost)}
+        return [] if cells is None else list(cells[cells["effect"].notna()].to_dict("records"))
 
 
-def key(each: Planned) -> Key:
-    """What tells a training from all others."""
-    return each.data, each.label, each.seed
+def _evidence(row: Row) -> Evidence:
+    def number(name: str) -> float:
+        return float(str(row[name]))
 
-
-def training_row(each: Planned, data: SequenceData, device: str) -> dict[str, object]:
-    """What the table of trainings says of one."""
-    return {
-        **dict(zip(KEYS[TRAININGS], key(each), strict=True)),
-        "device": device,
-        "settings": each.settings,
-        "checksum": data.checksum,
-    }
+    interval = Interval(
+        number("effect"),
+        number("low"),
+        number("high"),
+        int(number("users")),
+        standard_error=number("standard error"),
+        freedom=number("degrees of freedom"),
+    )
+    return Evidence(
+        interval,
+        number("p at upper line"),
+        number("p at lower line"),
+        (int(number(COUNT)), int(number(COMPARED))),
+        row["seeds in interval"] == "True",
+    )
 
 
 def read_record(
-    folder: Path, planned: Sequence[Planned], data: Mapping[str, SequenceData]
+    folder: Path, planned: Sequence[Planned], data: Mapping[str, SequenceData], sample: int
 ) -> Record:
     """What the folder of a page keeps; nothing where there is none.
 
@@ -149,48 +243,42 @@ def read_record(
     folder : of the tables.
     planned : every training of the study.
     data : its data sets by name.
+    sample : users on whom costly diagnostics run, at most.
 
     Raises
     ------
     WorkbenchError
-        If a file cannot be read, or is of other trainings or data than those of the study, so
-        that writing the page would lose it.
+        If a file cannot be read, or is of other trainings, data or users than those of the study,
+        so that writing the page would lose it or mix them.
     """
-    tables = {
-        name: _table(path) for name in (*KEYS, CELLS) if (path := _csv(folder, name)).exists()
+    paths = {name: folder / f"{name}.csv" for name in KINDS}
+    tables = {name: _table(path) for name, path in paths.items() if path.exists()}
+    users = dict(_users(path) for path in sorted((folder / USERS).glob("*/*/*.parquet")))
+    record = Record(folder, tables, users)
+    if not tables and not users:
+        return record
+    asked = {Done.of(each, data[each.data], "", sample) for each in planned}
+    listed = {*users, *record._listed()}
+    other = {
+        f"{done.model} seed {done.seed} on {done.data}"
+        for done in listed
+        if Done(**asdict(done) | {"device": ""}) not in asked
     }
-    if TRAININGS not in tables:
-        return Record()
-    known = {key(each): each for each in planned}
-    other: list[str] = []
-    users: dict[str, dict[Key, pd.DataFrame]] = {}
-    for row in tables[TRAININGS].to_dict("records"):
-        at: Key = (str(row["data"]), str(row["model"]), int(row["seed"]))
-        each = known.get(at)
-        if each is None or (row["settings"], row["checksum"]) != (
-            each.settings,
-            data[each.data].checksum,
-        ):
-            other.append(f"{at[1]} seed {at[2]} on {at[0]}")
-            continue
-        path = users_file(folder, each)
-        if path.exists():
-            users.setdefault(each.data, {})[at] = _users(path, each)
+    models = {(done.data, done.model) for done in listed}
+    for table in tables.values():
+        if {"data", "model"} <= set(table):
+            rows = table[["data", "model"]].itertuples(index=False, name=None)
+            other |= {f"{model} on {name}" for name, model in rows if (name, model) not in models}
     if other:
         raise WorkbenchError(
-            f"{folder} keeps what was measured of other trainings than this study plans, of which "
-            f"its page would tell nothing more: {listing(other, 3)}. Give the data sets, --seeds "
-            "and --backbones of that page, choose another folder by --out, or delete this one."
+            f"{folder} keeps what was measured of other trainings than those of this study, which "
+            f"its page would lose or mix with these: {listing(sorted(other), 3)}. Give the data, "
+            "--seeds, --backbones and --users of that page, or another folder by --out."
         )
-    return Record(tables, users)
+    return record
 
 
-def users_file(folder: Path, each: Planned) -> Path:
-    """Where what was measured of each user of a training lies."""
-    return folder / USERS / each.data / each.label.replace(" ", "_") / f"seed-{each.seed}.parquet"
-
-
-def keep_users(folder: Path, each: Planned, users: pd.DataFrame) -> None:
+def keep_users(folder: Path, done: Done, users: pd.DataFrame) -> None:
     """Keep what was measured of each user of a training, small enough for version control.
 
     Ranks beyond the cutoff stand as the one after it, numbers in single precision, the largest
@@ -202,38 +290,71 @@ def keep_users(folder: Path, each: Planned, users: pd.DataFrame) -> None:
     small = small.assign(**small[RANKS].clip(upper=CUTOFF + 1)).sort_values("user").astype(kinds)
     if "largest" in small:
         small["largest"] = small["largest"].round(EXACT)
-    write_file(users_file(folder, each), parquet(small))
+    path = folder / USERS / done.data / done.model.replace(" ", "_") / f"seed-{done.seed}.parquet"
+    facts = {name: str(value) for name, value in asdict(done).items()}
+    write_file(path, parquet(small, steps=["user"], **facts))
 
 
-def _users(path: Path, each: Planned) -> pd.DataFrame:
+def _users(path: Path) -> tuple[Done, pd.DataFrame]:
+    """What a file keeps, and of which training."""
     try:
-        small = pd.read_parquet(BytesIO(path.read_bytes()))
-        whole = with_metrics(small.astype(dict.fromkeys(small.columns[1:], np.float64)))
-    except (OSError, ValueError, KeyError) as error:
+        table = pq.read_table(BytesIO(path.read_bytes()))
+        done = _done({k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()})
+        small = table.to_pandas()
+        if not small["user"].is_unique:
+            raise ValueError("a user stands there twice")
+        numbers = [name for name in small if name != "user"]
+        whole = with_metrics(small.astype(dict.fromkeys(numbers, np.float64)))
+    except (OSError, ValueError, KeyError, pa.ArrowInvalid) as error:
         raise _unreadable(path, error) from None
-    return whole.assign(model=each.label, seed=each.seed)
+    return done, whole.assign(model=done.model, seed=done.seed)
 
 
-def _csv(folder: Path, name: str) -> Path:
-    return folder / f"{name}.csv"
+def _done(facts: Row) -> Done:
+    data, model, device, settings, checksum = (
+        str(facts[name]) for name in ("data", "model", "device", "settings", "checksum")
+    )
+    seed, sample = (int(facts[name]) for name in ("seed", "sample"))
+    return Done(data, model, seed, device, settings, checksum, sample)
 
 
 def _table(path: Path) -> pd.DataFrame:
-    needed = KEYS.get(path.stem, CELL)
+    """A table of the folder: keys as text, what is counted as numbers, and the rest as it looks."""
+    kind = KINDS[path.stem]
     try:
-        table = pd.read_csv(path, dtype={"settings": str, "checksum": str}, keep_default_na=True)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        needed = (*kind.keys, *kind.counted, *kind.numbers)
+        lacking = [name for name in needed if name not in table]
+        if lacking:
+            raise ValueError(f"it has no column {lacking[0]!r}")
+        numbers = {name for name in table if name not in (*kind.keys, *TEXT)}
+        for name in table:
+            if name in numbers:
+                table[name] = _numbers(table[name], name in (*kind.counted, *kind.numbers))
+        whole = [*kind.counted, *({"seed", "sample"} & {*kind.numbers})]
+        if table[whole].isna().any(axis=None):
+            raise ValueError("a row says of no training, or of how many trainings it is")
+        return table.astype(dict.fromkeys(whole, np.int64))
     except pd.errors.EmptyDataError:
-        return pd.DataFrame(columns=needed)
+        if path.stem != TRAININGS:  # a table without rows has no columns
+            return pd.DataFrame(columns=[*kind.keys, *kind.counted, *kind.numbers])
+        raise _unreadable(path, "it is empty") from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
-    lacking = [name for name in needed if name not in table]
-    if lacking:
-        raise _unreadable(path, f"it has no column {lacking[0]!r}")
-    return table
+
+
+def _numbers(column: pd.Series, needed: bool) -> pd.Series:
+    """A column as numbers; as it is where it has others words, unless numbers are needed."""
+    try:
+        return pd.to_numeric(column.replace("", np.nan))
+    except (ValueError, TypeError):
+        if needed:
+            raise
+        return column
 
 
 def _unreadable(path: Path, reason: object) -> WorkbenchError:
     return WorkbenchError(
         f"{path} cannot be read ({' '.join(str(reason).split())}); take it back from where it was "
-        "kept, or delete it with the folder it lies in, and all of it is measured anew."
+        "kept, or delete the folder that it was written with, and all is measured anew."
     )

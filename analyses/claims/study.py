@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from analyses.judging.cells import (
     RENORMALIZED,
     UNIFORM,
 )
-from models.config import BACKBONE_NAMES
+from models.config import BACKBONE_NAMES, CalibrationConfig, ModelConfig
 from workbench.training.recipes import RECIPES as KNOWN
 from workbench.training.recipes import Recipe
 from workbench.training.settings import Training
@@ -96,8 +96,13 @@ class Planned:
 
     @property
     def settings(self) -> str:
-        """A short name of all that it is trained with, but for data and seed."""
-        told = [self.variant.model, self.options, asdict(Training(**self.training))]
+        """A short name of all that it is trained with, but for data, seed and device."""
+        options = (*fields(ModelConfig), *fields(CalibrationConfig))
+        model = {each.name: each.default for each in options if each.default is not MISSING}
+        training = asdict(Training(**self.training))
+        for name in ("device", "progress", "seed"):
+            del training[name]
+        told = [self.variant.model, model | self.options, training]
         return sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 

@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from analyses.claims.missing_models import (
     train_missing,
     trained_on,
 )
-from analyses.claims.record import KEYS, TRAININGS, keep_users, read_record, training_row
+from analyses.claims.record import Done, Record, keep_users, read_record
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
 from analyses.claims.user_table import Measurements, measure
@@ -28,13 +29,13 @@ from analyses.judging.cells import PLAIN
 from analyses.running.store import Store, parquet
 from models import Recommender
 from workbench import SequenceData, load_data
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import check_writable, write_file
 from workbench.phrases import counted
 from workbench.processes import joined
 
 USERS = "users.parquet"
-NOTHING = "all models are trained, or measured"
+NOTHING = "all models are trained, or measured and gone"
 
 
 def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:
@@ -102,7 +103,13 @@ def _study(options: argparse.Namespace) -> Study:
             )
         loaded[data.name], sources[data.name] = data, source
     planned = plan(list(loaded), options.seeds, options.backbones)
-    record = read_record(options.out / FOLDER, planned, loaded)
+    record = Record()
+    try:
+        record = read_record(options.out / FOLDER, planned, loaded, options.users)
+    except WorkbenchError as error:
+        if not options.plan:  # which writes nothing there
+            raise
+        warnings.warn(str(error), WorkbenchWarning, stacklevel=2)
     return Study(planned, sources, loaded, options.runs, record)
 
 
@@ -156,7 +163,7 @@ def _written(
     users: dict[str, pd.DataFrame] = {}
     times: dict[str, pd.DataFrame] = {}
     measurements: dict[str, Measurements] = {}
-    there: list[dict[str, object]] = []
+    there: list[Done] = []
     lacking: list[str] = []
     for name, data in study.data.items():
         trained: dict[str, tuple[Planned, Recommender]] = {}
@@ -164,7 +171,8 @@ def _written(
             try:
                 model = study.trained(each)
             except WorkbenchError as error:
-                lacking += [] if not options.no_training else [str(error)]
+                if options.no_training and not study.record.measured(each):
+                    lacking.append(str(error))
                 continue
             if model is not None:
                 trained[each.name] = each, model
@@ -175,20 +183,21 @@ def _written(
             write_file(options.runs / name / USERS, parquet(found))
             for each, model in trained.values():
                 of_training = (found["model"] == each.label) & (found["seed"] == each.seed)
-                keep_users(options.out / FOLDER, each, found[of_training])
-                there.append(training_row(each, data, trained_on(model.card)))
+                done = Done.of(each, data, trained_on(model.card), options.users)
+                keep_users(options.out / FOLDER, done, found[of_training])
+                there.append(done)
             times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
         every = study.record.with_users(name, measurements[name].users if trained else None)
         if every is not None:
             users[name] = every
     of_planted = measure_planted(planted, options.seeds)
-    if not there and not len(of_planted) and not study.record.tables:
+    if not there and not len(of_planted) and not users and not study.record.tables:
         raise WorkbenchError(
             f"{options.runs} holds no trained model of the plan; leave out --no-training."
         )
     findings = Findings(
         planned=study.planned,
-        trainings=pd.DataFrame(there, columns=[*KEYS[TRAININGS], "device", "settings", "checksum"]),
+        trainings=there,
         data=study.data,
         users=users,
         cells=answered(study.planned, users, times, record=study.record),

@@ -66,12 +66,22 @@ class Store:
         return frame
 
 
-def parquet(frame: pd.DataFrame, **metadata: str) -> bytes:
-    """A table as a Parquet file with a checksum on every page."""
+def parquet(frame: pd.DataFrame, steps: Sequence[str] = (), **metadata: str) -> bytes:
+    """A table as a Parquet file with a checksum on every page.
+
+    `steps` are columns of integers of which the file holds differences, as of those that count up.
+    """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     table = table.replace_schema_metadata({**(table.schema.metadata or {}), **metadata})
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
+    pq.write_table(
+        table,
+        sink,
+        compression="zstd",
+        write_page_checksum=True,
+        use_dictionary=[name for name in table.column_names if name not in steps],
+        column_encoding=dict.fromkeys(steps, "DELTA_BINARY_PACKED") or None,
+    )
     return sink.getvalue().to_pybytes()
 
 

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 from torch.distributed import HashStore
 
-from analyses.claims import mechanism, missing_models, paper_claims, study
+from analyses.claims import mechanism, missing_models, paper_claims, study, testing
 from analyses.claims.__main__ import Incomplete, main
 from analyses.judging import cells, zoo
 from analyses.running import held_out
 from analyses.running.store import Store
-from workbench import WorkbenchError, load_data, load_model
+from workbench import WorkbenchError, WorkbenchWarning, load_data, load_model
 from workbench.processes import Ranks
 from workbench.training.alone import HELD
 
@@ -107,20 +107,26 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
     assert f"measured {NAME}: AC-SASRec seed 1\n" in said
-    assert said.endswith("all models are trained, or measured\n")
+    assert said.endswith("all models are trained, or measured and gone\n")
     assert main(arguments(tmp_path)) == page
-    assert "all models are trained, or measured" in capsys.readouterr().out
-    assert "tables alone are left" not in page.read_text()
+    assert "all models are trained, or measured and gone" in capsys.readouterr().out
+    assert "only rows of tables" not in page.read_text()
     for name, table in tables.items():
         again = pd.read_csv(tmp_path / "docs" / "claims" / f"{name}.csv")
-        pd.testing.assert_frame_equal(again, table, rtol=1e-4, atol=1e-4)
+        pd.testing.assert_frame_equal(again, table, rtol=1e-4, atol=5e-4)
 
 
-def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
+@pytest.fixture
+def few(monkeypatch):
+    """A study of one model, and of no planted data."""
+    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
     monkeypatch.setattr(study, "ablation", lambda: [])
     monkeypatch.setattr(study, "BY_EACH", ())
     monkeypatch.setattr(mechanism, "VARIANTS", ())
+
+
+def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, few, monkeypatch, capsys):
+    monkeypatch.setattr(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
     page, folder = main(arguments(tmp_path, seeds=3)), tmp_path / "docs" / "claims"
     first = {p.stem: pd.read_csv(p) for p in folder.glob("*.csv") if p.read_text().strip()}
     rmtree(tmp_path / "runs")
@@ -128,7 +134,8 @@ def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, monkeyp
     main(arguments(tmp_path, "--no-training", seeds=3))
     told = " ".join(page.read_text().split())
     measured = first["cells"]["effect"].notna().sum()
-    assert f"Of 6 trainings on {NAME} tables alone are left. {measured} comparisons that" in told
+    assert f"Of 6 trainings on {NAME} only rows of tables were kept, not what" in told
+    assert f"{measured} comparisons therefore stand as first published" in told
     assert "6 of 6 trainings of the plan are measured." in told
     for name, table in first.items():
         again = pd.read_csv(folder / f"{name}.csv")
@@ -146,54 +153,68 @@ def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, monkeyp
     main(arguments(tmp_path, "--no-training", seeds=3))
     assert set(pd.read_csv(folder / "ranking.csv")["HR@10, seen kept"]) == {0.5}
     assert len(list((folder / "users" / NAME).glob("*/*"))) == 4
-    assert f"Of 2 trainings on {NAME}" in " ".join(page.read_text().split())
+    assert f"Of 6 trainings on {NAME}" in " ".join(page.read_text().split())
+    trainings = pd.read_csv(folder / "trainings.csv")
+    assert list(trainings["seed"]) == [0, 1, 2, 0, 1, 2]
     capsys.readouterr()
     main(arguments(tmp_path, seeds=3))
     assert "2 models of 6 to train" in capsys.readouterr().out
     assert 0.5 not in set(pd.read_csv(folder / "ranking.csv")["HR@10, seen kept"])
-    assert "tables alone are left" not in page.read_text()
+    assert "only rows of tables" not in page.read_text()
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "sentence"),
-    [
-        (
-            "trainings.csv",
-            "data,model\nx,y\n",
-            "trainings.csv cannot be read .it has no column 'seed",
-        ),
-        ("cells.csv", "a,b\n1,2,3,4\n5\n", "cells.csv cannot be read"),
-        ("users/planted-distance/SASRec/seed-0.parquet", "PAR1", "seed-0.parquet cannot be read"),
-    ],
-)
-def test_what_is_kept_is_read_with_care(name, content, sentence, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
-    monkeypatch.setattr(study, "ablation", lambda: [])
-    monkeypatch.setattr(study, "BY_EACH", ())
-    monkeypatch.setattr(mechanism, "VARIANTS", ())
-    page = main(arguments(tmp_path, seeds=1))
-    text, path = page.read_text(), tmp_path / "docs" / "claims" / name
-    assert path.exists()
-    path.write_text(content)
-    with pytest.raises(WorkbenchError, match=sentence):
-        main(arguments(tmp_path, seeds=1))
-    assert page.read_text() == text
-
-
-def test_a_page_of_other_trainings_is_not_written_over(tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
-    monkeypatch.setattr(study, "ablation", lambda: [])
-    monkeypatch.setattr(study, "BY_EACH", ())
-    monkeypatch.setattr(mechanism, "VARIANTS", ())
+def test_a_page_of_other_trainings_is_not_written_over(tmp_path, few, monkeypatch, capsys):
     page = main(arguments(tmp_path, seeds=2))
     text = page.read_text()
     other = f"keeps what was measured of other trainings .*: SASRec seed 1 on {NAME}. Give the data"
-    with pytest.raises(WorkbenchError, match=other):
-        main(arguments(tmp_path, seeds=1))
-    changed = DATA.replace("users=60", "users=61")
-    with pytest.raises(WorkbenchError, match=f"SASRec seed 0 on {NAME} and SASRec seed 1"):
-        main([*arguments(tmp_path, seeds=2), "--data", changed])
+    both = f"SASRec seed 0 on {NAME} and SASRec seed 1"
+    for change, sentence in (
+        (["--seeds", "1"], other),
+        (["--data", DATA.replace("users=60", "users=61")], both),
+        (["--users", "20"], both),
+    ):
+        with pytest.raises(WorkbenchError, match=sentence):
+            main([*arguments(tmp_path, seeds=2), *change])
+    with pytest.warns(WorkbenchWarning, match=other):  # a plan is told, and writes nothing
+        main([*arguments(tmp_path, seeds=2), "--seeds", "1", "--plan"])
+    other_recipe = study.Recipe(SIZES, QUICK | {"epochs": 2})
+    monkeypatch.setattr(study, "RECIPES", dict.fromkeys(study.RECIPES, other_recipe))
+    with pytest.raises(WorkbenchError, match=both):
+        main(arguments(tmp_path, seeds=2))
     assert page.read_text() == text
+
+
+def test_a_run_that_is_killed_before_its_page_is_written_keeps_what_it_measured(
+    tmp_path, few, monkeypatch, capsys
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(testing, "write", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(arguments(tmp_path, seeds=2))
+    capsys.readouterr()
+    rmtree(tmp_path / "runs" / NAME)
+    main(arguments(tmp_path, "--plan", seeds=2))
+    assert capsys.readouterr().out.count("measured") == 3  # and nothing is left to do
+    main(arguments(tmp_path, "--no-training", seeds=2))
+    assert "2 of 2 trainings of the plan are measured." in (tmp_path / "docs/claims.md").read_text()
+
+
+def test_what_is_kept_of_data_whose_name_looks_like_a_number_is_found(tmp_path, few):
+    table = pd.DataFrame({"user": [f"u{k % 20}" for k in range(120)], "item": range(120)})
+    table = table.assign(item="i" + (table["item"] % 7).astype(str), time=range(120))
+    for name in ("2024", "007", "NA", "1e5"):
+        path = tmp_path / f"{name}.csv"
+        table.to_csv(path, index=False)
+        where = ["--data", str(path), "--out", str(tmp_path / name)]
+        given = [*arguments(tmp_path, seeds=1), *where]
+        page = main(given)
+        rmtree(tmp_path / "runs" / name)
+        assert "1 of 1 trainings of the plan are measured." in page.read_text()
+        assert main([*given, "--no-training"]) == page
+        assert "1 of 1 trainings of the plan are measured." in page.read_text()
 
 
 def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from analyses.claims.record import Record
 
 def findings(users):
     none = pd.DataFrame()
-    return Findings((), none, {}, {"made": users}, (), {}, none, Record(), 0, 0, (), "")
+    return Findings((), (), {}, {"made": users}, (), {}, none, Record(), 0, 0, (), "")
 
 
 def test_no_interval_goes_beyond_what_can_be():
