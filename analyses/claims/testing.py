@@ -35,7 +35,7 @@ from workbench.phrases import counted
 from workbench.processes import joined
 
 USERS = "users.parquet"
-NOTHING = "all models are trained, or measured and gone"
+NOTHING = "all models on these data are trained, or measured and gone"
 
 
 def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path | None, list[str]]:

@@ -99,7 +99,7 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Store, "put", None)
     assert main(arguments(tmp_path)) == page
     assert page.read_text() == text
-    assert "all models are trained" in capsys.readouterr().out
+    assert "all models on these data are trained" in capsys.readouterr().out
 
     # nor does it once the models are gone, as what was measured of them lies beside the page
     rmtree(tmp_path / "runs")
@@ -107,9 +107,9 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     assert main(arguments(tmp_path, "--plan")) is None
     said = capsys.readouterr().out
     assert f"measured {NAME}: AC-SASRec seed 1\n" in said
-    assert said.endswith("all models are trained, or measured and gone\n")
+    assert said.endswith("all models on these data are trained, or measured and gone\n")
     assert main(arguments(tmp_path)) == page
-    assert "all models are trained, or measured and gone" in capsys.readouterr().out
+    assert "all models on these data are trained, or measured and gone" in capsys.readouterr().out
     assert "only rows of tables" not in page.read_text()
     for name, table in tables.items():
         again = pd.read_csv(tmp_path / "docs" / "claims" / f"{name}.csv")
