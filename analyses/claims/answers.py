@@ -89,7 +89,7 @@ def answered(
     users : what was measured, by data set; see `Measurements`.
     times : CPU seconds, by data set; see `relative_speed.speeds`.
     claims : what is claimed.
-    record : what earlier runs published; it stands where it is of more trainings.
+    record : what earlier runs published; it stands until as much is measured.
 
     Raises
     ------

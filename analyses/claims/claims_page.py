@@ -10,7 +10,7 @@ import pandas as pd
 
 from analyses.claims.answers import Cell, table, undone
 from analyses.claims.claims_figures import figures
-from analyses.claims.claims_tables import Findings, N, cells_of, tables, tests_of
+from analyses.claims.claims_tables import Findings, N, all_tables, cells_of, tests_of
 from analyses.claims.mechanism import RULE, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.missing_models import CPU
@@ -58,10 +58,9 @@ HUGE = 1000  # a ratio of weights whose size says nothing more
 
 def write(findings: Findings, out: Path) -> Path:
     """Write the page and, in a folder beside it, its tables and figures; and return the page."""
-    found = {CELLS: table(findings.cells), **tables(findings)}
+    found = {CELLS: table(findings.cells), **all_tables(findings)}
     for name in sorted(found, key=lambda name: name != TRAININGS):  # what the others stand on first
-        frame = found[name]
-        text = frame.to_csv(index=False, float_format=CSV_NUMBER)
+        text = found[name].to_csv(index=False, float_format=CSV_NUMBER)
         write_file(out / FOLDER / f"{name}.csv", text.encode())
     summaries = figures(findings.cells, found["planted"])
     for name, summary in summaries.items():
@@ -164,9 +163,8 @@ def _read(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         if len(frame) and name in SHOWN
     }
     if "verdicts" in shown:
-        shown["verdicts"] = shown["verdicts"].drop(
-            columns=["why", COUNT, COMPARED]
-        )  # told once, beside the table
+        told_beside = ["why", COUNT, COMPARED]
+        shown["verdicts"] = shown["verdicts"].drop(columns=told_beside)
     if "planted" in shown:
         by = shown["planted"].groupby("model", sort=False)
         hits = [_with_range(values.to_numpy()) for _, values in by["hit@1"]]

@@ -81,7 +81,7 @@ def tests_of(cells: Sequence[Cell], claim: Claim) -> int:
     return sum(cell.lines.tests for cell in cells_of(cells, claim))
 
 
-def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+def all_tables(findings: Findings) -> dict[str, pd.DataFrame]:
     """All tables by name, with rows that are kept of earlier runs, in the order of the plan."""
     found = {
         "ranking": means(findings, METRICS),

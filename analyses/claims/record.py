@@ -30,7 +30,7 @@ from workbench.statistics import Interval
 
 TRAININGS, CELLS, USERS = "trainings", "cells", "users"
 COUNT, COMPARED = "trainings", "trainings compared with"
-TEXT = ["data", "model", "claim", "comparison", "device", "settings", "checksum", "note"]
+NOTE = "note"  # a column of text that may be empty
 RANKS = ["rank kept", "rank removed"]
 EXACT = 3  # decimals of the largest weight, the one number that all users have
 Row = Mapping[Any, Any]  # of a table, or what a file says of itself
@@ -38,12 +38,17 @@ Row = Mapping[Any, Any]  # of a table, or what a file says of itself
 
 @dataclass(frozen=True)
 class Kind:
-    """A table: by what its rows are told apart, what says how good a row is, and further numbers.
+    """A table, by the columns that it must have.
 
-    A row takes the place of another if it has as many of everything that is counted.
+    Attributes
+    ----------
+    words : columns of text, whatever it looks like.
+    counted : columns of whole numbers. A row takes the place of another of the same data, model and
+        seed if it has as many of everything that is counted.
+    numbers : further columns of numbers, which may be empty.
     """
 
-    keys: tuple[str, ...]
+    words: tuple[str, ...]
     counted: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
 
@@ -146,28 +151,27 @@ class Record:
         return pd.concat([found[~stays], kept[~replaced]], ignore_index=True)
 
     def trainings(self, found: Sequence[Done]) -> tuple[list[Done], list[Done]]:
-        """The trainings that tables stand on, and those of them whose users are not known.
+        """The trainings that tables stand on, and those of them of which rows alone are left.
 
-        Of a model on a data set these are the ones that were found now, and whose users were kept;
-        or those of the tables alone, while they are more.
+        Of a model on a data set these are the ones that were found now, or whose users were kept;
+        while they are fewer, those that its rows were published of.
 
         Parameters
         ----------
         found : those that are there.
         """
         known = {done.key: done for done in (*self.users, *found)}
-        alone = [done for done in self._listed() if done.key not in {d.key for d in self.users}]
-        models = dict.fromkeys((done.data, done.model) for done in (*known.values(), *alone))
+        listed = self._listed()
         stand: list[Done] = []
         lost: list[Done] = []
-        for model in models:
-            of_known = [done for done in known.values() if (done.data, done.model) == model]
-            of_tables = [done for done in self._listed() if (done.data, done.model) == model]
-            if len(of_known) >= len(of_tables):
-                stand += of_known
-                continue
-            stand += of_tables
-            lost += [done for done in of_tables if done in alone]
+        for model in dict.fromkeys(done.key[:2] for done in (*known.values(), *listed)):
+            of_users = [done for done in known.values() if done.key[:2] == model]
+            of_tables = [done for done in listed if done.key[:2] == model]
+            if len(of_users) >= len(of_tables):
+                stand += of_users
+            else:
+                stand += of_tables
+                lost += of_tables
         return stand, lost
 
     def _listed(self) -> list[Done]:
@@ -323,11 +327,11 @@ def _table(path: Path) -> pd.DataFrame:
     kind = KINDS[path.stem]
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
-        needed = (*kind.keys, *kind.counted, *kind.numbers)
+        needed = (*kind.words, *kind.counted, *kind.numbers)
         lacking = [name for name in needed if name not in table]
         if lacking:
             raise ValueError(f"it has no column {lacking[0]!r}")
-        numbers = {name for name in table if name not in (*kind.keys, *TEXT)}
+        numbers = {name for name in table if name not in (*kind.words, NOTE)}
         for name in table:
             if name in numbers:
                 table[name] = _numbers(table[name], name in (*kind.counted, *kind.numbers))
@@ -337,7 +341,7 @@ def _table(path: Path) -> pd.DataFrame:
         return table.astype(dict.fromkeys(whole, np.int64))
     except pd.errors.EmptyDataError:
         if path.stem != TRAININGS:  # a table without rows has no columns
-            return pd.DataFrame(columns=[*kind.keys, *kind.counted, *kind.numbers])
+            return pd.DataFrame(columns=[*kind.words, *kind.counted, *kind.numbers])
         raise _unreadable(path, "it is empty") from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
