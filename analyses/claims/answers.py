@@ -105,10 +105,10 @@ def answered(
     for claim in claims:
         cells = [
             cell
-            for name in of_data
+            for name, trainings in of_data.items()
             for cell in _cells(
                 claim,
-                of_data[name],
+                trainings,
                 users.get(name),
                 times.get(name),
                 validated.get(name, {}),
@@ -126,13 +126,14 @@ def answered(
 
 def validation(users: Mapping[str, pd.DataFrame], record: Record) -> dict[str, dict[str, float]]:
     """NDCG@10 on validation cases by data set and model, the mean of its trainings."""
-    means = [
-        table.groupby("model").agg(**{COUNT: ("seed", "nunique"), METRICS[VALID]: (VALID, "mean")})
-        for table in users.values()
+    means = {
+        name: table.groupby("model").agg(
+            **{COUNT: ("seed", "nunique"), METRICS[VALID]: (VALID, "mean")}
+        )
+        for name, table in users.items()
         if VALID in table
-    ]
-    names = [name for name, table in users.items() if VALID in table]
-    found = pd.concat(means, keys=names, names=["data"]).reset_index() if means else pd.DataFrame()
+    }
+    found = pd.concat(means, names=["data"]).reset_index() if means else pd.DataFrame()
     known: dict[str, dict[str, float]] = {}
     for row in record.joined("ranking", found).to_dict("records"):
         known.setdefault(row["data"], {})[row["model"]] = row[METRICS[VALID]]

@@ -317,7 +317,7 @@ def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
         of_data = [each for each in findings.planned if each.data == name]
         left: dict[str, list[int]] = {}
         for each in of_data:
-            if (each.data, each.label, each.seed) not in there:
+            if each.key not in there:
                 left.setdefault(each.label, []).append(each.seed)
         if left:
             parts = [f"{label} ({_seeds(seeds)})" for label, seeds in left.items()]

@@ -90,14 +90,9 @@ class Contrast:
             for name in (self.model, self.other)
         )
         return [
-            replace(
-                self,
-                model=model,
-                other=other,
-                words=f"{model} {MINUS} {other}, each by its better recipe",
-                own_recipe=False,
-            )
+            replace(chosen, words=chosen.name, own_recipe=False)
             for model, other in product(*labels)
+            for chosen in [replace(self, model=model, other=other)]
         ]
 
     def among(self, validated: Mapping[str, float], planned: Sequence[Planned]) -> "Contrast":

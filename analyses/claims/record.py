@@ -8,6 +8,7 @@ trainings of the same models are measured, and `trainings.csv` says which they a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analyses.claims.rule import Evidence, Lines
-from analyses.claims.study import Planned
+from analyses.claims.study import Planned, place
 from analyses.claims.user_table import METRICS, TRAINING, VALID, with_metrics
 from analyses.running.passes import CUTOFF
 from analyses.running.store import parquet
@@ -120,7 +121,7 @@ class Record:
 
     def measured(self, each: Planned) -> bool:
         """Whether a training need not be there, as its users were kept."""
-        return any(done.key == (each.data, each.label, each.seed) for done in self.users)
+        return any(done.key == each.key for done in self.users)
 
     def with_users(self, data: str, found: pd.DataFrame | None) -> pd.DataFrame | None:
         """What was measured of a data set, and what was kept of other trainings; None, of none."""
@@ -186,10 +187,10 @@ class Record:
         claim, data, name : the title of the claim, the data set, the comparison in words.
         tests : how many lines it has.
         """
-        for row in self._measured_cells():
-            if (row["claim"], row["data"], row["comparison"]) == (claim, data, name):
-                return _evidence(row), Lines(row["holds above"], row["fails below"], tests)
-        return None
+        row = self._measured_cells.get((claim, data, name))
+        if row is None:
+            return None
+        return _evidence(row), Lines(row["holds above"], row["fails below"], tests)
 
     def check_all_told(self, told: set[tuple[str, str, str]]) -> None:
         """See that every comparison that was published has its place.
@@ -203,17 +204,19 @@ class Record:
         WorkbenchError
             If one has none, so that a new page would lose it.
         """
-        for row in self._measured_cells():
-            if (row["claim"], row["data"], row["comparison"]) not in told:
+        for claim, data, name in self._measured_cells:
+            if (claim, data, name) not in told:
                 raise WorkbenchError(
                     f"{self.folder / CELLS}.csv has a comparison that the study does not make: "
-                    f"{row['comparison']} on {row['data']}, of the claim {row['claim']!r}. Call it "
-                    "there what the study calls it, or delete its row."
+                    f"{name} on {data}, of the claim {claim!r}. Call it there what the study calls "
+                    "it, or delete its row."
                 )
 
-    def _measured_cells(self) -> list[Row]:
+    @cached_property
+    def _measured_cells(self) -> dict[tuple[str, str, str], Row]:
         cells = self.tables.get(CELLS)
-        return [] if cells is None else list(cells[cells["effect"].notna()].to_dict("records"))
+        rows = [] if cells is None else cells[cells["effect"].notna()].to_dict("records")
+        return {(row["claim"], row["data"], row["comparison"]): row for row in rows}
 
 
 def _evidence(row: Row) -> Evidence:
@@ -294,7 +297,7 @@ def keep_users(folder: Path, done: Done, users: pd.DataFrame) -> None:
     small = small.assign(**small[RANKS].clip(upper=CUTOFF + 1)).sort_values("user").astype(kinds)
     if "largest" in small:
         small["largest"] = small["largest"].round(EXACT)
-    path = folder / USERS / done.data / done.model.replace(" ", "_") / f"seed-{done.seed}.parquet"
+    path = (folder / USERS / place(*done.key)).with_suffix(".parquet")
     facts = {name: str(value) for name, value in asdict(done).items()}
     write_file(path, parquet(small, steps=["user"], **facts))
 

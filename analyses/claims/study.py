@@ -80,9 +80,14 @@ class Planned:
         """Whether it is one of the ablation, whose ranking is all that is asked about."""
         return self.label in {variant.label for variant in ablation()}
 
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What tells it from all others of a study."""
+        return self.data, self.label, self.seed
+
     def folder(self, runs: Path) -> Path:
         """Where it lies."""
-        return runs / self.data / self.label.replace(" ", "_") / f"seed-{self.seed}"
+        return runs / place(*self.key)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -109,6 +114,11 @@ class Planned:
 def called(label: str, recipe: str) -> str:
     """What a model is called when a recipe made it."""
     return label if recipe == TUNED else f"{label} by {recipe}"
+
+
+def place(data: str, label: str, seed: int) -> Path:
+    """Where what belongs to a training lies, in a folder for all of them."""
+    return Path(data) / label.replace(" ", "_") / f"seed-{seed}"
 
 
 def named(label: str, seed: int) -> str:
