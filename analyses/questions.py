@@ -163,11 +163,6 @@ class Evidence:
         return self._read[key]
 
     @cached_property
-    def conditions(self) -> list[tuple[str, str]]:
-        """(operator, last) of each condition in which items were taken away."""
-        return conditions(self.faithfulness.rows)
-
-    @cached_property
     def controls(self) -> list[str]:
         """What was taken out of the models."""
         every = self.faithfulness.rows.once(["control"])["control"]
@@ -243,7 +238,7 @@ class Evidence:
         for whom another item than the last matters most, since in others nothing that matters is
         left to be named.
         """
-        first, *kept = self.conditions
+        first, *kept = conditions(self.faithfulness.rows.where(model=model))
         wide = by_user(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
         theirs_first = theirs.to_numpy(np.float64)

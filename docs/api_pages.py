@@ -34,7 +34,7 @@ AREAS = {
     "statistics": ("Statistics", ["workbench.statistics"]),
     "models": ("Models", ["workbench.model", "models"]),
     "data": ("Data", ["workbench.data"]),
-    "verdict": ("The verdict", ["analyses.verdict"]),
+    "verdict": ("The verdict", ["analyses.verdict", "analyses.at_hand"]),
     "diagnostics": (
         "Diagnostics",
         [

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -33,9 +33,11 @@ from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
 from workbench.files import checksum, clear_partial, followed, replaced_folder
+from workbench.model import Model
 from workbench.spreadsheets import csv
 
 CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
+SIZES = ("name", "n_items", "max_length", "n_layers", "n_heads")  # of `workbench.model.Sizes`
 
 
 def write_report(
@@ -169,14 +171,14 @@ def _manifest(
         },
         "models": {
             name: {
-                "source": inputs.sources[name],
+                "source": inputs.sources.get(name),
                 "weights": inputs.weights[name],
                 "part": asdict(parts[name]),
-                "config": asdict(model.config),
+                "config": _configured(model),
                 "card": model.card,
                 "siblings": {
                     sibling: {
-                        "source": inputs.sources[sibling],
+                        "source": inputs.sources.get(sibling),
                         "weights": inputs.weights[sibling],
                         "card": other.card,
                     }
@@ -200,6 +202,14 @@ def _manifest(
         "versions": {"python": platform.python_version()}
         | {name: version(name) for name in (*LIBRARIES, "matplotlib", "seaborn")},
     }
+
+
+def _configured(model: Model) -> dict[str, Any]:
+    """All of a model's configuration, or its sizes where it is of an unknown kind."""
+    config: object = model.config
+    if is_dataclass(config) and not isinstance(config, type):
+        return asdict(config)
+    return {name: getattr(config, name) for name in SIZES}
 
 
 def _cost(result: Measured) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The data, the models and the users of a run: shipped, named, or trained on the spot."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,17 @@ from models import Recommender
 from workbench import build_model, load_data, load_model, train
 from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 from workbench.matching import one_numbering
-from workbench.model import weights_hash
+from workbench.model import Model, weights_hash
 from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.settings import LARGEST_SEED
 from workbench.training.state import History
 
 Watch = Callable[[str, int, int], object]
+NONE: Mapping[str, Mapping[str, Model]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Inputs:
     ----------
     siblings : the same training with other seeds, by the name of the model and then by its own;
         found in the folder of the model, where `train --seeds` writes it.
-    sources : where each model and each sibling was loaded from.
+    sources : where each model and each sibling was loaded from; none of models at hand.
     weights : the `weights_hash` of each as it was loaded, before its items were renumbered.
     users : indices of those measured.
     notices : sentences to read before anything else.
@@ -42,13 +45,13 @@ class Inputs:
     """
 
     data: SequenceData
-    models: dict[str, Recommender]
-    siblings: dict[str, dict[str, Recommender]]
-    sources: dict[str, str]
-    weights: dict[str, str]
+    models: Mapping[str, Model]
+    siblings: Mapping[str, Mapping[str, Model]]
+    weights: Mapping[str, str]
     users: np.ndarray
-    notices: list[str]
-    exclusions: list[str]
+    notices: Sequence[str]
+    exclusions: Sequence[str]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_inputs(
@@ -94,17 +97,71 @@ def read_inputs(
             "the shipped models know ml-100k alone."
         )
     users = able = users_with_case(data)
-    exclusions = []
-    if len(users) < data.n_users:
-        exclusions.append(
-            f"{data.n_users - len(users):,} of {data.n_users:,} users have no test case, because "
-            "they have no item before the held-out one."
-        )
+    exclusions = _without_case(data, able)
     if n_users is not None and n_users < len(users):
         users = drawn_users(data, n_users, seed)
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, loaded, related, sources, weights, users, notices, exclusions)
+    return Inputs(data, loaded, related, weights, users, notices, exclusions, sources)
+
+
+def inputs_at_hand(
+    models: Mapping[str, Model],
+    data: SequenceData,
+    users: np.ndarray | None = None,
+    siblings: Mapping[str, Mapping[str, Model]] = NONE,
+) -> Inputs:
+    """Models and data as they are at hand, once it is known that they fit.
+
+    Parameters
+    ----------
+    models : by the name that they are to have in tables and sentences.
+    data : where the users come from.
+    users : indices, in any order; by default all who have a test case.
+    siblings : as in `Inputs`.
+
+    Raises
+    ------
+    WorkbenchError
+        If two models have one name, a model cannot be asked about these data, or a user has no test
+        case.
+    """
+    names = [*models, *(own for each in siblings.values() for own in each)]
+    for name in names:
+        if names.count(name) > 1:
+            raise WorkbenchError(f"two models are called {name}; give each a name of its own.")
+    for name in siblings:
+        if name not in models:
+            raise WorkbenchError(f"siblings of {name}, which is none of the models; name them so.")
+    everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
+    weights = {name: weights_hash(model) for name, model in everyone.items()}
+    data, fitting, notices = one_numbering(everyone, data)
+    able = users_with_case(data)
+    exclusions = _without_case(data, able)
+    if users is None:
+        users = able
+    else:
+        users = np.unique(held_out_cases(data, 1, users).users)
+        exclusions.append(f"{len(users):,} of {len(able):,} users were asked for.")
+    return Inputs(
+        data,
+        {name: fitting[name] for name in models},
+        {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
+        weights,
+        users,
+        notices,
+        exclusions,
+    )
+
+
+def _without_case(data: SequenceData, able: np.ndarray) -> list[str]:
+    """A sentence that counts the users who cannot be asked, where there are any."""
+    if len(able) == data.n_users:
+        return []
+    return [
+        f"{data.n_users - len(able):,} of {data.n_users:,} users have no test case, because "
+        "they have no item before the held-out one."
+    ]
 
 
 def _load(

@@ -4,7 +4,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -13,20 +12,17 @@ from analyses.diagnostic import Diagnostic, Measure
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases, held_out_batches
+from analyses.running.inputs import NONE, inputs_at_hand
 from analyses.running.results import Results, Rows, compact
 from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
-from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError, WorkbenchWarning
-from workbench.matching import one_numbering
 from workbench.model import Model, weights_hash, with_attention, with_gradients
 from workbench.phrases import counted
 from workbench.progress_bars import progress_bar
 
 PIECE = 1024  # users in a piece
-NONE: Mapping[str, Mapping[str, Model]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -83,24 +79,16 @@ def measure_in_memory(
     Raises
     ------
     WorkbenchError
-        If two models have one name, a model cannot be asked about these data, none of them can be
-        measured, a user has no test case, or what is measured is no table of these users.
+        As in `inputs_at_hand` and `measured`.
     """
-    names = [*models, *(own for each in siblings.values() for own in each)]
-    for name in names:
-        if names.count(name) > 1:
-            raise WorkbenchError(f"two models are called {name}; give each a name of its own.")
-    everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
-    data, fitting, sentences = one_numbering(everyone, data)
-    for sentence in sentences:
+    inputs = inputs_at_hand(models, data, users, siblings)
+    for sentence in inputs.notices:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
-    if users is None:
-        users = np.sort(users_with_case(data))
-    else:
-        users = np.unique(held_out_cases(data, 1, users).users)
-    chosen = {name: fitting[name] for name in models}
-    apart = {name: {s: fitting[s] for s in members} for name, members in siblings.items()}
-    return measured(diagnostic, chosen, data, users, seed, None, siblings=apart, quiet=True).results
+    return measured(
+        *(diagnostic, inputs.models, inputs.data, inputs.users, seed, None),
+        siblings=inputs.siblings,
+        quiet=True,
+    ).results
 
 
 def measured(

@@ -88,7 +88,7 @@ def _report(
     if ranks.size > 1:
         _share_measuring(diagnostics, inputs, options.seed, store, progress, ranks)
         store = Store(cache)  # what was measured just now is not measured again
-    results, sections = _concluded(diagnostics, inputs, options.seed, store, progress, ranks)
+    results, sections = concluded(diagnostics, inputs, options.seed, store, progress, ranks)
     if not ranks.first:
         return out
     progress.write(Progress("writing"))
@@ -133,7 +133,7 @@ def _inputs(
         )
     for each in (inputs.models, *inputs.siblings.values()):
         for model in each.values():
-            model.to(device)
+            next(iter(model.modules())).to(device)  # itself
     return inputs
 
 
@@ -156,15 +156,29 @@ def _share_measuring(
     )
 
 
-def _concluded(
+def concluded(
     diagnostics: Sequence[Diagnostic],
     inputs: Inputs,
     seed: int,
-    store: Store,
+    store: Store | None,
     progress: ProgressFile,
     ranks: Ranks,
 ) -> tuple[list[Measured | Unmeasured], list["Section"]]:
-    """What each diagnostic measured, and the section of the report that comes of it."""
+    """What each diagnostic measured, and the section of the report that comes of it.
+
+    Parameters
+    ----------
+    diagnostics, inputs, seed : what is measured.
+    store : where it is kept, and has been put by all ranks where there are several; None keeps
+        nothing, and leaves other processes alone.
+    progress : told how far it is.
+    ranks : who share what is to be concluded.
+
+    Raises
+    ------
+    Exception
+        If nothing could be measured, what the first diagnostic failed with.
+    """
     from analyses.report.concluding import Concluding, shared_sections
 
     def watch(diagnostic: Diagnostic, done: int) -> None:
@@ -175,7 +189,9 @@ def _concluded(
         for diagnostic in diagnostics:
             results.append(_measured(diagnostic, inputs, seed, store, progress, ranks))
             more = len(results) < len(diagnostics)
-            concluding.add(results[-1], aside=more and ranks.size == 1)
+            # without a store it is no command, but a script that a second process would run again
+            aside = more and ranks.size == 1 and store is not None
+            concluding.add(results[-1], aside=aside)
         errors = [result.error for result in results if isinstance(result, Unmeasured)]
         if len(errors) == len(results):
             raise errors[0]
@@ -187,7 +203,7 @@ def _measured(
     diagnostic: Diagnostic,
     inputs: Inputs,
     seed: int,
-    store: Store,
+    store: Store | None,
     progress: ProgressFile,
     ranks: Ranks,
 ) -> Measured | Unmeasured:

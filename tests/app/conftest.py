@@ -1,5 +1,7 @@
 """A small data set, models of it and a stored run; and the app served to a browser."""
 
+import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -82,6 +84,18 @@ def stored_run(films, models, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("runs")
     arguments = ["--data", str(films), "--models", *models, "--out", str(place / "films")]
     return main(arguments, cache=place / "cache")
+
+
+@pytest.fixture(scope="session")
+def run_at_hand(stored_run, tmp_path_factory) -> Path:
+    """The same report as one of models at hand is, which are in no folder."""
+    place = tmp_path_factory.mktemp("at-hand") / "films"
+    shutil.copytree(stored_run, place)
+    manifest = json.loads((place / "manifest.json").read_text())
+    for entry in manifest["models"].values():
+        entry["source"] = None
+    (place / "manifest.json").write_text(json.dumps(manifest))
+    return place
 
 
 @pytest.fixture

@@ -68,6 +68,14 @@ def test_users_are_told_by_their_ids(stored_run):
     assert {f"u{k}" for k in range(12)} == set(shown.dataframe[-1].value["user"])
 
 
+def test_users_of_models_at_hand_are_shown_and_cannot_be_opened(run_at_hand):
+    shown = page(run=str(run_at_hand), diagnostic="What attention is worth", show="Users")
+    assert sentences(shown) == []
+    assert {f"u{k}" for k in range(12)} == set(shown.dataframe[-1].value["user"])
+    assert "cannot be opened" in [said.value for said in shown.info][-1]
+    assert not any("opens the user" in caption.value for caption in shown.caption)
+
+
 def test_lengths_count_the_whole_history(stored_run, films, monkeypatch):
     """The data as if each history were forty items longer, of which the models read nothing."""
     run, data = open_run(stored_run), load_data(films)

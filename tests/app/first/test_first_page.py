@@ -54,6 +54,13 @@ def test_the_verdicts_are_those_of_the_latest_report(open_page, stored_run):
     assert "Look at this user" in labels
 
 
+def test_a_user_of_models_at_hand_is_shown_without_a_link(open_page, run_at_hand):
+    page = open_page(run_at_hand.parent)
+    assert sentences(page) == []
+    assert len(tables(page)) == 1
+    assert "Look at this user" not in [link.label for link in page.get("page_link")]
+
+
 def test_a_damaged_report_is_passed_over(open_page, tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "manifest.json").write_text("{")

@@ -338,8 +338,18 @@ def source_of(run: StoredRun) -> str:
 
 
 def models_of(run: StoredRun) -> list[str]:
-    """Where the models worth comparing are: a calibrated one and its baseline, if there are two."""
+    """Where the models worth comparing are: a calibrated one and its baseline, if there are two.
+
+    Empty where one of them was at hand and is in no folder.
+    """
     comparison = run.comparison
     names = [[plain, calibrated] for calibrated, plain in comparison.calibrated_pairs]
     chosen = (names or [[comparison.baseline]])[0]
-    return [str(run.manifest["models"][name].get("source", name)) for name in chosen]
+    sources = [source_of_model(run, name) for name in chosen]
+    return [source for source in sources if source] if all(sources) else []
+
+
+def source_of_model(run: StoredRun, model: str) -> str | None:
+    """Name or folder of a model of a run; None where it was at hand and is in no folder."""
+    source = run.manifest["models"][model].get("source")
+    return None if source is None else str(source)

@@ -48,10 +48,14 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
         ids = stored_results.data_of(run).user_ids[table["user"].to_numpy(int)]
     except (WorkbenchError, IndexError) as error:
         st.warning(words.literal(str(error)))
-        st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
-        csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
+        _show(table, diagnostic, side)
         return
     table = table.assign(user=ids)
+    models = stored_results.models_of(run)
+    if not models:
+        st.info("The models of this report are in no folder, so its users cannot be opened.")
+        _show(table, diagnostic, side)
+        return
     st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
     shown = plain_frame(table)
     picked = st.dataframe(
@@ -67,7 +71,13 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
     csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
     rows = picked["selection"]["rows"]
     if rows:
-        _inspect(run, str(ids[rows[0]]))
+        _inspect(run, models, str(ids[rows[0]]))
+
+
+def _show(table: pd.DataFrame, diagnostic: Diagnostic, side: str) -> None:
+    """The numbers of users who cannot be opened."""
+    st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
+    csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
 
 
 def _page(
@@ -107,12 +117,12 @@ def _config(table: pd.DataFrame) -> dict[str, Any]:
     return {**config, "user": st.column_config.TextColumn("user")}
 
 
-def _inspect(run: StoredRun, user: str) -> None:
+def _inspect(run: StoredRun, models: list[str], user: str) -> None:
     st.switch_page(
         INSPECT,
         query_params={
             "data": stored_results.source_of(run),
-            "models": stored_results.models_of(run),
+            "models": models,
             "user": user,
         },
     )

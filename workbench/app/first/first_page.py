@@ -58,13 +58,16 @@ def _verdict() -> None:
     example = run.example()
     if example is not None:
         show_example(example)
+        source = stored_results.source_of_model(run, example.model)
+        if source is None:
+            return
         st.page_link(
             INSPECT,
             label="Look at this user",
             icon=":material/person_search:",
             query_params={
                 "data": stored_results.source_of(run),
-                "models": [str(run.manifest["models"][example.model].get("source"))],
+                "models": [source],
                 "user": example.user,
                 "view1": of_reduction(example.reduction),
             },

@@ -1,0 +1,178 @@
+"""Reports of models at hand: those of the command, and of modules that no folder holds."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from analyses import run_all
+from analyses.at_hand import report
+from analyses.report.stored import open_run
+from analyses.shortcomings import Incomplete
+from workbench import WorkbenchError, adapt, build_model, load_data, load_model, save_model
+
+ROOT = Path(__file__).parents[2]
+DATA = "planted:content?users=30&items=40&length=9&shortest=3"
+ONLY = ["faithfulness", "order", "max_attention_removal"]
+SIZES = {"n_layers": 1, "n_heads": 2, "hidden_size": 8, "inner_size": 8, "max_length": 8}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load_data(DATA)
+
+
+@pytest.fixture(scope="module")
+def plain(data):
+    torch.manual_seed(0)
+    model = build_model("SASRec", data, **SIZES)
+    model.item_ids = data.item_ids
+    return model.eval()
+
+
+class Own(nn.Module):
+    """Attention by what an item is, and nothing else."""
+
+    def __init__(self, n_items: int) -> None:
+        super().__init__()
+        self.items, self.softmax = nn.Embedding(n_items + 1, 8), nn.Softmax(-1)
+
+    def scores(self, batch, x):
+        seen = batch.valid[:, None] & torch.ones(x.shape[1], x.shape[1]).tril().bool()
+        terms = (x @ x.transpose(1, 2)).masked_fill(~seen, -1e9)
+        mixed = self.softmax(terms[:, None])[:, 0] @ x
+        return mixed[torch.arange(len(x)), batch.rows] @ self.items.weight.T
+
+
+@pytest.fixture(scope="module")
+def own(data):
+    torch.manual_seed(1)
+    module = Own(data.n_items)
+    return adapt(
+        module,
+        embed=lambda batch: module.items(batch.items),
+        score=module.scores,
+        attention=["softmax"],
+        n_items=data.n_items,
+        max_length=8,
+        name="Own",
+    )
+
+
+@pytest.fixture(scope="module")
+def popular(data):
+    counts = torch.bincount(torch.as_tensor(data.items), minlength=data.n_items + 1).float()
+    return adapt(
+        lambda batch: counts.expand(len(batch.items), -1),
+        n_items=data.n_items,
+        max_length=8,
+        name="Popular",
+    )
+
+
+def tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return {path.name: pd.read_csv(path) for path in sorted((folder / "tables").iterdir())}
+
+
+def test_it_is_the_report_that_the_command_writes(plain, data, tmp_path):
+    save_model(plain, tmp_path / "model")
+    arguments = ["--data", DATA, "--models", str(tmp_path / "model"), "--only", *ONLY]
+    by_command = run_all.main([*arguments, "--out", str(tmp_path / "a")], cache=tmp_path / "cache")
+    model = load_model(tmp_path / "model")
+    folder = report({"SASRec": model}, data, tmp_path / "b", only=ONLY)
+    assert folder == tmp_path / "b"
+    one, other = (open_run(each) for each in (by_command, folder))
+    assert one.verdicts() == other.verdicts() != ()
+    assert (
+        one.manifest["models"]["SASRec"]["weights"] == other.manifest["models"]["SASRec"]["weights"]
+    )
+    expected, found = tables(by_command), tables(folder)
+    assert list(found) == list(expected)
+    for name, table in expected.items():
+        pd.testing.assert_frame_equal(found[name], table)
+
+
+def test_models_that_no_folder_holds_are_judged_beside_others(own, popular, plain, data, tmp_path):
+    """The first of them has no attention, and was taken apart in another way than the others."""
+    models = {"Popular": popular, "Own": own, "SASRec": plain}
+    users = [3, 1, 2, 4, 5, 6, 7, 8]
+    run = open_run(report(models, data, tmp_path / "r", users=users, only=ONLY))
+    assert [verdict.model for verdict in run.verdicts()] == ["Own", "SASRec"]
+    alone = open_run(report({"Own": own}, data, tmp_path / "s", users=users, only=ONLY))
+    assert [v for v in run.verdicts() if v.model == "Own"] == [*alone.verdicts()]
+    assert run.manifest["users"] == {"measured": 8, "of": 30}
+    assert run.manifest["models"]["Popular"]["config"]["n_items"] == data.n_items
+    assert run.manifest["models"]["Own"]["source"] is None
+    page = (run.folder / "report.html").read_text()
+    assert "Popular" in page
+    assert "analyses.at_hand.report(" in page
+    assert "8 of 30 users were asked for." in page
+
+
+def test_a_module_whose_configuration_is_of_an_unknown_kind(popular, data, tmp_path):
+    class Sizes:
+        name, n_items, max_length, n_layers, n_heads = "Mine", data.n_items, 8, 0, 0
+
+    class Mine(nn.Module):
+        config, card, stages, device = Sizes(), {}, (), torch.device("cpu")
+        item_ids = user_ids = None
+        needs_times = needs_users = False
+
+        def scores(self, batch, items=None):
+            return popular.scores(batch, items)
+
+    run = open_run(report({"Mine": Mine()}, data, tmp_path / "r", only=["order"]))
+    assert run.manifest["models"]["Mine"]["config"] == {
+        "name": "Mine",
+        "n_items": data.n_items,
+        "max_length": 8,
+        "n_layers": 0,
+        "n_heads": 0,
+    }
+
+
+def test_what_cannot_be_is_told_before_anything_is_measured(own, plain, data, tmp_path):
+    with pytest.raises(WorkbenchError, match="two models are called Own"):
+        report({"Own": own}, data, tmp_path / "r", siblings={"Own": {"Own": own}})
+    with pytest.raises(WorkbenchError, match="siblings of SASRec, which is none of the models"):
+        report({"Own": own}, data, tmp_path / "r", siblings={"SASRec": {"seed 1": plain}})
+    with pytest.raises(WorkbenchError, match="nonsense"):
+        report({"Own": own}, data, tmp_path / "r", only=["nonsense"])
+    with pytest.raises(WorkbenchError, match="no model"):
+        report({}, data, tmp_path / "r")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(WorkbenchError, match="holds files that are no report"):
+        report({"Own": own}, data, tmp_path / "full")
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_diagnostic_that_fails_is_told_and_the_rest_is_written(popular, data, tmp_path):
+    with pytest.raises(Incomplete, match="Popular has no attention") as caught:
+        report({"Popular": popular}, data, tmp_path / "r", only=["order", "boost"])
+    assert "order" in open_run(caught.value.folder).manifest["diagnostics"]
+
+
+def test_a_script_without_a_guard_runs_once(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from analyses.at_hand import report\n"
+        "from workbench import build_model, load_data\n"
+        "print('begun')\n"
+        f"data = load_data({DATA!r})\n"
+        f"model = build_model('SASRec', data, **{SIZES!r})\n"
+        "report({'SASRec': model}, data, 'out', only=['order', 'attention_worth'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "begun\n"
+    assert (tmp_path / "out" / "report.html").exists()
