@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from analyses.diagnostic import choose, discover
@@ -29,12 +28,11 @@ from analyses.report.output import write_report
 from analyses.report.sections import Section
 from analyses.report.side_by_side import compared
 from analyses.report.stored import open_run
-from analyses.running.inputs import Inputs
+from analyses.running.inputs import inputs_at_hand
 from analyses.running.measuring import Measured, measured
 from analyses.running.store import Store
 from benchmarks.timing import positive, print_table
 from workbench import build_model, evaluate, load_data
-from workbench.data.lookup import users_with_case
 
 SIZES = (10_000, 100_000, 1_000_000)
 SMALL = {"n_layers": 1, "n_heads": 1, "hidden_size": 16, "inner_size": 16, "max_length": 10}
@@ -66,18 +64,16 @@ def report(users: int, only: list[str], folder: Path) -> dict[str, float]:
     torch.manual_seed(0)
     models = {
         "SASRec": build_model("SASRec", data, **SMALL).eval(),
-        "SASRec-uniform": build_model("SASRec", data, attention="uniform", **SMALL).eval(),
+        "SASRec-uniform": build_model("SASRec-uniform", data, **SMALL).eval(),
     }
     lap("models")
     evaluate(models["SASRec"], data)
     lap("evaluate")
-    everyone, start = np.sort(users_with_case(data)), time.perf_counter()
-    sources = dict.fromkeys(models, "random weights")
-    inputs = Inputs(data, models, {name: {} for name in models}, sources, sources, everyone, [], [])
+    inputs, start = inputs_at_hand(models, data), time.perf_counter()
     results: list[Measured] = []
     store = Store(folder / "cache")
     for diagnostic in choose(discover(), only):
-        results.append(measured(diagnostic, models, data, everyone, 0, store, quiet=True))
+        results.append(measured(diagnostic, models, data, inputs.users, 0, store, quiet=True))
         lap(f"{diagnostic.name}: measure")
     sections = []
     for result in results:
