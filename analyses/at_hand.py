@@ -38,7 +38,7 @@ def report(
     Parameters
     ----------
     models : by the name that they are to have in tables and sentences. Those of this repository are
-        compared within their backbone; an adapted one is beside them with a verdict of its own.
+        compared within their backbone, adapted ones within the family that `adapt` was told.
     data : where the users come from.
     out : the folder to write; an earlier report in it is replaced.
     users : [n] indices, in any order; by default all who have a test case.

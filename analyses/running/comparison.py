@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from models import ModelConfig
+from workbench.attention.adapter import AdaptedConfig
 from workbench.errors import WorkbenchError
 from workbench.model import Model
 from workbench.registry import variant
@@ -24,7 +25,7 @@ class Part:
     ----------
     role : learned attention ("plain"), attention frozen to uniform, calibrated attention, or
         attention that was kept off items in training, of whatever kind it is.
-    family : the backbone; an adapted model is a family with no other member.
+    family : the backbone; of an adapted model what `adapt` was told, by default its name.
     variant : the model's name with those options of its calibration that are not the default.
     options : all other options that tell it from a model of this variant beside it, such as
         "hidden_size=16". Models of one part differ only in their seeds.
@@ -42,8 +43,13 @@ class Part:
 
 
 def part_of(model: Model) -> Part:
-    """The part of a model by itself, from its configuration and how it was trained."""
+    """The part of a model by itself, from its configuration and how it was trained.
+
+    One that is of neither kind is a family with no other member.
+    """
     config = model.config
+    if isinstance(config, AdaptedConfig):
+        return Part(config.role, config.family, config.name)
     if not isinstance(config, ModelConfig):
         return Part("plain", config.name, config.name)
     role: Role = "plain" if config.calibration is None else "calibrated"

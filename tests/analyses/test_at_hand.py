@@ -35,23 +35,23 @@ def plain(data):
 
 
 class Own(nn.Module):
-    """Attention by what an item is, and nothing else."""
+    """Attention by what an item is, and nothing else; the sharper, the larger `sharpness` is."""
 
-    def __init__(self, n_items: int) -> None:
+    def __init__(self, n_items: int, sharpness: float) -> None:
         super().__init__()
         self.items, self.softmax = nn.Embedding(n_items + 1, 8), nn.Softmax(-1)
+        self.sharpness = sharpness
 
     def scores(self, batch, x):
         seen = batch.valid[:, None] & torch.ones(x.shape[1], x.shape[1]).tril().bool()
-        terms = (x @ x.transpose(1, 2)).masked_fill(~seen, -1e9)
+        terms = (self.sharpness * x @ x.transpose(1, 2)).masked_fill(~seen, -1e9)
         mixed = self.softmax(terms[:, None])[:, 0] @ x
         return mixed[torch.arange(len(x)), batch.rows] @ self.items.weight.T
 
 
-@pytest.fixture(scope="module")
-def own(data):
+def own_of(data, sharpness: float = 1.0, **part):
     torch.manual_seed(1)
-    module = Own(data.n_items)
+    module = Own(data.n_items, sharpness)
     return adapt(
         module,
         embed=lambda batch: module.items(batch.items),
@@ -59,8 +59,13 @@ def own(data):
         attention=["softmax"],
         n_items=data.n_items,
         max_length=8,
-        name="Own",
+        **{"name": "Own", **part},
     )
+
+
+@pytest.fixture(scope="module")
+def own(data):
+    return own_of(data)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +116,24 @@ def test_models_that_no_folder_holds_are_judged_beside_others(own, popular, plai
     assert "Popular" in page
     assert "analyses.at_hand.report(" in page
     assert "8 of 30 users were asked for." in page
+
+
+def test_adapted_models_of_one_family_are_compared(data, plain, tmp_path):
+    models = {
+        "Own": own_of(data, family="Mine"),
+        "even": own_of(data, 0.0, name="even", family="Mine", role="uniform"),
+        "sharp": own_of(data, 4.0, name="sharp", family="Mine", role="calibrated"),
+        "SASRec": plain,
+    }
+    run = open_run(report(models, data, tmp_path / "r"))
+    pairs = pd.read_csv(tmp_path / "r" / "tables" / "attention-worth-differences.csv")
+    assert set(zip(pairs["model"], pairs["compared with"], strict=True)) == {
+        ("Own", "even"),
+        ("sharp", "even"),
+        ("sharp", "Own"),
+    }
+    assert all(entry["failures"] == [] for entry in run.manifest["diagnostics"].values())
+    assert run.comparison.uniform_pairs == [("Own", "even"), ("sharp", "even")]
 
 
 def test_a_module_whose_configuration_is_of_an_unknown_kind(popular, data, tmp_path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from workbench.attention.foreign_predictions import check_padding, check_rows, m
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
+
+Role = Literal["plain", "uniform", "calibrated"]
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class AdaptedConfig:
     n_items : items that it scores; their ids run from 1, and 0 is padding.
     max_length : items of a history that it reads, at most.
     n_layers, n_heads : of its attention, 0 where none is read.
+    family, role : which part it plays beside other models, see `adapt`.
     """
 
     name: str
@@ -32,6 +35,8 @@ class AdaptedConfig:
     max_length: int
     n_layers: int = 0
     n_heads: int = 0
+    family: str = ""
+    role: Role = "plain"
 
 
 def adapt(
@@ -46,6 +51,8 @@ def adapt(
     needs_times: bool = False,
     needs_users: bool = False,
     name: str = "Adapted",
+    family: str = "",
+    role: Role = "plain",
 ) -> "Scorer":
     """Make a model of a function from histories to scores, or of a module.
 
@@ -68,6 +75,10 @@ def adapt(
     causal : whether rows of attention see no later item.
     needs_times, needs_users : whether the scorer reads `batch.times` or `batch.users`.
     name : what to call the model.
+    family : a report compares models of one family, by this word: the name of a backbone for one
+        beside this repository's models; by default a family that has no other member.
+    role : in its family: "plain", "uniform" where its attention was frozen to uniform and it was
+        trained so, "calibrated" where its attention is another than that of the plain one.
 
     Returns
     -------
@@ -80,10 +91,13 @@ def adapt(
     WorkbenchError
         If the module has no submodule of a name, what passes there are no weights, the scores have
         another shape, change with padding, or depend on the attention of another row than that of
-        the last item, or `embed`, `score` and `attention` are not given together as they must be.
+        the last item, `embed`, `score` and `attention` are not given together as they must be, or
+        there is no such role.
         A few passes of two short histories check it.
     """
-    config = AdaptedConfig(name, n_items, max_length)
+    if role not in get_args(Role):
+        raise WorkbenchError(f"role {role!r}; choose from {', '.join(get_args(Role))}.")
+    config = AdaptedConfig(name, n_items, max_length, family=family or name, role=role)
     needs = (needs_times, needs_users)
     if (embed is None) != (score is None):
         raise WorkbenchError("embed and score go together; give both, or none of them.")

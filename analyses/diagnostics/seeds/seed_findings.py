@@ -56,7 +56,7 @@ def findings(results: Results) -> list[str]:
         claims.say(
             f"What another seed changes is not known of {listing(once)}, trained once: `python -m "
             "workbench train` with the options of its card, its folder as --out and --seeds 3 "
-            "adds two trainings."
+            "adds two trainings; to models at hand, `siblings` does."
         )
     return claims.sentences()
 

@@ -353,3 +353,8 @@ def test_attention_that_extends_pytorchs_is_not_exchanged_for_it():
         taken(module, attention=("first", "second"))
     module.second = type("Named", (nn.MultiheadAttention,), {})(8, 2, batch_first=True)
     assert taken(module, attention=("first", "second")).config.n_layers == 2
+
+
+def test_a_role_that_there_is_not_is_refused():
+    with pytest.raises(WorkbenchError, match="'best'; choose from plain, uniform, calibrated"):
+        adapt(lambda batch: None, n_items=9, max_length=5, role="best")
