@@ -66,8 +66,8 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=1,
         metavar="N",
-        help="processes that share the trainings, where torchrun has not started them: as many as "
-        "there are cores, or about four on one GPU (default: %(default)s)",
+        help="processes that share training and measuring, where torchrun has not started them: as "
+        "many as there are cores, or about four on one GPU (default: %(default)s)",
     )
     made.add_argument(
         "--plan", action="store_true", help="say what would be trained, and how long it takes"

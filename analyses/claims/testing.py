@@ -24,7 +24,7 @@ from analyses.claims.missing_models import (
 from analyses.claims.record import Done, Record, keep_users, read_record
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
-from analyses.claims.user_table import Measurements, measure
+from analyses.claims.user_table import Measurements, measure, measure_with_others
 from analyses.judging.cells import PLAIN
 from analyses.running.store import Store, parquet
 from models import Recommender
@@ -60,7 +60,8 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     trains = not (options.plan or options.no_training)
     failures: list[str] = []
     planted = options.runs / "planted"
-    with joined(["analyses.claims", *given], options.processes if trains else 1) as ranks:
+    processes = 1 if options.plan else options.processes
+    with joined(["analyses.claims", *given], processes) as ranks:
         study = _study(options)
         if not options.plan:
             check_writable(options.out)
@@ -70,6 +71,10 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
                 _tell_missing(study, ranks.size)
             train_planted(planted, options.seeds, ranks)
             failures = train_missing(study, ranks)
+        if not options.plan and ranks.size > 1:
+            for name, data in study.data.items():
+                trained, _ = _trained(study, name)
+                measure_with_others(ranks, trained, data, options.users, _store(options))
         if not ranks.first:
             sys.exit()
     if options.plan:
@@ -77,6 +82,27 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
         return None, []
     page, more = _written(study, options, planted, failures, _shown(given))
     return page, [*failures, *more]
+
+
+def _store(options: argparse.Namespace) -> Store:
+    """What was measured by earlier runs, and is by this one."""
+    return Store(options.runs / ".cache")
+
+
+def _trained(
+    study: Study, name: str
+) -> tuple[list[tuple[Planned, Recommender]], list[tuple[Planned, WorkbenchError]]]:
+    """The models of a data set that are trained, and why others cannot be used."""
+    trained, errors = [], []
+    for each in study.of(name):
+        try:
+            model = study.trained(each)
+        except WorkbenchError as error:
+            errors.append((each, error))
+            continue
+        if model is not None:
+            trained.append((each, model))
+    return trained, errors
 
 
 def _shown(given: Sequence[str]) -> list[str]:
@@ -159,34 +185,28 @@ def _written(
     given: Sequence[str],
 ) -> tuple[Path, list[str]]:
     """The page, and a sentence for each model or data set that could not be measured."""
-    store = Store(options.runs / ".cache")
+    store = _store(options)
     users: dict[str, pd.DataFrame] = {}
     times: dict[str, pd.DataFrame] = {}
     measurements: dict[str, Measurements] = {}
     there: list[Done] = []
     lacking: list[str] = []
     for name, data in study.data.items():
-        trained: dict[str, tuple[Planned, Recommender]] = {}
-        for each in study.of(name):
-            try:
-                model = study.trained(each)
-            except WorkbenchError as error:
-                if options.no_training and not study.record.measured(each):
-                    lacking.append(str(error))
-                continue
-            if model is not None:
-                trained[each.name] = each, model
+        trained, errors = _trained(study, name)
+        for each, error in errors:
+            if options.no_training and not study.record.measured(each):
+                lacking.append(str(error))
         if trained:
             print(f"measuring {counted(len(trained), 'model')} of {name}", flush=True)
-            measurements[name] = measure(list(trained.values()), data, options.users, store)
+            measurements[name] = measure(trained, data, options.users, store)
             found = measurements[name].users
             write_file(options.runs / name / USERS, parquet(found))
-            for each, model in trained.values():
+            for each, model in trained:
                 of_training = (found["model"] == each.label) & (found["seed"] == each.seed)
                 done = Done.of(each, data, trained_on(model.card), options.users)
                 keep_users(options.out / FOLDER, done, found[of_training])
                 there.append(done)
-            times |= _times(name, {n: model for n, (_, model) in trained.items()}, study, store)
+            times |= _times(name, {each.name: model for each, model in trained}, study, store)
         every = study.record.with_users(name, measurements[name].users if trained else None)
         if every is not None:
             users[name] = every

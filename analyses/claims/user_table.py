@@ -21,6 +21,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.measuring import measured
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
+from analyses.running.sharing import measure_shared
 from analyses.running.store import Store, piece_key
 from analyses.verdict import ASKED, Verdict, verdicts
 from models import Recommender
@@ -31,6 +32,7 @@ from workbench.faithfulness.randomization import SHUFFLED
 from workbench.matching import one_numbering
 from workbench.metrics import hit, ndcg
 from workbench.model import weights_hash
+from workbench.processes import Ranks
 
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
@@ -70,12 +72,29 @@ class Measurements:
     verdicts: tuple[Verdict, ...]
 
 
-def measure(
-    trained: Sequence[tuple[Planned, Recommender]],
-    data: SequenceData,
-    sample: int,
-    store: Store,
-) -> Measurements:
+Trained = Sequence[tuple[Planned, Recommender]]
+
+
+def measure_with_others(
+    ranks: Ranks, trained: Trained, data: SequenceData, sample: int, store: Store
+) -> None:
+    """Put what takes longest of `measure` into the store, this rank its share of it.
+
+    Parameters
+    ----------
+    ranks : who share it; all are given the same.
+    trained, data, sample, store : as in `measure`.
+    """
+    name = data.name
+    data, models, _ = one_numbering({each.name: model for each, model in trained}, data)
+    studied = {each.name: models[each.name] for each, _ in trained if not each.ablated}
+    few = drawn_users(data, sample, SEED)
+    for users, diagnostics in _asked_of(data, few):
+        what = f"measuring {name}, {len(users):,} users"
+        measure_shared(ranks, diagnostics, studied, data, users, SEED, store, what=what)
+
+
+def measure(trained: Trained, data: SequenceData, sample: int, store: Store) -> Measurements:
     """Measure all trainings of a data set.
 
     Parameters
@@ -173,13 +192,21 @@ def _diagnosed(
         if first[label] != name:
             siblings[first[label]].append(name)
     comparison = Comparison.of({name: models[name] for name in siblings}, siblings)
-    every = users_with_case(data)
     return {
-        diagnostic.name: _measured(
-            diagnostic, models, comparison, data, every if diagnostic in CHEAP else users, store
-        )
-        for diagnostic in DIAGNOSTICS
+        diagnostic.name: _measured(diagnostic, models, comparison, data, members, store)
+        for members, diagnostics in _asked_of(data, users)
+        for diagnostic in diagnostics
     }
+
+
+def _asked_of(
+    data: SequenceData, sample: np.ndarray
+) -> list[tuple[np.ndarray, Sequence[Diagnostic]]]:
+    """The diagnostics that all users are asked about, and those that the sample is."""
+    return [
+        (users_with_case(data), CHEAP),
+        (sample, [each for each in DIAGNOSTICS if each not in CHEAP]),
+    ]
 
 
 def _measured(

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from analyses.diagnostic import Diagnostic
+from analyses.running.inputs import NONE
 from analyses.running.measuring import Measured, Pieces, asked, parted
 from analyses.running.store import Store
 from workbench.data.sequences import SequenceData
@@ -25,9 +26,10 @@ def measure_shared(
     users: np.ndarray,
     seed: int,
     store: Store,
-    watch: Callable[[str, int, int], object],
+    watch: Callable[[str, int, int], object] = lambda name, done, total: None,
     *,
-    siblings: Mapping[str, Mapping[str, Model]],
+    siblings: Mapping[str, Mapping[str, Model]] = NONE,
+    what: str = "measuring",
 ) -> None:
     """Put all pieces into the store, this rank its share of them.
 
@@ -40,6 +42,7 @@ def measure_shared(
     store : a folder that all ranks reach.
     watch : called with the name of a diagnostic, the users done in it, counted for each model and
         over all ranks, and how many these are in all.
+    what : to be called in the progress bar; another for each of several calls.
     """
     tasks = list(_tasks(diagnostics, models, data, users, seed, store, siblings))
     totals: dict[str, int] = {}
@@ -47,23 +50,23 @@ def measure_shared(
         name = pieces.diagnostic.name
         totals[name] = totals.get(name, 0) + len(members)
     total = sum(totals.values())
-    with progress_bar(total, "measuring", "measurement", quiet=not ranks.first) as bar:
+    with progress_bar(total, what, "measurement", quiet=not ranks.first) as bar:
 
         def look() -> None:
-            bar.update(ranks.count("users", 0) - bar.n)
+            bar.update(ranks.count(_users(what), 0) - bar.n)
 
-        for pieces, name, members in ranks.share("pieces", tasks, look):
-            start, made, what = perf_counter(), pieces.made, pieces.diagnostic.name
+        for pieces, name, members in ranks.share(f"{what}: pieces", tasks, look):
+            start, made, asked_by = perf_counter(), pieces.made, pieces.diagnostic.name
 
-            def step(n: int, what: str = what) -> None:
-                ranks.count("users", n)
+            def step(n: int, asked_by: str = asked_by) -> None:
+                ranks.count(_users(what), n)
                 look()
-                watch(what, ranks.count(_users(what), n), totals[what])
+                watch(asked_by, ranks.count(_users(asked_by), n), totals[asked_by])
 
             with suppress(Exception):
                 pieces.of_users(name, members, step)
-            ranks.count(_made(what), pieces.made - made)
-            ranks.count(_milliseconds(what), round(1000 * (perf_counter() - start)))
+            ranks.count(_made(asked_by), pieces.made - made)
+            ranks.count(_milliseconds(asked_by), round(1000 * (perf_counter() - start)))
 
 
 def with_shared_cost(result: Measured, ranks: Ranks) -> Measured:

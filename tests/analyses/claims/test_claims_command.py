@@ -3,19 +3,28 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from shutil import rmtree
 
 import pandas as pd
 import pytest
+import torch
 from torch.distributed import HashStore
 
-from analyses.claims import mechanism, missing_models, paper_claims, study, testing
+from analyses.claims import (
+    mechanism,
+    missing_models,
+    paper_claims,
+    study,
+    testing,
+    user_table,
+)
 from analyses.claims.__main__ import Incomplete, main
 from analyses.judging import cells, zoo
-from analyses.running import held_out
+from analyses.running import held_out, measuring
 from analyses.running.store import Store
-from workbench import WorkbenchError, WorkbenchWarning, load_data, load_model
+from workbench import WorkbenchError, WorkbenchWarning, build_model, load_data, load_model
 from workbench.processes import Ranks
 from workbench.training.alone import HELD
 
@@ -42,6 +51,13 @@ def tiny(monkeypatch):
 def arguments(folder: Path, *more: str, seeds: int = 2) -> list[str]:
     where = ["--runs", str(folder / "runs"), "--out", str(folder / "docs")]
     return ["--data", DATA, *where, "--users", "30", "--seeds", str(seeds), *more]
+
+
+def make_model(variant, data, seed):
+    torch.manual_seed(seed)
+    model = build_model(variant.model, data, **SIZES, **variant.options).eval()
+    model.card = {"metrics_seen_removed": {"valid": {"ndcg@10": 0.1}}}
+    return model
 
 
 def test_the_whole_study(tmp_path, monkeypatch, capsys):
@@ -86,7 +102,9 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     content = card.read_text()
     assert '"device": "cpu"' in content
     card.write_text(content.replace('"device": "cpu"', '"device": "NVIDIA A1"'))
-    main([*arguments(tmp_path), "--no-training", "--processes", "2"])
+    with monkeypatch.context() as patch:
+        patch.setattr(testing, "joined", lambda command, processes: Ranks())
+        main([*arguments(tmp_path), "--no-training", "--processes", "2"])
     told = page.read_text()
     assert "--processes" not in told
     assert f"On NVIDIA A1:\n  AC-SASRec seed 1 on {NAME}.\n" in told
@@ -291,6 +309,31 @@ def test_trainings_are_shared_and_the_first_rank_is_told_what_failed(tmp_path):
     assert first == [f"{planned[1].name} on {NAME} was not trained: it is broken."]
     there = [each.seed for each in planned if (each.folder(tmp_path) / "card.json").exists()]
     assert there == [0, 2, 3]
+
+
+def test_ranks_share_what_is_measured_of_all_models(tmp_path, monkeypatch):
+    data, counts, measurements = load_data(DATA), HashStore(), []
+    trained = [
+        (study.Planned(NAME, variant, seed), make_model(variant, data, seed))
+        for variant, seed in product((study.PLAIN, study.UNIFORM), (0, 1))
+    ]
+
+    def share(number):
+        user_table.measure_with_others(Ranks(number, 2, counts), trained, data, 30, Store(tmp_path))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(share, (0, 1)))
+
+    def measured(*given, **options):
+        measurements.append(measuring.measured(*given, **options))
+        return measurements[-1]
+
+    monkeypatch.setattr(user_table, "measured", measured)
+    shared = user_table.measure(trained, data, 30, Store(tmp_path))
+    assert len(measurements) == len(user_table.DIAGNOSTICS)
+    assert all(each.pieces_made == 0 < each.pieces_reused for each in measurements)
+    alone = user_table.measure(trained, data, 30, Store(tmp_path / "alone"))
+    pd.testing.assert_frame_equal(shared.users, alone.users)
 
 
 def test_an_estimate_is_of_the_device_at_hand(tmp_path):
