@@ -1,19 +1,23 @@
 """The whole report on models at hand, such as adapted ones, which no folder holds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 
-from analyses.diagnostic import choose, discover
+from analyses.diagnostic import Diagnostic, choose, discover
 from analyses.report.folder import check_writable
 from analyses.report.output import write_report
-from analyses.running.inputs import NONE, inputs_at_hand
+from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand, of_data
+from analyses.running.measuring import asked
 from analyses.running.progress import ProgressFile
 from analyses.running.reporting import concluded
 from analyses.shortcomings import Incomplete
+from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
+from workbench.errors import WorkbenchError
 from workbench.files import expanded
 from workbench.memory import keep_pages
 from workbench.model import Model
@@ -44,7 +48,7 @@ def report(
     users : [n] indices, in any order; by default all who have a test case.
     seed : of what is drawn at random.
     siblings : the same training with other seeds, by the name of the model and then by its own.
-    only : names of diagnostics; all of them where there is none.
+    only : names of diagnostics; all that any of the models can be asked where there is none.
 
     Returns
     -------
@@ -56,18 +60,70 @@ def report(
     Incomplete
         If a diagnostic could not be measured, concluded or drawn; the report is written before.
     WorkbenchError
-        If two models have one name, one cannot be asked about these data, a user has no test case,
-        there is no diagnostic of a name, or the folder cannot be written.
+        If models or siblings are given in another way, two have one name, one cannot be asked about
+        these data, a user has no test case, there is no diagnostic of a name, or the folder cannot
+        be written.
     """
-    start, out = perf_counter(), expanded(out)
+    start = perf_counter()
+    if not isinstance(out, str | Path):
+        raise WorkbenchError(f"the report goes into a folder, and {out!r} is none; name one.")
+    if isinstance(only, str):
+        raise WorkbenchError(f"only={only!r} is a word, where a list of them is expected.")
+    check_seed(seed)
     keep_pages()
+    out, only = expanded(out), list(only)
     diagnostics = choose(discover(), only)
     check_writable(out)
     inputs = inputs_at_hand(models, data, users, siblings)
+    able, nobody = _able(diagnostics, inputs)
+    if able and not only:  # what is asked for by name is told of where it fails
+        diagnostics, exclusions = able, [*inputs.exclusions, *nobody]
+        inputs = replace(inputs, exclusions=exclusions)
+    inputs = replace(inputs, notices=[*of_data(data), *inputs.notices, *_few(inputs)])
     results, sections = concluded(diagnostics, inputs, seed, None, ProgressFile(None), Ranks())
-    names = ", ".join(f"{name!r}: ..." for name in models)
-    call = f"analyses.at_hand.report({{{names}}}, data, {str(out)!r}, seed={seed})"
-    written = write_report(out, inputs, results, sections, command=call, seed=seed, start=start)
+    written = write_report(
+        *(out, inputs, results, sections),
+        command=_call(inputs, out, seed, only),
+        seed=seed,
+        start=start,
+    )
     if written.failures:
         raise Incomplete(out, written.failures)
     return out
+
+
+def _able(diagnostics: Sequence[Diagnostic], inputs: Inputs) -> tuple[list[Diagnostic], list[str]]:
+    """The diagnostics that some model can take part in, and why none can in others."""
+    able, nobody = [], []
+    for diagnostic in diagnostics:
+        try:
+            asked(diagnostic, inputs.models, inputs.siblings)
+            able.append(diagnostic)
+        except WorkbenchError as error:
+            nobody.append(str(error))
+    return able, nobody
+
+
+def _few(inputs: Inputs) -> list[str]:
+    """A sentence where not all users were measured who could have been."""
+    able = len(users_with_case(inputs.data))
+    if len(inputs.users) == able:
+        return []
+    return [f"Only {len(inputs.users):,} of {able:,} users were measured."]
+
+
+def _call(inputs: Inputs, out: Path, seed: int, only: Sequence[str]) -> str:
+    """What was called, but for what no text can hold."""
+
+    def dict_of(names: Iterable[str]) -> str:
+        return "{" + ", ".join(f"{name!r}: ..." for name in names) + "}"
+
+    words = [dict_of(inputs.models), "data", repr(str(out)), f"seed={seed}"]
+    if _few(inputs):
+        words.append(f"users=[{len(inputs.users)} of them]")
+    if inputs.siblings:
+        each = ", ".join(f"{name!r}: {dict_of(own)}" for name, own in inputs.siblings.items())
+        words.append(f"siblings={{{each}}}")
+    if only:
+        words.append(f"only={only!r}")
+    return f"analyses.at_hand.report({', '.join(words)})"

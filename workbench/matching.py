@@ -163,9 +163,10 @@ def matched_in(
 def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
     """The numbering in which models can be asked about the same data, see `renumbered`.
 
-    Items are numbered as in the first model, or as in the data if some model does not know its
-    tokens; users are numbered as in the data.
+    Items are numbered as in the first model that cannot be reordered, or else as in the first, or
+    as in the data if some model does not know its tokens; users are numbered as in the data.
     """
+    models = sorted(models, key=lambda model: isinstance(model, Recommender))  # adapted ones first
     items = [model.item_ids for model in models]
     known = bool(items) and all(ids is not None for ids in items)
     return Numbering(items[0] if known else data.item_ids, data.user_ids)
@@ -191,11 +192,17 @@ def renumbered(model: M, numbering: Numbering, name: str | None = None) -> M:
     if items is None and users is None:
         return model
     others = items is not None and (len(items) <= model.config.n_items or not items[1:].all())
-    if others or not isinstance(model, Recommender):
+    if others:
         raise WorkbenchError(
             f"{name or model.config.name} knows other items than the model or the data beside it, "
             "so that no ranking of one compares with one of the other; give it alone, or models "
             "of one catalogue."
+        )
+    if not isinstance(model, Recommender):
+        raise WorkbenchError(
+            f"{name or model.config.name} numbers its items or users otherwise than a model or the "
+            "data beside it, and was adapted, so that it cannot be reordered; give it alone, or "
+            "adapt it with the numbers of the other."
         )
     reordered = with_rows(model, items, users)
     reordered.card = model.card

@@ -22,14 +22,14 @@ def check_writable(out: Path) -> None:
     WorkbenchError
         If it is a file, a folder that holds files but no report, or cannot be written to.
     """
-    if out.exists() and not out.is_dir():
-        raise WorkbenchError(f"{out} is a file; name a folder.")
-    if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
-        raise WorkbenchError(
-            f"{out} holds files that are no report; name a new folder or an earlier report."
-        )
     beside = followed(out).parent
     try:
+        if out.exists() and not out.is_dir():
+            raise WorkbenchError(f"{out} is a file; name a folder.")
+        if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).exists():
+            raise WorkbenchError(
+                f"{out} holds files that are no report; name a new folder or an earlier report."
+            )
         beside.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=beside).close()
     except OSError as error:

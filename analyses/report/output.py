@@ -172,14 +172,14 @@ def _manifest(
         "models": {
             name: {
                 "source": inputs.sources.get(name),
-                "weights": inputs.weights[name],
+                "weights": inputs.weights.get(name),
                 "part": asdict(parts[name]),
                 "config": _configured(model),
                 "card": model.card,
                 "siblings": {
                     sibling: {
                         "source": inputs.sources.get(sibling),
-                        "weights": inputs.weights[sibling],
+                        "weights": inputs.weights.get(sibling),
                         "card": other.card,
                     }
                     for sibling, other in inputs.siblings.get(name, {}).items()

@@ -25,7 +25,7 @@ class Part:
     ----------
     role : learned attention ("plain"), attention frozen to uniform, calibrated attention, or
         attention that was kept off items in training, of whatever kind it is.
-    family : the backbone; of an adapted model what `adapt` was told, by default its name.
+    family : the backbone; of an adapted model what `adapt` was told, else one that no other has.
     variant : the model's name with those options of its calibration that are not the default.
     options : all other options that tell it from a model of this variant beside it, such as
         "hidden_size=16". Models of one part differ only in their seeds.
@@ -42,16 +42,18 @@ class Part:
         return ", ".join(filter(None, (self.variant, self.options)))
 
 
-def part_of(model: Model) -> Part:
+def part_of(model: Model, name: str = "") -> Part:
     """The part of a model by itself, from its configuration and how it was trained.
 
-    One that is of neither kind is a family with no other member.
+    `name` is what one that was adapted is called, by default as its configuration has it.
     """
     config = model.config
-    if isinstance(config, AdaptedConfig):
-        return Part(config.role, config.family, config.name)
     if not isinstance(config, ModelConfig):
-        return Part("plain", config.name, config.name)
+        called = name or config.name
+        family, uniform = f"{called} alone", False
+        if isinstance(config, AdaptedConfig):
+            family, uniform = config.family or family, config.uniform
+        return Part("uniform" if uniform else "plain", family, called)
     role: Role = "plain" if config.calibration is None else "calibrated"
     if config.attention == "uniform":
         role = "uniform"
@@ -61,24 +63,25 @@ def part_of(model: Model) -> Part:
 
 
 def _told_apart(models: Mapping[str, Model]) -> dict[str, str]:
-    """The options in which some models of one variant differ, with those of each by its name."""
-    known = {name: _options(name, model) for name, model in models.items()}
-    first, *others = known.values()
+    """The options in which some models of one part differ, with those of each by its name."""
+    ours = {name: model for name, model in models.items() if isinstance(model.config, ModelConfig)}
+    known = {name: _options(model) for name, model in ours.items()}
     differing = [
         option
-        for option, value in first.items()
-        if all(option in each for each in others) and any(each[option] != value for each in others)
+        for option, value in next(iter(known.values()), {}).items()
+        if any(each[option] != value for each in known.values() if option in each)
+        and all(option in each for each in known.values())
     ]
-    return {
+    told = {
         name: " ".join(f"{option}={each[option]}" for option in differing)
         for name, each in known.items()
     }
+    adapted = {name: f"called={name}" for name in models if name not in ours}
+    return told | (adapted if len(models) > 1 else {})
 
 
-def _options(name: str, model: Model) -> dict[str, Any]:
-    """Everything a model was built and trained with but its seed; an adapted one has its name."""
-    if not isinstance(model.config, ModelConfig):
-        return {"called": name}
+def _options(model: Model) -> dict[str, Any]:
+    """Everything that one of our models was built and trained with but its seed."""
     options = vars(model.config) | model.card.get("training", {})
     return {option: value for option, value in options.items() if option not in NO_OPTIONS}
 
@@ -104,7 +107,7 @@ class Comparison:
         cls, models: Mapping[str, Model], siblings: Mapping[str, Sequence[str]] = NONE
     ) -> "Comparison":
         """The comparison of these models, and of their siblings by the names of the models."""
-        parts = {name: part_of(model) for name, model in models.items()}
+        parts = {name: part_of(model, name) for name, model in models.items()}
         for part in {*parts.values()}:
             of_part = {name: model for name, model in models.items() if parts[name] == part}
             for name, options in _told_apart(of_part).items():

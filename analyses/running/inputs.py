@@ -1,7 +1,7 @@
 """The data, the models and the users of a run: shipped, named, or trained on the spot."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -18,6 +18,7 @@ from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
+from workbench.errors import loaded as check_loaded
 from workbench.matching import one_numbering
 from workbench.model import Model, weights_hash
 from workbench.model_folders import CARD, located_model, siblings
@@ -38,7 +39,8 @@ class Inputs:
     siblings : the same training with other seeds, by the name of the model and then by its own;
         found in the folder of the model, where `train --seeds` writes it.
     sources : where each model and each sibling was loaded from; none of models at hand.
-    weights : the `weights_hash` of each as it was loaded, before its items were renumbered.
+    weights : the `weights_hash` of each as it was loaded, before its items were renumbered; none of
+        a function.
     users : indices of those measured.
     notices : sentences to read before anything else.
     exclusions : sentences that count what was left out.
@@ -81,11 +83,9 @@ def read_inputs(
     """
     if n_users is not None and n_users < 1:
         raise WorkbenchError(f"--users {n_users} leaves nobody; give 1 or more.")
-    if not 0 <= seed <= LARGEST_SEED:
-        raise WorkbenchError(f"--seed {seed}; give a whole number between 0 and {LARGEST_SEED}.")
+    check_seed(seed, "--seed")
     data = load_data(source, fallback="planted" if source == DEFAULT_DATA else None)
-    notices = [data.provenance["fallback"]] if "fallback" in data.provenance else []
-    notices += data.provenance.get("warnings", [])  # what a reader of files had to assume
+    notices = of_data(data)
     if models or data.truth is None:
         data, loaded, related, sources, weights, warnings = _load(models or shipped(), data)
         notices += warnings
@@ -123,18 +123,16 @@ def inputs_at_hand(
     Raises
     ------
     WorkbenchError
-        If two models have one name, a model cannot be asked about these data, or a user has no test
-        case.
+        If models are given in another way, two of them have one name, a sibling is of another kind
+        than its model, a model cannot be asked about these data, or a user has no test case.
     """
-    names = [*models, *(own for each in siblings.values() for own in each)]
-    for name in names:
-        if names.count(name) > 1:
-            raise WorkbenchError(f"two models are called {name}; give each a name of its own.")
-    for name in siblings:
-        if name not in models:
-            raise WorkbenchError(f"siblings of {name}, which is none of the models; name them so.")
-    everyone = {**models, **{name: m for each in siblings.values() for name, m in each.items()}}
-    weights = {name: weights_hash(model) for name, model in everyone.items()}
+    check_loaded(data, "workbench.load_data", "offsets")
+    everyone = _named(models, siblings)
+    weights = {
+        name: weights_hash(model)
+        for name, model in everyone.items()
+        if next(iter(model.modules())).state_dict()  # of a function nothing would be told
+    }
     data, fitting, notices = one_numbering(everyone, data)
     able = users_with_case(data)
     exclusions = _without_case(data, able)
@@ -142,7 +140,8 @@ def inputs_at_hand(
         users = able
     else:
         users = np.unique(held_out_cases(data, 1, users).users)
-        exclusions.append(f"{len(users):,} of {len(able):,} users were asked for.")
+        if len(users) < len(able):
+            exclusions.append(f"{len(users):,} of {len(able):,} users were asked for.")
     return Inputs(
         data,
         {name: fitting[name] for name in models},
@@ -152,6 +151,65 @@ def inputs_at_hand(
         notices,
         exclusions,
     )
+
+
+def _named(
+    models: Mapping[str, Model], siblings: Mapping[str, Mapping[str, Model]]
+) -> dict[str, Model]:
+    """All models by name, once it is known that they are given as they have to be."""
+    if not isinstance(models, Mapping):
+        raise WorkbenchError(f"models are a dict of them by name, and no {type(models).__name__}.")
+    members = [*siblings.values()] if isinstance(siblings, Mapping) else [None]
+    if not all(isinstance(each, Mapping) for each in members):
+        raise WorkbenchError(
+            "siblings are a dict, by the name of a model, of dicts of its other trainings by name, "
+            'as {"mine": {"mine seed 1": model}}.'
+        )
+    everyone: dict[str, Model] = {}
+    for group in (models, *siblings.values()):
+        for name, model in group.items():
+            if not isinstance(name, str) or not name.isprintable() or not name.strip():
+                raise WorkbenchError(f"a model is called {name!r}; give it a name on one line.")
+            if name in everyone:
+                raise WorkbenchError(f"two models are called {name}; give each its own name.")
+            check_loaded(model, "workbench.load_model or adapt", "config")
+            everyone[name] = model
+    for name, others in siblings.items():
+        if name not in models:
+            raise WorkbenchError(f"siblings of {name}, which is none of the models; name them so.")
+        for own, other in others.items():
+            if _but_name(other) != _but_name(models[name]):
+                raise WorkbenchError(
+                    f"{own} is no other training of {name}: their configurations differ; give it "
+                    "among the models."
+                )
+    return everyone
+
+
+def _but_name(model: Model) -> object:
+    """What a model is, whatever it is called."""
+    config: object = model.config
+    if is_dataclass(config) and not isinstance(config, type):
+        return {**asdict(config), "name": ""}
+    return type(model)
+
+
+def check_seed(seed: int, called: str = "seed") -> None:
+    """Refuse what is no seed.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is no whole number, or out of range.
+    """
+    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise WorkbenchError(f"{called} {seed}; give a whole number between 0 and {LARGEST_SEED}.")
+
+
+def of_data(data: SequenceData) -> list[str]:
+    """What is to be read first about the data: what a reader of files had to assume."""
+    fallback = [data.provenance["fallback"]] if "fallback" in data.provenance else []
+    return [*fallback, *data.provenance.get("warnings", [])]
 
 
 def _without_case(data: SequenceData, able: np.ndarray) -> list[str]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 from analyses import run_all
 from analyses.at_hand import report
 from analyses.report.stored import open_run
+from analyses.running.comparison import Comparison
+from analyses.running.inputs import inputs_at_hand
 from analyses.shortcomings import Incomplete
 from workbench import WorkbenchError, adapt, build_model, load_data, load_model, save_model
 
@@ -59,7 +62,7 @@ def own_of(data, sharpness: float = 1.0, **part):
         attention=["softmax"],
         n_items=data.n_items,
         max_length=8,
-        **{"name": "Own", **part},
+        **{"name": "Own"} | part,
     )
 
 
@@ -112,28 +115,81 @@ def test_models_that_no_folder_holds_are_judged_beside_others(own, popular, plai
     assert run.manifest["users"] == {"measured": 8, "of": 30}
     assert run.manifest["models"]["Popular"]["config"]["n_items"] == data.n_items
     assert run.manifest["models"]["Own"]["source"] is None
+    assert run.manifest["models"]["Popular"]["weights"] is None
+    assert "Own weights" in (run.folder / "report.html").read_text()
+    assert "Popular weights" not in (run.folder / "report.html").read_text()
     page = (run.folder / "report.html").read_text()
     assert "Popular" in page
     assert "analyses.at_hand.report(" in page
     assert "8 of 30 users were asked for." in page
+    assert "Only 8 of 30 users were measured." in page
 
 
 def test_adapted_models_of_one_family_are_compared(data, plain, tmp_path):
     models = {
         "Own": own_of(data, family="Mine"),
-        "even": own_of(data, 0.0, name="even", family="Mine", role="uniform"),
-        "sharp": own_of(data, 4.0, name="sharp", family="Mine", role="calibrated"),
+        "even": own_of(data, 0.0, family="Mine", uniform=True),
+        "sharp": own_of(data, 4.0),
         "SASRec": plain,
     }
     run = open_run(report(models, data, tmp_path / "r"))
     pairs = pd.read_csv(tmp_path / "r" / "tables" / "attention-worth-differences.csv")
-    assert set(zip(pairs["model"], pairs["compared with"], strict=True)) == {
-        ("Own", "even"),
-        ("sharp", "even"),
-        ("sharp", "Own"),
-    }
+    assert list(zip(pairs["model"], pairs["compared with"], strict=True)) == [("Own", "even")]
     assert all(entry["failures"] == [] for entry in run.manifest["diagnostics"].values())
-    assert run.comparison.uniform_pairs == [("Own", "even"), ("sharp", "even")]
+    assert run.comparison.uniform_pairs == [("Own", "even")]
+    assert list(run.comparison.families) == ["Mine", "sharp alone", "SASRec"]
+
+
+def test_an_adapted_model_called_as_a_backbone_is_no_training_of_it(data, plain):
+    models = {"mine": own_of(data, name="SASRec", family="SASRec"), "SASRec": plain}
+    for renamed in (models, {"SASRec": models["mine"], "ours": plain}):
+        comparison = Comparison.of(renamed)
+        assert len(set(comparison.variants.values())) == 2
+        assert [*comparison.families] == ["SASRec"]
+    alone = Comparison.of({"SASRec": own_of(data, name="SASRec"), "ours": plain})
+    assert [*alone.families] == ["SASRec alone", "SASRec"]
+
+
+def test_attention_that_is_not_even_is_not_taken_for_uniform(data, popular):
+    with pytest.raises(WorkbenchError, match="what passes softmax is not uniform"):
+        own_of(data, 4.0, uniform=True)
+    with pytest.raises(WorkbenchError, match="of a model whose attention is not named"):
+        adapt(popular.module, n_items=data.n_items, max_length=8, uniform=True)
+
+
+def test_the_data_are_told_of_as_the_command_tells(tmp_path, popular):
+    """Here, that there are no times; and what was called stands at the end."""
+    rows = "".join(f"u{k},i{(k * k + n) % 9}\n" for k in range(9) for n in range(4))
+    (tmp_path / "log.csv").write_text("user,item\n" + rows)
+    data = load_data(tmp_path / "log.csv")
+    model = adapt(
+        lambda batch: torch.ones(len(batch.items), data.n_items + 1),
+        n_items=data.n_items,
+        max_length=8,
+    )
+    folder = report({"flat": model}, data, tmp_path / "r", users=[1, 2], only=["order"])
+    manifest = open_run(folder).manifest
+    *assumed, few = manifest["notices"]
+    assert any("times" in notice for notice in assumed)
+    assert few == "Only 2 of 9 users were measured."
+    assert manifest["command"] == (
+        f"analyses.at_hand.report({{'flat': ...}}, data, {str(folder)!r}, seed=0, "
+        "users=[2 of them], only=['order'])"
+    )
+
+
+def test_a_model_that_cannot_be_reordered_numbers_the_items(own, plain, data, tmp_path):
+    """Whatever place it has among the models, of which others can be."""
+    turned = own_of(data)
+    turned.item_ids = np.r_[data.item_ids[:1], data.item_ids[:0:-1]]
+    for models in ({"SASRec": plain, "turned": turned}, {"turned": turned, "SASRec": plain}):
+        inputs = inputs_at_hand(models, data)
+        assert inputs.models["turned"] is turned
+        assert inputs.data.item_ids.tolist() == turned.item_ids.tolist()
+    own.item_ids = data.item_ids
+    with pytest.raises(WorkbenchError, match="Own numbers its items or users otherwise"):
+        inputs_at_hand({"turned": turned, "Own": own}, data)
+    own.item_ids = None
 
 
 def test_a_module_whose_configuration_is_of_an_unknown_kind(popular, data, tmp_path):
@@ -158,20 +214,47 @@ def test_a_module_whose_configuration_is_of_an_unknown_kind(popular, data, tmp_p
     }
 
 
-def test_what_cannot_be_is_told_before_anything_is_measured(own, plain, data, tmp_path):
-    with pytest.raises(WorkbenchError, match="two models are called Own"):
-        report({"Own": own}, data, tmp_path / "r", siblings={"Own": {"Own": own}})
-    with pytest.raises(WorkbenchError, match="siblings of SASRec, which is none of the models"):
-        report({"Own": own}, data, tmp_path / "r", siblings={"SASRec": {"seed 1": plain}})
-    with pytest.raises(WorkbenchError, match="nonsense"):
-        report({"Own": own}, data, tmp_path / "r", only=["nonsense"])
-    with pytest.raises(WorkbenchError, match="no model"):
-        report({}, data, tmp_path / "r")
+def test_what_cannot_be_is_told_before_anything_is_measured(own, plain, popular, data, tmp_path):
+    out, models = tmp_path / "r", {"Own": own}
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "mine.txt").write_text("mine")
-    with pytest.raises(WorkbenchError, match="holds files that are no report"):
-        report({"Own": own}, data, tmp_path / "full")
-    assert not (tmp_path / "r").exists()
+    for sentence, given, options in (
+        ("two models are called Own", (models, data, out), {"siblings": {"Own": {"Own": own}}}),
+        ("of SASRec, which is none", (models, data, out), {"siblings": {"SASRec": {"a": plain}}}),
+        ("a is no other training of Own", (models, data, out), {"siblings": {"Own": {"a": plain}}}),
+        ("siblings are a dict, by", (models, data, out), {"siblings": {"a": own}}),
+        ("siblings are a dict, by", (models, data, out), {"siblings": None}),
+        ("no diagnostic is called 'nonsense'", (models, data, out), {"only": ["nonsense"]}),
+        ("only='order' is a word", (models, data, out), {"only": "order"}),
+        ("seed -1; give a whole number", (models, data, out), {"seed": -1}),
+        ("seed 0.5; give a whole number", (models, data, out), {"seed": 0.5}),
+        ("no model", ({}, data, out), {}),
+        ("models are a dict of them by name, and no list", ([own], data, out), {}),
+        ("models are a dict of them by name, and no Seq", (data, data, out), {}),
+        ("a dict was given in the place of what workbench.load_data", (models, models, out), {}),
+        ("'x.csv' is a name or a path", (models, "x.csv", out), {}),
+        ("'SASRec' is a name or a path", ({"a": "SASRec"}, data, out), {}),
+        ("a Own was given in the place of", ({"a": own.module}, data, out), {}),
+        ("a model is called ''; give it a name", ({"": own}, data, out), {}),
+        (r"called 'a\\nb'; give it a name on one line", ({"a\nb": own}, data, out), {}),
+        ("a model is called 3", ({3: own}, data, out), {}),
+        ("None is none; name one", (models, data, None), {}),
+        ("holds files that are no report", (models, data, tmp_path / "full"), {}),
+        ("cannot be written", (models, data, tmp_path / ("x" * 300)), {}),
+    ):
+        with pytest.raises(WorkbenchError, match=sentence):
+            report(*given, **options)
+    assert not out.exists()
+
+
+def test_what_nobody_can_be_asked_is_left_out(popular, data, tmp_path):
+    run = open_run(report({"Popular": popular}, data, tmp_path / "r", users=range(6)))
+    assert "boost" not in run.manifest["diagnostics"]
+    assert "order" in run.manifest["diagnostics"]
+    assert any(
+        "Boost leaves out Popular: Popular has no attention" in sentence
+        for sentence in run.manifest["exclusions"]
+    )
 
 
 def test_a_diagnostic_that_fails_is_told_and_the_rest_is_written(popular, data, tmp_path):

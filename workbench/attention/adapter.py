@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +13,6 @@ from workbench.attention.foreign_predictions import check_padding, check_rows, m
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
 from workbench.errors import WorkbenchError
-
-Role = Literal["plain", "uniform", "calibrated"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class AdaptedConfig:
     n_items : items that it scores; their ids run from 1, and 0 is padding.
     max_length : items of a history that it reads, at most.
     n_layers, n_heads : of its attention, 0 where none is read.
-    family, role : which part it plays beside other models, see `adapt`.
+    family, uniform : which part it plays beside other models, see `adapt`.
     """
 
     name: str
@@ -36,7 +34,7 @@ class AdaptedConfig:
     n_layers: int = 0
     n_heads: int = 0
     family: str = ""
-    role: Role = "plain"
+    uniform: bool = False
 
 
 def adapt(
@@ -52,7 +50,7 @@ def adapt(
     needs_users: bool = False,
     name: str = "Adapted",
     family: str = "",
-    role: Role = "plain",
+    uniform: bool = False,
 ) -> "Scorer":
     """Make a model of a function from histories to scores, or of a module.
 
@@ -75,10 +73,10 @@ def adapt(
     causal : whether rows of attention see no later item.
     needs_times, needs_users : whether the scorer reads `batch.times` or `batch.users`.
     name : what to call the model.
-    family : a report compares models of one family, by this word: the name of a backbone for one
-        beside this repository's models; by default a family that has no other member.
-    role : in its family: "plain", "uniform" where its attention was frozen to uniform and it was
-        trained so, "calibrated" where its attention is another than that of the plain one.
+    family : a word that tells a report which models are compared: the name of a backbone for one
+        beside this repository's models, or one of your own. A model without is compared with none.
+    uniform : whether its attention was frozen to uniform and it was trained so; what ranks better
+        in its family owes that to where its attention points.
 
     Returns
     -------
@@ -92,12 +90,15 @@ def adapt(
         If the module has no submodule of a name, what passes there are no weights, the scores have
         another shape, change with padding, or depend on the attention of another row than that of
         the last item, `embed`, `score` and `attention` are not given together as they must be, or
-        there is no such role.
+        attention that is said to be uniform is not.
         A few passes of two short histories check it.
     """
-    if role not in get_args(Role):
-        raise WorkbenchError(f"role {role!r}; choose from {', '.join(get_args(Role))}.")
-    config = AdaptedConfig(name, n_items, max_length, family=family or name, role=role)
+    for option, word in (("name", name), ("family", family)):
+        if not isinstance(word, str):
+            raise WorkbenchError(f"{option} is {word!r}, where a word is expected.")
+    if uniform and not attention:
+        raise WorkbenchError("uniform attention is said of a model whose attention is not named.")
+    config = AdaptedConfig(name, n_items, max_length, family=family, uniform=uniform)
     needs = (needs_times, needs_users)
     if (embed is None) != (score is None):
         raise WorkbenchError("embed and score go together; give both, or none of them.")
@@ -180,7 +181,8 @@ class Scorer(nn.Module):
         self._check_scores(self.raw_scores(self._probe()))
 
     def _probe(self) -> Batch:
-        return made_up(self, torch.tensor([[1, 1, 1], [1, 1, 0]]), torch.tensor([3, 2]))
+        items = torch.tensor([[1, 2, 3], [3, 2, 0]]).clamp(max=self.config.n_items)
+        return made_up(self, items, torch.tensor([3, 2]))
 
     def _check_scores(self, scores: Tensor) -> None:
         expected = (2, self.config.n_items + 1)
@@ -311,11 +313,18 @@ class Adapted(Scorer):
             self.config = replace(self.config, n_heads=heads)
 
     def _check_weights(self, batch: Batch, weights: Tensor, name: str) -> None:
+        allowed = self.allowed(batch)
         real = batch.valid[:, None, :, None]
-        outside = weights.masked_fill(self.allowed(batch) | ~real, 0).abs().max()
+        outside = weights.masked_fill(allowed | ~real, 0).abs().max()
         sums = weights.sum(-1, keepdim=True)[real.expand(-1, weights.shape[1], -1, -1)]
         if outside > 1e-4 or (sums - 1).abs().max() > 1e-3:
             raise WorkbenchError(
                 f"what passes {name} are no attention weights: rows must sum to one, and give "
                 f"nothing to padding{' or later items' * self._causal}."
+            )
+        even = allowed / allowed.sum(-1, keepdim=True)
+        if self.config.uniform and (weights - even).masked_fill(~real, 0).abs().max() > 1e-4:
+            raise WorkbenchError(
+                f"what passes {name} is not uniform; leave out uniform, which is said of a model "
+                "that was trained with even weights."
             )

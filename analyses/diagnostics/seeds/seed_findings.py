@@ -54,9 +54,9 @@ def findings(results: Results) -> list[str]:
     once = [name for name in results.comparison.names if name not in trainings.repeated]
     if once:
         claims.say(
-            f"What another seed changes is not known of {listing(once)}, trained once: `python -m "
-            "workbench train` with the options of its card, its folder as --out and --seeds 3 "
-            "adds two trainings; to models at hand, `siblings` does."
+            f"What another seed changes is not known of {listing(once)}, of which one training was "
+            "given: to a model in a folder `python -m workbench train` with the options of its "
+            "card, the folder as --out and --seeds 3 adds two, to one at hand `siblings`."
         )
     return claims.sentences()
 

@@ -72,7 +72,7 @@ def test_models_of_the_registry_play_the_part_they_are_named_after(name):
 
 def test_an_adapted_model_is_a_family_of_its_own():
     model = adapt(lambda batch: torch.zeros(len(batch.items), 13), n_items=12, max_length=6)
-    assert part_of(model) == Part("plain", "Adapted", "Adapted")
+    assert part_of(model) == Part("plain", "Adapted alone", "Adapted")
 
 
 def test_models_of_one_part_are_one_variant_and_others_are_not():
@@ -122,12 +122,14 @@ def test_models_of_other_options_are_no_trainings_of_one_variant():
 
 
 def test_two_adapted_models_are_told_apart_by_what_they_are_called():
+    """Though neither was given a name of its own."""
     adapted = [
         adapt(lambda batch: torch.zeros(len(batch.items), 13), n_items=12, max_length=6)
         for _ in range(2)
     ]
     comparison = Comparison.of(dict(zip("ab", adapted, strict=True)))
-    assert comparison.variants == {"a": "Adapted, called=a", "b": "Adapted, called=b"}
+    assert comparison.variants == {"a": "a", "b": "b"}
+    assert [*comparison.families] == ["a alone", "b alone"]
 
 
 def test_a_light_model_of_any_name_is_another_variant_than_a_full_one():

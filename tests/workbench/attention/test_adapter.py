@@ -355,6 +355,6 @@ def test_attention_that_extends_pytorchs_is_not_exchanged_for_it():
     assert taken(module, attention=("first", "second")).config.n_layers == 2
 
 
-def test_a_role_that_there_is_not_is_refused():
-    with pytest.raises(WorkbenchError, match="'best'; choose from plain, uniform, calibrated"):
-        adapt(lambda batch: None, n_items=9, max_length=5, role="best")
+def test_what_tells_models_apart_is_a_word():
+    with pytest.raises(WorkbenchError, match=r"family is \['a'\], where a word is expected"):
+        adapt(lambda batch: None, n_items=9, max_length=5, family=["a"])

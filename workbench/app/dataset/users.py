@@ -53,7 +53,10 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
     table = table.assign(user=ids)
     models = stored_results.models_of(run)
     if not models:
-        st.info("The models of this report are in no folder, so its users cannot be opened.")
+        st.info(
+            "This report does not say in which folders its models are, so its users cannot be "
+            "opened; one that python -m analyses.run_all makes of saved models does."
+        )
         _show(table, diagnostic, side)
         return
     st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
