@@ -45,7 +45,10 @@ class Part:
 def part_of(model: Model, name: str = "") -> Part:
     """The part of a model by itself, from its configuration and how it was trained.
 
-    `name` is what one that was adapted is called, by default as its configuration has it.
+    Parameters
+    ----------
+    model : any.
+    name : what one that was adapted is called, by default as its configuration has it.
     """
     config = model.config
     if not isinstance(config, ModelConfig):

@@ -129,6 +129,6 @@ def test_a_model_trained_once_is_told_how_to_get_more():
     data = data_of([1, 2, 3, 4], [3, 1, 2, 5])
     results = measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade([1.0, 2, 3, 4, 5])}, data)
     (sentence,) = DIAGNOSTIC.findings(results)
-    assert "SASRec, trained once" in sentence
+    assert "not known of SASRec, of which one training was given" in sentence
     assert "--seeds 3" in sentence
     assert DIAGNOSTIC.summaries(results) == {}
