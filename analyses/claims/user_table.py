@@ -48,6 +48,7 @@ METRICS = {
     "ndcg removed": "NDCG@10, seen removed",
 }
 TRAINING = ["model", "seed"]  # what tells trainings apart
+Trained = Sequence[tuple[Planned, Recommender]]
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,6 @@ class Measurements:
 
     users: pd.DataFrame
     verdicts: tuple[Verdict, ...]
-
-
-Trained = Sequence[tuple[Planned, Recommender]]
 
 
 def measure_with_others(
