@@ -32,7 +32,7 @@ from analyses.claims.rule import (
     Evidence,
     in_general,
 )
-from analyses.claims.study import RECIPES, Recipe, named
+from analyses.claims.study import RECIPES, Planned, Recipe, named
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.questions import QUESTIONS
@@ -44,6 +44,7 @@ from models import ModelConfig
 from workbench.files import write_file
 from workbench.phrases import counted, listing
 from workbench.statistics import detectable
+from workbench.training.settings import Training
 
 PAGE, FOLDER = "claims.md", "claims"
 SHOWN = ("ranking", "attention", "verdicts", "planted")  # tables that the page has as they are
@@ -123,6 +124,8 @@ def page(
             drawn=drawn,
             missing=_missing(findings, tables[TRAININGS]),
             elsewhere=_elsewhere(tables[TRAININGS]),
+            stopped=_stopped(findings.planned, tables[TRAININGS]),
+            best_unknown=int((tables[TRAININGS]["best_epoch"] == 0).sum()),
             trained=len(tables[TRAININGS]),
             kept=sum(cell.kept for cell in findings.cells),
             users_kept=bool(findings.trainings or findings.record.users),
@@ -145,6 +148,18 @@ def _elsewhere(trainings: pd.DataFrame) -> dict[str, str]:
             name = named(row["model"], row["seed"])
             found.setdefault(row["device"], []).append(f"{name} on {row['data']}")
     return {device: listing(names) for device, names in found.items()}
+
+
+def _stopped(planned: Sequence[Planned], trainings: pd.DataFrame) -> str:
+    """The trainings that might have become better by more epochs than they were allowed."""
+    allowed = {each.key: Training(**each.training) for each in planned}
+    found = []
+    for row in trainings.to_dict("records"):
+        how = allowed[row["data"], row["model"], row["seed"]]
+        if row["best_epoch"] > how.epochs - how.patience:
+            name = named(row["model"], row["seed"])
+            found.append(f"{name} on {row['data']} ({row['best_epoch']} of {how.epochs})")
+    return listing(found) if found else ""
 
 
 def _only_tables(findings: Findings) -> str:

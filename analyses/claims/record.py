@@ -33,6 +33,7 @@ TRAININGS, CELLS, USERS = "trainings", "cells", "users"
 COUNT, COMPARED = "trainings", "trainings compared with"
 NOTE = "note"  # a column of text that may be empty
 RANKS = ["rank kept", "rank removed"]
+WHOLE = ("seed", "sample", "best_epoch")  # numbers that tell of a training
 EXACT = 3  # decimals of the largest weight, the one number that all users have
 Row = Mapping[Any, Any]  # of a table, or what a file says of itself
 
@@ -55,7 +56,7 @@ class Kind:
 
 
 KINDS = {
-    TRAININGS: Kind(("data", "model", "settings", "checksum", "device"), (), ("seed", "sample")),
+    TRAININGS: Kind(("data", "model", "settings", "checksum", "device"), (), WHOLE),
     CELLS: Kind(
         ("claim", "data", "comparison", "seeds in interval"),
         (COUNT, COMPARED),
@@ -83,6 +84,7 @@ class Done:
     settings : a short name of what it was trained with, `Planned.settings`.
     checksum : of the data.
     sample : users on whom costly diagnostics ran, at most.
+    best_epoch : that of its weights; 0 where it is not known.
     """
 
     data: str
@@ -92,11 +94,15 @@ class Done:
     settings: str
     checksum: str
     sample: int
+    best_epoch: int = field(default=0, compare=False)
 
     @classmethod
-    def of(cls, each: Planned, data: SequenceData, device: str, sample: int) -> "Done":
+    def of(
+        cls, each: Planned, data: SequenceData, device: str, sample: int, best_epoch: int = 0
+    ) -> "Done":
         """A training of the plan."""
-        return cls(each.data, each.label, each.seed, device, each.settings, data.checksum, sample)
+        known = each.data, each.label, each.seed, device, each.settings, data.checksum
+        return cls(*known, sample, best_epoch)
 
     @property
     def key(self) -> tuple[str, str, int]:
@@ -321,8 +327,8 @@ def _done(facts: Row) -> Done:
     data, model, device, settings, checksum = (
         str(facts[name]) for name in ("data", "model", "device", "settings", "checksum")
     )
-    seed, sample = (int(facts[name]) for name in ("seed", "sample"))
-    return Done(data, model, seed, device, settings, checksum, sample)
+    seed, sample, best_epoch = (int(facts[name]) for name in WHOLE)
+    return Done(data, model, seed, device, settings, checksum, sample, best_epoch)
 
 
 def _table(path: Path) -> pd.DataFrame:
@@ -338,7 +344,7 @@ def _table(path: Path) -> pd.DataFrame:
         for name in table:
             if name in numbers:
                 table[name] = _numbers(table[name], name in (*kind.counted, *kind.numbers))
-        whole = [*kind.counted, *({"seed", "sample"} & {*kind.numbers})]
+        whole = [*kind.counted, *(name for name in WHOLE if name in kind.numbers)]
         if table[whole].isna().any(axis=None):
             raise ValueError("a row says of no training, or of how many trainings it is")
         return table.astype(dict.fromkeys(whole, np.int64))

@@ -203,7 +203,8 @@ def _written(
             write_file(options.runs / name / USERS, parquet(found))
             for each, model in trained:
                 of_training = (found["model"] == each.label) & (found["seed"] == each.seed)
-                done = Done.of(each, data, trained_on(model.card), options.users)
+                device, best = trained_on(model.card), model.card["best_epoch"]
+                done = Done.of(each, data, device, options.users, best)
                 keep_users(options.out / FOLDER, done, found[of_training])
                 there.append(done)
             times |= _times(name, {each.name: model for each, model in trained}, study, store)

@@ -96,6 +96,13 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     for column, count in (("tau", 30), ("removal", 60)):
         assert users[users[column].notna()].groupby(["model", "seed"]).size().eq(count).all()
 
+    # where a training might have gone on is told, and where that is not known
+    stopped = " ".join(
+        text.split("**Ended by the number of epochs**")[1].split("\n- **")[0].split()
+    )
+    assert f"AC-SASRec seed 1 on {NAME} (1 of 1)" in stopped
+    assert "is not known" not in stopped
+
     # where a model was trained is told where it was not a processor
     assert "**Where**" not in text
     card = folders[1] / "card.json"
