@@ -22,7 +22,7 @@ from analyses.report.stored import open_run
 from analyses.run_all import main as run_all
 from analyses.running import store
 from analyses.running.comparison import Comparison, Part
-from analyses.running.inputs import Inputs
+from analyses.running.inputs import inputs_at_hand
 from analyses.running.measuring import measured
 from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict
@@ -63,10 +63,7 @@ def everything(tmp_path_factory):
             torch.manual_seed(drawn)
             models[name] = build_model(kind, data, **SMALL).eval()
         found = [measured(each, models, data, users, 0, None) for each in discover().values()]
-        weights = dict.fromkeys(models, "")
-        inputs = Inputs(
-            data, models, {name: {} for name in models}, {**models}, weights, users, [], []
-        )
+        inputs = inputs_at_hand(models, data, users)
         sections = [Section(each.diagnostic) for each in found]
         write_report(place / folder, inputs, found, sections, command="", seed=0, start=0)
     return place / "before", place / "after"

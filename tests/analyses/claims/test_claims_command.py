@@ -320,13 +320,16 @@ def test_trainings_are_shared_and_the_first_rank_is_told_what_failed(tmp_path):
 
 def test_ranks_share_what_is_measured_of_all_models(tmp_path, monkeypatch):
     data, counts, measurements = load_data(DATA), HashStore(), []
-    trained = [
-        (study.Planned(NAME, variant, seed), make_model(variant, data, seed))
-        for variant, seed in product((study.PLAIN, study.UNIFORM), (0, 1))
-    ]
+
+    def made():  # by each rank, as a process does; hooks of one are none of the other's
+        variants = product((study.PLAIN, study.UNIFORM), (0, 1))
+        return [(study.Planned(NAME, v, seed), make_model(v, data, seed)) for v, seed in variants]
+
+    every = [made(), made()]
 
     def share(number):
-        user_table.measure_with_others(Ranks(number, 2, counts), trained, data, 30, Store(tmp_path))
+        ranks, store = Ranks(number, 2, counts), Store(tmp_path)
+        user_table.measure_with_others(ranks, every[number], data, 30, store)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(share, (0, 1)))
@@ -336,6 +339,7 @@ def test_ranks_share_what_is_measured_of_all_models(tmp_path, monkeypatch):
         return measurements[-1]
 
     monkeypatch.setattr(user_table, "measured", measured)
+    trained = made()
     shared = user_table.measure(trained, data, 30, Store(tmp_path))
     assert len(measurements) == len(user_table.DIAGNOSTICS)
     assert all(each.pieces_made == 0 < each.pieces_reused for each in measurements)
