@@ -20,7 +20,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import expanded
 from workbench.memory import keep_pages
-from workbench.model import Model
+from workbench.model import Model, weights_hash
 from workbench.processes import Ranks
 
 
@@ -76,10 +76,16 @@ def report(
     check_writable(out)
     inputs = inputs_at_hand(models, data, users, siblings)
     able, nobody = _able(diagnostics, inputs)
+    exclusions = list(inputs.exclusions)
     if able and not only:  # what is asked for by name is told of where it fails
-        diagnostics, exclusions = able, [*inputs.exclusions, *nobody]
-        inputs = replace(inputs, exclusions=exclusions)
-    inputs = replace(inputs, notices=[*of_data(data), *inputs.notices, *_few(inputs)])
+        diagnostics = able
+        exclusions += nobody
+    inputs = replace(
+        inputs,
+        weights=_weights(models, siblings),
+        notices=[*of_data(data), *inputs.notices, *_few(inputs)],
+        exclusions=exclusions,
+    )
     results, sections = concluded(diagnostics, inputs, seed, None, ProgressFile(None), Ranks())
     written = write_report(
         *(out, inputs, results, sections),
@@ -102,6 +108,18 @@ def _able(diagnostics: Sequence[Diagnostic], inputs: Inputs) -> tuple[list[Diagn
         except WorkbenchError as error:
             nobody.append(str(error))
     return able, nobody
+
+
+def _weights(
+    models: Mapping[str, Model], siblings: Mapping[str, Mapping[str, Model]]
+) -> dict[str, str]:
+    """The `weights_hash` of each as it was given; of a function nothing would be told by it."""
+    return {
+        name: weights_hash(model)
+        for group in (models, *siblings.values())
+        for name, model in group.items()
+        if next(iter(model.modules())).state_dict()
+    }
 
 
 def _few(inputs: Inputs) -> list[str]:

@@ -72,8 +72,8 @@ def _told_apart(models: Mapping[str, Model]) -> dict[str, str]:
     differing = [
         option
         for option, value in next(iter(known.values()), {}).items()
-        if any(each[option] != value for each in known.values() if option in each)
-        and all(option in each for each in known.values())
+        if all(option in each for each in known.values())
+        and any(each[option] != value for each in known.values())
     ]
     told = {
         name: " ".join(f"{option}={each[option]}" for option in differing)

@@ -40,7 +40,7 @@ class Inputs:
         found in the folder of the model, where `train --seeds` writes it.
     sources : where each model and each sibling was loaded from; none of models at hand.
     weights : the `weights_hash` of each as it was loaded, before its items were renumbered; none of
-        a function.
+        a function, nor where `inputs_at_hand` made them, which is called for every diagnostic.
     users : indices of those measured.
     notices : sentences to read before anything else.
     exclusions : sentences that count what was left out.
@@ -127,13 +127,7 @@ def inputs_at_hand(
         than its model, a model cannot be asked about these data, or a user has no test case.
     """
     check_loaded(data, "workbench.load_data", "offsets")
-    everyone = _named(models, siblings)
-    weights = {
-        name: weights_hash(model)
-        for name, model in everyone.items()
-        if next(iter(model.modules())).state_dict()  # of a function nothing would be told
-    }
-    data, fitting, notices = one_numbering(everyone, data)
+    data, fitting, notices = one_numbering(_named(models, siblings), data)
     able = users_with_case(data)
     exclusions = _without_case(data, able)
     if users is None:
@@ -146,7 +140,7 @@ def inputs_at_hand(
         data,
         {name: fitting[name] for name in models},
         {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
-        weights,
+        {},
         users,
         notices,
         exclusions,
