@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar, cast
 import numpy as np
 import pandas as pd
 
-from models import Recommender
+from models import ModelConfig, Recommender
 from workbench.checkpoint import with_rows
 from workbench.data.lookup import find_item, item_with_id, items_called
 from workbench.data.sequences import PAD, SequenceData
@@ -114,8 +114,7 @@ def find_known_item(model: Model, data: SequenceData, as_read: SequenceData, tex
         if unknown and find_item(as_read, text):  # which says so where it may be any of several
             raise WorkbenchError(
                 f"{as_read.name} has the item {text.strip()[:80]!r}, but {model.config.name} does "
-                "not know it; name another item, or train a model on these data (python -m "
-                "workbench train)."
+                f"not know it; name another item, or train a model on these data{_how(model)}."
             )
     return find_item(data, text)
 
@@ -225,6 +224,11 @@ def _same(one: np.ndarray, other: np.ndarray) -> bool:
     return one is other or np.array_equal(one, other)
 
 
+def _how(model: Model) -> str:
+    """The command that trains one like it, in brackets; nothing for one of other software."""
+    return " (python -m workbench train)" if isinstance(model.config, ModelConfig) else ""
+
+
 def _by_token(
     model: Model, data: SequenceData, name: str, held_out: int
 ) -> tuple[SequenceData, str | None]:
@@ -239,7 +243,7 @@ def _by_token(
             f"{name} knows {int((numbers > 0).sum()):,} of the {data.n_items:,} items of "
             f"{data.name}, and {lost:,} of its {len(known):,} interactions are with others, which "
             "is more than half; give data of the catalogue it was trained on, or a model trained "
-            "on these (python -m workbench train)."
+            f"on these{_how(model)}."
         )
     owners = data.owners
     from_end = data.offsets[owners + 1] - np.arange(len(items))  # 1 for the last of a user
@@ -290,8 +294,7 @@ def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:
     if model.config.n_items != data.n_items:
         raise WorkbenchError(
             f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
-            "give the data it was trained on, or a model trained on these "
-            "(python -m workbench train)."
+            f"give the data it was trained on, or a model trained on these{_how(model)}."
         )
     checksum = _checksum_of(model)
     if not model.card or checksum == data.checksum:

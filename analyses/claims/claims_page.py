@@ -36,9 +36,10 @@ from analyses.claims.study import RECIPES, Planned, Recipe, named
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.questions import QUESTIONS
+from analyses.report import markdown
 from analyses.report.claims import POWER
 from analyses.report.drawing import draw, images
-from analyses.report.page import environment, readable
+from analyses.report.page import environment
 from analyses.report.wording import number, span
 from models import ModelConfig
 from workbench.files import write_file
@@ -92,6 +93,8 @@ def page(
             of_the_variant=OF_THE_VARIANT,
             of_direct=OF_DIRECT,
             names=list(findings.data),
+            names_shown=[markdown.literal(name) for name in findings.data],
+            literal=markdown.literal,
             general=lambda claim: _in_general(cells_of(findings.cells, claim)),
             measured=lambda claim: _measured(cells_of(findings.cells, claim)),
             on=lambda claim, name: _on_data(
@@ -106,7 +109,7 @@ def page(
             counts=_counts([cell.answer for cell in findings.cells], ANSWERS),
             shown=_counts(tables["verdicts"].get("its attention", ()), CONCLUSIONS),
             reasons=_reasons(tables["verdicts"]),
-            tables={name: _markdown(frame) for name, frame in _read(tables).items()},
+            tables={name: markdown.table(frame) for name, frame in _read(tables).items()},
             written=list(tables),
             decided=sum(cell.answer in DECIDED for cell in findings.cells),
             undone=fragile,
@@ -115,9 +118,9 @@ def page(
             today=date.today().isoformat(),
             behind=_behind(tables["attention"]),
             questions=QUESTIONS,
-            bounds=_markdown(bounds()),
-            room=_markdown(room(findings.data, LONGEST)),
-            reach=_markdown(tables["reach"]),
+            bounds=markdown.table(bounds()),
+            room=markdown.table(room(findings.data, LONGEST)),
+            reach=markdown.table(tables["reach"]),
             planted_settings=RULE,
             planted_length=SHAPE["max_length"],
             planted_users=PLANTED_USERS,
@@ -146,7 +149,7 @@ def _elsewhere(trainings: pd.DataFrame) -> dict[str, str]:
     for row in trainings.to_dict("records"):
         if row["device"] != CPU:
             name = named(row["model"], row["seed"])
-            found.setdefault(row["device"], []).append(f"{name} on {row['data']}")
+            found.setdefault(row["device"], []).append(f"{name} on {markdown.literal(row['data'])}")
     return {device: listing(names) for device, names in found.items()}
 
 
@@ -158,7 +161,9 @@ def _stopped(planned: Sequence[Planned], trainings: pd.DataFrame) -> str:
         how = allowed[row["data"], row["model"], row["seed"]]
         if row["best_epoch"] > how.epochs - how.patience:
             name = named(row["model"], row["seed"])
-            found.append(f"{name} on {row['data']} ({row['best_epoch']} of {how.epochs})")
+            found.append(
+                f"{name} on {markdown.literal(row['data'])} ({row['best_epoch']} of {how.epochs})"
+            )
     return listing(found) if found else ""
 
 
@@ -166,7 +171,11 @@ def _only_tables(findings: Findings) -> str:
     """Of which trainings only rows of tables are left, in words; nothing where of none."""
     _, lost = findings.record.trainings(findings.trainings)
     left = Counter(done.data for done in lost)
-    parts = [f"{counted(left[name], 'training')} on {name}" for name in findings.data if left[name]]
+    parts = [
+        f"{counted(left[name], 'training')} on {markdown.literal(name)}"
+        for name in findings.data
+        if left[name]
+    ]
     return listing(parts) if parts else ""
 
 
@@ -240,7 +249,7 @@ def _counts(given: Iterable[str], possible: Sequence[str]) -> dict[str, int]:
 def _unmeasured(cells: Sequence[Cell]) -> str:
     """How many comparisons are not measured yet, by data set; nothing where all are."""
     left = Counter(cell.data for cell in cells if cell.found is None)
-    of_data = ", ".join(f"{count} on {data}" for data, count in left.items())
+    of_data = ", ".join(f"{count} on {markdown.literal(data)}" for data, count in left.items())
     return f"{left.total()} of {counted(len(cells), 'comparison')} ({of_data})" if left else ""
 
 
@@ -267,8 +276,8 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
         )
         answer += nearly(cell, found) if cell.answer == OPEN else ""
     return {
-        "data": cell.data,
-        "comparison": cell.name,
+        "data": markdown.literal(cell.data),
+        "comparison": markdown.literal(cell.name),
         "effect": span(found.interval, digits, sign=sign),
         "holds": f"above {upper}",
         "fails": f"below {lower}",
@@ -311,19 +320,6 @@ def _behind(attention: pd.DataFrame) -> str:
     return "; ".join(f"of {on} users for {', '.join(names)}" for on, names in by.items())
 
 
-def _markdown(frame: pd.DataFrame) -> str:
-    """A table as text; an estimate and its ends are one cell. Nothing, of no rows."""
-    if frame.empty:
-        return ""
-    header, rows = readable(frame)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(_cell(each) for each in line) + " |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
-
-
 def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
     """What is planned and not trained, a line for each data set."""
     there = {(row["data"], row["model"], row["seed"]) for row in trainings.to_dict("records")}
@@ -337,7 +333,8 @@ def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
         if left:
             parts = [f"{label} ({_seeds(seeds)})" for label, seeds in left.items()]
             done = len(of_data) - sum(map(len, left.values()))
-            lines.append(f"{name}, {done} of {len(of_data)} trained; missing: {'; '.join(parts)}.")
+            told = f"{markdown.literal(name)}, {done} of {len(of_data)} trained"
+            lines.append(f"{told}; missing: {'; '.join(parts)}.")
     return lines
 
 

@@ -15,7 +15,9 @@ import pandas as pd
 from analyses.judging.reliability import reliability
 from analyses.report.folder import SCHEMA
 from analyses.report.glossary import GLOSSARY
-from analyses.report.page import Report, Section, readable
+from analyses.report.markdown import code, listed, literal, table
+from analyses.report.one_user import OneUser
+from analyses.report.page import Report, Section
 from analyses.report.summaries import ends
 from analyses.report.together import NAMED_HEADS, together
 from analyses.report.wording import number
@@ -124,53 +126,60 @@ def _plain(value: Any) -> Any:
 
 def as_markdown(report: Report) -> str:
     """The page as text, without its pictures."""
+    data = report.data
     lines = [
         "# Can the attention be believed?",
-        f"{report.data.name}: {report.n_users:,} of {report.data.n_users:,} users. Brackets hold "
+        f"{literal(data.name)}: {report.n_users:,} of {data.n_users:,} users. Brackets hold "
         f"95 % intervals. Made {report.manifest['created']}.",
-        *(f"> {notice}" for notice in report.notices),
+        *(f"> {literal(notice)}" for notice in report.notices),
     ]
     if report.verdicts:
         lines += ["## Verdict", *_told(report.verdicts)]
     if report.in_short:
-        lines += ["## In short", f"{report.in_short.headline} {report.in_short.to_do}"]
+        lines += ["## In short", literal(f"{report.in_short.headline} {report.in_short.to_do}")]
     if report.example:
-        example = report.example
-        lines.append(
-            f"To user {example.user}, {example.model} recommends *{_cell(example.recommended)}*."
-        )
-        attended = [f"{i.title} ({number(i.attention, 1)} %)" for i in example.attended]
-        moving = [f"{i.title} ({number(i.effect, 3)})" for i in example.moving]
-        heads = ("most attention (share of it)", "what the score falls without (by how much)")
-        table = pd.DataFrame(dict(zip(heads, (attended, moving), strict=True)))
-        lines.append(_table(table))
+        lines += _example(report.example)
     if report.verdicts:
         lines += ["## The six questions", _questions(report.verdicts)]
         if report.cannot_tell:
-            lines += ["What these data cannot tell:", _list(report.cannot_tell)]
+            lines += ["What these data cannot tell:", listed(report.cannot_tell)]
     lines.append("## Findings")
     for section in report.sections:
-        lines += [f"### {section.diagnostic.title}", f"*{section.diagnostic.question}*"]
-        lines.append(_list(section.said))
-        for name, table in section.tables.items():
-            lines += [f"Table: {name}. {section.diagnostic.caption(name)}".strip(), _table(table)]
-    lines += ["## Models", _table(report.models)]
-    lines += ["## What was left out", _list(report.exclusions)]
-    lines += ["## The rule of the verdict", _list(RULE)]
-    lines += ["## Terms", _list([f"*{term}*: {meaning}" for term, meaning in GLOSSARY.items()])]
-    lines += ["## How to make this again", f"```\n{report.manifest['command']}\n```"]
+        diagnostic = section.diagnostic
+        lines += [f"### {literal(diagnostic.title)}", f"*{literal(diagnostic.question)}*"]
+        lines.append(listed(section.said))
+        for name, rows in section.tables.items():
+            told = f"Table: {name}. {diagnostic.caption(name)}".strip()
+            lines += [literal(told), table(rows)]
+    lines += ["## Models", table(report.models)]
+    lines += ["## What was left out", listed(report.exclusions)]
+    lines += ["## The rule of the verdict", listed(RULE)]
+    terms = [f"- *{literal(term)}*: {literal(meaning)}" for term, meaning in GLOSSARY.items()]
+    lines += ["## Terms", "\n".join(terms)]
+    lines += ["## How to make this again", code(report.manifest["command"])]
     return "\n\n".join(line for line in lines if line) + "\n"
+
+
+def _example(example: OneUser) -> Iterator[str]:
+    """What is recommended to one user, and the items that it could be explained by."""
+    user, model, item = map(literal, (example.user, example.model, example.recommended))
+    yield f"To user {user}, {model} recommends *{item}*."
+    attended = [f"{i.title} ({number(i.attention, 1)} %)" for i in example.attended]
+    moving = [f"{i.title} ({number(i.effect, 3)})" for i in example.moving]
+    heads = ("most attention (share of it)", "what the score falls without (by how much)")
+    yield table(pd.DataFrame(dict(zip(heads, (attended, moving), strict=True))))
 
 
 def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:
     """A paragraph for verdicts that say the same, and a table where they are several."""
     for group in together(verdicts):
+        why = f"**{literal(group.headline)}** {literal(group.why)}"
         if group.single:
-            yield f"**{group.headline}** {group.why} {group.instead} {group.often}".rstrip()
+            yield f"{why} {literal(f'{group.instead} {group.often}')}".rstrip()
         else:
-            yield f"**{group.headline}** {group.why}"
-            yield _table(pd.DataFrame(group.rows, columns=list(NAMED_HEADS)))
-            yield f"{group.note} {group.instead} {group.often}".rstrip()
+            yield why
+            yield table(pd.DataFrame(group.rows, columns=list(NAMED_HEADS)))
+            yield literal(f"{group.note} {group.instead} {group.often}".rstrip())
 
 
 def _questions(verdicts: Sequence[Verdict]) -> str:
@@ -180,25 +189,10 @@ def _questions(verdicts: Sequence[Verdict]) -> str:
         | {verdict.model: _answer(verdict, k) for verdict in verdicts}
         for k, question in enumerate(verdicts[0].questions)
     ]
-    return _table(pd.DataFrame(rows))
+    return table(pd.DataFrame(rows))
 
 
 def _answer(verdict: Verdict, k: int) -> str:
     question = verdict.questions[k]
     numbers = "; ".join(question.numbers)
     return f"{question.answer} ({numbers})" if numbers else question.answer
-
-
-def _list(sentences: Sequence[str]) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
-
-
-def _table(table: pd.DataFrame) -> str:
-    header, rows = readable(table)
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that ends no cell."""
-    return text.replace("|", "\\|")

@@ -10,10 +10,12 @@ import numpy as np
 import torch
 
 from analyses.running.code import code_hash
+from analyses.running.comparison import Comparison
 from analyses.running.defaults import DEFAULT_DATA, SASREC, shipped
 from analyses.running.store import digest
 from models import Recommender
 from workbench import build_model, load_data, load_model, train
+from workbench.attention.adapter import AdaptedConfig
 from workbench.data.lookup import drawn_users, users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
@@ -142,9 +144,21 @@ def inputs_at_hand(
         {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
         {},
         users,
-        notices,
+        [*notices, *_alone({name: fitting[name] for name in models})],
         exclusions,
     )
+
+
+def _alone(models: Mapping[str, Model]) -> list[str]:
+    """A sentence for each adapted model that was told a family in which there is no other."""
+    families = Comparison.of(models).families
+    return [
+        f"{name} is compared with no other model, since no other is of its family, "
+        f"{model.config.family!r}."
+        for name, model in models.items()
+        if isinstance(model.config, AdaptedConfig) and model.config.family
+        if len(families) > 1 and len(families[model.config.family].parts) == 1
+    ]
 
 
 def _named(

@@ -140,6 +140,16 @@ def test_adapted_models_of_one_family_are_compared(data, plain, tmp_path):
     assert list(run.comparison.families) == ["Mine", "sharp alone", "SASRec"]
 
 
+def test_a_family_of_one_beside_others_is_told_of(data, plain):
+    models = {"Own": own_of(data, family="sasrec"), "sharp": own_of(data, 4.0), "SASRec": plain}
+    assert [said for said in inputs_at_hand(models, data).notices if "family" in said] == [
+        "Own is compared with no other model, since no other is of its family, 'sasrec'."
+    ]
+    right = models | {"Own": own_of(data, family="SASRec")}
+    for fine in (right, {"Own": models["Own"]}, {"sharp": models["sharp"], "SASRec": plain}):
+        assert not any("family" in said for said in inputs_at_hand(fine, data).notices)
+
+
 def test_an_adapted_model_called_as_a_backbone_is_no_training_of_it(data, plain):
     models = {"mine": own_of(data, name="SASRec", family="SASRec"), "SASRec": plain}
     for renamed in (models, {"SASRec": models["mine"], "ours": plain}):
@@ -212,6 +222,16 @@ def test_a_module_whose_configuration_is_of_an_unknown_kind(popular, data, tmp_p
         "n_layers": 0,
         "n_heads": 0,
     }
+
+
+def test_what_trains_a_model_is_named_for_models_of_this_repository(plain, data, tmp_path):
+    rows = "".join(f"u{k},i{(k * k + n) % 9}\n" for k in range(9) for n in range(4))
+    (tmp_path / "log.csv").write_text("user,item\n" + rows)
+    others = load_data(tmp_path / "log.csv")
+    with pytest.raises(WorkbenchError, match=r"or a model trained on these\.$"):
+        inputs_at_hand({"Own": own_of(data)}, others)
+    with pytest.raises(WorkbenchError, match=r"on these \(python -m workbench train\)\.$"):
+        inputs_at_hand({"SASRec": plain}, others)
 
 
 def test_what_cannot_be_is_told_before_anything_is_measured(own, plain, popular, data, tmp_path):

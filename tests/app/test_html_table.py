@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.app.browser import watched
 from tests.app.shown import tables
 from workbench.explore.markup import HIGHEST, STYLE, Cell, Head, bar_cells, highest, table
 
@@ -67,7 +68,7 @@ def test_bars_are_as_long_as_the_magnitude_beside_the_largest():
 def test_a_title_that_can_be_clicked_is_cut_where_its_room_ends(browser):
     title = Cell("First Wives Club, The (1996)", pick="476")
     made = table("Items", [Head("Item", kind="title"), Head("Note")], [[title, Cell("target")]])
-    page = browser.new_page(viewport={"width": 1280, "height": 400})
+    page = watched(browser.new_page(viewport={"width": 1280, "height": 400}))
     page.set_content(f"{STYLE}<div style='width: 200px'>{made}</div>")
     button, cell, style = page.locator("button").evaluate(
         "e => [e.offsetWidth, e.parentElement.clientWidth, getComputedStyle(e).textOverflow]"
@@ -79,7 +80,8 @@ def test_a_title_that_can_be_clicked_is_cut_where_its_room_ends(browser):
 
 def opened(browser, made, width):
     """A page with a table alone."""
-    page = browser.new_page(viewport={"width": width, "height": 600}, color_scheme="light")
+    size = {"width": width, "height": 600}
+    page = watched(browser.new_page(viewport=size, color_scheme="light"))
     page.set_content(f"<body style='margin: 8px'>{STYLE}{made}</body>")
     return page
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.app.browser import PATIENCE, query_of, saved, settled
+from tests.app.browser import PATIENCE, query_of, saved, settled, watched
 from workbench import evaluate, load_data, load_model
 from workbench.files import REPORTS
 
@@ -106,7 +106,7 @@ def test_a_run_is_started_and_cancelled_and_another_ends(page, address, films, m
     folder = start(str(films), models, 5, [])
     page.get_by_role("progressbar").wait_for()
     # what was started in one tab is seen, and ended, in another
-    other = page.context.browser.new_page()
+    other = watched(page.context.browser.new_page())
     other.goto(address("dataset"))
     other.get_by_text(folder.name).wait_for()
     other.get_by_role("button", name="Cancel").click()
