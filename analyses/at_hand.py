@@ -8,12 +8,12 @@ from time import perf_counter
 import numpy as np
 
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.folder import check_writable
+from analyses.report.folder import PAGE, check_writable
 from analyses.report.output import write_report
+from analyses.reporting import concluded
 from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand, of_data
 from analyses.running.measuring import asked
 from analyses.running.progress import ProgressFile
-from analyses.running.reporting import concluded
 from analyses.shortcomings import Incomplete
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
@@ -94,7 +94,7 @@ def report(
         start=start,
     )
     if written.failures:
-        raise Incomplete(out, written.failures)
+        raise Incomplete(out / PAGE, written.failures)
     return out
 
 

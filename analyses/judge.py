@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     made = argparse.ArgumentParser(
         prog="python -m analyses.judge",
+        allow_abbrev=False,  # since the page tells the words that were given
         description="Train models on planted data whose causes are known, see which attention is "
         "faithful to them, and how well importances find the causes and what a report says tells "
         "faithful from unfaithful. Killed and started again, it goes on where it was.",

@@ -14,7 +14,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     OWN,
     TRAINED,
     attentions,
-    by_user,
+    by_importance,
     chosen_elsewhere,
     conditions,
     controls,
@@ -31,11 +31,6 @@ from workbench.statistics import Interval, exact_share, mean_interval, paired_in
 
 class Limits(NamedTuple):
     """Where the rule draws its lines; judged on planted data, see docs/judge.md.
-
-    On the seeds that choose the rule these lines believe none of 95 unfaithful models and
-    recognise 18 of 21 faithful ones; none was moved. Two questions were changed there: with the
-    last item kept, only users count for whom another item matters most; and ranking must be seen to
-    need the history.
 
     Attributes
     ----------
@@ -239,7 +234,7 @@ class Evidence:
         left to be named.
         """
         first, *kept = conditions(self.faithfulness.rows.where(model=model))
-        wide = by_user(self.rows(model, condition=first), "align")
+        wide = by_importance(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
         theirs_first = theirs.to_numpy(np.float64)
         main = paired_interval(mine.to_numpy(np.float64) - theirs_first)
@@ -247,7 +242,7 @@ class Evidence:
         others = wide[wide["recency"] == 0] if "recency" in wide else wide
         further = {}
         for condition in kept if len(others) > 1 else ():
-            part = by_user(self.rows(model, condition=condition), "align")
+            part = by_importance(self.rows(model, condition=condition), "align")
             mine, theirs = self._chosen(model, part[part.index.isin(others.index)])
             further[condition[0]] = paired_interval((mine - theirs).to_numpy(np.float64))
         answer = _answer(main, LIMITS.margin)
@@ -285,13 +280,13 @@ class Evidence:
 
     def learned(self, model: str) -> Question:
         """Does it point at what matters less often when what the model learned is taken out?"""
-        wide = by_user(self.rows(model), "align")
+        wide = by_importance(self.rows(model), "align")
         mine = chosen_elsewhere(wide, attentions(self.rows(model)))
         found = []
         for name in self.controls:
             rows = self.rows(model, control=name)
             if len(rows):
-                theirs = chosen_elsewhere(by_user(rows, "align"), attentions(rows))
+                theirs = chosen_elsewhere(by_importance(rows, "align"), attentions(rows))
                 found.append((paired_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
         if not found:
             return Question("learned", "cannot tell", "It has no weights to shuffle.")

@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None, *, cache: Path = CACHE) -> Path
             from workbench.data.catalogue import check_source  # pandas, before what takes longer
 
             check_source(options.data)
-        from analyses.running.reporting import report  # PyTorch, which takes seconds to import
+        from analyses.reporting import report  # PyTorch, which takes seconds to import
 
         out = report(options, given, cache, progress, as_command=arguments is None)
     except BaseException as error:

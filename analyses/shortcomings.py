@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from analyses.report.folder import PAGE
 from workbench.errors import WorkbenchError
 
 
 class Unsatisfactory(WorkbenchError):
-    """A report was written to `folder`, but the command does not end well; with which `code`."""
+    """Something was written to `folder`, but the command does not end well; with which `code`."""
 
     code: int
 
@@ -18,12 +17,12 @@ class Unsatisfactory(WorkbenchError):
 
 
 class Incomplete(Unsatisfactory):
-    """A report without some of its parts."""
+    """A page without some of its parts."""
 
     code = 1
 
-    def __init__(self, folder: Path, failures: Sequence[str]) -> None:
-        super().__init__(folder, [f"{folder / PAGE} lacks what failed.", *failures])
+    def __init__(self, page: Path, failures: Sequence[str]) -> None:
+        super().__init__(page.parent, [f"{page} lacks what failed.", *failures])
 
 
 class Refused(Unsatisfactory):

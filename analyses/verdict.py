@@ -18,7 +18,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     LOST,
     advantage,
     attentions,
-    by_user,
+    by_importance,
     chosen,
     controls,
     explanations,
@@ -323,7 +323,7 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     )
     answers = {question.key: question.answer for question in questions}
     conclusion, why = conclude(answers, pointing.estimate)
-    lost, align = (by_user(rows, value) for value in (LOST, "align"))
+    lost, align = (by_importance(rows, value) for value in (LOST, "align"))
     instead, control = (chosen(rows, names, LOST) for names in (explanations(rows), controls(rows)))
     both = (align[instead] * align[control]).to_numpy(np.float64)
     open_questions = [q for q in questions if q.answer == "cannot tell"]

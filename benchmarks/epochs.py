@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.products import Product, Workspace, sasrec_products
 from benchmarks.timing import add_repeats, positive, seconds
 from models import Batch
-from workbench import SequenceData, Training, build_model, load_data
+from workbench import SequenceData, build_model, load_data
 from workbench.data.catalogue import place_of
 from workbench.data.splits import Cases
 from workbench.errors import WorkbenchError
@@ -34,7 +34,7 @@ class TimedEpoch(_Trainer):
         n_batches: int | None,
         **options: Any,
     ) -> None:
-        how = Training(**{"device": "cpu", "objective": objective, "progress": False, **options})
+        how = {"device": "cpu", "objective": objective, "progress": False, **options}
         super().__init__(build_model(name, data), data, how, None, "")
         self.n_batches: int | None = WARM_UP
         self.seconds()

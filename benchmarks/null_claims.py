@@ -23,8 +23,8 @@ from analyses.diagnostics import boost
 from analyses.diagnostics.faithfulness.importance_choices import ERASURES, HELD_OUT, TRAINED
 from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, TARGET
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
-from analyses.report import claims
-from analyses.report.claims import RISK, Decision
+from analyses.report import decisions as deciding
+from analyses.report.decisions import RISK, Decision
 from analyses.report.stored import open_run
 from analyses.running.results import Results, Rows
 from benchmarks.coverage import markdown
@@ -146,13 +146,13 @@ def without_difference(frame: pd.DataFrame, null: Null, draw: np.random.Generato
 def decided() -> Iterator[list[Decision]]:
     """What is decided meanwhile, by whatever findings."""
     kept: list[Decision] = []
-    decide = claims.decided
+    decide = deciding.decided
 
     def keep(intervals: Sequence[Interval]) -> list[Decision]:
         kept.extend(decisions := decide(intervals))
         return decisions
 
-    with patch.object(claims, "decided", keep):
+    with patch.object(deciding, "decided", keep):
         yield kept
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import torch
 
-from analyses.judging.cells import DIRECT, MODEL, PLAIN, POSITIONED, RENORMALIZED, Cell
+from analyses.judging.cells import MODEL, Cell
 from analyses.judging.labels import caused_cases, truth_table
 from benchmarks.timing import add_threads, print_table
 from workbench import build_model, train
 from workbench.data.planted_settings import RULES
-from workbench.training.variants import Variant
+from workbench.training.variants import DIRECT, PLAIN, POSITIONED, RENORMALIZED, Variant
 
 MIXES_STATES = {"value_projection": False, "output_projection": False}
 BOTH = {**RENORMALIZED.options, **POSITIONED.options}

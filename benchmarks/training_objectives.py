@@ -6,18 +6,17 @@ after 6 epochs without a better validation NDCG@10. A row finished in --out is r
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.timing import add_threads, prepare, print_table
-from workbench import SequenceData, Training, build_model, load_data, load_model
+from workbench import SequenceData, build_model, load_data, load_model
 from workbench.data.batches import shuffled
 from workbench.model_folders import CARD
 from workbench.training.trainer import _Trainer
 
-HOW = Training(epochs=60, patience=6)
+HOW = {"epochs": 60, "patience": 6}
 
 
 class ByWindows(_Trainer):
@@ -40,7 +39,7 @@ def result(row: str, data: SequenceData, out: Path, seed: int) -> dict:
     objective, trainer = ROWS[row]
     folder = out / f"{row.replace(',', '').replace(' ', '-')}-seed-{seed}"
     if not (folder / CARD).exists():
-        how = replace(HOW, objective=objective, seed=seed)  # type: ignore[arg-type]
+        how = {**HOW, "objective": objective, "seed": seed}
         trainer(build_model("SASRec", data), data, how, folder, "").run()
     return load_model(folder).card
 

@@ -18,6 +18,18 @@ def listing(names: Sequence[str], most: int | None = None) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
+def without(words: Sequence[str], *names: str) -> list[str]:
+    """The words of a command without the options of these names and their values."""
+    kept, given = [], iter(words)
+    for word in given:
+        name, equals, _ = word.partition("=")
+        if name not in names:
+            kept.append(word)
+        elif not equals:
+            next(given)  # its value
+    return kept
+
+
 def counted(n: int, thing: str, things: str = "") -> str:
     """How many things: `1 item`, `1,682 items`; `things` where it is not `thing` with an s."""
     return f"{n:,} {thing if n == 1 else things or thing + 's'}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.claims.study import FURTHER, SAMPLE
+from analyses.shortcomings import Incomplete
 from workbench.announcing import announce, say
 from workbench.data.catalogue import check_source
 from workbench.ending import ended_in_words, told_if_stopped
@@ -78,10 +79,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-class Incomplete(WorkbenchError):
-    """A page without some of the models, which could not be trained."""
-
-
 def main(arguments: Sequence[str] | None = None) -> Path | None:
     """Train, measure and write; and return the page, None where only the plan was asked for.
 
@@ -101,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> Path | None:
     from analyses.claims.testing import run_study  # PyTorch, which takes seconds to import
 
     page, failures = run_study(options, given)
-    if failures:
-        raise Incomplete(f"{page} lacks what failed. {' '.join(failures)}")
+    if page is not None and failures:
+        raise Incomplete(page, failures)
     return page
 
 
@@ -122,6 +119,6 @@ if __name__ == "__main__":
                 page = main()
         except Incomplete as error:
             say(f"error: {sentence(error)}", err=True)
-            sys.exit(1)
+            sys.exit(error.code)
         if page is not None:
             say(f"page: {page}")

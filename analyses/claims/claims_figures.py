@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.claims.answers import Cell
-from analyses.claims.mechanism import RULE
+from analyses.claims.mechanism import PLANTED
 from analyses.claims.rule import DECIDED
 from analyses.report.summaries import Summary, ends, not_empty
 from workbench.phrases import counted, in_order
@@ -72,5 +72,5 @@ def _planted(planted: pd.DataFrame) -> Summary:
             {"panel": "", "series": "Hit@1", "row": "who knows the rule", "estimate": best}
             | {"low": np.nan, "high": np.nan, "n": 1}
         )
-    title = f"Planted rule {RULE.rule}: Hit@1 on test cases, mean and range of trainings"
+    title = f"Planted rule {PLANTED.rule}: Hit@1 on test cases, mean and range of trainings"
     return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows))

@@ -11,7 +11,7 @@ import pandas as pd
 from analyses.claims.answers import Cell, table, undone
 from analyses.claims.claims_figures import figures
 from analyses.claims.claims_tables import Findings, N, all_tables, cells_of, tests_of
-from analyses.claims.mechanism import RULE, bounds, room
+from analyses.claims.mechanism import PLANTED, bounds, room
 from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.missing_models import CPU
 from analyses.claims.paper_claims import (
@@ -21,7 +21,7 @@ from analyses.claims.paper_claims import (
     OF_DIRECT,
     OF_THE_VARIANT,
 )
-from analyses.claims.record import CELLS, COMPARED, COUNT, TRAININGS
+from analyses.claims.record import CELLS, COMPARED, COUNT, TRAININGS, Done
 from analyses.claims.rule import (
     ANSWERS,
     DECIDED,
@@ -32,12 +32,12 @@ from analyses.claims.rule import (
     Evidence,
     in_general,
 )
-from analyses.claims.study import RECIPES, Planned, Recipe, named
+from analyses.claims.study import RECIPES, Planned, Recipe
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.questions import QUESTIONS
 from analyses.report import markdown
-from analyses.report.claims import POWER
+from analyses.report.decisions import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment
 from analyses.report.wording import number, span
@@ -121,15 +121,15 @@ def page(
             bounds=markdown.table(bounds()),
             room=markdown.table(room(findings.data, LONGEST)),
             reach=markdown.table(tables["reach"]),
-            planted_settings=RULE,
+            planted_settings=PLANTED,
             planted_length=SHAPE["max_length"],
             planted_users=PLANTED_USERS,
             drawn=drawn,
-            missing=_missing(findings, tables[TRAININGS]),
-            elsewhere=_elsewhere(tables[TRAININGS]),
-            stopped=_stopped(findings.planned, tables[TRAININGS]),
-            best_unknown=int((tables[TRAININGS]["best_epoch"] == 0).sum()),
-            trained=len(tables[TRAININGS]),
+            missing=_missing(findings),
+            elsewhere=_elsewhere(findings.standing),
+            stopped=_stopped(findings.planned, findings.standing),
+            best_unknown=sum(done.best_epoch == 0 for done in findings.standing),
+            trained=len(findings.standing),
             kept=sum(cell.kept for cell in findings.cells),
             users_kept=bool(findings.trainings or findings.record.users),
             only_tables=_only_tables(findings),
@@ -143,34 +143,33 @@ def page(
     return rendered.rstrip() + "\n"
 
 
-def _elsewhere(trainings: pd.DataFrame) -> dict[str, str]:
+def _elsewhere(standing: Sequence[Done]) -> dict[str, str]:
     """What was trained on a device other than a processor, in words, by the device."""
     found: dict[str, list[str]] = {}
-    for row in trainings.to_dict("records"):
-        if row["device"] != CPU:
-            name = named(row["model"], row["seed"])
-            found.setdefault(row["device"], []).append(f"{name} on {markdown.literal(row['data'])}")
+    for done in standing:
+        if done.device != CPU:
+            found.setdefault(done.device, []).append(_on(done))
     return {device: listing(names) for device, names in found.items()}
 
 
-def _stopped(planned: Sequence[Planned], trainings: pd.DataFrame) -> str:
+def _stopped(planned: Sequence[Planned], standing: Sequence[Done]) -> str:
     """The trainings that might have become better by more epochs than they were allowed."""
     allowed = {each.key: Training(**each.training) for each in planned}
     found = []
-    for row in trainings.to_dict("records"):
-        how = allowed[row["data"], row["model"], row["seed"]]
-        if row["best_epoch"] > how.epochs - how.patience:
-            name = named(row["model"], row["seed"])
-            found.append(
-                f"{name} on {markdown.literal(row['data'])} ({row['best_epoch']} of {how.epochs})"
-            )
+    for done in standing:
+        how = allowed[done.key]
+        if done.best_epoch > how.epochs - how.patience:
+            found.append(f"{_on(done)} ({done.best_epoch} of {how.epochs})")
     return listing(found) if found else ""
+
+
+def _on(done: Done) -> str:
+    return f"{done.name} on {markdown.literal(done.data)}"
 
 
 def _only_tables(findings: Findings) -> str:
     """Of which trainings only rows of tables are left, in words; nothing where of none."""
-    _, lost = findings.record.trainings(findings.trainings)
-    left = Counter(done.data for done in lost)
+    left = Counter(done.data for done in findings.rows_alone)
     parts = [
         f"{counted(left[name], 'training')} on {markdown.literal(name)}"
         for name in findings.data
@@ -320,9 +319,9 @@ def _behind(attention: pd.DataFrame) -> str:
     return "; ".join(f"of {on} users for {', '.join(names)}" for on, names in by.items())
 
 
-def _missing(findings: Findings, trainings: pd.DataFrame) -> list[str]:
+def _missing(findings: Findings) -> list[str]:
     """What is planned and not trained, a line for each data set."""
-    there = {(row["data"], row["model"], row["seed"]) for row in trainings.to_dict("records")}
+    there = {done.key for done in findings.standing}
     lines = []
     for name in findings.data:
         of_data = [each for each in findings.planned if each.data == name]

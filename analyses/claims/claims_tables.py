@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,13 @@ from analyses.claims.record import COMPARED, COUNT, TRAININGS, Done, Record
 from analyses.claims.rule import Lines, evidence
 from analyses.claims.study import Planned
 from analyses.claims.user_table import METRICS, VALID
-from analyses.judging.cells import CALIBRATED, PLAIN
 from analyses.questions import LIMITS
-from analyses.report.claims import POWER
+from analyses.report.decisions import POWER
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics import Interval, detectable
+from workbench.training.variants import CALIBRATED, PLAIN
 
 ATTENTION = {
     "largest": "largest weight",
@@ -70,6 +71,24 @@ class Findings:
     failures: Sequence[str]
     command: str
 
+    @cached_property
+    def standing(self) -> list[Done]:
+        """The trainings that the page stands on, in the order of the plan."""
+        labels = list(in_order(each.label for each in self.planned))
+        return sorted(
+            self._trainings[0],
+            key=lambda done: (list(self.data).index(done.data), labels.index(done.model)),
+        )
+
+    @property
+    def rows_alone(self) -> list[Done]:
+        """Those of them of which only rows of tables are left."""
+        return self._trainings[1]
+
+    @cached_property
+    def _trainings(self) -> tuple[list[Done], list[Done]]:
+        return self.record.trainings(self.trainings)
+
 
 def cells_of(cells: Sequence[Cell], claim: Claim) -> list[Cell]:
     """The cells of a claim."""
@@ -91,9 +110,8 @@ def all_tables(findings: Findings) -> dict[str, pd.DataFrame]:
         "planted": findings.planted,
     }
     joined = {name: findings.record.joined(name, frame) for name, frame in found.items()}
-    stand, _ = findings.record.trainings(findings.trainings)
     columns = [each.name for each in fields(Done)]
-    joined[TRAININGS] = pd.DataFrame([asdict(done) for done in stand], columns=columns)
+    joined[TRAININGS] = pd.DataFrame(map(asdict, findings.standing), columns=columns)
     places = {
         "data": list(findings.data),
         "model": list(in_order(each.label for each in findings.planned)),

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.judging.cells import VARIANTS, Cell, Trained
+from analyses.judging.cells import VARIANTS, Cell, ZooModel
 from analyses.judging.zoo import finished, load, train_zoo
 from analyses.running.held_out import held_out_batches
 from models import Recommender
@@ -21,14 +21,14 @@ from workbench.data.lookup import users_with_case
 from workbench.processes import Ranks
 from workbench.statistics import calibrated_weight_bound
 
-RULE = Cell("distance")
+PLANTED = Cell("distance")
 BOUND_AT = (5, 10, 20, 50)  # lengths of a history at which the bound is told
 USERS = 256  # on whom weights are read
 
 
-def planned(seeds: int) -> list[Trained]:
+def planned(seeds: int) -> list[ZooModel]:
     """The trainings on planted data."""
-    return [Trained(RULE, variant, seed) for seed in range(seeds) for variant in VARIANTS]
+    return [ZooModel(PLANTED, variant, seed) for seed in range(seeds) for variant in VARIANTS]
 
 
 def train_planted(folder: Path, seeds: int, ranks: Ranks | None = None) -> None:
@@ -45,7 +45,7 @@ def measure_planted(folder: Path, seeds: int) -> pd.DataFrame:
     trained = finished(planned(seeds), folder)
     if not trained:
         return pd.DataFrame()
-    made = RULE.planted()
+    made = PLANTED.planted()
     data, best = made.data, float(made.bayes_hits().mean())
     rows = []
     for each in trained:

@@ -11,7 +11,7 @@ import torch
 from analyses.claims.record import Record
 from analyses.claims.study import Planned, cost
 from models import Recommender
-from workbench import SequenceData, Training, build_model, train
+from workbench import SequenceData, build_model, train
 from workbench.devices import choose_device, device_label
 from workbench.errors import WorkbenchError
 from workbench.phrases import counted
@@ -64,7 +64,7 @@ class Study:
         if not folder.exists():
             return None
         model = build_model(each.variant.model, data, **each.options)
-        how = settled(Training(**each.training, seed=each.seed), model, data.n_items)
+        how = settled({**each.training, "seed": each.seed}, model, data.n_items)
         return finished_model(folder, model.config, how, data)
 
     def state(self, each: Planned) -> State:

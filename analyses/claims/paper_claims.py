@@ -22,11 +22,18 @@ from analyses.claims.study import (
     calibrated,
     called,
 )
-from analyses.judging.cells import CALIBRATED, DIRECT, LIGHT, PLAIN, POSITIONED, UNIFORM
 from analyses.questions import LIMITS
 from models import CalibrationConfig
 from workbench.statistics import SeedSpread, seed_spread
-from workbench.training.variants import Variant
+from workbench.training.variants import (
+    CALIBRATED,
+    DIRECT,
+    LIGHT,
+    PLAIN,
+    POSITIONED,
+    UNIFORM,
+    Variant,
+)
 
 LARGE = 0.1  # of tau-b, where the paper has "a large margin"
 MOST = 0.5  # of a gain

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from analyses.claims.rule import Evidence, Lines
-from analyses.claims.study import Planned, place
+from analyses.claims.study import Planned, named, place
 from analyses.claims.user_table import METRICS, TRAINING, VALID, with_metrics
 from analyses.running.passes import CUTOFF
 from analyses.running.store import parquet
@@ -108,6 +108,11 @@ class Done:
     def key(self) -> tuple[str, str, int]:
         """What tells it from all others of a study."""
         return self.data, self.model, self.seed
+
+    @property
+    def name(self) -> str:
+        """What it is called on its data set."""
+        return named(self.model, self.seed)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analyses.judging.cells import (
+from models.config import BACKBONE_NAMES, CalibrationConfig, ModelConfig
+from workbench.training.recipes import RECIPES as KNOWN
+from workbench.training.recipes import Recipe
+from workbench.training.settings import Training
+from workbench.training.variants import (
     CALIBRATED,
     DIRECT,
     LIGHT,
@@ -15,12 +19,9 @@ from analyses.judging.cells import (
     POSITIONED,
     RENORMALIZED,
     UNIFORM,
+    Variant,
+    studies,
 )
-from models.config import BACKBONE_NAMES, CalibrationConfig, ModelConfig
-from workbench.training.recipes import RECIPES as KNOWN
-from workbench.training.recipes import Recipe
-from workbench.training.settings import Training
-from workbench.training.variants import Variant, studies
 
 TUNED, DEFAULTS, PAPER = "tuned", "defaults", "the paper"
 # Each the same for baselines and calibrated models, of every backbone.

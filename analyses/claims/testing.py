@@ -25,14 +25,14 @@ from analyses.claims.record import Done, Record, keep_users, read_record
 from analyses.claims.relative_speed import speeds
 from analyses.claims.study import Planned, calibrated, plan
 from analyses.claims.user_table import Measurements, measure, measure_with_others
-from analyses.judging.cells import PLAIN
 from analyses.running.store import Store, parquet
 from models import Recommender
 from workbench import SequenceData, load_data
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import check_writable, write_file
-from workbench.phrases import counted
+from workbench.phrases import counted, without
 from workbench.processes import joined
+from workbench.training.variants import PLAIN
 
 USERS = "users.parquet"
 NOTHING = "all models on these data are trained, or measured and gone"
@@ -80,7 +80,9 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     if options.plan:
         _tell_plan(study, options.processes)
         return None, []
-    page, more = _written(study, options, planted, failures, _shown(given))
+    # what changes the page alone; whether models were trained before it does not
+    shown = [word for word in without(given, "--processes") if word != "--no-training"]
+    page, more = _written(study, options, planted, failures, shown)
     return page, [*failures, *more]
 
 
@@ -103,18 +105,6 @@ def _trained(
         if model is not None:
             trained.append((each, model))
     return trained, errors
-
-
-def _shown(given: Sequence[str]) -> list[str]:
-    """The words of the command without those that change nothing of the page."""
-    words = iter(given)
-    shown = []
-    for word in words:
-        if word == "--processes":
-            next(words)
-        elif word != "--no-training" and not word.startswith("--processes="):
-            shown.append(word)
-    return shown
 
 
 def _study(options: argparse.Namespace) -> Study:

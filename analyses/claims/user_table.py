@@ -13,7 +13,7 @@ import pandas as pd
 from analyses.claims.study import Planned
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics import gradient_agreement, max_attention_removal
-from analyses.diagnostics.faithfulness.importance_choices import OWN, by_user, of_model
+from analyses.diagnostics.faithfulness.importance_choices import OWN, by_importance, of_model
 from analyses.diagnostics.gradient_agreement import agreement_findings as agreement
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
 from analyses.running.code import code_hash
@@ -252,6 +252,6 @@ def _of_faithfulness(every: Rows, name: str) -> list[pd.Series]:
     rows = of_model(every, name, OWN)
     if not len(rows):
         return [pd.Series(dtype=float, name=column) for column in ("names", "recency names")]
-    wide = by_user(rows, "align")
+    wide = by_importance(rows, "align")
     shown = {"names": ATTENTION, "recency names": RECENCY}
     return [wide[importance].rename(column) for column, importance in shown.items()]

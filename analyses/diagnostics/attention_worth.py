@@ -12,8 +12,8 @@ import pandas as pd
 
 from analyses.diagnostic import Diagnostic
 from analyses.report import conditions
-from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import difference_table, table_of
+from analyses.report.decisions import Claims, Decision, evidence
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
@@ -57,7 +57,7 @@ def compare(
 
 def by_training(results: Results, metric: str) -> dict[str, np.ndarray]:
     """A metric of every training of each model and of every user, [trainings, users]."""
-    wide = conditions.by_user(results.rows, "model", metric)
+    wide = conditions.by_condition(results.rows, "model", metric)
     return {
         name: wide[results.comparison.trainings(name)].to_numpy().T
         for name in results.comparison.names

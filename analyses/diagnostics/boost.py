@@ -14,8 +14,8 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, table_of
+from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import people, percent, span
 from analyses.running.held_out import HeldOutCases, recommended, seen_items

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.report import conditions
-from analyses.report.claims import Claims, Decision, users
 from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
+from analyses.report.decisions import Claims, Decision, users
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import number, people, span
 from analyses.running.comparison import Comparison
@@ -73,7 +73,7 @@ def variant_pairs(comparison: Comparison) -> list[tuple[str, str]]:
 
 def by_variant(results: Results, value: str) -> pd.DataFrame:
     """A row per user, a column per variant: the mean of the seeds it was trained with."""
-    wide = conditions.by_user(results.rows, "model", value)
+    wide = conditions.by_condition(results.rows, "model", value)
     table = wide.T.groupby(pd.Series(dict(results.comparison.variants))).mean().T
     return table.reindex(columns=variants_of(results.comparison))
 
@@ -209,7 +209,7 @@ def by_user(results: Results) -> Rows:
 
 def exclusions(results: Results) -> list[str]:
     """The users without entropy, or without rank correlation."""
-    first = conditions.by_user(results.rows, "model", "evenness")[results.comparison.names[0]]
+    first = conditions.by_condition(results.rows, "model", "evenness")[results.comparison.names[0]]
     alone = int(first.isna().sum())
     return [
         f"Evenness leaves out {alone:,} of {len(first):,} users, whose history has a single item; "

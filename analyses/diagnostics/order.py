@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, table_of
+from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import number, people, percent, span
 from analyses.running.held_out import HeldOutCases

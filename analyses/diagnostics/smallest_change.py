@@ -15,11 +15,11 @@ from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import (
     advantage,
     attentions,
+    by_importance,
     chosen,
 )
-from analyses.diagnostics.faithfulness.importance_choices import by_user as values_by_user
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, means_of, table_of
+from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, ends, not_empty, rows
 from analyses.report.wording import NOBODY, people, percent, span
 from analyses.running.held_out import HeldOutCases, seen_items
@@ -122,7 +122,7 @@ def _within(users: pd.DataFrame, sizes: list[int]) -> np.ndarray:
 
 
 def _named(claims: Claims, model: str, rows_of: pd.DataFrame) -> None:
-    wide = values_by_user(rows_of, "holds").dropna()
+    wide = by_importance(rows_of, "holds").dropna()
     if len(wide) < 2:  # no half that could choose for the other
         claims.say(f"Whether attention of {model} names the smallest change: {NOBODY}.")
         return

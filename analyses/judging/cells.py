@@ -13,7 +13,16 @@ from typing import Any, Literal
 from workbench.data.planted import Planted, planted
 from workbench.data.planted_settings import RULES, Rule
 from workbench.data.sequences import SequenceData
-from workbench.training.variants import Variant
+from workbench.training.variants import (
+    CALIBRATED,
+    DIRECT,
+    LIGHT,
+    PLAIN,
+    POSITIONED,
+    RENORMALIZED,
+    UNIFORM,
+    Variant,
+)
 
 Scale = Literal["small", "default", "full"]
 BASE_USERS = 2000
@@ -42,13 +51,6 @@ MODEL: dict[str, Any] = {
 TRAINING: dict[str, Any] = {"batch_size": 512, "learning_rate": 3e-3}
 EPOCHS, PATIENCE = 40, 5  # of the base; an epoch of more users has more steps, so that fewer do
 
-PLAIN = Variant("SASRec")
-UNIFORM = Variant("SASRec-uniform")
-CALIBRATED = Variant("AC-SASRec")
-RENORMALIZED = Variant("AC-SASRec", {"normalization": "renormalize"})
-LIGHT = Variant("AC-SASRec-light")
-POSITIONED = Variant("AC-SASRec-light-positions")
-DIRECT = Variant("AC-SASRec-direct")
 VARIANTS = (PLAIN, UNIFORM, LIGHT, RENORMALIZED, CALIBRATED, POSITIONED, DIRECT)
 # strong enough that attention leaves the cause, and ranking finds another way to it
 KEPT_OFF: dict[str, Any] = {"avoid": "cause", "avoid_weight": 1.0}
@@ -99,7 +101,7 @@ class Cell:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class ZooModel:
     """One model of the zoo.
 
     Attributes
@@ -135,7 +137,7 @@ class Trained:
         return cell | {"role": self.cell.role, "model": self.label, "seed": self.seed}
 
 
-def plan(scale: Scale) -> list[Trained]:
+def plan(scale: Scale) -> list[ZooModel]:
     """The models of a scale, what tells most first.
 
     Parameters
@@ -147,12 +149,12 @@ def plan(scale: Scale) -> list[Trained]:
     return list({(entry.cell, entry.name): entry for entry in stages}.values())
 
 
-def _small() -> Iterator[Trained]:
+def _small() -> Iterator[ZooModel]:
     for seed in (CHOOSING[0], CONFIRMING[0]):
         yield from _models([Cell("content", 500, "easy", seed)], [PLAIN, UNIFORM])
 
 
-def _default() -> Iterator[Trained]:
+def _default() -> Iterator[ZooModel]:
     """One seed of data of each role; the models that differ most wherever something is varied."""
     seeds = (CHOOSING[0], CONFIRMING[0])
     cells = _cells(seeds, difficulties=THOROUGH)
@@ -165,7 +167,7 @@ def _default() -> Iterator[Trained]:
     yield from _models(_cells(seeds, users=SIZES[2:]), VARIANTS[:2])
 
 
-def _full() -> Iterator[Trained]:
+def _full() -> Iterator[ZooModel]:
     yield from _default()
     seeds = (*CHOOSING, *CONFIRMING)
     more = [variant for variant in VARIANTS if variant != UNIFORM]
@@ -193,6 +195,6 @@ def _models(
     *,
     seed: int = 0,
     kept_off: bool = False,
-) -> Iterator[Trained]:
+) -> Iterator[ZooModel]:
     for variant, cell in itertools.product(variants, cells):
-        yield Trained(cell, variant, seed, kept_off)
+        yield ZooModel(cell, variant, seed, kept_off)

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from analyses.judging.cells import BASE_USERS, LIGHT, PLAIN, THOROUGH, UNIFORM, Trained
+from analyses.judging.cells import BASE_USERS, THOROUGH, ZooModel
 from analyses.judging.unfaithful import decorated, mislabelled, permuted, wrong_copy
 from analyses.judging.zoo import finished, load
 from models import Recommender
 from workbench.faithfulness.randomization import shuffled
+from workbench.training.variants import LIGHT, PLAIN, UNIFORM
 
 AS_TRAINED = "as trained"
 MISLABELLED = "weights shown at other items"
@@ -35,7 +36,7 @@ class Entry:
     version : what was made of it, a name of `VERSIONS`.
     """
 
-    trained: Trained
+    trained: ZooModel
     version: str = AS_TRAINED
 
     def model(self, zoo: Path) -> Any:
@@ -47,7 +48,7 @@ class Entry:
         return self.trained.columns() | {"version": self.version}
 
 
-def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
+def entries(plan: Sequence[ZooModel], zoo: Path) -> Iterator[Entry]:
     """What a plan gives to judge, as far as it is trained, cell by cell.
 
     Unfaithful models are made of one training of the plain and the light model in each cell, since
@@ -61,7 +62,7 @@ def entries(plan: Sequence[Trained], zoo: Path) -> Iterator[Entry]:
                 yield from (Entry(trained, version) for version in _versions(trained))
 
 
-def _versions(trained: Trained) -> list[str]:
+def _versions(trained: ZooModel) -> list[str]:
     """What is judged of a trained model."""
     cell = trained.cell
     base = cell.users == BASE_USERS and cell.difficulty in THOROUGH

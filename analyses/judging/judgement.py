@@ -13,7 +13,7 @@ import torch
 
 from analyses.conclusions import OPEN, SHOWN
 from analyses.judging import PAGE
-from analyses.judging.cells import BASE_USERS, UNIFORM, VARIANTS, Cell, Trained
+from analyses.judging.cells import BASE_USERS, VARIANTS, Cell, ZooModel
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
@@ -29,10 +29,12 @@ from analyses.running.store import Store, piece_key
 from workbench.data.sequences import SequenceData
 from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
-from workbench.files import check_writable
+from workbench.files import check_writable, write_file
 from workbench.model import weights_hash
+from workbench.phrases import without
 from workbench.processes import Ranks, joined
 from workbench.progress_bars import progress_bar
+from workbench.training.variants import UNIFORM
 
 KINDS = ("rule", "users", "difficulty", "model", "version")  # of what is judged
 GROUPS = ("obvious", *KINDS)  # by which errors are counted
@@ -40,7 +42,7 @@ ENTRY = (*KINDS, "data seed", "role", "seed")  # what tells an entry from the ot
 
 
 def judged(
-    options: argparse.Namespace, planned: Sequence[Trained], given: Sequence[str], cache: Path
+    options: argparse.Namespace, planned: Sequence[ZooModel], given: Sequence[str], cache: Path
 ) -> Path:
     """Train, judge and write; and return the folder of the page, its pictures and tables.
 
@@ -57,11 +59,15 @@ def judged(
         If the folder cannot be written to, or there is no model to judge.
     """
     with joined(["analyses.judge", *given], options.processes) as ranks:
-        return _judge(options, planned, cache, ranks)
+        return _judge(options, planned, given, cache, ranks)
 
 
 def _judge(
-    options: argparse.Namespace, planned: Sequence[Trained], cache: Path, ranks: Ranks
+    options: argparse.Namespace,
+    planned: Sequence[ZooModel],
+    given: Sequence[str],
+    cache: Path,
+    ranks: Ranks,
 ) -> Path:
     from analyses.judging import judge_page  # matplotlib, while the other processes start
 
@@ -83,14 +89,14 @@ def _judge(
     measured, verdict = _judged(found, judge)
     made = tables(measured, verdict)
     for name, table in made.items():
-        table.to_csv(options.out / f"{name}.csv", index=False)
-    command = shlex.join(["python", "-m", "analyses.judge", "--scale", options.scale])
+        write_file(options.out / f"{name}.csv", table.to_csv(index=False).encode())
+    command = shlex.join(["python", "-m", "analyses.judge", *without(given, "--processes")])
     summaries = judge_page.figures(made)
     pictures = judge_page.drawn(made, summaries)
     for name, (pixels, _) in pictures.items():
-        (options.out / f"{slug(name)}.png").write_bytes(pixels)
+        write_file(options.out / f"{slug(name)}.png", pixels)
     page = judge_page.render(made, summaries, pictures, command)
-    (options.out / PAGE).write_text(page, encoding="utf-8")
+    write_file(options.out / PAGE, page.encode())
     if options.summary:
         write_summary(made["verdicts"], command)
     return options.out

@@ -14,6 +14,7 @@ from analyses.judging.labels import LABELS
 from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
 from analyses.report.wording import span
 from analyses.verdict import Verdict
+from workbench.files import write_file
 from workbench.phrases import counted
 from workbench.statistics import exact_share
 
@@ -131,7 +132,7 @@ def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:
 def write_summary(verdicts: pd.DataFrame, command: str) -> None:
     """Keep it where reports quote it from."""
     text = json.dumps(summarised(verdicts, command), indent=1)
-    SUMMARY.write_text(text + "\n", encoding="utf-8")
+    write_file(SUMMARY, f"{text}\n".encode())
 
 
 @lru_cache

@@ -19,11 +19,11 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     OWN,
     advantage,
     attentions,
-    by_user,
+    by_importance,
     controls,
     of_model,
 )
-from analyses.judging.cells import UNIFORM, Trained
+from analyses.judging.cells import ZooModel
 from analyses.judging.entries import Entry
 from analyses.judging.reliability import is_obvious
 from analyses.judging.zoo import finished
@@ -36,6 +36,7 @@ from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.model import Model, weights_hash
 from workbench.statistics import Interval
+from workbench.training.variants import UNIFORM
 
 USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on
 FEWER = (64, 32, 16)  # as if there were no others
@@ -73,7 +74,7 @@ class Surroundings:
     def of(cls, entry: Entry, zoo: Path, device: torch.device) -> "Surroundings":
         """Of an entry, as far as it is trained, on a device."""
         trained = entry.trained
-        uniform = Trained(trained.cell, UNIFORM)
+        uniform = ZooModel(trained.cell, UNIFORM)
         sibling = replace(trained, seed=1 - trained.seed)
         again = replace(entry, trained=sibling)
         uniform_too = trained.variant != UNIFORM and finished([uniform], zoo)
@@ -168,7 +169,7 @@ def _row(results: Mapping[str, Results]) -> dict[str, object]:
     row |= _ends(NAMED, asked["pointing"].estimate)
     row |= _ends(CONTROL_NAMED, asked["pointing"].control)
     for name, value in ADVANTAGES.items():
-        row |= _ends(name, advantage(by_user(rows, value), attentions(rows), known))
+        row |= _ends(name, advantage(by_importance(rows, value), attentions(rows), known))
     for name, key in ANSWERED.items():
         row |= _ends(name, asked[key].estimate)
     return row

@@ -6,7 +6,7 @@ from time import perf_counter
 
 import torch
 
-from analyses.judging.cells import MODEL, Trained
+from analyses.judging.cells import MODEL, ZooModel
 from models import Recommender
 from workbench import build_model, load_model, train
 from workbench.processes import Ranks
@@ -14,23 +14,23 @@ from workbench.progress_bars import write_line
 from workbench.training.state import is_finished
 
 
-def folder_of(entry: Trained, zoo: Path) -> Path:
+def folder_of(entry: ZooModel, zoo: Path) -> Path:
     """Where a model of the zoo lies."""
     return zoo / entry.cell.name / entry.name
 
 
-def finished(plan: Sequence[Trained], zoo: Path) -> list[Trained]:
+def finished(plan: Sequence[ZooModel], zoo: Path) -> list[ZooModel]:
     """The models of a plan that are trained."""
     return [entry for entry in plan if is_finished(folder_of(entry, zoo))]
 
 
-def load(entry: Trained, zoo: Path) -> Recommender:
+def load(entry: ZooModel, zoo: Path) -> Recommender:
     """A trained model of the zoo."""
     return load_model(folder_of(entry, zoo))
 
 
 def train_zoo(
-    plan: Sequence[Trained], zoo: Path, *, ranks: Ranks | None = None, device: str = "cpu"
+    plan: Sequence[ZooModel], zoo: Path, *, ranks: Ranks | None = None, device: str = "cpu"
 ) -> None:
     """Train what is not trained yet; a line per model says how far it is.
 
@@ -44,7 +44,7 @@ def train_zoo(
     Raises
     ------
     WorkbenchError
-        If a folder holds another model.
+        If a folder holds another model that is not trained to its end.
     """
     ranks = ranks or Ranks()
     done = finished(plan, zoo)
@@ -61,7 +61,7 @@ def train_zoo(
         )
 
 
-def _train(entry: Trained, zoo: Path, device: str) -> tuple[float, float]:
+def _train(entry: ZooModel, zoo: Path, device: str) -> tuple[float, float]:
     """Train one; its test Hit@1 and the best that anybody could reach."""
     data = entry.cell.data()
     torch.manual_seed(entry.seed)

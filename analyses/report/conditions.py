@@ -108,7 +108,7 @@ def totals(rows: Rows, by: Sequence[str], counted: Sequence[str]) -> dict[tuple,
     return counts
 
 
-def by_user(rows: Rows, column: str, value: str) -> pd.DataFrame:
+def by_condition(rows: Rows, column: str, value: str) -> pd.DataFrame:
     """A row per user, ascending, and a column per condition, in order of appearance."""
     parts: dict[str, list[pd.Series]] = {}
     for frame in rows:
@@ -123,7 +123,7 @@ def by_user(rows: Rows, column: str, value: str) -> pd.DataFrame:
 def paired(rows: Rows, value: str, model: str, other: str) -> Interval:
     """Mean over users of `value` in `model` minus in `other`, for users who have both."""
     both = rows.map(lambda frame: frame[frame["model"].isin([model, other])])
-    wide = by_user(both, "model", value)
+    wide = by_condition(both, "model", value)
     return paired_means(wide[model], wide[other])
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.claims import FAMILIES, RISK, decided
 from analyses.report.conditions import paired_means
+from analyses.report.decisions import FAMILIES, RISK, decided
 from analyses.report.stored import StoredRun
 from analyses.report.wording import change, number, people
 from analyses.running.results import Results, Rows

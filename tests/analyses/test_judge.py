@@ -11,11 +11,12 @@ from analyses.judging import cells, map_rows, verdict_rows, zoo
 from analyses.judging.entries import AS_TRAINED, DECORATED, MISLABELLED, VERSIONS, entries
 from analyses.running import held_out
 from workbench import WorkbenchError
+from workbench.training.variants import PLAIN, UNIFORM
 
 PLAN = [
-    cells.Trained(cells.Cell("distance", 60, "easy"), cells.PLAIN),
-    cells.Trained(cells.Cell("distance", 60, "easy"), cells.UNIFORM),
-    cells.Trained(cells.Cell("distance", 60, "hopeless"), cells.PLAIN),
+    cells.ZooModel(cells.Cell("distance", 60, "easy"), PLAIN),
+    cells.ZooModel(cells.Cell("distance", 60, "easy"), UNIFORM),
+    cells.ZooModel(cells.Cell("distance", 60, "hopeless"), PLAIN),
 ]
 
 
@@ -31,7 +32,8 @@ def tiny(monkeypatch):
 
 
 def test_what_is_measured_of_a_zoo(tmp_path, monkeypatch):
-    folder = judge.main(["--out", str(tmp_path / "judge")], cache=tmp_path / "cache")
+    words = ["--out", str(tmp_path / "judge")]
+    folder = judge.main([*words, "--processes", "1"], cache=tmp_path / "cache")
     measured = pd.read_csv(folder / "measured.csv")
     every = measured.groupby(["difficulty", "model", "version"]).size()
     assert len(every) == 2 + 1 + 1
@@ -51,6 +53,7 @@ def test_what_is_measured_of_a_zoo(tmp_path, monkeypatch):
 
     page = (folder / judge.PAGE).read_text()
     assert "On seeds that chose the rule" in page
+    assert f"<pre>python -m analyses.judge --out {folder}</pre>" in page
     assert (folder / "verdicts-by-truth.png").exists()
 
     # nothing is trained or measured twice
@@ -74,9 +77,9 @@ def test_only_what_is_trained_is_judged(tmp_path):
 def test_unfaithful_models_are_made_in_the_base_of_the_plan(monkeypatch):
     monkeypatch.setattr("analyses.judging.entries.finished", lambda plan, zoo: list(plan))
     base = cells.Cell("distance")
-    made = [(e.trained.label, e.version) for e in entries([cells.Trained(base)], Path())]
+    made = [(e.trained.label, e.version) for e in entries([cells.ZooModel(base)], Path())]
     assert [version for _, version in made] == [name for name in VERSIONS if name != DECORATED]
-    uniform = entries([cells.Trained(base, cells.UNIFORM)], Path())
+    uniform = entries([cells.ZooModel(base, UNIFORM)], Path())
     assert [entry.version for entry in uniform] == [AS_TRAINED, DECORATED]
-    others = [cells.Trained(base, kept_off=True), cells.Trained(base, seed=1)]
+    others = [cells.ZooModel(base, kept_off=True), cells.ZooModel(base, seed=1)]
     assert [entry.version for entry in entries(others, Path())] == [AS_TRAINED, AS_TRAINED]

@@ -12,12 +12,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from analyses import reporting
 from analyses.diagnostic import discover
 from analyses.report import output
 from analyses.report.glossary import PAPER_ADDRESS
 from analyses.report.stored import open_run
 from analyses.run_all import main
-from analyses.running import inputs, reporting
+from analyses.running import inputs
 from analyses.running.defaults import SASREC
 from analyses.running.progress import Progress, ProgressFile, read_progress
 from analyses.shortcomings import Incomplete, Refused

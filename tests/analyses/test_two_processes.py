@@ -23,11 +23,12 @@ from analyses.running import held_out, measuring
 from tests.torchrun import torchrun
 from workbench import build_model, load_data, load_model, save_model
 from workbench.__main__ import app
+from workbench.training.variants import PLAIN, UNIFORM
 
 ROWS = [f"u{u},i{(u * 7 + step * step) % 23}" for u in range(30) for step in range(9)]
 NAMES = ("SASRec", "AC-SASRec")
 SIZES = ["hidden_size=8", "inner_size=8", "n_layers=1", "max_length=6"]
-PLAN = [cells.Trained(cells.Cell("distance", 60, "easy"), v) for v in (cells.PLAIN, cells.UNIFORM)]
+PLAN = [cells.ZooModel(cells.Cell("distance", 60, "easy"), v) for v in (PLAIN, UNIFORM)]
 
 
 def patched(set_attribute: Callable[..., None]) -> None:
@@ -40,10 +41,10 @@ def patched(set_attribute: Callable[..., None]) -> None:
     sizes = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 6}
     tiny = study.Recipe(sizes, {"loss": "exact", "epochs": 1, "patience": 1, "progress": False})
     set_attribute(study, "RECIPES", dict.fromkeys(study.RECIPES, tiny))
-    set_attribute(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
+    set_attribute(study, "MAIN", (PLAIN, UNIFORM))
     set_attribute(study, "BY_EACH", ())
     set_attribute(mechanism, "RULE", PLAN[0].cell)
-    set_attribute(mechanism, "VARIANTS", (cells.PLAIN, cells.UNIFORM))
+    set_attribute(mechanism, "VARIANTS", (PLAIN, UNIFORM))
     set_attribute(verdict_rows, "USERS", 20)
     set_attribute(verdict_rows, "FEWER", (6,))
     set_attribute(map_rows, "CASES", 30)

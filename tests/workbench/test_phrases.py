@@ -1,6 +1,6 @@
 import pytest
 
-from workbench.phrases import choices, cut, in_order, listing
+from workbench.phrases import choices, cut, in_order, listing, without
 
 
 def test_names_in_order_of_appearance():
@@ -28,3 +28,9 @@ def test_cut_text_keeps_to_its_width():
 def test_choices_name_what_is_close():
     assert choices("SASRek", ["SASRec", "BERT4Rec"]).endswith("BERT4Rec (did you mean SASRec?)")
     assert choices("x", ["SASRec"]) == "choose from SASRec"
+
+
+def test_words_of_a_command_without_some_options():
+    words = ["a", "--out", "x", "--seed=3", "--seeds", "0", "--out=y", "b"]
+    assert without(words, "--out", "--seed") == ["a", "--seeds", "0", "b"]
+    assert without(words) == words

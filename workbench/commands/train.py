@@ -17,6 +17,7 @@ from workbench.ending import told_if_stopped
 from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, write_file
 from workbench.model_folders import sibling_name
+from workbench.phrases import without
 from workbench.registry import NAMES, check_name
 from workbench.training.settings import LARGEST_SEED
 
@@ -136,21 +137,9 @@ def train_command(
 
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:
     """The command that trains one of several seeds by itself."""
-    kept = _without(words, "--out", "--seed", "--seeds")
+    kept = without(words, "--out", "--seed", "--seeds")
     return _line([*kept, "--out", str(folder), "--seed", str(seed)])
 
 
-def _without(words: Sequence[str], *names: str) -> list[str]:
-    """The words of a command without some options and their values."""
-    kept, given = [], iter(words)
-    for word in given:
-        name, equals, _ = word.partition("=")
-        if name not in names:
-            kept.append(word)
-        elif not equals:
-            next(given)  # its value
-    return kept
-
-
 def _line(words: Sequence[str]) -> str:
-    return "python -m workbench " + shlex.join(_without(words, "--progress"))
+    return "python -m workbench " + shlex.join(without(words, "--progress"))

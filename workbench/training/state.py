@@ -24,14 +24,18 @@ FIRST_OPTIONS = {"loss": "exact"}
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
 
 
-def settled(how: Training, model: Recommender, n_items: int) -> Training:
-    """The options with the objective and the loss that are taken where none is named.
+def settled(options: Mapping[str, Any], model: Recommender, n_items: int) -> Training:
+    """The options by their names, with the objective and the loss that are taken by default.
 
     Raises
     ------
     WorkbenchError
-        If the model cannot learn so, or an option is out of range.
+        If an option is not known or out of range, or the model cannot learn so.
     """
+    try:
+        how = Training(**options)
+    except TypeError as error:
+        raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
     return replace(
         how,
         objective=check_objective(model, how.objective),

@@ -21,7 +21,7 @@ from workbench.model_folders import sibling_name, siblings
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line
 from workbench.registry import build_model
-from workbench.training.state import is_finished, other_model
+from workbench.training.state import finished_model, settled
 from workbench.training.trainer import train
 from workbench.training.variants import Variant
 
@@ -61,16 +61,14 @@ def sweep(
     Raises
     ------
     WorkbenchError
-        If a variant cannot be built, before any is trained; or if the folder of a run holds another
-        model.
+        Before any is trained, if a variant cannot be built or trained so, or if the folder of a run
+        holds another model.
     """
     out = Path(out)
     data = load_data(source)
     variants = list({variant.label: variant for variant in variants}.values())
     runs = [_run(v, seed, source, out, options or {}, how) for v in variants for seed in seeds]
-    for run in runs:
-        build_model(run.built.model, data, **run.built.options)
-    finished = [_finished(run, data) for run in runs]
+    finished = [_finished(run, data, how) for run in runs]
     out.mkdir(parents=True, exist_ok=True)
     ranks = ranks or Ranks()
     if ranks.size > 1:
@@ -215,17 +213,17 @@ def training_command(
     return f"python -m workbench train {shlex.join(words)}"
 
 
-def _finished(run: _Run, data: SequenceData) -> bool:
-    """Whether the run is finished; raises WorkbenchError if its folder holds another model."""
-    if not is_finished(run.folder):
-        return False
-    card = load_model(run.folder).card
-    if (card.get("command"), card.get("data", {}).get("checksum")) != (
-        run.command,
-        data.checksum_as_read,
-    ):
-        raise other_model(run.folder)
-    return True
+def _finished(run: _Run, data: SequenceData, how: Mapping[str, Any]) -> bool:
+    """Whether the run is finished.
+
+    Raises
+    ------
+    WorkbenchError
+        If it cannot be built or trained so, or its folder holds another model.
+    """
+    model = build_model(run.built.model, data, **run.built.options)
+    options = settled({**how, "seed": run.seed}, model, data.n_items)
+    return finished_model(run.folder, model.config, options, data) is not None
 
 
 def _row(run: _Run) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Training with early stopping, resumable after a kill; devices and ranks through Fabric."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -33,7 +33,7 @@ from workbench.training.avoidance import avoidance
 from workbench.training.objectives import Samples, samples
 from workbench.training.optimizers import decayed, optimizers
 from workbench.training.sampling import Sampler
-from workbench.training.settings import LARGEST_SEED, Training
+from workbench.training.settings import LARGEST_SEED
 from workbench.training.shared_gradients import mean_over_targets
 from workbench.training.state import (
     STATE,
@@ -105,12 +105,8 @@ def train(
     loaded(model, "workbench.build_model", "config")
     loaded(data, "workbench.load_data", "offsets")
     with_layers(model, "train it by its own code, and adapt it then")
-    try:
-        how = Training(**options)
-    except TypeError as error:
-        raise WorkbenchError(f"{str(error).rpartition(') ')[2]} for training.") from error
     folder = Path(out) if out is not None else None
-    return _Trainer(model, data, how, folder, command, alone, watch).run()
+    return _Trainer(model, data, options, folder, command, alone, watch).run()
 
 
 class _Trainer:
@@ -118,7 +114,7 @@ class _Trainer:
         self,
         model: Recommender,
         data: SequenceData,
-        how: Training,
+        options: Mapping[str, Any],
         out: Path | None,
         command: str,
         alone: bool = False,
@@ -126,14 +122,13 @@ class _Trainer:
     ) -> None:
         from lightning_fabric import seed_everything  # which takes seconds to import
 
+        how = settled(options, model, data.n_items)
         self.fabric = fabric(choose_device(how.device), how.precision, alone=alone)
         keep_pages()
-        told_loss = how.loss is not None
-        how = settled(how, model, data.n_items)
         data, warning = matched(model, data, held_out=2)
         if warning:
             warnings.warn(warning, WorkbenchWarning, stacklevel=3)
-        self.told_loss = told_loss or how.loss == "exact"
+        self.told_loss = options.get("loss") is not None or how.loss == "exact"
         self.how, self.data, self.out, self.command, self.watch = how, data, out, command, watch
         seed_everything((how.seed + self.fabric.global_rank) % (LARGEST_SEED + 1), verbose=False)
         self.model = model.to(self.fabric.device)

@@ -28,6 +28,16 @@ class Variant:
         return " ".join([self.model, *(f"{k}={v}" for k, v in self.options.items())])
 
 
+# SASRec as it is and as it is compared with
+PLAIN = Variant("SASRec")
+UNIFORM = Variant("SASRec-uniform")
+CALIBRATED = Variant("AC-SASRec")
+RENORMALIZED = Variant("AC-SASRec", {"normalization": "renormalize"})
+LIGHT = Variant("AC-SASRec-light")
+POSITIONED = Variant("AC-SASRec-light-positions")
+DIRECT = Variant("AC-SASRec-direct")
+
+
 def studies() -> dict[str, list[Variant]]:
     """The variants of AC-SASRec that the AC-TSR paper compares, by the name of the study.
 
@@ -38,22 +48,21 @@ def studies() -> dict[str, list[Variant]]:
     Without the spatial calibrator, positions are embedded as in the backbone, because the model
     would otherwise know nothing of order.
     """
-    plain, calibrated, light = (Variant(n) for n in ("SASRec", "AC-SASRec", "AC-SASRec-light"))
     alone = {"order": False, "distance": False, "position_embedding": True}
     default = CalibrationConfig().alpha
     alphas = ({"alpha": alpha} if alpha != default else {} for alpha in (0.1, 0.3, 0.5, 0.7, 0.9))
 
     def varied(*options: dict[str, Any]) -> list[Variant]:
-        return [Variant(calibrated.model, each) for each in options]
+        return [Variant(CALIBRATED.model, each) for each in options]
 
     return {
         "ablation": [
-            *(plain, calibrated, light),
+            *(PLAIN, CALIBRATED, LIGHT),
             *varied(alone, {"distance": False}, {"order": False}),
         ],
-        "correction": [calibrated, *varied({"correction": "fixed"}, {"correction": "annealing"})],
+        "correction": [CALIBRATED, *varied({"correction": "fixed"}, {"correction": "annealing"})],
         "alpha": varied(*({"correction": "fixed"} | alpha for alpha in alphas)),
-        "normalization": [calibrated, *varied({"normalization": "renormalize"})],
+        "normalization": [CALIBRATED, RENORMALIZED],
     }
 
 

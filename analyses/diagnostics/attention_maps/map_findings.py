@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of
+from analyses.report.decisions import Claims
 from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
 from analyses.report.wording import NOBODY, people, span, stage_in_words
 from analyses.running.results import Results, Rows

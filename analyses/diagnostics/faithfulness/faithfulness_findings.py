@@ -14,6 +14,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     TRAINED,
     advantage,
     attentions,
+    by_importance,
     chosen,
     conditions,
     controls,
@@ -21,11 +22,8 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     of_model,
     with_means,
 )
-from analyses.diagnostics.faithfulness.importance_choices import (
-    by_user as values_by_user,
-)
-from analyses.report.claims import Claims, Decision
 from analyses.report.conditions import means_by, table_of_means, with_intervals
+from analyses.report.decisions import Claims, Decision
 from analyses.report.wording import NOBODY, people, percent
 from analyses.running.results import Results, Rows
 from workbench.statistics import exact_share
@@ -125,7 +123,7 @@ def findings(results: Results) -> list[str]:
 
 def _of_model(claims: Claims, every: Rows, model: str) -> None:
     rows = of_model(every, model)
-    aligned, lost = values_by_user(rows, "align"), values_by_user(rows, LOST)
+    aligned, lost = by_importance(rows, "align"), by_importance(rows, LOST)
     hits = exact_share(rows.drop_duplicates("user")["hit"].to_numpy())
     known = controls(rows)
     if attentions(rows):
@@ -180,7 +178,7 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
     intervals = {}
     for condition in kept:
         rows = of_model(every, model, HELD_OUT, condition)
-        wide = values_by_user(rows, "align")
+        wide = by_importance(rows, "align")
         intervals[f"by {condition[0]}"] = advantage(wide, attentions(rows), controls(rows))
 
     def tell(decisions: Mapping[str, Decision]) -> str:

@@ -84,7 +84,7 @@ def _names(frame: pd.DataFrame) -> list[str]:
     return [str(name) for name in frame["importance"].drop_duplicates()]
 
 
-def by_user(rows: pd.DataFrame, value: str) -> pd.DataFrame:
+def by_importance(rows: pd.DataFrame, value: str) -> pd.DataFrame:
     """A value of each user (rows, ascending) by importance (columns)."""
     wide = rows.astype({"importance": str}).pivot(index="user", columns="importance", values=value)
     return wide.sort_index()
@@ -100,7 +100,7 @@ def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 
     Parameters
     ----------
-    wide : values, a row per user, as `by_user` gives them.
+    wide : values, a row per user, as `by_importance` gives them.
     names : the importances to choose from.
     """
     half = np.arange(len(wide)) % 2
@@ -120,5 +120,5 @@ def advantage(wide: pd.DataFrame, names: Sequence[str], others: Sequence[str]) -
 
 def chosen(rows: pd.DataFrame, names: Sequence[str], value: str = "align") -> str:
     """The best of some importances by all users of a condition."""
-    wide = by_user(rows, value)
+    wide = by_importance(rows, value)
     return best(wide, names) if len(wide) else NOBODY

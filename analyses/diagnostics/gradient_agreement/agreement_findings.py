@@ -7,9 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analyses.report.claims import Claims, Decision, evidence
-from analyses.report.conditions import by_user as by_user_of
 from analyses.report.conditions import (
+    by_condition,
     means_by,
     paired,
     paired_means,
@@ -18,6 +17,7 @@ from analyses.report.conditions import (
     values_by,
     with_intervals,
 )
+from analyses.report.decisions import Claims, Decision, evidence
 from analyses.report.wording import NOBODY, number, people
 from analyses.running.results import Results, Rows
 from workbench.faithfulness.randomization import SHUFFLED
@@ -97,7 +97,7 @@ def by_control(rows: Rows, model: str, value: str = "tau") -> pd.DataFrame:
 
     The column of the model comes first; there is none but that where nobody has a control.
     """
-    wide = by_user_of(mean_rows(headline_rows(rows.where(model=model))), "control", value)
+    wide = by_condition(mean_rows(headline_rows(rows.where(model=model))), "control", value)
     others = wide.drop(columns=TRAINED)
     return wide[others.notna().any(axis=1)] if len(others.columns) else wide
 

@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, paired, table_of, totals
+from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, not_empty, rows
 from analyses.report.wording import number, people, percent, span
 from analyses.running.passes import CUTOFF

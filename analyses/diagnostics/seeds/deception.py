@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.seeds.seed_pairs import Trainings, Values, largest_at
-from analyses.report.claims import Claims, Decision, evidence
 from analyses.report.conditions import means_of, with_intervals
+from analyses.report.decisions import Claims, Decision, evidence
 from analyses.report.wording import percent
 from analyses.running.passes import METRICS
 from workbench.statistics import Interval

@@ -4,8 +4,8 @@ import pandas as pd
 
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
 from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
-from analyses.report.claims import Claims
 from analyses.report.conditions import means_by, means_of, with_intervals
+from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, ends
 from analyses.report.wording import change, number, people, percent, span
 from analyses.running.passes import METRICS

@@ -20,13 +20,15 @@ from analyses.claims import (
     testing,
     user_table,
 )
-from analyses.claims.__main__ import Incomplete, main
+from analyses.claims.__main__ import main
 from analyses.judging import cells, zoo
 from analyses.running import held_out, measuring
 from analyses.running.store import Store
+from analyses.shortcomings import Incomplete
 from workbench import WorkbenchError, WorkbenchWarning, build_model, load_data, load_model
 from workbench.processes import Ranks
 from workbench.training.alone import HELD
+from workbench.training.variants import PLAIN, UNIFORM
 
 DATA = "planted:distance?users=60&items=30&length=10&causes=4"
 NAME = "planted-distance"
@@ -144,14 +146,14 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
 @pytest.fixture
 def few(monkeypatch):
     """A study of one model, and of no planted data."""
-    monkeypatch.setattr(study, "MAIN", (cells.PLAIN,))
+    monkeypatch.setattr(study, "MAIN", (PLAIN,))
     monkeypatch.setattr(study, "ablation", lambda: [])
     monkeypatch.setattr(study, "BY_EACH", ())
     monkeypatch.setattr(mechanism, "VARIANTS", ())
 
 
 def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, few, monkeypatch, capsys):
-    monkeypatch.setattr(study, "MAIN", (cells.PLAIN, cells.UNIFORM))
+    monkeypatch.setattr(study, "MAIN", (PLAIN, UNIFORM))
     page, folder = main(arguments(tmp_path, seeds=3)), tmp_path / "docs" / "claims"
     first = {p.stem: pd.read_csv(p) for p in folder.glob("*.csv") if p.read_text().strip()}
     rmtree(tmp_path / "runs")
@@ -244,8 +246,8 @@ def test_what_is_kept_of_data_whose_name_looks_like_a_number_is_found(tmp_path, 
 
 def test_what_fails_is_told_and_the_rest_goes_on(tmp_path, monkeypatch, capsys):
     broken = study.Variant("AC-SASRec", {"alpha": "much"})
-    monkeypatch.setattr(study, "MAIN", (*VARIANTS[:2], broken, cells.UNIFORM))
-    folder = study.Planned(NAME, cells.UNIFORM).folder(tmp_path / "runs")
+    monkeypatch.setattr(study, "MAIN", (*VARIANTS[:2], broken, UNIFORM))
+    folder = study.Planned(NAME, UNIFORM).folder(tmp_path / "runs")
     folder.mkdir(parents=True)
     (folder / f"{HELD}elsewhere-9").write_text("1")
     monkeypatch.setattr(study, "ablation", lambda: [])

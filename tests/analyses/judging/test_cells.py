@@ -36,7 +36,7 @@ def test_larger_data_take_fewer_epochs():
 
 def test_a_model_kept_off_the_cause_is_another():
     cell = cells.Cell("content")
-    plain, kept_off = cells.Trained(cell), cells.Trained(cell, kept_off=True)
+    plain, kept_off = cells.ZooModel(cell), cells.ZooModel(cell, kept_off=True)
     assert plain.name != kept_off.name
     assert kept_off.columns()["model"] == "SASRec kept off the cause"
     assert kept_off.training().items() - plain.training().items() == cells.KEPT_OFF.items()

@@ -9,10 +9,9 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from analyses import run_all
+from analyses import reporting, run_all
 from analyses.diagnostic import discover
 from analyses.report.stored import open_run
-from analyses.running import reporting
 from analyses.shortcomings import Incomplete
 from tests.app.shown import sentences
 from workbench import load_data

@@ -89,6 +89,21 @@ def test_other_options_in_the_same_folder_are_told(source, tmp_path):
         run(source, tmp_path / "out", epochs=3)
 
 
+def test_what_is_finished_is_known_where_its_folder_has_moved(source, tmp_path):
+    first = run(source, tmp_path / "out")
+    (tmp_path / "out").rename(tmp_path / "moved")
+    again = run(source, tmp_path / "moved")
+    assert again["test ndcg@10"].tolist() == first["test ndcg@10"].tolist()
+    card = load_model(again["folder"][0]).card
+    assert str(tmp_path / "out") in card["command"]
+
+
+def test_an_option_that_is_none_is_told_before_any_is_trained(source, tmp_path):
+    with pytest.raises(WorkbenchError, match="unexpected keyword argument 'epoch' for training"):
+        run(source, tmp_path / "out", epoch=3)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_variant_that_cannot_be_is_told_before_any_is_trained(source, tmp_path):
     with pytest.raises(WorkbenchError, match="'order' means nothing"):
         run(source, tmp_path / "out", [*TINY, Variant("SASRec", {"order": True})])

@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.conditions import by_user
+from analyses.report.conditions import by_condition
 from analyses.report.folder import MANIFEST
 from analyses.report.stored import Concluded, StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
@@ -127,7 +127,7 @@ def ranks_of(run: StoredRun, users: np.ndarray) -> dict[str, np.ndarray]:
 
 @of_run(8)
 def _ranks(run: StoredRun) -> pd.DataFrame:
-    return by_user(_results(run, RANKED).rows, "model", "rank")
+    return by_condition(_results(run, RANKED).rows, "model", "rank")
 
 
 def chosen(run: StoredRun, diagnostic: str, choice: Choice) -> np.ndarray:

@@ -13,7 +13,7 @@ import torch
 
 from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.folder import check_writable
+from analyses.report.folder import PAGE, check_writable
 from analyses.running.inputs import Inputs, read_inputs
 from analyses.running.keeping import check_keeping
 from analyses.running.measuring import Measured, Unmeasured, measured
@@ -97,7 +97,7 @@ def _report(
         *(out, inputs, results, sections), command=command, seed=options.seed, start=start
     )
     if report.failures:
-        raise Incomplete(out, report.failures)
+        raise Incomplete(out / PAGE, report.failures)
     refused = [v.headline for v in report.verdicts if v.conclusion.startswith(options.fail_on)]
     if options.fail_on and (refused or report.unjudged):
         raise Refused(out, [*refused, *report.unjudged])
