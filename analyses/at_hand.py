@@ -17,7 +17,7 @@ from analyses.running.progress import ProgressFile
 from analyses.shortcomings import Incomplete
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, several
 from workbench.files import expanded
 from workbench.memory import keep_pages
 from workbench.model import Model, weights_hash
@@ -67,9 +67,8 @@ def report(
     start = perf_counter()
     if not isinstance(out, str | Path):
         raise WorkbenchError(f"the report goes into a folder, and {out!r} is none; name one.")
-    if isinstance(only, str):
-        raise WorkbenchError(f"only={only!r} is a word, where a list of them is expected.")
-    check_seed(seed)
+    several("only", only)
+    seed = check_seed(seed)
     keep_pages()
     out, only = expanded(out), list(only)
     diagnostics = choose(discover(), only)

@@ -28,7 +28,7 @@ from analyses.report.wording import people, percent, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model, with_attention
 from workbench.phrases import counted
 from workbench.statistics import Interval, exact_share
@@ -201,6 +201,12 @@ def verdict(
         If the model has no attention, does not fit the data, or has the name of another; if there
         are no such users, or nothing can be measured of them.
     """
+    loaded(model, "workbench.load_model or adapt", "config")
+    for option, given in (("beside", beside), ("siblings", siblings)):
+        if not isinstance(given, Mapping):
+            raise WorkbenchError(
+                f"{option} are a dict of models by name, and no {type(given).__name__}."
+            )
     name = model.config.name
     with_attention(model)
     others = {own: other for own, other in beside.items() if other is not model}

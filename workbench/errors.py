@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,38 @@ def one_of(option: str, value: object, words: Iterable[str]) -> None:
     known = tuple(words)
     if value not in known:
         raise WorkbenchError(f"{option}={value!r} is not known; choose from {', '.join(known)}.")
+
+
+def whole(option: str, value: object, least: int = 1) -> None:
+    """See whether the value of an option is a whole number.
+
+    Parameters
+    ----------
+    option, value : as they were given, `option=value`.
+    least : what it may be.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is another kind of thing, or smaller.
+    """
+    fits = isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+    if not fits:
+        raise WorkbenchError(f"{option}={value!r}; give a whole number, {least} or more.")
+
+
+def several(option: str, value: object) -> None:
+    """See whether an option for several words was not given one, whose letters would be taken.
+
+    Raises
+    ------
+    WorkbenchError
+        If it was.
+    """
+    if isinstance(value, str):
+        raise WorkbenchError(
+            f"{option}={value!r} is a word, where a list of them is expected; give [{value!r}]."
+        )
 
 
 def ways(query: str, python: str) -> str:

@@ -12,7 +12,7 @@ import torch
 from workbench.data.batches import iterate, make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
-from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.errors import WorkbenchError, WorkbenchWarning, whole
 from workbench.matching import matched
 from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
 from workbench.mode import evaluation_mode
@@ -318,12 +318,8 @@ def _condition(data: SequenceData, time: int) -> str:
 
 
 def _check_sampling(count: int, seed: int) -> None:
-    if count < 1:
-        raise WorkbenchError(
-            f"sampled negatives are {count}; give 1 or more, or leave them out for full ranking."
-        )
-    if seed < 0:
-        raise WorkbenchError(f"the seed is {seed}; give 0 or more.")
+    whole("sampled_negatives", count)
+    whole("seed", seed, 0)
 
 
 def _check_unseen(data: SequenceData, complete: Cases, count: int) -> None:

@@ -234,7 +234,11 @@ def _by_token(
 ) -> tuple[SequenceData, str | None]:
     """The data with items numbered as in the model, and what is to be said; see `matched`."""
     item_ids = model.item_ids
-    numbers = np.append(0, 1 + pd.Index(item_ids[1:]).get_indexer(pd.Index(data.item_ids[1:])))
+    known_ids = pd.Index(item_ids[1:])
+    if not known_ids.is_unique:
+        twice = known_ids[known_ids.duplicated()][0]
+        raise WorkbenchError(f"{name} has the item {twice!r} twice; give each item its own id.")
+    numbers = np.append(0, 1 + known_ids.get_indexer(pd.Index(data.item_ids[1:])))
     items = numbers[data.items].astype(np.int32)
     known = items > 0
     lost = len(known) - int(known.sum())

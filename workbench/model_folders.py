@@ -18,6 +18,8 @@ def located_model(source: str | Path) -> Path:
     WorkbenchError
         If there is no model.
     """
+    if not isinstance(source, str | Path):
+        raise WorkbenchError(f"{source!r} is neither the name nor the folder of a model.")
     folder = _folder(source)
     if not (folder / CARD).exists():
         shipped = ", ".join(shipped_names()) or "none"

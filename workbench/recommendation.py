@@ -14,7 +14,7 @@ from workbench.data.batches import at_once, make_batch
 from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
-from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.errors import WorkbenchError, WorkbenchWarning, whole
 from workbench.matching import find_known_item, matched
 from workbench.metrics import best_first
 from workbench.mode import evaluation_mode
@@ -64,8 +64,7 @@ def recommend(
     WorkbenchWarning
         If some items of the data do not match those of the model, as in `evaluate`.
     """
-    if k < 1:
-        raise WorkbenchError(f"k is {k}, which leaves nothing to recommend; give 1 or more.")
+    whole("k", k)
     if users is not None and items is not None:
         raise WorkbenchError("users and items are two histories; give one of them.")
     as_read = data

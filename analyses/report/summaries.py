@@ -62,6 +62,8 @@ class Summary:
     def __post_init__(self) -> None:
         """Look at the columns while it is known who made them."""
         one_of("kind", self.kind, COLUMNS)
+        if self.table.empty:  # no rows, and so no names of columns, where nobody has a value
+            object.__setattr__(self, "table", self.table.reindex(columns=list(COLUMNS[self.kind])))
         lacking = [column for column in COLUMNS[self.kind] if column not in self.table]
         if lacking and len(self.table):
             raise WorkbenchError(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
+from numbers import Integral
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -186,12 +187,28 @@ def _named(
         if name not in models:
             raise WorkbenchError(f"siblings of {name}, which is none of the models; name them so.")
         for own, other in others.items():
+            if _same_weights(other, models[name]):
+                raise WorkbenchError(
+                    f"{own} is {name} itself, or has its weights; give trainings with other seeds."
+                )
             if _but_name(other) != _but_name(models[name]):
                 raise WorkbenchError(
                     f"{own} is no other training of {name}: their configurations differ; give it "
                     "among the models."
                 )
     return everyone
+
+
+def _same_weights(one: Model, other: Model) -> bool:
+    """Whether two models are one; of functions, which have no weights, only where they are."""
+    if one is other:
+        return True
+    ours, theirs = (next(iter(each.modules())).state_dict() for each in (one, other))
+    return (
+        bool(ours)
+        and ours.keys() == theirs.keys()
+        and all(torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours)
+    )
 
 
 def _but_name(model: Model) -> object:
@@ -202,16 +219,17 @@ def _but_name(model: Model) -> object:
     return type(model)
 
 
-def check_seed(seed: int, called: str = "seed") -> None:
-    """Refuse what is no seed.
+def check_seed(seed: int, called: str = "seed") -> int:
+    """A seed, also one of NumPy's, as PyTorch takes it.
 
     Raises
     ------
     WorkbenchError
         If it is no whole number, or out of range.
     """
-    if not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+    if not isinstance(seed, Integral) or not 0 <= int(seed) <= LARGEST_SEED:
         raise WorkbenchError(f"{called} {seed}; give a whole number between 0 and {LARGEST_SEED}.")
+    return int(seed)
 
 
 def of_data(data: SequenceData) -> list[str]:

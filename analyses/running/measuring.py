@@ -12,7 +12,7 @@ from analyses.diagnostic import Diagnostic, Measure
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases, held_out_batches
-from analyses.running.inputs import NONE, inputs_at_hand
+from analyses.running.inputs import NONE, check_seed, inputs_at_hand
 from analyses.running.results import Results, Rows, compact
 from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
@@ -81,6 +81,7 @@ def measure_in_memory(
     WorkbenchError
         As in `inputs_at_hand` and `measured`.
     """
+    seed = check_seed(seed)
     inputs = inputs_at_hand(models, data, users, siblings)
     for sentence in inputs.notices:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)

@@ -132,7 +132,8 @@ def test_adapted_models_of_one_family_are_compared(data, plain, tmp_path):
         "sharp": own_of(data, 4.0),
         "SASRec": plain,
     }
-    run = open_run(report(models, data, tmp_path / "r"))
+    asked = ["attention_worth", "boost", "faithfulness"]
+    run = open_run(report(models, data, tmp_path / "r", only=asked))
     pairs = pd.read_csv(tmp_path / "r" / "tables" / "attention-worth-differences.csv")
     assert list(zip(pairs["model"], pairs["compared with"], strict=True)) == [("Own", "even")]
     assert all(entry["failures"] == [] for entry in run.manifest["diagnostics"].values())
@@ -248,6 +249,7 @@ def test_what_cannot_be_is_told_before_anything_is_measured(own, plain, popular,
         ("only='order' is a word", (models, data, out), {"only": "order"}),
         ("seed -1; give a whole number", (models, data, out), {"seed": -1}),
         ("seed 0.5; give a whole number", (models, data, out), {"seed": 0.5}),
+        ("Again is Own itself, or has", (models, data, out), {"siblings": {"Own": {"Again": own}}}),
         ("no model", ({}, data, out), {}),
         ("models are a dict of them by name, and no list", ([own], data, out), {}),
         ("models are a dict of them by name, and no Seq", (data, data, out), {}),

@@ -1,6 +1,8 @@
 """The verdict: its rule case by case, and on models whose reasons are known."""
 
+import numpy as np
 import pytest
+import torch
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
@@ -10,7 +12,7 @@ from analyses.running.measuring import measure_in_memory
 from analyses.verdict import Verdict, conclude, verdict, verdicts
 from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made
-from workbench import WorkbenchError, adapt, build_model
+from workbench import WorkbenchError, adapt, build_model, load_model, save_model
 from workbench.data import planted
 from workbench.statistics import Interval
 
@@ -150,6 +152,29 @@ def test_two_models_of_one_name_are_told(truth):
     for others in ({"beside": {name: other}}, {"siblings": {name: other}}):
         with pytest.raises(WorkbenchError, match=f"two models are called {name}"):
             verdict(model, truth.data, **others)
+
+
+def test_a_model_is_no_other_training_of_itself(truth, tmp_path):
+    model = build_model("SASRec", truth.data, hidden_size=8, max_length=6)
+    save_model(model, tmp_path / "mine")
+    for same in (model, load_model(tmp_path / "mine")):
+        with pytest.raises(WorkbenchError, match="seed 1 is SASRec itself, or has its weights"):
+            verdict(model, truth.data, siblings={"seed 1": same})
+
+
+def test_what_cannot_be_judged_is_told(truth):
+    model, data = Pointer(truth.effects, honest=True), truth.data
+    for told, given, options in (
+        ("a Linear was given in the place of what", (torch.nn.Linear(2, 2), data), {}),
+        ("'m/sas' is a name or a path", ("m/sas", data), {}),
+        ("a SequenceData was given in the place of", (data, model), {}),
+        ("beside are a dict of models by name, and no list", (model, data), {"beside": [model]}),
+        ("siblings are a dict of models by name", (model, data), {"siblings": [model]}),
+        ("seed -1; give a whole number", (model, data), {"seed": -1}),
+    ):
+        with pytest.raises(WorkbenchError, match=told):
+            verdict(*given, **options)
+    verdict(model, data, seed=np.int64(3))
 
 
 @pytest.mark.parametrize(

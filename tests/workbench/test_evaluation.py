@@ -370,9 +370,9 @@ def test_negatives_that_cannot_be_drawn_are_refused():
         evaluate(model, data_of([1, 2], [1, 2, 3, 4], n_items=5), sampled_negatives=2)
     with pytest.raises(WorkbenchError, match="leave sampled negatives out, which ranks all"):
         evaluate(model, data_of([1, 2, 3, 4, 5], n_items=5), sampled_negatives=2)
-    with pytest.raises(WorkbenchError, match="sampled negatives are 0; give 1 or more"):
+    with pytest.raises(WorkbenchError, match="sampled_negatives=0; give a whole number, 1 or"):
         evaluate(model, timed(), sampled_negatives=0)
-    with pytest.raises(WorkbenchError, match="the seed is -1; give 0 or more"):
+    with pytest.raises(WorkbenchError, match="seed=-1; give a whole number, 0 or more"):
         evaluate(model, timed(), sampled_negatives=2, seed=-1)
 
 

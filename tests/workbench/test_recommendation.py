@@ -208,7 +208,7 @@ def test_an_item_that_the_model_alone_knows_is_found(grown):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"k": 0}, "k is 0"),
+        ({"k": 0}, "k=0; give a whole number, 1 or more"),
         ({"users": ["u0"], "items": ["i1"]}, "give one of them"),
         ({"users": ["x"]}, "has no user 'x'"),
         ({"users": []}, "no user is named"),

@@ -12,7 +12,7 @@ from models import AttentionTap, Batch
 from workbench.attention.foreign_predictions import check_padding, check_rows, made_up
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, several, whole
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,24 @@ def adapt(
         attention that is said to be uniform is not.
         A few passes of two short histories check it.
     """
+    if not callable(scorer):
+        raise WorkbenchError(f"the scorer is {scorer!r}; give a module, or a function of a batch.")
+    whole("n_items", n_items)
+    whole("max_length", max_length)
+    several("attention", attention)
+    if len(set(attention)) < len(attention):
+        raise WorkbenchError(
+            f"attention={[*attention]!r} names a submodule twice; name one a layer."
+        )
     for option, word in (("name", name), ("family", family)):
         if not isinstance(word, str):
             raise WorkbenchError(f"{option} is {word!r}, where a word is expected.")
+    for option, flag in (
+        *(("causal", causal), ("uniform", uniform)),
+        *(("needs_times", needs_times), ("needs_users", needs_users)),
+    ):
+        if flag not in (False, True):
+            raise WorkbenchError(f"{option}={flag!r} is neither True nor False.")
     if uniform and not attention:
         raise WorkbenchError("uniform attention is said of a model whose attention is not named.")
     config = AdaptedConfig(name, n_items, max_length, family=family, uniform=uniform)
@@ -186,6 +201,10 @@ class Scorer(nn.Module):
 
     def _check_scores(self, scores: Tensor) -> None:
         expected = (2, self.config.n_items + 1)
+        if not isinstance(scores, Tensor):
+            raise WorkbenchError(
+                f"score gives a {type(scores).__name__}; give a tensor of PyTorch."
+            )
         if tuple(scores.shape) != expected:
             raise WorkbenchError(
                 f"score gives {list(scores.shape)} for two histories, where {list(expected)} is "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from models import AttentionTap, Batch
 from workbench.attention.hooks import hooked, taps_at
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, several
 from workbench.mode import evaluation_mode
 from workbench.model import AttentionModel, Model, with_attention
 
@@ -112,6 +112,7 @@ def with_stages(model: Model, stages: Sequence[str]) -> AttentionModel:
         If it has no attention, or not at one of the stages.
     """
     attentive = with_attention(model)
+    several("stages", stages)
     for stage in stages:
         if stage not in model.stages:
             raise WorkbenchError(

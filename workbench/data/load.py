@@ -95,6 +95,8 @@ def load_data(
         data = planted().data
         data.provenance["fallback"] = f"Planted data stand in for ml-100k: {error}"
         return data
+    if not isinstance(columns, Mapping | None):
+        raise WorkbenchError(f"columns={columns!r}; give a dict such as {{'user': 'visitor'}}.")
     columns = dict(asked.columns or columns or {})
     options = Options(
         {role: column for role, column in columns.items() if (role, column) != ("time", "")},
@@ -142,6 +144,9 @@ def _place(plain: str) -> Path:
 
 
 def _check_words(options: Options) -> None:
+    for condition in options.where:
+        if not isinstance(condition, str):
+            raise WorkbenchError(f"where has {condition!r}; give texts such as 'rating>=4'.")
     one_of("missing", options.missing, get_args(Missing))
     if options.unit is not None:
         one_of("unit", options.unit, get_args(Unit))

@@ -13,7 +13,7 @@ import pandas as pd
 from workbench.data.times import YEAR_10000
 from workbench.data.tokens import Missing, absent, encode, token
 from workbench.data.truth import Truth
-from workbench.errors import WorkbenchError, one_of
+from workbench.errors import WorkbenchError, one_of, whole
 from workbench.phrases import counted
 
 PAD = "[pad]"
@@ -196,8 +196,8 @@ def from_interactions(
     """
     one_of("duplicates", duplicates, get_args(Duplicates))
     one_of("missing", missing, get_args(Missing))
-    if min_user < 1 or min_item < 1:
-        raise WorkbenchError(f"min_user={min_user} and min_item={min_item} must be 1 or more.")
+    whole("min_user", min_user)
+    whole("min_item", min_item)
     user_codes, user_tokens = _ids(users, "user", missing)
     item_codes, item_tokens = _ids(items, "item", missing)
     n_rows = len(user_codes)

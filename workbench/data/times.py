@@ -21,7 +21,7 @@ UNITS = {"s": (1.0, 0.0), "ms": (1e3, 1e11), "us": (1e6, 1e14), "ns": (1e9, 1e17
 LARGEST = 2.0**62
 YEAR, YEAR_2100, YEAR_10000 = 31_536_000, 4_102_444_800, 253_402_300_800  # in seconds
 # dates written as numbers: 20190812, or with hours, minutes and seconds 20190812103000
-COMPACT = ((8, "%Y%m%d"), (14, "%Y%m%d%H%M%S"))
+COMPACT = ((8, "%Y%m%d"), (10, "%Y%m%d%H"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
 WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")
 SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
@@ -201,21 +201,35 @@ def _day(seconds: float) -> str:
 
 
 def _compact(numbers: np.ndarray, present: np.ndarray) -> np.ndarray | None:
-    """Seconds of dates written as numbers; None where they are not all such."""
+    """Seconds of dates written as numbers; None where most are no such.
+
+    Raises
+    ------
+    TimeFault
+        If most are, and one is not.
+    """
     values = numbers[present]
-    if not len(values) or (values != np.floor(values)).any():
-        return None
-    digits = next((pair for pair in COMPACT if (values >= 1.9 * 10 ** (pair[0] - 1)).all()
-                   and (values < 2.1 * 10 ** (pair[0] - 1)).all()), None)  # fmt: skip
-    if digits is None:
-        return None
-    texts, codes = np.unique(values.astype(np.int64), return_inverse=True)
-    dates = pd.to_datetime(pd.Series(texts.astype(str)), format=digits[1], errors="coerce")
-    if dates.isna().any():
-        return None
-    seconds = np.full(len(numbers), np.nan)
-    seconds[present] = dates.to_numpy().astype("datetime64[s]").astype(np.int64)[codes]
-    return seconds
+    for digits, pattern in COMPACT:
+        of_size = (values >= 1.9 * 10 ** (digits - 1)) & (values < 2.1 * 10 ** (digits - 1))
+        of_size &= values == np.floor(values)
+        if 2 * of_size.sum() <= len(values):
+            continue
+        texts, codes = np.unique(values[of_size].astype(np.int64), return_inverse=True)
+        read = pd.to_datetime(pd.Series(texts.astype(str)), format=pattern, errors="coerce")
+        dated = of_size.copy()
+        dated[of_size] = read.notna().to_numpy()[codes]
+        if 2 * dated.sum() <= len(values):
+            continue
+        if not dated.all():
+            raise TimeFault(
+                int(np.flatnonzero(present)[dated.argmin()]),
+                f"is no date, where most are dates written as numbers such as {texts[0]}; mend it, "
+                f"or say that all are seconds {_unit_is('s')}",
+            )
+        seconds = np.full(len(numbers), np.nan)
+        seconds[present] = read.to_numpy().astype("datetime64[s]").astype(np.int64)[codes]
+        return seconds
+    return None
 
 
 def _read_text(column: Any, unit: Unit | None, dates: Dates | None) -> Times:

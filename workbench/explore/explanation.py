@@ -14,7 +14,7 @@ from workbench.data.batches import make_batch
 from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases
-from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.errors import WorkbenchError, WorkbenchWarning, several
 from workbench.explaining.methods import default_erasure
 from workbench.explore.history_table import helps
 from workbench.explore.inspection import Inspection, inspect_case
@@ -224,6 +224,7 @@ def explain_user(
     WorkbenchWarning
         If some items of the data do not match those of the model, as in `evaluate`.
     """
+    several("methods", methods)
     as_read = data
     data, warning = matched(model, as_read, held_out=int(held_out))
     if warning:

@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from analyses.report import style
 from analyses.report.drawing import draw, images
-from analyses.report.summaries import UNIFORM, Summary
+from analyses.report.summaries import UNIFORM, Summary, rows
 from workbench import WorkbenchError
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
@@ -206,3 +206,8 @@ def test_a_table_that_lacks_what_is_drawn_is_told_where_it_is_made():
     with pytest.raises(WorkbenchError, match="choose from dots, lines, boxes"):
         Summary("bars", "Title", "measure", ("a",), marks)
     assert not len(Summary("boxes", "Title", "measure", (), pd.DataFrame()).table)
+
+
+def test_a_figure_of_nobody_shows_nothing():
+    none = Summary("dots", "Title", "measure", ("a",), pd.DataFrame(rows({}, ["row"], panel="")))
+    assert (none.seen, none.panels, len(none.table)) == ("", [], 0)

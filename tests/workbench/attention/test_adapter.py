@@ -16,7 +16,7 @@ from tests.models.variants import batch_of
 from workbench import WorkbenchError, adapt, edit_attention, evaluate, explain, record_attention
 from workbench.attention.edits import uniform
 from workbench.attention.open_attention import OpenMultiheadAttention
-from workbench.data import planted
+from workbench.data import from_interactions, planted
 from workbench.explaining.gradients import above_zero
 
 DOCS = Path(__file__).parents[3] / "docs" / "checkpoints.md"
@@ -142,14 +142,15 @@ class Softmaxed(nn.Module):
         return hidden[torch.arange(len(x)), batch.rows] @ self.items.weight.T
 
 
-def taken(module, attention=("dropout",), n_items=12):
+def taken(module, attention=("dropout",), n_items=12, max_length=8, causal=True):
     return adapt(
         module,
         embed=lambda batch: module.items(batch.items),
         score=module.scores,
         attention=attention,
         n_items=n_items,
-        max_length=8,
+        max_length=max_length,
+        causal=causal,
     )
 
 
@@ -169,6 +170,12 @@ def test_weights_that_pass_a_dropout():
         ({"attention": ("norm",)}, "norm is not where attention weights"),
         ({"n_items": 11}, r"score gives \[2, 13\] for two histories, where \[2, 12\]"),
         ({"module": Softmaxed(mask=False)}, "what passes dropout are no attention weights"),
+        ({"attention": ("dropout", "dropout")}, "names a submodule twice; name one a layer"),
+        ({"attention": "dropout"}, r"attention='dropout' is a word, where a list .* \['dropout'\]"),
+        ({"max_length": 0}, "max_length=0; give a whole number, 1 or more"),
+        ({"max_length": "50"}, "max_length='50'; give a whole number"),
+        ({"n_items": 1.5}, "n_items=1.5; give a whole number"),
+        ({"causal": "no"}, "causal='no' is neither True nor False"),
     ],
 )
 def test_what_is_not_as_promised_is_told(arguments, told):
@@ -317,7 +324,7 @@ class Masked(Softmaxed):
     ("module", "attention", "told"),
     [
         (Shared, ("dropout",), "dropout is called 2 times in a pass"),
-        (Shared, ("dropout", "dropout"), "dropout is called 2 times in a pass"),
+        (Shared, ("dropout", "dropout"), "names a submodule twice; name one a layer"),
         (Masked, ("dropout",), r"up to 3 items, what passes is \[2, 1, 4, 4\]"),
     ],
 )
@@ -358,3 +365,18 @@ def test_attention_that_extends_pytorchs_is_not_exchanged_for_it():
 def test_what_tells_models_apart_is_a_word():
     with pytest.raises(WorkbenchError, match=r"family is \['a'\], where a word is expected"):
         adapt(lambda batch: None, n_items=9, max_length=5, family=["a"])
+
+
+def test_what_is_no_scorer_is_told():
+    with pytest.raises(WorkbenchError, match="the scorer is None; give a module, or a function"):
+        adapt(None, n_items=9, max_length=5)
+    with pytest.raises(WorkbenchError, match="score gives a ndarray; give a tensor"):
+        adapt(lambda batch: np.zeros((len(batch.items), 10)), n_items=9, max_length=5)
+
+
+def test_ids_that_two_items_share_are_told():
+    model = adapt(lambda batch: torch.ones(len(batch.items), 4), n_items=3, max_length=5)
+    model.item_ids = np.array(["[pad]", "a", "b", "a"], dtype=object)
+    data = from_interactions([*"uuuvvv"], [*"abcabc"], range(6))
+    with pytest.raises(WorkbenchError, match="Adapted has the item 'a' twice"):
+        evaluate(model, data)

@@ -62,7 +62,7 @@ def test_a_count_that_is_none_is_told(value):
 
 def test_a_count_of_nothing_is_not_taken_for_none_given(tmp_path):
     (tmp_path / "r.csv").write_text("user,item\na,1\na,2\n")
-    with pytest.raises(WorkbenchError, match="min_user=0 and min_item=1 must be 1 or more"):
+    with pytest.raises(WorkbenchError, match="min_user=0; give a whole number, 1 or more"):
         load_data(f"{tmp_path / 'r.csv'}?min_user=0")
 
 

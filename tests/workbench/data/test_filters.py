@@ -152,3 +152,33 @@ def test_large_numbers_are_told_apart_by_their_digits(tmp_path, condition, left)
     rows = [f"u,{item},{order}\n" for item, order in zip("abcd", orders, strict=True)]
     file.write_text("user,item,order\n" + "".join(rows))
     assert tokens(load_data(file, where=[condition], min_user=1)) == {"u": left}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("kept", ["=True", "==true", "!=False", "!=FALSE", "=1"])
+def test_what_is_true_or_false_is_compared_in_any_letters(tmp_path, suffix, kept):
+    frame = pd.DataFrame({"user": "u", "item": [*"abc"], "bought": [True, False, True]})
+    file = tmp_path / f"x.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(file, index=False)
+    elif suffix == "jsonl":
+        frame.to_json(file, orient="records", lines=True)
+    else:
+        frame.to_parquet(file)
+    assert tokens(load_data(f"{file}?where=bought{kept}")) == {"u": ["a", "c"]}
+    assert "is either true or false" in refused(f"{file}?where=bought=yes")
+
+
+def test_ids_that_are_text_are_compared_as_text(tmp_path):
+    file = write(tmp_path / "x.csv", "user,item,time\nu,007,1\nu,7,2\nu,b,3\nu,7.0,4\n")
+    assert tokens(load_data(f"{file}?where=item=7&time=&min_user=1")) == {"u": ["7"]}
+    assert tokens(load_data(f"{file}?where=item!=7&time=&min_user=1")) == {"u": ["007", "b", "7.0"]}
+
+
+@pytest.mark.parametrize("odd", ["4,5", "5 stars", "1_000"])
+def test_what_is_no_number_is_not_left_out_by_one(tmp_path, odd):
+    file = write(tmp_path / "x.csv", f"user;item;rating\nu;a;4\nu;b;{odd}\nu;c;\nu;d;3\nu;e;NA\n")
+    message = refused(f"{file}?where=rating>=4")
+    assert f"x.csv, line 3: rating '{odd}' is no number, and where=rating>=4 compares" in message
+    file.write_text(file.read_text().replace(odd, "5"))
+    assert tokens(load_data(f"{file}?where=rating>=4")) == {"u": ["a", "b"]}

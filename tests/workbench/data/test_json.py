@@ -127,3 +127,16 @@ def test_two_fields_of_one_name_are_not_chosen_between(tmp_path):
     line = '{"user": "u", "item": "a", "user": "v"}\n'
     said = refused(write(tmp_path / "x.jsonl", line * 4))
     assert said.endswith("line 1: an object has two fields 'user'; give each its own name.")
+    other = '{"user": "u", "item": "a"}\n'
+    said = refused(write(tmp_path / "x.jsonl", other + line * 4))
+    assert said.endswith("line 2: an object has two fields 'user'; give each its own name.")
+    said = refused(write(tmp_path / "x.json", f"[{other}, {line}]"))
+    assert said.endswith("x.json: an object has two fields 'user'; give each its own name.")
+
+
+def test_ids_beyond_64_bits_are_as_they_are_written(tmp_path):
+    user = 2**64 - 2
+    rows = "".join(f'{{"user": {user}, "item": {k}, "time": 150000000{k}}}\n' for k in (1, 2))
+    assert tokens(load_data(write(tmp_path / "x.jsonl", rows))) == {str(user): ["1", "2"]}
+    late = rows.replace("1500000002", "9" * 20)
+    assert "is no time that can be" in refused(write(tmp_path / "y.jsonl", late))

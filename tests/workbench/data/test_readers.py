@@ -440,3 +440,10 @@ def test_of_several_titles_the_first_is_shown_with_a_word(tmp_path, ratings, row
         "2": "Tom & Jerry",
         "3": "Up",
     }
+
+
+def test_a_comment_among_sequences_is_no_user(tmp_path):
+    file = write(tmp_path / "x.txt", "# my sequences\nu1 a b c\nu2 a c d\n")
+    assert "x.txt: sequence 1 begins with # as a comment does" in refused(file)
+    file.write_text("#1 a b c\n#2 a c d\n")
+    assert tokens(load_data(file)) == {"#1": ["a", "b", "c"], "#2": ["a", "c", "d"]}

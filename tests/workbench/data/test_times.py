@@ -122,10 +122,23 @@ def test_dates_written_as_numbers_are_dates_and_warned_of(tmp_path):
     (seconds,) = remedied(file, warning)
     assert seconds.times.tolist() == [20190811, 20190812]
     assert seconds.provenance["warnings"] == []
-    clock = table(tmp_path, [20190812103000, 20190811090000])
-    assert load_data(clock).times.tolist()[1] == stamp(2019, 8, 12, 10, 30)
+    for later, earlier, seconds in (
+        (20190812103000, 20190811090000, stamp(2019, 8, 12, 10, 30)),
+        (201908121030, 201908110900, stamp(2019, 8, 12, 10, 30)),
+        (2019081210, 2019081109, stamp(2019, 8, 12, 10)),
+    ):
+        assert load_data(table(tmp_path, [later, earlier])).times.tolist()[1] == seconds
     # the same digits are no dates where one of them is none
     assert load_data(table(tmp_path, [20190812, 20191332])).times.tolist() == [20190812, 20191332]
+
+
+@pytest.mark.parametrize("odd", [99991231, 0, 20191332])
+def test_one_of_the_dates_written_as_numbers_that_is_none_is_named(tmp_path, odd):
+    file = table(tmp_path, [20190812, 20190811, odd])
+    message = refused(file)
+    assert f"x.csv, line 4: time '{odd}' is no date" in message
+    (seconds,) = remedied(file, message)
+    assert sorted(seconds.times.tolist()) == sorted([20190812, 20190811, odd])
 
 
 @pytest.mark.parametrize("times", [[5, 6], [2015, 2016], [43831.5, 43832.25]])

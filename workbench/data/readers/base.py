@@ -127,7 +127,7 @@ def check_encoding(encoding: str) -> None:
     """
     try:
         "".encode(encoding)
-    except (LookupError, ValueError) as error:
+    except (LookupError, TypeError, ValueError) as error:
         raise WorkbenchError(
             f"encoding={encoding!r} is not known; give one such as utf-8, latin-1 or utf-16."
         ) from error

@@ -14,6 +14,7 @@ import pyarrow as pa
 from workbench.data.readers.base import Options
 from workbench.data.readers.columns import Columns, column_of
 from workbench.data.times import TimeFault, Times, UnknownOrder, looks_like_time, read_times
+from workbench.data.tokens import WORDS
 from workbench.errors import WorkbenchError, ways
 
 CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
@@ -96,9 +97,11 @@ def _holds(
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     texts = pd.Series(column.cast(pa.string()).to_numpy(), dtype=object).fillna("").str.strip()
+    if (small := texts.str.lower()).isin(["true", "false", ""]).all() and (small != "").any():
+        texts, value = small, _flag(text, columns.path, name, value)
     numbers, number = pd.to_numeric(texts, errors="coerce"), pd.to_numeric(value, errors="coerce")
     if sign in COMPARISONS and not np.isnan(number):
-        _check_numbers(text, columns.path, name, texts, numbers)
+        _check_numbers(text, columns, name, texts, numbers)
         return COMPARISONS[sign](numbers, number).to_numpy()
     if sign in COMPARISONS and numbers.notna().any():
         known = ""
@@ -111,7 +114,7 @@ def _holds(
         )
     dated = pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)
     equal = texts == value
-    if abs(number) < EXACT:  # larger ones, as ids may be, are told apart by their digits
+    if abs(number) < EXACT and not _tells_apart(columns, name, column):
         equal |= numbers == number
     if numbers.isna().all() and _asks_for_times(sign, value, texts, dated):
         times = _times(text, columns, name, column if dated else pa.array(texts), options)
@@ -125,13 +128,42 @@ def _holds(
     return (~equal if sign == "!=" else equal).to_numpy()
 
 
-def _check_numbers(text: str, path: Path, name: str, texts: pd.Series, numbers: pd.Series) -> None:
-    """Refuse to order by a number where there is none to be ordered."""
+def _flag(text: str, path: Path, name: str, value: str) -> str:
+    """True or false, in small letters: a reader of files may write them otherwise than a file."""
+    known = {"true": "true", "1": "true", "false": "false", "0": "false"}
+    if value.lower() not in known:
+        raise WorkbenchError(
+            f"{path}: where={text} compares with {value!r}, and {name} is either true or false; "
+            "write one of these."
+        )
+    return known[value.lower()]
+
+
+def _tells_apart(columns: Columns, name: str, column: pa.ChunkedArray) -> bool:
+    """Whether a column holds ids written as text, of which 007 and 7 are two."""
+    ids = [columns.roles.get(role) for role in ("user", "item")]
+    return name in ids and (
+        pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    )
+
+
+def _check_numbers(
+    text: str, columns: Columns, name: str, texts: pd.Series, numbers: pd.Series
+) -> None:
+    """Refuse to order by a number what is none; an empty cell is left out by any number."""
     if numbers.notna().any():
+        odd = numbers.isna() & (texts != "") & ~texts.isin(WORDS)
+        if odd.any():
+            reason = (
+                f"is no number, and where={text} compares numbers; mend it, or leave the condition "
+                "out"
+            )
+            raise columns.fault(int(odd.to_numpy().argmax()), name, reason)
         return
     times = looks_like_time(pa.array(texts))
     raise WorkbenchError(
-        f"{path}: where={text} asks for numbers, and {name} has none, such as {texts.iloc[0]!r}; "
+        f"{columns.path}: where={text} asks for numbers, and {name} has none, such as "
+        f"{texts.iloc[0]!r}; "
         f"{'write a time such as 2021-06-05' if times else 'compare it with = or !='}."
     )
 

@@ -32,6 +32,7 @@ from workbench.errors import WorkbenchError
 BLOCK = 16 << 20  # bytes parsed at a time; a line has to fit
 HEAD = 100  # objects by which a file is judged
 LONGEST = 1 << 20  # characters of a line that is parsed as a Python literal
+LARGEST = 2**63 - 1  # of whole numbers that Arrow has
 KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}  # whose columns Arrow parses
 
 
@@ -83,7 +84,9 @@ def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
     """
     if _is_array(path, encoding):
         try:
-            rows = json.loads("".join(decoded_lines(path, encoding)))
+            rows = _strictly("".join(decoded_lines(path, encoding)))
+        except TwoFields as error:
+            raise WorkbenchError(f"{path}: {error}") from error
         except (ValueError, RecursionError) as error:
             if isinstance(error, WorkbenchError):
                 raise
@@ -97,9 +100,9 @@ def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
         if not line.strip():
             continue
         try:
-            parse = parse or (json.loads if _is_json(line) else _literal)
+            parse = parse or (_strictly if _is_json(line) else _literal)
             row = parse(line)
-        except WorkbenchError as error:
+        except TwoFields as error:
             raise WorkbenchError(f"{path}, line {number}: {error}") from error
         except (ValueError, SyntaxError, MemoryError, RecursionError) as error:
             raise _no_object(path, number, error) from error
@@ -191,7 +194,8 @@ def _fields(path: Path, wanted: Sequence[str], encoding: str) -> dict[str, pa.Ch
 
 def _column(values: list[Any]) -> pa.ChunkedArray:
     kinds = {type(value) for value in values} - {type(None)}
-    if len(kinds) > 1 or kinds & {bool, dict}:
+    large = kinds == {int} and any(value is not None and abs(value) > LARGEST for value in values)
+    if len(kinds) > 1 or kinds & {bool, dict} or large:
         values = [value if value is None else _text(value) for value in values]
     return pa.chunked_array([pa.array(values)])
 
@@ -206,14 +210,22 @@ def _is_array(path: Path, encoding: str) -> bool:
     return first.lstrip().startswith("[")
 
 
+class TwoFields(ValueError):
+    """An object with two fields of one name."""
+
+
 def _is_json(line: str) -> bool:
     try:
-        json.loads(line, object_pairs_hook=_named_once)
-    except WorkbenchError:
+        _strictly(line)
+    except TwoFields:
         raise
     except ValueError:
         return not line.lstrip().startswith("{'")
     return True
+
+
+def _strictly(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_named_once)
 
 
 def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -222,7 +234,7 @@ def _named_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in found if names.count(name) > 1)
-        raise WorkbenchError(f"an object has two fields {twice!r}; give each its own name.")
+        raise TwoFields(f"an object has two fields {twice!r}; give each its own name.")
     return found
 
 

@@ -66,6 +66,7 @@ def read(path: Path, options: Options) -> Interactions:
             parse_options=pa_csv.ParseOptions(delimiter="\x01", quote_char=False),
             convert_options=pa_csv.ConvertOptions(column_types={"line": pa.string()}),
         )["line"]
+        _check_comments(path, lines)
         words = _words(lines)
         lengths = pc.list_value_length(words).to_numpy()
         if not len(lengths):
@@ -93,6 +94,16 @@ def read(path: Path, options: Options) -> Interactions:
         return f"sequence {line + 1}", {}
 
     return rows.interactions(rows.Columns(path, values, ROLES, place), options)
+
+
+def _check_comments(path: Path, lines: pa.ChunkedArray) -> None:
+    """Refuse lines that begin as a comment does where others do not: who made them means which."""
+    marked = pc.starts_with(pc.utf8_ltrim_whitespace(lines), "#")
+    if pc.any(marked).as_py() and not pc.all(marked).as_py():
+        raise WorkbenchError(
+            f"{path}: sequence {pc.index(marked, True).as_py() + 1} begins with # as a comment "
+            "does, and others do not; remove what is no sequence."
+        )
 
 
 def _words(lines: pa.ChunkedArray) -> pa.ChunkedArray:

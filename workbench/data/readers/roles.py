@@ -188,5 +188,5 @@ def _about_times(
 def _times(values: Sequence[object]) -> bool:
     try:
         return looks_like_time(pa.array(values))
-    except (ValueError, TypeError, pa.ArrowException):
+    except (OverflowError, ValueError, TypeError, pa.ArrowException):
         return False
