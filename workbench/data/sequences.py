@@ -246,6 +246,10 @@ def from_interactions(
 
 def _titles(titles: Mapping[Any, str], item_ids: np.ndarray) -> list[str]:
     """What each item is called; titles of items that are numbers may have numbers as keys."""
+    if not isinstance(titles, Mapping):
+        raise WorkbenchError(
+            f"titles are a {type(titles).__name__}; give a dict with the title of each item."
+        )
     known = {token(item): title for item, title in titles.items() if not pd.isna(title)}
     return [PAD, *(str(known.get(each, each)) for each in item_ids[1:])]
 

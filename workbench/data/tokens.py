@@ -30,7 +30,7 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     ValueError
-        If floats do not hold the ids exactly, or the type cannot be an id.
+        If they are no column, floats do not hold the ids exactly, or the type cannot be an id.
     """
     if isinstance(values, pa.Array | pa.ChunkedArray):
         column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
@@ -47,6 +47,8 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
             names = np.array([token(value) for value in uniques.to_pylist()], dtype=object)
     else:
         column = values if isinstance(values, pd.Series) else np.asarray(values)
+        if column.ndim != 1:  # one text or number, lists of them, or what yields them once
+            raise ValueError("give a list, or a column, with one of them for each row")
         codes, uniques = pd.factorize(column)
         names = np.array([token(value) for value in uniques], dtype=object)
     # what is written in several ways is one token

@@ -224,3 +224,14 @@ def test_dates_of_every_kind_are_times():
 def test_what_is_no_time_in_memory_is_told(times, told):
     with pytest.raises(WorkbenchError, match=told):
         from_interactions(["u", "u"], ["a", "b"], times)
+
+
+@pytest.mark.parametrize("users", ["ab", 3, (user for user in "ab"), [["a"], ["b"]]])
+def test_what_is_no_column_is_told(users):
+    with pytest.raises(WorkbenchError, match="users: give a list, or a column, with one of them"):
+        from_interactions(users, ["x", "y"])
+
+
+def test_titles_that_name_no_item_are_told():
+    with pytest.raises(WorkbenchError, match="titles are a list; give a dict with the title of"):
+        from_interactions(["u", "u"], ["x", "y"], titles=["One", "Two"])
