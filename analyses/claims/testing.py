@@ -80,7 +80,7 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     if options.plan:
         _tell_plan(study, options.processes)
         return None, []
-    # what changes the page alone; whether models were trained before it does not
+    # the words that change what the page holds
     shown = [word for word in without(given, "--processes") if word != "--no-training"]
     page, more = _written(study, options, planted, failures, shown)
     return page, [*failures, *more]

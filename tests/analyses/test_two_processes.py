@@ -43,7 +43,7 @@ def patched(set_attribute: Callable[..., None]) -> None:
     set_attribute(study, "RECIPES", dict.fromkeys(study.RECIPES, tiny))
     set_attribute(study, "MAIN", (PLAIN, UNIFORM))
     set_attribute(study, "BY_EACH", ())
-    set_attribute(mechanism, "RULE", PLAN[0].cell)
+    set_attribute(mechanism, "PLANTED", PLAN[0].cell)
     set_attribute(mechanism, "VARIANTS", (PLAIN, UNIFORM))
     set_attribute(verdict_rows, "USERS", 20)
     set_attribute(verdict_rows, "FEWER", (6,))

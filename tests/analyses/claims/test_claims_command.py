@@ -44,7 +44,7 @@ def tiny(monkeypatch):
     fewer = [v for v in study.ablation() if v.options == {"correction": "fixed"}]
     monkeypatch.setattr(study, "ablation", lambda: fewer)
     monkeypatch.setattr(held_out, "SAMPLE", 12)
-    monkeypatch.setattr(mechanism, "RULE", cells.Cell("distance", 60, "easy"))
+    monkeypatch.setattr(mechanism, "PLANTED", cells.Cell("distance", 60, "easy"))
     monkeypatch.setattr(mechanism, "VARIANTS", cells.VARIANTS[:2])
     monkeypatch.setattr(cells, "EPOCHS", 1)
     monkeypatch.setattr(cells, "PATIENCE", 1)
