@@ -20,7 +20,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, several
 from workbench.files import expanded
 from workbench.memory import keep_pages
-from workbench.model import Model, weights_hash
+from workbench.model import Model, itself, weights_hash
 from workbench.processes import Ranks
 
 
@@ -117,7 +117,7 @@ def _weights(
         name: weights_hash(model)
         for group in (models, *siblings.values())
         for name, model in group.items()
-        if next(iter(model.modules())).state_dict()
+        if itself(model).state_dict()
     }
 
 

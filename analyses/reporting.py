@@ -25,6 +25,7 @@ from workbench.devices import choose_device
 from workbench.errors import WorkbenchError
 from workbench.files import REPORTS
 from workbench.memory import keep_pages
+from workbench.model import itself
 from workbench.processes import Ranks, joined, usual_processes
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _inputs(
         )
     for each in (inputs.models, *inputs.siblings.values()):
         for model in each.values():
-            next(iter(model.modules())).to(device)  # itself
+            itself(model).to(device)
     return inputs
 
 

@@ -179,11 +179,15 @@ def with_layers(model: Model, remedy: str) -> Recommender:
     return model
 
 
+def itself(model: Model) -> nn.Module:
+    """A model as the module that it is."""
+    return next(iter(model.modules()))
+
+
 def weights_hash(model: Model) -> str:
     """SHA-256 over a model's configuration and every tensor of its state."""
     total = hashlib.sha256(repr(model.config).encode())
-    module = next(iter(model.modules()))  # itself
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(itself(model).state_dict().items()):
         array = tensor.detach().cpu().contiguous().numpy()
         total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return total.hexdigest()

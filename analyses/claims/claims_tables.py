@@ -74,11 +74,19 @@ class Findings:
     @cached_property
     def standing(self) -> list[Done]:
         """The trainings that the page stands on, in the order of the plan."""
-        labels = list(in_order(each.label for each in self.planned))
+        places = self.places
         return sorted(
             self._trainings[0],
-            key=lambda done: (list(self.data).index(done.data), labels.index(done.model)),
+            key=lambda done: (places["data"].index(done.data), places["model"].index(done.model)),
         )
+
+    @property
+    def places(self) -> dict[str, list[str]]:
+        """The data sets and the models in the order of the plan."""
+        return {
+            "data": list(self.data),
+            "model": list(in_order(each.label for each in self.planned)),
+        }
 
     @property
     def rows_alone(self) -> list[Done]:
@@ -109,14 +117,12 @@ def all_tables(findings: Findings) -> dict[str, pd.DataFrame]:
         "reach": reach(findings),
         "planted": findings.planted,
     }
-    joined = {name: findings.record.joined(name, frame) for name, frame in found.items()}
-    columns = [each.name for each in fields(Done)]
-    joined[TRAININGS] = pd.DataFrame(map(asdict, findings.standing), columns=columns)
-    places = {
-        "data": list(findings.data),
-        "model": list(in_order(each.label for each in findings.planned)),
+    joined = {
+        name: _sorted(findings.record.joined(name, frame), findings.places)
+        for name, frame in found.items()
     }
-    return {name: _sorted(frame, places) for name, frame in joined.items()}
+    columns = [each.name for each in fields(Done)]
+    return joined | {TRAININGS: pd.DataFrame(map(asdict, findings.standing), columns=columns)}
 
 
 def _sorted(frame: pd.DataFrame, places: Mapping[str, list[str]]) -> pd.DataFrame:

@@ -23,7 +23,7 @@ from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 from workbench.errors import loaded as check_loaded
 from workbench.matching import one_numbering
-from workbench.model import Model, weights_hash
+from workbench.model import Model, itself, weights_hash
 from workbench.model_folders import CARD, located_model, siblings
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.settings import LARGEST_SEED
@@ -145,7 +145,7 @@ def inputs_at_hand(
         {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
         {},
         users,
-        [*notices, *_alone({name: fitting[name] for name in models})],
+        [*notices, *_alone(models)],
         exclusions,
     )
 
@@ -203,7 +203,7 @@ def _same_weights(one: Model, other: Model) -> bool:
     """Whether two models are one; of functions, which have no weights, only where they are."""
     if one is other:
         return True
-    ours, theirs = (next(iter(each.modules())).state_dict() for each in (one, other))
+    ours, theirs = (itself(each).state_dict() for each in (one, other))
     return (
         bool(ours)
         and ours.keys() == theirs.keys()

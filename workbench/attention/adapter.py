@@ -102,13 +102,12 @@ def adapt(
         raise WorkbenchError(
             f"attention={[*attention]!r} names a submodule twice; name one a layer."
         )
-    for option, word in (("name", name), ("family", family)):
+    for option, word in {"name": name, "family": family}.items():
         if not isinstance(word, str):
             raise WorkbenchError(f"{option} is {word!r}, where a word is expected.")
-    for option, flag in (
-        *(("causal", causal), ("uniform", uniform)),
-        *(("needs_times", needs_times), ("needs_users", needs_users)),
-    ):
+    flags = {"causal": causal, "uniform": uniform}
+    flags |= {"needs_times": needs_times, "needs_users": needs_users}
+    for option, flag in flags.items():
         if flag not in (False, True):
             raise WorkbenchError(f"{option}={flag!r} is neither True nor False.")
     if uniform and not attention:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from workbench.data.tokens import WORDS
+from workbench.data.tokens import WORDS, is_text
 from workbench.errors import ways
 from workbench.phrases import counted
 
@@ -108,7 +108,7 @@ def read_times(
         return read_numbers(column.cast(pa.float64()).to_numpy(), unit)
     if pa.types.is_binary(kind):
         column, kind = column.cast(pa.string()), pa.string()
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if is_text(kind):
         return _read_text(column, unit, dates)
     raise TimeFault(0, f"is {kind}, which is no kind of time; leave it out {WITHOUT_TIMES}")
 

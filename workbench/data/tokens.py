@@ -20,6 +20,11 @@ WORDS = ("NA", "N/A", "n/a", "#N/A", "nan", "NaN", "NAN", "null", "NULL", "None"
 EXACT = 2.0**53  # from here on a float stands for several whole numbers
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text."""
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)
+
+
 def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
     """Codes int32 [n], -1 where there is no value, and the tokens they stand for (str objects).
 
@@ -41,7 +46,7 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
             return np.empty(0, np.int32), np.empty(0, object)
         codes = joined.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         uniques, kind = joined.dictionary, joined.dictionary.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if is_text(kind):
             names = pc.utf8_trim_whitespace(uniques).to_numpy(zero_copy_only=False)
         else:
             names = np.array([token(value) for value in uniques.to_pylist()], dtype=object)

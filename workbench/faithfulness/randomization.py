@@ -19,7 +19,7 @@ from workbench.attention.adapter import Scorer
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import permute
 from workbench.errors import WorkbenchError
-from workbench.model import Model, with_layers
+from workbench.model import Model, itself, with_layers
 
 Control = Callable[[], AbstractContextManager[Model]]
 SHUFFLED = "all weights shuffled"
@@ -171,7 +171,7 @@ def _pointers(module: nn.Module) -> list[Tensor]:
 
 def _module_of(model: Model) -> nn.Module:
     """The module whose parameters a model runs with; an empty one around a function."""
-    module = model.module if isinstance(model, Scorer) else next(iter(model.modules()))
+    module = model.module if isinstance(model, Scorer) else itself(model)
     return module if isinstance(module, nn.Module) else nn.Module()
 
 

@@ -16,6 +16,17 @@ def write(path, text, encoding="utf-8"):
     return path
 
 
+def write_frame(path, frame):
+    """A table in the format that its ending names."""
+    if path.suffix == ".csv":
+        frame.to_csv(path, index=False)
+    elif path.suffix == ".jsonl":
+        frame.to_json(path, orient="records", lines=True)
+    else:
+        frame.to_parquet(path)
+    return path
+
+
 def tokens(data):
     """user -> items as written, oldest first."""
     return {

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from tests.workbench.data.reading import refused, remedied, tokens, write
+from tests.workbench.data.reading import refused, remedied, tokens, write, write_frame
 from workbench.data import load_data
 from workbench.errors import WorkbenchWarning
 
@@ -41,11 +41,7 @@ def log(path, times, column="timestamp"):
     """A file in which every time is one of item 0, 1, ..., and none is the time of the last."""
     frame = pd.DataFrame({"user": "u", "item": range(len(times) + 1), column: [*times, ""]})
     frame.loc[len(times), column] = "2099-01-01T00:00:00" + "Z" * times[0].endswith("Z")
-    if path.suffix == ".csv":
-        frame.to_csv(path, index=False)
-    elif path.suffix == ".jsonl":
-        frame.to_json(path, orient="records", lines=True)
-    return path
+    return write_frame(path, frame)
 
 
 @pytest.mark.filterwarnings("ignore:.*were taken as UTC:workbench.errors.WorkbenchWarning")
@@ -158,13 +154,7 @@ def test_large_numbers_are_told_apart_by_their_digits(tmp_path, condition, left)
 @pytest.mark.parametrize("kept", ["=True", "==true", "!=False", "!=FALSE", "=1"])
 def test_what_is_true_or_false_is_compared_in_any_letters(tmp_path, suffix, kept):
     frame = pd.DataFrame({"user": "u", "item": [*"abc"], "bought": [True, False, True]})
-    file = tmp_path / f"x.{suffix}"
-    if suffix == "csv":
-        frame.to_csv(file, index=False)
-    elif suffix == "jsonl":
-        frame.to_json(file, orient="records", lines=True)
-    else:
-        frame.to_parquet(file)
+    file = write_frame(tmp_path / f"x.{suffix}", frame)
     assert tokens(load_data(f"{file}?where=bought{kept}")) == {"u": ["a", "c"]}
     assert "is either true or false" in refused(f"{file}?where=bought=yes")
 

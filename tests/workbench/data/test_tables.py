@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.workbench.data.reading import refused, remedied, tokens, write
+from tests.workbench.data.reading import refused, remedied, tokens, write, write_frame
 from workbench.data import from_interactions, load_data
 from workbench.errors import WorkbenchError, WorkbenchWarning
 
@@ -383,10 +383,8 @@ class TestWhere:
         elif suffix == "inter":
             heading = ("user:token", "item:token", "rating:float", "event:token")
             write(file, table(heading, self.ROWS, "\t"))
-        elif suffix == "jsonl":
-            frame.to_json(file, orient="records", lines=True)
         else:
-            frame.to_parquet(file)
+            write_frame(file, frame)
         data = load_data(f"{file}?{query}&min_user=1")
         assert tokens(data) == {"u": items}
         assert data.provenance["rows_read"] == 4
@@ -482,13 +480,7 @@ def test_items_of_several_titles_are_counted(tmp_path, suffix):
     rows = [("u", "x", "One"), ("u", "y", "Two &amp; a half"), ("v", "x", "Uno"), ("v", "y", "")]
     rows += [("w", "x", "One "), ("w", "y", "Two & a half"), ("w", "z", None)]
     frame = pd.DataFrame(rows, columns=["user", "item", "name"])
-    file = tmp_path / f"x.{suffix}"
-    if suffix == "csv":
-        frame.to_csv(file, index=False)
-    elif suffix == "jsonl":
-        frame.to_json(file, orient="records", lines=True)
-    else:
-        frame.to_parquet(file)
+    file = write_frame(tmp_path / f"x.{suffix}", frame)
     source = f"{file}?title=name&time="
     told = (
         f"{file}: 1 item has several titles in name, as x is called 'One' and 'Uno'; the first in "

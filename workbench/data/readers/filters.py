@@ -14,7 +14,7 @@ import pyarrow as pa
 from workbench.data.readers.base import Options
 from workbench.data.readers.columns import Columns, column_of
 from workbench.data.times import TimeFault, Times, UnknownOrder, looks_like_time, read_times
-from workbench.data.tokens import WORDS
+from workbench.data.tokens import WORDS, is_text
 from workbench.errors import WorkbenchError, ways
 
 CONDITION = re.compile(r"(.+?)\s*(>=|<=|!=|==?|<|>)\s*(.*)")
@@ -142,9 +142,7 @@ def _flag(text: str, path: Path, name: str, value: str) -> str:
 def _tells_apart(columns: Columns, name: str, column: pa.ChunkedArray) -> bool:
     """Whether a column holds ids written as text, of which 007 and 7 are two."""
     ids = [columns.roles.get(role) for role in ("user", "item")]
-    return name in ids and (
-        pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    )
+    return name in ids and is_text(column.type)
 
 
 def _check_numbers(
