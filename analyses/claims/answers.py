@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pandas as pd
 
 from analyses.claims.paper_claims import (
@@ -15,7 +14,7 @@ from analyses.claims.paper_claims import (
     Claim,
     Contrast,
 )
-from analyses.claims.record import COUNT, Record
+from analyses.claims.record import COUNT, Record, evidence_columns
 from analyses.claims.relative_speed import keeps_speed
 from analyses.claims.rule import (
     DECIDED,
@@ -208,32 +207,21 @@ def undone(cells: Sequence[Cell]) -> list[Cell]:
 
 def table(cells: Sequence[Cell]) -> pd.DataFrame:
     """A row per cell, for whoever reads on with a program."""
-    rows = []
-    for cell in cells:
-        found = cell.found
-        rows.append(
+    return pd.DataFrame(
+        [
             {
                 "claim": cell.claim.title,
                 "data": cell.data,
                 "comparison": cell.name,
                 "measure": "speed" if cell.contrast is None else cell.contrast.measure,
                 "answer": cell.answer,
-                "effect": np.nan if found is None else found.interval.estimate,
-                "low": np.nan if found is None else found.interval.low,
-                "high": np.nan if found is None else found.interval.high,
                 "holds above": cell.lines.upper,
                 "fails below": cell.lines.lower,
-                "standard error": np.nan if found is None else found.interval.standard_error,
-                "degrees of freedom": np.nan if found is None else found.interval.freedom,
-                "p at upper line": np.nan if found is None else found.upper,
-                "p at lower line": np.nan if found is None else found.lower,
+                **evidence_columns(cell.found),
                 "adjusted p at upper line": cell.decided.upper,
                 "adjusted p at lower line": cell.decided.lower,
-                "users": 0 if found is None else found.interval.n,
-                "trainings": 0 if found is None else found.trainings[0],
-                "trainings compared with": 0 if found is None else found.trainings[1],
-                "seeds in interval": found is not None and found.over_seeds,
                 "note": cell.note,
             }
-        )
-    return pd.DataFrame(rows)
+            for cell in cells
+        ]
+    )

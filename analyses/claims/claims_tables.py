@@ -19,7 +19,7 @@ from analyses.report.decisions import POWER
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.phrases import in_order
-from workbench.statistics import Interval, detectable
+from workbench.statistics import detectable, mean_interval
 from workbench.training.variants import CALIBRATED, PLAIN
 
 ATTENTION = {
@@ -196,14 +196,11 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                 if column == VALID:  # what a recipe is chosen by, which is no estimate
                     row |= {label: float(values.mean())}
                     continue
-                if not values.size:
-                    interval = Interval(np.nan, np.nan, np.nan, 0)
-                else:
+                interval = mean_interval([])
+                if values.size:
                     interval = evidence(values, None, NO_LINE, spreads[column]).interval
                     interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
-                row |= {label: interval.estimate}
-                row |= {f"{label} low": interval.low, f"{label} high": interval.high}
-                row |= {f"{label}{N}": interval.n}
+                row |= interval.columns(label) | {f"{label}{N}": interval.n}
             rows.append(row)
     return pd.DataFrame(rows)
 

@@ -27,7 +27,7 @@ from workbench import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import write_file
 from workbench.phrases import listing
-from workbench.statistics import Interval
+from workbench.statistics import Interval, mean_interval
 
 TRAININGS, CELLS, USERS = "trainings", "cells", "users"
 COUNT, COMPARED = "trainings", "trainings compared with"
@@ -228,6 +228,25 @@ class Record:
         cells = self.tables.get(CELLS)
         rows = [] if cells is None else cells[cells["effect"].notna()].to_dict("records")
         return {(row["claim"], row["data"], row["comparison"]): row for row in rows}
+
+
+def evidence_columns(found: Evidence | None) -> dict[str, object]:
+    """What was measured in a cell as columns of `cells.csv`, from which `Record.cell` reads it."""
+    found = found or Evidence(mean_interval([]), np.nan, np.nan, (0, 0))
+    interval = found.interval
+    return {
+        "effect": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "standard error": interval.standard_error,
+        "degrees of freedom": interval.freedom,
+        "p at upper line": found.upper,
+        "p at lower line": found.lower,
+        "users": interval.n,
+        COUNT: found.trainings[0],
+        COMPARED: found.trainings[1],
+        "seeds in interval": found.over_seeds,
+    }
 
 
 def _evidence(row: Row) -> Evidence:

@@ -62,8 +62,8 @@ def told_apart(
         row["auc"] = auc(known[number].to_numpy(float), faithful)
         if number in decisions:
             says = known[decisions[number]].to_numpy(bool)
-            row |= _share("unfaithful called faithful", says[~faithful])
-            row |= _share("faithful not recognised", ~says[faithful])
+            row |= exact_share(says[~faithful]).columns("unfaithful called faithful")
+            row |= exact_share(~says[faithful]).columns("faithful not recognised")
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -102,14 +102,7 @@ def error_rates(
         for truth in (FAITHFUL, UNFAITHFUL):
             reached = part.loc[part["label"] == truth, verdict]
             row[truth] = len(reached)
-            row |= _share(f"{truth} believed", (reached == believed).to_numpy())
-            row |= _share(f"{truth} undecided", (reached == undecided).to_numpy())
+            row |= exact_share((reached == believed).to_numpy()).columns(f"{truth} believed")
+            row |= exact_share((reached == undecided).to_numpy()).columns(f"{truth} undecided")
         rows.append(row)
     return pd.DataFrame(rows)
-
-
-def _share(name: str, values: np.ndarray) -> dict[str, float]:
-    if not len(values):
-        return {name: np.nan, f"{name} low": np.nan, f"{name} high": np.nan}
-    share = exact_share(values)
-    return {name: share.estimate, f"{name} low": share.low, f"{name} high": share.high}

@@ -22,17 +22,17 @@ Arrange = Callable[[Tensor, Tensor], Tensor]  # items [B, L], weights [B, H, Q, 
 SHARPNESS = 2.0  # standard deviation of the scores of decorative queries and keys, about
 
 
-def mislabelled(model: Recommender, seed: int = 0) -> Recommender:
+def mislabelled(model: Recommender) -> Recommender:
     """The model as it is, whose weights are shown at other items of the history than they act on.
 
     What is edited acts on the weights, wherever they were shown.
     """
-    return _rearranged(model, _at_random(seed), used=False)
+    return _rearranged(model, _at_random, used=False)
 
 
-def permuted(model: Recommender, seed: int = 0) -> Recommender:
+def permuted(model: Recommender) -> Recommender:
     """The model with the weights of every row dealt out to other items, and used like that."""
-    return _rearranged(model, _at_random(seed), used=True)
+    return _rearranged(model, _at_random, used=True)
 
 
 def wrong_copy(model: Recommender) -> Recommender:
@@ -43,7 +43,7 @@ def wrong_copy(model: Recommender) -> Recommender:
     return _rearranged(model, _next_copy, used=False)
 
 
-def decorated(model: Recommender, seed: int = 0) -> Recommender:
+def decorated(model: Recommender) -> Recommender:
     """A model of uniform attention that shows the softmax of untrained queries and keys.
 
     Nothing depends on what is shown, so that editing it changes nothing.
@@ -51,10 +51,9 @@ def decorated(model: Recommender, seed: int = 0) -> Recommender:
     Parameters
     ----------
     model : one whose attention is uniform.
-    seed : of the queries and keys.
     """
     made = copy.deepcopy(model)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(0)
     for number, layer in enumerate(made.encoder.layers):
         for part in (layer.query, layer.key):
             with torch.no_grad():
@@ -123,20 +122,16 @@ def _remembering(kind: type[Recommender]) -> type[Recommender]:
     return Remembering
 
 
-def _at_random(seed: int) -> Arrange:
+def _at_random(items: Tensor, weights: Tensor) -> Tensor:
     """Keys that have weight change places at random, as the history, and nothing else, decides."""
-
-    def arrange(items: Tensor, weights: Tensor) -> Tensor:
-        places = torch.arange(items.shape[1], device=items.device)
-        # padding is 0, and so counts for nothing, however long the batch
-        history = (items * (places + 1) * (seed + 7919)).sum(1, keepdim=True)  # [B, 1]
-        noise = ((history % 100_003).double() * 12.9898 + (places + 1) * 78.233).sin() * 43_758.5453
-        noise = noise - noise.floor()  # [B, L], in 0 to 1
-        dealt = noise[:, None, None].masked_fill(weights <= 0, 2.0).argsort(-1)  # [B, H, Q, L]
-        ordered = (weights <= 0).to(torch.uint8).argsort(dim=-1, stable=True)
-        return torch.empty_like(dealt).scatter(-1, ordered, dealt)
-
-    return arrange
+    places = torch.arange(items.shape[1], device=items.device)
+    # padding is 0, and so counts for nothing, however long the batch
+    history = (items * (places + 1) * 7919).sum(1, keepdim=True)  # [B, 1]
+    noise = ((history % 100_003).double() * 12.9898 + (places + 1) * 78.233).sin() * 43_758.5453
+    noise = noise - noise.floor()  # [B, L], in 0 to 1
+    dealt = noise[:, None, None].masked_fill(weights <= 0, 2.0).argsort(-1)  # [B, H, Q, L]
+    ordered = (weights <= 0).to(torch.uint8).argsort(dim=-1, stable=True)
+    return torch.empty_like(dealt).scatter(-1, ordered, dealt)
 
 
 def _next_copy(items: Tensor, weights: Tensor) -> Tensor:

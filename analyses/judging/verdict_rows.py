@@ -35,7 +35,7 @@ from analyses.verdict import ASKED, verdicts
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.model import Model, weights_hash
-from workbench.statistics import Interval
+from workbench.statistics import Interval, mean_interval
 from workbench.training.variants import UNIFORM
 
 USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on
@@ -176,6 +176,4 @@ def _row(results: Mapping[str, Results]) -> dict[str, object]:
 
 
 def _ends(name: str, interval: Interval | None) -> dict[str, float]:
-    if interval is None:
-        return dict.fromkeys((name, f"{name} low", f"{name} high"), np.nan)
-    return {name: interval.estimate, f"{name} low": interval.low, f"{name} high": interval.high}
+    return (interval or mean_interval([])).columns(name)

@@ -63,6 +63,10 @@ class Interval:
         low, high = np.clip([self.low, self.high], least, most).tolist()
         return replace(self, low=low, high=high)
 
+    def columns(self, name: str) -> dict[str, float]:
+        """The estimate and the ends as columns of a table: `name`, `name low`, `name high`."""
+        return {name: self.estimate, f"{name} low": self.low, f"{name} high": self.high}
+
     def text(self, digits: int = 4) -> str:
         """The interval as text, such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
         left_out = f" ({self.dropped:,} dropped)" if self.dropped else ""
