@@ -7,7 +7,7 @@ trainings of the same models are measured, and `trainings.csv` says which they a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -232,7 +232,8 @@ class Record:
 
 def evidence_columns(found: Evidence | None) -> dict[str, object]:
     """What was measured in a cell as columns of `cells.csv`, from which `Record.cell` reads it."""
-    found = found or Evidence(mean_interval([]), np.nan, np.nan, (0, 0))
+    nothing = replace(mean_interval([]), freedom=np.nan)
+    found = found or Evidence(nothing, np.nan, np.nan, (0, 0))
     interval = found.interval
     return {
         "effect": interval.estimate,
