@@ -27,6 +27,7 @@ from analyses.claims.rule import (
     Lines,
     decide,
 )
+from analyses.claims.seed_spreads import Spreads, spread_table, spreads_by_data
 from analyses.claims.study import Planned
 from analyses.claims.user_table import METRICS, VALID
 from workbench.statistics import Interval
@@ -96,6 +97,7 @@ def answered(
         If a comparison that was published is none of these.
     """
     record = record or Record()
+    spreads = spreads_by_data(planned, spread_table(planned, users, record))
     validated = validation(users, record)
     names = dict.fromkeys(each.data for each in planned)
     of_data = {name: [each for each in planned if each.data == name] for name in names}
@@ -110,6 +112,7 @@ def answered(
                 trainings,
                 users.get(name),
                 times.get(name),
+                spreads[name],
                 validated.get(name, {}),
                 record,
                 told,
@@ -144,6 +147,7 @@ def _cells(
     planned: Sequence[Planned],
     users: pd.DataFrame | None,
     times: pd.DataFrame | None,
+    spreads: Spreads,
     validated: Mapping[str, float],
     record: Record,
     told: set[tuple[str, str, str]],
@@ -163,7 +167,7 @@ def _cells(
             continue
         choices = contrast.choices(planned)
         contrast = contrast.among(validated, planned)
-        found = None if users is None else contrast.evidence(users)
+        found = None if users is None else contrast.evidence(users, spreads)
         lines = contrast.lines(None if found is None else users)
         if found is None:  # what was chosen before stands until what is chosen now is measured
             known = [c for c in choices if record.cell(claim.title, data, c.name, lines.tests)]

@@ -16,7 +16,6 @@ from analyses.claims.mechanism import USERS as PLANTED_USERS
 from analyses.claims.missing_models import CPU
 from analyses.claims.paper_claims import (
     CLAIMS,
-    FEWEST,
     OF_ATTENTION,
     OF_DIRECT,
     OF_THE_VARIANT,
@@ -32,6 +31,7 @@ from analyses.claims.rule import (
     Evidence,
     in_general,
 )
+from analyses.claims.seed_spreads import FEWEST
 from analyses.claims.study import RECIPES, Planned, Recipe
 from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE

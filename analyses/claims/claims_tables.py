@@ -9,29 +9,20 @@ import numpy as np
 import pandas as pd
 
 from analyses.claims.answers import Cell
-from analyses.claims.paper_claims import Claim, Contrast, by_training, spread_of
-from analyses.claims.record import COMPARED, COUNT, TRAININGS, Done, Record
+from analyses.claims.paper_claims import Claim, Contrast
+from analyses.claims.record import COMPARED, COUNT, FREEDOM, SPREADS, TRAININGS, Done, Record
 from analyses.claims.rule import Lines, evidence
+from analyses.claims.seed_spreads import Spreads, by_training, spread_table, spreads_by_data
 from analyses.claims.study import Planned
-from analyses.claims.user_table import METRICS, VALID
+from analyses.claims.user_table import ATTENTION, METRICS, VALID
 from analyses.questions import LIMITS
 from analyses.report.decisions import POWER
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.phrases import in_order
-from workbench.statistics import detectable, mean_interval
+from workbench.statistics import Part, detectable, mean_interval
 from workbench.training.variants import CALIBRATED, PLAIN
 
-ATTENTION = {
-    "largest": "largest weight",
-    "names": "attention names what matters most",
-    "recency names": "the last item is it",
-    "tau": "tau-b with saliency",
-    "tau shuffled": "the same, weights shuffled",
-    "tau above": "more than that",
-    "removal": "NDCG@10 without the largest weight",
-    "removal elsewhere": "without as much elsewhere",
-}
 CORRELATIONS = {"tau", "tau shuffled", "tau above"}
 CHANGES = {"removal", "removal elsewhere"}  # of a metric; all others are shares and metrics
 NO_LINE = Lines.at(np.nan)
@@ -80,6 +71,16 @@ class Findings:
             key=lambda done: (places["data"].index(done.data), places["model"].index(done.model)),
         )
 
+    @cached_property
+    def spread_table(self) -> pd.DataFrame:
+        """How much trainings differ, see `seed_spreads.spread_table`."""
+        return spread_table(self.planned, self.users, self.record)
+
+    @cached_property
+    def spreads(self) -> dict[str, Spreads]:
+        """The same by data set."""
+        return spreads_by_data(self.planned, self.spread_table)
+
     @property
     def places(self) -> dict[str, list[str]]:
         """The data sets and the models in the order of the plan."""
@@ -116,6 +117,7 @@ def all_tables(findings: Findings) -> dict[str, pd.DataFrame]:
         "verdicts": verdict_table(findings),
         "reach": reach(findings),
         "planted": findings.planted,
+        SPREADS: findings.spread_table,
     }
     joined = {
         name: _sorted(findings.record.joined(name, frame), findings.places)
@@ -151,19 +153,20 @@ def reach(findings: Findings) -> pd.DataFrame:
             continue
         if users is None or cell.kept:
             continue
-        spread = spread_of(users, contrast.measure)
+        spread = findings.spreads[cell.data].of(contrast.model, contrast.measure)
         first, second = (by_training(users, name, contrast.measure) for name in contrast.models)
         level = float(second.mean())
         tests = tests_of(findings.cells, cell.claim)
         for a, b in dict.fromkeys([(len(first), len(second)), (1, len(second)), (1, 1)]):
-            interval = evidence(first[:a], second[:b], cell.lines, spread).interval
+            parts = [Part(1.0, first[:a], spread), Part(-1.0, second[:b], spread)]
+            interval = evidence(parts, cell.lines).interval
             shown = detectable(interval, POWER, tests)
             rows.append(
                 {
                     "data": cell.data,
                     "trainings": f"{a} and {b}",
                     "standard error": interval.standard_error,
-                    "degrees of freedom": interval.freedom,
+                    FREEDOM: interval.freedom,
                     "those of seeds": 0 if spread is None else spread.freedom,
                     "would have shown": shown,
                     "of NDCG@10": f"{100 * shown / level:.0f} %",
@@ -176,15 +179,12 @@ def reach(findings: Findings) -> pd.DataFrame:
 def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
     """A row per data set and model: trainings, and the mean of each measure with its interval.
 
-    The interval is over users and seeds; over users alone where `spread_of` knows none. It ends
+    The interval is over users and seeds; over users alone where no spread is known. It ends
     where a share, a metric or a correlation ends.
     """
     rows = []
     for name, users in findings.users.items():
-        if {"tau", "tau shuffled"} <= set(users):
-            users = users.assign(**{"tau above": users["tau"] - users["tau shuffled"]})
         known = [column for column in columns if column in users]
-        spreads = {column: spread_of(users, column) for column in known}
         for model in in_order(users["model"]):
             of_model = users[users["model"] == model]
             row = {"data": name, "model": model, "trainings": of_model["seed"].nunique()}
@@ -198,7 +198,8 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                     continue
                 interval = mean_interval([])
                 if values.size:
-                    interval = evidence(values, None, NO_LINE, spreads[column]).interval
+                    spread = findings.spreads[name].of(model, column)
+                    interval = evidence([Part(1.0, values, spread)], NO_LINE).interval
                     interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
                 row |= interval.columns(label) | {f"{label}{N}": interval.n}
             rows.append(row)

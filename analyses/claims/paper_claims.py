@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.claims.rule import Evidence, Lines, evidence
+from analyses.claims.seed_spreads import Spreads, by_training
 from analyses.claims.study import (
     ALPHAS,
     BY_EACH,
@@ -24,7 +25,7 @@ from analyses.claims.study import (
 )
 from analyses.questions import LIMITS
 from models import CalibrationConfig
-from workbench.statistics import SeedSpread, seed_spread
+from workbench.statistics import Part
 from workbench.training.variants import (
     CALIBRATED,
     DIRECT,
@@ -39,7 +40,6 @@ LARGE = 0.1  # of tau-b, where the paper has "a large margin"
 MOST = 0.5  # of a gain
 HALF = f"{100 * MOST:.0f} %"
 SLOWER = 1.15  # times the seconds of the backbone, where light is said to keep its speed
-FEWEST = 3  # degrees of freedom of seeds: two trainings may happen to be alike
 MINUS = "\N{MINUS SIGN}"
 KEPT, REMOVED = "ndcg kept", "ndcg removed"  # columns of the table of users, by policy
 NAMES = (
@@ -131,42 +131,29 @@ class Contrast:
             margin = LIMITS.worth * float(users.loc[of_model, level].mean())
         return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
 
-    def evidence(self, users: pd.DataFrame) -> Evidence | None:
-        """What was measured on a data set; None where a model or recipe is lacking."""
+    def evidence(self, users: pd.DataFrame, spreads: Spreads) -> Evidence | None:
+        """What was measured on a data set; None where a model or recipe is lacking.
+
+        Parameters
+        ----------
+        users : what was measured of each user.
+        spreads : of trainings there.
+        """
         present = users[users[self.measure].notna()] if self.measure in users else users[:0]
         if self.own_recipe or not set(self.models) <= set(present["model"]):
             return None
-        arrays = {name: by_training(present, name, self.measure) for name in self.models}
-        values = arrays[self.model]
-        others = arrays[self.other] if self.other else None
-        if self.whole and others is not None:
-            others = _partway(arrays[self.whole], others)
-        spread = spread_of(present, self.measure)
-        return evidence(values, others, self.lines(users), spread)
+        parts = [
+            Part(weight, by_training(present, name, self.measure), spreads.of(name, self.measure))
+            for name, weight in self._weights.items()
+        ]
+        return evidence(parts, self.lines(users))
 
-
-def by_training(users: pd.DataFrame, model: str, measure: str) -> np.ndarray:
-    """A measure of each training of a model and of every user of the table, [trainings, users]."""
-    rows = users[users["model"] == model]
-    wide = rows.pivot(index="seed", columns="user", values=measure).sort_index()
-    return wide.reindex(columns=np.unique(users["user"])).to_numpy(np.float64)
-
-
-def _partway(whole: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """What `MOST` of the way from one model to another is, of trainings with the same seeds."""
-    count = min(len(whole), len(start))
-    return MOST * whole[:count] + (1 - MOST) * start[:count]
-
-
-def spread_of(users: pd.DataFrame, measure: str) -> SeedSpread | None:
-    """How much trainings of a data set differ, over all models that were trained several times.
-
-    None where they are too few to know it.
-    """
-    present = users[users[measure].notna()]
-    models = [by_training(present, name, measure) for name in present["model"].unique()]
-    spread = seed_spread(models)
-    return None if spread is None or spread.freedom < FEWEST else spread
+    @property
+    def _weights(self) -> dict[str, float]:
+        """What is summed, by label; for "most", less what lies `MOST` of the way to `whole`."""
+        if self.whole:
+            return {self.model: 1.0, self.whole: -MOST, self.other: MOST - 1}
+        return {self.model: 1.0} | ({self.other: -1.0} if self.other else {})
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from analyses.claims.rule import Evidence, Lines
 from analyses.claims.study import Planned, named, place
-from analyses.claims.user_table import METRICS, TRAINING, VALID, with_metrics
+from analyses.claims.user_table import MADE, METRICS, TRAINING, VALID, with_metrics
 from analyses.running.passes import CUTOFF
 from analyses.running.store import parquet
 from workbench import SequenceData
@@ -29,10 +29,12 @@ from workbench.files import write_file
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval
 
-TRAININGS, CELLS, USERS = "trainings", "cells", "users"
+TRAININGS, CELLS, USERS, SPREADS = "trainings", "cells", "users", "spreads"
 COUNT, COMPARED = "trainings", "trainings compared with"
+SPREAD, FREEDOM = "standard deviation", "degrees of freedom"
 NOTE = "note"  # a column of text that may be empty
 RANKS = ["rank kept", "rank removed"]
+KEYS = ("data", "model", "seed", "recipe", "measure")
 WHOLE = ("seed", "sample", "best_epoch")  # numbers that tell of a training
 EXACT = 3  # decimals of the largest weight, the one number that all users have
 Row = Mapping[Any, Any]  # of a table, or what a file says of itself
@@ -45,8 +47,8 @@ class Kind:
     Attributes
     ----------
     words : columns of text, whatever it looks like.
-    counted : columns of whole numbers. A row takes the place of another of the same data, model and
-        seed if it has as many of everything that is counted.
+    counted : columns of whole numbers. A row takes the place of another with the same `KEYS` if it
+        has as many of everything that is counted.
     numbers : further columns of numbers, which may be empty.
     """
 
@@ -62,9 +64,10 @@ KINDS = {
         (COUNT, COMPARED),
         (
             *("effect", "low", "high", "holds above", "fails below", "users", "standard error"),
-            *("degrees of freedom", "p at upper line", "p at lower line"),
+            *(FREEDOM, "p at upper line", "p at lower line"),
         ),
     ),
+    SPREADS: Kind(("data", "recipe", "measure"), (FREEDOM,), (SPREAD,)),
     "ranking": Kind(("data", "model"), (COUNT,), (METRICS[VALID],)),
     "attention": Kind(("data", "model"), (COUNT,)),
     "verdicts": Kind(("data", "model", "its attention", "why"), (COUNT, COMPARED)),
@@ -153,7 +156,7 @@ class Record:
         if kept.empty or found.empty:
             return found if kept.empty else kept
         kind = KINDS[name]
-        by = [each for each in ("data", "model", "seed") if each in kept]
+        by = [each for each in KEYS if each in kept]
         at, now = (pd.MultiIndex.from_frame(frame[by]) for frame in (kept, found))
         replaced = at.isin(now)
         for count in kind.counted:
@@ -240,7 +243,7 @@ def evidence_columns(found: Evidence | None) -> dict[str, object]:
         "low": interval.low,
         "high": interval.high,
         "standard error": interval.standard_error,
-        "degrees of freedom": interval.freedom,
+        FREEDOM: interval.freedom,
         "p at upper line": found.upper,
         "p at lower line": found.lower,
         "users": interval.n,
@@ -260,7 +263,7 @@ def _evidence(row: Row) -> Evidence:
         number("high"),
         int(number("users")),
         standard_error=number("standard error"),
-        freedom=number("degrees of freedom"),
+        freedom=number(FREEDOM),
     )
     return Evidence(
         interval,
@@ -322,7 +325,7 @@ def keep_users(folder: Path, done: Done, users: pd.DataFrame) -> None:
     Ranks beyond the cutoff stand as the one after it, numbers in single precision, the largest
     weight to `EXACT` decimals.
     """
-    again = (*TRAINING, *(name for name in METRICS if name != VALID))  # made of the rest
+    again = (*TRAINING, *MADE)
     small = users[[name for name in users if name not in again]].dropna(axis=1, how="all")
     kinds = dict.fromkeys(small, np.float32) | dict.fromkeys(RANKS, np.int8) | {"user": np.int32}
     small = small.assign(**small[RANKS].clip(upper=CUTOFF + 1)).sort_values("user").astype(kinds)

@@ -5,9 +5,9 @@ lines. It holds in a cell if the effect is shown to be above the upper line, and
 is shown to be below the lower one. Lines are 0 and the smallest effect that would matter, as in the
 verdict of a report; or one line, where the paper names a size.
 
-- Users and seeds are both drawn (`difference_over_seeds`). The spread of trainings is pooled over
-  the models of a data set; where too few were trained again to know it, nothing can be told, since
-  another training might have said the opposite.
+- Users and seeds are both drawn (`sum_over_seeds`). The spread of trainings is pooled over the
+  models of a data set by one recipe; where too few were trained again to know it, nothing can be
+  told, since another training might have said the opposite.
 - All cells of a claim, both lines of each, are decided together by Holm's method at 5 %. Those that
   are planned and not measured yet count as tests that found nothing, so that what is measured later
   takes no answer back.
@@ -22,13 +22,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from workbench.statistics import (
-    Interval,
-    SeedSpread,
-    difference_over_seeds,
-    holm,
-    mean_interval,
-)
+from workbench.statistics import Interval, Part, holm, mean_interval, sum_over_seeds
 
 Answer = Literal["holds", "does not hold", "cannot tell", "not measured yet"]
 ANSWERS: tuple[Answer, ...] = get_args(Answer)
@@ -67,7 +61,8 @@ class Evidence:
     ----------
     interval : of the mean effect, at 95 % by itself.
     upper, lower : p values (two-sided) of an effect at each line; NaN where nothing may be told.
-    trainings : of the model, and of what it is compared with; 0 where it is compared with nothing.
+    trainings : of the model, and of what it is compared with, the fewest where that is several; 0
+        where it is compared with nothing.
     over_seeds : whether seeds are in the interval.
     """
 
@@ -87,25 +82,24 @@ class Decided:
     lower: float = np.nan
 
 
-def evidence(
-    values: np.ndarray, others: np.ndarray | None, lines: Lines, spread: SeedSpread | None
-) -> Evidence:
+def evidence(parts: Sequence[Part], lines: Lines) -> Evidence:
     """What a comparison shows.
 
     Parameters
     ----------
-    values : of each training and user, [A, n].
-    others : of what it is compared with, [B, n]; None for nothing.
+    parts : the model, whose weight is 1, and what is taken from it, of the same users. If one has
+        no spread, users alone are in the interval, and nothing is told.
     lines : where the effect has to lie.
-    spread : of trainings of this data set in this measure, if it is known.
     """
-    counts = (len(values), 0 if others is None else len(others))
-    if spread is None:
-        difference = values.mean(0) - (0 if others is None else others.mean(0))
-        return Evidence(mean_interval(difference), np.nan, np.nan, counts)
+    model, *others = parts
+    arrays = [np.asarray(part.values, np.float64) for part in parts]
+    counts = (len(arrays[0]), min(map(len, arrays[1:]), default=0))
+    if any(part.spread is None for part in parts):
+        means = [part.weight * each.mean(0) for part, each in zip(parts, arrays, strict=True)]
+        return Evidence(mean_interval(np.sum(means, axis=0)), np.nan, np.nan, counts)
 
     def at(line: float) -> Interval:
-        return difference_over_seeds(values - line, others, pooled=spread)
+        return sum_over_seeds([model._replace(values=arrays[0] - line), *others])
 
     interval = at(0.0)
     if not interval.has_ends:

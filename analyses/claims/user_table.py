@@ -37,7 +37,7 @@ from workbench.processes import Ranks
 SEED = 0  # of the sample, and of what is random in diagnostics
 DIAGNOSTICS = (*(asked.DIAGNOSTIC for asked in ASKED), gradient_agreement.DIAGNOSTIC)
 CHEAP = (max_attention_removal.DIAGNOSTIC,)  # enough to be measured on all users
-ATTENTION = "attention"  # the mean over layers and heads, as `explain` calls it
+MEAN_ATTENTION = "attention"  # over layers and heads, as `explain` calls it
 RECENCY = "recency"
 VALID = "valid ndcg"  # by which recipes are compared
 METRICS = {
@@ -47,6 +47,17 @@ METRICS = {
     "hit removed": "HR@10, seen removed",
     "ndcg removed": "NDCG@10, seen removed",
 }
+ATTENTION = {
+    "largest": "largest weight",
+    "names": "attention names what matters most",
+    "recency names": "the last item is it",
+    "tau": "tau-b with saliency",
+    "tau shuffled": "the same, weights shuffled",
+    "tau above": "more than that",
+    "removal": "NDCG@10 without the largest weight",
+    "removal elsewhere": "without as much elsewhere",
+}
+MADE = ("tau above", *(name for name in METRICS if name != VALID))  # of other columns
 TRAINING = ["model", "seed"]  # what tells trainings apart
 Trained = Sequence[tuple[Planned, Recommender]]
 
@@ -62,8 +73,9 @@ class Measurements:
         all items, and among those that the history does not hold; `hit kept` and so on, of these.
         `removal`, the change of NDCG@10 without the largest weight of every head in all layers;
         `removal elsewhere`, without as much of other weights; `largest`, that weight, the mean over
-        heads and layers. On the sample, else NaN: `tau`, of attention and saliency; `tau
-        shuffled`, of the model with its weights shuffled; `names`, whether attention names the item
+        heads and layers. On the sample, else NaN: `tau`, of attention and saliency. On a part of
+        it, by measures that cost more: `tau shuffled`, of the model with its weights shuffled, and
+        `tau above`, what `tau` is more than that; `names`, whether attention names the item
         without which the recommended item loses most; `recency names`, whether the last item is
         that.
     verdicts : of each model's first training, as in a report on the models of its recipe.
@@ -146,12 +158,14 @@ def _verdicts(results: Mapping[str, Results], names: Mapping[str, Planned]) -> t
 
 
 def with_metrics(users: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with Hit@10 and NDCG@10 by both policies."""
+    """The same rows with what is made of them: Hit@10 and NDCG@10 by both policies, `tau above`."""
     metrics = {
         f"{name} {policy}": of(users[f"rank {policy}"].to_numpy(), CUTOFF)
         for policy in ("kept", "removed")
         for name, of in (("hit", hit), ("ndcg", ndcg))
     }
+    if {"tau", "tau shuffled"} <= set(users):
+        metrics["tau above"] = (users["tau"] - users["tau shuffled"]).to_numpy()
     return users.assign(**metrics)
 
 
@@ -253,5 +267,5 @@ def _of_faithfulness(every: Rows, name: str) -> list[pd.Series]:
     if not len(rows):
         return [pd.Series(dtype=float, name=column) for column in ("names", "recency names")]
     wide = by_importance(rows, "align")
-    shown = {"names": ATTENTION, "recency names": RECENCY}
+    shown = {"names": MEAN_ATTENTION, "recency names": RECENCY}
     return [wide[importance].rename(column) for column, importance in shown.items()]

@@ -17,7 +17,13 @@ from workbench.statistics.intervals import (
     median_interval,
     paired_interval,
 )
-from workbench.statistics.over_seeds import SeedSpread, difference_over_seeds, seed_spread
+from workbench.statistics.over_seeds import (
+    Part,
+    SeedSpread,
+    difference_over_seeds,
+    seed_spread,
+    sum_over_seeds,
+)
 from workbench.statistics.planted_truth import CauseScores, cause_scores, chance_scores
 from workbench.statistics.rank_correlation import kendall_p_value, kendall_tau_b, spearman
 from workbench.statistics.significance import detectable, holm
@@ -25,6 +31,7 @@ from workbench.statistics.significance import detectable, holm
 __all__ = [
     "CauseScores",
     "Interval",
+    "Part",
     "SeedSpread",
     "calibrated_entropy_bound",
     "calibrated_weight_bound",
@@ -47,4 +54,5 @@ __all__ = [
     "paired_interval",
     "seed_spread",
     "spearman",
+    "sum_over_seeds",
 ]

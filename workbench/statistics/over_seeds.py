@@ -41,6 +41,21 @@ def seed_spread(models: Sequence[ArrayLike]) -> SeedSpread | None:
     return SeedSpread(squares / freedom, freedom)
 
 
+class Part(NamedTuple):
+    """A model's part in a sum of models' means.
+
+    Attributes
+    ----------
+    weight : of its mean.
+    values : of a training and a user, [trainings, users].
+    spread : of its trainings, as `seed_spread` gives it; None for its own.
+    """
+
+    weight: float
+    values: ArrayLike
+    spread: SeedSpread | None = None
+
+
 def difference_over_seeds(
     values: ArrayLike,
     others: ArrayLike | None,
@@ -50,8 +65,24 @@ def difference_over_seeds(
 ) -> Interval:
     """How much more one model has than another, whichever users and seeds they had met.
 
-    Users and seeds are crossed: every training was measured on every user. The variance of the mean
-    difference has a component for each of the three things that were drawn,
+    The difference of `sum_over_seeds`, which says how and what it raises.
+
+    Parameters
+    ----------
+    values, others : of a training and a user, [A, n] and [B, n], for the same users. None for
+        nothing: the interval is of the mean itself.
+    level : how often the interval covers the true difference.
+    pooled : the spread of trainings of both; None for each model's own.
+    """
+    parts = [Part(1.0, values, pooled)]
+    return sum_over_seeds(parts if others is None else [*parts, Part(-1.0, others, pooled)], level)
+
+
+def sum_over_seeds(parts: Sequence[Part], level: float = 0.95) -> Interval:
+    """A weighted sum of models' means, whichever users and seeds they had met.
+
+    Users and seeds are crossed: every training was measured on every user. The variance of the sum
+    has a component for each of the things that were drawn; of a difference of two,
 
         s_u^2 / n + s_a^2 / A + s_b^2 / B,
 
@@ -62,69 +93,74 @@ def difference_over_seeds(
     Bulletin 2, 1946): the square of the sum over the sum of the squares, each by its own degrees of
     freedom, n - 1, A - 1 and B - 1. With three trainings each they are few where seeds decide;
     where many differences are decided together, they are too few for the far tails of t to hold. If
-    all models of a data set may be taken to scatter alike, their pooled spread s^2 stands for both,
+    models may be taken to scatter alike, their pooled spread s^2 stands for each of them,
 
         s_u^2 / n + s^2 (1 / A + 1 / B),
 
-    and a single training will do.
+    and a single training will do. A weight counts by its square.
 
     Parameters
     ----------
-    values, others : of a training and a user, [A, n] and [B, n], for the same users; a user who
-        lacks one (NaN) is left out. None for nothing: the interval is of the mean itself.
-    level : how often the interval covers the true difference.
-    pooled : the spread of trainings, as `seed_spread` gives it; None for each model's own.
+    parts : of the same users; a user who lacks a value (NaN) is left out. Parts with equal spreads
+        share one, with its degrees of freedom.
+    level : how often the interval covers the true sum.
 
     Returns
     -------
     Interval
-        The mean difference; its ends are NaN if fewer than `FEWEST_NONZERO` users differ.
+        The sum; its ends are NaN if fewer than `FEWEST_NONZERO` users have one that is not 0.
 
     Raises
     ------
     WorkbenchError
-        If the shapes do not fit, or a model was trained only once and no spread is pooled.
+        If the shapes do not fit, or a model without a spread was trained only once.
     """
-    a = np.asarray(values, dtype=np.float64)
-    b = np.zeros((1, a.shape[-1])) if others is None else np.asarray(others, dtype=np.float64)
-    drawn = [a] if others is None else [a, b]
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
+    arrays = [np.asarray(part.values, dtype=np.float64) for part in parts]
+    shapes = [each.shape for each in arrays]
+    if len({shape[1:] for shape in shapes}) != 1 or any(len(shape) != 2 for shape in shapes):
         raise WorkbenchError(
-            f"A difference over seeds takes [trainings, users] twice, not {a.shape} and {b.shape}."
+            "A difference over seeds takes [trainings, users] of the same users, not "
+            f"{' and '.join(map(str, shapes))}."
         )
-    if min(map(len, drawn)) < (2 if pooled is None else 1):
-        raise WorkbenchError(
-            "A difference over seeds needs two trainings of each model; train with --seeds 3."
-        )
-    known = ~(np.isnan(a).any(0) | np.isnan(b).any(0))
-    drawn = [each[:, known] for each in drawn]
-    a, b = a[:, known], b[:, known]
+    for part, each in zip(parts, arrays, strict=True):
+        if len(each) < (2 if part.spread is None else 1):
+            raise WorkbenchError(
+                "A difference over seeds needs two trainings of each model; train with --seeds 3."
+            )
+    known = ~np.any([np.isnan(each).any(0) for each in arrays], axis=0)
+    arrays = [each[:, known] for each in arrays]
     n, dropped = int(known.sum()), int((~known).sum())
-    differences = a.mean(0) - b.mean(0)  # [n]
-    largest = np.abs(np.concatenate([a, b])).max(initial=0)
-    nonzero = int((np.abs(differences) > ROUNDING * largest).sum())
+    means = [part.weight * each.mean(0) for part, each in zip(parts, arrays, strict=True)]
+    sums = np.sum(means, axis=0)  # [n]
+    largest = max(np.abs(each).max(initial=0) for each in arrays)
+    nonzero = int((np.abs(sums) > ROUNDING * largest).sum())
     if nonzero < FEWEST_NONZERO:
-        mean = float(differences.mean()) if n else np.nan
+        mean = float(sums.mean()) if n else np.nan
         return Interval(mean, np.nan, np.nan, n, dropped, level, nonzero)
-    mean = float(differences.mean())
-    seeds = _of_seeds(drawn, pooled)
-    variances, freedoms = zip((differences.var(ddof=1) / n, n - 1), *seeds, strict=True)
-    parts = np.array(variances)
-    variance = float(parts.sum())
+    mean = float(sums.mean())
+    variances, freedoms = zip((sums.var(ddof=1) / n, n - 1), *_of_seeds(parts, arrays), strict=True)
+    components = np.array(variances)
+    variance = float(components.sum())
     if variance == 0:  # every user differs by the same, in every training
         return Interval(mean, mean, mean, n, dropped, level, nonzero, 0.0, 2.0 ** (1 - n))
-    freedom = variance**2 / float((parts**2 / freedoms).sum())
+    freedom = variance**2 / float((components**2 / freedoms).sum())
     error = variance**0.5
     reach = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = float(2 * stdtr(freedom, -abs(mean) / error))
     return Interval(mean, mean - reach, mean + reach, n, dropped, level, nonzero, error, p, freedom)
 
 
-def _of_seeds(models: Sequence[np.ndarray], pooled: SeedSpread | None) -> list[tuple[float, int]]:
-    """What seeds add to the variance of a mean or a difference, and the degrees of freedom of it.
+def _of_seeds(parts: Sequence[Part], arrays: Sequence[np.ndarray]) -> list[tuple[float, int]]:
+    """What seeds add to the variance of a sum, and the degrees of freedom of each addition.
 
-    models: of each, a value per training and user.
+    arrays: the values of the parts, of the users that all of them know.
     """
-    if pooled is not None:
-        return [(pooled.variance * sum(1 / len(each) for each in models), pooled.freedom)]
-    return [(float(m.mean(1).var(ddof=1)) / len(m), len(m) - 1) for m in models]
+    own: list[tuple[float, int]] = []
+    pooled: dict[SeedSpread, float] = {}
+    for part, values in zip(parts, arrays, strict=True):
+        drawn = part.weight**2 / len(values)
+        if part.spread is None:
+            own.append((drawn * float(values.mean(1).var(ddof=1)), len(values) - 1))
+        else:
+            pooled[part.spread] = pooled.get(part.spread, 0.0) + drawn
+    return own + [(spread.variance * drawn, spread.freedom) for spread, drawn in pooled.items()]

@@ -3,13 +3,17 @@
 import numpy as np
 import pandas as pd
 
-from analyses.claims.claims_tables import ATTENTION, Findings, means
+from analyses.claims.claims_tables import Findings, means
 from analyses.claims.record import Record
+from analyses.claims.study import Planned
+from analyses.claims.user_table import ATTENTION
+from workbench.training.variants import PLAIN
 
 
 def findings(users):
     none = pd.DataFrame()
-    return Findings((), (), {}, {"made": users}, (), {}, none, Record(), 0, 0, (), "")
+    planned = [Planned("made", PLAIN)]
+    return Findings(planned, (), {}, {"made": users}, (), {}, none, Record(), 0, 0, (), "")
 
 
 def test_no_interval_goes_beyond_what_can_be():

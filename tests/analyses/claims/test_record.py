@@ -8,8 +8,19 @@ import pytest
 
 from analyses.claims.answers import answered, table
 from analyses.claims.paper_claims import MINUS, Claim, Contrast
-from analyses.claims.record import CELLS, TRAININGS, Done, Record, keep_users, read_record
-from analyses.claims.study import Planned
+from analyses.claims.record import (
+    CELLS,
+    FREEDOM,
+    SPREAD,
+    SPREADS,
+    TRAININGS,
+    Done,
+    Record,
+    keep_users,
+    read_record,
+)
+from analyses.claims.seed_spreads import COLUMNS, spread_table
+from analyses.claims.study import TUNED, Planned
 from analyses.claims.user_table import with_metrics
 from tests.analyses.claims.test_rule import planted_users
 from tests.workbench.tiny import data_of
@@ -48,6 +59,22 @@ def as_read(cells):
 def decided(users, record, claim=BETTER, planned=PLANNED):
     (cell,) = answered(planned, users, {}, [claim], record)
     return cell
+
+
+def test_a_spread_stands_until_as_many_trainings_tell_it():
+    """So those of which only rows are left still say how far one training may be off."""
+    kept = pd.DataFrame([("made", TUNED, "ndcg kept", 0.002, 4)], columns=COLUMNS)
+    record = Record(tables={SPREADS: kept})
+    found = {n: planted_users({PLAIN: 0.0, AC: 0.0}, trainings={PLAIN: n, AC: 1}) for n in (3, 5)}
+    few, many = (spread_table(PLANNED, {"made": found[n]}, record) for n in (3, 5))
+    stands, replaced = (t.set_index("measure").loc["ndcg kept"] for t in (few, many))
+    assert (stands[SPREAD], stands[FREEDOM]) == (0.002, 4)
+    means = found[5][found[5]["model"] == PLAIN].groupby("seed")["ndcg kept"].mean()
+    assert (replaced[SPREAD], replaced[FREEDOM]) == (pytest.approx(means.std()), 4)
+    (cell,) = answered(PLANNED, {"made": found[3]}, {}, [BETTER], record)
+    difference = found[3].groupby(["model", "user"])["ndcg kept"].mean().unstack(0)
+    of_users = (difference[AC] - difference[PLAIN]).var(ddof=1) / len(difference)
+    assert cell.interval.standard_error**2 == pytest.approx(of_users + 0.002**2 * (1 + 1 / 3))
 
 
 def test_what_was_measured_of_users_comes_back(tmp_path):

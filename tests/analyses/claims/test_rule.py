@@ -21,7 +21,7 @@ from analyses.claims.rule import (
     in_general,
 )
 from analyses.claims.study import DEFAULTS, PAPER, TUNED, Planned
-from workbench.statistics import SeedSpread, seed_spread
+from workbench.statistics import Part, SeedSpread, seed_spread
 from workbench.training.variants import Variant
 
 N = 4000
@@ -110,6 +110,37 @@ def test_a_single_training_has_the_spread_of_the_others():
     assert cell.found.over_seeds
 
 
+def test_models_by_another_recipe_have_another_spread():
+    """Trainings by defaults that scatter much say nothing against those by the tuned recipe."""
+    wild = [f"{name} by {DEFAULTS}" for name in (PLAIN, AC)]
+    tuned = planted_users({PLAIN: 0.0, AC: 0.004})
+    users = pd.concat([tuned, planted_users(dict.fromkeys(wild, 0.0), seeds=0.02, rng=1)])
+    planned = [
+        Planned("made", Variant(n), recipe=r) for r in (TUNED, DEFAULTS) for n in (PLAIN, AC)
+    ]
+    contrasts = [Contrast("ndcg kept", *pair) for pair in ((AC, PLAIN), (AC, wild[0]))]
+    alike, mixed = answered(planned, {"made": users}, {}, [claim(*contrasts)])
+    (alone,) = answered(planned, {"made": tuned}, {}, [claim(contrasts[0])])
+    assert alike.interval == alone.interval
+    assert mixed.interval.standard_error > 10 * alike.interval.standard_error
+
+
+def test_most_of_a_gain_takes_every_training_by_its_part():
+    """Of 1, 2 and 4 trainings, s^2 (1 + 1/4/2 + 1/4/4) is what seeds add."""
+    light, counts = "AC-SASRec-light", {"AC-SASRec-light": 1, AC: 2, PLAIN: 4}
+    users = planted_users({PLAIN: 0.0, AC: 0.01, light: 0.009}, trainings=counts, seeds=0.003)
+    contrast = Contrast("ndcg kept", light, PLAIN, "most", whole=AC)
+    cell = answer(users, contrast, (AC, PLAIN, light))
+    means = {m: u.groupby("seed")["ndcg kept"].mean() for m, u in users.groupby("model")}
+    variance = sum(((m - m.mean()) ** 2).sum() for m in means.values()) / (0 + 1 + 3)
+    of_user = users.groupby(["model", "user"])["ndcg kept"].mean().unstack(0)
+    effect = of_user[light] - (of_user[AC] + of_user[PLAIN]) / 2
+    error = np.sqrt(effect.var(ddof=1) / N + variance * (1 + 1 / 8 + 1 / 16))
+    assert cell.interval.estimate == pytest.approx(effect.mean())
+    assert cell.interval.standard_error == pytest.approx(error)
+    assert cell.found.trainings == (1, 2)
+
+
 def test_what_is_planned_and_not_there_is_not_measured():
     users = planted_users({PLAIN: 0.0})
     assert answer(users, Contrast("ndcg kept", AC, PLAIN)).answer == UNMEASURED
@@ -159,8 +190,9 @@ def test_p_values_by_hand():
     rng = np.random.default_rng(1)
     values, others = rng.normal(0.1, 1, (3, 50)), rng.normal(0, 1, (3, 50))
     spread = SeedSpread(0.01, 4)
-    found = evidence(values, others, Lines(0.0, 0.3), spread)
-    shifted = evidence(values - 0.3, others, Lines(0.0, 0.0), spread)
+    less = Part(-1.0, others, spread)
+    found = evidence([Part(1.0, values, spread), less], Lines(0.0, 0.3))
+    shifted = evidence([Part(1.0, values - 0.3, spread), less], Lines(0.0, 0.0))
     assert found.lower == pytest.approx(shifted.upper)
     assert found.interval.estimate == pytest.approx(values.mean() - others.mean())
 
@@ -176,7 +208,10 @@ def test_a_claim_is_seldom_answered_wrong():
             models.append(effect + luck + rng.normal(0, 0.1, (3, 100)))
         spread = seed_spread(models)
         pairs = [(a, b) for a in models[:5] for b in models[5:]]
-        cells = [(evidence(a, b, lines, spread), lines) for a, b in pairs]
+        cells = [
+            (evidence([Part(1.0, a, spread), Part(-1.0, b, spread)], lines), lines)
+            for a, b in pairs
+        ]
         wrong += any(each.answer != OPEN for each in decide(cells))
     assert wrong <= 0.08 * 200
 
@@ -185,7 +220,7 @@ def test_what_is_planned_counts_before_it_is_measured():
     """So a cell is decided as it will be, whatever the others turn out to say."""
     lines = Lines.more(0.3)
     rng = np.random.default_rng(3)
-    found = evidence(rng.normal(0.5, 1, (3, 50)), None, lines, SeedSpread(1e-4, 4))
+    found = evidence([Part(1.0, rng.normal(0.5, 1, (3, 50)), SeedSpread(1e-4, 4))], lines)
     tests = [found.upper, found.lower, *[1.0] * 5]  # two cells with two lines, one with one
     (first, *rest) = decide(
         [(found, lines), (None, lines), (None, lines), (None, Lines.at(np.nan))]
@@ -204,7 +239,7 @@ def by_holm(p_values):
 
 def test_an_effect_above_0_holds_even_where_it_is_small():
     lines = Lines.more(0.3)
-    found = evidence(np.random.default_rng(4).normal(0.1, 0.1, (3, 500)), None, lines, None)
+    found = evidence([Part(1.0, np.random.default_rng(4).normal(0.1, 0.1, (3, 500)))], lines)
     found = replace(found, upper=1e-9, lower=1e-9)
     assert decide([(found, lines)])[0].answer == HOLDS
 

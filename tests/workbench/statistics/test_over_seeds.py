@@ -6,10 +6,12 @@ from scipy import stats
 
 from workbench import WorkbenchError
 from workbench.statistics import (
+    Part,
     SeedSpread,
     difference_over_seeds,
     paired_interval,
     seed_spread,
+    sum_over_seeds,
 )
 
 
@@ -105,6 +107,21 @@ def test_the_formula_with_a_pooled_spread_worked_out_by_hand():
     error = np.sqrt(np.var(a.mean(0), ddof=1) / 20 + 0.02 / 3)
     assert alone.estimate == pytest.approx(a.mean())
     assert alone.standard_error == pytest.approx(error)
+
+
+def test_a_weighted_sum_with_two_spreads_worked_out_by_hand():
+    """Two parts share a spread, and so its degrees of freedom; the third has its own trainings'."""
+    rng = np.random.default_rng(5)
+    a, b, c = (rng.normal(0.1 * k, 1, (k, 20)) for k in (1, 2, 3))
+    spread = SeedSpread(0.03, 6)
+    interval = sum_over_seeds([Part(1.0, a, spread), Part(-0.5, b, spread), Part(-0.5, c)])
+    sums = a[0] - (b.mean(0) + c.mean(0)) / 2
+    of_third = np.var(c.mean(1), ddof=1) / 4 / 3
+    parts = [np.var(sums, ddof=1) / 20, 0.03 * (1 + 1 / 4 / 2), of_third]
+    freedom = sum(parts) ** 2 / (parts[0] ** 2 / 19 + parts[1] ** 2 / 6 + parts[2] ** 2 / 2)
+    low, high = stats.t.interval(0.95, freedom, sums.mean(), np.sqrt(sum(parts)))
+    assert (interval.low, interval.high) == pytest.approx((low, high))
+    assert interval.freedom == pytest.approx(freedom)
 
 
 @pytest.mark.parametrize("trainings", [1, 3])
