@@ -264,7 +264,8 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     behind = [counted(found.interval.n, "user" if sign else "batch", "" if sign else "batches")]
     if sign:
         runs = " and ".join(str(n) for n in found.trainings if n)
-        behind.append(f"{runs} training{'s' * (found.trainings != (1, 0))}")
+        then = " then" if cell.kept else ""
+        behind.append(f"{runs} training{'s' * (found.trainings != (1, 0))}{then}")
     answer = f"**{cell.answer}**" if cell.answer != OPEN else cell.answer
     shown = ""
     if cell.note:
