@@ -245,11 +245,7 @@ class Evidence:
             part = by_importance(self.rows(model, condition=condition), "align")
             mine, theirs = self._chosen(model, part[part.index.isin(others.index)])
             further[condition[0]] = paired_interval((mine - theirs).to_numpy(np.float64))
-        answer = _answer(main, LIMITS.margin)
-        if answer == "yes" and not all(i.low > 0 for i in further.values() if i.has_ends):
-            answer = "cannot tell"
-        elif main.high < LIMITS.margin:
-            answer = "no"
+        answer = agreed(main, list(further.values()))
         kept_too = "; ".join(
             f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
         )
@@ -323,6 +319,23 @@ class Evidence:
             f"heads, for {span(same, 3)} of users ({people(same.n)})."
         )
         return Question("stable", answer, sentence, same)
+
+
+def agreed(main: Interval, further: Sequence[Interval]) -> Answer:
+    """Whether attention names what matters more often than controls, by every way to take it away.
+
+    What contradicts makes a "yes" open, never a "no": that is what is shown to be too little.
+
+    Parameters
+    ----------
+    main : how much more often it does.
+    further : the same by other ways, those of which have a say that have ends.
+    """
+    if main.high < LIMITS.margin:
+        return "no"
+    answer = _answer(main, LIMITS.margin)
+    contradicted = not all(interval.low > 0 for interval in further if interval.has_ends)
+    return "cannot tell" if answer == "yes" and contradicted else answer
 
 
 def _answer(difference: Interval, margin: float) -> Answer:

@@ -177,6 +177,6 @@ def _found(importance: Tensor, cases: CausedCases) -> np.ndarray:
 
 
 def _at_least(differences: np.ndarray) -> float:
-    """The lower end of the interval of a mean; the mean where too few differ from 0 to have one."""
+    """The lower end of the interval of a mean; 0 where too few differ from 0 to have one."""
     interval = paired_interval(differences)
     return interval.low if interval.has_ends else 0.0

@@ -6,7 +6,7 @@ import torch
 
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
-from analyses.questions import Question
+from analyses.questions import Question, agreed
 from analyses.report.wording import percent
 from analyses.running.measuring import measure_in_memory
 from analyses.verdict import Verdict, conclude, verdict, verdicts
@@ -43,6 +43,24 @@ YES: dict[str, Answer] = dict.fromkeys(
 )
 def test_the_rule(changed, named, conclusion):
     assert conclude(YES | changed, named)[0] == conclusion
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "others", "answer"),
+    [
+        (0.1, 0.3, [0.2], "yes"),
+        (0.1, 0.3, [0.2, -0.2], "cannot tell"),
+        (0.1, 0.3, [float("nan")], "yes"),  # too few users to contradict it
+        (-0.1, 0.3, [0.2], "cannot tell"),
+        (-0.1, 0.04, [0.2], "no"),
+        (0.02, 0.04, [0.2], "no"),  # more than a control, and too little to matter
+        (0.02, 0.04, [-0.2], "no"),  # which a contradiction does not make milder
+        (float("nan"), float("nan"), [0.2], "cannot tell"),
+    ],
+)
+def test_what_contradicts_an_answer_makes_it_no_milder(low, high, others, answer):
+    further = [Interval(each, each - 0.1, each + 0.1, 60) for each in others]
+    assert agreed(Interval((low + high) / 2, low, high, 3000), further) == answer
 
 
 def test_a_share_that_too_few_users_stand_behind_shows_nothing():
