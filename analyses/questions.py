@@ -1,6 +1,6 @@
 """What a verdict asks of a model, and what was measured answers: six questions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple

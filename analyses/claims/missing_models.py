@@ -21,7 +21,7 @@ from workbench.training.state import STATE, finished_model, settled
 from workbench.training.sweeps import training_command
 
 State = Literal["trained", "measured", "begun", "missing", "other"]
-DONE: tuple[State, ...] = ("trained", "measured")
+TO_TRAIN: tuple[State, ...] = ("missing", "begun")
 TIMED_USERS = 2000  # on whom an epoch is timed
 VALIDATION = 1.25  # what an epoch takes with its validation, which cards do not count
 CPU = "cpu"  # where models were trained whose cards name no device
@@ -82,6 +82,10 @@ class Study:
             return "measured"
         return "begun" if (each.folder(self.runs) / STATE).exists() else "missing"
 
+    def missing(self) -> list[Planned]:
+        """What is to be trained; a folder that holds something else is left as it is."""
+        return [each for each in self.planned if self.state(each) in TO_TRAIN]
+
     def train(self, each: Planned, *, quiet: bool = False) -> Recommender:
         """Train a model, or go on where it was stopped; what is trained is taken as it is."""
         folder, how = each.folder(self.runs), each.training
@@ -104,13 +108,14 @@ def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
         told of what failed in any.
     """
     ranks = ranks or Ranks()
-    missing = [place for place, each in enumerate(study.planned) if study.state(each) not in DONE]
-    for place in ranks.share("claims", range(len(study.planned))):
-        if place not in missing:
-            continue
+    missing = study.missing()
+    places = range(len(study.planned))
+    for place in ranks.share("claims", places):
         each = study.planned[place]
+        if each not in missing:
+            continue
         ranks.hand(f"claims: {place} begun", b"")
-        number = sum(ranks.handed(f"claims: {at} begun") is not None for at in missing)
+        number = sum(ranks.handed(f"claims: {at} begun") is not None for at in places)
         write_line(f"{number} of {len(missing)} to train: {each.name} on {each.data}")
         try:
             study.train(each, quiet=ranks.size > 1)
@@ -121,7 +126,7 @@ def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
             failure = f"{each.name} on {each.data} was not trained: {reason}"
             write_line(failure)
             ranks.hand(f"claims: {place} failed", failure.encode())
-    told = (ranks.handed(f"claims: {place} failed") for place in range(len(study.planned)))
+    told = (ranks.handed(f"claims: {place} failed") for place in places)
     return [failure.decode() for failure in told if failure is not None]
 
 

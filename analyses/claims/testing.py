@@ -14,7 +14,6 @@ from analyses.claims.claims_page import FOLDER, write
 from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
 from analyses.claims.missing_models import (
-    DONE,
     Study,
     duration,
     estimate,
@@ -131,7 +130,7 @@ def _study(options: argparse.Namespace) -> Study:
 
 def _tell_missing(study: Study, processes: int) -> None:
     """How much there is to train, and about how long that takes so many processes."""
-    missing = [each for each in study.planned if study.state(each) not in (*DONE, "other")]
+    missing = study.missing()
     if not missing:
         print(NOTHING, flush=True)
         return
@@ -146,7 +145,7 @@ def _tell_missing(study: Study, processes: int) -> None:
 def _tell_plan(study: Study, processes: int) -> None:
     """Every training, how far it is, and about how long it will take."""
     states = {(each.data, each.name): study.state(each) for each in study.planned}
-    missing = [e for e in study.planned if states[e.data, e.name] in ("missing", "begun")]
+    missing = study.missing()
     about = estimate(study, missing)
     for each in study.planned:
         key = (each.data, each.name)
@@ -184,7 +183,7 @@ def _written(
     for name, data in study.data.items():
         trained, errors = _trained(study, name)
         for each, error in errors:
-            if options.no_training and not study.record.measured(each):
+            if not study.record.measured(each):
                 lacking.append(str(error))
         if trained:
             print(f"measuring {counted(len(trained), 'model')} of {name}", flush=True)

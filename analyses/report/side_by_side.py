@@ -9,6 +9,7 @@ import pandas as pd
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.conditions import paired_means
 from analyses.report.decisions import FAMILIES, RISK, decided
+from analyses.report.markdown import listed, literal, table
 from analyses.report.stored import StoredRun
 from analyses.report.wording import change, number, people
 from analyses.running.results import Results, Rows
@@ -62,8 +63,10 @@ def compared(before: StoredRun, after: StoredRun) -> str:
         )
     lines = [
         "# What changed",
-        f"Before: {before.folder}, made {before.manifest['created']}. After: {after.folder}, made "
-        f"{after.manifest['created']}. Data: {before.manifest['data'].get('name')}.",
+        literal(
+            f"Before: {before.folder}, made {before.manifest['created']}. After: {after.folder}, "
+            f"made {after.manifest['created']}. Data: {before.manifest['data'].get('name')}."
+        ),
         *_verdicts(before, after, names),
     ]
     for name in measured:
@@ -106,19 +109,20 @@ def _judged(run: StoredRun) -> dict[str, Verdict]:
 
 def _verdict(before: Verdict, after: Verdict) -> list[str]:
     if before.conclusion == after.conclusion:
-        lines = [f"- {after.model}: {after.conclusion}, as before ({after.reduction})."]
+        same = literal(f"{after.model}: {after.conclusion}, as before ({after.reduction}).")
+        lines = [f"- {same}"]
     else:
-        lines = [f"- **{after.model}: {after.conclusion}; before: {before.conclusion}.**"]
+        changed = literal(f"{after.model}: {after.conclusion}; before: {before.conclusion}.")
+        lines = [f"- **{changed}**"]
     answers = {question.key: question for question in before.questions}
     for question in after.questions:
         was = answers.get(question.key)
         if was is not None and was.answer != question.answer:
-            lines.append(
-                f"  - {question.asked} {question.answer.capitalize()}; before: {was.answer}. "
-                f"{question.sentence}"
-            )
+            told = f"{question.asked} {question.answer.capitalize()}; before: {was.answer}."
+            lines.append(f"  - {literal(f'{told} {question.sentence}')}")
     if before.to_show != after.to_show:
-        lines.append(f"  - Shown instead: {after.to_show}; before: {before.to_show}.")
+        told = f"Shown instead: {after.to_show}; before: {before.to_show}."
+        lines.append(f"  - {literal(told)}")
     return lines
 
 
@@ -136,19 +140,24 @@ def _section(
         return ["No user was measured in both."]
     decisions = decided([each.difference for each in found])
     told = [
-        f"- {each.model}, {each.measure}: {decision.detected} than before "
+        f"{each.model}, {each.measure}: {decision.detected} than before "
         f"({change(each.difference)}; {people(each.difference.n)})"
         for each, decision in zip(found, decisions, strict=True)
         if decision.claims
     ]
     rows = [
-        f"| {each.model} | {each.measure} | {number(each.before)} | {number(each.after)} | "
-        f"{change(each.difference)} | {each.difference.n:,} |"
+        {
+            "model": each.model,
+            "measure": each.measure,
+            "before": number(each.before),
+            "after": number(each.after),
+            "difference": change(each.difference),
+            "users": f"{each.difference.n:,}",
+        }
         for each in found
     ]
-    header = ["| model | measure | before | after | difference | users |", "|" + "---|" * 6]
     nothing = f"No change was detected among {len(found)} comparisons ({DECIDED})."
-    return ["\n".join(told) or nothing, "\n".join([*header, *rows])]
+    return [listed(told) or nothing, table(pd.DataFrame(rows))]
 
 
 def changes(

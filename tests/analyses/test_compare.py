@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from markdown_it import MarkdownIt
 
 from analyses.compare import main
 from analyses.diagnostic import discover
@@ -32,6 +33,7 @@ from workbench.errors import WorkbenchError
 
 SMALL = {"n_layers": 2, "n_heads": 1, "hidden_size": 8, "inner_size": 8, "max_length": 8}
 ROOT = Path(__file__).parents[2]
+LEARNED = "learned|*a* _b_"  # the name of a model
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def everything(tmp_path_factory):
     users = np.arange(24)
     for seed, folder in enumerate(("before", "after")):
         models = {}
-        for name, kind, drawn in (("learned", "SASRec", seed), ("even", "SASRec-uniform", 7)):
+        for name, kind, drawn in ((LEARNED, "SASRec", seed), ("even", "SASRec-uniform", 7)):
             torch.manual_seed(drawn)
             models[name] = build_model(kind, data, **SMALL).eval()
         found = [measured(each, models, data, users, 0, None) for each in discover().values()]
@@ -109,6 +111,14 @@ def test_single_models_are_matched_whatever_they_are_called(reports):
     means = [frame["ndcg"].mean() for frame in frames]
     assert [float(cell) for cell in cells[2:4]] == pytest.approx(means, abs=5e-5)
     assert cells[-1] == "12"
+
+
+def test_names_of_models_are_shown_literally(everything):
+    """What Markdown reads as its own breaks no table."""
+    shown = MarkdownIt().enable("table").render(compared(*map(open_run, everything)))
+    rows = [row.count("<td>") for row in shown.split("<tr>")[1:] if "<td>" in row]
+    assert set(rows) == {6}
+    assert f"<td>{LEARNED}</td>" in shown
 
 
 def test_what_changed_does_not_depend_on_pieces(everything, tmp_path, monkeypatch):
