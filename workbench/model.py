@@ -188,6 +188,8 @@ def weights_hash(model: Model) -> str:
     """SHA-256 over a model's configuration and every tensor of its state."""
     total = hashlib.sha256(repr(model.config).encode())
     for name, tensor in sorted(itself(model).state_dict().items()):
-        array = tensor.detach().cpu().contiguous().numpy()
+        # NumPy has no bfloat16; single precision holds each of its numbers
+        known = tensor.float() if tensor.dtype == torch.bfloat16 else tensor
+        array = known.detach().cpu().contiguous().numpy()
         total.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
     return total.hexdigest()

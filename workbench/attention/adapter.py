@@ -1,5 +1,6 @@
 """Anything that scores items, made a model of the workbench: a function or a module."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from models import AttentionTap, Batch
-from workbench.attention.foreign_predictions import check_padding, check_rows, made_up
+from workbench.attention.foreign_predictions import (
+    check_longest,
+    check_padding,
+    check_rows,
+    check_used,
+    made_up,
+)
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import weights_module
-from workbench.errors import WorkbenchError, several, whole
+from workbench.errors import WorkbenchError, WorkbenchWarning, several, whole
+from workbench.phrases import listing
 
 
 @dataclass(frozen=True)
@@ -88,10 +96,16 @@ def adapt(
     ------
     WorkbenchError
         If the module has no submodule of a name, what passes there are no weights, the scores have
-        another shape, change with padding, or depend on the attention of another row than that of
-        the last item, `embed`, `score` and `attention` are not given together as they must be, or
-        attention that is said to be uniform is not.
-        A few passes of two short histories check it.
+        another shape, change with padding, depend on the attention of another row than that of
+        the last item, or not on what passes, or not on the embeddings that `score` is given, the
+        batch is changed in place, a history of `max_length` items cannot be read, `embed`, `score`
+        and `attention` are not given together as they must be, or attention that is said to be
+        uniform is not. A few passes of short histories, and one of the longest, check it.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If a `nn.MultiheadAttention` of the module is not named, while others are.
     """
     if not callable(scorer):
         raise WorkbenchError(f"the scorer is {scorer!r}; give a module, or a function of a batch.")
@@ -124,16 +138,21 @@ def adapt(
         model = Scorer(scorer, config, *needs)
         model.check()
         check_padding(model)
+        check_longest(model)
         return model
     if attention and not isinstance(scorer, nn.Module):
         raise WorkbenchError("attention names submodules; give the module that has them.")
     sources = [weights_module(scorer, path) for path in attention]  # type: ignore[arg-type]
+    _tell_unnamed(scorer, attention)
     adapted = Adapted(scorer, config, *needs, embed=embed, score=score, causal=causal)
     adapted.open_taps(sources)
     adapted.check(attention)
+    adapted.check_gradient()
     check_padding(adapted)
     if attention:
         check_rows(adapted, attention[-1])
+        check_used(adapted, attention)
+    check_longest(adapted)
     return adapted
 
 
@@ -172,7 +191,7 @@ class Scorer(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores of all items, [B, n_items + 1], -inf for padding."""
-        return F.pad(self.raw_scores(batch)[:, 1:], (1, 0), value=-torch.inf)
+        return _without_padding(self.raw_scores(batch))
 
     def scores(self, batch: Batch, items: Tensor | None = None) -> Tensor:
         """Scores of all items, [B, n_items + 1] with -inf for padding, or of `items` [B, K]."""
@@ -192,7 +211,18 @@ class Scorer(nn.Module):
         WorkbenchError
             If the scores have another shape than [2, n_items + 1].
         """
-        self._check_scores(self.raw_scores(self._probe()))
+        self._check_scores(self._probed(self._probe()))
+
+    def _probed(self, batch: Batch) -> Tensor:
+        """Raw scores of a batch, which has to be what it was before."""
+        before = batch.items.clone()
+        scores = self.raw_scores(batch)
+        if not torch.equal(batch.items, before):
+            raise WorkbenchError(
+                "batch.items is changed in place, so that whoever reads the batch next would find "
+                "other items; clone it first, as in items = batch.items.clone()."
+            )
+        return scores
 
     def _probe(self) -> Batch:
         items = torch.tensor([[1, 2, 3], [3, 2, 0]]).clamp(max=self.config.n_items)
@@ -266,11 +296,12 @@ class Adapted(Scorer):
 
     def raw_scores(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
         """Scores as the module gives them, [B, n_items + 1]; `embeddings` as in `scores`."""
-        return self._score(batch, self.embed(batch) if embeddings is None else embeddings)
+        # a copy of what others go on with, since `score` may change it in place
+        return self._score(batch, self.embed(batch) if embeddings is None else embeddings.clone())
 
     def forward(self, batch: Batch, embeddings: Tensor | None = None) -> Tensor:
         """Scores of all items, [B, n_items + 1], -inf for padding; `embeddings` as in `scores`."""
-        return F.pad(self.raw_scores(batch, embeddings)[:, 1:], (1, 0), value=-torch.inf)
+        return _without_padding(self.raw_scores(batch, embeddings))
 
     def scores(
         self, batch: Batch, items: Tensor | None = None, embeddings: Tensor | None = None
@@ -303,7 +334,7 @@ class Adapted(Scorer):
             passed[tap.layer].append(weights)
 
         with hooked(self.taps(), keep):
-            self._check_scores(self.raw_scores(batch))
+            self._check_scores(self._probed(batch))
         for layer, name in enumerate(names):
             if len(passed[layer]) > 1:
                 raise WorkbenchError(
@@ -330,6 +361,35 @@ class Adapted(Scorer):
                 )
             self.config = replace(self.config, n_heads=heads)
 
+    def check_gradient(self) -> None:
+        """See that scores are made of the embeddings that `score` is given.
+
+        Raises
+        ------
+        WorkbenchError
+            If no gradient of them arrives there.
+        """
+        batch = self._probe()
+        with torch.inference_mode(False), torch.enable_grad():
+            embeddings = self.embed(batch).detach().clone().requires_grad_()
+            scores = self.raw_scores(batch, embeddings)
+            found = None
+            if scores.requires_grad:
+                known = scores[scores.isfinite()]
+                (found,) = torch.autograd.grad(known.sum(), embeddings, allow_unused=True)
+        if found is None:
+            raise WorkbenchError(
+                "score does not depend on the embeddings that it is given, so that nothing could "
+                "be said of items by changing these; make the scores of its second argument, "
+                "without detach and without torch.no_grad."
+            )
+
+    def __deepcopy__(self, memo: object) -> "Adapted":
+        raise WorkbenchError(
+            "an adapted model cannot be copied, since its embed and score reach the module that "
+            "they were made for; copy that module, and adapt the copy with its own."
+        )
+
     def _check_weights(self, batch: Batch, weights: Tensor, name: str) -> None:
         allowed = self.allowed(batch)
         real = batch.valid[:, None, :, None]
@@ -346,3 +406,28 @@ class Adapted(Scorer):
                 f"what passes {name} is not uniform; leave out uniform, which is said of a model "
                 "that was trained with even weights."
             )
+
+
+def _tell_unnamed(scorer: object, attention: Sequence[str]) -> None:
+    """Warn of attention that is not named beside some that is."""
+    if not attention or not isinstance(scorer, nn.Module):
+        return
+    named = {id(scorer.get_submodule(path)) for path in attention}
+    left = [
+        path
+        for path, part in scorer.named_modules()
+        if isinstance(part, nn.MultiheadAttention) and id(part) not in named
+    ]
+    if left:
+        warnings.warn(
+            f"attention={[*attention]!r} leaves out {listing(left, 3)}, so that what is said of "
+            "all layers is not said of these; name every layer, from the input up.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
+
+
+def _without_padding(scores: Tensor) -> Tensor:
+    """Scores [B, n_items + 1] with -inf for padding, of half precision in single to be ranked."""
+    full = scores.float() if torch.finfo(scores.dtype).bits < 32 else scores
+    return F.pad(full[:, 1:], (1, 0), value=-torch.inf)

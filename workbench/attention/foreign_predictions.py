@@ -1,5 +1,6 @@
 """Whether a foreign model predicts as is presumed of it: at the last item, padded or not."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -100,6 +101,59 @@ def check_rows(model: AttentionModel, name: str) -> None:
     )
 
 
+@torch.no_grad()
+def check_used(model: AttentionModel, names: Sequence[str]) -> None:
+    """Let all rows of one layer after another attend to the first item.
+
+    Parameters
+    ----------
+    model : what is tried.
+    names : of the submodules where weights pass, by layer.
+
+    Raises
+    ------
+    WorkbenchError
+        If that changes no score by anything, though the items differ.
+    """
+    batch = _tried(model, padded=True)
+    if batch.items[0, 0] == batch.items[0, 1]:  # nothing to choose from
+        return
+    scores = model.scores(batch)
+
+    def to_the_first(_: object, __: object, weights: Tensor) -> Tensor:
+        return torch.zeros_like(weights).index_fill_(-1, torch.zeros_like(batch.rows[:1]), 1)
+
+    for name, tap in zip(names, taps_at(model), strict=True):
+        with hooked([tap], to_the_first):
+            if not torch.equal(scores, model.scores(batch)):
+                continue
+        raise WorkbenchError(
+            f"no score depends on what passes {name}, so that it is not the attention that the "
+            "model uses. Name the softmax, or the dropout after it, whose output is multiplied "
+            "with the values; a model whose values are all 0 has to be trained first."
+        )
+
+
+@torch.no_grad()
+def check_longest(model: Foreign) -> None:
+    """Try a history of as many items as the model is said to read.
+
+    Raises
+    ------
+    WorkbenchError
+        If that fails.
+    """
+    length = model.config.max_length
+    items = torch.arange(length)[None] % model.config.n_items + 1
+    try:
+        model.raw_scores(made_up(model, items, torch.tensor([length])))
+    except (RuntimeError, IndexError) as error:
+        raise WorkbenchError(
+            f"the module fails on a history of max_length={length} items "
+            f"({' '.join(str(error).split())}); give the number of positions that it was built for."
+        ) from error
+
+
 def _tried(model: Model, *, padded: bool) -> Batch:
     """A long history and a short one, or two short ones, whose items differ if there are enough."""
     long = min(LONG, model.config.max_length)
@@ -111,8 +165,13 @@ def _tried(model: Model, *, padded: bool) -> Batch:
 
 
 def _differ(scores: Tensor, others: Tensor) -> bool:
-    """Whether scores differ by more than a pass is inexact."""
-    known = scores[scores.isfinite()].abs()
-    size = float(known.max()) if len(known) else 0.0
-    inexact = 1e3 * torch.finfo(scores.dtype).eps * size
-    return not torch.allclose(scores, others, rtol=0.0, atol=inexact)
+    """Whether scores differ by more than a pass is inexact.
+
+    That is measured by those that are not the same, since items may be masked by a huge number.
+    """
+    apart = scores != others
+    pairs = torch.stack([scores[apart], others[apart]]).double()
+    kind = torch.finfo(scores.dtype)
+    steps = 1e3 if kind.bits >= 32 else 16  # in which half precision is a number of two digits
+    size = float(pairs[pairs.isfinite()].abs().max()) if pairs.isfinite().any() else 0.0
+    return not torch.allclose(pairs[0], pairs[1], rtol=0.0, atol=steps * kind.eps * size)

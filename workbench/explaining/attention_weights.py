@@ -7,6 +7,7 @@ from itertools import product
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models import Batch, Recommender
 from models.attention import Projected, queries_of, rows_of
@@ -174,8 +175,13 @@ def _finished(layer: TransformerLayer, weights: Tensor, p: Projected, x: Tensor)
 
 
 def _change(states: Tensor, others: Tensor) -> Tensor:
-    """1 - cos of states [B, Q or 1, d] and others [B, Q, d], [B, Q]; what is rounding may be 0."""
-    return (1 - torch.cosine_similarity(states, others, dim=-1)).clamp(min=0)
+    """1 - cos of states [B, Q or 1, d] and others [B, Q, d], [B, Q].
+
+    By half the squared distance of directions, in double precision: what is left of 1 where states
+    hardly differ would be rounding.
+    """
+    one, other = (F.normalize(each.double(), dim=-1) for each in (states, others))
+    return ((one - other) ** 2).sum(-1).to(states.dtype) / 2
 
 
 def _row(model: AttentionModel, batch: Batch, rolled: Tensor) -> Tensor:

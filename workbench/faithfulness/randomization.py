@@ -213,10 +213,16 @@ class Exchanged:
         return self._run(self.original, batch)
 
     def _run(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
+        # each place of a parameter once: exchanged twice, by two names of one submodule, the
+        # second time would keep the copy's value as the one to put back
         values: dict[str, Tensor] = {
-            f"model.module.{name}": value for name, value in self.values.named_parameters()
+            ".".join(["model.module", *filter(None, [path]), name]): value
+            for path, part in self.values.named_modules()
+            for name, value in part.named_parameters(recurse=False, remove_duplicate=False)
         }
-        return functional_call(_Pass(self.original), values, (function, *args), named)
+        return functional_call(
+            _Pass(self.original), values, (function, *args), named, tie_weights=False
+        )
 
 
 class _Pass(nn.Module):

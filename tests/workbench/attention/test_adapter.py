@@ -2,22 +2,33 @@
 
 import copy
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from analyses.diagnostic import discover
 from analyses.running.measuring import measure_in_memory
 from models import Batch
 from tests.models.variants import batch_of
-from workbench import WorkbenchError, adapt, edit_attention, evaluate, explain, record_attention
+from workbench import (
+    WorkbenchError,
+    WorkbenchWarning,
+    adapt,
+    edit_attention,
+    evaluate,
+    explain,
+    record_attention,
+)
 from workbench.attention.edits import uniform
 from workbench.attention.open_attention import OpenMultiheadAttention
 from workbench.data import from_interactions, planted
 from workbench.explaining.gradients import above_zero
+from workbench.metrics import best_items
+from workbench.model import weights_hash
 
 DOCS = Path(__file__).parents[3] / "docs" / "checkpoints.md"
 BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7])
@@ -183,6 +194,59 @@ def test_what_is_not_as_promised_is_told(arguments, told):
         taken(**{"module": Softmaxed(), **arguments})
 
 
+class ForShow(Softmaxed):
+    """Its dropout passes weights that nothing is made of."""
+
+    def scores(self, batch: Batch, x):
+        super().scores(batch, x)
+        return x[torch.arange(len(x)), batch.rows] @ self.items.weight.T
+
+
+def test_weights_of_which_nothing_is_made_are_told():
+    with pytest.raises(WorkbenchError, match="no score depends on what passes dropout"):
+        taken(ForShow())
+
+
+@pytest.mark.parametrize("attention", [(), ("dropout",)])
+@pytest.mark.parametrize("lost", [Tensor.detach, lambda x: torch.ones_like(x)])
+def test_scores_that_are_not_made_of_the_embeddings_are_told(lost, attention):
+    module = Softmaxed()
+    module.scores = lambda batch, x: Softmaxed.scores(module, batch, lost(x))
+    with pytest.raises(WorkbenchError, match="score does not depend on the embeddings"):
+        taken(module, attention=attention)
+
+
+def test_what_is_changed_in_place_is_told_or_harmless():
+    """The items of a batch are everybody's; embeddings are handed out as a copy."""
+    module = Softmaxed()
+
+    def embed(batch):
+        items = batch.items
+        items[items == 0] = 12
+        return module.items(items)
+
+    def score(batch, x):
+        x *= 3
+        return module.scores(batch, x)
+
+    options = {"attention": ["dropout"], "n_items": 12, "max_length": 8}
+    with pytest.raises(WorkbenchError, match=r"batch\.items is changed in place"):
+        adapt(module, embed=embed, score=score, **options)
+    model = adapt(module, embed=lambda batch: module.items(batch.items), score=score, **options)
+    given = model.embed(BATCH).detach()
+    before = given.clone()
+    targets = torch.tensor([8, 8, 8])
+    assert torch.equal(model.scores(BATCH, embeddings=given), model.scores(BATCH))
+    assert torch.equal(given, before)
+    assert explain(model, BATCH, targets, "saliency")[0].any()
+
+
+def test_an_adapted_model_is_not_copied():
+    """Its functions would still reach the first module."""
+    with pytest.raises(WorkbenchError, match="copy that module, and adapt the copy"):
+        copy.deepcopy(taken(Softmaxed()))
+
+
 class TwoLayers(Softmaxed):
     """The mean of what came before, in two heads that are alike, and then one head more."""
 
@@ -254,8 +318,30 @@ class Padded(nn.Module):
 )
 def test_a_prediction_that_is_not_made_at_the_last_item_is_told(way, attention, told):
     torch.manual_seed(0)
-    with pytest.raises(WorkbenchError, match=told):
+    unnamed = pytest.warns(WorkbenchWarning, match="leaves out (first|second), so that")
+    warned = unnamed if len(attention) == 1 else nullcontext()
+    with warned, pytest.raises(WorkbenchError, match=told):
         taken(Padded(way), attention=attention)
+
+
+class Hiding(Padded):
+    """What was seen is masked by a huge number, as where it must not be recommended."""
+
+    def scores(self, batch: Batch, x):
+        return super().scores(batch, x).scatter(1, batch.items, -6e4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("kind", [Padded, Hiding])
+def test_neither_half_precision_nor_a_mask_hides_a_wrong_prediction(kind, dtype):
+    for way, told in {"mean": "other rows", "last column": "once padding follows"}.items():
+        torch.manual_seed(0)
+        with pytest.raises(WorkbenchError, match=told):
+            taken(kind(way).to(dtype), attention=("first", "second"))
+    model = taken(kind("right").to(dtype), attention=("first", "second"))
+    assert model.scores(BATCH).dtype == (dtype if dtype == torch.float64 else torch.float32)
+    weights_hash(model)
+    assert best_items(model.scores(BATCH)).shape == (3,)
 
 
 def test_a_prediction_at_the_last_item_is_taken():
@@ -294,6 +380,12 @@ def test_a_module_that_padded_on_the_left_scores_the_same_padded_on_the_right(do
         x = mine.items(left) + mine.places.weight
         wanted = mine.encoder(x, mask=mask)[0, -1] @ mine.items.weight.T
         torch.testing.assert_close(found[row, 1:], wanted[1:], rtol=1e-4, atol=1e-5)
+
+
+def test_more_items_than_it_has_positions_for_are_told():
+    taken(Padded("right"), attention=("first", "second"), max_length=8)
+    with pytest.raises(WorkbenchError, match="fails on a history of max_length=9 items"):
+        taken(Padded("right"), attention=("first", "second"), max_length=9)
 
 
 def test_a_function_that_takes_padding_for_the_last_item_is_told():

@@ -179,6 +179,20 @@ def test_an_adapted_model_runs_with_the_shuffled_parameters(own, only):
     assert kept == (only != "everything")  # values stay where queries and keys move
 
 
+def test_a_submodule_of_two_names_is_as_it_was(own):
+    """As in models that call one embedding `shared` and `encoder.embed_tokens`."""
+    model, module = own
+    module.table = module.items
+    module.more = nn.ModuleList([module.encoder.layers[0]])
+    before, scores = state_of(module), model.scores(BATCH)
+    other = shuffled(model, 1)
+    moved = other.scores(BATCH)
+    assert changed(before, module) == set()
+    assert torch.equal(model.scores(BATCH), scores)
+    assert not torch.equal(moved, scores)
+    assert torch.equal(other.scores(BATCH), moved)
+
+
 def test_an_adapted_model_has_the_controls_that_it_can_have(own):
     model, _ = own
     assert list(controls(model, 0)) == [SHUFFLED, POINTERS, PERMUTED]
