@@ -125,8 +125,8 @@ def evaluate(
     Warns
     -----
     WorkbenchWarning
-        If the model does not know some items, may not have learned from these data, or learned
-        from the items that are held out at a time.
+        If the model does not know some items, may not have learned from these data, learned from
+        the items that are held out at a time, or gives a held-out item a score that is no number.
 
     Raises
     ------
@@ -216,9 +216,11 @@ def _ranks(
     read = replace(complete, starts=starts)
     device = model.device
     ranks = np.zeros((2, len(read)), dtype=np.int64)
+    unscored = 0
     with evaluation_mode(model):
         for index, batch, targets in iterate(data, read, batch_size, order="length", share=share):
             scores, targets = model.scores(batch.to(device)), targets.to(device)
+            unscored += int(scores.gather(1, targets[:, None]).isnan().sum())
             if sampled_negatives is not None:
                 negatives = draw_negatives(data, complete.take(index), sampled_negatives, seed)
                 others = torch.from_numpy(negatives).to(device)
@@ -228,6 +230,14 @@ def _ranks(
                 seen = make_batch(data, complete.take(index)).items.to(device)
                 both = torch.stack(ranks_kept_and_removed(scores, targets, seen))
             ranks[:, index] = both.cpu().numpy()
+    if unscored:
+        warnings.warn(
+            f"{model.config.name} gives no number (NaN) as the score of the held-out item of "
+            f"{counted(unscored, 'user')}, who count as missed; half precision that runs over does "
+            "so, or a row of attention without an item.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
     return ranks
 
 

@@ -209,6 +209,16 @@ def test_a_score_that_is_no_number_loses_against_all_others():
     assert rank_of(scores[0], 1) > 3
 
 
+def test_users_whose_item_has_no_score_are_told():
+    data = data_of([1, 2, 3], [4, 5], [1, 2], n_items=5)
+    none = math.nan
+    model = Table([1, 5, none, 4, 2], [5, 4, 3, 2, 1], [none, 5, none, none, none])
+    with pytest.warns(
+        WorkbenchWarning, match=r"no number \(NaN\) .* of 1 user, who count as missed"
+    ):
+        assert evaluate(model, data).ranks[0] > 5
+
+
 def timed():
     """Split at 10: user 0 is asked for 3, user 2 for 5; 1 has no later item, 3 no earlier one."""
     times = [1, 5, 10, 11, 1, 2, 2, 3, 4, 12, 10, 11]

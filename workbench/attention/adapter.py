@@ -1,6 +1,5 @@
 """Anything that scores items, made a model of the workbench: a function or a module."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,9 +17,8 @@ from workbench.attention.foreign_predictions import (
     made_up,
 )
 from workbench.attention.hooks import hooked
-from workbench.attention.open_attention import weights_module
-from workbench.errors import WorkbenchError, WorkbenchWarning, several, whole
-from workbench.phrases import listing
+from workbench.attention.open_attention import tell_unnamed, weights_module
+from workbench.errors import WorkbenchError, several, whole
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,8 @@ def adapt(
     if attention and not isinstance(scorer, nn.Module):
         raise WorkbenchError("attention names submodules; give the module that has them.")
     sources = [weights_module(scorer, path) for path in attention]  # type: ignore[arg-type]
-    _tell_unnamed(scorer, attention)
+    if isinstance(scorer, nn.Module) and attention:
+        tell_unnamed(scorer, attention)
     adapted = Adapted(scorer, config, *needs, embed=embed, score=score, causal=causal)
     adapted.open_taps(sources)
     adapted.check(attention)
@@ -406,25 +405,6 @@ class Adapted(Scorer):
                 f"what passes {name} is not uniform; leave out uniform, which is said of a model "
                 "that was trained with even weights."
             )
-
-
-def _tell_unnamed(scorer: object, attention: Sequence[str]) -> None:
-    """Warn of attention that is not named beside some that is."""
-    if not attention or not isinstance(scorer, nn.Module):
-        return
-    named = {id(scorer.get_submodule(path)) for path in attention}
-    left = [
-        path
-        for path, part in scorer.named_modules()
-        if isinstance(part, nn.MultiheadAttention) and id(part) not in named
-    ]
-    if left:
-        warnings.warn(
-            f"attention={[*attention]!r} leaves out {listing(left, 3)}, so that what is said of "
-            "all layers is not said of these; name every layer, from the input up.",
-            WorkbenchWarning,
-            stacklevel=3,
-        )
 
 
 def _without_padding(scores: Tensor) -> Tensor:

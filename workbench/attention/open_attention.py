@@ -1,10 +1,14 @@
 """Where the attention weights of a foreign module pass, made visible where they never leave it."""
 
+import warnings
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
+from workbench.phrases import listing
 
 
 def weights_module(module: nn.Module, path: str) -> nn.Module:
@@ -45,6 +49,29 @@ def weights_module(module: nn.Module, path: str) -> nn.Module:
         if isinstance(part, nn.TransformerEncoder):
             part.enable_nested_tensor = part.use_nested_tensor = False  # its fused path
     return submodule.weights
+
+
+def tell_unnamed(module: nn.Module, paths: Sequence[str]) -> None:
+    """Warn of a MultiheadAttention that is not named, beside attention that is.
+
+    Parameters
+    ----------
+    module : that has all of them.
+    paths : the dotted names of the layers.
+    """
+    named = {id(module.get_submodule(path)) for path in paths}
+    left = [
+        path
+        for path, part in module.named_modules()
+        if isinstance(part, nn.MultiheadAttention) and id(part) not in named
+    ]
+    if left:
+        warnings.warn(
+            f"attention={[*paths]!r} leaves out {listing(left, 3)}, so that what is said of all "
+            "layers is not said of these; name every layer, from the input up.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
 
 
 class OpenMultiheadAttention(nn.MultiheadAttention):
