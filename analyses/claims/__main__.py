@@ -60,7 +60,8 @@ def parser() -> argparse.ArgumentParser:
         type=int,
         default=SAMPLE,
         metavar="N",
-        help="users on whom costly diagnostics run, drawn at random (default: %(default)s)",
+        help="users on whom diagnostics run, at most, drawn at random; of each 1,024, 128 by the "
+        "measures that cost most (default: %(default)s)",
     )
     made.add_argument(
         "--processes",

@@ -86,7 +86,8 @@ class Done:
     device : where it was trained.
     settings : a short name of what it was trained with, `Planned.settings`.
     checksum : of the data.
-    sample : users on whom costly diagnostics ran, at most.
+    sample : users on whom diagnostics ran, at most, drawn at random; of each 1,024 of them, 128 by
+        the measures that cost most.
     best_epoch : that of its weights; 0 where it is not known.
     """
 
@@ -284,7 +285,7 @@ def read_record(
     folder : of the tables.
     planned : every training of the study.
     data : its data sets by name.
-    sample : users on whom costly diagnostics run, at most.
+    sample : users on whom diagnostics run, at most.
 
     Raises
     ------
