@@ -50,17 +50,16 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     It costs a pass per item of a history, or what stands behind the item, and one without any
     change; for each of the two targets a prediction row per item raised and draw.
     """
-    sample = np.flatnonzero(cases.in_sample)
-    if not len(sample):
+    draw = np.random.default_rng([seed, *cases.users[:1]])
+    cases = cases.take(cases.in_sample)
+    if not len(cases.users):
         return pd.DataFrame({"user": np.zeros(0, np.int64)})
-    at = torch.from_numpy(sample).to(cases.targets.device)
-    batch = cases.batch.take(at)
+    batch = cases.batch
     base = BasePass(model, batch)
     scores = base.scores()  # [b, V]
-    seen = seen_items(cases.data, cases.users[sample])
-    targets = torch.stack([cases.targets[at], recommended(scores, seen)], 1)  # [b, 2]
+    seen = seen_items(cases.data, cases.users)
+    targets = torch.stack([cases.targets, recommended(scores, seen)], 1)  # [b, 2]
     effects = effects_of_each(base, targets, default_erasure(model))  # [b, L, 2]
-    draw = np.random.default_rng([seed, *cases.users[:1]])
     before = [_outcome(scores, target) for target in targets.unbind(1)]
     lengths = batch.lengths.cpu().numpy()
     hits = hit(before[0][1].cpu().numpy(), CUTOFF)
@@ -83,9 +82,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
             frame = pd.concat([gain, beyond.add_suffix("_beyond")], axis=1)
             frame[lengths < SHORTEST] = np.nan
             frames.append(
-                frame.assign(
-                    user=cases.users[sample], length=lengths, hit=hits, target=label, raised=item
-                )
+                frame.assign(user=cases.users, length=lengths, hit=hits, target=label, raised=item)
             )
     return pd.concat(frames)
 

@@ -48,16 +48,15 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     that is in the set, of a random item the chance; NaN where no set was found, and for a history
     of a single item.
     """
-    sample = np.flatnonzero(cases.in_sample)
-    if not len(sample):
+    cases = cases.take(cases.in_sample)
+    if not len(cases.users):
         return pd.DataFrame({"user": np.zeros(0, np.int64)})
-    at = torch.from_numpy(sample).to(cases.targets.device)
-    batch, targets = cases.batch.take(at), cases.targets[at]
-    change = smallest_change(model, batch, hidden=seen_items(cases.data, cases.users[sample]))
+    batch, targets = cases.batch, cases.targets
+    change = smallest_change(model, batch, hidden=seen_items(cases.data, cases.users))
     ranks = target_ranks(model.scores(batch), targets)
     titles = [cases.data.title(item) if item else "" for item in change.successor.tolist()]
     columns = {
-        "user": cases.users[sample],
+        "user": cases.users,
         "length": batch.lengths.cpu().numpy(),
         "size": change.size.cpu().numpy(),
         "successor": titles,

@@ -1,7 +1,7 @@
 """The test cases that a diagnostic is measured on, a batch at a time."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -41,6 +41,23 @@ class HeldOutCases:
     in_sample: np.ndarray
     data: SequenceData
     causes: Tensor | None = None
+
+    def take(self, chosen: np.ndarray) -> "HeldOutCases":
+        """Some of the cases.
+
+        Parameters
+        ----------
+        chosen : [B] bool, or their numbers.
+        """
+        rows = torch.from_numpy(np.arange(len(self.users))[chosen]).to(self.targets.device)
+        return replace(
+            self,
+            users=self.users[chosen],
+            batch=self.batch.take(rows),
+            targets=self.targets[rows],
+            in_sample=self.in_sample[chosen],
+            causes=None if self.causes is None else self.causes[rows],
+        )
 
 
 def held_out_batches(

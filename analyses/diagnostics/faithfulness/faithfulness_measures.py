@@ -92,20 +92,18 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     Where the last item is kept, only some of them, since they cost a pass each. `control` is
     "trained" but for the controls, of which `align` of their attention alone is measured.
     """
-    chosen = cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST)
-    rows = torch.from_numpy(np.flatnonzero(chosen)).to(cases.targets.device)
-    if not len(rows):
+    cases = cases.take(cases.in_sample & (cases.batch.lengths.cpu().numpy() >= SHORTEST))
+    if not len(cases.users):
         return pd.DataFrame({column: np.zeros(0, kind) for column, kind in COLUMNS.items()})
-    batch = cases.batch.take(rows)
-    base = BasePass(model, batch)
+    base = BasePass(model, cases.batch)
     scores = base.scores()  # [b, V]
-    seen = seen_items(cases.data, cases.users[chosen])
-    both = torch.stack([cases.targets[rows], recommended(scores, seen)], 1)  # [b, 2]
+    seen = seen_items(cases.data, cases.users)
+    both = torch.stack([cases.targets, recommended(scores, seen)], 1)  # [b, 2]
     trial = Trial(base, both, scores, seed)
     frames = [trial.condition(condition).assign(control=TRAINED) for condition in conditions(model)]
     if model.stages:
-        frames += controlled(model, batch, cases.targets[rows], seen, seed)
-    users = pd.DataFrame({"case": range(len(rows)), "user": cases.users[chosen]})
+        frames += controlled(model, cases.batch, cases.targets, seen, seed)
+    users = pd.DataFrame({"case": range(len(cases.users)), "user": cases.users})
     return pd.concat(frames).merge(users, on="case").drop(columns="case")
 
 

@@ -12,7 +12,6 @@ controls of each model.
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -62,27 +61,14 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     trained, product = agreements(model, cases, cases.targets, one)
     (own,) = agreements(model, cases, top, {view.METHOD: mean})
     parts = [trained, product, own.assign(target=OWN)]
-    rows = np.flatnonzero(cases.in_sample)
-    if len(rows):
-        sample = taken(cases, rows)
+    sample = cases.take(cases.in_sample)
+    if len(sample.users):
         if product["tau"].notna().any():  # where it vanishes, integrated gradients do as well
-            weights = {MEAN: mean[MEAN][torch.from_numpy(rows).to(top.device)]}
+            weights = {MEAN: mean[MEAN][torch.from_numpy(cases.in_sample).to(top.device)]}
             parts += agreements(model, sample, sample.targets, {view.PATHS: weights})
         if trained.loc[trained["user"].isin(sample.users), "tau"].notna().any():
             parts += _of_controls(model, sample, seed)
     return pd.concat(parts)
-
-
-def taken(cases: HeldOutCases, rows: np.ndarray) -> HeldOutCases:
-    """Some of the cases, at these rows of the batch."""
-    index = torch.from_numpy(rows).to(cases.targets.device)
-    return replace(
-        cases,
-        users=cases.users[rows],
-        batch=cases.batch.take(index),
-        targets=cases.targets[index],
-        in_sample=cases.in_sample[rows],
-    )
 
 
 def _of_controls(model: Model, cases: HeldOutCases, seed: int) -> Iterator[pd.DataFrame]:
@@ -92,7 +78,7 @@ def _of_controls(model: Model, cases: HeldOutCases, seed: int) -> Iterator[pd.Da
     """
     n_groups = -(-len(cases.users) // USERS_OF_A_DRAW)
     for k in range(n_groups):
-        group = taken(cases, np.arange(k, len(cases.users), n_groups))
+        group = cases.take(np.arange(k, len(cases.users), n_groups))
         first = int(group.users[0])
         for name, control in controls(model, seed + first).items():
             if name != PERMUTED:

@@ -48,12 +48,10 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     ]
     for weights in attended.values():
         parts.append(_rows("attention", users, weights.mean((1, 2)), batch.valid))
-    sample = np.flatnonzero(cases.in_sample & (batch.lengths.cpu().numpy() > 1))
-    if len(sample):
-        rows = torch.from_numpy(sample).to(batch.items.device)
-        chosen = batch.take(rows)
-        effects = explain(model, chosen, cases.targets[rows], default_erasure(model))
-        parts.append(_rows("effect", users[sample], effects, chosen.valid))
+    sample = cases.take(cases.in_sample & (batch.lengths.cpu().numpy() > 1))
+    if len(sample.users):
+        effects = explain(model, sample.batch, sample.targets, default_erasure(model))
+        parts.append(_rows("effect", sample.users, effects, sample.batch.valid))
     if cases.causes is not None:
         parts.append(_rows("cause", users, cases.causes.int(), batch.valid))
     return pd.concat(parts)
