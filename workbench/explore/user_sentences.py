@@ -27,7 +27,7 @@ def question(titles: list[str], strong: Callable[[str], str], *, recommended: bo
 
 
 def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str]) -> str:
-    """What attention points at in this history, beside what moves the score, in sentences.
+    """What attention points at in this history, beside what the score falls without, in sentences.
 
     Parameters
     ----------
@@ -49,26 +49,31 @@ def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str])
 
     def falls(place: int) -> str:
         effect = float(effects[place])
-        verb = "lowers" if effect >= 0 else "raises"
-        return f"{verb} the score by {figure(abs(effect))}"
+        if effect == 0:
+            return "leaves the score as it is"
+        return f"{'lowers' if effect > 0 else 'raises'} the score by {figure(abs(effect))}"
 
     weight, even = (f"{100 * share:.0f}{PERCENT}" for share in (float(row.max()), 1 / n))
     said = (
         f"Here attention ({shown.view.name}) points at {called(pointing.named)} ({weight} of the "
         f"weight, where {even} is even)"
     )
+    if not effects[pointing.moving] > 0:
+        return f"{said}. The score falls without no item: taking this away {falls(pointing.named)}."
     if pointing.named == pointing.moving:
-        said += f", and this moves the score most, too: taking it away {falls(pointing.named)}."
+        said += (
+            f", without which the score falls most, too: taking it away {falls(pointing.named)}."
+        )
     else:
         said += (
-            f"; what moves the score most is {called(pointing.moving)}: taking it away "
+            f"; the score falls most without {called(pointing.moving)}: taking it away "
             f"{falls(pointing.moving)}, taking away the former {falls(pointing.named)} (number "
             f"{pointing.place} of {n})."
         )
     first = pointing.first
     return (
         f"{said} Of its first {first} items, {pointing.shared} "
-        f"{'is' if pointing.shared == 1 else 'are'} among the {first} that matter most "
+        f"{'is' if pointing.shared == 1 else 'are'} among the {first} without which it falls most "
         f"({figure(first * first / n)} by chance)."
     )
 

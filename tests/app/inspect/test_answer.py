@@ -37,19 +37,27 @@ def shown(weights: list[float], effects: list[float]) -> Shown:
     return Shown("m", View("attention"), inspection)
 
 
-def test_what_attention_points_at_and_what_moves_the_score():
+def test_what_attention_points_at_and_what_the_score_falls_without():
     said = for_this_user(shown([0.1, 0.4, 0.2, 0.25, 0.05], [3.0, -0.5, 1, -1, 2]), TITLES, strong)
     assert "points at **B** (40\N{NO-BREAK SPACE}% of the weight, where 20" in said
-    assert r"moves the score most is **A \*x\***" in said
+    assert r"falls most without **A \*x\***" in said
     assert "taking it away lowers the score by 3.0, " in said
     assert "former raises the score by 0.50 (number 4 of 5)." in said
-    assert said.endswith("1 is among the 3 that matter most (1.8 by chance).")
+    assert said.endswith("1 is among the 3 without which it falls most (1.8 by chance).")
+
+
+@pytest.mark.parametrize(("named", "told"), [(-0.5, "raises the score by 0.50"), (0.0, "leaves")])
+def test_where_the_score_falls_without_no_item_none_is_said_to_matter(named, told):
+    """Another item may raise it by more than any lowers it; that is not what is asked."""
+    said = for_this_user(shown([0.1, 0.7, 0.2], [-3.0, named, -0.2]), TITLES, strong)
+    assert f"The score falls without no item: taking this away {told}" in said
+    assert "most" not in said
 
 
 def test_where_both_are_one_item_it_is_said_once():
     said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES, strong))
     assert "**A *x*** (60" in said
-    assert "moves the score most, too: taking it away lowers the score by 0.012." in said
+    assert "falls most, too: taking it away lowers the score by 0.012." in said
 
 
 @pytest.mark.parametrize(("weights", "what"), [([0.25] * 4, "4 items"), ([1.0], "1 item,")])
