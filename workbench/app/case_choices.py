@@ -79,7 +79,7 @@ def choose_case(data: SequenceData, source: str, models: dict[str, Shared]) -> C
             "Hide seen", value=True, key="hide_seen", help=words.HIDE_SEEN, bind="query-params"
         )
     user = words.typed(typed) or first
-    users = choose_listed(data, source, models, chosen, user)
+    users = choose_listed(data, source, models, chosen, user, hide_seen=hide_seen)
     with saving:
         show_form(data, "list", users)
     return Case(user, str(kind), hide_seen)

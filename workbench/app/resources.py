@@ -286,18 +286,23 @@ class Surveying:
         self.n_measured += n
 
 
-def surveyed(shared: Shared, source: str) -> Surveying:
+def surveyed(shared: Shared, source: str, *, hide_seen: bool) -> Surveying:
     """`survey` of a data set; it starts at the first call and runs in a thread of its own."""
-    return _surveyed(data(source), shared.source, shared.stamp)
+    return _surveyed(data(source), shared.source, shared.stamp, hide_seen)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs=BY_CHECKSUM)
-def _surveyed(interactions: SequenceData, model: str, stamp: str) -> Surveying:
+def _surveyed(interactions: SequenceData, model: str, stamp: str, hide_seen: bool) -> Surveying:
     users = drawn_users(interactions, MOST_USERS)
     surveying = Surveying(len(users))
     # on another copy of the model, so that no page waits for its lock
     surveying.table = _worker().submit(
-        survey, _placed(model), interactions, users, progress=surveying.count
+        survey,
+        _placed(model),
+        interactions,
+        users,
+        hide_seen=hide_seen,
+        progress=surveying.count,
     )
     return surveying
 

@@ -82,11 +82,18 @@ def _changed() -> None:
 
 
 def choose_listed(
-    data: SequenceData, source: str, models: dict[str, Shared], chosen: UserList, user: str
+    data: SequenceData,
+    source: str,
+    models: dict[str, Shared],
+    chosen: UserList,
+    user: str,
+    *,
+    hide_seen: bool,
 ) -> list[str]:
     """Show the users of a list, if one is chosen, and give their raw ids as far as they are known.
 
-    `user` is the raw id of the one on the page, who alone is given where no list is chosen.
+    `user` is the raw id of the one on the page, who alone is given where no list is chosen; what
+    `hide_seen` leaves out of a ranking on the page is left out in the lists.
     """
     what, label = chosen
     if what != WATCHED:
@@ -106,7 +113,9 @@ def choose_listed(
             rows = pd.DataFrame({"user": able[order], "length": lengths[able[order]]})
             return _choose(data, rows, len(able), user)
         labels = list(models) if label is None else [label]
-        surveys = [resources.surveyed(models[label], source) for label in labels]
+        surveys = [
+            resources.surveyed(models[label], source, hide_seen=hide_seen) for label in labels
+        ]
         if not all(survey.table.done() for survey in surveys):
             _wait(surveys)
             return []

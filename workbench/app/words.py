@@ -60,7 +60,8 @@ LISTS = (
     "Users worth looking at. Agreement: Kendall's tau-b of attention (mean of layers and heads) "
     "and saliency for the held-out item. Flip: another item comes first once the largest weight "
     "of the prediction row is removed in every layer and head; the user with the largest change "
-    "of the scores is first. One user shows what can happen, not what usually does."
+    "of the scores is first. Items already seen are left out of these ranks, too, while **Hide "
+    "seen** is on. One user shows what can happen, not what usually does."
 )
 SAVED = (
     "A list of users under a name, such as those shown now. The address keeps it, and nothing "
@@ -69,7 +70,8 @@ SAVED = (
 IDS = "Separated by lines, commas or blanks."
 SLICES = (
     "Only some of the users measured: quarters by how often the held-out item occurs in the data, "
-    "or by the items of the history; right where a model has the held-out item among its ten best; "
+    "or by the items of the history; right where a model has the held-out item among its ten best "
+    "of all items, those already seen included; "
     "categories of the held-out item, where the data tell them. Users who are alike share a "
     "quarter, so quarters may differ in size."
 )

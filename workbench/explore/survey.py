@@ -11,7 +11,7 @@ from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import remove_largest
 from workbench.attention.recording import mean_attention
-from workbench.data.batches import iterate
+from workbench.data.batches import iterate, make_batch
 from workbench.data.lookup import drawn_users
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
@@ -19,7 +19,7 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
-from workbench.metrics import target_ranks
+from workbench.metrics import ranks_kept_and_removed
 from workbench.model import Model
 from workbench.statistics import jensen_shannon
 
@@ -34,6 +34,7 @@ def survey(
     data: SequenceData,
     users: np.ndarray | None = None,
     *,
+    hide_seen: bool = False,
     batch_size: int = 128,
     progress: Callable[[int], object] | None = None,
 ) -> pd.DataFrame:
@@ -47,6 +48,7 @@ def survey(
     data : what the users are taken from.
     users : [n] indices; where None all who have a test case, or `MOST_USERS` of them drawn at
         random.
+    hide_seen : whether items of the whole history, however long ago, are not ranked.
     batch_size : how many users are measured at a time.
     progress : called after each batch with the number of users in it.
 
@@ -75,12 +77,19 @@ def survey(
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
     users = drawn_users(data, MOST_USERS) if users is None else np.unique(users)
     cases = held_out_cases(data, model.config.max_length, users)
+    whole = held_out_cases(data, int(data.lengths.max()), users)
     frames = []
     for index, batch, targets in iterate(data, cases, batch_size, order="length"):
         batch, targets = batch.to(model.device), targets.to(model.device)
         base = BasePass(model, batch)
         before = base.scores()  # [B, V]
         (after,) = edited_scores(base, [Edited(remove_largest)])
+        seen = make_batch(data, whole.take(index)).items.to(model.device)
+        kept, removed = ranks_kept_and_removed(before, targets, seen)
+        first, then = (
+            scores.scatter(1, seen, -np.inf).argmax(-1) if hide_seen else scores.argmax(-1)
+            for scores in (before, after)
+        )
         attention = mean_attention(model, batch)  # [B, L]
         importance = explain(model, batch, targets, "saliency, attention held")
         user_indices = cases.users[index]
@@ -89,9 +98,9 @@ def survey(
                 {
                     "user": user_indices,
                     "length": data.lengths[user_indices] - 1,
-                    "rank": target_ranks(before, targets).cpu().numpy(),
+                    "rank": (removed if hide_seen else kept).cpu().numpy(),
                     "tau": rank_agreement(attention, importance, batch).tau.cpu().numpy(),
-                    "flips": (before.argmax(-1) != after.argmax(-1)).cpu().numpy(),
+                    "flips": (first != then).cpu().numpy(),
                     "divergence": jensen_shannon(before, after).cpu().numpy(),
                 }
             )

@@ -102,10 +102,10 @@ def test_users_of_a_list_are_those_of_the_survey(open_page, films, models, what)
     listing = f"{what} · AC-SASRec"
     page = open_page(list=listing)
     data, source = load_data(films), str(films)
-    resources.surveyed(resources.model(models[1]), source).table.result(60)
+    resources.surveyed(resources.model(models[1]), source, hide_seen=True).table.result(60)
     page.run()
     assert sentences(page) == []
-    expected = listed(survey(load_model(models[1]), data), OF_A_MODEL[what])["user"]
+    expected = listed(survey(load_model(models[1]), data, hide_seen=True), OF_A_MODEL[what])["user"]
     if not len(expected):
         assert "users measured is in this list" in page.info[0].value
         return

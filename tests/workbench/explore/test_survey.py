@@ -17,8 +17,9 @@ from workbench.explore.scenario import Change, Scenario
 from workbench.explore.survey import listed, ranked_apart, survey
 
 
+@pytest.mark.parametrize("hide_seen", [False, True])
 @pytest.mark.parametrize("name", ["SASRec", "AC-SASRec"])
-def test_a_row_says_what_inspecting_the_user_says(name):
+def test_a_row_says_what_inspecting_the_user_says(name, hide_seen):
     data = planted(n_users=7, n_items=40, length=12, n_causes=4).data
     torch.manual_seed(1)
     model = build_model(name, data, hidden_size=8, inner_size=8, max_length=9).eval()
@@ -26,19 +27,23 @@ def test_a_row_says_what_inspecting_the_user_says(name):
         if parameter.dim() > 1:
             torch.nn.init.normal_(parameter, std=0.3)
     done: list[int] = []
-    table = survey(model, data, batch_size=3, progress=done.append)
+    table = survey(model, data, hide_seen=hide_seen, batch_size=3, progress=done.append)
     assert done == [3, 3, 1]
     assert table["user"].tolist() == list(range(7))
     for row in table.itertuples():
         case = make_batch(data, held_out_cases(data, 9, [row.user]))
         held_out = int(data.history(row.user)[-1])
-        found = inspect_case(model, case, held_out)
+        seen = {int(item) for item in data.history(row.user)[:-1]} if hide_seen else set()
+        found = inspect_case(model, case, held_out, hidden=seen)
         assert row.length == len(data.history(row.user)) - 1
         assert row.rank == found.rank(held_out)
         tau = found.agreement(found.matrix("attention")[-1], METHODS[0]).tau
         assert row.tau == pytest.approx(tau, abs=1e-12)
         scenario = Scenario.of(data, row.user)
-        before, after = predict(model, scenario), predict(model, scenario.apply(Change("largest")))
+        before, after = (
+            predict(model, each, hide_seen=hide_seen)
+            for each in (scenario, scenario.apply(Change("largest")))
+        )
         assert row.flips == (before.top(1) != after.top(1))
         assert row.divergence == pytest.approx(divergence(before, after), abs=1e-6)
 
