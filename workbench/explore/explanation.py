@@ -120,7 +120,7 @@ class Explanation:
             "user": self.user_id,
             "item": self._named(found.target),
             "rank": found.rank(found.target),
-            "items_ranked": found.n_ranked,
+            "items_ranked": found.ranked_with(found.target),
             "score": float(found.scores[found.target]),
             "history_length": int(self.data.lengths[self.user]) - self.held_out,
             "history": [

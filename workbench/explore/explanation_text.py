@@ -21,7 +21,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
     place = "first" if rank == 1 else f"at place {rank:,}"
     yield (
         f"{name} ranks {title(found.target)} {place} for user {explanation.user_id} of "
-        f"{data.name}, among {counted(found.n_ranked, 'item')}{unseen}."
+        f"{data.name}, among {counted(found.ranked_with(found.target), 'item')}{unseen}."
     )
     n, length = len(found.items), int(data.lengths[explanation.user]) - explanation.held_out
     read = counted(n, "item") if n == length else f"the last {n} of {length:,} items"

@@ -127,7 +127,9 @@ def moves(
         }
         for item in items
     ]
-    return pd.DataFrame(rows).sort_values("rank_after", kind="stable", ignore_index=True)
+    # an item that is hidden has the rank that it would have, where another stands
+    order = ["rank_after", "score_after"]
+    return pd.DataFrame(rows).sort_values(order, ascending=[True, False], ignore_index=True)
 
 
 def divergence(before: Prediction, after: Prediction) -> float:

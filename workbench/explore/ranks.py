@@ -31,6 +31,10 @@ class Ranking:
         """Rank of an item among it and all that are ranked, 1 is best; ties as in `evaluate`."""
         return rank_of(self._without(self.hidden - {item}), item)
 
+    def ranked_with(self, item: int) -> int:
+        """How many items `rank` compares: all that are ranked, and this one if it is not."""
+        return self.n_ranked + (item in self.hidden)
+
     def top(self, k: int = 10) -> list[int]:
         """The k items of highest score that are ranked, best first, as in `recommend`."""
         scores = self._without(self.hidden)

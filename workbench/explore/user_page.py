@@ -126,10 +126,11 @@ def _answer(data: SequenceData, shown: Shown, beside: Beside) -> str:
     said = [text_of(beside.said)] if beside.said else []
     if inspection.weights:
         said.append(for_this_user(shown, titles, strong))
+    target = inspection.target
     said.append(
-        f"{strong(data.title(inspection.target))} is at rank "
-        f"{inspection.rank(inspection.target):,} of {inspection.n_ranked:,}, with a score of "
-        f"{decimal(float(inspection.scores[inspection.target]))}."
+        f"{strong(data.title(target))} is at rank {inspection.rank(target):,} of "
+        f"{inspection.ranked_with(target):,}, with a score of "
+        f"{decimal(float(inspection.scores[target]))}."
     )
     if beside.change is not None:
         said.append(smallest_told(beside.change, data, inspection.items.tolist(), strong))

@@ -1,13 +1,18 @@
 """Sharing: the code gives the numbers of the page, and a link tells what has changed."""
 
+import html
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import torch
 
 from tests.app.inspect.test_inspect_page import open_page  # noqa: F401, a fixture
-from tests.app.shown import metrics, read, sentences
+from tests.app.shown import metrics, press, read, sentences
 from workbench import Explanation, View, load_model, save_model
+from workbench.app.dataset import stored_results
+from workbench.app.inspect import share
+from workbench.app.inspect.smallest import ASK
 
 
 def codes(page) -> tuple[str, str]:
@@ -57,3 +62,24 @@ def test_a_link_tells_which_model_has_changed(open_page, models, tmp_path):  # n
 def test_a_verdict_that_is_gone_is_told(open_page):  # noqa: F811
     told = [read(text.value) for text in open_page(user="u5", verdict="no-such-run").warning]
     assert any("The report no-such-run, from which the verdict was" in text for text in told)
+
+
+def test_the_file_says_what_the_page_says(open_page, models, stored_run, monkeypatch):  # noqa: F811
+    """It is made when it is asked for, outside of the page's session and address."""
+    made = {}
+    monkeypatch.setattr(stored_results, "REPORTS", stored_run.parent)
+    monkeypatch.setattr(
+        share.downloads, "button", lambda label, content, *_: made.update({label: content})
+    )
+    page = open_page(user="u4", verdict=stored_run.name, models=models[:1])
+    press(page, ASK)
+    assert sentences(page) == []
+    (told,) = (read(text.value) for text in page.markdown if "of the model)" in text.value)
+    monkeypatch.setattr(share, "verdict_on", None)  # the page has asked already
+    text = html.unescape(re.sub("<[^>]*>", "", made["Save this user"]()))
+    assert f"({stored_run.name})" in text
+    assert plainly(told.replace("**", "")) in plainly(text)
+
+
+def plainly(text: str) -> str:
+    return " ".join(text.split())

@@ -92,6 +92,10 @@ def test_what_is_hidden_is_not_ranked(data):
     best_seen = max(seen, key=lambda item: float(every.scores[item]))
     better = [item for item in left if every.scores[item] > every.scores[best_seen]]
     assert some.rank(best_seen) == 1 + len(better)  # among the others
+    assert some.ranked_with(best_seen) == len(left) + 1
+    assert some.ranked_with(left[0]) == len(left)
+    only = replace(some, hidden=frozenset(range(1, data.n_items + 1)) - {left[0]})
+    assert (only.rank(left[-1]), only.ranked_with(left[-1])) == (2, 2)  # not 2 of 1
     with pytest.raises(WorkbenchError, match="every item that can be ranked was seen"):
         inspect_case(model, case, "top", hidden=range(1, data.n_items + 1))
 

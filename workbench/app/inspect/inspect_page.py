@@ -44,24 +44,24 @@ def page() -> None:
     described = st.container(horizontal=True, vertical_alignment="center")
     described.markdown(case_choices.describe_user(data, user, models))
 
+    with errors_shown("The link"):
+        show_changed(read, models)
     across = max(1, len(models))
     answers, offered, table = st.columns(across, gap="large"), st.container(), st.container()
     below = st.columns(across, gap="large")
     shown: dict[str, Shown] = {}
     unjudged: list[Shared] = []
     seen = Seen(source, read, data, user, case, methods, models, shown)
-    with errors_shown("The link"):
-        show_changed(read, models)
     for slot, (label, shared) in enumerate(models.items(), 1):
         with answers[slot - 1], errors_shown(label):
             st.subheader(words.literal(label))
+            inspection = resources.inspection(
+                shared, source, user, target, hide_seen=case.hide_seen, methods=methods
+            )
             with below[slot - 1]:  # so that the answer and the history come first
                 st.markdown(f"**{words.literal(label)}**")
                 part = judged[label].part if label in judged else view_choices.MEAN
                 view = view_choices.choose_view(shared, slot, part)
-            inspection = resources.inspection(
-                shared, source, user, target, hide_seen=case.hide_seen, methods=methods
-            )
             shown[label] = Shown(label, view, inspection)
             if not show_answer(shared, read, data, shown[label], slot, judged.get(label)):
                 unjudged.append(shared)

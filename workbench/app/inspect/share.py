@@ -1,5 +1,6 @@
 """The same view elsewhere: a link, Python, and one HTML file."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
@@ -29,7 +30,7 @@ def show_share(seen: Seen) -> None:
         st.markdown("**As code.** The same numbers from Python; a notebook shows the page.")
         st.code(as_code(seen), language="python", wrap_lines=True)
         st.markdown("**As a file.** One HTML file, which opens offline and asks for nothing.")
-        save = partial(html, seen)
+        save = partial(html, seen, beside(seen))  # a download runs outside of the page's session
         downloads.button("Save this user", save, "-".join(seen.shown), seen.user_id, "html")
 
 
@@ -70,18 +71,21 @@ def _named(shared: Shared) -> str:
     return folder.name if folder.parent == PRETRAINED else shared.source
 
 
-def html(seen: Seen) -> str:
-    """The page as one file."""
-    shown = list(seen.shown.values())
-    beside = {}
+def beside(seen: Seen) -> dict[str, user_page.Beside]:
+    """What the page says of each model beside what it is asked: verdict, and smallest change."""
+    found = {}
     for label in seen.shown:
-        shared = seen.models[label]
-        found = verdict_on(shared, seen.read, asked_run())
-        said = ""
-        if found is not None:
-            verdict, run = found
+        judged, said = verdict_on(seen.models[label], seen.read, asked_run()), ""
+        if judged is not None:
+            verdict, run = judged
             said = f"{verdict.headline} {verdict.why} {verdict.shown_instead} ({run})"
-        beside[label] = user_page.Beside(said, smallest.answered(seen, label))
+        found[label] = user_page.Beside(said, smallest.answered(seen, label))
+    return found
+
+
+def html(seen: Seen, said: Mapping[str, user_page.Beside]) -> str:
+    """The page as one file, with what `beside` found."""
+    shown = list(seen.shown.values())
     content = user_page.body(
         seen.data,
         seen.user,
@@ -89,7 +93,7 @@ def html(seen: Seen) -> str:
         helps(shown, [seen.models[label].model for label in seen.shown]),
         held_out=True,
         recommended=seen.recommended,
-        beside=beside,
+        beside=said,
         told=[
             made_of_data(seen.read),
             *(made_of_model(label, seen.models[label].model) for label in seen.shown),
