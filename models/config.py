@@ -33,6 +33,7 @@ RANGES: dict[str, str] = {
     **dict.fromkeys(("final_norm_eps", "layer_norm_eps", "initializer_range"), POSITIVE),
     **dict.fromkeys(("n_users", "penalty"), "0 or more"),
 }  # of the fields of both configurations, where they are not None
+ADVERSARIAL_OPTIONS = ("correction", "alpha", "two_level", "mix", "normalization", "penalty")
 WITHIN: dict[str, Callable[[float], bool]] = {
     SIZE: lambda value: value >= 1,
     SHARE: lambda value: 0 <= value <= 1,
@@ -83,6 +84,18 @@ class CalibrationConfig:
             raise ValueError("fixed correction without normalization would reach masked keys")
         if not (self.order or self.distance or self.adversarial):
             raise ValueError("calibration without order, distance or adversarial is none; use None")
+
+    def idle(self) -> dict[str, tuple[str, str]]:
+        """Options that change nothing beside the others: why, and how they would."""
+        if not self.adversarial:
+            without = ("it has no adversarial calibrator", "choose a model that has one")
+            return dict.fromkeys(ADVERSARIAL_OPTIONS, without)
+        idle = {}
+        if self.correction != "fixed":
+            idle["alpha"] = (f"its correction is {self.correction!r}", "give correction=fixed, too")
+        if self.two_level:
+            idle["mix"] = ("its calibrators act on two levels", "give two_level=False, too")
+        return idle
 
 
 @dataclass(frozen=True)

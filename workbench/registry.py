@@ -1,11 +1,13 @@
 """Models by name."""
 
+import warnings
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import models  # whose classes are imported when one is built
 from models.config import BACKBONE_NAMES, KEEPING_POSITIONS, CalibrationConfig, ModelConfig
-from workbench.errors import WorkbenchError, loaded
+from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
 from workbench.phrases import choices
 
 if TYPE_CHECKING:
@@ -63,8 +65,8 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
     Raises
     ------
     WorkbenchError
-        If the name or an option is unknown, the value of an option is not possible, or the data do
-        not have the times that the model needs.
+        If the name or an option is unknown, the value of an option is not possible, or would change
+        nothing beside the others, or the data do not have the times that the model needs.
     """
     check_name(name)
     loaded(data, "workbench.load_data", "offsets")
@@ -92,7 +94,8 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
         outer = {k: v for k, v in options.items() if k not in CALIBRATION}
         if calibration is not None:
             inner = {k: v for k, v in options.items() if k in CALIBRATION}
-            outer["calibration"] = replace(calibration, **inner)
+            outer["calibration"] = calibration = replace(calibration, **inner)
+            _check_idle(calibration, inner)
         config = replace(config, **outer)
     except (TypeError, ValueError) as error:
         raise WorkbenchError(f"{name}: {error}.") from error
@@ -106,6 +109,35 @@ def build_model(name: str, data: "SequenceData", /, **options: Any) -> "Recommen
     model.item_ids = data.item_ids
     model.user_ids = data.user_ids if model.needs_users else None
     return model
+
+
+def warn_of_idle(
+    name: str, data: "SequenceData", said: Mapping[str, Any], others: Mapping[str, Any]
+) -> None:
+    """Warn of an option that changes nothing in this model, though recipes have it for all models.
+
+    Parameters
+    ----------
+    name, data : as in `build_model`, which also says what is raised.
+    said : options that a person chose for this model.
+    others : what it is built with besides, as by a recipe.
+    """
+    if not {"position_from", "scale_embeddings"} & set(said):
+        return
+    model = build_model(name, data, **{**others, **said})
+    if model.position_embedding is not None:
+        return
+    idle: dict[str, Any] = {"position_from": "start"}
+    if model.config.input_norm:  # which takes the scale out again
+        idle["scale_embeddings"] = False
+    for option, default in idle.items():
+        if said.get(option, default) != default:
+            warnings.warn(
+                f"{name} adds no positions to its items, so that {option}={said[option]} changes "
+                "nothing; leave it out, or choose a model that does.",
+                WorkbenchWarning,
+                stacklevel=2,
+            )
 
 
 def variant(config: Any) -> str:
@@ -161,6 +193,14 @@ def _check_options(config: ModelConfig, options: dict[str, Any]) -> None:
             f"its attention is {config.attention}, by its name; {bare} has learned attention, and "
             f"{bare}{UNIFORM} uniform"
         )
+
+
+def _check_idle(calibration: CalibrationConfig, options: dict[str, Any]) -> None:
+    """Raise ValueError for an option, other than by default, that changes nothing here."""
+    for option, (why, remedy) in calibration.idle().items():
+        default = getattr(CalibrationConfig(), option)
+        if options.get(option, default) != default:
+            raise ValueError(f"{why}, so {option!r} means nothing; leave it out, or {remedy}")
 
 
 def _backbone(name: str) -> str:

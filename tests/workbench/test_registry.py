@@ -1,20 +1,31 @@
 """Models by name: what each is, and one sentence for what there is not."""
 
 import math
+import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 
+from models import CalibrationConfig, ModelConfig, make_model
 from tests.models.variants import stamped
 from tests.workbench.tiny import data_of
-from workbench import evaluate, explain, held_out, recommend, save_model, train
+from workbench import RECIPES, evaluate, explain, held_out, recommend, save_model, train
 from workbench.errors import WorkbenchError
-from workbench.registry import NAMES, build_model, variant
+from workbench.registry import NAMES, build_model, variant, warn_of_idle
 
 DATA = data_of([1, 2, 3], n_items=7, times=[5, 6, 9])
 SMALL = {"hidden_size": 8, "inner_size": 8, "max_length": 6}
+ADVERSARIAL_ALONE: list[dict[str, Any]] = [
+    {"correction": "annealing"},
+    {"alpha": 0.1},
+    {"two_level": False},
+    {"mix": "learned"},
+    {"normalization": "renormalize"},
+    {"penalty": 0.5},
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,6 +101,45 @@ def test_options_reach_the_model_and_its_calibration():
     assert model.item_embedding.weight.shape == (8, 8)
 
 
+@pytest.mark.parametrize("option", ADVERSARIAL_ALONE)
+def test_options_of_the_adversarial_calibrator_change_nothing_without_one(option):
+    calibration = CalibrationConfig(adversarial=False)
+    batch = stamped([1, 2, 3], [4, 5])
+    scores = []
+    for each in (calibration, replace(calibration, **option)):
+        torch.manual_seed(0)
+        config = ModelConfig("light", n_items=7, calibration=each, **SMALL)
+        scores.append(make_model(config).eval().scores(batch))
+    assert torch.equal(*scores)
+
+
+def test_options_that_are_as_by_default_may_be_said():
+    usual = {"correction": "gate", "alpha": 0.5, "two_level": True, "penalty": 0.03}
+    build_model("AC-SASRec-light", DATA, **SMALL, **usual)
+    build_model("AC-SASRec", DATA, **SMALL, two_level=False, mix="learned", correction="annealing")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "idle"),
+    [
+        ("AC-SASRec-light", {"position_from": "end"}, "position_from=end"),
+        ("AC-SASRec", {"scale_embeddings": True}, "scale_embeddings=True"),
+        ("TiSASRec", {"position_from": "end"}, "position_from=end"),
+        ("AC-SASRec", {"position_from": "end", "position_embedding": True}, None),
+        ("AC-SASRec", {"scale_embeddings": True, "input_norm": False}, None),
+        ("AC-SASRec", {"position_from": "start"}, None),
+        ("SASRec", {"position_from": "end"}, None),
+        ("AC-SASRec", {}, None),  # though a recipe has it
+    ],
+)
+def test_what_changes_nothing_without_positions_is_told_who_chose_it(name, options, idle):
+    others: Mapping[str, Any] = {} if options else RECIPES["tuned"].model
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        warn_of_idle(name, DATA, options, {**others, **SMALL})
+    assert [idle in str(each.message) for each in told] == [True] * (idle is not None)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "told"),
     [
@@ -107,6 +157,17 @@ def test_options_reach_the_model_and_its_calibration():
             "SASRec",
             {"correction": "gate"},
             "SASRec has no calibration, so 'correction' means nothing",
+        ),
+        ("AC-SASRec", {"alpha": 0.1}, "its correction is 'gate', so 'alpha' means nothing; leave"),
+        ("AC-SASRec", {"mix": "learned"}, "two levels, so 'mix' means nothing; .* two_level=False"),
+        *(
+            (
+                name,
+                option,
+                f"has no adversarial calibrator, so '{next(iter(option))}' means nothing",
+            )
+            for name in ("AC-SASRec-light", "AC-BERT4Rec-direct")
+            for option in ADVERSARIAL_ALONE
         ),
         (
             "AC-SASRec",

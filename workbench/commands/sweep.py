@@ -39,8 +39,8 @@ def sweep_command(
         typer.Option(
             "--vary",
             metavar="NAME[,NAME]=VALUE,...",
-            help="Values of an option of the model, such as alpha=0.1,0.5, crossed with all others;"
-            " options joined by a comma share theirs: hidden_dropout,attention_dropout=0.2,0.5.",
+            help="Values of an option of the model, such as n_layers=1,2, crossed with all others; "
+            "options joined by a comma share theirs: hidden_dropout,attention_dropout=0.2,0.5.",
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="Train each with so many seeds.", min=1)] = 1,

@@ -18,7 +18,7 @@ from workbench.errors import WorkbenchError
 from workbench.files import check_replaceable, write_file
 from workbench.model_folders import sibling_name
 from workbench.phrases import without
-from workbench.registry import NAMES, check_name
+from workbench.registry import NAMES, check_name, warn_of_idle
 from workbench.training.settings import LARGEST_SEED
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def train_command(
                 )
     if seed + seeds - 1 > LARGEST_SEED:
         raise WorkbenchError(f"--seed {seed}: with --seeds {seeds}, the last is too large.")
-    options = built | once("--option", map(read_option, option or []))
+    said = once("--option", map(read_option, option or []))
     reading(data, purpose=f", to train {model}")
     # PyTorch, which takes seconds to import
     import torch
@@ -111,12 +111,14 @@ def train_command(
 
     with joined() as ranks, told_if_stopped(lambda: any(map(is_begun, folders))):
         loaded = workbench.load_data(data)
+        if ranks.first:
+            warn_of_idle(model, loaded, said, built)
         for number in range(seed, seed + seeds):
             folder = out if number == seed else out / sibling_name(number)
             folders.append(folder)
             torch.manual_seed(number)
             trained = workbench.train(
-                workbench.build_model(model, loaded, **options),
+                workbench.build_model(model, loaded, **{**built, **said}),
                 loaded,
                 folder,
                 command=_command(sys.argv[1:], folder, number)

@@ -20,7 +20,7 @@ from workbench.data import SequenceData, load_data
 from workbench.model_folders import sibling_name, siblings
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar, write_line
-from workbench.registry import build_model
+from workbench.registry import build_model, warn_of_idle
 from workbench.training.state import finished_model, settled
 from workbench.training.trainer import train
 from workbench.training.variants import Variant
@@ -67,10 +67,13 @@ def sweep(
     out = Path(out)
     data = load_data(source)
     variants = list({variant.label: variant for variant in variants}.values())
+    ranks = ranks or Ranks()
+    if ranks.first:
+        for each in variants:
+            warn_of_idle(each.model, data, each.options, options or {})
     runs = [_run(v, seed, source, out, options or {}, how) for v in variants for seed in seeds]
     finished = [_finished(run, data, how) for run in runs]
     out.mkdir(parents=True, exist_ok=True)
-    ranks = ranks or Ranks()
     if ranks.size > 1:
         how = how | {"progress": False}
     before = sum(finished)

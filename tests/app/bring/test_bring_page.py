@@ -7,6 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from models import CalibrationConfig, ModelConfig
 from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
 from tests.app.shown import metrics, sentences, tables
 from tests.workbench.importing.files import recbole_config
@@ -230,6 +231,10 @@ def test_facts_leave_out_what_a_model_does_not_depend_on(models):
     assert {"n_items", "n_heads", "max_length"} <= names
     assert not names & {"hidden_dropout", "time_span", "n_users", "name"}
     assert brought_data.NONE not in names
+    light = ModelConfig("light", n_items=7, calibration=CalibrationConfig(adversarial=False))
+    names = {name for name, _ in brought_model.facts(light)}
+    assert {"order", "distance", "adversarial"} <= names
+    assert not names & {"correction", "alpha", "two_level", "mix", "normalization"}
 
 
 def test_which_of_several_models_it_is_can_be_chosen(walks):

@@ -154,11 +154,10 @@ def facts(config: ModelConfig) -> list[tuple[str, str]]:
     """The options that a trained model of this configuration depends on, with their values."""
     values = asdict(config)
     calibration = values.pop("calibration") or {}
-    if calibration.get("correction") != "fixed":
-        calibration.pop("alpha", None)
+    idle = config.calibration.idle() if config.calibration else {}
     of_backbones = {name for backbone in BACKBONES.values() for name in backbone.options}
     of_others = of_backbones - set(backbone_of(config).options)
-    left_out = {"name", "backbone", *TRAINING, *of_others}
+    left_out = {"name", "backbone", *TRAINING, *of_others, *idle}
     return [
         (name, _value(value))
         for name, value in (values | calibration).items()
