@@ -20,9 +20,13 @@ def ended_in_words() -> Iterator[None]:
     """Warnings are lines, bad input ends in one sentence and code 2, and who stops it in code 130.
 
     A kill ends as Ctrl-C does, so that what lies half written is cleared away. Where nobody reads
-    on, as behind `| head`, the end is silent, with code 1. After the end neither raises anything:
-    in what the interpreter then takes down, an exception would be printed, or abort it.
+    on, as behind `| head`, the end is silent, with code 1; of what was closed from the start, as by
+    `>&-`, nobody expects anything. After the end neither raises anything: in what the interpreter
+    then takes down, an exception would be printed, or abort it.
     """
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:
+            setattr(sys, stream, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     signal.signal(signal.SIGTERM, _stop)
     one_by_default()
     try:

@@ -1,6 +1,7 @@
 """How commands end: what they say, once, and by which code."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -146,6 +147,34 @@ def test_where_nobody_reads_on_the_end_is_silent(command):
     finally:
         os.close(writes)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+TELLING = """
+import sys
+from workbench.announcing import announce, say
+from workbench.ending import ended_in_words
+from workbench.progress_bars import progress_bar
+with ended_in_words():
+    announce("reading")
+    say("done")
+    with progress_bar(1, "epochs", "epoch") as bar:
+        bar.update()
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_what_was_closed_from_the_start_is_no_failure(tmp_path, closed):
+    script = tmp_path / "telling.py"
+    script.write_text(TELLING)
+    line = f"exec {shlex.quote(sys.executable)} {shlex.quote(str(script))} {closed}"
+    paths = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        ["sh", "-c", line], env=paths, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 7
+    assert "Error" not in done.stderr
+    assert done.stdout == ("" if closed != "2>&-" else "done\n")
 
 
 @pytest.mark.parametrize("command", ["train", "sweep"])
