@@ -36,9 +36,10 @@ def evaluate_command(
             metavar="N",
             help="Rank each target among N random items that the user has not had, not among all; "
             "not comparable with full ranking.",
+            min=1,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the draw of sampled negatives.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of the draw of sampled negatives.", min=0)] = 0,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:

@@ -44,7 +44,7 @@ def recommend_command(
             help="A history in place of users, oldest first: ids, or titles, whole or in part.",
         ),
     ] = None,
-    k: Annotated[int, typer.Option("--k", help="Items for each.")] = 10,
+    k: Annotated[int, typer.Option("--k", help="Items for each.", min=1)] = 10,
     keep_seen: Annotated[
         bool, typer.Option("--keep-seen", help="Recommend items of the history as well.")
     ] = False,

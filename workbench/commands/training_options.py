@@ -8,9 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
+from workbench.announcing import alone
 from workbench.commands.options import Device
 from workbench.training.recipes import RECIPES, Recipe, RecipeName
-from workbench.training.settings import EXACT_UP_TO, Avoid, Loss, Objective, Training
+from workbench.training.settings import EXACT_UP_TO, RANGES, Avoid, Loss, Objective, Training
 
 Precision = StrEnum("Precision", [("single", "32-true"), ("mixed", "bf16-mixed")])
 
@@ -43,7 +44,7 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
         float, typer.Option(help="gbce: from 0, uncalibrated, to 1.", min=0.0, max=1.0)
     ],
     "mask_ratio": Annotated[
-        float, typer.Option(help="Chance of an item to be masked.", min=0.0, max=1.0)
+        float, typer.Option(help=f"Chance of an item to be masked, {RANGES['mask_ratio'][0]}.")
     ],
     "mask_last": Annotated[
         float,
@@ -65,7 +66,9 @@ OPTIONS: dict[str, Any] = {  # by the field of `Training` that each of them sets
     "batch_size": Annotated[
         int, typer.Option(help="Items to predict in a step.", min=1, max=MOST_AT_ONCE)
     ],
-    "learning_rate": Annotated[float, typer.Option(help="Adam's step size.", min=0.0)],
+    "learning_rate": Annotated[
+        float, typer.Option(help=f"Adam's step size, {RANGES['learning_rate'][0]}.")
+    ],
     "weight_decay": Annotated[float, typer.Option(help="Adam's L2 penalty.", min=0.0)],
     "device": Device,
     "precision": Annotated[
@@ -100,7 +103,7 @@ def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
     """A command with `--recipe` and all `OPTIONS`.
 
     It is given `how`, a dict of options of the training, and `built`, one of options of the model:
-    those of the recipe, and of the training also what the command line says.
+    those of the recipe, and of the training also what the command line says, within `RANGES`.
     """
     usual = {name: getattr(Training(), name) for name in OPTIONS}
 
@@ -109,7 +112,10 @@ def with_training_options(command: Callable[..., None]) -> Callable[..., None]:
         made = RECIPES[recipe] if recipe is not None else Recipe({}, {})
         how = {name: given.pop(name) for name in OPTIONS}
         said = {name: v for name, v in how.items() if _is_said(context, name)}
-        command(**given, how={**made.training, **said}, built=dict(made.model))
+        how = {**made.training, **said}
+        if alone():  # else ranks tell of it together
+            Training(**how)
+        command(**given, how=how, built=dict(made.model))
 
     keyword = inspect.Parameter.KEYWORD_ONLY
     own = inspect.signature(command).parameters.values()

@@ -3,12 +3,13 @@
 import shlex
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from workbench import RECIPES, Training, build_model, load_model, planted
+from workbench import RECIPES, Training, WorkbenchError, build_model, load_model, planted
 from workbench.__main__ import app
 from workbench.commands.training_options import OPTIONS
 from workbench.registry import NAMES
@@ -23,6 +24,31 @@ def test_there_is_an_option_for_all_that_training_knows(command):
     offered = {p.name: p for p in get_command(app).commands[command].params}
     for name in OPTIONS:
         assert offered[name].default == getattr(Training(), name)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_ends_of_a_range_that_is_shown_are_taken(name):
+    shown = get_args(OPTIONS[name])[1]
+    for end in (shown.min, shown.max):
+        if end is not None:
+            assert getattr(Training(**{name: end}), name) == end
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--learning-rate", "0"], "learning_rate=0.0 must be above 0 and finite"),
+        (["--mask-ratio", "0"], "mask_ratio=0.0 must be above 0, and 1 at most"),
+    ],
+)
+def test_what_no_range_can_show_is_told_before_anything_is_read(option, told):
+    words = ["train", "--model", "SASRec", "--data", "nowhere.csv", "--out", "nowhere"]
+    done = CliRunner().invoke(app, [*words, *option])
+    assert isinstance(done.exception, WorkbenchError)
+    assert told in str(done.exception)
+    assert told.partition("must be ")[2] in " ".join(
+        CliRunner().invoke(app, ["train", "--help"]).output.split()
+    )
 
 
 def test_a_sweep_trains_as_it_is_told(tmp_path: Path):
