@@ -19,7 +19,7 @@ from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
-from workbench.model import with_layers
+from workbench.model import Model, with_layers
 from workbench.model_folders import CARD, TOKENS, WEIGHTS, located_model
 
 FILES = "files"  # in a card: the SHA-256 of each file beside it
@@ -47,11 +47,12 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     Raises
     ------
     WorkbenchError
-        If the folder cannot be written to, another class would be loaded from it, or the model was
-        adapted.
+        If the folder cannot be written to, another class would be loaded from it, the model was
+        adapted, or its tokens are not those of its items.
     """
     with_layers(model, "save its own module as usual, and adapt it again where it is loaded")
     check_class(model)
+    check_tokens(model, model.config.name)
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
@@ -85,6 +86,29 @@ def check_class(model: Recommender) -> None:
         raise WorkbenchError(
             f"{kind.__name__} has the name of another class, {kind.name}, which would be loaded in "
             "its place; give it a `name` of its own and add it to models.BACKBONES."
+        )
+
+
+def check_tokens(model: Model, name: str) -> None:
+    """Refuse tokens that cannot be one for each item of a model, padding first.
+
+    Raises
+    ------
+    WorkbenchError
+        If there is another number of them, or the first is not that of padding.
+    """
+    if model.item_ids is None:
+        return
+    given = f'give item_ids as "{PAD}" and a token for each item.'
+    if len(model.item_ids) != model.config.n_items + 1:
+        raise WorkbenchError(
+            f"{name} has {model.config.n_items:,} items and {len(model.item_ids) - 1:,} tokens for "
+            f"them; {given}"
+        )
+    if model.item_ids[0] != PAD:
+        raise WorkbenchError(
+            f'the tokens of {name} begin with {model.item_ids[0]!r} and not with "{PAD}", so that '
+            f"each would stand for another item; {given}"
         )
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from models import ModelConfig, Recommender
-from workbench.checkpoint import with_rows
+from workbench.checkpoint import check_tokens, with_rows
 from workbench.data.lookup import find_item, item_with_id, items_called
-from workbench.data.sequences import PAD, SequenceData
+from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model
 
@@ -65,8 +65,8 @@ def matched(
     ------
     WorkbenchError
         If more than half of the interactions are with unknown items, a model without tokens has a
-        catalogue of another size, a model has another number of tokens than of items, or the model
-        needs times that the data do not have.
+        catalogue of another size, a model has other tokens than one for each item, padding first,
+        or the model needs times that the data do not have.
     """
     loaded(model, "workbench.load_model", "config")
     loaded(data, "workbench.load_data", "offsets")
@@ -78,11 +78,7 @@ def matched(
         )
     if model.item_ids is None:
         return data, _by_checksum(model, data, name)
-    if len(model.item_ids) != model.config.n_items + 1:
-        raise WorkbenchError(
-            f"{name} has {model.config.n_items:,} items and {len(model.item_ids) - 1:,} tokens for "
-            f'them; give item_ids as "{PAD}" and a token for each item.'
-        )
+    check_tokens(model, name)
     said = None
     if not _same(model.item_ids, data.item_ids):
         data, said = _by_token(model, data, name, held_out)
@@ -166,6 +162,8 @@ def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
     as in the data if some model does not know its tokens; users are numbered as in the data.
     """
     models = sorted(models, key=lambda model: isinstance(model, Recommender))  # adapted ones first
+    for model in models:
+        check_tokens(model, model.config.name)
     items = [model.item_ids for model in models]
     known = bool(items) and all(ids is not None for ids in items)
     return Numbering(items[0] if known else data.item_ids, data.user_ids)

@@ -31,7 +31,7 @@ from workbench.data import from_interactions
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
-from workbench.matching import Numbering, common_numbering, matched, renumbered
+from workbench.matching import Numbering, common_numbering, matched, one_numbering, renumbered
 from workbench.model import weights_hash
 
 CASES = Path(__file__).parents[3] / "shared" / "cases"
@@ -188,6 +188,19 @@ def test_tokens_of_a_wrong_count_are_refused():
     model.item_ids = np.array(["[pad]", "a"], dtype=object)
     with pytest.raises(WorkbenchError, match="has 3 items and 1 tokens"):
         matched(model, data_of([1, 2, 3], n_items=3))
+
+
+def test_tokens_without_padding_first_are_refused(tmp_path):
+    data = log(ROWS)
+    model, other = build_model("SASRec", data, **SIZES), build_model("SASRec", data, **SIZES)
+    model.item_ids = np.roll(model.item_ids, 1)
+    for asked in (
+        lambda: evaluate(model, data),
+        lambda: one_numbering({"other": other, "rolled": model}, data),
+        lambda: save_model(model, tmp_path / "m"),
+    ):
+        with pytest.raises(WorkbenchError, match=r"begin with '.*' and not with \"\[pad\]\""):
+            asked()
 
 
 def test_training_takes_the_numbering_of_the_model(tmp_path):
