@@ -48,14 +48,15 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     ------
     WorkbenchError
         If the folder cannot be written to, another class would be loaded from it, the model was
-        adapted, or its tokens are not those of its items.
+        adapted, its card is no dict, or its tokens are not those of its items.
     """
     with_layers(model, "save its own module as usual, and adapt it again where it is loaded")
     check_class(model)
+    check_card(model, model.config.name)
     check_tokens(model, model.config.name)
     folder = Path(folder)
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
-    full_card = {"config": model.config.to_dict(), **(card or getattr(model, "card", {}))}
+    full_card = {"config": model.config.to_dict(), **(card or model.card)}
     try:
         with ExitStack() as files:  # the card, which tells of the others, takes its place last
             described = files.enter_context(replaced_file(folder / CARD))
@@ -86,6 +87,20 @@ def check_class(model: Recommender) -> None:
         raise WorkbenchError(
             f"{kind.__name__} has the name of another class, {kind.name}, which would be loaded in "
             "its place; give it a `name` of its own and add it to models.BACKBONES."
+        )
+
+
+def check_card(model: Model, name: str) -> None:
+    """Refuse a card that holds nothing by name.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is no dict.
+    """
+    if not isinstance(model.card, dict):
+        raise WorkbenchError(
+            f"the card of {name} is {model.card!r}; give a dict, {{}} where nothing is known."
         )
 
 

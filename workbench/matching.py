@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from models import ModelConfig, Recommender
-from workbench.checkpoint import check_tokens, with_rows
+from workbench.checkpoint import check_card, check_tokens, with_rows
 from workbench.data.lookup import find_item, item_with_id, items_called
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, loaded
@@ -66,11 +66,12 @@ def matched(
     WorkbenchError
         If more than half of the interactions are with unknown items, a model without tokens has a
         catalogue of another size, a model has other tokens than one for each item, padding first,
-        or the model needs times that the data do not have.
+        or a card that is no dict, or it needs times that the data do not have.
     """
     loaded(model, "workbench.load_model", "config")
     loaded(data, "workbench.load_data", "offsets")
     name = name or model.config.name
+    check_card(model, name)
     if data.times is None and model.needs_times:
         raise WorkbenchError(
             f"{name} needs the time of every item, and {data.name} has no times; give data with a "

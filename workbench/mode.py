@@ -1,8 +1,11 @@
-"""The mode in which a model is measured: without dropout, whatever its mode was before."""
+"""How a model is measured: without dropout, and with gradients where they are read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
+
+from workbench.errors import WorkbenchError
 from workbench.model import Model
 
 
@@ -17,3 +20,24 @@ def evaluation_mode(model: Model) -> Iterator[None]:
     finally:
         for module in training:
             module.training = True
+
+
+@contextmanager
+def gradients_recorded() -> Iterator[None]:
+    """Keep what gradients are taken from while the block runs, also within `torch.no_grad()`.
+
+    Raises
+    ------
+    WorkbenchError
+        Within `torch.inference_mode()`, or for what was made there.
+    """
+    try:
+        with torch.enable_grad():
+            yield
+    except RuntimeError as error:
+        if not (torch.is_inference_mode_enabled() or "Inference tensors" in str(error)):
+            raise
+        raise WorkbenchError(
+            "there are no gradients within torch.inference_mode(), nor of a model or a batch made "
+            "there; leave it, or write torch.no_grad() instead."
+        ) from error

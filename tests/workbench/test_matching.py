@@ -203,6 +203,16 @@ def test_tokens_without_padding_first_are_refused(tmp_path):
             asked()
 
 
+@pytest.mark.parametrize("card", [None, "trained on shop.csv"])
+def test_a_card_that_is_no_dict_is_told(card, tmp_path):
+    data = log(ROWS)
+    model = build_model("SASRec", data, **SIZES)
+    model.card = card
+    for asked in (lambda: evaluate(model, data), lambda: save_model(model, tmp_path / "m")):
+        with pytest.raises(WorkbenchError, match=f"the card of SASRec is {card!r}; give a dict"):
+            asked()
+
+
 def test_training_takes_the_numbering_of_the_model(tmp_path):
     data, other = log(ROWS), log(sorted(ROWS, reverse=True))
     torch.manual_seed(0)

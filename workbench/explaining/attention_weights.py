@@ -16,6 +16,7 @@ from workbench.attention.hooks import hooked, taps_at
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explaining.importance import Importance
+from workbench.mode import gradients_recorded
 from workbench.model import AttentionModel, Model
 
 NAME = re.compile(
@@ -90,7 +91,7 @@ def gradient_x_attention(model: AttentionModel, batch: Batch, targets: Tensor, s
         kept.append(passing)
         return passing
 
-    with hooked(taps_at(model), keep), torch.enable_grad():
+    with gradients_recorded(), hooked(taps_at(model), keep):
         scores = model.scores(batch, targets[:, None], model.embed(batch))
         total = scores.sum() + sum(0 * passing.sum() for passing in kept)  # reaches them all
         gradients = torch.autograd.grad(total, kept)

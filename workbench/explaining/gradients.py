@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models import Batch
 from workbench.attention.hooks import hooked, taps_at
 from workbench.explaining.importance import Importance, Need
+from workbench.mode import gradients_recorded
 from workbench.model import DifferentiableModel, Model, with_attention
 
 Held = Literal["attention", "norms"]
@@ -44,9 +45,9 @@ class Gradient(NamedTuple):
     ) -> "Gradient":
         """Run a pass there and back, in which no gradient flows through what is `held`."""
         embeddings = model.embed(batch).detach().requires_grad_()
-        with torch.enable_grad(), _holding(model, held):
+        with gradients_recorded(), _holding(model, held):
             score = model.scores(batch, targets[:, None], embeddings).sum()
-        (slope,) = torch.autograd.grad(score, embeddings)
+            (slope,) = torch.autograd.grad(score, embeddings)
         return cls(embeddings.detach(), slope)
 
     @property
@@ -127,9 +128,9 @@ def _integral(model: DifferentiableModel, batch: Batch, targets: Tensor, steps: 
     for number in torch.arange(len(case) * steps, device=case.device).split(CHUNK):
         which, step = case[number // steps], number % steps
         x = (embeddings[which] * (0.5 + points[step])[:, None, None]).requires_grad_()
-        with torch.enable_grad():
+        with gradients_recorded():
             score = model.scores(batch.take(which), targets[which][:, None], x).sum()
-        (found,) = torch.autograd.grad(score, x)
+            (found,) = torch.autograd.grad(score, x)
         gradient.index_add_(0, which, found * weights[step][:, None, None])
     return _summed(embeddings * gradient)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from models import Batch
@@ -71,7 +73,12 @@ def default_erasure(model: Model) -> str:
 
 
 def explain(
-    model: Model, batch: Batch, targets: Tensor, method: str = "replacement", *, seed: int = 0
+    model: Model,
+    batch: Batch,
+    targets: Tensor | np.ndarray,
+    method: str = "replacement",
+    *,
+    seed: int = 0,
 ) -> Tensor:
     """How important every history item is for the score of a target.
 
@@ -81,7 +88,7 @@ def explain(
     ----------
     model : any model that gives what the method needs.
     batch : the histories. It may be on another device than the model.
-    targets : [B] items.
+    targets : [B] items, also as an array of NumPy.
     method : a name that `importances` lists. "attention", which may be followed by a stage, a layer
         and a head, as in "attention before_spatial layer 1 head 2"; means over others.
     seed : of what is random in a method: "random" alone.
@@ -98,13 +105,19 @@ def explain(
     Raises
     ------
     WorkbenchError
-        If there is no such method, it does not serve the model, or the targets are others.
+        If there is no such method, it does not serve the model, the targets are others, or a method
+        of gradients is asked for within `torch.inference_mode()`.
     """
     return explain_each(model, batch, targets, [method], seed=seed)[method]
 
 
 def explain_each(
-    model: Model, batch: Batch, targets: Tensor, methods: Iterable[str], *, seed: int = 0
+    model: Model,
+    batch: Batch,
+    targets: Tensor | np.ndarray,
+    methods: Iterable[str],
+    *,
+    seed: int = 0,
 ) -> dict[str, Tensor]:
     """What `explain` gives by several methods, [B, L] each; they share what gradients they read.
 
@@ -112,6 +125,7 @@ def explain_each(
     """
     loaded(model, "workbench.load_model", "config")
     chosen = {name: importance(model, name) for name in methods}
+    targets = torch.as_tensor(targets)
     n, n_items = len(batch.items), model.config.n_items
     if targets.shape != (n,) or not ((targets > 0) & (targets <= n_items)).all():
         raise WorkbenchError(

@@ -34,6 +34,25 @@ def near(found, wanted, rtol=1e-9):
     torch.testing.assert_close(found, wanted, rtol=rtol, atol=1e-12)
 
 
+def test_targets_may_be_an_array_of_numpy():
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    found = explain(model, batch, TARGETS.numpy(), "input x gradient")
+    assert torch.equal(found, explain(model, batch, TARGETS, "input x gradient"))
+
+
+@pytest.mark.parametrize("method", ["saliency", "integrated gradients", "gradient x attention"])
+def test_gradients_that_nobody_records_are_told(method):
+    model, batch = build("SASRec"), batch_of(*HISTORIES)
+    with torch.inference_mode(), pytest.raises(WorkbenchError, match=r"inference_mode\(\)"):
+        explain(model, batch, TARGETS, method)
+    with torch.inference_mode():
+        made_there = build("SASRec")
+    with pytest.raises(WorkbenchError, match="nor of a model or a batch made there"):
+        explain(made_there, batch, TARGETS, method)
+    with torch.no_grad():
+        assert explain(model, batch, TARGETS, method).any()
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_gradients_are_autograds(variant):
     model, batch = build(variant), batch_of(*HISTORIES)
