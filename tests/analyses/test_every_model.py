@@ -30,7 +30,7 @@ def models(data):
 
 
 @pytest.mark.parametrize("diagnostic", discover().values(), ids=lambda d: d.name)
-def test_measured_drawn_and_concluded(diagnostic, models, data):
+def test_measured_and_concluded(diagnostic, models, data):
     results = measure_in_memory(diagnostic, models, data)
     frame, comparison = results.frame, results.comparison
     assert results.left_out == ()
@@ -38,8 +38,7 @@ def test_measured_drawn_and_concluded(diagnostic, models, data):
     assert set(frame["model"]) == set(models)
     short = {0, 1} if diagnostic.name == "faithfulness" else set()  # too few items to be ranked
     assert set(frame["user"]) == set(range(6)) - short
-    summaries, tables = diagnostic.summaries(results), diagnostic.tables(results)
-    for name in (*summaries, *diagnostic.pictures(results), *tables):
+    for name in (*diagnostic.summaries(results), *diagnostic.tables(results)):
         assert diagnostic.caption(name), name
     sentences = " ".join(diagnostic.findings(results))
     learned = [*comparison.with_role("plain"), *comparison.with_role("calibrated")]
@@ -56,9 +55,11 @@ def test_models_of_other_depths_and_heads_stand_side_by_side(diagnostic, data):
         for name, (layers, heads) in shapes.items()
     }
     results = measure_in_memory(diagnostic, models, data)
-    summaries = diagnostic.summaries(results)
-    for figure in (*map(draw, summaries.values()), *diagnostic.pictures(results).values()):
+    summaries, pictures = diagnostic.summaries(results), diagnostic.pictures(results)
+    for figure in (*map(draw, summaries.values()), *pictures.values()):
         images(figure)
+    for name in pictures:
+        assert diagnostic.caption(name), name
     for table in diagnostic.tables(results).values():
         assert len(table)
     sentences = diagnostic.findings(results)
@@ -86,8 +87,7 @@ def test_names_of_models_decide_nothing(diagnostic, data):
         sentences = " ".join(diagnostic.findings(results))
         for name, letter in zip(names, "PUC", strict=True):
             sentences = sentences.replace(name, letter)
-        figures = [*diagnostic.summaries(results), *diagnostic.pictures(results)]
-        made[names] = sentences, [figure.replace(names[2], "C") for figure in figures]
+        made[names] = sentences, [s.replace(names[2], "C") for s in diagnostic.summaries(results)]
     first, second = made.values()
     assert first == second
     assert "C" in first[0]

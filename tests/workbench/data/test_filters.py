@@ -59,8 +59,10 @@ def test_times_compare_as_instants(tmp_path, kind, suffix):
             if not expected:
                 assert "leaves no row of 4" in refused(f"{file}?where={condition}")
                 continue
-            for source, more in ((f"{file}?where={condition}", {}), (file, {"where": condition})):
-                data = load_data(source, min_user=1, **more)
+            data = load_data(f"{file}?where={condition}", min_user=1)
+            assert sorted(data.item_ids[1:]) == expected, condition
+            if bound == "2021-06-05":  # the other spelling
+                data = load_data(file, where=condition, min_user=1)
                 assert sorted(data.item_ids[1:]) == expected, condition
 
 

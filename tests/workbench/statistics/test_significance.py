@@ -77,7 +77,7 @@ def test_what_is_detectable_is_detected_four_times_in_five():
     effect = 2.801585 * 2 / np.sqrt(900)
     studies = mean_intervals(r.normal(effect, 2, (900, 1500)))
     assert np.mean([i.low > 0 for i in studies]) == pytest.approx(0.8, abs=0.03)
-    assert np.mean([detectable(i) for i in studies]) == pytest.approx(effect, rel=0.01)
+    assert np.mean([detectable(i) for i in studies[:100]]) == pytest.approx(effect, rel=0.01)
 
 
 def with_freedom(freedom: float) -> Interval:

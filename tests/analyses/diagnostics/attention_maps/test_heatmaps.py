@@ -99,6 +99,20 @@ def test_no_model_is_left_out_but_uniform_ones_beside_others(names, shown):
     assert titles == shown
 
 
+def test_names_of_models_decide_nothing():
+    parts = {
+        "AC-x": Part("plain", "SASRec", "SASRec"),
+        "y-uniform": Part("calibrated", "SASRec", "AC-SASRec"),
+        "SASRec": Part("uniform", "SASRec", "SASRec-uniform"),
+    }
+    frame = pd.concat([weights(name, 1, 1) for name in parts]).assign(kind="weight")
+    figures = pictures(Results(Rows([frame]), Comparison(parts)))
+    assert list(figures) == ["prediction row highest", "layers and heads highest", "stages highest"]
+    titles = [title.split(" layer")[0] for title in panels(figures["layers and heads highest"])]
+    assert titles == ["AC-x", "y-uniform"]
+    assert figures["stages highest"].get_suptitle().startswith("y-uniform, ")
+
+
 def test_that_stages_are_those_of_the_first_calibrated_model_is_said():
     names = ["AC-SASRec", "AC-SASRec-light"]
     figure = draw(pd.concat([weights(name, 1, 1) for name in names]))["stages highest"]
