@@ -32,6 +32,7 @@ from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model, with_attention
 from workbench.phrases import counted
 from workbench.statistics import Interval, exact_share
+from workbench.writing import number
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Verdict:
             return f"{said}."
         if not self.beyond.n:
             return f"{said}. Whether {self.instead} does better could not be measured."
-        where = "" if self.lost is None else f" (by the control's it loses {self.lost:.3f})"
+        where = "" if self.lost is None else f" (by the control's it loses {number(self.lost, 3)})"
         further = (
             f"{span(self.beyond, 3, sign=True)} nats of log probability that the prediction loses "
             f"without what is named{where}, {people(self.beyond.n)}"

@@ -21,11 +21,23 @@ def ago(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
+def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
+    """A number with a minus sign instead of a hyphen; never a negative zero.
+
+    Parameters
+    ----------
+    value : the number.
+    digits : how many decimals it gets.
+    sign : whether to write a plus before a positive number.
+    """
+    text = f"{value:{'+' if sign else ''}.{digits}f}"
+    return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
+
+
 def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float], str]:
     """A function that writes the numbers of one column.
 
-    They get three digits of the largest, a minus sign instead of a hyphen, and no -0; a NaN gives
-    an empty text.
+    They get three digits of the largest, each written by `number`; a NaN gives an empty text.
 
     Parameters
     ----------
@@ -36,10 +48,7 @@ def numbers(values: Iterable[float], *, sign: bool = False) -> Callable[[float],
     digits = min(max(2 - math.floor(math.log10(largest or 1.0)), 0), 9)
 
     def write(value: float) -> str:
-        if math.isnan(value):
-            return ""
-        text = f"{value:{'+' if sign else ''}.{digits}f}"
-        return f"{0:.{digits}f}" if float(text) == 0 else text.replace("-", MINUS)
+        return "" if math.isnan(value) else number(value, digits, sign=sign)
 
     return write
 

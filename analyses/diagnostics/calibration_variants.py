@@ -16,7 +16,7 @@ from analyses.report import conditions
 from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
 from analyses.report.decisions import Claims, Decision, users
 from analyses.report.summaries import Summary, ends
-from analyses.report.wording import number, people, span
+from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
@@ -28,6 +28,7 @@ from workbench.model import Model
 from workbench.phrases import in_order, listing
 from workbench.statistics import Interval, normalised_entropy
 from workbench.statistics.distributions import shares
+from workbench.writing import number
 
 RANKING = {"higher": "a higher NDCG@10", "lower": "a lower NDCG@10"}
 ATTENDING = {"higher": "more even attention", "lower": "more concentrated attention"}

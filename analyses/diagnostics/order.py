@@ -23,7 +23,7 @@ from analyses.diagnostic import Diagnostic
 from analyses.report.conditions import means_by, table_of
 from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import number, people, percent, span
+from analyses.report.wording import people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, METRICS, SHARES, RankedScores, overlap
 from analyses.running.results import Results, Rows
@@ -33,6 +33,7 @@ from workbench.attention.edits import uniform
 from workbench.metrics import hit, ndcg
 from workbench.model import Model
 from workbench.phrases import in_order, listing
+from workbench.writing import number
 
 DRAWS = 3  # shufflings, whose effects are averaged per user
 UNCHANGED, SHUFFLED, ALONE = "unchanged", "all but the last item shuffled", "last item alone"

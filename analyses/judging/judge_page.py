@@ -16,9 +16,9 @@ from analyses.report import style
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable_width
 from analyses.report.summaries import Summary, not_empty
-from analyses.report.wording import number
 from workbench.phrases import in_order
 from workbench.statistics import exact_share
+from workbench.writing import number
 
 Tables = Mapping[str, pd.DataFrame]
 Pictures = Mapping[str, tuple[bytes, bytes]]

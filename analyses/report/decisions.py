@@ -12,10 +12,11 @@ from typing import Literal
 
 import numpy as np
 
-from analyses.report.wording import change, decimals, number, people
+from analyses.report.wording import change, decimals, people
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 from workbench.statistics import Interval, detectable, holm
+from workbench.writing import number
 
 Detected = Literal["higher", "lower", "undetected", "too few", "nobody"]
 RISK = 0.05  # of any false claim in a report

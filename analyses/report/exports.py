@@ -20,9 +20,9 @@ from analyses.report.one_user import OneUser
 from analyses.report.page import Report, Section
 from analyses.report.summaries import ends
 from analyses.report.together import NAMED_HEADS, together
-from analyses.report.wording import number
 from analyses.verdict import RULE, Verdict
 from workbench.statistics import Interval
+from workbench.writing import number
 
 
 def as_json(report: Report) -> str:

@@ -16,12 +16,13 @@ from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser
 from analyses.report.sections import Section
 from analyses.report.together import NAMED_HEADS, together
-from analyses.report.wording import decimals, number, span
+from analyses.report.wording import decimals, span
 from analyses.running.repeats import Repeats
 from analyses.verdict import RULE, Verdict
 from workbench.data.sequences import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics.moments import FEWEST_NONZERO
+from workbench.writing import number
 
 TEMPLATES = Path(__file__).parent / "templates"
 FEW = 4  # sentences that a list shows unfolded

@@ -11,11 +11,12 @@ from analyses.report.conditions import paired_means
 from analyses.report.decisions import FAMILIES, RISK, decided
 from analyses.report.markdown import listed, literal, table
 from analyses.report.stored import StoredRun
-from analyses.report.wording import change, number, people
+from analyses.report.wording import change, people
 from analyses.running.results import Results, Rows
 from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval
+from workbench.writing import number
 
 LENGTH = "length"  # of a history, which a change of a model does not touch
 DECIDED = f"Holm's method at {100 * RISK / FAMILIES:g} %, a diagnostic's part of {100 * RISK:g} %"

@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analyses.report.wording import number
 from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import cut, in_order, listing
 from workbench.statistics import Interval
+from workbench.writing import number
 
 UNIFORM = "if uniform"  # a series of what would be without what is measured, drawn grey
 HOLDS = "The interval holds 0"

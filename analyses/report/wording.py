@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from workbench.phrases import counted
 from workbench.statistics import Interval
+from workbench.writing import number
 
 NOBODY = "nobody could be measured"
 STAGES = {  # of attention, where a calibrated model can be read
@@ -13,14 +14,6 @@ STAGES = {  # of attention, where a calibrated model can be read
     "calibrated": "after the adversarial calibrator",
     "attention": "as used",
 }
-
-
-def number(value: float, digits: int = 4, *, sign: bool = False) -> str:
-    """A number with a true minus; never a negative zero."""
-    text = f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = f"{0:.{digits}f}"
-    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def decimals(low: float, high: float, least: int) -> int:

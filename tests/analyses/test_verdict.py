@@ -110,6 +110,17 @@ def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, sh
     assert f"Show {shown} instead" in judged.to_do
 
 
+@pytest.mark.parametrize(
+    ("lost", "told"), [(14.0, "14.000"), (-0.5, "\N{MINUS SIGN}0.500"), (-0.0004, "0.000")]
+)
+def test_what_the_control_names_loses_is_told(lost, told):
+    beyond = Interval(0.5, 0.25, 0.75, 60)
+    judged = Verdict(
+        "a", "attention", NOT, "Why.", (), "saliency", "", OFTEN, "recency", beyond, lost=lost
+    )
+    assert f"(by the control's it loses {told})" in judged.shown_instead
+
+
 @pytest.mark.parametrize(("share", "told"), [(0.75, True), (0.25, False)])
 def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
     some, alike = Interval(0.5, 0.25, 0.75, 60), Interval(share, 0.125, 0.875, 60)

@@ -13,7 +13,7 @@ from workbench.explore.markup import text_of
 from workbench.explore.shown import Shown
 from workbench.phrases import cut
 from workbench.statistics import later_maximum
-from workbench.writing import plain
+from workbench.writing import number, plain
 
 SCHEME: Final = "cividis"  # safe for colour blindness
 DIVERGING: Final = "PuOr"  # of differences: orange below zero, purple above; as safe
@@ -159,7 +159,7 @@ def large_map(
             for line in (
                 f"Row {cell.row}",
                 f"Looks at {cell.column}",
-                f"Difference {cell.weight:+.4f}" if diverging else weight,
+                f"Difference {number(cell.weight, sign=True)}" if diverging else weight,
             )
         )
         drawn[cell.query, cell.key] = (
@@ -189,7 +189,7 @@ def large_map(
 def _scale(top: float, diverging: bool) -> str:
     stops = colours(np.linspace(-top if diverging else 0, top, 9), top, diverging=diverging)
     named = ", ".join(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue, _ in stops)
-    low = f"\N{MINUS SIGN}{top:.3f}" if diverging else "0"
+    low = number(-top, 3) if diverging else "0"
     return (
         f'<span class="aw-scale">{"Difference" if diverging else "Weight"} {low}'
         f'<b style="background:linear-gradient(to right, {named})"></b>{top:.3f}</span>'

@@ -20,9 +20,10 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.report.conditions import means_by
 from analyses.report.summaries import Summary, ends, not_empty, rows
-from analyses.report.wording import number, people
+from analyses.report.wording import people
 from analyses.running.results import Results
 from workbench.statistics import Interval
+from workbench.writing import number
 
 CURVES = "deletion curves"
 

@@ -18,11 +18,12 @@ from analyses.report.conditions import (
     with_intervals,
 )
 from analyses.report.decisions import Claims, Decision, evidence
-from analyses.report.wording import NOBODY, number, people
+from analyses.report.wording import NOBODY, people
 from analyses.running.results import Results, Rows
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval, median_interval
+from workbench.writing import number
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
 PRODUCT, PATHS = "input_x_gradient", "integrated_gradients"

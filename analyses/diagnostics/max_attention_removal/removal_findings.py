@@ -8,11 +8,12 @@ import pandas as pd
 from analyses.report.conditions import means_by, paired, table_of, totals
 from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import number, people, percent, span
+from analyses.report.wording import people, percent, span
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from workbench.phrases import listing
 from workbench.statistics import Interval
+from workbench.writing import number
 
 MEASURES = {
     "d_hit": "change of Hit@10",

@@ -7,11 +7,12 @@ from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
 from analyses.report.conditions import means_by, means_of, with_intervals
 from analyses.report.decisions import Claims
 from analyses.report.summaries import Summary, ends
-from analyses.report.wording import change, number, people, percent, span
+from analyses.report.wording import change, people, percent, span
 from analyses.running.passes import METRICS
 from analyses.running.results import Results, Rows
 from workbench.phrases import listing
 from workbench.statistics import Interval
+from workbench.writing import number
 
 SEEDS, MODELS = "other seeds of one model", "two models"  # series
 # of which differences it is said how far models differ beyond seeds

@@ -1,13 +1,11 @@
 import numpy as np
 import pytest
 
-from analyses.report.wording import NOBODY, change, number, people, percent, span
+from analyses.report.wording import NOBODY, change, people, percent, span
 from workbench.statistics import Interval, exact_share, mean_interval
 
 
-def test_numbers_read_well():
-    assert number(-0.00001) == "0.0000"
-    assert number(-1.5, 1, sign=True) == "−1.5"
+def test_changes_and_counts_read_well():
     assert change(Interval(0.1, -0.2, 0.3, 9), 1) == "+0.1 [−0.2, +0.3]"
     assert (people(1), people(1943)) == ("n = 1 user", "n = 1,943 users")
 

@@ -129,7 +129,8 @@ def test_colours_go_from_nothing_to_the_top_or_from_minus_to_plus():
     assert plus[2] > plus[0]  # purple
     assert minus[0] > minus[2]  # orange
     assert min(none) > 230  # nearly white
-    assert "Difference +0.2000" in html
+    said = [cell["data-t"].split("\n")[-1] for cell in Tags(html).of("td") if cell]
+    assert said == [f"Difference {text}" for text in ("+0.2000", "\N{MINUS SIGN}0.2000", "0.0000")]
 
 
 def test_the_difference_is_over_the_items_that_both_read():
