@@ -29,7 +29,7 @@ from analyses.judging.reliability import is_obvious
 from analyses.judging.zoo import finished
 from analyses.questions import QUESTIONS
 from analyses.running.measuring import NONE, measured
-from analyses.running.results import Results
+from analyses.running.results import Results, of_users
 from analyses.running.store import Store
 from analyses.verdict import ASKED, verdicts
 from workbench.data.lookup import users_with_case
@@ -115,7 +115,8 @@ def verdict_rows(
     parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
     return pd.DataFrame(
         [
-            {"measured users": name} | _row(_restricted(results, users))
+            {"measured users": name}
+            | _row({asked: of_users(each, users) for asked, each in results.items()})
             for name, users in parts.items()
         ]
     )
@@ -143,14 +144,6 @@ def _measured(
         diagnostic = asked.DIAGNOSTIC
         results[diagnostic.name] = measure(diagnostic, models, siblings=siblings).results
     return results
-
-
-def _restricted(results: Mapping[str, Results], users: np.ndarray) -> dict[str, Results]:
-    """The results of some users alone."""
-    return {
-        name: replace(each, rows=each.rows.map(lambda rows: rows[rows["user"].isin(users)]))
-        for name, each in results.items()
-    }
 
 
 def _row(results: Mapping[str, Results]) -> dict[str, object]:

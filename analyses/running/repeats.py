@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.data.description import distinct_pairs
 from workbench.data.sequences import SequenceData
 
 
@@ -24,9 +25,9 @@ class Repeats:
 def count_repeats(data: SequenceData, users: np.ndarray) -> Repeats:
     """Count repeats of a data set; `users` are the indices of those measured."""
     owners = data.owners
-    distinct = np.unique(owners * (data.n_items + 1) + data.items).size
     last = data.items[data.offsets[users + 1] - 1]
     wanted = np.zeros(data.n_users, dtype=data.items.dtype)
     wanted[users] = last  # items count from 1, so that nobody else's matches
     times = np.bincount(owners, data.items == wanted[owners], minlength=data.n_users)
-    return Repeats(data.n_interactions - int(distinct), int((times[users] > 1).sum()))
+    again = data.n_interactions - distinct_pairs(data)
+    return Repeats(again, int((times[users] > 1).sum()))

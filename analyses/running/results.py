@@ -135,6 +135,12 @@ class Results:
         return replace(self, rows=replace(self.rows, source=_gathered(source)))
 
 
+def of_users(results: Results, users: np.ndarray) -> Results:
+    """The results of some users alone, as if there were no others."""
+    rows = results.rows.map(lambda frame: frame[frame["user"].isin(users)])
+    return replace(results, rows=rows)
+
+
 def _gathered(pieces: Parts) -> Parts:
     groups: list[list[pd.DataFrame]] = []
     models: list[str] = []

@@ -42,7 +42,7 @@ def describe(data: SequenceData) -> dict[str, Any]:
         | {"mean": float(data.lengths.mean())},
         "tie_share": data.provenance.get("tie_share"),
         "span": span(data),
-        "repeats": _repeats(data),
+        "repeats": 1 - distinct_pairs(data) / data.n_interactions,
         "caused": None
         if data.truth is None
         else float((data.truth.causes[data.offsets[1:] - 1] >= 0).mean()),
@@ -67,9 +67,9 @@ def left_out(data: SequenceData) -> list[str]:
     return [f"{n:,} left out {REASONS[why]}" for why, n in dropped.items() if n]
 
 
-def _repeats(data: SequenceData) -> float:
-    pairs = np.unique(data.owners * (data.n_items + 1) + data.items)
-    return 1 - len(pairs) / data.n_interactions
+def distinct_pairs(data: SequenceData) -> int:
+    """How many pairs there are of a user and an item that the user had, once or often."""
+    return len(np.unique(data.owners * (data.n_items + 1) + data.items))
 
 
 def first_rows(data: SequenceData, count: int = 5) -> list[dict[str, str | None]]:

@@ -1,6 +1,7 @@
 """What max-attention removal says: intervals per condition, the numbers of figures, findings."""
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -234,9 +235,9 @@ def summaries(results: Results) -> dict[str, Summary]:
     means = means_by(results.rows.map(measured), by, ["d_ndcg", "jsd", "per_size"])
     every = list(means["jsd"])
     layers = _layers({layer for layer, *_ in every})
-    deep = {model for layer, *_, model in every if layer == "all"}
+    of_all = of_all_layers(pd.DataFrame(every, columns=by))
     whole = {
-        rows: [key for key in every if key[1] == rows and _is_whole(key[0], key[4], deep)]
+        rows: [key for key in itertools.compress(every, of_all) if key[1] == rows]
         for rows in (HEADLINE_ROWS, "all")
     }
     by_layer = {
@@ -288,11 +289,6 @@ def summaries(results: Results) -> dict[str, Summary]:
 
 
 WHOLE = ("prediction row", "all rows", "all layers")  # panels about all layers of a model
-
-
-def _is_whole(layer: str, model: str, deep: Container[str]) -> bool:
-    """Whether a layer stands for a whole model, as in `of_all_layers`."""
-    return layer == "all" or (layer == "1" and model not in deep)
 
 
 def _layers(layers: Iterable[str]) -> list[str]:

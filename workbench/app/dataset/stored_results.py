@@ -14,7 +14,7 @@ from analyses.report.conditions import by_condition
 from analyses.report.folder import MANIFEST
 from analyses.report.stored import Concluded, StoredRun, open_run, runs_in
 from analyses.report.summaries import Summary
-from analyses.running.results import Results, Rows
+from analyses.running.results import Results, Rows, of_users
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import places, resources
@@ -258,8 +258,7 @@ def _answers(run: StoredRun, diagnostic: str, users: np.ndarray) -> Answers:
             f"{known.title}: {counted(len(users), 'measured user')} in what is chosen, and an "
             f"interval needs {LEAST_USERS}; choose other users, or widen the range of lengths."
         )
-    rows = every.rows.map(lambda frame: frame[frame["user"].isin(users)])
-    results = replace(every, rows=rows)
+    results = of_users(every, users)
     findings, summaries = known.findings(results), known.summaries(results)
     return Answers(len(users), findings, summaries, known.tables(results))
 
