@@ -5,6 +5,8 @@ from typing import Any
 
 from workbench.evaluation import KEPT, REMOVED, Evaluation
 
+HEADLINE = ("hit@10", "ndcg@10", "mrr@10")  # the metrics that are shown of a card
+
 
 def on_card(found: Mapping[str, Evaluation]) -> dict[str, Any]:
     """What the card of a model tells of evaluations by split, with seen items kept and removed."""

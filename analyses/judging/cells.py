@@ -36,8 +36,9 @@ DIFFICULTIES: dict[str, dict[str, float]] = {
     "recent": {"signal": 0.95, "noise": 0.05, "cause_share": 0.95, "lag": 1},
 }
 THOROUGH = ("default", "recent")  # of which all kinds of models are made
-ROLES = ("choosing", "confirming")
-CHOOSING, CONFIRMING = (0, 1), (2, 3)  # seeds of data on which a rule is chosen, and confirmed
+CHOOSING, CONFIRMING = "choosing", "confirming"  # what data serve for, by their seed
+ROLES = (CHOOSING, CONFIRMING)
+CHOOSING_SEEDS, CONFIRMING_SEEDS = (0, 1), (2, 3)
 SHAPE: dict[str, Any] = {"n_items": 100, "length": 30, "shortest": 20}
 MODEL: dict[str, Any] = {
     "max_length": 20,  # that of a test's row is then a position that was trained
@@ -81,7 +82,7 @@ class Cell:
     @property
     def role(self) -> str:
         """Whether it serves to choose a rule or to confirm it."""
-        return ROLES[self.seed not in CHOOSING]
+        return CHOOSING if self.seed in CHOOSING_SEEDS else CONFIRMING
 
     def training(self) -> dict[str, Any]:
         """How models are trained on it: about as many steps, however many users there are."""
@@ -150,13 +151,13 @@ def plan(scale: Scale) -> list[ZooModel]:
 
 
 def _small() -> Iterator[ZooModel]:
-    for seed in (CHOOSING[0], CONFIRMING[0]):
+    for seed in (CHOOSING_SEEDS[0], CONFIRMING_SEEDS[0]):
         yield from _models([Cell("content", 500, "easy", seed)], [PLAIN, UNIFORM])
 
 
 def _default() -> Iterator[ZooModel]:
     """One seed of data of each role; the models that differ most wherever something is varied."""
-    seeds = (CHOOSING[0], CONFIRMING[0])
+    seeds = (CHOOSING_SEEDS[0], CONFIRMING_SEEDS[0])
     cells = _cells(seeds, difficulties=THOROUGH)
     yield from _models(cells, VARIANTS[:3])
     yield from _models(cells, [PLAIN], kept_off=True)
@@ -169,7 +170,7 @@ def _default() -> Iterator[ZooModel]:
 
 def _full() -> Iterator[ZooModel]:
     yield from _default()
-    seeds = (*CHOOSING, *CONFIRMING)
+    seeds = (*CHOOSING_SEEDS, *CONFIRMING_SEEDS)
     more = [variant for variant in VARIANTS if variant != UNIFORM]
     yield from _models(_cells(seeds), VARIANTS)
     yield from _models(_cells(seeds), more, seed=1)

@@ -8,9 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from analyses.conclusions import CONCLUSIONS, OPEN, SHOWN
-from analyses.judging.labels import FOUND, LABELS, LEARNED, MARGIN
-from analyses.judging.reliability import OBVIOUS
-from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
+from analyses.judging.cells import CHOOSING, CONFIRMING
+from analyses.judging.labels import FAITHFUL, FOUND, LABELS, LEARNED, MARGIN, UNFAITHFUL
+from analyses.judging.reliability import ALL_USERS, OBVIOUS
+from analyses.judging.scoring import ALL_MAPS
 from analyses.judging.verdict_rows import USERS
 from analyses.report import style
 from analyses.report.drawing import draw, images
@@ -25,7 +26,7 @@ Pictures = Mapping[str, tuple[bytes, bytes]]
 RATES = {f"{FAITHFUL} believed": "faithful, recognised", f"{UNFAITHFUL} believed": "unfaithful, "
          "believed"}  # fmt: skip
 BELIEVED_AT_MOST, RECOGNISED_AT_LEAST = 0.05, 0.8  # what is asked of the verdict
-ROLES = {"choosing": "seeds that chose the rule", "confirming": "seeds that confirm it"}
+SEEDS = {CHOOSING: "seeds that chose the rule", CONFIRMING: "seeds that confirm it"}
 CAPTIONS = {
     "verdicts by truth": "What was concluded of models, by what is true of the attention that the "
     "verdict names. Partly faithful ones count in no error rate.",
@@ -123,7 +124,7 @@ def _chapters() -> list[tuple[str, str, list[str], list[str]]]:
 def sentences(tables: Tables) -> list[str]:
     """The error rates in words, what was asked of them, and which cases stand in the way."""
     said = []
-    for role, named in ROLES.items():
+    for role, named in SEEDS.items():
         row = _whole(tables["errors"], role)
         if row is None:
             continue
@@ -138,7 +139,7 @@ def sentences(tables: Tables) -> list[str]:
         )
     wrong = tables["wrong"]
     for truth, what in ((UNFAITHFUL, "called believable"), (FAITHFUL, "not recognised")):
-        cases = wrong[(wrong["role"] == "confirming") & (wrong["label"] == truth)]
+        cases = wrong[(wrong["role"] == CONFIRMING) & (wrong["label"] == truth)]
         if len(cases):
             where = cases["model"] + " (" + cases["version"] + ") on " + cases["rule"]
             parts = (f"{name}: {n}" for name, n in where.value_counts().items())
@@ -148,7 +149,7 @@ def sentences(tables: Tables) -> list[str]:
 
 def wrong(verdicts: pd.DataFrame) -> pd.DataFrame:
     """The models of which the verdict was wrong, or did not recognise that they are faithful."""
-    whole = verdicts[verdicts["measured users"] == "all"]
+    whole = verdicts[verdicts["measured users"] == ALL_USERS]
     shown = whole["conclusion"] == SHOWN
     missed = (whole["label"] == FAITHFUL) & ~shown | (whole["label"] == UNFAITHFUL) & shown
     columns = ["role", "rule", "users", "difficulty", "model", "version", "reduction", "label"]
@@ -169,7 +170,7 @@ def evidence(measured: pd.DataFrame) -> pd.DataFrame:
 
 
 def _whole(errors: pd.DataFrame, role: str) -> pd.Series | None:
-    rows = errors[(errors["seeds"] == role) & (errors["group"] == "all")]
+    rows = errors[(errors["seeds"] == role) & (errors["group"] == ALL_MAPS)]
     return rows.iloc[0] if len(rows) else None
 
 
@@ -182,12 +183,12 @@ def _rate(row: pd.Series, column: str) -> str:
 
 def _by_truth(verdicts: pd.DataFrame) -> Summary:
     rows = []
-    whole = verdicts[verdicts["measured users"] == "all"]
+    whole = verdicts[verdicts["measured users"] == ALL_USERS]
     for (role, truth), part in whole.groupby(["role", "label"]):
         for conclusion in CONCLUSIONS:
             share = exact_share((part["conclusion"] == conclusion).to_numpy())
             rows.append(
-                {"panel": ROLES[str(role)], "series": truth, "row": conclusion, "n": share.n}
+                {"panel": SEEDS[str(role)], "series": truth, "row": conclusion, "n": share.n}
                 | {"estimate": share.estimate, "low": share.low, "high": share.high}
             )
     title = "What the verdict says of faithful and of unfaithful attention"
@@ -196,7 +197,7 @@ def _by_truth(verdicts: pd.DataFrame) -> Summary:
 
 def _by_case(errors: pd.DataFrame) -> Summary:
     rows = []
-    for row in errors[errors["seeds"] == "confirming"].to_dict("records"):
+    for row in errors[errors["seeds"] == CONFIRMING].to_dict("records"):
         for column, series in RATES.items():
             truth = column.split()[0]
             rows.append(
@@ -221,8 +222,8 @@ def _by_users(errors: pd.DataFrame) -> Summary:
         for truth in (FAITHFUL, UNFAITHFUL):
             column = f"{truth} undecided"
             rows.append(
-                {"panel": ROLES[row["seeds"]], "series": truth, "n": row[truth]}
-                | {"at": USERS if row["value"] == "all" else int(row["value"])}
+                {"panel": SEEDS[row["seeds"]], "series": truth, "n": row[truth]}
+                | {"at": USERS if row["value"] == ALL_USERS else int(row["value"])}
                 | {"estimate": row[column], "low": row[f"{column} low"]}
                 | {"high": row[f"{column} high"]}
             )
@@ -236,12 +237,12 @@ def _numbers(signals: pd.DataFrame) -> Summary:
     nothing = {"panel": "", "low": np.nan, "high": np.nan}
     rows = [
         nothing
-        | {"series": ROLES[row["seeds"]], "row": row["number"], "estimate": row["auc"]}
+        | {"series": SEEDS[row["seeds"]], "row": row["number"], "estimate": row["auc"]}
         | {"n": row[FAITHFUL] + row[UNFAITHFUL]}
         for row in signals.to_dict("records")
     ]
     title = "How well each number tells faithful from unfaithful models"
-    return Summary("dots", title, "AUC", tuple(ROLES.values()), _table(rows))
+    return Summary("dots", title, "AUC", tuple(SEEDS.values()), _table(rows))
 
 
 def heatmap(table: pd.DataFrame) -> Figure:

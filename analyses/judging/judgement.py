@@ -17,7 +17,7 @@ from analyses.judging.cells import BASE_USERS, VARIANTS, Cell, ZooModel
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
-from analyses.judging.reliability import write_summary
+from analyses.judging.reliability import ALL_USERS, write_summary
 from analyses.judging.scoring import confusion, error_rates, told_apart
 from analyses.judging.signals import DECISIONS, NUMBERS, SAYS
 from analyses.judging.verdict_rows import VERDICT_NUMBERS, Surroundings, verdict_rows
@@ -141,7 +141,7 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     decisions = dict(DECISIONS) | {name: SAYS.format(name) for name in VERDICT_NUMBERS[1:]}
     made: dict[str, list[pd.DataFrame]] = {"confusion": [], "errors": [], "signals": []}
     for role, part in judged.groupby("role"):
-        whole = part[part["measured users"] == "all"]
+        whole = part[part["measured users"] == ALL_USERS]
         every = {
             "confusion": confusion(whole, "conclusion"),
             "errors": pd.concat(

@@ -39,7 +39,8 @@ LEARNED = 0.5
 FOUND = 0.9
 MARGIN = 0.1
 CASES = 300  # at most, drawn at random: shares are then known to about 5 %
-LABELS = ("faithful", "partly", "unfaithful")
+FAITHFUL, PARTLY, UNFAITHFUL = "faithful", "partly", "unfaithful"
+LABELS = (FAITHFUL, PARTLY, UNFAITHFUL)
 
 
 @dataclass(frozen=True)
@@ -155,15 +156,15 @@ def label(row: Mapping[str, Any]) -> str:
     """Faithful, partly or unfaithful, by the definition above, of a row of `truth_table`."""
     hardly_more = max(row["chance"], row["recency"]) + MARGIN  # above 1 where the last is the cause
     if row["n"] == 0 or (row["found"] < FOUND and row["found"] <= hardly_more):
-        return "unfaithful"
+        return UNFAITHFUL
     if (
         row["hit@1"] >= LEARNED
         and row["found where right"] >= FOUND
         and row["above chance, at least"] > 0
         and row["above recency, at least"] > 0
     ):
-        return "faithful"
-    return "partly"
+        return FAITHFUL
+    return PARTLY
 
 
 def _found(importance: Tensor, cases: CausedCases) -> np.ndarray:

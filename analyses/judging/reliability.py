@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analyses.conclusions import NOT, SHOWN
-from analyses.judging.labels import LABELS
-from analyses.judging.scoring import FAITHFUL, UNFAITHFUL
+from analyses.judging.cells import CONFIRMING
+from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.report.wording import span
 from analyses.verdict import Verdict
 from workbench.files import write_file
@@ -20,6 +20,7 @@ from workbench.statistics import exact_share
 
 SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
 WRONG = {SHOWN: UNFAITHFUL, NOT: FAITHFUL}  # the truth that makes a conclusion wrong
+ALL_USERS = "all"  # of the numbers of measured users: as many as there are
 COUNTED = ["conclusion", "sampled users", "obvious"]
 OBVIOUS = 0.75  # above it, what matters most is what a control such as the last item names anyway
 
@@ -122,10 +123,10 @@ def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:
     verdicts : the table of that name of `analyses.judge`.
     command : that made it.
     """
-    confirming = verdicts[verdicts["role"] == "confirming"]
+    confirming = verdicts[verdicts["role"] == CONFIRMING]
     counted = confirming.groupby([*COUNTED, "label"]).size().unstack(fill_value=0)
     counted = counted.reindex(columns=list(LABELS), fill_value=0).reset_index()
-    models = int((confirming["measured users"] == "all").sum())
+    models = int((confirming["measured users"] == ALL_USERS).sum())
     return {"command": command, "models": models, "cases": counted.to_dict("records")}
 
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from analyses.judging.labels import FAITHFUL, UNFAITHFUL
 from workbench.statistics import exact_share
 
-FAITHFUL, UNFAITHFUL = "faithful", "unfaithful"
+ALL_MAPS = "all"  # the group that they are all in
 
 
 def auc(values: np.ndarray, faithful: np.ndarray) -> float:
@@ -58,7 +59,7 @@ def told_apart(
     for number in numbers:
         known = counted[counted[number].notna()]
         faithful = (known["label"] == FAITHFUL).to_numpy()
-        row = {"number": number, "faithful": faithful.sum(), "unfaithful": (~faithful).sum()}
+        row = {"number": number, FAITHFUL: faithful.sum(), UNFAITHFUL: (~faithful).sum()}
         row["auc"] = auc(known[number].to_numpy(float), faithful)
         if number in decisions:
             says = known[decisions[number]].to_numpy(bool)
@@ -93,7 +94,7 @@ def error_rates(
         `group`, `value`, and for faithful and unfaithful maps how many there are and the shares
         that are called believable and undecided, each with its exact interval.
     """
-    groups = [("all", "", maps)]
+    groups = [(ALL_MAPS, "", maps)]
     for column in by:
         groups += [(column, str(value), part) for value, part in maps.groupby(column, sort=False)]
     rows = []

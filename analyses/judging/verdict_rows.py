@@ -25,7 +25,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.judging.cells import ZooModel
 from analyses.judging.entries import Entry
-from analyses.judging.reliability import is_obvious
+from analyses.judging.reliability import ALL_USERS, is_obvious
 from analyses.judging.zoo import finished
 from analyses.questions import QUESTIONS
 from analyses.running.measuring import NONE, measured
@@ -112,7 +112,7 @@ def verdict_rows(
     everyone = np.unique(results["attention_worth"].frame["user"])
     sample = np.unique(results["faithfulness"].frame["user"])
     sample = np.random.default_rng(0).permutation(sample)
-    parts = {"all": everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
+    parts = {ALL_USERS: everyone} | {str(n): sample[:n] for n in FEWER if n < len(sample)}
     return pd.DataFrame(
         [
             {"measured users": name}

@@ -32,11 +32,11 @@ from analyses.running.measuring import Measured, Unmeasured
 from analyses.running.repeats import Repeats, count_repeats
 from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
+from workbench.cards import HEADLINE
 from workbench.files import checksum, clear_partial, followed, replaced_folder
 from workbench.model import Model
 from workbench.spreadsheets import csv
 
-CARD_METRICS = ("hit@10", "ndcg@10", "mrr@10")
 SIZES = ("name", "n_items", "max_length", "n_layers", "n_heads")  # of `workbench.model.Sizes`
 
 
@@ -145,7 +145,7 @@ def _model_table(inputs: Inputs) -> pd.DataFrame:
     rows = []
     for name, model in inputs.models.items():
         metrics = model.card.get("metrics", {}).get("test", {})
-        rows.append({"model": name} | {m: metrics.get(m) for m in CARD_METRICS})
+        rows.append({"model": name} | {m: metrics.get(m) for m in HEADLINE})
     return pd.DataFrame(rows)
 
 

@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import streamlit as st
 
 from workbench.app import uploads
+from workbench.app.uploads import MB
 from workbench.data.address import planting
 from workbench.data.catalogue import DATA_VARIABLE, is_built_in
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, REPORTS
 from workbench.model_folders import CARD, PRETRAINED, WEIGHTS, shipped_names
 
-MB = 1_000_000
 FILE_MB = 2_000  # a file on this machine, unpacked
 ROW_BYTES = 20  # bytes of a row in memory; a small Parquet file can claim any number of rows
 PACKED = (".gz", ".bz2", ".lz4", ".zst")  # endings of files that Arrow unpacks

@@ -12,7 +12,7 @@ from workbench.app.choices import MOST_MODELS
 from workbench.app.failures import errors_shown
 from workbench.app.html_table import show_table
 from workbench.app.links import INSPECT
-from workbench.cards import from_card
+from workbench.cards import HEADLINE, from_card
 from workbench.explore.markup import Cell, Head
 from workbench.matching import matched
 from workbench.phrases import listing
@@ -28,8 +28,7 @@ imported until you press Import."""
 NO_DATA = """Choose the interactions that the model was trained on as well: only they say which \
 items the numbers in the model stand for."""
 NO_MODEL = "No model is chosen: choose one above, or train one on these interactions."
-MEASURES = ("hit@10", "ndcg@10", "mrr@10")
-HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in MEASURES))
+HEADS = (Head("", kind="text"), *(Head(name.upper()) for name in HEADLINE))
 
 
 def page() -> None:
@@ -96,9 +95,9 @@ def _called(folder: Path) -> str:
 def _quality(card: dict, shown: list[str]) -> None:
     """Show the quality in a model's card, and the notes that were not `shown` before."""
     rows = [
-        [Cell(f"{split}, {policy}"), *(Cell(f"{metrics[name]:.4f}") for name in MEASURES)]
+        [Cell(f"{split}, {policy}"), *(Cell(f"{metrics[name]:.4f}") for name in HEADLINE)]
         for split, policy, metrics in from_card(card)
-        if isinstance(metrics, dict) and all(name in metrics for name in MEASURES)
+        if isinstance(metrics, dict) and all(name in metrics for name in HEADLINE)
     ]
     if rows:
         show_table("Quality", HEADS, rows)
