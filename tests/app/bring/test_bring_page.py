@@ -83,8 +83,42 @@ def test_usual_names_need_no_choice(tmp_path):
     (tmp_path / "a.csv").write_text("item_id;user_id;x\ni;u;7\nj;u;8\n")
     shown = page(interactions=tmp_path / "a.csv")
     assert sentences(shown) == []
-    assert [s.value for s in shown.selectbox][2:6] == ["user_id", "item_id", "(none)", "(none)"]
+    assert [s.value for s in shown.selectbox][2:6] == ["user_id", "item_id", None, None]
     assert metrics(shown, "Ties in time") == ["no times"]
+
+
+CLOCKED = "user_id,item_id,{}\nu,i,978300760\nu,j,978300761\nv,i,978300762\nv,j,978300763\n"
+
+
+@pytest.mark.parametrize("name", ["at", "timestamp"])
+def test_times_are_left_out_as_the_error_says(tmp_path, name):
+    file = tmp_path / "a.csv"
+    file.write_text(CLOCKED.format(name))
+    shown = page(interactions=file)
+    assert len(sentences(shown)) == (name == "at")
+    shown.text_input(key="interactions").set_value(f"{file}?time=").run()
+    assert sentences(shown) == []
+    assert shown.selectbox(key="time_column").value == "(none)"
+    assert metrics(shown, "Ties in time") == ["no times"]
+    assert "&time='" in shown.code[0].value  # the command
+
+
+@pytest.mark.parametrize("name", ["at", "timestamp"])
+def test_times_are_left_out_by_their_box(tmp_path, name):
+    (tmp_path / "a.csv").write_text(CLOCKED.format(name))
+    shown = page(interactions=tmp_path / "a.csv")
+    shown.selectbox(key="time_column").select("(none)").run()
+    assert sentences(shown) == []
+    assert metrics(shown, "Ties in time") == ["no times"]
+    again = page(interactions=tmp_path / "a.csv", time_column="(none)")
+    assert metrics(again, "Ties in time") == ["no times"]
+
+
+def test_sequences_without_times_are_asked_for_no_columns(tmp_path):
+    (tmp_path / "a.txt").write_text("1 7 8 9\n2 8 9\n")
+    shown = page(interactions=f"{tmp_path / 'a.txt'}?time=")
+    assert sentences(shown) == []
+    assert metrics(shown, "Items") == ["3"]
 
 
 def test_a_file_without_header(tmp_path):

@@ -26,6 +26,7 @@ from workbench.explore.markup import Cell, Head
 from workbench.phrases import counted, cut
 
 KEY = "interactions"
+ASKED = "asked of the data"  # in the session: which columns the address that was typed names
 DETECTED, NONE = "detected from the file", "(none)"
 SHOWN, CELL = 4, 120  # rows of a file whose columns are chosen, and characters of a field
 ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
@@ -78,20 +79,32 @@ def _with_options(typed: str) -> str | None:
     if format != DETECTED:
         chosen, is_table = str(format), format == "table"
     elif chosen is None and path.is_file() and data_suffix(path) in TABLES:
-        is_table = bool(named) or detect(path) in (None, "table")
+        is_table = any(name != "" for name in named.values()) or detect(path) in (None, "table")
     code = reading.encoding if encoding == ENCODINGS[0] else str(encoding)
-    columns = _columns(path, code or ENCODINGS[0], named) if is_table else dict(named)
-    if is_table and not columns:
-        return None
+    afresh = st.session_state.get(ASKED, named) != named
+    st.session_state[ASKED] = named
+    columns = dict(named)
+    if is_table:
+        columns = _columns(path, code or ENCODINGS[0], named, afresh=afresh)
+        if not columns:
+            return None
     options = reading.given() | {"format": chosen, "encoding": code}
     options.pop("columns", None)
     return address.join(path, **columns, **options)
 
 
-def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[str, str | int]:
+def _columns(
+    path: Path, encoding: str, named: Mapping[str, str | int], *, afresh: bool
+) -> dict[str, str | int]:
     """The columns chosen: role -> name, or position where the file has no header.
 
-    Empty while users or items have no column. `named`: the columns that the address names.
+    Empty while users or items have no column.
+
+    Parameters
+    ----------
+    path, encoding : of the file.
+    named : the columns that the address names.
+    afresh : whether what was chosen before is forgotten.
     """
     positions = False
     if data_suffix(path) != ".parquet":
@@ -104,23 +117,27 @@ def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[
         names = column_names(path, encoding)
     with suppress(WorkbenchError, OSError, pa.ArrowException):  # the reader says what is wrong
         _show_first_rows(names, first_rows(path, encoding, header=not positions))
-    # the reader always takes a column with a usual name, so that it cannot be left out here
+    # the reader always takes a column with a usual name; only times can be left out
     usually = {} if positions else usual(names, named)
     chosen: dict[str, str] = {}
     with st.container(horizontal=True):
         for role in address.ROLES:
-            first = usually.get(role) or (None if role in REQUIRED else NONE)
-            columns = names if first is None else tuple(dict.fromkeys((first, *names)))
+            key, first = f"{role}_column", usually.get(role)
+            columns = (*names, "") if role == "time" else names
+            if first is not None:
+                columns = (first, *columns)
+            if afresh:
+                st.session_state[key] = None if first is None else words.plain(first or NONE)
             column = select(
                 f"{role.capitalize()}s in",
-                dict(zip(columns, columns, strict=True)),
+                {column or NONE: column for column in columns},
                 index=None if first is None else 0,
-                key=f"{role}_column",
-                placeholder="Choose",
+                key=key,
+                placeholder=NONE if role == "title" else "Choose",
                 bind="query-params",
                 width=150,
             )
-            if column is not None and column != NONE:
+            if column is not None:
                 chosen[role] = column
     if any(role not in chosen for role in REQUIRED):
         return {}
@@ -129,7 +146,7 @@ def _columns(path: Path, encoding: str, named: Mapping[str, str | int]) -> dict[
             f"{chosen['user']!r} cannot hold both the users and the items; choose another column."
         )
     if positions:
-        return {role: names.index(column) for role, column in chosen.items()}
+        return {role: names.index(name) if name else "" for role, name in chosen.items()}
     return dict(chosen)
 
 
