@@ -18,6 +18,7 @@ import streamlit as st
 from workbench.app import words
 from workbench.errors import WorkbenchError
 from workbench.files import clear_partial
+from workbench.phrases import counted
 
 PLACE = Path(__file__).resolve().parents[2]  # of the packages
 MOST_AT_ONCE = 2  # over all sessions
@@ -120,8 +121,8 @@ class Jobs:
         """The jobs of a kind, as they were started."""
         return [job for job in self._jobs.values() if isinstance(job, kind)]
 
-    def start(self, make: Callable[[], J]) -> J:
-        """Start a job; an earlier one of the same folder is forgotten.
+    def start(self, *makes: Callable[[], J]) -> list[J]:
+        """Start all jobs or none; an earlier one of the same folder is forgotten.
 
         Raises
         ------
@@ -129,16 +130,20 @@ class Jobs:
             If too many are under way already.
         """
         with self._lock:
-            alive = [job for job in self._jobs.values() if job.alive]
-            if len(alive) >= MOST_AT_ONCE:
+            n_alive = sum(job.alive for job in self._jobs.values())
+            free = MOST_AT_ONCE - n_alive
+            if free < len(makes):
+                verb, fewer = "is" if n_alive == 1 else "are", f"start only {free}, "
                 raise WorkbenchError(
-                    f"{MOST_AT_ONCE} jobs are under way on this machine already; wait for one to "
-                    "end, or cancel it."
+                    f"{counted(n_alive, 'job')} {verb} under way on this machine already, which "
+                    f"leaves {free or 'none'} of {MOST_AT_ONCE} places free; "
+                    f"{fewer if free else ''}wait for one to end, or cancel it."
                 )
-            job = make()
-            self._jobs.pop(job.out.resolve(), None)
-            self._jobs[job.out.resolve()] = job
-            return job
+            jobs = [make() for make in makes]
+            for job in jobs:
+                self._jobs.pop(job.out.resolve(), None)
+                self._jobs[job.out.resolve()] = job
+            return jobs
 
     def cancel_all(self) -> None:
         """End every job, as the server does when it ends."""

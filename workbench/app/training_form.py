@@ -15,6 +15,7 @@ from workbench.app.failures import errors_shown
 from workbench.app.jobs import MOST_AT_ONCE, Job, jobs, show_jobs
 from workbench.errors import WorkbenchError
 from workbench.files import file_name
+from workbench.phrases import listing
 from workbench.registry import NAMES
 from workbench.training.quick import QUICK, SMALL
 from workbench.training.recipes import RecipeName
@@ -150,13 +151,21 @@ def _start(source: str, kinds: list[str], called: str, epochs: int, options: lis
         raise WorkbenchError(f"{called!r} is no name for a model; write letters and digits.")
     places.data(source)
     folders = {kind: uploads.folder() / "models" / f"{kind}-{name}" for kind in kinds}
-    for folder in folders.values():
-        if is_finished(folder) or folder.name in resources.shipped():
-            raise WorkbenchError(f"{folder.name} is there already; write another name.")
-    started = []
-    for kind, folder in folders.items():
-        arguments = [f"--model={kind}", f"--data={source}", *options]
-        job = jobs().start(partial(TrainingJob, folder, arguments, epochs))
-        started.append(job.name)
-        st.session_state[STARTED] = started
+    under_way = [job.out for job in jobs().of(TrainingJob) if job.alive]
+    there = [
+        folder.name
+        for folder in folders.values()
+        if is_finished(folder) or folder in under_way or folder.name in resources.shipped()
+    ]
+    if there:
+        others = ", or leave that kind out" if len(there) < len(folders) else ""
+        raise WorkbenchError(
+            f"{listing(there)} {'is' if len(there) == 1 else 'are'} there already; write another "
+            f"name{others}."
+        )
+    makes = (
+        partial(TrainingJob, folder, [f"--model={kind}", f"--data={source}", *options], epochs)
+        for kind, folder in folders.items()
+    )
+    st.session_state[STARTED] = [job.name for job in jobs().start(*makes)]
     st.rerun()

@@ -233,7 +233,7 @@ def wait(condition, seconds: float = 120) -> None:
 def test_a_run_is_started_and_cancelled_and_leaves_nothing_half_written(films, models, tmp_path):
     arguments = ["--data", str(films), "--models", *models]
     runs = Jobs()
-    run = runs.start(lambda: Run(tmp_path / "mine", arguments, ["max_attention_removal"]))
+    (run,) = runs.start(lambda: Run(tmp_path / "mine", arguments, ["max_attention_removal"]))
     assert runs.of(Run) == [run]
     run.cancel()
     assert not run.alive

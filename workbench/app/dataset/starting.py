@@ -114,7 +114,7 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
     places.data(source)
     for model in models:
         places.model(model)
-    run = jobs().start(lambda: Run(out, arguments, chosen))
+    (run,) = jobs().start(lambda: Run(out, arguments, chosen))
     st.session_state[STARTED] = run.name
     st.session_state[BEGUN] = True
     st.rerun()
