@@ -136,7 +136,7 @@ def test_what_is_brought_is_only_text(page, server, hostile):
     assert page.evaluate(TURNED) == []
     page.keyboard.press("Escape")
     page.get_by_text("The file has no header").click()
-    settled(page, "column 1")
+    settled(page, "#0")
     assert seen(TEXT)[:100] in shown(page)
     assert page.evaluate(MADE) == []
     query = {"interactions": hostile["data"], "checkpoint": hostile["model"]}

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from models import CalibrationConfig, ModelConfig
 from tests.app.brought import COLUMNS, LENGTH, N_ITEMS, N_USERS, Call
-from tests.app.shown import metrics, sentences, tables
+from tests.app.shown import metrics, read, sentences, tables
 from tests.workbench.importing.files import recbole_config
 from tests.workbench.importing.test_sasrec_pytorch import state_of
 from workbench import load_data, load_model
@@ -126,12 +126,27 @@ def test_a_file_without_header(tmp_path):
     shown = page(interactions=tmp_path / "a.csv")
     assert shown.info[0].value.startswith("Choose the columns")
     shown.toggle(key="headerless").set_value(True).run()
-    for key, column in zip(COLUMNS, ("column 1", "column 2", "column 3"), strict=True):
+    for key, column in zip(COLUMNS, ("#0", "#1", "#2"), strict=True):
         shown.selectbox(key=key).select(column)
     shown.run()
     assert sentences(shown) == []
     assert metrics(shown, "Interactions") == ["4"]
     assert metrics(shown, "Items") == ["3"]
+
+
+def test_the_places_of_columns_are_called_alike_and_as_the_error_says(tmp_path):
+    file = tmp_path / "a.csv"
+    file.write_text("1,1,5,978300760\n1,2,4,978300761\n2,1,5,978300762\n2,3,3,978300763\n")
+    shown = page(interactions=file, headerless="true", user_column="#0", item_column="#1")
+    (sentence,) = sentences(shown)
+    assert "#3 looks like times; say so (?time=#3 behind the path, columns={'time': 3} " in sentence
+    shown.text_input(key="interactions").set_value(f"{file}?user=#0&item=#1&time=#3").run()
+    assert sentences(shown) == []
+    assert [shown.selectbox(key=key).value for key in COLUMNS] == ["#0", "#1", "#3"]
+    assert any("Columns: user from #0, item from #1" in read(m.value) for m in shown.markdown)
+    assert metrics(shown, "Interactions") == ["4"]
+    shown.text_input(key="interactions").set_value(f"{file}?user=#0&item=#1&time=").run()
+    assert metrics(shown, "Ties in time") == ["no times"]
 
 
 def test_one_column_for_both_is_refused(walks):
@@ -293,7 +308,7 @@ def test_the_first_rows_are_seen_while_columns_are_chosen(walks):
     assert rows.rows == [line.split(",") for line in lines[1:5]]
     shown.toggle(key="headerless").set_value(True).run()
     (rows,) = (table for table in tables(shown) if table.label == "The first 4 rows")
-    assert rows.heads == ["column 1", "column 2", "column 3"]
+    assert rows.heads == ["#0", "#1", "#2"]
     assert rows.rows == [line.split(",") for line in lines[:4]]
 
 

@@ -317,7 +317,7 @@ def test_parquet_faults(tmp_path):
     [
         ({"columns": {"user": "who"}}, "no column 'who'"),
         ({"columns": {"user": "user", "item": 1}}, "mixes names and positions"),
-        ({"columns": {"user": 0, "item": 9}}, "no column '9'"),
+        ({"columns": {"user": 0, "item": 9}}, "no column '#9'"),
         ({"columns": {"colour": "user"}}, "'colour' is none of"),
         ({"format": "excel"}, "choose from recbole"),
         ({"encoding": "klingon"}, "encoding='klingon' is not known; give one such as utf-8"),

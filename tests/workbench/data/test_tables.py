@@ -293,6 +293,23 @@ class TestLayouts:
         assert "?user=#0&item=#1&time=#3" in message
         assert tokens(remedied(file, message)[0]) == HISTORIES
 
+    def test_what_looks_like_times_is_told_with_its_position(self, tmp_path):
+        rows = [(user, item, "5.0", time) for user, item, time in EVENTS]
+        file = write(tmp_path / "x.csv", table(rows[0], rows[1:]))
+        message = refused(f"{file}?user=#0&item=#1")
+        assert (
+            "#3 looks like times; say so (?time=#3 behind the path, columns={'time': 3} " in message
+        )
+        assert tokens(load_data(f"{file}?user=#0&item=#1&time=#3")) == HISTORIES
+        data = load_data(file, columns={"user": 0, "item": 1, "time": 3}, where=["#2>4"])
+        assert data.provenance["columns"] == {"user": "#0", "item": "#1", "time": "#3"}
+
+    def test_positions_stand_for_columns_of_parquet(self, tmp_path):
+        file = tmp_path / "x.parquet"
+        frame = pd.DataFrame(EVENTS, columns=["who", "what", "when"])
+        frame.to_parquet(file)
+        assert tokens(load_data(f"{file}?user=#0&item=#1&time=#2")) == HISTORIES
+
     def test_positions_count_below_a_header_too(self, tmp_path):
         file = write(tmp_path / "x.csv", table(("who", "what", "when")))
         data = load_data(f"{file}?user=#0&item=#1&time=#2")

@@ -29,6 +29,7 @@ KEY = "interactions"
 ASKED = "asked of the data"  # in the session: which columns the address that was typed names
 DETECTED, NONE = "detected from the file", "(none)"
 SHOWN, CELL = 4, 120  # rows of a file whose columns are chosen, and characters of a field
+PLACES = "Its columns are then called by their places: #0, #1, ..."
 ENCODINGS = ("utf-8", "latin-1", "cp1252", "utf-16")
 TABLES = (*SUFFIXES, ".txt", ".parquet")
 
@@ -83,11 +84,9 @@ def _with_options(typed: str) -> str | None:
     code = reading.encoding if encoding == ENCODINGS[0] else str(encoding)
     afresh = st.session_state.get(ASKED, named) != named
     st.session_state[ASKED] = named
-    columns = dict(named)
-    if is_table:
-        columns = _columns(path, code or ENCODINGS[0], named, afresh=afresh)
-        if not columns:
-            return None
+    columns = _columns(path, code or ENCODINGS[0], named, afresh=afresh) if is_table else named
+    if is_table and not columns:
+        return None
     options = reading.given() | {"format": chosen, "encoding": code}
     options.pop("columns", None)
     return address.join(path, **columns, **options)
@@ -95,8 +94,8 @@ def _with_options(typed: str) -> str | None:
 
 def _columns(
     path: Path, encoding: str, named: Mapping[str, str | int], *, afresh: bool
-) -> dict[str, str | int]:
-    """The columns chosen: role -> name, or position where the file has no header.
+) -> dict[str, str]:
+    """The columns chosen: role -> name, which is `#` and the place where the file has no header.
 
     Empty while users or items have no column.
 
@@ -106,19 +105,22 @@ def _columns(
     named : the columns that the address names.
     afresh : whether what was chosen before is forgotten.
     """
-    positions = False
-    if data_suffix(path) != ".parquet":
-        positions = st.toggle("The file has no header", key="headerless", bind="query-params")
+    by_place = any(isinstance(name, int) for name in named.values())
+    positions = data_suffix(path) != ".parquet" and (
+        by_place
+        or st.toggle("The file has no header", key="headerless", help=PLACES, bind="query-params")
+    )
     if positions:
         line = first_line(path, encoding)
         (fields,) = split([line], guess_delimiter(path, line))
-        names = tuple(f"column {k}" for k in range(1, len(fields) + 1))
+        names = tuple(f"#{place}" for place in range(len(fields)))
     else:
         names = column_names(path, encoding)
     with suppress(WorkbenchError, OSError, pa.ArrowException):  # the reader says what is wrong
         _show_first_rows(names, first_rows(path, encoding, header=not positions))
     # the reader always takes a column with a usual name; only times can be left out
-    usually = {} if positions else usual(names, named)
+    said = {r: f"#{name}" if isinstance(name, int) else name for r, name in named.items()}
+    usually = usual(names, said)
     chosen: dict[str, str] = {}
     with st.container(horizontal=True):
         for role in address.ROLES:
@@ -145,9 +147,7 @@ def _columns(
         raise WorkbenchError(
             f"{chosen['user']!r} cannot hold both the users and the items; choose another column."
         )
-    if positions:
-        return {role: names.index(name) if name else "" for role, name in chosen.items()}
-    return dict(chosen)
+    return chosen
 
 
 def _show_first_rows(names: Sequence[str], rows: list[list[str]]) -> None:

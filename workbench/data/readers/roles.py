@@ -86,7 +86,7 @@ def choose(
     for role in chosen:
         if role not in USUAL:
             raise WorkbenchError(f"columns: {role!r} is none of {', '.join(USUAL)}.")
-    said = {role: _said(path, where, role, str(name), names) for role, name in chosen.items()}
+    said = {role: _said(path, where, role, name, names) for role, name in chosen.items()}
     roles = usual(names, said)
     shown = ", ".join(names)[:200]
     for role in sorted(REQUIRED):
@@ -128,10 +128,13 @@ def choose(
 
 
 def _named(role: str, name: str) -> str:
+    if re.fullmatch(r"#\d+", name):
+        return ways(f"?{role}={name}", f"columns={{{role!r}: {name[1:]}}}")
     return ways(f"?{urlencode({role: name})}", f"columns={{{role!r}: {name!r}}}")
 
 
-def _said(path: Path, where: str, role: str, name: str, names: Sequence[str]) -> str:
+def _said(path: Path, where: str, role: str, said: str | int, names: Sequence[str]) -> str:
+    name = f"#{said}" if isinstance(said, int) else str(said)
     try:
         return column_of(name, names, path, f"{role}={name}")
     except WorkbenchError:

@@ -45,7 +45,8 @@ def read(path: Path, options: Options) -> Interactions:
 
     `options.columns` maps user, item, time and title to columns of the file. Roles left out are
     looked for under their usual names (`user_id`, `item_id`, `timestamp`, ...). Positions counted
-    from 0 stand for columns of a text file, whether it has a header or not.
+    from 0 stand for columns, whether a text file has a header or not; where it has none, these are
+    called `#0`, `#1`, ....
 
     Raises
     ------
@@ -68,12 +69,7 @@ def read(path: Path, options: Options) -> Interactions:
     if header:
         names = header_names(path, look.delimiter, quoted=True, encoding=options.encoding)
     else:
-        names = tuple(str(number) for number in range(look.width))
-    if positions:
-        chosen = {
-            role: names[place] if place < len(names) else place  # type: ignore[index, operator]
-            for role, place in chosen.items()
-        }
+        names = tuple(f"#{place}" for place in range(look.width))
     if header and look.rows[0][0].startswith("#") and not is_table(names):
         raise WorkbenchError(
             f"{path}, line 1: a comment stands where columns are named; remove it."
@@ -82,7 +78,7 @@ def read(path: Path, options: Options) -> Interactions:
     roles, doubts = choose(
         path,
         names,
-        options.with_columns(chosen),
+        options,
         lambda name: [row[names.index(name)] for row in rows],
         where=", line 1",
         headerless=look.by_position if not look.header and look.alike else None,
