@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 import pandas as pd
 
 from analyses import diagnostics
-from analyses.report.summaries import Summary
 from analyses.running.held_out import HeldOutCases
 from analyses.running.results import Results, Rows
 from workbench.data.sequences import SequenceData
@@ -16,6 +15,8 @@ from workbench.model import Model
 
 if TYPE_CHECKING:  # half a second, for those who draw
     from matplotlib.figure import Figure
+
+    from analyses.report.summaries import Summary
 
 
 class Measure(Protocol):
@@ -81,7 +82,7 @@ class Diagnostic:
     measure: Measure
     findings: Callable[[Results], list[str]]
     tables: Callable[[Results], dict[str, pd.DataFrame]]
-    summaries: Callable[[Results], dict[str, Summary]]
+    summaries: "Callable[[Results], dict[str, Summary]]"
     captions: Mapping[str, str]
     pictures: "Callable[[Results], dict[str, Figure]]" = no_pictures
     exclusions: Callable[[Results], list[str]] = nobody_left_out

@@ -1,6 +1,8 @@
 """How the packages hang together: who may import whom, and what a module may not say."""
 
 import ast
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -154,6 +156,15 @@ def test_an_import_that_runs_the_wrong_way_is_seen(path, line):
 )
 def test_one_that_runs_the_right_way_is_not(path, line):
     assert wrong_imports(path, ast.parse(line)) == []
+
+
+def test_measuring_loads_nothing_of_the_report():
+    """Not through others that it imports either."""
+    program = "import sys, analyses.running.measuring; print(*sys.modules)"
+    command = [sys.executable, "-c", program]
+    loaded = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    wrong = ("analyses.report", "workbench.app")
+    assert [name for name in loaded.split() if name.startswith(wrong)] == []
 
 
 def test_every_part_of_workbench_is_in_the_order_which_the_docs_quote():
