@@ -12,7 +12,9 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from analyses.diagnostic import Diagnostic
 from analyses.running.comparison import Comparison, Part
+from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results, Rows
 from models import AttentionTap, Batch, ModelConfig
 from workbench.data.sequences import SequenceData
@@ -28,6 +30,8 @@ EFFECT = np.array(  # [from item, to item], row and column 0 unused
     ],
     dtype=np.float64,
 )
+SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]  # of items 1 to 5
+HISTORY, TARGET = [1, 2, 3], 5
 
 
 class Handmade(nn.Module):
@@ -102,6 +106,16 @@ def data_of(*sequences: list[int], n_items: int = 5) -> SequenceData:
         item_ids=np.array(["[pad]", *(f"i{k}" for k in range(1, n_items + 1))], dtype=object),
         user_ids=np.array([f"u{k}" for k in range(len(sequences))], dtype=object),
     )
+
+
+def salience_frame(diagnostic: Diagnostic, *more: list[int]) -> pd.DataFrame:
+    """What a diagnostic measures of attention by `SALIENCE`.
+
+    The first user has the history and then the target, the second a single item of history; `more`
+    are the sequences of others.
+    """
+    data = data_of([*HISTORY, TARGET], [2, 4], *more)
+    return measure_in_memory(diagnostic, {"SASRec": Handmade(SALIENCE)}, data).frame
 
 
 def rank_by_hand(weights: dict[int, float], target: int) -> int:

@@ -7,7 +7,7 @@ from benchmarks.materializing import MaterializedIntervals, Materializing
 from benchmarks.training_step import TOLERANCE, largest_difference
 from models import ModelConfig, TiSASRec
 from tests.models.test_golden import Golden
-from tests.models.variants import build, losses_of, stamped
+from tests.models.variants import build, losses_of, near, stamped
 
 TINY = ModelConfig(
     name="TiSASRec",
@@ -20,10 +20,6 @@ TINY = ModelConfig(
 )
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 VARIANTS = ["SASRec", "SASRec-uniform", "light-od", "AC-gate-two-softmax-od"]
-
-
-def near(found: torch.Tensor, wanted: torch.Tensor) -> None:
-    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["tisasrec", "actisasrec-gate"])

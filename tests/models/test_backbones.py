@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models import CalibrationConfig, Recommender
 from models.calibration import AdversarialCalibrator
-from tests.models.variants import MAX_LENGTH, N_ITEMS, SIZES, VARIANTS, build, stamped
+from tests.models.variants import MAX_LENGTH, N_ITEMS, SIZES, VARIANTS, build, near, stamped
 from workbench import load_model, save_model
 from workbench.attention.recording import record_attention
 
@@ -14,10 +14,6 @@ GRID = [(backbone, variant) for backbone in SIZES for variant in VARIANTS]
 OTHERS = [(backbone, variant) for backbone, variant in GRID if backbone != "SASRec"]
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 TARGETS = torch.tensor([2, 8, 4])
-
-
-def near(found: Tensor, wanted: Tensor) -> None:
-    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 def rows(model: Recommender, history: list[int]) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as F
 
 from models import BERT4Rec
-from tests.models.variants import MAX_LENGTH, N_ITEMS, batch_of, build
+from tests.models.variants import MAX_LENGTH, N_ITEMS, batch_of, build, near
 
 HISTORIES = [3, 1, 4, 1, 5], [9, 2, 6], [7]
 MASK = N_ITEMS + 1
@@ -15,10 +15,6 @@ def bert4rec(output_head: bool, variant: str = "SASRec") -> BERT4Rec:
     model = build(variant, backbone="BERT4Rec", output_head=output_head)
     assert isinstance(model, BERT4Rec)
     return model
-
-
-def near(found, wanted):
-    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
 
 
 def logits_by_hand(model, hidden):

@@ -83,6 +83,11 @@ def build(variant: str, seed: int = 0, backbone: str = "SASRec", **options: Any)
     return lively(make_model(ModelConfig(variant, N_ITEMS, **about)), seed)
 
 
+def near(found: Tensor, wanted: Tensor) -> None:
+    """Whether two ways to the same numbers agree, in double precision."""
+    torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-9)
+
+
 def losses_of(model: Recommender, batch: Batch, targets: Tensor, noise: Tensor | None) -> Losses:
     """`model.losses`, with the adversary's noise [B, H, T, T] given."""
     if not model.is_adversarial:

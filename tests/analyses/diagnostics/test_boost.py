@@ -13,11 +13,7 @@ from analyses.diagnostics.boost import (
     OWN,
     RANDOM,
 )
-from analyses.running.measuring import measure_in_memory
-from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
-
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
-HISTORY, TARGET = [1, 2, 3], 5
+from tests.analyses.handmade import EFFECT, HISTORY, rank_by_hand, results_of, salience_frame
 
 
 def nats(weights: dict[int, float], target: int) -> float:
@@ -33,8 +29,7 @@ def raised(item: int) -> dict[int, float]:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    data = data_of([*HISTORY, TARGET], [2, 4])
-    return measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade(SALIENCE)}, data).frame
+    return salience_frame(DIAGNOSTIC)
 
 
 def test_gains_are_those_of_weights_changed_by_hand(frame):

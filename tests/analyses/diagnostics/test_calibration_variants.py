@@ -9,11 +9,9 @@ from scipy.stats import kendalltau
 from analyses.diagnostics.calibration_variants import DIAGNOSTIC, attention
 from analyses.running.held_out import held_out_batches
 from analyses.running.measuring import measure_in_memory
-from tests.analyses.handmade import Handmade, data_of, results_of
+from tests.analyses.handmade import SALIENCE, Handmade, data_of, results_of
 from tests.workbench.tiny import data_of as tiny_data
 from workbench import build_model, record_attention
-
-SALIENCE = [8.0, 4, 2, 1, 16]
 
 
 def measured_attention(model, cases):

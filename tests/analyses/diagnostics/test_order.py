@@ -21,11 +21,15 @@ from analyses.diagnostics.order import (
 from analyses.running.measuring import measure_in_memory
 from analyses.running.passes import RankedScores, overlap
 from models import Batch
-from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
+from tests.analyses.handmade import (
+    EFFECT,
+    TARGET,
+    data_of,
+    rank_by_hand,
+    results_of,
+    salience_frame,
+)
 from workbench import adapt
-
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
-HISTORY, TARGET = [1, 2, 3], 5
 
 
 def top(weights: dict[int, float]) -> int:
@@ -35,8 +39,7 @@ def top(weights: dict[int, float]) -> int:
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    data = data_of([*HISTORY, TARGET], [2, 4])
-    return measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade(SALIENCE)}, data).frame
+    return salience_frame(DIAGNOSTIC)
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import pytest
 
 from analyses.diagnostics.smallest_change import DIAGNOSTIC
 from analyses.running.measuring import measure_in_memory
-from tests.analyses.handmade import EFFECT, Handmade, data_of, results_of
+from tests.analyses.handmade import EFFECT, SALIENCE, Handmade, data_of, results_of
 
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 HISTORIES = [1, 2, 3], [5, 3, 4], [2, 2, 5], [3, 1]
 
 

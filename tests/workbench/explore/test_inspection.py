@@ -9,43 +9,28 @@ from scipy.stats import kendalltau
 
 from analyses.diagnostics.gradient_agreement.agreement_measures import measure
 from analyses.running.held_out import held_out_batches
-from models import Batch, Recommender
+from models import Batch
 from tests.analyses.handmade import Handmade, data_of, rank_by_hand
-from workbench import build_model, evaluate, explain, record_attention
-from workbench.data import planted
+from tests.workbench.explore.cases import case_of, small_data, small_model
+from workbench import evaluate, explain, record_attention
 from workbench.data.batches import make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.errors import WorkbenchError
 from workbench.explore.inspection import METHODS, Inspection, inspect_case
 
-USERS = 6
-
 SALIENCY, PRODUCT = METHODS
 
 
 @pytest.fixture(scope="module")
 def data() -> SequenceData:
-    return planted(n_users=USERS, n_items=40, length=12, n_causes=4).data
-
-
-def tiny(name: str, data: SequenceData, **options) -> Recommender:
-    torch.manual_seed(1)
-    model = build_model(name, data, hidden_size=8, inner_size=8, max_length=9, **options)
-    for parameter in model.parameters():  # far from their start, where attention is uniform
-        if parameter.dim() > 1:
-            torch.nn.init.normal_(parameter, std=0.3)
-    return model.eval()
-
-
-def case_of(model, data, user) -> Batch:
-    return make_batch(data, held_out_cases(data, model.config.max_length, [user]))
+    return small_data()
 
 
 @pytest.mark.parametrize("name", ["SASRec", "AC-SASRec", "AC-SASRec-light"])
 def test_agreement_is_that_of_the_report(data, name):
     """The same taus and p values as the diagnostic's, for every layer and head."""
-    model = tiny(name, data)
+    model = small_model(name, data)
     for user in range(2):
         batch = case_of(model, data, user)
         target = int(data.history(user)[-1])
@@ -54,7 +39,6 @@ def test_agreement_is_that_of_the_report(data, name):
         report = measure(model, cases, seed=0)
         report = report[report["control"] == "trained"]
         report = report[(report["target"] == "held-out item") & (report["method"] == "saliency")]
-        report = report[report["control"] == "trained"]
         assert len(report) == 7  # two layers of two heads, with their means
         for row in report.itertuples():
             layer, head = (None if w == "mean" else int(w) - 1 for w in (row.layer, row.head))
@@ -68,9 +52,9 @@ def test_agreement_is_that_of_the_report(data, name):
 
 
 def test_ranks_and_scores_are_those_of_the_evaluation(data):
-    model = tiny("SASRec", data)
+    model = small_model("SASRec", data)
     ranks = evaluate(model, data).ranks
-    for user in range(USERS):
+    for user in range(data.n_users):
         held_out = int(data.history(user)[-1])
         found = inspect_case(model, case_of(model, data, user), "top")
         assert found.rank(held_out) == ranks[user]
@@ -81,7 +65,7 @@ def test_ranks_and_scores_are_those_of_the_evaluation(data):
 
 
 def test_what_is_hidden_is_not_ranked(data):
-    model = tiny("SASRec", data)
+    model = small_model("SASRec", data)
     case, seen = case_of(model, data, 0), set(data.history(0)[:-1].tolist())
     every, some = inspect_case(model, case, "top"), inspect_case(model, case, "top", hidden=seen)
     left = [item for item in every.top(data.n_items) if item not in seen]
@@ -101,7 +85,7 @@ def test_what_is_hidden_is_not_ranked(data):
 
 
 def test_weights_of_every_stage_fill_the_triangle(data):
-    model = tiny("AC-SASRec", data)
+    model = small_model("AC-SASRec", data)
     found = inspect_case(model, case_of(model, data, 0), "top")
     assert tuple(found.weights) == model.stages
     past = torch.ones(9, 9, dtype=torch.bool).tril()
@@ -115,7 +99,7 @@ def test_weights_of_every_stage_fill_the_triangle(data):
 
 @pytest.mark.parametrize("name", ["BERT4Rec", "AC-BERT4Rec"])
 def test_a_mask_token_is_a_key_and_no_item_of_the_history(data, name):
-    model = tiny(name, data)
+    model = small_model(name, data)
     batch = case_of(model, data, 0)
     n = len(batch.items[0])
     found = inspect_case(model, batch, "top")
@@ -154,7 +138,7 @@ def test_numbers_known_by_hand():
 
 def test_input_x_gradient_that_is_only_rounding_is_zero(data):
     """A LayerNorm of bare embeddings undoes their length: doubling one changes no score."""
-    model = tiny("AC-SASRec", data)
+    model = small_model("AC-SASRec", data)
     batch = case_of(model, data, 0)
     longer = model.embed(batch).clone()
     longer[0, 3] *= 2
@@ -164,7 +148,7 @@ def test_input_x_gradient_that_is_only_rounding_is_zero(data):
     assert found.vanishes(PRODUCT)
     assert not found.vanishes(SALIENCY)
     assert np.isnan(found.agreement(found.matrix("attention")[-1], PRODUCT).tau)
-    placed = tiny("AC-SASRec", data, position_embedding=True)
+    placed = small_model("AC-SASRec", data, position_embedding=True)
     assert not inspect_case(placed, batch, "top").vanishes(PRODUCT)
 
 
@@ -189,7 +173,7 @@ def test_pointing_is_told_from_moving():
 
 
 def test_importances_are_those_asked_for(data):
-    model = tiny("SASRec", data)
+    model = small_model("SASRec", data)
     batch = case_of(model, data, 0)
     found = inspect_case(model, batch, 7, methods=["recency", "deletion"])
     assert list(found.importance) == ["recency", "deletion"]
@@ -199,11 +183,11 @@ def test_importances_are_those_asked_for(data):
 
 
 def test_no_tau_for_short_histories_or_constant_attention(data):
-    model = tiny("SASRec-uniform", data)
+    model = small_model("SASRec-uniform", data)
     found = inspect_case(model, case_of(model, data, 0), "top")
     assert np.isnan(found.agreement(found.matrix("attention")[-1], SALIENCY).tau)
     two = Batch(torch.tensor([[3, 5]]), torch.tensor([2]))
-    short = inspect_case(tiny("SASRec", data), two, "top")
+    short = inspect_case(small_model("SASRec", data), two, "top")
     tau, p_value, n = short.agreement(short.matrix("attention")[-1], SALIENCY)
     assert np.isnan(tau)
     assert np.isnan(p_value)
@@ -211,7 +195,7 @@ def test_no_tau_for_short_histories_or_constant_attention(data):
 
 
 def test_what_cannot_be_inspected(data):
-    model = tiny("SASRec", data)
+    model = small_model("SASRec", data)
     batch = case_of(model, data, 0)
     with pytest.raises(WorkbenchError, match=r"SASRec knows no item 41; choose from 1 to 40\."):
         inspect_case(model, batch, 41)
@@ -221,7 +205,7 @@ def test_what_cannot_be_inspected(data):
 
 
 def test_padding_that_is_attended_to_is_in_no_map(data):
-    model = tiny("SASRec", data, left_padding="zeros")
+    model = small_model("SASRec", data, left_padding="zeros")
     batch = Batch(torch.tensor([[3, 1, 4, 1]]), torch.tensor([4]))
     found = inspect_case(model, batch, 5)
     weights = record_attention(model, batch)["attention"][0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand
+from tests.analyses.handmade import EFFECT, SALIENCE, Handmade, data_of, rank_by_hand
 from workbench import build_model, edit_attention, evaluate
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data import planted
@@ -12,7 +12,6 @@ from workbench.errors import WorkbenchError
 from workbench.explore.prediction import divergence, moves, predict
 from workbench.explore.scenario import Change, Scenario, apply_all
 
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]  # of items 1 to 5
 DATA = data_of([1, 2, 3, 5])
 TARGET = 5
 

@@ -6,9 +6,7 @@ from analyses.diagnostics.attention_maps.heatmaps import _matrix
 from analyses.diagnostics.attention_maps.map_measures import DIAGNOSTIC, chosen
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
-from tests.analyses.handmade import Handmade, data_of
-
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
+from tests.analyses.handmade import SALIENCE, Handmade, data_of
 
 
 @pytest.fixture(scope="module")

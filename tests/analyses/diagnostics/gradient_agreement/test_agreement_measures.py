@@ -13,11 +13,9 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 from analyses.diagnostics.gradient_agreement.agreement_measures import DIAGNOSTIC, completeness_gap
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
-from tests.analyses.handmade import Handmade, data_of, results_of
+from tests.analyses.handmade import SALIENCE, Handmade, data_of, results_of
 from tests.models.variants import batch_of
 from workbench.faithfulness.randomization import PERMUTED, SHUFFLED
-
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
 
 
 def measure(salience, *sequences) -> Results:

@@ -19,21 +19,27 @@ from analyses.diagnostics.max_attention_removal.removal_measures import (
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from models import Batch
-from tests.analyses.handmade import EFFECT, Handmade, data_of, rank_by_hand, results_of
+from tests.analyses.handmade import (
+    EFFECT,
+    SALIENCE,
+    TARGET,
+    Handmade,
+    data_of,
+    rank_by_hand,
+    results_of,
+    salience_frame,
+)
 from tests.workbench import tiny
 from workbench import build_model, edit_attention, record_attention
 from workbench.attention.edits import permute, remove_k_largest, remove_matched
 from workbench.statistics import jensen_shannon
 
-SALIENCE = [8.0, 4.0, 2.0, 1.0, 16.0]
-HISTORY, TARGET = [1, 2, 3], 5
 MEASURES = ["d_hit", "d_ndcg", "rank_after", "top1_changed", "jsd", "mass", "size"]
 
 
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
-    data = data_of([*HISTORY, TARGET], [2, 4], [3, 1, 2])
-    return measure_in_memory(DIAGNOSTIC, {"SASRec": Handmade(SALIENCE)}, data).frame
+    return salience_frame(DIAGNOSTIC, [3, 1, 2])
 
 
 def condition(frame, operator, k=1, user=0):
