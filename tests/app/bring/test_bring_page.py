@@ -149,6 +149,45 @@ def test_the_places_of_columns_are_called_alike_and_as_the_error_says(tmp_path):
     assert metrics(shown, "Ties in time") == ["no times"]
 
 
+def test_another_file_is_read_as_its_own_choices_say(tmp_path):
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("1,1\n1,2\n2,1\n2,3\n", encoding="utf-16")
+    second.write_text("user_id,item_id,time\nu,i,5\nu,j,6\nv,i,7\nv,j,8\n")
+    choices = {"headerless": "true", "encoding": "utf-16", "format": "table"}
+    columns = {"user_column": "#1", "item_column": "#0"}
+    shown = page(interactions=first, **choices, **columns)
+    assert metrics(shown, "Users") == ["1"]  # of two interactions or more
+    shown.text_input(key="interactions").set_value(f"{first}?min_user=1").run()
+    assert metrics(shown, "Users") == ["3"]  # the same file
+    shown.text_input(key="interactions").set_value(str(second)).run()
+    assert sentences(shown) == []
+    boxes = [box.value for box in shown.selectbox][:6]
+    assert boxes == [brought_data.DETECTED, "utf-8", "user_id", "item_id", "time", None]
+    assert not shown.toggle(key="headerless").value
+    assert metrics(shown, "Users") == ["2"]
+    assert not {*choices, *columns} & {*shown.query_params}
+    shown.toggle(key="headerless").set_value(True).run()
+    assert shown.info[0].value.startswith("Choose the columns")
+    shown.toggle(key="headerless").set_value(False).run()
+    assert [box.value for box in shown.selectbox][:6] == boxes
+
+
+def test_nothing_is_kept_over_a_path_that_cannot_be_read(tmp_path):
+    file, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    file.write_text("user_id,item_id,who\nu,i,5\nu,j,5\nv,i,5\nv,j,5\n")
+    other.write_text("user_id,item_id,who\nü,i,6\nü,j,6\nv,i,6\nv,j,6\n", encoding="latin-1")
+    shown = page(interactions=file)
+    shown.selectbox(key="user_column").select("who").run()
+    assert metrics(shown, "Users") == ["1"]
+    shown.text_input(key="interactions").set_value("nowhere.csv").run()
+    assert "nowhere.csv" in sentences(shown)[0]
+    shown.text_input(key="interactions").set_value(str(other)).run()
+    assert "not utf-8 text" in sentences(shown)[0]
+    shown.selectbox(key="encoding").select("latin-1").run()
+    assert sentences(shown) == []
+    assert metrics(shown, "Users") == ["2"]
+
+
 def test_one_column_for_both_is_refused(walks):
     shown = page(interactions=walks / "walks.csv", user_column="who", item_column="who")
     assert "'who' cannot hold both" in sentences(shown)[0]

@@ -120,3 +120,23 @@ def test_a_narrow_screen_scrolls_down_alone(page, server, walks):
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 400
     inner = page.locator("[data-testid=stMain]").evaluate("e => e.scrollWidth - e.clientWidth")
     assert inner <= 0
+
+
+def test_another_path_is_read_without_the_choices_for_the_one_before(page, server, walks):
+    (walks / "bare.csv").write_text("u,i,5\nu,j,6\nv,i,7\nv,j,8\n")
+    (walks / "named.csv").write_text("user_id,item_id,time\nu,i,5\nu,j,6\nv,i,7\nv,k,8\n")
+    columns = {"user_column": "#1", "item_column": "#0", "time_column": "#2"}
+    query = {"interactions": walks / "bare.csv", "headerless": "true", **columns}
+    page.goto(f"{server}/bring?{urlencode(query)}")
+    settled(page, "user from #1")
+    page.reload()
+    settled(page, "user from #1")
+    field = page.get_by_role("textbox", name="Or its path on this machine, or the name of a")
+    field.fill(str(walks / "named.csv"))
+    field.press("Enter")
+    settled(page, "user from user_id")
+    assert {*query_of(page)} == {"interactions"}
+    page.get_by_text("The file has no header").click()  # what the browser sends is new as well
+    settled(page, "Choose the columns")
+    page.get_by_text("The file has no header").click()
+    assert "time from time" in settled(page, "user from user_id")

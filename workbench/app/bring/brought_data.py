@@ -26,7 +26,7 @@ from workbench.explore.markup import Cell, Head
 from workbench.phrases import counted, cut
 
 KEY = "interactions"
-ASKED = "asked of the data"  # in the session: which columns the address that was typed names
+ASKED = "asked of the data"  # in the session: the path that was typed, and how it is to be read
 DETECTED, NONE = "detected from the file", "(none)"
 SHOWN, CELL = 4, 120  # rows of a file whose columns are chosen, and characters of a field
 PLACES = "Its columns are then called by their places: #0, #1, ..."
@@ -70,6 +70,11 @@ def _with_options(typed: str) -> str | None:
     path = locate(plain)
     named, chosen = reading.columns or {}, reading.format
     is_table = chosen == "table"
+    asked = str(path), named, reading.format, reading.encoding
+    afresh = st.session_state.get(ASKED, asked) != asked
+    st.session_state[ASKED] = asked
+    if afresh:
+        _forget()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         format = st.selectbox(
             "Format", [DETECTED, *FORMATS], key="format", bind="query-params", width=180
@@ -82,14 +87,19 @@ def _with_options(typed: str) -> str | None:
     elif chosen is None and path.is_file() and data_suffix(path) in TABLES:
         is_table = any(name != "" for name in named.values()) or detect(path) in (None, "table")
     code = reading.encoding if encoding == ENCODINGS[0] else str(encoding)
-    afresh = st.session_state.get(ASKED, named) != named
-    st.session_state[ASKED] = named
     columns = _columns(path, code or ENCODINGS[0], named, afresh=afresh) if is_table else named
     if is_table and not columns:
         return None
     options = reading.given() | {"format": chosen, "encoding": code}
     options.pop("columns", None)
     return address.join(path, **columns, **options)
+
+
+def _forget() -> None:
+    """Forget how the file before was to be read, also where the page cannot ask that yet."""
+    st.session_state.update(format=DETECTED, encoding=ENCODINGS[0], headerless=False)
+    for role in address.ROLES:
+        st.session_state.pop(f"{role}_column", None)
 
 
 def _columns(
@@ -103,7 +113,7 @@ def _columns(
     ----------
     path, encoding : of the file.
     named : the columns that the address names.
-    afresh : whether what was chosen before is forgotten.
+    afresh : whether the boxes show what is usual, whatever they showed before.
     """
     by_place = any(isinstance(name, int) for name in named.values())
     positions = data_suffix(path) != ".parquet" and (
@@ -128,7 +138,7 @@ def _columns(
             columns = (*names, "") if role == "time" else names
             if first is not None:
                 columns = (first, *columns)
-            if afresh:
+            if afresh or st.session_state.get(key, "") is None:  # nothing was chosen so far
                 st.session_state[key] = None if first is None else words.plain(first or NONE)
             column = select(
                 f"{role.capitalize()}s in",
