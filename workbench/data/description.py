@@ -21,28 +21,30 @@ def describe(data: SequenceData) -> dict[str, Any]:
     Returns
     -------
     dict
-        `name`; how many `users`, `items` and `interactions` there are; `density`, interactions over
-        users times items; `history_length`, the interactions of a user: `min`, `q25`, `median`,
-        `q75`, `max` and `mean`; `tie_share`, the share of neighbouring interactions of one user
-        with equal times, None without times; `span`, the first and last date in UTC, None without
-        times; `repeats`, the share of interactions with an item that the user had before; `caused`,
-        the share of users whose last item is known to have a cause, None where nobody knows;
-        `first_rows`, the first five rows that were kept, each with `user`, `item`, `time` (UTC) and
-        `title` as they were understood; `titles`, whether there are any; `checksum`, of
-        `SequenceData.checksum`; and `provenance`, explained at `SequenceData`.
+        `name`; how many `users`, `items` and `interactions` there are; `density`, the share of all
+        pairs of a user and an item that are among them; `history_length`, the interactions of a
+        user: `min`, `q25`, `median`, `q75`, `max` and `mean`; `tie_share`, the share of
+        neighbouring interactions of one user with equal times, None without times; `span`, the
+        first and last date in UTC, None without times; `repeats`, the share of interactions with an
+        item that the user had before; `caused`, the share of users whose last item is known to have
+        a cause, None where nobody knows; `first_rows`, the first five rows that were kept, each
+        with `user`, `item`, `time` (UTC) and `title` as they were understood; `titles`, whether
+        there are any; `checksum`, of `SequenceData.checksum`; and `provenance`, explained at
+        `SequenceData`.
     """
+    n_pairs = distinct_pairs(data)
     quantiles = np.quantile(data.lengths, (0, 0.25, 0.5, 0.75, 1)).tolist()
     return {
         "name": data.name,
         "users": data.n_users,
         "items": data.n_items,
         "interactions": data.n_interactions,
-        "density": data.n_interactions / (data.n_users * data.n_items),
+        "density": n_pairs / (data.n_users * data.n_items),
         "history_length": dict(zip(("min", "q25", "median", "q75", "max"), quantiles, strict=True))
         | {"mean": float(data.lengths.mean())},
         "tie_share": data.provenance.get("tie_share"),
         "span": span(data),
-        "repeats": 1 - distinct_pairs(data) / data.n_interactions,
+        "repeats": 1 - n_pairs / data.n_interactions,
         "caused": None
         if data.truth is None
         else float((data.truth.causes[data.offsets[1:] - 1] >= 0).mean()),

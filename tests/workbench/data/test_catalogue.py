@@ -101,6 +101,13 @@ def test_description_of_a_hand_counted_case():
     assert told["titles"] is False
 
 
+def test_density_counts_a_pair_that_is_repeated_once():
+    data = from_interactions(np.array(list("uuuuvv")), np.array(list("xyxxxx")))
+    told = describe(data)
+    assert told["density"] == 3 / 4
+    assert told["repeats"] == 1 / 2
+
+
 @pytest.mark.parametrize("name", ["out", "out.parquet"])
 @pytest.mark.parametrize("titles", [None, {"x": 'An "X"\tof\n old', "y": "Y"}])
 def test_converted_data_read_back_are_the_same_histories(tmp_path, name, titles):

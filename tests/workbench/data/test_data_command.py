@@ -37,7 +37,7 @@ def run(*arguments):
 def test_the_preview(file):
     lines = run(f"{file}?missing=drop").splitlines()
     assert lines[:-2] == [
-        "shop: 2 users, 3 items, 5 interactions (density 83.33%)",
+        "shop: 2 users, 3 items, 5 interactions (density 66.67%)",
         "format     table",
         "user       column user_id",
         "item       column item_id",
