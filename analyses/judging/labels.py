@@ -61,9 +61,7 @@ class CausedCases:
     users: np.ndarray
 
 
-def caused_cases(
-    data: SequenceData, max_length: int, most: int = CASES, seed: int = 0
-) -> CausedCases | None:
+def caused_cases(data: SequenceData, max_length: int, most: int = CASES) -> CausedCases | None:
     """The test cases that a rule produced, whose causes are all among what a model reads.
 
     None where there are none.
@@ -73,7 +71,6 @@ def caused_cases(
     data : planted data.
     max_length : how many items a model reads.
     most : how many cases at most; they are then drawn at random.
-    seed : of the draw.
 
     Raises
     ------
@@ -90,7 +87,7 @@ def caused_cases(
     if not len(index):
         return None
     if len(index) > most:
-        index = np.sort(np.random.default_rng(seed).choice(index, most, replace=False))
+        index = np.sort(np.random.default_rng(0).choice(index, most, replace=False))
     part = chosen.take(index)
     batch = make_batch(data, part)
     causes = cause_mask(data, part, batch.items.shape[1])

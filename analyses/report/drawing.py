@@ -68,7 +68,7 @@ def _dots(summary: Summary) -> Figure:
     height = 1.1 + lines * (0.8 + len(labels) * tall)
     width = max(8.0, 1.6 + 3.8 * columns)
     figure = Figure(figsize=(width, height), layout="constrained")
-    panels = style.grid(figure, len(summary.panels), ACROSS, sharex=summary.alike, sharey=True)
+    panels = style.grid(figure, len(summary.panels), ACROSS, sharex=summary.alike)
     looks = {name: style.look(summary.series.index(name)) for name in shown}
     for panel, name in zip(panels, summary.panels, strict=True):
         rows = table[table["panel"] == name]
@@ -133,7 +133,7 @@ def _lines(summary: Summary) -> Figure:
     lines = -(-len(summary.panels) // columns)
     width = max(8.0, 1 + 4 * columns)
     figure = Figure(figsize=(width, 1 + 3.2 * lines), layout="constrained")
-    panels = style.grid(figure, len(summary.panels), across, sharey=True)
+    panels = style.grid(figure, len(summary.panels), across)
     handles: dict[str, Artist] = {}
     for panel, name in zip(panels, summary.panels, strict=True):
         rows = summary.table[summary.table["panel"] == name]

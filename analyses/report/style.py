@@ -58,13 +58,11 @@ def lines_of(labels: Iterable[str]) -> int:
     return max((label.count("\n") + 1 for label in labels), default=1)
 
 
-def grid(
-    figure: Figure, n: int, across: int, *, sharex: bool = False, sharey: bool = False
-) -> list[Axes]:
-    """Panels of a figure, at most `across` side by side, each with numbers below."""
+def grid(figure: Figure, n: int, across: int, *, sharex: bool = False) -> list[Axes]:
+    """Panels with one vertical axis, at most `across` side by side, each with numbers below."""
     columns = min(n, across)
     lines = -(-n // columns)
-    panels = figure.subplots(lines, columns, sharex=sharex, sharey=sharey, squeeze=False).ravel()
+    panels = figure.subplots(lines, columns, sharex=sharex, sharey=True, squeeze=False).ravel()
     for panel in panels[n:]:
         panel.remove()
     for panel in panels[:n]:

@@ -67,18 +67,15 @@ class Interval:
         """The estimate and the ends as columns of a table: `name`, `name low`, `name high`."""
         return {name: self.estimate, f"{name} low": self.low, f"{name} high": self.high}
 
-    def text(self, digits: int = 4) -> str:
-        """The interval as text, such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
+    def __str__(self) -> str:
+        """Such as "+0.0123 [0.0101, 0.0145], n = 943 (2 dropped)"."""
         left_out = f" ({self.dropped:,} dropped)" if self.dropped else ""
         if self.n == 0:
             return f"no value, n = 0{left_out}"
-        ends = f"[{self.low:.{digits}f}, {self.high:.{digits}f}]"
+        ends = f"[{self.low:.4f}, {self.high:.4f}]"
         if not self.has_ends:
             ends = f"[too few users, {self.nonzero:,} of them not zero]"
-        return f"{self.estimate:+.{digits}f} {ends}, n = {self.n:,}{left_out}"
-
-    def __str__(self) -> str:
-        return self.text()
+        return f"{self.estimate:+.4f} {ends}, n = {self.n:,}{left_out}"
 
 
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:

@@ -88,9 +88,9 @@ def mean_rows(rows: Rows) -> Rows:
     return rows.where(layer="mean", head="mean")
 
 
-def headline_rows(rows: Rows, method: str = METHOD) -> Rows:
+def headline_rows(rows: Rows) -> Rows:
     """Rows of the target and the method that findings rest on."""
-    return rows.where(target=TARGET, method=method)
+    return rows.where(target=TARGET, method=METHOD)
 
 
 def by_control(rows: Rows, model: str, value: str = "tau") -> pd.DataFrame:

@@ -319,7 +319,7 @@ def test_ends_are_cut_where_nothing_can_be():
 def test_text():
     assert str(Interval(0.01234, 0.0101, 0.0145, 943)) == "+0.0123 [0.0101, 0.0145], n = 943"
     shrunk = Interval(-0.5, -0.75, 0.25, 22363, 12)
-    assert shrunk.text(2) == "-0.50 [-0.75, 0.25], n = 22,363 (12 dropped)"
+    assert str(shrunk) == "-0.5000 [-0.7500, 0.2500], n = 22,363 (12 dropped)"
     assert str(Interval(np.nan, np.nan, np.nan, 0, 5)) == "no value, n = 0 (5 dropped)"
     few = mean_interval([0.0] * 198 + [0.5, 0.5])
     assert str(few) == "+0.0050 [too few users, 2 of them not zero], n = 200"
