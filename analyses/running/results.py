@@ -136,7 +136,13 @@ class Results:
 
 
 def of_users(results: Results, users: np.ndarray) -> Results:
-    """The results of some users alone, as if there were no others."""
+    """The results of some users alone, as if there were no others.
+
+    Parameters
+    ----------
+    results : of all users.
+    users : [n] indices of those that are kept.
+    """
     rows = results.rows.map(lambda frame: frame[frame["user"].isin(users)])
     return replace(results, rows=rows)
 
