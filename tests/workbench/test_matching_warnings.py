@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch import nn
 from typer.testing import CliRunner
 
 from analyses.run_all import main as run_all
@@ -149,25 +148,10 @@ def test_all_who_measure_refuse_the_same(place):
 def test_an_adapted_model_is_questioned_once_it_has_a_card():
     inner = make_model(ModelConfig("Inner", DATA.n_items, attention_dropout=0, **SIZES))
 
-    class Weights(nn.Module):
-        def forward(self, batch):
-            allowed = inner.allowed(batch).float()
-            return allowed / allowed.sum(-1, keepdim=True).clamp(min=1)
-
-    inner.shown = Weights()
-
     def score(batch, embeddings):
-        inner.shown(batch)
         return inner.scores(batch, embeddings=embeddings)
 
-    model = adapt(
-        inner,
-        embed=inner.embed,
-        score=score,
-        attention=["shown"],
-        n_items=DATA.n_items,
-        max_length=8,
-    )
+    model = adapt(inner, embed=inner.embed, score=score, n_items=DATA.n_items, max_length=8)
     assert check_fit(model, DATA) is None
     model.card = {"data": {"checksum": DATA.checksum}}
     assert check_fit(model, DATA) is None
