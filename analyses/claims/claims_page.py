@@ -40,12 +40,13 @@ from analyses.report import markdown
 from analyses.report.decisions import POWER
 from analyses.report.drawing import draw, images
 from analyses.report.page import environment
-from analyses.report.wording import number, span
+from analyses.report.wording import span
 from models import ModelConfig
 from workbench.files import write_file
 from workbench.phrases import counted, listing
 from workbench.statistics import detectable
 from workbench.training.settings import Training
+from workbench.writing import number
 
 PAGE, FOLDER = "claims.md", "claims"
 SHOWN = ("ranking", "attention", "verdicts", "planted")  # tables that the page has as they are

@@ -117,14 +117,16 @@ def all_tables(findings: Findings) -> dict[str, pd.DataFrame]:
         "verdicts": verdict_table(findings),
         "reach": reach(findings),
         "planted": findings.planted,
-        SPREADS: findings.spread_table,
     }
     joined = {
         name: _sorted(findings.record.joined(name, frame), findings.places)
         for name, frame in found.items()
     }
     columns = [each.name for each in fields(Done)]
-    return joined | {TRAININGS: pd.DataFrame(map(asdict, findings.standing), columns=columns)}
+    return joined | {
+        SPREADS: _sorted(findings.spread_table, findings.places),
+        TRAININGS: pd.DataFrame(map(asdict, findings.standing), columns=columns),
+    }
 
 
 def _sorted(frame: pd.DataFrame, places: Mapping[str, list[str]]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from analyses.claims.claims_page import FOLDER, write
 from analyses.claims.claims_tables import Findings
 from analyses.claims.mechanism import measure_planted, train_planted
 from analyses.claims.missing_models import (
+    TO_TRAIN,
     Study,
     duration,
     estimate,
@@ -145,7 +146,7 @@ def _tell_missing(study: Study, processes: int) -> None:
 def _tell_plan(study: Study, processes: int) -> None:
     """Every training, how far it is, and about how long it will take."""
     states = {(each.data, each.name): study.state(each) for each in study.planned}
-    missing = study.missing()
+    missing = [each for each in study.planned if states[each.data, each.name] in TO_TRAIN]
     about = estimate(study, missing)
     for each in study.planned:
         key = (each.data, each.name)

@@ -139,10 +139,12 @@ class Jobs:
                     f"leaves {free or 'none'} of {MOST_AT_ONCE} places free; "
                     f"{fewer if free else ''}wait for one to end, or cancel it."
                 )
-            jobs = [make() for make in makes]
-            for job in jobs:
+            jobs = []
+            for make in makes:  # each is known once it runs, even if the next cannot be started
+                job = make()
                 self._jobs.pop(job.out.resolve(), None)
                 self._jobs[job.out.resolve()] = job
+                jobs.append(job)
             return jobs
 
     def cancel_all(self) -> None:

@@ -83,14 +83,13 @@ def check_rows(model: AttentionModel, name: str) -> None:
     batch = _tried(model, padded=True)
     each, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
 
-    def to_the_first(_: object, __: object, weights: Tensor) -> Tensor:
-        changed = torch.zeros_like(weights)
-        changed[..., 0] = 1
+    def others_to_the_first(_: object, __: object, weights: Tensor) -> Tensor:
+        changed = _to_the_first(weights)
         changed[each, :, row] = weights[each, :, row]
         return changed
 
     scores = model.scores(batch)[:, 1:]
-    with hooked(taps_at(model)[-1:], to_the_first):
+    with hooked(taps_at(model)[-1:], others_to_the_first):
         if not _differ(scores, model.scores(batch)[:, 1:]):
             return
     raise WorkbenchError(
@@ -119,12 +118,8 @@ def check_used(model: AttentionModel, names: Sequence[str]) -> None:
     if batch.items[0, 0] == batch.items[0, 1]:  # nothing to choose from
         return
     scores = model.scores(batch)
-
-    def to_the_first(_: object, __: object, weights: Tensor) -> Tensor:
-        return torch.zeros_like(weights).index_fill_(-1, torch.zeros_like(batch.rows[:1]), 1)
-
     for name, tap in zip(names, taps_at(model), strict=True):
-        with hooked([tap], to_the_first):
+        with hooked([tap], lambda _, __, weights: _to_the_first(weights)):
             if not torch.equal(scores, model.scores(batch)):
                 continue
         raise WorkbenchError(
@@ -152,6 +147,13 @@ def check_longest(model: Foreign) -> None:
             f"the module fails on a history of max_length={length} items "
             f"({' '.join(str(error).split())}); give the number of positions that it was built for."
         ) from error
+
+
+def _to_the_first(weights: Tensor) -> Tensor:
+    """Weights [B, H, Q, L] of rows that attend to the first item alone."""
+    changed = torch.zeros_like(weights)
+    changed[..., 0] = 1
+    return changed
 
 
 def _tried(model: Model, *, padded: bool) -> Batch:
