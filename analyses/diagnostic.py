@@ -16,7 +16,7 @@ from workbench.model import Model
 if TYPE_CHECKING:  # half a second, for those who draw
     from matplotlib.figure import Figure
 
-    from analyses.report.summaries import Summary
+    from analyses.telling.summaries import Summary
 
 
 class Measure(Protocol):

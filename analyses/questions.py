@@ -23,9 +23,9 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
 from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
 from analyses.diagnostics.seeds.seed_pairs import Trainings
-from analyses.report.conditions import means_by
-from analyses.report.wording import change, people, span
 from analyses.running.results import Results
+from analyses.telling.conditions import means_by
+from analyses.telling.wording import change, people, span
 from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
 
 

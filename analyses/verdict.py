@@ -24,9 +24,9 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     explanations,
 )
 from analyses.questions import LIMITS, Evidence, Question
-from analyses.report.wording import people, percent, span
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
+from analyses.telling.wording import people, percent, span
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, loaded
 from workbench.model import Model, with_attention

@@ -23,10 +23,10 @@ from analyses.diagnostics import boost
 from analyses.diagnostics.faithfulness.importance_choices import ERASURES, HELD_OUT, TRAINED
 from analyses.diagnostics.gradient_agreement.agreement_findings import METHOD, TARGET
 from analyses.diagnostics.max_attention_removal.removal_findings import CLAIMED, of_all_layers
-from analyses.report import decisions as deciding
-from analyses.report.decisions import RISK, Decision
 from analyses.report.stored import open_run
 from analyses.running.results import Results, Rows
+from analyses.telling import decisions as deciding
+from analyses.telling.decisions import RISK, Decision
 from benchmarks.coverage import markdown
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing

@@ -42,7 +42,7 @@ AREAS = {
             "analyses.running.held_out",
             "analyses.running.results",
             "analyses.running.comparison",
-            "analyses.report.summaries",
+            "analyses.telling.summaries",
         ],
     ),
 }

@@ -29,7 +29,24 @@ __init__
 app commands
 __main__
 """
-ROWS = {part: row for row, parts in enumerate(ORDER.splitlines()) for part in parts.split()}
+# those of analyses; each imports from its own row, too
+ASKED_OF_ALL = """\
+conclusions diagnostic running shortcomings telling
+diagnostics
+questions
+verdict
+judging report
+at_hand compare judge reporting run_all
+claims
+__main__
+"""
+
+
+def rows_of(order: str) -> dict[str, int]:
+    return {part: row for row, parts in enumerate(order.splitlines()) for part in parts.split()}
+
+
+ROWS, ANALYSES = rows_of(ORDER), rows_of(ASKED_OF_ALL)
 MAY_NAME_BACKBONES = "workbench/importing/"  # where the names are those of other software
 
 
@@ -60,7 +77,7 @@ def imported(path: str, tree: ast.Module) -> Iterator[tuple[str, ...]]:
 
 
 def part_of(name: tuple[str, ...]) -> str:
-    """The part of workbench that a name is in: a folder or a module; __init__ where neither."""
+    """The part of a package that a name is in: a folder or a module; __init__ where neither."""
     place = ROOT.joinpath(*name[:2])
     there = place.is_dir() or place.with_suffix(".py").exists()
     return name[1] if len(name) > 1 and there else "__init__"
@@ -71,9 +88,11 @@ def wrong_imports(path: str, tree: ast.Module) -> list[str]:
     package, part = path.split("/")[0], path.split("/")[1].removesuffix(".py")
     wrong = []
     for name in imported(path, tree):
-        if package == "analyses":
-            measuring = path.startswith("analyses/running/")  # which comes before any page
-            right = name[:2] not in (("workbench", "app"), *[("analyses", "report")] * measuring)
+        if package == name[0] == "analyses":
+            finding = (part, name[1:]) == ("diagnostic", ("diagnostics",))  # those in the folder
+            right = finding or ANALYSES.get(part_of(name), 0) <= ANALYSES[part]
+        elif package == "analyses":
+            right = name[:2] != ("workbench", "app")
         elif name[0] == "analyses":
             right = path.startswith("workbench/app/dataset/")
         elif package == "workbench" and name[0] == "workbench":
@@ -139,6 +158,8 @@ def test_imports_run_one_way():
         ("workbench/commands/train.py", "from workbench.app import words"),
         ("analyses/run_all.py", "from workbench.app.table import show_table"),
         ("analyses/running/passes.py", "from analyses.report.page import render"),
+        ("analyses/diagnostics/order.py", "from analyses.report.page import render"),
+        ("analyses/telling/wording.py", "def f():\n    from analyses import verdict"),
     ],
 )
 def test_an_import_that_runs_the_wrong_way_is_seen(path, line):
@@ -163,14 +184,18 @@ def test_measuring_loads_nothing_of_the_report():
     program = "import sys, analyses.running.measuring; print(*sys.modules)"
     command = [sys.executable, "-c", program]
     loaded = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    wrong = ("analyses.report", "workbench.app")
+    wrong = ("analyses.report", "analyses.telling", "workbench.app")
     assert [name for name in loaded.split() if name.startswith(wrong)] == []
 
 
-def test_every_part_of_workbench_is_in_the_order_which_the_docs_quote():
-    parts = {path.split("/")[1].removesuffix(".py") for path in modules("workbench")}
-    assert parts == ROWS.keys()
-    assert f"```\n{ORDER}```" in ARCHITECTURE
+@pytest.mark.parametrize(
+    ("package", "order", "without"),
+    [("workbench", ORDER, set()), ("analyses", ASKED_OF_ALL, {"__init__"})],
+)
+def test_every_part_of_a_package_is_in_the_order_which_the_docs_quote(package, order, without):
+    parts = {path.split("/")[1].removesuffix(".py") for path in modules(package)} - without
+    assert parts == rows_of(order).keys()
+    assert f"```\n{order}```" in ARCHITECTURE
 
 
 def test_the_docs_name_every_folder_and_the_single_files_of_workbench():

@@ -8,7 +8,7 @@ import pandas as pd
 from analyses.claims.answers import Cell
 from analyses.claims.mechanism import PLANTED
 from analyses.claims.rule import DECIDED
-from analyses.report.summaries import Summary, ends, not_empty
+from analyses.telling.summaries import Summary, ends, not_empty
 from workbench.phrases import counted, in_order
 
 

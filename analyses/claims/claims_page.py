@@ -37,10 +37,10 @@ from analyses.conclusions import CONCLUSIONS
 from analyses.judging.cells import MODEL as SHAPE
 from analyses.questions import QUESTIONS
 from analyses.report import markdown
-from analyses.report.decisions import POWER
-from analyses.report.drawing import draw, images
 from analyses.report.page import environment
-from analyses.report.wording import span
+from analyses.telling.decisions import POWER
+from analyses.telling.drawing import draw, images
+from analyses.telling.wording import span
 from models import ModelConfig
 from workbench.files import write_file
 from workbench.phrases import counted, listing

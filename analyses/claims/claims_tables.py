@@ -16,7 +16,7 @@ from analyses.claims.seed_spreads import Spreads, by_training, spread_table, spr
 from analyses.claims.study import Planned
 from analyses.claims.user_table import ATTENTION, METRICS, VALID
 from analyses.questions import LIMITS
-from analyses.report.decisions import POWER
+from analyses.telling.decisions import POWER
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.phrases import in_order

@@ -11,15 +11,15 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic
-from analyses.report import conditions
-from analyses.report.conditions import difference_table, table_of
-from analyses.report.decisions import Claims, Decision, evidence
-from analyses.report.summaries import Summary, ends
-from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
 from analyses.running.results import Results, Rows
+from analyses.telling import conditions
+from analyses.telling.conditions import difference_table, table_of
+from analyses.telling.decisions import Claims, Decision, evidence
+from analyses.telling.summaries import Summary, ends
+from analyses.telling.wording import people, span
 from workbench.model import Model
 from workbench.phrases import listing
 from workbench.statistics import (

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN
-from analyses.report.conditions import means_by, table_of
-from analyses.report.decisions import Claims
-from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import people, percent, span
 from analyses.running.held_out import HeldOutCases, recommended, seen_items
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, table_of
+from analyses.telling.decisions import Claims
+from analyses.telling.summaries import Summary, not_empty, rows
+from analyses.telling.wording import people, percent, span
 from models import Batch
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores

@@ -12,15 +12,15 @@ import pandas as pd
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
-from analyses.report import conditions
-from analyses.report.conditions import difference_table, means_of, paired_means, with_intervals
-from analyses.report.decisions import Claims, Decision, users
-from analyses.report.summaries import Summary, ends
-from analyses.report.wording import people, span
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import METRICS, SHARES, quality
 from analyses.running.results import Results, Rows
+from analyses.telling import conditions
+from analyses.telling.conditions import difference_table, means_of, paired_means, with_intervals
+from analyses.telling.decisions import Claims, Decision, users
+from analyses.telling.summaries import Summary, ends
+from analyses.telling.wording import people, span
 from workbench import explain
 from workbench.attention.recording import recording
 from workbench.faithfulness.agreement import rank_agreement

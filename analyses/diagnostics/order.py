@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
-from analyses.report.conditions import means_by, table_of
-from analyses.report.decisions import Claims
-from analyses.report.summaries import Summary, not_empty, rows
-from analyses.report.wording import people, percent, span
 from analyses.running.held_out import HeldOutCases
 from analyses.running.passes import CUTOFF, METRICS, SHARES, RankedScores, overlap
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, table_of
+from analyses.telling.decisions import Claims
+from analyses.telling.summaries import Summary, not_empty, rows
+from analyses.telling.wording import people, percent, span
 from models import Batch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import uniform

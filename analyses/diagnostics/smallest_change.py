@@ -18,13 +18,13 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     by_importance,
     chosen,
 )
-from analyses.report.conditions import means_by, means_of, table_of
-from analyses.report.decisions import Claims
-from analyses.report.summaries import Summary, ends, not_empty, rows
-from analyses.report.wording import NOBODY, people, percent, span
 from analyses.running.held_out import HeldOutCases, seen_items
 from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, means_of, table_of
+from analyses.telling.decisions import Claims
+from analyses.telling.summaries import Summary, ends, not_empty, rows
+from analyses.telling.wording import NOBODY, people, percent, span
 from workbench import explain
 from workbench.explaining.attention_weights import every_reduction
 from workbench.faithfulness.agreement import most_important

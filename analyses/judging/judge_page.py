@@ -13,10 +13,10 @@ from analyses.judging.labels import FAITHFUL, FOUND, LABELS, LEARNED, MARGIN, UN
 from analyses.judging.reliability import ALL_USERS, OBVIOUS
 from analyses.judging.scoring import ALL_MAPS
 from analyses.judging.verdict_rows import USERS
-from analyses.report import style
-from analyses.report.drawing import draw, images
 from analyses.report.page import environment, readable_width
-from analyses.report.summaries import Summary, not_empty
+from analyses.telling import style
+from analyses.telling.drawing import draw, images
+from analyses.telling.summaries import Summary, not_empty
 from workbench.phrases import in_order
 from workbench.statistics import exact_share
 from workbench.writing import number

@@ -12,7 +12,7 @@ import pandas as pd
 from analyses.conclusions import NOT, SHOWN
 from analyses.judging.cells import CONFIRMING
 from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
-from analyses.report.wording import span
+from analyses.telling.wording import span
 from analyses.verdict import Verdict
 from workbench.files import write_file
 from workbench.phrases import counted

@@ -1,1 +1,1 @@
-"""From measurements to figures, sentences and one page."""
+"""The making of a report: its sections, its page, its folder, and reading them back."""

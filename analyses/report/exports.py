@@ -18,8 +18,8 @@ from analyses.report.glossary import GLOSSARY
 from analyses.report.markdown import code, listed, literal, table
 from analyses.report.one_user import OneUser
 from analyses.report.page import Report, Section
-from analyses.report.summaries import ends
 from analyses.report.together import NAMED_HEADS, together
+from analyses.telling.summaries import ends
 from analyses.verdict import RULE, Verdict
 from workbench.statistics import Interval
 from workbench.writing import number

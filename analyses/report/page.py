@@ -16,8 +16,8 @@ from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser
 from analyses.report.sections import Section
 from analyses.report.together import NAMED_HEADS, together
-from analyses.report.wording import decimals, span
 from analyses.running.repeats import Repeats
+from analyses.telling.wording import decimals, span
 from analyses.verdict import RULE, Verdict
 from workbench.data.sequences import SequenceData
 from workbench.phrases import in_order

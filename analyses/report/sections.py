@@ -9,11 +9,11 @@ from typing import TypeVar
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic
-from analyses.report import style
-from analyses.report.drawing import draw, images
 from analyses.report.folder import raw_path
-from analyses.report.summaries import Summary
 from analyses.running.results import Results
+from analyses.telling import style
+from analyses.telling.drawing import draw, images
+from analyses.telling.summaries import Summary
 from workbench.phrases import listing
 
 Part = TypeVar("Part")

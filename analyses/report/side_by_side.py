@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.conditions import paired_means
-from analyses.report.decisions import FAMILIES, RISK, decided
 from analyses.report.markdown import listed, literal, table
 from analyses.report.stored import StoredRun
-from analyses.report.wording import change, people
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import paired_means
+from analyses.telling.decisions import FAMILIES, RISK, decided
+from analyses.telling.wording import change, people
 from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval

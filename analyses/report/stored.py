@@ -14,10 +14,10 @@ import pyarrow as pa
 from analyses.questions import Question
 from analyses.report.folder import MANIFEST, NUMBERS, SCHEMA, manifest_path, raw_path, slug
 from analyses.report.one_user import Item, OneUser
-from analyses.report.summaries import Summary
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results, Rows
 from analyses.running.store import Parts, read_pieces
+from analyses.telling.summaries import Summary
 from analyses.verdict import Verdict
 from workbench.errors import WorkbenchError
 from workbench.files import LARGEST_JSON, checksum

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analyses.conclusions import Conclusion
 from analyses.judging.reliability import reliability
-from analyses.report.wording import percent
+from analyses.telling.wording import percent
 from analyses.verdict import Verdict
 from workbench.phrases import listing
 

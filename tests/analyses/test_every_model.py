@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from analyses.diagnostic import discover
-from analyses.report.drawing import draw, images
 from analyses.running.held_out import held_out_batches
 from analyses.running.measuring import measure_in_memory
+from analyses.telling.drawing import draw, images
 from tests.workbench.tiny import data_of
 from workbench import build_model
 from workbench.registry import NAMES

@@ -7,8 +7,8 @@ import torch
 from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
 from analyses.questions import Question, agreed
-from analyses.report.wording import percent
 from analyses.running.measuring import measure_in_memory
+from analyses.telling.wording import percent
 from analyses.verdict import Verdict, conclude, verdict, verdicts
 from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made

@@ -6,11 +6,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analyses.diagnostics.attention_maps.map_findings import LAST
-from analyses.report import style
-from analyses.report.palette import PALETTE
-from analyses.report.wording import stage_in_words
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
+from analyses.telling import style
+from analyses.telling.palette import PALETTE
+from analyses.telling.wording import stage_in_words
 from workbench.phrases import MARK, cut, in_order, listing
 from workbench.statistics import later_maximum
 

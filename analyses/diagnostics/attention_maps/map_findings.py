@@ -6,11 +6,11 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analyses.report.conditions import means_by, paired, table_of
-from analyses.report.decisions import Claims
-from analyses.report.summaries import UNIFORM, Summary, not_empty, rows
-from analyses.report.wording import NOBODY, people, span, stage_in_words
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, paired, table_of
+from analyses.telling.decisions import Claims
+from analyses.telling.summaries import UNIFORM, Summary, not_empty, rows
+from analyses.telling.wording import NOBODY, people, span, stage_in_words
 from workbench.phrases import in_order
 from workbench.statistics import Interval
 

@@ -18,10 +18,10 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     is_attention,
     of_model,
 )
-from analyses.report.conditions import means_by
-from analyses.report.summaries import Summary, ends, not_empty, rows
-from analyses.report.wording import people
 from analyses.running.results import Results
+from analyses.telling.conditions import means_by
+from analyses.telling.summaries import Summary, ends, not_empty, rows
+from analyses.telling.wording import people
 from workbench.statistics import Interval
 from workbench.writing import number
 

@@ -22,10 +22,10 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     of_model,
     with_means,
 )
-from analyses.report.conditions import means_by, table_of_means, with_intervals
-from analyses.report.decisions import Claims, Decision
-from analyses.report.wording import NOBODY, people, percent
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, table_of_means, with_intervals
+from analyses.telling.decisions import Claims, Decision
+from analyses.telling.wording import NOBODY, people, percent
 from workbench.statistics import exact_share
 
 CAPTIONS = {

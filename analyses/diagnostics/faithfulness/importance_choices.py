@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.report.wording import NOBODY
 from analyses.running.results import Rows
+from analyses.telling.wording import NOBODY
 from workbench.explaining.controls import CONTROLS as controls_known
 from workbench.explaining.erasure import ERASURES as erasures_known
 from workbench.faithfulness.curves import SIZES

@@ -13,10 +13,10 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
     mean_rows,
     trained_rows,
 )
-from analyses.report.conditions import means_by
-from analyses.report.summaries import Summary, ends, not_empty, rows
-from analyses.report.wording import people
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by
+from analyses.telling.summaries import Summary, ends, not_empty, rows
+from analyses.telling.wording import people
 from workbench.phrases import in_order
 from workbench.statistics import Interval
 

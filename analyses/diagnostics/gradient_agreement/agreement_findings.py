@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from analyses.report.conditions import (
+from analyses.running.results import Results, Rows
+from analyses.telling.conditions import (
     by_condition,
     means_by,
     paired,
@@ -17,9 +18,8 @@ from analyses.report.conditions import (
     values_by,
     with_intervals,
 )
-from analyses.report.decisions import Claims, Decision, evidence
-from analyses.report.wording import NOBODY, people
-from analyses.running.results import Results, Rows
+from analyses.telling.decisions import Claims, Decision, evidence
+from analyses.telling.wording import NOBODY, people
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval, median_interval

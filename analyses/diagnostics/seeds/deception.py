@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.seeds.seed_pairs import Trainings, Values, largest_at
-from analyses.report.conditions import means_of, with_intervals
-from analyses.report.decisions import Claims, Decision, evidence
-from analyses.report.wording import percent
 from analyses.running.passes import METRICS
+from analyses.telling.conditions import means_of, with_intervals
+from analyses.telling.decisions import Claims, Decision, evidence
+from analyses.telling.wording import percent
 from workbench.statistics import Interval
 
 SHARE = "attention to the item of largest effect"

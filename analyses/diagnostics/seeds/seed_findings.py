@@ -4,12 +4,12 @@ import pandas as pd
 
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
 from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
-from analyses.report.conditions import means_by, means_of, with_intervals
-from analyses.report.decisions import Claims
-from analyses.report.summaries import Summary, ends
-from analyses.report.wording import change, people, percent, span
 from analyses.running.passes import METRICS
 from analyses.running.results import Results, Rows
+from analyses.telling.conditions import means_by, means_of, with_intervals
+from analyses.telling.decisions import Claims
+from analyses.telling.summaries import Summary, ends
+from analyses.telling.wording import change, people, percent, span
 from workbench.phrases import listing
 from workbench.statistics import Interval
 from workbench.writing import number

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.report.conditions import means_of
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results
+from analyses.telling.conditions import means_of
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.statistics import Interval, jensen_shannon, kendall_tau_b
 

@@ -9,9 +9,9 @@ from analyses.questions import Question
 from analyses.report.one_user import Item, OneUser
 from analyses.report.page import Report
 from analyses.report.sections import Failure, Section
-from analyses.report.summaries import Summary
 from analyses.running.repeats import Repeats
 from analyses.running.results import Results, Rows
+from analyses.telling.summaries import Summary
 from analyses.verdict import Verdict
 from tests.workbench.tiny import data_of
 from workbench.statistics import Interval

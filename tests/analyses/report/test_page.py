@@ -7,9 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from analyses.report.drawing import images
 from analyses.report.folder import slug
 from analyses.report.page import readable, readable_width, render
+from analyses.telling.drawing import images
 from tests.analyses.report.invented import report
 
 

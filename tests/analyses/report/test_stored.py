@@ -9,10 +9,10 @@ import pytest
 from analyses.report.exports import as_json
 from analyses.report.folder import NUMBERS
 from analyses.report.stored import StoredRun, open_run, runs_in
-from analyses.report.wording import change
 from analyses.run_all import main
 from analyses.running.comparison import Comparison
 from analyses.running.inputs import read_inputs
+from analyses.telling.wording import change
 from tests.analyses.report.invented import report
 from workbench import build_model, load_data, save_model
 from workbench.errors import WorkbenchError

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analyses.report.summaries import Summary
+from analyses.telling.summaries import Summary
 from workbench.app.dataset.charts import charts
 
 ROWS = {"panel": "p", "row": ["a", "b"], "series": "SASRec", "at": [0.0, 1.0], "n": 200}

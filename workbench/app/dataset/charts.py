@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from analyses.report.palette import PALETTE
-from analyses.report.summaries import UNIFORM, Summary
+from analyses.telling.palette import PALETTE
+from analyses.telling.summaries import UNIFORM, Summary
 from workbench.app import words
 from workbench.app.html_table import plain_frame
 

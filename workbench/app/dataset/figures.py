@@ -7,7 +7,7 @@ from analyses.diagnostic import Diagnostic
 from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY
 from analyses.report.stored import StoredRun
-from analyses.report.summaries import Summary
+from analyses.telling.summaries import Summary
 from workbench import spreadsheets
 from workbench.app import words
 from workbench.app.dataset import stored_results

@@ -10,11 +10,11 @@ import pandas as pd
 import streamlit as st
 
 from analyses.diagnostic import Diagnostic, discover
-from analyses.report.conditions import by_condition
 from analyses.report.folder import MANIFEST
 from analyses.report.stored import Concluded, StoredRun, open_run, runs_in
-from analyses.report.summaries import Summary
 from analyses.running.results import Results, Rows, of_users
+from analyses.telling.conditions import by_condition
+from analyses.telling.summaries import Summary
 from analyses.verdict import Verdict
 from workbench import SequenceData
 from workbench.app import places, resources

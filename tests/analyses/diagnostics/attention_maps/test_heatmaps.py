@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 
 from analyses.diagnostics.attention_maps.heatmaps import ACROSS, pictures
 from analyses.diagnostics.attention_maps.map_measures import _weights
-from analyses.report import style
-from analyses.report.drawing import images
-from analyses.report.palette import PALETTE
 from analyses.running.comparison import Comparison, Part
 from analyses.running.results import Results, Rows
+from analyses.telling import style
+from analyses.telling.drawing import images
+from analyses.telling.palette import PALETTE
 from workbench import build_model, planted
 from workbench.data import permute_sequences
 from workbench.phrases import MARK

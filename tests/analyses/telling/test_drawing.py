@@ -8,9 +8,9 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from analyses.report import style
-from analyses.report.drawing import draw, images
-from analyses.report.summaries import UNIFORM, Summary, rows
+from analyses.telling import style
+from analyses.telling.drawing import draw, images
+from analyses.telling.summaries import UNIFORM, Summary, rows
 from workbench import WorkbenchError
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type

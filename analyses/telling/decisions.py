@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from analyses.report.wording import change, decimals, people
+from analyses.telling.wording import change, decimals, people
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 from workbench.statistics import Interval, detectable, holm

@@ -5,8 +5,8 @@ from collections.abc import Container, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.report.wording import decimals
 from analyses.running.results import Rows
+from analyses.telling.wording import decimals
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval, mean_intervals, paired_interval
 from workbench.statistics.intervals import intervals_of, shares_of

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from analyses.report.wording import NOBODY, change, people, percent, span
+from analyses.telling.wording import NOBODY, change, people, percent, span
 from workbench.statistics import Interval, exact_share, mean_interval
 
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from analyses.report import style
-from analyses.report.summaries import UNIFORM, Summary
+from analyses.telling import style
+from analyses.telling.summaries import UNIFORM, Summary
 from workbench.fonts import chosen_fonts
 from workbench.phrases import in_order
 

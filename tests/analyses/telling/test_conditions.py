@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest
 
-from analyses.report.conditions import means_by, paired, table_of, with_intervals
 from analyses.report.page import readable
 from analyses.running.results import Rows
+from analyses.telling.conditions import means_by, paired, table_of, with_intervals
 from workbench import WorkbenchError
 from workbench.statistics import Interval
 

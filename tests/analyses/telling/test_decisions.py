@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyses.diagnostic import discover
-from analyses.report.decisions import FAMILIES, Claims, Detected, decided, evidence
+from analyses.telling.decisions import FAMILIES, Claims, Detected, decided, evidence
 from workbench.errors import WorkbenchError
 from workbench.statistics import Interval, exact_share, holm, mean_interval
 

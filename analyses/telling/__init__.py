@@ -1,0 +1,1 @@
+"""What diagnostics tell their findings with: intervals, decisions, words and figures."""
