@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.folder import PAGE, check_writable
+from analyses.report.folder import PAGE, check_report_place
 from analyses.report.output import write_report
 from analyses.reporting import concluded
 from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand, of_data
@@ -72,7 +72,7 @@ def report(
     keep_pages()
     out, only = expanded(out), list(only)
     diagnostics = choose(discover(), only)
-    check_writable(out)
+    check_report_place(out)
     inputs = inputs_at_hand(models, data, users, siblings)
     able, nobody = _able(diagnostics, inputs)
     exclusions = list(inputs.exclusions)

@@ -13,7 +13,7 @@ import torch
 
 from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, choose, discover
-from analyses.report.folder import PAGE, check_writable
+from analyses.report.folder import PAGE, check_report_place
 from analyses.running.inputs import Inputs, read_inputs
 from analyses.running.keeping import check_keeping
 from analyses.running.measuring import Measured, Unmeasured, measured
@@ -114,7 +114,7 @@ def _asked_for(options: argparse.Namespace, cache: Path) -> list[Diagnostic]:
             "--only, or leave out --only."
         )
     if options.out:
-        check_writable(options.out)
+        check_report_place(options.out)
     check_keeping(cache)
     return diagnostics
 

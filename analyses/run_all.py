@@ -7,7 +7,7 @@ from pathlib import Path
 
 from analyses import diagnostics
 from analyses.conclusions import CONCLUSIONS
-from analyses.report.folder import PAGE, check_writable
+from analyses.report.folder import PAGE, check_report_place
 from analyses.running.defaults import DEFAULT_DATA, shipped
 from analyses.running.keeping import CACHE, check_keeping
 from analyses.running.progress import Progress, ProgressFile
@@ -158,7 +158,7 @@ def _check(options: argparse.Namespace, cache: Path) -> None:
     for model in options.models:
         located_model(model)
     if options.out:
-        check_writable(options.out)
+        check_report_place(options.out)
     check_keeping(cache)
 
 

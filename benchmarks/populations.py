@@ -7,13 +7,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import edit_attention, explain, load_data, load_model, record_attention
 from workbench.attention.edits import remove_largest, uniform
 from workbench.data.batches import iterate
 from workbench.data.splits import cases
-from workbench.metrics import hit, ndcg, target_ranks
+from workbench.metrics import CUTOFF, hit, ndcg, target_ranks
 from workbench.statistics import jensen_shannon, kendall_tau_b
 
 HIT, NDCG, SKEWED, PARAMETRIC = "Hit@10", "NDCG@10", "continuous", "parametric"

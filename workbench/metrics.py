@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 CUTOFFS = (1, 3, 5, 10, 20, 50)
+CUTOFF = 10  # ranks up to which a model counts as right
 
 
 def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:

@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from analyses.claims.rule import Evidence, Lines
 from analyses.claims.study import Planned, named, place
 from analyses.claims.user_table import MADE, METRICS, TRAINING, VALID, with_metrics
-from analyses.running.passes import CUTOFF
 from analyses.running.store import parquet
 from workbench import SequenceData
 from workbench.errors import WorkbenchError
 from workbench.files import write_file
+from workbench.metrics import CUTOFF
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval
 

@@ -19,7 +19,6 @@ from analyses.diagnostics.max_attention_removal import removal_findings as remov
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.measuring import measured
-from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from analyses.running.sharing import measure_shared
 from analyses.running.store import Store, piece_key
@@ -30,7 +29,7 @@ from workbench.data.lookup import drawn_users, users_with_case
 from workbench.evaluation import KEPT, REMOVED
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.matching import one_numbering
-from workbench.metrics import hit, ndcg
+from workbench.metrics import CUTOFF, hit, ndcg
 from workbench.model import weights_hash
 from workbench.processes import Ranks
 

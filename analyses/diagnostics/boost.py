@@ -15,7 +15,6 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN
 from analyses.running.held_out import HeldOutCases, recommended, seen_items
-from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of
 from analyses.telling.decisions import Claims
@@ -27,7 +26,7 @@ from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import raise_keys
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure
-from workbench.metrics import hit, log_probabilities, ndcg, target_ranks
+from workbench.metrics import CUTOFF, hit, log_probabilities, ndcg, target_ranks
 from workbench.model import Model
 from workbench.phrases import in_order
 

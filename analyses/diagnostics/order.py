@@ -21,7 +21,7 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, METRICS, SHARES, RankedScores, overlap
+from analyses.running.passes import METRICS, SHARES, RankedScores, overlap
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of
 from analyses.telling.decisions import Claims
@@ -30,7 +30,6 @@ from analyses.telling.wording import people, percent, span
 from models import Batch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import uniform
-from workbench.metrics import hit, ndcg
 from workbench.model import Model
 from workbench.phrases import in_order, listing
 from workbench.writing import number
@@ -86,17 +85,8 @@ def _no_change(n: int) -> dict[str, np.ndarray]:
 
 def _effect(before: RankedScores, after: RankedScores) -> pd.DataFrame:
     """Metrics of a pass, and what differs from the pass before, a row per case."""
-    old, new = before.rank.cpu().numpy(), after.rank.cpu().numpy()
-    return pd.DataFrame(
-        {
-            "hit": hit(new, CUTOFF),
-            "ndcg": ndcg(new, CUTOFF),
-            "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
-            "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
-            "top1_changed": (after.top != before.top).double().cpu().numpy(),
-            "jaccard": overlap(before.listed, after.listed).cpu().numpy(),
-        }
-    )
+    jaccard = overlap(before.listed, after.listed).cpu().numpy()
+    return pd.DataFrame({**after.metrics, **before.changed_to(after), "jaccard": jaccard})
 
 
 def shuffled(batch: Batch, seed: int) -> Batch:

@@ -19,7 +19,6 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     chosen,
 )
 from analyses.running.held_out import HeldOutCases, seen_items
-from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, means_of, table_of
 from analyses.telling.decisions import Claims
@@ -29,7 +28,7 @@ from workbench import explain
 from workbench.explaining.attention_weights import every_reduction
 from workbench.faithfulness.agreement import most_important
 from workbench.faithfulness.counterfactual import MOST, POOL, smallest_change
-from workbench.metrics import hit, target_ranks
+from workbench.metrics import CUTOFF, hit, target_ranks
 from workbench.model import Model
 from workbench.phrases import in_order
 from workbench.statistics import median_interval

@@ -14,7 +14,7 @@ SLUG = str.maketrans({" ": "-", "_": "-", "@": "-at-", "/": "-", "\0": "-"})
 LONGEST_SLUG = 200  # bytes, of the 255 a file name may have
 
 
-def check_writable(out: Path) -> None:
+def check_report_place(out: Path) -> None:
     """Refuse a place where a report cannot go, or where it would replace something else.
 
     Raises

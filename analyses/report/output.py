@@ -19,7 +19,7 @@ from analyses.report.folder import (
     NUMBERS,
     PAGE,
     TEXT,
-    check_writable,
+    check_report_place,
     raw_path,
     slug,
 )
@@ -69,9 +69,9 @@ def write_report(
     Raises
     ------
     WorkbenchError
-        If the report cannot go there, as in `check_writable`.
+        If the report cannot go there, as in `check_report_place`.
     """
-    check_writable(out)
+    check_report_place(out)
     clear_partial(followed(out).parent)
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
     repeats = count_repeats(inputs.data, inputs.users)

@@ -9,11 +9,10 @@ from torch import Tensor
 
 from analyses.running.held_out import HeldOutCases
 from models import Batch
-from workbench.metrics import best_first, best_items, hit, ndcg, target_ranks
+from workbench.metrics import CUTOFF, best_first, best_items, hit, ndcg, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 
-CUTOFF = 10
 METRICS = {"hit": "Hit@10", "ndcg": "NDCG@10"}  # columns of `quality`, and what they are called
 SHARES = ("hit",)  # those of them that are shares of users
 
@@ -32,6 +31,20 @@ class RankedScores:
     scores: Tensor
     rank: Tensor
     top: Tensor
+
+    @cached_property
+    def metrics(self) -> dict[str, np.ndarray]:
+        """Hit@10 and NDCG@10 of the target, a value per case, as `METRICS` names them."""
+        rank = self.rank.cpu().numpy()
+        return {"hit": hit(rank, CUTOFF), "ndcg": ndcg(rank, CUTOFF)}
+
+    def changed_to(self, after: "RankedScores") -> dict[str, np.ndarray]:
+        """What another pass gains, `d_hit` and `d_ndcg`, and whether it ranks another item first.
+
+        That is `top1_changed`, 0 or 1. A value per case each.
+        """
+        gains = {f"d_{name}": after.metrics[name] - before for name, before in self.metrics.items()}
+        return gains | {"top1_changed": (after.top != self.top).double().cpu().numpy()}
 
     @cached_property
     def listed(self) -> Tensor:
@@ -61,7 +74,6 @@ def overlap(listed: Tensor, others: Tensor) -> Tensor:
 @torch.no_grad()
 def quality(model: Model, cases: HeldOutCases) -> dict[str, np.ndarray]:
     """Columns, a value per case: length of the history, rank of the target, Hit@10, NDCG@10."""
-    rank = RankedScores.of(model, cases.batch, cases.targets).rank.cpu().numpy()
+    ranked = RankedScores.of(model, cases.batch, cases.targets)
     lengths = cases.batch.lengths.cpu().numpy()
-    metrics = {"hit": hit(rank, CUTOFF), "ndcg": ndcg(rank, CUTOFF)}
-    return {"length": lengths, "rank": rank, **metrics}
+    return {"length": lengths, "rank": ranked.rank.cpu().numpy(), **ranked.metrics}

@@ -14,7 +14,8 @@ from workbench.app.resources import Shared, Surveying
 from workbench.app.saved_lists import ALL
 from workbench.app.selection import follow, leave_out, select
 from workbench.data.lookup import find_users, search_users, users_with_case
-from workbench.explore.survey import CUTOFF, Listing, listed, ranked_apart
+from workbench.explore.survey import Listing, listed, ranked_apart
+from workbench.metrics import CUTOFF
 from workbench.phrases import counted, listing
 
 WATCHED, SAVED, LONGEST, SHORTEST, APART = (

@@ -7,7 +7,8 @@ from torch import Tensor
 from workbench.data.sequences import SequenceData
 from workbench.explore.inspection import Inspection
 
-MASK = "[mask]"
+MASK = "[mask]"  # what BERT4Rec predicts at
+LAST = 20  # items of a large map; a title needs room to be read
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,11 @@ from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.explaining.methods import explain
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
-from workbench.metrics import ranks_kept_and_removed
+from workbench.metrics import CUTOFF, ranks_kept_and_removed
 from workbench.model import Model
 from workbench.statistics import jensen_shannon
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
-CUTOFF = 10  # ranks up to which a model counts as right
 
 Listing = Literal["disagree", "flip", "right", "wrong"]
 

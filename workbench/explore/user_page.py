@@ -12,14 +12,13 @@ from workbench.explore import maps, markup
 from workbench.explore.history_table import history_frame, history_html
 from workbench.explore.markup import lit, text_of
 from workbench.explore.ranking_table import ranking_frame, ranking_html
-from workbench.explore.shown import Shown
+from workbench.explore.shown import LAST, Shown
 from workbench.explore.user_sentences import for_this_user, question, smallest_told
 from workbench.faithfulness.counterfactual import SmallestChange
 from workbench.phrases import counted
 from workbench.writing import decimal
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-LAST = 20  # items of a large map
 STYLE = f"""{markup.STYLE}{maps.STYLE}<style>
 .aw-page {{ font-family: system-ui, sans-serif; line-height: 1.5; max-width: 75rem; margin: auto; }}
 .aw-page h1 {{ font-size: 1.6rem; }} .aw-page h2 {{ font-size: 1.2rem; margin-bottom: .4rem; }}

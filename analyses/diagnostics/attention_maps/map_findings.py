@@ -11,10 +11,10 @@ from analyses.telling.conditions import means_by, paired, table_of
 from analyses.telling.decisions import Claims
 from analyses.telling.summaries import UNIFORM, Summary, not_empty, rows
 from analyses.telling.wording import NOBODY, people, span, stage_in_words
+from workbench.explore.shown import LAST
 from workbench.phrases import in_order
 from workbench.statistics import Interval
 
-LAST = 20  # positions a full matrix shows; a title needs room to be read
 NOT_DRAWN = (
     "A model with attention frozen to uniform is drawn only where its backbone has no other, since "
     "all its weights are the same. "

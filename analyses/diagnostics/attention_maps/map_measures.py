@@ -19,6 +19,7 @@ from analyses.running.results import Results
 from models import ModelConfig
 from workbench import explain, record_attention
 from workbench.data.sequences import SequenceData
+from workbench.explore.shown import MASK
 from workbench.faithfulness.agreement import rank_agreement
 from workbench.model import Model, with_attention
 from workbench.statistics import calibrated_entropy_bound, entropy
@@ -27,7 +28,6 @@ from workbench.statistics.distributions import shares
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MASK = "[mask]"  # what BERT4Rec predicts at
 SHORTEST = 5  # history of a user who is shown: a map of fewer items shows nothing
 
 

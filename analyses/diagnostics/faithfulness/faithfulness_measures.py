@@ -20,7 +20,6 @@ from analyses.diagnostics.faithfulness import faithfulness_findings as view
 from analyses.diagnostics.faithfulness.faithfulness_figures import summaries
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN, TRAINED
 from analyses.running.held_out import HeldOutCases, recommended, seen_items
-from analyses.running.passes import CUTOFF
 from models import Batch
 from workbench import importances
 from workbench.attention.base_pass import BasePass
@@ -36,7 +35,7 @@ from workbench.faithfulness.curves import (
     searched,
 )
 from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, controls
-from workbench.metrics import log_probabilities, target_ranks
+from workbench.metrics import CUTOFF, log_probabilities, target_ranks
 from workbench.model import Model
 from workbench.statistics import kendall_tau_b, spearman
 

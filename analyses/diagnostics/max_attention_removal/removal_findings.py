@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.running.passes import CUTOFF
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, paired, table_of, totals
 from analyses.telling.decisions import Claims
 from analyses.telling.summaries import Summary, not_empty, rows
 from analyses.telling.wording import people, percent, span
+from workbench.metrics import CUTOFF
 from workbench.phrases import listing
 from workbench.statistics import Interval
 from workbench.writing import number

@@ -26,14 +26,13 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.max_attention_removal import removal_findings as view
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, RankedScores
+from analyses.running.passes import RankedScores
 from models import Batch
 from workbench import record_attention
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
 from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove_matched
 from workbench.attention.recording import Rows
-from workbench.metrics import hit, ndcg
 from workbench.model import AttentionModel, Model, with_attention
 from workbench.statistics.distributions import Distributions
 
@@ -184,12 +183,9 @@ class Trial:
     def _effect(self, scores: Tensor) -> dict[str, np.ndarray]:
         """What scores under an edit differ in from the unedited ones, [B] each."""
         after = RankedScores.of_scores(scores, self.targets)
-        old, new = self.before.rank.cpu().numpy(), after.rank.cpu().numpy()
         return {
-            "rank_after": new.astype(np.float64),
-            "d_hit": hit(new, CUTOFF) - hit(old, CUTOFF),
-            "d_ndcg": ndcg(new, CUTOFF) - ndcg(old, CUTOFF),
-            "top1_changed": (after.top != self.before.top).double().cpu().numpy(),
+            "rank_after": after.rank.cpu().numpy().astype(np.float64),
+            **self.before.changed_to(after),
             "jsd": self.likely.divergence(after.scores).cpu().numpy(),
         }
 

@@ -16,11 +16,11 @@ from torch import Tensor
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.seeds import seed_findings as view
 from analyses.running.held_out import HeldOutCases
-from analyses.running.passes import CUTOFF, RankedScores
+from analyses.running.passes import RankedScores
 from workbench import explain
 from workbench.attention.recording import recording
 from workbench.explaining.methods import default_erasure
-from workbench.metrics import ndcg
+from workbench.metrics import CUTOFF, ndcg
 from workbench.model import Model
 
 

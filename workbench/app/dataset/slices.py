@@ -7,8 +7,8 @@ import numpy as np
 
 from workbench import SequenceData
 from workbench.data.lookup import find_users
+from workbench.metrics import CUTOFF
 
-CUTOFF = 10  # ranks up to which a model is right
 MOST_CATEGORIES = 30  # that make slices
 QUARTERS = ("lowest", "second", "third", "highest")
 

@@ -14,12 +14,11 @@ from workbench.app.resources import Shared
 from workbench.app.selection import keep_usual, select
 from workbench.explaining.importance import Importance
 from workbench.explaining.methods import default_erasure, importances
-from workbench.explore.shown import View
+from workbench.explore.shown import LAST, View
 
 GRADIENT = "saliency"
 MEAN = "Mean of layers and heads"
 PANEL, COMMON, FIXED = "Per panel", "Common", "Fixed, 0 to 1"
-LAST = 20  # items of the opened map, unless all are chosen
 
 
 def choose_importances(models: Iterable[Shared], instead: Iterable[str] = ()) -> list[str]:
