@@ -184,15 +184,30 @@ def power(exponent: float) -> Edit:
 
 
 def permute(seed: int) -> Edit:
-    """An edit that deals the weights of each row out to its allowed keys at random."""
+    """An edit that deals the weights of each row out to its allowed keys at random.
+
+    What is drawn hangs on the place of a history in its batch; `controls` permutes each history in
+    one way, whatever batch it is in.
+    """
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
-        # allowed keys first, in random order; and allowed keys first, in their own order
-        dealt = _ascending(_noise(weights, seed) + 2 * (~allowed).to(weights.dtype))
-        places = (~allowed).to(torch.uint8).argsort(dim=-1, stable=True).expand_as(dealt)
-        return torch.zeros_like(weights).scatter(-1, places, weights.gather(-1, dealt))
+        return dealt(weights, allowed, _noise(weights, seed))
 
     return edit
+
+
+def dealt(weights: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:
+    """The weights of each row, dealt out to its allowed keys in the order of noise: [..., K].
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], as every edit takes them.
+    noise : [..., K], from 0 to below 1.
+    """
+    # allowed keys first, in random order; and allowed keys first, in their own order
+    order = _ascending(noise + 2 * (~allowed).to(weights.dtype))
+    places = (~allowed).to(torch.uint8).argsort(dim=-1, stable=True).expand_as(order)
+    return torch.zeros_like(weights).scatter(-1, places, weights.gather(-1, order))
 
 
 def _noise(weights: Tensor, seed: int) -> Tensor:

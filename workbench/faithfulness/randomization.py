@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from models import Recommender
+from models import Batch, Recommender
 from workbench.attention.adapter import Scorer
 from workbench.attention.editing import edit_attention
-from workbench.attention.edits import permute
+from workbench.attention.edits import dealt
 from workbench.errors import WorkbenchError
-from workbench.model import Model, itself, with_layers
+from workbench.model import Model, itself, with_attention, with_layers
 
 Control = Callable[[], AbstractContextManager[Model]]
 SHUFFLED = "all weights shuffled"
@@ -149,8 +149,47 @@ def _copy_by(make: Callable[..., Model], *args: Any, **named: Any) -> Control:
 
 @contextmanager
 def _permuted(model: Model, seed: int) -> Iterator[Model]:
-    with edit_attention(model, permute(seed), rows="all"):
-        yield model
+    """A history is permuted in one way in all passes, in whatever batch, and without some items.
+
+    Were it drawn anew in each, most of what an erasure measures would be the draw.
+    """
+    seen: dict[str, Batch] = {}
+
+    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
+        seen["batch"] = args[0]
+
+    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        return dealt(weights, allowed, _noise_of(seen["batch"], weights, seed))
+
+    remembering = with_attention(model).register_forward_pre_hook(remember)
+    try:
+        with edit_attention(model, edit, rows="all"):
+            yield model
+    finally:
+        remembering.remove()
+
+
+def _noise_of(batch: Batch, weights: Tensor, seed: int) -> Tensor:
+    """Numbers from 0 to below 1 for weights [B, H, T, T], by user, head, row and key alone.
+
+    By the items where the batch names no users.
+    """
+    if batch.users is None:
+        places = torch.arange(batch.items.shape[1], device=batch.items.device)
+        drawn = _hashed(_hashed(batch.items.long()) * (places + 1)).sum(1)  # padding, 0, stays 0
+    else:
+        drawn = batch.users.long()
+    drawn = _hashed(_hashed(drawn) + seed)
+    for count in weights.shape[1:]:
+        drawn = _hashed(drawn[..., None] + torch.arange(count, device=drawn.device))
+    return (drawn & (2**24 - 1)).to(weights.dtype) / 2**24
+
+
+def _hashed(numbers: Tensor) -> Tensor:
+    """Each integer as one that looks random: the mixing of SplitMix64 (Steele et al. 2014)."""
+    for shift, factor in ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15), (31, 1)):
+        numbers = (numbers ^ ((numbers >> shift) & (2 ** (64 - shift) - 1))) * factor
+    return numbers
 
 
 def _pointers(module: nn.Module) -> list[Tensor]:

@@ -1,14 +1,20 @@
 """Controls of a model, against its own tensors and a computation of attention by hand."""
 
 import copy
+from dataclasses import replace
+from itertools import permutations
 
 import pytest
 import torch
+from scipy.stats import chisquare
 from torch import nn
+from torch.nn import functional as F
 
-from models import BACKBONES
+from models import BACKBONES, Batch
 from tests.models.variants import build, stamped
 from workbench import WorkbenchError, adapt, explain, record_attention
+from workbench.attention.base_pass import BasePass
+from workbench.explaining.erasure import OPERATORS, scores_without
 from workbench.faithfulness.randomization import (
     PERMUTED,
     POINTERS,
@@ -124,6 +130,42 @@ def test_permuted_attention_is_recorded_and_used_and_holds_the_same_weights():
     assert not after.masked_select(~allowed).any()
     torch.testing.assert_close(after.sort(-1)[0], before.sort(-1)[0])
     assert not torch.equal(after, before)
+
+
+@pytest.mark.parametrize("users", [None, torch.tensor([4, 2, 9])])
+def test_a_history_is_permuted_in_one_way_in_whatever_batch(users):
+    model, batch = build("SASRec"), replace(BATCH, users=users)
+    alone = [batch.take(torch.tensor([n])) for n in range(3)]
+    trimmed = [replace(one, items=one.items[:, : int(one.lengths)]) for one in alone]
+    wider = replace(batch, items=F.pad(batch.items, (0, 2)), times=None)
+    with controls(model, 3)[PERMUTED]() as other:
+        scores = other.scores(batch)
+        for each in (alone, trimmed):
+            found = torch.cat([other.scores(one) for one in each])
+            torch.testing.assert_close(found, scores)
+        torch.testing.assert_close(other.scores(wider), scores)
+        base = BasePass(other, batch)
+        which, nothing = torch.arange(3).repeat(3), torch.zeros(9, 5, dtype=torch.bool)
+        for operator in OPERATORS:  # nothing is taken away, and so nothing changes
+            for numbers, found in scores_without(base, which, nothing, operator=operator):
+                torch.testing.assert_close(found, scores[which[numbers]])
+
+
+def test_permutations_differ_between_seeds_users_rows_and_heads_and_each_comes_as_often():
+    model, n = build("SASRec", n_layers=1), 900
+    batch = Batch(BATCH.items[:1, :3].repeat(n, 1), torch.full((n,), 3), users=torch.arange(n))
+    plain = record_attention(model, batch, rows="all")["attention"][:, 0]
+    drawn = []
+    for seed in (0, 1):
+        with controls(model, seed)[PERMUTED]() as other:
+            drawn.append(record_attention(other, batch, rows="all")["attention"][:, 0])
+    assert 0.8 < (drawn[0] != drawn[1])[:, :, 2].any(-1).float().mean() < 0.87  # 5 of 6
+    for head in range(2):
+        weights = drawn[0][:, head, 2]
+        places = (weights[:, :, None] == plain[0, head, 2]).long().argmax(-1).tolist()
+        counts = [places.count([*order]) for order in permutations(range(3))]
+        assert sum(counts) == n
+        assert chisquare(counts).pvalue > 1e-4
 
 
 class Own(nn.Module):
