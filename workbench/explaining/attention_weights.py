@@ -23,6 +23,8 @@ NAME = re.compile(
     r"attention(?: (?P<stage>[a-z]\w*))??(?: layer (?P<layer>\d+))?(?: head (?P<head>\d+))?"
 )
 
+SAME_DIRECTION = 2e-6  # distance of two, 16 roundings of single precision
+
 
 def weights(
     stage: str,
@@ -179,10 +181,12 @@ def _change(states: Tensor, others: Tensor) -> Tensor:
     """1 - cos of states [B, Q or 1, d] and others [B, Q, d], [B, Q].
 
     By half the squared distance of directions, in double precision: what is left of 1 where states
-    hardly differ would be rounding.
+    hardly differ would be rounding. Where they differ by no more than it, the change is 0.
     """
     one, other = (F.normalize(each.double(), dim=-1) for each in (states, others))
-    return ((one - other) ** 2).sum(-1).to(states.dtype) / 2
+    distance = (one - other).norm(dim=-1)
+    distance = distance.masked_fill(distance <= SAME_DIRECTION, 0)
+    return (distance**2 / 2).to(states.dtype)
 
 
 def _row(model: AttentionModel, batch: Batch, rolled: Tensor) -> Tensor:

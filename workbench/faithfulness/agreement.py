@@ -9,7 +9,7 @@ from models import Batch
 from workbench.statistics import kendall_p_value, kendall_tau_b
 
 SHORTEST = 3  # items below which a rank correlation says nothing
-SAME = 1e-6  # of the largest importance, within which others are as large
+SAME = 1e-6  # of an importance, within which another is as large: it differs by rounding
 
 
 class Agreement(NamedTuple):
@@ -28,7 +28,7 @@ class Agreement(NamedTuple):
 def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement:
     """Kendall's tau-b of two importances over the items of each history.
 
-    They are compared in single precision, in which equal weights are equal.
+    Importances that differ by rounding are equal.
 
     Parameters
     ----------
@@ -42,9 +42,32 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
         one of the two is the same at all of them.
     """
     width = batch.items.shape[1]
-    x, y = importance[:, :width].float(), other[:, :width].float()
     ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]  # [B, L]
+    x, y = (levels(each[:, :width], ranked) for each in (importance, other))
     return Agreement(kendall_tau_b(x, y, ranked), kendall_p_value(x, y, ranked))
+
+
+def levels(importance: Tensor, valid: Tensor) -> Tensor:
+    """Importances by number from the least, those that differ by rounding by the same one.
+
+    So equal weights are equal, whose means over heads may differ in their last digit.
+
+    Parameters
+    ----------
+    importance : [B, L].
+    valid : [B, L] bool, what is an item.
+
+    Returns
+    -------
+    Tensor
+        [B, L] float64, whole numbers from 0; NaN where the importance is.
+    """
+    values, places = importance.double().masked_fill(~valid, torch.inf).sort(dim=1)
+    below, above = values[:, :-1], values[:, 1:]
+    apart = above - below > SAME * torch.minimum(above.abs(), below.abs())
+    numbers = torch.nn.functional.pad(apart.cumsum(1), (1, 0)).double()
+    numbers = numbers.masked_fill(values.isnan(), torch.nan)
+    return torch.zeros_like(numbers).scatter(1, places, numbers)
 
 
 def most_important(importance: Tensor, valid: Tensor) -> Tensor:

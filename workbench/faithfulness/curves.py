@@ -14,6 +14,7 @@ from torch import Tensor
 
 from workbench.attention.base_pass import BasePass
 from workbench.explaining.erasure import scores_without
+from workbench.faithfulness.agreement import levels
 from workbench.metrics import target_ranks
 
 SIZES = (1, 2, 3, 5)  # k
@@ -36,7 +37,7 @@ class Outcome(NamedTuple):
 def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) -> Tensor:
     """The place of each item when the most important comes first, [B, L] from 0.
 
-    Items of equal importance come in random order. What is no candidate comes last, and so does
+    Items of equal importance, except for rounding, come in random order. What is no candidate comes last, and so does
     NaN among the candidates.
 
     Parameters
@@ -47,7 +48,7 @@ def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) 
     """
     generator = torch.Generator().manual_seed(seed)
     shuffled = torch.rand(importance.shape, generator=generator).to(importance.device).argsort(1)
-    values = importance.double().nan_to_num(-torch.inf).gather(1, shuffled)
+    values = levels(importance, candidates).nan_to_num(-torch.inf).gather(1, shuffled)
     there = candidates.gather(1, shuffled)
     order = values.masked_fill(~there, -torch.inf).argsort(dim=1, descending=True, stable=True)
     # a candidate at minus infinity comes before what is none

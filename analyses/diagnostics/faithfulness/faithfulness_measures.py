@@ -26,7 +26,7 @@ from workbench.attention.base_pass import BasePass
 from workbench.explaining.attention_weights import every_reduction
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure, explain_each
-from workbench.faithfulness.agreement import SHORTEST
+from workbench.faithfulness.agreement import SHORTEST, levels
 from workbench.faithfulness.curves import (
     SIZES,
     Removals,
@@ -275,7 +275,7 @@ class Trial:
 def agree(importance: Tensor, effects: Tensor, candidates: Tensor) -> dict[str, Tensor]:
     """Rank correlations of an importance with effects, all [b, L]; NaN below `SHORTEST` items."""
     short = candidates.sum(1) < SHORTEST
-    values = importance.float(), effects.float()  # in which equal weights are equal
+    values = levels(importance, candidates), levels(effects, candidates)
     agreements = {"tau": kendall_tau_b, "spearman": spearman}
     return {
         name: correlation(*values, candidates).masked_fill(short, torch.nan)

@@ -182,6 +182,18 @@ def test_a_value_that_hardly_matters_is_no_rounding():
     torch.testing.assert_close(single.double(), exact.double(), rtol=1e-2, atol=0)
 
 
+@pytest.mark.parametrize("backbone", ["SASRec", "SSE-PT"])
+def test_zeroing_a_value_that_normalisation_takes_back_changes_nothing(backbone):
+    """The row of the oldest item has x + x in place of x, which LayerNorm makes the same."""
+    model = built(backbone, "direct", n_layers=1)
+    lone = BATCH.take(torch.tensor([2]))
+    assert lone.lengths.tolist() == [1]
+    assert (explain(model, lone, TARGETS[2:], "value zeroing") == 0).all()
+    exact = explain(model, BATCH, TARGETS, "value zeroing")
+    single = explain(model.float(), BATCH, TARGETS, "value zeroing")
+    torch.testing.assert_close(single.double(), exact.double(), rtol=1e-3, atol=1e-5)
+
+
 def test_everything_serves_every_backbone_and_depends_on_no_company():
     for backbone in BACKBONES:
         for variant in ("SASRec", "AC-gate-two-softmax-od", "light-od"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models import Batch
-from workbench.faithfulness.agreement import most_important, of_one, rank_agreement
+from workbench.faithfulness.agreement import levels, most_important, of_one, rank_agreement
 
 numbers = st.integers(-3, 3).map(float)
 
@@ -33,6 +33,25 @@ def test_tau_is_scipys_over_the_items_and_padding_changes_nothing(pairs, padding
 def test_equal_weights_are_equal_in_spite_of_rounding():
     even = torch.full((4,), 1 / 3, dtype=torch.float64) + torch.tensor([0, 1e-12, -1e-12, 0])
     assert math.isnan(of_one(even, torch.arange(4.0))[0])
+
+
+@pytest.mark.parametrize("length", [5, 6, 7, 36, 44, 50])
+def test_the_mean_of_uniform_attention_is_constant(length):
+    rows = torch.full((1, 3, 4, length), 1 / length)
+    mean = rows.mean((1, 2))
+    drifted = torch.nextafter(mean, torch.ones(()))  # as means of other places may be
+    weights = torch.where(torch.arange(length) % 2 == 0, mean, drifted)
+    batch = Batch(torch.ones(1, length, dtype=torch.long), torch.tensor([length]))
+    assert len(weights.unique()) > 1
+    assert rank_agreement(weights, torch.rand(1, length), batch).tau.isnan().all()
+    assert levels(weights, batch.valid).unique().tolist() == [0]
+
+
+def test_small_weights_are_as_far_apart_as_large_ones():
+    values = torch.tensor([[1e-9, 0.9, -torch.inf, 2e-9, torch.inf, 0.9 + 1e-8, 0.0, torch.nan]])
+    valid = torch.tensor([[True] * 8])
+    assert levels(values, valid)[0, :7].tolist() == [2, 4, 0, 3, 5, 4, 1]
+    assert levels(values, valid)[0, 7].isnan()
 
 
 def test_equally_important_items_share_the_first_place_and_padding_has_none():
