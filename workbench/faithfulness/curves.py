@@ -37,8 +37,8 @@ class Outcome(NamedTuple):
 def most_important_first(importance: Tensor, candidates: Tensor, seed: int = 0) -> Tensor:
     """The place of each item when the most important comes first, [B, L] from 0.
 
-    Items of equal importance, except for rounding, come in random order. What is no candidate comes last, and so does
-    NaN among the candidates.
+    Items of equal importance, except for rounding, come in random order. What is no candidate comes
+    last, and so does NaN among the candidates.
 
     Parameters
     ----------

@@ -34,20 +34,24 @@ CAPTIONS = {
     "is the ruler: the effects of taking away each by itself, in order. Bands are 95 % intervals.",
     "sufficiency curves": "The same when only the items named are left: lower is better.",
     "first item": "For how many users the most important item is the one without which the score "
-    "of the held-out item falls most. Recency always names the last item; random is chance. "
-    "Masking cannot take away the last item of a causal model, so the last item is kept and not "
-    "ranked there.",
+    "of the held-out item falls most. Recency always names the last item that is ranked; random is "
+    "chance. Masking cannot take away the last item of a causal model, so the last item is kept "
+    "and not ranked there.",
     "users": "The users measured, and for how many of them the held-out item was among the first "
     "ten of the model: what moves the predictions of a model that hits nobody is about nothing.",
     "": "A row per model and importance. align: share of users whose most important item is that "
-    "without which most is lost; tau and Spearman with the effects of taking away each; lost "
-    "without / lost alone: comprehensiveness and sufficiency in nats, means over 1, 2, 3 and 5 "
-    "items (ERASER); attained: the former as a share of what a greedy search attains and the "
-    "opposite one leaves; stays: share of removals, most or least important first, after which the "
-    "item is still in the top 10 (POS@10, NEG@10). Equal items come in random order: what is the "
-    "same at every item names one by chance, and has no correlation. So it is with uniform "
-    "attention, and with input x gradient and integrated gradients of a model that normalises item "
-    "embeddings before anything else.",
+    "without which the score falls most; tau and Spearman with what the score loses without each; "
+    "lost without / lost alone: comprehensiveness and sufficiency in nats of log probability, "
+    "means over 1, 2, 3 and 5 items (ERASER), so that the item without which most nats are lost "
+    "may be another; attained: the former on the scale from what a greedy search leaves to what "
+    "the opposite one attains, each among the ten items whose own effects on the score are "
+    "largest, so that an importance that names better ones may have more than 1; names the cause: "
+    "share of users whose most important item is a planted cause, of those that have one; stays: "
+    "share of removals, most or least important first, after which the item is still in the top "
+    "10 (POS@10, NEG@10). Equal items come in random order: what is the same at every item names "
+    "one by chance, and has no correlation. So it is with uniform attention, and with input x "
+    "gradient and integrated gradients of a model that normalises item embeddings before anything "
+    "else.",
 }
 MEASURES = {
     "align": "align",
@@ -56,6 +60,7 @@ MEASURES = {
     LOST: LOST,
     LEFT: LEFT,
     "attained": "attained",
+    "cause": "names the cause",
     "stays": "stays, most first",
     "stays least": "stays, least first",
 }
@@ -81,7 +86,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every importance by target and condition."""
     rows = results.rows.where(control=TRAINED)
     by = ["operator", "last", "target", "model", "importance"]
-    means = means_by(rows.map(_complete), by, [*MEASURES], shares=["align"])
+    means = means_by(rows.map(_complete), by, [*MEASURES], shares=["align", "cause"])
     made = {"users": _users(results)}
     for operator, last in conditions(rows):
         for target in (HELD_OUT, OWN):
@@ -150,6 +155,7 @@ def _of_model(claims: Claims, every: Rows, model: str) -> None:
             more=f"; the model has the held-out item in its top 10 for {percent(hits)} of them",
         )
         _without_the_last(claims, every, model)
+        _planted(claims, rows, model, name)
     rivals = [name for name in explanations(rows) if name not in ERASURES]
     if rivals:
         better = chosen(rows, rivals, LOST)
@@ -202,6 +208,21 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
     claims.compose(intervals, tell)
 
 
+def _planted(claims: Claims, rows: pd.DataFrame, model: str, attention: str) -> None:
+    """How often attention and others name a planted cause, where causes are known."""
+    named = by_importance(rows, "cause").dropna()
+    if len(named):
+        others = [*controls(rows), *(name for name in ERASURES if name in named)]
+        shares = ", ".join(
+            f"{name} for {percent(exact_share(named[name].to_numpy()))}"
+            for name in (attention, *others)
+        )
+        claims.say(
+            f"Where the held-out item has a planted cause, these name one first in {model}: "
+            f"{shares} ({people(len(named))})."
+        )
+
+
 def by_user(results: Results) -> Rows:
     """What each importance is worth for a user, the held-out item and the first condition first."""
     columns = [
@@ -223,6 +244,6 @@ def exclusions(results: Results) -> list[str]:
     """The sample, and short histories."""
     n = results.rows.n_users
     return [
-        f"What moves the prediction was measured on a random sample of users with three items or "
-        f"more, {people(n)}, since every item taken away costs a pass."
+        f"What moves the prediction was measured on {people(n)} with three items or more, drawn at "
+        "random where there were many, since every item taken away costs a pass."
     ]

@@ -41,7 +41,7 @@ from workbench.statistics import kendall_tau_b, spearman
 
 TARGETS = (HELD_OUT, OWN)
 WORDS = ("target", "importance", "operator", "last", "control")
-MEASURED = ("align", "tau", "spearman", "attained", "hit")
+MEASURED = ("align", "tau", "spearman", "attained", "hit", "cause")
 STEPS = ("without", "alone", "without least", "stays", "stays least")
 COLUMNS = {
     **dict.fromkeys(("user", "length"), np.int64),
@@ -87,7 +87,9 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     items behind them, nats of log probability lost without the most important ones and with them
     alone; `without least 1` to 5, without the least important; `stays 1` to 5 and `stays least 1`
     to 5, whether the target is still among the first ten; `attained`, the mean loss without 1 to 5
-    items on the scale of what searches attain; `hit`, whether the target was among the first ten.
+    items on the scale of what searches attain; `hit`, whether the target was among the first ten;
+    `cause`, of planted data and the held-out item, whether the most important item is among those
+    that caused it, NaN where none did.
     Where the last item is kept, only some of them, since they cost a pass each. `control` is
     "trained" but for the controls, of which `align` of their attention alone is measured.
     """
@@ -98,7 +100,7 @@ def measure(model: Model, cases: HeldOutCases, *, seed: int) -> pd.DataFrame:
     scores = base.scores()  # [b, V]
     seen = seen_items(cases.data, cases.users)
     both = torch.stack([cases.targets, recommended(scores, seen)], 1)  # [b, 2]
-    trial = Trial(base, both, scores, seed)
+    trial = Trial(base, both, scores, seed, cases.causes)
     frames = [trial.condition(condition).assign(control=TRAINED) for condition in conditions(model)]
     if model.stages:
         frames += controlled(model, cases.batch, cases.targets, seen, seed)
@@ -164,10 +166,13 @@ class Trial:
     targets : [b, 2], the held-out item and what the model recommends.
     scores : [b, V], of all items with nothing taken away.
     seed : of what is random.
+    causes : [b, L] bool, what caused the held-out item; None where nobody knows.
     """
 
-    def __init__(self, base: BasePass, targets: Tensor, scores: Tensor, seed: int) -> None:
-        self.base, self.targets, self.seed = base, targets, seed
+    def __init__(
+        self, base: BasePass, targets: Tensor, scores: Tensor, seed: int, causes: Tensor | None
+    ) -> None:
+        self.base, self.targets, self.seed, self.causes = base, targets, seed, causes
         self.model, self.batch = base.model, base.batch
         self.complete = log_probabilities(scores, targets)  # [b, 2]
         ranks = [target_ranks(scores, target) for target in targets.unbind(1)]
@@ -220,6 +225,7 @@ class Trial:
         columns["align"] = is_first(torch.cat([*places.values()]), effects, every)
         columns |= agree(torch.cat([self.values[key] for key in keys]), effects, every)
         columns["hit"] = torch.cat([self.hits[:, target].double() for target in targets])
+        columns["cause"] = torch.cat([self._names_cause(*each) for each in places.items()])
         if condition.last == "ranked":  # elsewhere it would cost many passes of its own
             lost = torch.stack([columns[f"without {k}"] for k in SIZES], 1).mean(1)
             bounds = self._bounds(condition.operator, candidates)
@@ -229,6 +235,13 @@ class Trial:
         frame = by_case([(TARGETS[target], name) for target, name in keys], columns)
         frame = frame.assign(operator=condition.operator, last=condition.last)
         return frame.assign(length=self.batch.lengths.cpu().numpy()[frame["case"]])
+
+    def _names_cause(self, key: tuple[int, str], place: Tensor) -> Tensor:
+        """Whether the first item caused the held-out one, [b]; NaN where that is not known."""
+        if self.causes is None or TARGETS[key[0]] != HELD_OUT:
+            return torch.full_like(self.complete[:, 0], torch.nan)
+        named = (self.causes & (place == 0)).any(1).double()
+        return named.masked_fill(~self.causes.any(1), torch.nan)
 
     def _curves(
         self, places: Mapping[tuple[int, str], Tensor], candidates: Tensor, condition: Condition

@@ -34,12 +34,12 @@ def of_model(
 ) -> pd.DataFrame:
     """What choices are made by, of a model and a target in one condition, in memory.
 
-    Columns: user, importance, align, hit, and the comprehensiveness; by default of the first
+    Columns: user, importance, align, hit, cause, and the comprehensiveness; by default of the first
     condition measured.
     """
     rows = rows.where(model=model, target=target, control=control)
     operator, last = condition or next(iter(conditions(rows)), ("", ""))
-    columns = ["user", "importance", "align", "hit", LOST]
+    columns = ["user", "importance", "align", "hit", "cause", LOST]
     return rows.where(operator=operator, last=last).map(lambda f: with_means(f)[columns]).whole()
 
 

@@ -37,6 +37,21 @@ def test_the_sentence_tells_one_from_the_other(measured):
     assert first.startswith(f"{told} more often than any control") == honest
 
 
+def test_where_causes_are_known_it_tells_who_names_them(measured):
+    honest, results = measured
+    rows = results.rows.where(control=choices.TRAINED, last="ranked").whole()
+    named = rows.groupby(["target", "importance"], observed=True)["cause"].mean()
+    assert named[choices.OWN].isna().all()
+    assert named[choices.HELD_OUT]["replacement"] == 1
+    assert named[choices.HELD_OUT]["attention"] == (1 if honest else 0)
+    (told,) = (line for line in DIAGNOSTIC.findings(results) if "planted cause" in line)
+    assert "replacement for 100.0 [" in told
+    tables = DIAGNOSTIC.tables(results)
+    column = "names the cause"
+    assert column in tables["held-out item, replacement, last item ranked"]
+    assert column not in tables["own recommendation, replacement, last item ranked"]
+
+
 def test_every_column_is_in_the_tables_and_figures(measured):
     _, results = measured
     tables = DIAGNOSTIC.tables(results)
