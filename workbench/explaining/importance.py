@@ -37,7 +37,8 @@ class Importance:
     need : what a model must give: only scores; item embeddings to score from, with gradients;
         attention weights; or the layers of a `models.Recommender`.
     signed : whether an item that lowers the score has a negative number.
-    complete : whether the numbers of a history sum up to a difference of scores.
+    complete : whether the numbers of a history sum up to a difference of scores, as far as its
+        steps reach; not where `misses` says that it sees nothing.
     targeted : whether it depends on which item is predicted.
     passes : forward passes that it costs, a backward pass counted as two.
     passes_per_item : passes of its own for every item of a history.
