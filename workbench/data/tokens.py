@@ -17,7 +17,6 @@ Missing = Literal["refuse", "drop", "keep"]
 # what files write where there is no value; a name such as "Nan" or "Null" is not among them
 WORDS = ("NA", "N/A", "n/a", "#N/A", "nan", "NaN", "NAN", "null", "NULL", "None", "NONE", "none",
          "<NA>", "NaT", "(null)", "undefined", r"\N")  # fmt: skip
-EXACT = 2.0**53  # from here on a float stands for several whole numbers
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -49,13 +48,17 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
         if is_text(kind):
             names = pc.utf8_trim_whitespace(uniques).to_numpy(zero_copy_only=False)
         else:
-            names = np.array([token(value) for value in uniques.to_pylist()], dtype=object)
+            floats = pa.types.is_floating(kind)
+            each = uniques.to_numpy(zero_copy_only=False) if floats else uniques.to_pylist()
+            names = np.array([token(value) for value in each], dtype=object)
     else:
         column = values if isinstance(values, pd.Series) else np.asarray(values)
         if column.ndim != 1:  # one text or number, lists of them, or what yields them once
             raise ValueError("give a list, or a column, with one of them for each row")
         codes, uniques = pd.factorize(column)
-        names = np.array([token(value) for value in uniques], dtype=object)
+        array = np.asarray(uniques)  # whose floats have the width of the column
+        each = array if array.dtype.kind == "f" else uniques
+        names = np.array([token(value) for value in each], dtype=object)
     # what is written in several ways is one token
     again, tokens = pd.factorize(pd.Series(names, dtype=object).replace("", None))
     if len(tokens) < len(names):
@@ -95,9 +98,11 @@ def token(value: Any) -> str:
     if isinstance(value, float | np.floating | Decimal):
         if value != value:
             return ""
-        if not isinstance(value, Decimal) and abs(float(value)) >= EXACT:
+        width = np.finfo(type(value) if isinstance(value, np.floating) else float)
+        # from this size on a float stands for several whole numbers
+        if not isinstance(value, Decimal) and abs(float(value)) >= 2.0 ** (width.nmant + 1):
             raise ValueError(
-                f"{float(value)!r} is a float too large to be an exact id; "
+                f"{float(value)!r} is a float{width.bits} too large to be an exact id; "
                 "write ids as text or integers"
             )
         return str(int(value)) if value == int(value) else str(value)

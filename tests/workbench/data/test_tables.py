@@ -188,12 +188,28 @@ class TestIds:
         file = tmp_path / "x.parquet"
         ids = [76561198000000001.0, 76561198000000001.0]
         pq.write_table(pa.table({"user": ids, "item": ["a", "b"], "time": [10**9] * 2}), file)
-        assert "x.parquet: user: 7.6561198e+16 is a float too large" in refused(file)
+        assert "x.parquet: user: 7.6561198e+16 is a float64 too large" in refused(file)
         with pytest.raises(WorkbenchError, match="too large to be an exact id"):
             from_interactions(np.array(ids), ["a", "b"])
         exact = pa.array([76561198000000001] * 2)  # which is the remedy
         pq.write_table(pa.table({"user": exact, "item": ["a", "b"], "time": [10**9] * 2}), file)
         assert load_data(file).user_ids.tolist() == ["76561198000000001"]
+
+    @pytest.mark.parametrize(("width", "first"), [("float32", 2**24), ("float16", 2**11)])
+    def test_narrow_floats_hold_less(self, tmp_path, width, first):
+        file = tmp_path / "x.parquet"
+        ids = np.array([first, first + 1], width)  # one value for both
+        columns = {"user": [1, 1], "item": ids, "time": [1500000000, 1500000001]}
+        pq.write_table(pa.table(columns), file)
+        assert refused(file) == (
+            f"{file}: item: {float(first)!r} is a {width} too large to be an exact id; "
+            "write ids as text or integers."
+        )
+        for column in (ids, pd.Series(ids), pd.Series(ids).astype("category"), pa.array(ids)):
+            with pytest.raises(WorkbenchError, match=f"is a {width} too large"):
+                from_interactions([1, 1], column)
+        exact = from_interactions([1, 1], np.array([first - 2, first - 1], width))
+        assert exact.item_ids[1:].tolist() == [str(first - 2), str(first - 1)]
 
     def test_rounded_ids_are_warned_of(self, tmp_path):
         rows = [("7.65612e+16", item, time) for _, item, time in EVENTS]

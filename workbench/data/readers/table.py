@@ -1,7 +1,9 @@
 """CSV, TSV and Parquet files whose columns the user names, or that have usual names."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.dataset as pa_dataset
 
 from workbench.data.readers import plain
@@ -21,6 +23,7 @@ from workbench.data.readers.roles import choose, is_table
 from workbench.data.readers.rows import interactions
 from workbench.data.readers.shape import guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
+from workbench.data.tokens import is_text
 from workbench.errors import WorkbenchError
 from workbench.phrases import listing
 
@@ -144,8 +147,17 @@ def _dataset(path: Path) -> pa_dataset.Dataset:
         )
     if not files:
         raise WorkbenchError(f"{path} is a folder without Parquet files; name the table in it.")
+    # what names of folders say is text, so that user=007 keeps its zeros
+    parts = (part.partition("=") for file in files for part in Path(file).parts[:-1])
+    keys = dict.fromkeys(key for key, sign, _ in parts if sign)
+    folders = pa.schema([(key, pa.string()) for key in keys])
     try:
-        return pa_dataset.dataset(files, format="parquet", partitioning="hive")
+        hive = pa_dataset.partitioning(folders, flavor="hive")
+        each = pa_dataset.dataset(files, schema=folders, format="parquet").get_fragments()
+        whole = _whole_schema(path, [part.physical_schema for part in each], folders)
+        return pa_dataset.dataset(files, schema=whole, format="parquet", partitioning=hive)
+    except WorkbenchError:
+        raise
     except PARSE_ERRORS as error:
         with Path(files[0]).open("rb") as file:
             first = file.read(16)
@@ -154,6 +166,44 @@ def _dataset(path: Path) -> pa_dataset.Dataset:
             told = no_text(first) or by_name
             raise WorkbenchError(f"{files[0]} {told}.") from error
         raise WorkbenchError(f"{path} is no readable Parquet file: {brief(error)}.") from error
+
+
+def _whole_schema(path: Path, parts: Sequence[pa.Schema], folders: pa.Schema) -> pa.Schema:
+    """The columns of all files, and what the names of folders say.
+
+    Raises
+    ------
+    WorkbenchError
+        If files hold a column in types of which none holds all.
+    """
+    kinds: dict[tuple[str, int], list[pa.DataType]] = {}
+    for part in parts:
+        for place, (name, kind) in enumerate(zip(part.names, part.types, strict=True)):
+            again = part.names[:place].count(name)  # a file may have several of one name
+            of_name = kinds.setdefault((name, again), [])
+            of_name += [kind] if kind not in of_name else []
+    columns = []
+    for (name, _), several in kinds.items():
+        one = _one_kind(several)
+        if one is None:
+            raise WorkbenchError(
+                f"{path}: its files hold {name} as {listing([str(kind) for kind in several])}; "
+                "write it in one type, or name one of the files."
+            )
+        columns += [(name, one)] if name not in folders.names else []
+    return pa.schema([*columns, *folders])
+
+
+def _one_kind(kinds: Sequence[pa.DataType]) -> pa.DataType | None:
+    """A type for values of all of these: text for ids that are numbers in some files only."""
+    try:
+        schemas = [pa.schema([("", kind)]) for kind in kinds]
+        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
+    except pa.ArrowTypeError:
+        values = [kind.value_type if pa.types.is_dictionary(kind) else kind for kind in kinds]
+        numbers = (pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in values)
+        plain = (number or is_text(kind) for number, kind in zip(numbers, values, strict=True))
+        return pa.string() if all(plain) else None
 
 
 def _read_parquet(path: Path, options: Options) -> Interactions:
