@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.workbench.data.reading import refused, tokens
 
+from tests.workbench.data.reading import refused, tokens
 from workbench.data import load_data
 
 

@@ -125,6 +125,23 @@ SEQUENCES = {"u0": ["i9", "i2", "i7"], "u1": ["i10", "i9", "i2"], "u2": ["i2", "
         ("[{}, {}]", ", "),
         ("{} {}", " "),
         ("{}\t{}", " "),
+        ('{},"{}"', ","),
+        ('"{}","{}"', " "),
+        ("{} '{}'", "','"),
+        ('"{}" "{}"', '" "'),
+        ("{}:{}", " "),
+        ("{}:{}", ","),
+        ("{};{}", " "),
+        ("{}|{}", " "),
+        ("{}={}", " "),
+        ("{}, {}", " "),
+        ("{} : {}", " "),
+        ("{} -> {}", " "),
+        ("{} | {}", " | "),
+        ("{} {{{}}}", ", "),
+        ("{}: {{'{}'}}", "', '"),
+        ("{}: [{}]", ", "),
+        ("{} ({})", " "),
     ],
 )
 def test_punctuation_between_items_is_no_part_of_them(tmp_path, line, between):
@@ -135,6 +152,41 @@ def test_punctuation_between_items_is_no_part_of_them(tmp_path, line, between):
 def test_punctuation_within_an_item_is_its_own(tmp_path):
     data = load_data(write(tmp_path / "s.txt", "o'neil a:b c,d e\nv x|y a:b c,d\n"))
     assert tokens(data) == {"o'neil": ["a:b", "c,d", "e"], "v": ["x|y", "a:b", "c,d"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "user:1 a b\nuser:2 b c\n",  # a name before all numbers
+        "user:1 1 2\nuser:2 2 1\n",
+        "d1:8 a b\nd1:9 b c\nd2:8 a c\n",  # a day and a number
+        "a:1 x:1 x:2\nb:1 x:2 x:1\n",  # as items have it
+        'u 5" 6"\nv 6" 5"\n',  # inches
+        "YWI= a b\nYmM= b c\n",
+        "u a(1)x b{}\nv b{} a(1)x\n",
+        "a,b x y\nc y x\n",
+    ],
+)
+def test_marks_of_ids_are_theirs(tmp_path, text):
+    data = load_data(write(tmp_path / "s.txt", text))
+    lines = (line.split() for line in text.splitlines())
+    assert tokens(data) == {user: items for user, *items in lines}
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("u:a b\nv:c d\n", 1, "'u:a' may be one id, or a user and an item"),
+        ("1:7 8\n1:8 9\n2:7 9\n", 1, "'1:7' may be one id, or a user and an item"),
+        ("u: a b\n\nv a b\n", 3, "the user ends without a colon"),
+        ("u a b\nv 'a c' b\n", 2, "a quote is closed behind several words"),
+        ("u, a, b\nv, a c, b\n", 2, "items are separated by blanks and by more"),
+        ("u [a, b]\nv []\n", 2, "a user without items"),
+    ],
+)
+def test_lines_that_can_be_split_in_several_ways_are_refused(tmp_path, text, line, told):
+    file = write(tmp_path / "s.txt", text)
+    assert refused(file).startswith(f"{file}, line {line}: {told}")
 
 
 def test_a_user_of_one_item_needs_no_comma(tmp_path):
