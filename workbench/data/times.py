@@ -19,7 +19,7 @@ Dates = Literal["day-first", "month-first"]
 # below 1e11 until the year 5138, and milliseconds are above it since 1973
 UNITS = {"s": (1.0, 0.0), "ms": (1e3, 1e11), "us": (1e6, 1e14), "ns": (1e9, 1e17)}
 LARGEST = 2.0**62
-YEAR, YEAR_2100, YEAR_10000 = 31_536_000, 4_102_444_800, 253_402_300_800  # in seconds
+DAY, YEAR, YEAR_2100, YEAR_10000 = 86_400, 31_536_000, 4_102_444_800, 253_402_300_800  # in seconds
 # dates written as numbers: 20190812, or with hours, minutes and seconds 20190812103000
 COMPACT = ((8, "%Y%m%d"), (10, "%Y%m%d%H"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
 WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")

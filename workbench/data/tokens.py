@@ -56,9 +56,9 @@ def encode(values: Any) -> tuple[np.ndarray, np.ndarray]:
         if column.ndim != 1:  # one text or number, lists of them, or what yields them once
             raise ValueError("give a list, or a column, with one of them for each row")
         codes, uniques = pd.factorize(column)
-        array = np.asarray(uniques)  # whose floats have the width of the column
-        each = array if array.dtype.kind == "f" else uniques
-        names = np.array([token(value) for value in each], dtype=object)
+        if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+            uniques = np.asarray(uniques, column.dtype)  # floats as wide as those of the column
+        names = np.array([token(value) for value in uniques], dtype=object)
     # what is written in several ways is one token
     again, tokens = pd.factorize(pd.Series(names, dtype=object).replace("", None))
     if len(tokens) < len(names):

@@ -86,6 +86,41 @@ class TestTimes:
         with pytest.warns(WorkbenchWarning, match="times were taken from date, though time"):
             assert tokens(load_data(file)) == {"u": ["b", "a"]}
 
+    @pytest.mark.parametrize("name", ["clock", "Uhrzeit", "time"])
+    @pytest.mark.parametrize("clock", ["08:13:20", "8:13", "08:13 PM", "08:13:20.5"])
+    @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+    def test_a_time_of_day_beside_a_date_is_warned_of(self, tmp_path, name, clock, suffix):
+        rows = [("u", "a", "2020-01-02", clock), ("u", "b", "2020-01-01", clock)]
+        frame = pd.DataFrame(rows, columns=["user", "item", "date", name])
+        file = write_frame(tmp_path / f"x.{suffix}", frame)
+        with pytest.warns(WorkbenchWarning):
+            (warning,) = load_data(file).provenance["warnings"]
+        assert f"times were taken from date, though {name} has the times of day" in warning
+        (meant,) = remedied(file, warning)
+        assert meant.provenance["warnings"] == []
+        frame["date"] = "2020-01-02 08:13:20"  # which is the other remedy
+        frame.loc[1, "date"] = "2020-01-01 08:13:20"
+        if name != "time":  # whose name asks for another word
+            assert load_data(write_frame(file, frame)).provenance["warnings"] == []
+
+    def test_and_beside_one_of_another_name(self, tmp_path):
+        rows = [("u", "a", "2020-01-02", "08:13"), ("u", "b", "2020-01-01", "08:14")]
+        file = write(tmp_path / "x.csv", table(("user", "item", "day", "tod"), rows))
+        assert "day looks like times, without the times of day, which tod has; say" in refused(file)
+
+    @pytest.mark.parametrize(
+        "when", ["14-Jul-17", "07/14/17 02:40", "July 14th 2017", {"$date": 1500000000000}]
+    )
+    def test_times_that_cannot_be_read_are_named(self, tmp_path, when):
+        rows = [{"user": "u", "item": item, "when": when} for item in "ab"]
+        file = write(tmp_path / "x.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+        with pytest.warns(WorkbenchWarning):
+            (warning,) = load_data(file).provenance["warnings"]
+        assert "no column holds times that can be read, so histories are in the order" in warning
+        assert f"write those in when, such as {str(when)!r}, as 2019-08-12 10:30:00" in warning
+        (meant,) = remedied(file, warning)
+        assert meant.provenance["warnings"] == []
+
     @pytest.mark.parametrize("none", [0, -1, "0.0"])
     def test_a_number_that_may_stand_for_none_is_warned_of(self, tmp_path, none):
         rows = [*EVENTS, ("u", "z", none)]
@@ -341,6 +376,17 @@ class TestLayouts:
         file = write(tmp_path / "x.inter", table(header or ("user_id", "item_id", "time"),
                                                  separator=separator))  # fmt: skip
         assert tokens(remedied(file, refused(file))[0]) == HISTORIES
+
+    def test_a_header_of_text_ids_is_warned_of(self, tmp_path):
+        rows = [("who", "what"), *((user, item) for user, item, _ in EVENTS)]
+        file = write(tmp_path / "x.csv", "".join(",".join(row) + "\n" for row in rows))
+        source = f"{file}?user=#0&item=#1&time=&min_user=1"
+        with pytest.warns(WorkbenchWarning, match="line 1: 'who' and 'what' were read as a row"):
+            data = load_data(source)
+        (named,) = remedied(file, data.provenance["warnings"][0])
+        assert tokens(named) == {"u": ["b", "a", "c"], "v": ["a", "c"]}
+        write(file, file.read_text().partition("\n")[2])
+        assert load_data(source).provenance["warnings"] == []
 
     def test_a_missing_column_is_named(self, tmp_path):
         file = write(tmp_path / "x.csv", table(("user", "thing_id", "time")))

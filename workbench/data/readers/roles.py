@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
+import numpy as np
 import pyarrow as pa
 
 from workbench.data.readers.base import Options
 from workbench.data.readers.columns import bare, column_of
-from workbench.data.times import WITHOUT_TIMES, looks_like_time
+from workbench.data.times import DAY, WITHOUT_TIMES, looks_like_time, read_times
 from workbench.errors import WorkbenchError, ways
 from workbench.phrases import listing
 
@@ -26,6 +27,16 @@ USUAL = {
     "title": ("title", "itemtitle", "itemname"),
 }  # fmt: skip
 REQUIRED = ("user", "item")
+TIME_OF_DAY = re.compile(
+    r"T?\d{1,2}:\d\d(:\d\d([.,]\d+)?)?\s*([AaPp]\.?[Mm]\.?)?(Z|[+-]\d\d:?\d\d)?"
+)
+# what people read as a date, though nothing here may read it: 14-Jul-17, 07/14/17, July 14th
+DATED = re.compile(
+    r"\d{1,4}(?:st|nd|rd|th)?[-./ ](?:\d{1,2}|[A-Za-z]{3,9}\.?)[-./, ]+\d{2,4}(?![\d.])"
+    r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.?[ ,]+.*\d"
+    r"|(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?[ ,]+.*\d"
+    r"|\d{8}T\d|/Date\(|\{'\$date':"
+)
 
 
 def plain(name: str) -> str:
@@ -160,15 +171,25 @@ def _about_times(
     """
     free = [name for name in names if name not in roles.values()]
     like = [name for name in free if _times(sample(name))]
+    clocks = [name for name in free if _all(TIME_OF_DAY.fullmatch, sample(name))]
     if "time" in roles:
-        like += [name for name in free if plain(name) in USUAL["time"] and name not in like]
-        if not like:
-            return []
-        return [
-            f"{path}: times were taken from {roles['time']}, though {' and '.join(like)} "
-            f"look{'s' if len(like) == 1 else ''} like times too; say which are meant "
-            f"{_named('time', bare(roles['time']))} {_named('time', bare(like[0]))}."
-        ]
+        time = _named("time", bare(roles["time"]))
+        usual_names = [name for name in free if plain(name) in USUAL["time"]]
+        like += [name for name in usual_names if name not in like and name not in clocks]
+        doubts = []
+        if like:
+            doubts.append(
+                f"{path}: times were taken from {roles['time']}, though {' and '.join(like)} "
+                f"look{'s' if len(like) == 1 else ''} like times too; say which are meant "
+                f"{time} {_named('time', bare(like[0]))}."
+            )
+        if clocks and _whole_days(sample(roles["time"])):
+            doubts.append(
+                f"{path}: times were taken from {roles['time']}, though {clocks[0]} has the times "
+                f"of day; write day and time of day into one column, or say that days are enough "
+                f"{time}."
+            )
+        return doubts
     item = roles["item"]
     if "item" not in said and _times(sample(item)):
         raise WorkbenchError(
@@ -176,16 +197,40 @@ def _about_times(
             f"items {_named('item', bare(item))}."
         )
     if like:
+        by_day = bool(clocks) and _whole_days(sample(like[0]))
         raise WorkbenchError(
             f"{path}: no column is named as times are, and {' and '.join(like)} "
-            f"look{'s' if len(like) == 1 else ''} like times; say so "
-            f"{_named('time', bare(like[0]))}, or that histories are in the order of the file "
-            f"{WITHOUT_TIMES}."
+            f"look{'s' if len(like) == 1 else ''} like times"
+            + (f", without the times of day, which {clocks[0]} has" if by_day else "")
+            + f"; say so {_named('time', bare(like[0]))}, or that histories are in the order of "
+            f"the file {WITHOUT_TIMES}."
         )
+    dated = next((name for name in free if _all(DATED.match, sample(name))), None)
+    if dated is not None:
+        example = next(str(value) for value in sample(dated) if str(value).strip())
+        return [
+            f"{path}: no column holds times that can be read, so histories are in the order of the "
+            f"file; write those in {dated}, such as {example[:40]!r}, as 2019-08-12 10:30:00, or "
+            f"say that this is meant {WITHOUT_TIMES}."
+        ]
     return [
         f"{path}: no column holds times, so histories are in the order of the file; name the "
         f"column that does, or say that this is meant {WITHOUT_TIMES}."
     ]
+
+
+def _all(fits: Callable[[str], object], values: Sequence[object]) -> bool:
+    """Whether there are values, and all of them look so; empty ones do not matter."""
+    texts = [text for value in values if value is not None and (text := str(value).strip())]
+    return bool(texts) and all(map(fits, texts))
+
+
+def _whole_days(values: Sequence[object]) -> bool:
+    try:
+        seconds = read_times(pa.array(values), dates="day-first").seconds
+    except (OverflowError, ValueError, TypeError, pa.ArrowException):
+        return False
+    return bool(np.all(seconds[~np.isnan(seconds)] % DAY == 0))
 
 
 def _times(values: Sequence[object]) -> bool:

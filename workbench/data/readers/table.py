@@ -1,7 +1,9 @@
 """CSV, TSV and Parquet files whose columns the user names, or that have usual names."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pyarrow as pa
 import pyarrow.dataset as pa_dataset
@@ -21,10 +23,10 @@ from workbench.data.readers.columns import Columns, check_single
 from workbench.data.readers.filters import needed
 from workbench.data.readers.roles import choose, is_table
 from workbench.data.readers.rows import interactions
-from workbench.data.readers.shape import guess_delimiter, shape, split
+from workbench.data.readers.shape import Shape, guess_delimiter, shape, split
 from workbench.data.readers.text import Layout, header_names, read_interactions
 from workbench.data.tokens import is_text
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, ways
 from workbench.phrases import listing
 
 SUFFIXES = (".csv", ".tsv", ".tab")  # of text that is nothing but a table
@@ -86,6 +88,8 @@ def read(path: Path, options: Options) -> Interactions:
         where=", line 1",
         headerless=look.by_position if not look.header and look.alike else None,
     )
+    if not header and (heading := _like_a_header(look, names, roles)):
+        doubts = [*doubts, f"{path}, line 1: {heading}."]
     if not positions:
         check_single(path, names, [*roles.values(), *needed(options, names, path)])
     layout = Layout(
@@ -101,6 +105,27 @@ def read(path: Path, options: Options) -> Interactions:
         encoding=options.encoding,
     )
     return read_interactions(layout, options).doubted(doubts)
+
+
+def _like_a_header(look: Shape, names: Sequence[str], roles: Mapping[str, str]) -> str | None:
+    """What shows that the first row names columns of text: words that do not come again."""
+    first, *others = look.rows
+    words = {role: first[names.index(name)].strip() for role, name in roles.items()}
+    if not others or not all(word and not re.search(r"\d", word) for word in words.values()):
+        return None
+    if any(
+        row[place].strip() == first[place].strip()
+        for name in roles.values()
+        for place in [names.index(name)]
+        for row in others
+        if len(row) > place
+    ):
+        return None
+    said = ways(f"?{urlencode(words)}", f"columns={words}")
+    return (
+        f"{listing([repr(word) for word in words.values()])} were read as a row, and do not come "
+        f"again; if they name the columns, say so {said}"
+    )
 
 
 def column_names(path: Path, encoding: str = "utf-8") -> tuple[str, ...]:
