@@ -96,7 +96,7 @@ assert data.times is None
 for name in ("GapSASRec", "GapSASRec-uniform", "AC-GapSASRec", "AC-GapSASRec-light"):
     train(build_model(name, data, hidden_size=8, n_layers=1), data, name, epochs=1, progress=False)
     model = load_model(name)
-    weights = record_attention(model, held_out(data, [0, 1])[0])["attention"]
+    weights = record_attention(model, held_out(model, data, [0, 1])[0])["attention"]
     users, shown = evaluate(model, data).users, dict(facts(model.config))
     print(type(model).__name__, len(users), *weights.shape, "n_users" in shown)
 """

@@ -4,7 +4,6 @@ from .attention.editing import edit_attention
 from .attention.recording import mean_attention, record_attention
 from .checkpoint import load_model, save_model
 from .data import SequenceData, load_data, planted
-from .data.batches import held_out
 from .devices import choose_device
 from .errors import WorkbenchError, WorkbenchWarning
 from .evaluation import Evaluation, evaluate
@@ -17,6 +16,7 @@ from .explore.shown import View
 from .explore.survey import survey
 from .faithfulness.agreement import rank_agreement
 from .importing import import_checkpoint
+from .matching import held_out
 from .recommendation import recommend
 from .registry import build_model
 from .training.recipes import RECIPES, Recipe

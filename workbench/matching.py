@@ -1,17 +1,20 @@
 """Where a model and data meet: items and users are matched by token, here and nowhere else."""
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
-from models import ModelConfig, Recommender
+from models import Batch, ModelConfig, Recommender
 from workbench.checkpoint import check_card, check_tokens, with_rows
+from workbench.data import batches
 from workbench.data.lookup import find_item, item_with_id, items_called
 from workbench.data.sequences import SequenceData
-from workbench.errors import WorkbenchError, loaded
+from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
 from workbench.model import Model
 
 M = TypeVar("M", bound=Model)
@@ -88,6 +91,65 @@ def matched(
         unknown = len(model.user_ids)  # beyond the last: no user the model has an embedding of
         data = replace(data, user_numbers=np.where(numbers < 0, unknown, numbers))
     return data, said
+
+
+def held_out(model: Model, data: SequenceData, users: Sequence[int]) -> tuple[Batch, Tensor]:
+    """The test histories of some users, in that order, and their held-out items.
+
+    Items have the numbers that the model gives them, whatever those of the data are: the raw id of
+    number n is `model.item_ids[n]`.
+
+    Parameters
+    ----------
+    model : what will read the histories.
+    data : where the users are.
+    users : indices of users in the data; `workbench.data.find_user` has that of a raw id.
+
+    Returns
+    -------
+    tuple
+        A batch of what comes before the last item of each user, as much of it as the model reads,
+        on the CPU; and that last item, int64 [B].
+
+    Raises
+    ------
+    WorkbenchError
+        If the model does not fit the data, as in `evaluate`, a user does not exist, or has no item
+        that the model knows before the held-out one, or does not know that one.
+
+    Warns
+    -----
+    WorkbenchWarning
+        If some items of the data do not match those of the model, as in `evaluate`.
+    """
+    data, warning = matched(model, data)
+    if warning:
+        warnings.warn(warning, WorkbenchWarning, stacklevel=2)
+    return batches.held_out(data, users, model.config.max_length)
+
+
+def check_numbering(model: Model, data: SequenceData, what: str) -> None:
+    """Refuse numbers of items or users that are not those of the model.
+
+    Parameters
+    ----------
+    model : what is to read them; one without tokens refuses none.
+    data : whose numbers they are.
+    what : what holds them, which begins the sentence.
+
+    Raises
+    ------
+    WorkbenchError
+        If an item, or a user of a model that embeds them, has another number in the model.
+    """
+    known = model.user_ids if model.needs_users and data.user_numbers is None else None
+    items = model.item_ids is None or _same(model.item_ids, data.item_ids)
+    if not items or not (known is None or _same(known, data.user_ids)):
+        raise WorkbenchError(
+            f"{what} has the numbers of {data.name}, and {model.config.name} numbers items or "
+            "users otherwise; make it of the data as this model numbers them, "
+            "workbench.matching.matched(model, data)[0]."
+        )
 
 
 def find_known_item(model: Model, data: SequenceData, as_read: SequenceData, text: str) -> int:

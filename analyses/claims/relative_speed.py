@@ -11,7 +11,8 @@ from analyses.claims.rule import Evidence, Lines
 from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key
 from models import Batch, Recommender
-from workbench import SequenceData, held_out
+from workbench import SequenceData
+from workbench.data.batches import held_out
 from workbench.data.lookup import users_with_case
 from workbench.mode import evaluation_mode
 from workbench.statistics import mean_interval

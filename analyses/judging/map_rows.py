@@ -5,7 +5,8 @@ import pandas as pd
 
 from analyses.judging.labels import CASES, caused_cases, truth_table
 from analyses.judging.signals import signals
-from workbench import held_out, importances
+from workbench import importances
+from workbench.data.batches import held_out
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.model import Model

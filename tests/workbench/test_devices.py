@@ -104,7 +104,7 @@ def test_so_does_an_adapted_module(moved, data):
 
 def measured(model, data):
     """Whatever is measured of a model, from batches on the CPU, on the CPU."""
-    batch, targets = held_out(data, [0, 1, 2], LENGTH)
+    batch, targets = held_out(model, data, [0, 1, 2])
     found = record_attention(model, batch, stages=model.stages)
     found["all rows"] = record_attention(model, batch, rows="all")["attention"]
     for method in importances(model):
@@ -117,7 +117,7 @@ def measured(model, data):
     found["survey"] = torch.from_numpy(table.to_numpy(float))
     scenario = Scenario.of(data, 0).apply(Change("mute", 6)).apply(Change("largest"))
     found["prediction"] = predict(model, scenario).scores
-    case, _ = held_out(data, [1], LENGTH)
+    case, _ = held_out(model, data, [1])
     inspection = inspect_case(model, case, "top")
     found["inspected"], found["effects"] = inspection.scores, inspection.effects
     try:

@@ -20,6 +20,7 @@ from workbench import (
     adapt,
     build_model,
     evaluate,
+    explain,
     held_out,
     import_checkpoint,
     load_data,
@@ -27,7 +28,7 @@ from workbench import (
     save_model,
     train,
 )
-from workbench.data import from_interactions
+from workbench.data import find_user, from_interactions
 from workbench.explore.prediction import predict
 from workbench.explore.scenario import Scenario
 from workbench.explore.survey import survey
@@ -77,6 +78,46 @@ def test_rows_in_another_order_rank_the_same(model, split):
 
 
 @pytest.mark.usefixtures("quiet")
+def test_held_out_histories_have_the_numbers_of_the_model(model):
+    data, other = log(ROWS), log(sorted(ROWS, reverse=True))
+    users = ["u0", "u7"]
+    batch, targets = held_out(model, data, [find_user(data, user) for user in users])
+    again, same = held_out(model, other, [find_user(other, user) for user in users])
+    assert again.items.tolist() == batch.items.tolist()
+    if model.needs_users:
+        assert again.users.tolist() == batch.users.tolist()
+    history = [item for user, item, _ in ROWS if user == "u0"]
+    assert model.item_ids[again.items[0]].tolist() == history[:-1]
+    assert model.item_ids[same[0]] == history[-1]
+    assert torch.equal(explain(model, again, same), explain(model, batch, targets))
+
+
+def test_a_scenario_of_other_numbers_is_refused(model):
+    other = log(sorted(ROWS, reverse=True))
+    said = "the scenario has the numbers of log, and .* numbers items or users otherwise; make it"
+    with pytest.raises(WorkbenchError, match=said):
+        predict(model, Scenario.of(other, 0))
+    fit, _ = matched(model, other)
+    batch, _ = held_out(model, other, [0])
+    found = predict(model, Scenario.of(fit, 0)).scores
+    assert torch.allclose(found, model.scores(batch)[0], atol=1e-6)
+    # users alone
+    reordered = replace(log(ROWS), user_ids=other.user_ids)
+    if model.needs_users:
+        with pytest.raises(WorkbenchError, match=said):
+            predict(model, Scenario.of(reordered, 0))
+    else:
+        predict(model, Scenario.of(reordered, 0))
+
+
+def test_held_out_says_what_did_not_match():
+    model = build_model("SASRec", data_of([1, 2], n_items=2), **SIZES)
+    with pytest.warns(WorkbenchWarning, match="3 of 6 interactions"):
+        batch, targets = held_out(model, data_of([3, 1, 2], [3, 3, 1], n_items=3), [0])
+    assert (batch.items.tolist(), targets.tolist()) == ([[1]], [2])
+
+
+@pytest.mark.usefixtures("quiet")
 def test_users_more_or_fewer_change_nothing_for_the_others(model):
     data = log(ROWS)
     wanted = ranks_by_user(evaluate(model, data), data)
@@ -98,7 +139,7 @@ def test_users_a_model_does_not_know_have_the_zero_vector():
     data = log([("new", item, time) for user, item, time in ROWS if user == "u3"] + ROWS)
     data, said = matched(model, data)
     assert said is None
-    batch, _ = held_out(data, [0, 4], max_length=8)
+    batch, _ = held_out(model, data, [0, 4])
     assert data.user_ids[[0, 4]].tolist() == ["new", "u3"]
     assert batch.users.tolist() == [12, 3]
     scores = model.scores(batch)
@@ -158,7 +199,7 @@ def test_items_the_data_lack_are_ranked_like_the_others():
     found, said = matched(model, data)
     assert said is None
     assert found.n_items == 7
-    batch, _ = held_out(found, [0])
+    batch, _ = held_out(model, found, [0])
     with torch.no_grad():
         model.eval().item_embedding.weight[4:] = model(batch)[0]  # what the prediction points to
     scores = model.scores(batch)[0]
@@ -244,10 +285,10 @@ def test_models_of_different_numbering_stand_side_by_side(kind, tmp_path):
             assert model.item_ids.tolist() == inputs.data.item_ids.tolist()
             ranks = ranks_by_user(evaluate(model, inputs.data), inputs.data)
             assert ranks == wanted[source[-1]]
-            batch, _ = held_out(inputs.data, [0], max_length=8)
-            source_data = matched(models[source[-1]], data)[0]
-            expected = models[source[-1]].scores(held_out(source_data, [0], max_length=8)[0])[0]
-            order_of = dict(zip(models[source[-1]].item_ids[1:], expected[1:], strict=True))
+            batch, _ = held_out(model, inputs.data, [0])
+            alone = models[source[-1]]
+            expected = alone.scores(held_out(alone, data, [0])[0])[0]
+            order_of = dict(zip(alone.item_ids[1:], expected[1:], strict=True))
             scores = model.scores(batch)[0, 1:]
             aligned = torch.stack([order_of[token] for token in model.item_ids[1:]])
             assert torch.allclose(scores, aligned)

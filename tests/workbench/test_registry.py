@@ -245,6 +245,7 @@ def test_swapped_arguments_are_told(tmp_path):
         lambda: recommend(data, model),
         lambda: save_model(data, tmp_path),
         lambda: explain(data, model, data),
+        lambda: held_out(data, model, [0]),
     ):
         with pytest.raises(WorkbenchError, match="SequenceData was given in the place of what"):
             asked()
@@ -252,4 +253,4 @@ def test_swapped_arguments_are_told(tmp_path):
         build_model("SASRec", model)
     users: Any = [0]
     with pytest.raises(WorkbenchError, match=r"a list was given in .* workbench.load_data makes"):
-        held_out(users, data)
+        held_out(model, users, data)

@@ -38,6 +38,8 @@ def held_out(
 ) -> tuple[Batch, Tensor]:
     """The test histories of some users, in that order, and their held-out items.
 
+    Items are numbered as in the data; `workbench.held_out` numbers them as a model does.
+
     Parameters
     ----------
     data : where the users are.

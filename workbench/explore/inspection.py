@@ -140,7 +140,7 @@ def inspect_case(
     Parameters
     ----------
     model : any model that gives what the methods need.
-    batch : a batch of one history.
+    batch : a batch of one history, such as `workbench.held_out` makes.
     target : an item, or "top" for the item that the model ranks first.
     hidden : items that are not ranked, such as those that the user has seen.
     methods : the importances to compute, by their names in `explain`.

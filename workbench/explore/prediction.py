@@ -15,6 +15,7 @@ from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
 from workbench.explore.ranks import Ranking
 from workbench.explore.scenario import Scenario
+from workbench.matching import check_numbering
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 from workbench.statistics import jensen_shannon
@@ -64,8 +65,11 @@ def predict(
     Raises
     ------
     WorkbenchError
-        If the model does not have an item, a layer or a head, or has no attention.
+        If the model does not have an item, a layer or a head, has no attention, or numbers items
+        or users otherwise than the data that the scenario was made of.
     """
+    if scenario.data is not None:
+        check_numbering(model, scenario.data, "the scenario")
     window = slice(-model.config.max_length, None)
     entries = scenario.entries[window]
     known = model.config.n_items

@@ -6,7 +6,7 @@ the history as the edits before have left it; items are raw ids, percent-encoded
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, get_args
 from urllib.parse import quote, unquote
 
@@ -73,6 +73,7 @@ class Scenario:
     uniform : whether all weights are made the same.
     largest : how many of the largest weights are removed.
     number : what batches call this user, where that is not `user`; else None.
+    data : whose numbers these are; None where nobody knows.
     """
 
     user: int
@@ -81,10 +82,14 @@ class Scenario:
     uniform: bool = False
     largest: int = 0
     number: int | None = None
+    data: SequenceData | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of(cls, data: SequenceData, user: int) -> "Scenario":
         """All items of a user before the held-out one.
+
+        A model is asked about it if it numbers items as the data do: `workbench.matching.matched`
+        gives the data as a model numbers them.
 
         Raises
         ------
@@ -100,7 +105,7 @@ class Scenario:
         entries = tuple(Entry(int(item), n) for n, item in enumerate(data.items[first:last], 1))
         times = None if data.times is None else tuple(data.times[first:last].tolist())
         number = None if data.user_numbers is None else int(data.user_numbers[user])
-        return cls(user, entries, times, number=number)
+        return cls(user, entries, times, number=number, data=data)
 
     def apply(self, change: Change) -> "Scenario":
         """The scenario after one edit.
