@@ -17,8 +17,8 @@ MOST_MODELS = 2
 
 
 def choose_data() -> tuple[str, SequenceData]:
-    """The source that was typed or chosen, and its data."""
-    source = st.selectbox(
+    """The source that was typed or chosen, and its data; says what was assumed about them."""
+    chosen = st.selectbox(
         "Data",
         list(BUILT_IN),
         key="data",
@@ -27,7 +27,11 @@ def choose_data() -> tuple[str, SequenceData]:
         bind="query-params",
         on_change=forget_edits,
     )
-    return str(source), resources.data(str(source))
+    source = str(chosen)
+    data = resources.data(source)
+    for assumed in data.provenance.get("warnings", []):
+        st.caption(words.literal(assumed))
+    return source, data
 
 
 def choose_models(data: SequenceData) -> list[str]:

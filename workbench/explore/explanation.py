@@ -149,7 +149,7 @@ class Explanation:
             held_out=self.held_out,
             recommended=self.recommended,
             beside={self.shown.label: Beside(change=self.change)},
-            told=[made_of_data(self.data), made_of_model(self.shown.label, self.model)],
+            told=[*made_of_data(self.data), made_of_model(self.shown.label, self.model)],
         )
 
     def save(self, path: str | Path) -> Path:
@@ -169,9 +169,9 @@ class Explanation:
         return path
 
 
-def made_of_data(data: SequenceData) -> str:
-    """Which data numbers stand on, in a line."""
-    return f"{data.name}: SHA-256 {data.checksum}"
+def made_of_data(data: SequenceData) -> list[str]:
+    """Which data numbers stand on, and what was assumed about them, in lines."""
+    return [f"{data.name}: SHA-256 {data.checksum}", *data.provenance.get("warnings", [])]
 
 
 def made_of_model(label: str, model: Model) -> str:

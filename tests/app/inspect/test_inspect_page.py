@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.app.conftest import TITLES
 from tests.app.shown import captions, htmls, metrics, press, read, sentences, tables
 from workbench import (
+    WorkbenchWarning,
     build_model,
     evaluate,
     explain,
@@ -27,6 +28,7 @@ from workbench.app.userlists import OF_A_MODEL
 from workbench.data.batches import make_batch
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.data.splits import held_out_cases
+from workbench.explore.explanation import made_of_data
 from workbench.explore.markup import HIGHEST
 from workbench.explore.survey import listed, survey
 from workbench.faithfulness.counterfactual import smallest_change
@@ -47,6 +49,25 @@ def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, model
     titles = [f"**{name}**: held-out item at rank {rank} of {data.n_items}"
               for name, rank in zip(("SASRec", "AC-SASRec"), expected, strict=True)]  # fmt: skip
     assert set(titles) <= {read(text.value) for text in page.markdown}
+
+
+@pytest.mark.parametrize("module", ["inspect.inspect_page", "what_if.what_if_page"])
+def test_what_was_assumed_about_the_data_is_said_once(opener, tmp_path, module):
+    times = "".join(f"a,i{n},{20190801 + n}\nb,i{n},{20190801 + n}\n" for n in range(5))
+    dated, timeless = tmp_path / "dated.csv", tmp_path / "$x$ *b*.csv"
+    dated.write_text("user,item,time\n" + times)
+    timeless.write_text("user,item\n" + "a,x\na,y\nb,x\nb,y\n")
+    for file in (dated, timeless):
+        with pytest.warns(WorkbenchWarning):
+            data = load_data(file)
+        assumed = data.provenance["warnings"]
+        assert made_of_data(data)[1:] == assumed  # in the file that is shared
+        page = opener(module)(data=str(file), models=[])
+        told = [read(caption.value) for caption in page.sidebar.caption]
+        assert assumed
+        assert [text for text in told if text in assumed] == assumed
+        assert not any(text in read(each.value) for each in page.main.caption for text in assumed)
+    assert words.literal(assumed[0]) in [caption.value for caption in page.sidebar.caption]
 
 
 def test_the_history_holds_attention_importances_and_time(open_page, films, models):

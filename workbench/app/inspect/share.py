@@ -95,7 +95,7 @@ def html(seen: Seen, said: Mapping[str, user_page.Beside]) -> str:
         recommended=seen.recommended,
         beside=said,
         told=[
-            made_of_data(seen.read),
+            *made_of_data(seen.read),
             *(made_of_model(label, seen.models[label].model) for label in seen.shown),
         ],
         code=as_code(seen),
