@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from tests.app.browser import query_of, settled, watched
 from tests.app.shown import read
-from workbench.app import saved_lists
+from workbench.app import saved_lists, words
 
 NAME = "Fans: of *3* & <b>"
 SCRIPT = """
@@ -47,7 +47,8 @@ def press(shown: AppTest, label: str, name: str, ids: str) -> list[str]:
 def test_a_list_is_saved_changed_and_removed(films):
     shown = form(films)
     assert shown.text_area[0].value == "u1\nu2"
-    assert press(shown, "Save the list", NAME, "u3, u1 u2\nu3") == []
+    copied = f"{NAME[0]}{words.APART}{NAME[1:]}"
+    assert press(shown, "Save the list", copied, f"u{words.APART}3, u1 u2\nu3") == []
     kept = {f"Saved: {NAME}": ["u3", "u1", "u2"]}
     assert held(shown) == ["Fans%3A of %2A3%2A %26 %3Cb%3E:u3,u1,u2"]
     assert shown.selectbox[0].value == f"Saved: {NAME}"

@@ -1,7 +1,9 @@
 """Numbers and measures in words."""
 
+import ast
 import math
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -135,3 +137,18 @@ def test_no_tau_says_why():
         RowAgreement(math.nan, math.nan, 2), "saliency"
     )
     assert "are equal" in words.agreement(RowAgreement(math.nan, math.nan, 9), "saliency")
+
+
+def test_whatever_is_typed_is_read_without_what_the_app_puts_in_its_messages():
+    """A text that is copied from a message and typed into any field is what it was."""
+    asking = 0
+    for file in Path(words.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            source = ast.unparse(node)
+            if re.search(r"st\.text_(input|area)\(|accept_new_options=True", source):
+                asking += 1
+                assert "words.typed" in source, f"{file.name}: {node.name}"
+    assert asking > 10
+    assert words.typed(f"planted:{words.APART}distance") == "planted:distance"

@@ -27,7 +27,7 @@ def choose_data() -> tuple[str, SequenceData]:
         bind="query-params",
         on_change=forget_edits,
     )
-    source = str(chosen)
+    source = words.typed(chosen)
     data = resources.data(source)
     for assumed in data.provenance.get("warnings", []):
         st.caption(words.literal(assumed))
@@ -55,7 +55,7 @@ def choose_models(data: SequenceData) -> list[str]:
         help=words.MODELS,
         bind="query-params",
     )
-    return chosen[:MOST_MODELS]
+    return list(dict.fromkeys(map(words.typed, chosen)))[:MOST_MODELS]
 
 
 def open_models(

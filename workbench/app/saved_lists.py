@@ -53,7 +53,7 @@ def show_form(data: SequenceData, box: str, users: Sequence[str]) -> None:
     old = next((name for name in known if words.plain(name) == chosen), None)
 
     def save() -> None:
-        name = str(st.session_state[name_key]).strip()
+        name = words.typed(st.session_state[name_key]).strip()
         found, others = find_users(data, words.typed(st.session_state[ids_key]))
         if others:
             st.session_state[TOLD] = f"Nobody is called {listing(others, MOST_NAMED)}."

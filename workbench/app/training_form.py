@@ -130,7 +130,7 @@ def show_form(source: str, data: SequenceData) -> None:
             most = int(epochs)
             options += [f"--epochs={most}"]
         with errors_shown("The training"):
-            _start(source, kinds, str(called), most, options)
+            _start(source, kinds, words.typed(called), most, options)
     show_jobs(TrainingJob, told, made)
 
 

@@ -51,6 +51,13 @@ def test_both_models_with_the_rank_that_evaluation_gives(open_page, films, model
     assert set(titles) <= {read(text.value) for text in page.markdown}
 
 
+def test_what_is_copied_from_a_message_is_understood(open_page, films, models):
+    data, folders = (words.APART.join(path) for path in (f"{films}", models[0]))
+    page = open_page(data=data, models=[folders, models[0]], user="u3")
+    assert sentences(page) == []
+    assert len(metrics(page, "Rank of the target")) == 1
+
+
 @pytest.mark.parametrize("module", ["inspect.inspect_page", "what_if.what_if_page"])
 def test_what_was_assumed_about_the_data_is_said_once(opener, tmp_path, module):
     times = "".join(f"a,i{n},{20190801 + n}\nb,i{n},{20190801 + n}\n" for n in range(5))

@@ -93,7 +93,7 @@ def _choose_run() -> str | None:
         "the latest first, then those of folders named by --allow.",
         bind="query-params",
     )
-    return str(chosen) if chosen else None
+    return words.typed(chosen) or None
 
 
 def _facts(run: StoredRun) -> None:

@@ -70,7 +70,7 @@ def show_form() -> None:
         pressed = st.form_submit_button("Start", icon=":material/play_arrow:")
     if pressed:
         with errors_shown("The run"):
-            _start(str(source), models, int(users), chosen)
+            _start(words.typed(source), [*map(words.typed, models)], int(users), chosen)
 
 
 def offer_verdict(
