@@ -44,4 +44,4 @@ def main(arguments: Sequence[str] | None = None) -> str:
 
 if __name__ == "__main__":
     with ended_in_words():
-        say(main().rstrip("\n"))
+        say(*main().rstrip("\n").split("\n"))

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from workbench.writing import lines
+from workbench.writing import plain
 
 
 def announce(what: str) -> None:
@@ -12,15 +12,15 @@ def announce(what: str) -> None:
         say(what, err=True)
 
 
-def say(text: str, *, err: bool = False) -> None:
-    """Print text in which names of files may stand, so that none of them moves the terminal.
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines in which outside text may stand, so that none moves the terminal or breaks one.
 
     Parameters
     ----------
-    text : one line or several.
-    err : whether it goes to stderr.
+    lines : each is printed as `plain` writes it: a line end in it becomes its escape.
+    err : whether they go to stderr.
     """
-    print(lines(text), file=sys.stderr if err else sys.stdout, flush=True)
+    print("\n".join(map(plain, lines)), file=sys.stderr if err else sys.stdout, flush=True)
 
 
 def alone() -> bool:

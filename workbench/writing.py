@@ -77,8 +77,3 @@ def plain(text: str) -> str:
         else c
         for c in text
     )
-
-
-def lines(text: str) -> str:
-    """Lines of outside text for a terminal, each as `plain` writes it."""
-    return "\n".join(map(plain, text.split("\n")))

@@ -46,10 +46,9 @@ def data_command(
         data = workbench.data.load_data(source)
     about = workbench.data.describe(data)
     if as_json:
-        say(json.dumps(about, indent=2, default=str))
+        say(*json.dumps(about, indent=2, default=str).split("\n"))
     else:
-        for line in _lines(data, about):
-            say(line)
+        say(*_lines(data, about))
     if to is not None:
         workbench.data.convert(data, to)
         say(f"written to {to}", err=as_json)

@@ -48,9 +48,8 @@ def explain_command(
         hide_seen=not keep_seen,
     )
     if as_json:
-        say(json.dumps(explanation.to_json(), indent=2))
+        say(*json.dumps(explanation.to_json(), indent=2).split("\n"))
         return
     from workbench.explore.explanation_text import lines
 
-    for line in lines(explanation):
-        say(line)
+    say(*lines(explanation))

@@ -74,7 +74,7 @@ def recommend_command(
     if table.empty:
         announce("nothing is left to recommend: every item is in the history (see --keep-seen)")
     if out is None and len(table):
-        say(table.to_string(index=False, float_format="{:.4f}".format))
+        say(*table.to_string(index=False, float_format="{:.4f}".format).split("\n"))
     if out is None:
         return
     try:

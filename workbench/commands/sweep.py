@@ -83,6 +83,6 @@ def sweep_command(
         )
         if not ranks.first:
             return
-    say(summary(table).to_string(index=False))
+    say(*summary(table).to_string(index=False).split("\n"))
     for folder in keep_best(table, best) if best else []:
         say(f"best weights in {folder}")

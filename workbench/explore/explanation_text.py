@@ -8,6 +8,7 @@ from workbench.explaining.methods import default_erasure, importance
 from workbench.explore.explanation import Explanation
 from workbench.explore.user_sentences import without_any
 from workbench.phrases import counted, cut, listing
+from workbench.writing import plain
 
 WIDTH = 40  # letters of a title
 
@@ -35,7 +36,7 @@ def _table(explanation: Explanation) -> Iterator[str]:
     rows = [["ago", "item", *columns]]
     best = {name: np.nanargmax(values) for name, values in columns.items() if _any(values)}
     for at in reversed(range(len(items))):
-        cells = [str(len(items) - at), cut(explanation.data.title(items[at]), WIDTH)]
+        cells = [str(len(items) - at), cut(plain(explanation.data.title(items[at])), WIDTH)]
         for name, values in columns.items():
             sign = "+" if importance(explanation.model, name).signed else ""
             mark = "*" if best.get(name) == at else " "

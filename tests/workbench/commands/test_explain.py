@@ -8,8 +8,17 @@ import torch
 from typer.testing import CliRunner
 
 from tests.workbench.explaining.without import scores_without
-from workbench import WorkbenchError, build_model, explain, load_data, recommend, save_model
+from workbench import (
+    WorkbenchError,
+    WorkbenchWarning,
+    build_model,
+    explain,
+    load_data,
+    recommend,
+    save_model,
+)
 from workbench.__main__ import app
+from workbench.announcing import say
 from workbench.data.batches import make_batch
 from workbench.data.splits import Cases
 
@@ -120,3 +129,23 @@ def test_who_has_had_every_item_is_told_so(tmp_path):
     assert (done.exit_code, done.stdout) == (0, "")
     assert "nothing is left to recommend" in done.stderr
     assert "u3" in CliRunner().invoke(app, ["recommend", *given, "--keep-seen"]).stdout
+
+
+def test_a_line_end_in_a_title_breaks_no_table(tmp_path):
+    rows = [f'u{u},i{(u + t) % 9},"I\n{(u + t) % 9}"' for u in range(5) for t in range(6)]
+    (tmp_path / "log.csv").write_text("\n".join(["user,item,title", *rows]) + "\n")
+    with pytest.warns(WorkbenchWarning):
+        data = load_data(tmp_path / "log.csv")
+    assert data.titles[1] == "I\n0"
+    save_model(build_model("SASRec", data, **SIZES), tmp_path / "m")
+    said = run(tmp_path).splitlines()
+    table = [line for line in said if re.match(" +[0-9]+ +I", line)]
+    assert [re.findall(r" I\\n[0-9] ", line) != [] for line in table] == [True] * 4
+    assert len({len(line.rstrip("*")) for line in table}) == 1
+    assert not any(line.startswith(tuple("012345678")) for line in said)
+    assert "I\\n" in said[0]
+
+
+def test_a_line_is_one_line(capsys):
+    say("a\nb", "c\td", err=True)
+    assert capsys.readouterr().err == "a\\nb\nc\\td\n"
