@@ -1,5 +1,7 @@
 """What is shared between sessions."""
 
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,6 +43,22 @@ def test_sessions_at_once_do_not_mix_their_passes(films, models):
         for stage, weights in expected.weights.items():
             torch.testing.assert_close(one.weights[stage], weights, equal_nan=True)
         torch.testing.assert_close(one.effects, expected.effects)
+
+
+def test_a_file_of_the_same_size_and_time_is_another(tmp_path):
+    """As `cp -p` over it, and `rsync -t`, which puts a new file in its place."""
+    kept, over = tmp_path / "kept.csv", tmp_path / "over.csv"
+    kept.write_text("user,item,time\na,x,1\na,y,2\n")
+    over.write_text("user,item,time\na,z,1\na,y,2\n")
+    times = kept.stat().st_atime_ns, kept.stat().st_mtime_ns
+    os.utime(over, ns=times)
+    assert resources.data(str(kept)).item_ids.tolist() == ["[pad]", "x", "y"]
+    shutil.copy2(over, kept)
+    assert resources.data(str(kept)).item_ids.tolist() == ["[pad]", "z", "y"]
+    over.write_text("user,item,time\na,w,1\na,y,2\n")
+    os.utime(over, ns=times)
+    over.replace(kept)
+    assert resources.data(str(kept)).item_ids.tolist() == ["[pad]", "w", "y"]
 
 
 def test_models_are_loaded_once_and_again_when_their_files_change(model_folder, films):

@@ -246,13 +246,24 @@ def _check(files: Iterable[Path], largest: int | None = None) -> int:
             raise WorkbenchError(
                 f"{file} is neither a file nor a folder; give the path of a file or folder."
             )
-        status = file.stat()
-        size, suffix = status.st_size, file.suffix.lower()
+        size, suffix = file.stat().st_size, file.suffix.lower()
         if size <= most and suffix in (*PACKED, ".parquet"):
-            size = max(size, _unpacked(str(file), status.st_mtime_ns, size))
+            size = max(size, _unpacked(str(file), state_of(file)))
         _check_size(file, size, most)
         total += size
     return total
+
+
+def state_of(path: Path) -> str:
+    """What tells one content of a file from another; the same for all files that are missing.
+
+    A copy may keep the size and the time of writing, as `cp -p` and `rsync -t` do: it has another
+    inode, or a later change of its status.
+    """
+    if not path.exists():
+        return "missing"
+    status = path.stat()
+    return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def _check_size(path: Path, size: int, most: int) -> None:
@@ -265,7 +276,7 @@ def _check_size(path: Path, size: int, most: int) -> None:
 
 
 @st.cache_data(max_entries=32, show_spinner="Checking the size of the file ...")
-def _unpacked(file: str, changed: int, size: int) -> int:
+def _unpacked(file: str, state: str) -> int:
     """Bytes of a packed file when unpacked, counted to just above the limit; 0 if it is damaged."""
     try:
         if file.lower().endswith(".parquet"):

@@ -163,9 +163,8 @@ def _stamp(folder: str) -> str:
 
 
 def _written(files: Iterable[Path]) -> str:
-    """The paths of files, their sizes, and when they were written: another for other content."""
-    states = ((path.resolve(), path.stat()) for path in files if path.exists())
-    return "; ".join(f"{path} {state.st_size} {state.st_mtime_ns}" for path, state in states)
+    """The paths of files and their states: another for other content."""
+    return "; ".join(f"{path.resolve()} {places.state_of(path)}" for path in files)
 
 
 def inspection(

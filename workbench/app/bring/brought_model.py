@@ -81,8 +81,7 @@ def choose() -> BroughtModel | None:
 
 
 def _checkpoint(path: Path) -> BroughtModel:
-    status = path.stat()
-    stamp = status.st_mtime_ns, status.st_size
+    stamp = places.state_of(path)
     try:
         assumed = _recognized(path, stamp, ()).assumed
     except Undecided as undecided:
@@ -106,9 +105,7 @@ def _checkpoint(path: Path) -> BroughtModel:
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the checkpoint ...")
-def _recognized(
-    path: Path, stamp: tuple[int, int], options: tuple[tuple[str, Any], ...]
-) -> Recognized:
+def _recognized(path: Path, stamp: str, options: tuple[tuple[str, Any], ...]) -> Recognized:
     return recognize(path, **dict(options))
 
 
@@ -182,11 +179,8 @@ def folder_of(brought: BroughtModel, source: str, data: SequenceData) -> Path:
     """
     if brought.recognized is None:
         return brought.path
-    status = brought.path.stat()
-    parts = [
-        *(str(brought.path.resolve()), status.st_mtime_ns, status.st_size),
-        *(brought.options, brought.numbering),
-    ]
+    file = str(brought.path.resolve()), places.state_of(brought.path)
+    parts = [*file, brought.options, brought.numbering]
     digest = hashlib.sha256(json.dumps([*parts, source, data.checksum]).encode()).hexdigest()
     name = f"{brought.recognized.model}-{data.name}-{digest[:8]}"
     return uploads.folder() / "models" / file_name(name)

@@ -85,8 +85,7 @@ def _of(frame: pd.DataFrame, choice: Choice) -> pd.DataFrame:
 
 def _stamp(run: StoredRun) -> str:
     """Another for every state of the folder."""
-    path = run.folder / MANIFEST
-    return f"{run.folder.resolve()} {path.stat().st_mtime_ns if path.exists() else 0}"
+    return f"{run.folder.resolve()} {places.state_of(run.folder / MANIFEST)}"
 
 
 def of_run(
@@ -203,7 +202,7 @@ def judged_runs() -> Iterator[StoredRun]:
     """The stored reports that hold a verdict, the latest first; damaged ones are left out."""
     for folder in stored_runs():
         try:
-            run = _opened(str(folder), (folder / MANIFEST).stat().st_mtime_ns)
+            run = _opened(str(folder), places.state_of(folder / MANIFEST))
             judged = verdicts_of(run)
         except (WorkbenchError, OSError):
             continue
@@ -219,12 +218,11 @@ def as_it_is(run: StoredRun) -> StoredRun:
     WorkbenchError
         If it holds none any more.
     """
-    path = run.folder / MANIFEST
-    return _opened(str(run.folder), path.stat().st_mtime_ns if path.exists() else 0)
+    return _opened(str(run.folder), places.state_of(run.folder / MANIFEST))
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _opened(folder: str, changed: int) -> StoredRun:
+def _opened(folder: str, state: str) -> StoredRun:
     return open_run(folder)
 
 
