@@ -25,6 +25,7 @@ from analyses.diagnostics.order import ALONE, UNCHANGED, UNIFORM
 from analyses.diagnostics.seeds.seed_pairs import Trainings
 from analyses.running.results import Results
 from analyses.telling.conditions import means_by
+from analyses.telling.decisions import WORTH
 from analyses.telling.wording import change, people, span
 from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
 
@@ -45,7 +46,7 @@ class Limits(NamedTuple):
 
     named: float = 0.5
     margin: float = 0.05
-    worth: float = 0.05
+    worth: float = WORTH
     chance: float = 0.1
     kept: float = 0.5
 

@@ -46,11 +46,12 @@ class Verdict:
     conclusion : in the words that a page shows.
     why : the reason for it, in a sentence.
     questions : the six, in order.
-    instead : the importance that does best on this model, a method of `explain`.
+    instead : the importance beside attention that does best on all users, a method of `explain`.
     found : how often attention names the item that matters most, and a control, in a sentence.
-    gain : by how much `instead` does better than attention; None where it was not measured.
+    gain : by how much the best importance does better than the best attention, for each half of the
+        users those that are best for the other half; None where it was not measured.
     control : the best of the controls that know nothing of the model, a method of `explain`.
-    beyond : by how much `instead` does better than that; None where it was not measured.
+    beyond : the same as `gain`, against the best control.
     lost : nats of log probability that the prediction loses without what `control` names.
     alike : the share of users for whom both name the item that matters most, and so the same one.
     cannot_tell : what these data cannot tell, a sentence each.
@@ -95,11 +96,16 @@ class Verdict:
 
     @property
     def beats_controls(self) -> bool:
-        """Whether `instead` is known to do better than every control, and not hardly so.
+        """Whether an importance is known to do better than every control, and not hardly so.
 
         So taken where it was not measured.
         """
         return self.beyond is None or (self.beyond.low > 0 and not self._hardly)
+
+    @property
+    def beats_attention(self) -> bool:
+        """Whether an importance is known to do better than attention."""
+        return self.gain is not None and self.gain.low > 0
 
     @property
     def _hardly(self) -> bool:
@@ -110,43 +116,68 @@ class Verdict:
 
     @property
     def to_show(self) -> str:
-        """What to show instead of attention: `instead`, or what the control names."""
+        """What to show, in words: attention that can be shown, `instead`, or what controls name."""
+        if self.conclusion == SHOWN:
+            return f"attention ({self.part})"
         return _CONTROLS.get(self.method, self.method)
 
     @property
     def method(self) -> str:
-        """The method of `explain` that is behind `to_show`."""
+        """The method of `explain` that is to stand in the place of attention, or beside it."""
         return self.instead if self.beats_controls else self.control
 
     @property
     def shown_instead(self) -> str:
-        """What to show instead of attention, as sentences with what they stand on."""
+        """What to show instead of attention, or what does better still, with what it stands on."""
+        return self._better_still if self.conclusion == SHOWN else self._in_its_place
+
+    @property
+    def _better_still(self) -> str:
+        """Whether something does better than attention that can be shown."""
+        if self.gain is None or not self.gain.n:
+            return f"Whether {self.instead} does better than attention could not be measured."
+        by = self._by(self.gain)
+        if self.beats_attention:
+            return f"What does better still: {self.instead}, by {by}."
+        return f"Nothing else does detectably better: {self.instead}, the best of it, by {by}."
+
+    @property
+    def _in_its_place(self) -> str:
+        """What to show instead of attention that cannot be shown by itself."""
         said = f"Show instead: {self.to_show}"
         if self.beyond is None:
             return f"{said}."
         if not self.beyond.n:
             return f"{said}. Whether {self.instead} does better could not be measured."
         where = "" if self.lost is None else f" (by the control's it loses {number(self.lost, 3)})"
-        further = (
-            f"{span(self.beyond, 3, sign=True)} nats of log probability that the prediction loses "
-            f"without what is named{where}, {people(self.beyond.n)}"
-        )
+        further = self._by(self.beyond, where)
         if not self.beats_controls:
             better = "hardly" if self.beyond.low > 0 else "not detectably"
             return (
                 f"{said}. What knows more of the model does {better} better: {self.instead}, the "
-                f"best, by {further}."
+                f"best of it, by {further}."
             )
-        gain = (
-            "" if self.gain is None else f"attention by {span(self.gain, 3, sign=True)} and than "
-        )
-        told = f"{said}, which does better than {gain}{self._control} by {further}."
+        beside = self.gain is not None and self.gain.n > 0
+        gain = "" if self.gain is None else span(self.gain, 3, sign=True)
+        attention = f"attention by {gain} and than " if self.beats_attention else ""
+        told = f"{said}, which does better than {attention}{self._control} by {further}."
+        if beside and not self.beats_attention:
+            told += f" It was not seen to do better than attention ({gain})."
         if self.alike is not None and self._mostly_alike:
             told += (
-                f" What it names first is {self._first} for {percent(self.alike, 0)} of users; it "
-                "differs in what follows."
+                f" For {percent(self.alike, 0)} of users the item that matters most is "
+                f"{self._first}, and it names that first; it differs in what follows."
             )
         return told
+
+    @staticmethod
+    def _by(difference: Interval, beside: str = "") -> str:
+        """By how much something does better, in what, and for whom."""
+        return (
+            f"{span(difference, 3, sign=True)} nats of log probability that the prediction loses "
+            f"without what is named{beside}, {people(difference.n)}; for each half of them, of what "
+            "is best for the other half"
+        )
 
     @property
     def _control(self) -> str:
@@ -159,7 +190,7 @@ class Verdict:
 
     @property
     def _mostly_alike(self) -> bool:
-        """Whether what to show instead is known to name for most users what a control names."""
+        """Whether what to show instead is seen to name for most users what a control names."""
         return self.beats_controls and self.alike is not None and self.alike.estimate >= ALIKE
 
 
@@ -383,5 +414,5 @@ _TO_DO: dict[Conclusion, str] = {
     NOT: "Do not show attention to users as a reason. Show {instead} "
     "instead, and run this report again after each training.",
     OPEN: "Show no attention before this report was run on more users, or on "
-    "a model that ranks better; {instead} is the best that is known of this one.",
+    "a model that ranks better; until then show {instead}.",
 }

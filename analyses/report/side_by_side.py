@@ -122,7 +122,7 @@ def _verdict(before: Verdict, after: Verdict) -> list[str]:
             told = f"{question.asked} {question.answer.capitalize()}; before: {was.answer}."
             lines.append(f"  - {literal(f'{told} {question.sentence}')}")
     if before.to_show != after.to_show:
-        told = f"Shown instead: {after.to_show}; before: {before.to_show}."
+        told = f"To be shown: {after.to_show}; before: {before.to_show}."
         lines.append(f"  - {literal(told)}")
     return lines
 

@@ -1,9 +1,9 @@
 """Verdicts that say the same are told together: in one card, with a row for each model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analyses.conclusions import Conclusion
+from analyses.conclusions import SHOWN, Conclusion
 from analyses.judging.reliability import reliability
 from analyses.telling.wording import percent
 from analyses.verdict import Verdict
@@ -57,16 +57,21 @@ class Together:
 
     @property
     def instead(self) -> str:
-        """What to show instead of attention: of one model, with its numbers."""
+        """What to show instead of attention, or does better: of one model, with its numbers."""
         if self.single:
             return self.single.shown_instead
         models: dict[str, list[str]] = {}
+        if self.conclusion == SHOWN:
+            for verdict in self.verdicts:
+                if verdict.beats_attention:
+                    models.setdefault(verdict.instead, []).append(verdict.model)
+            if not models:
+                return "Nothing else does detectably better."
+            return f"What does better still: {_each(models)}."
         for verdict in self.verdicts:
             models.setdefault(verdict.to_show, []).append(verdict.model)
-        if len(models) == 1:
-            return f"Show instead: {self.verdicts[0].to_show}."
-        each = "; ".join(f"for {listing(names)}, {shown}" for shown, names in models.items())
-        return f"Show instead: {each}."
+        one = len(models) == 1
+        return f"Show instead: {self.verdicts[0].to_show if one else _each(models)}."
 
     @property
     def rows(self) -> list[tuple[str, ...]]:
@@ -102,6 +107,11 @@ def together(verdicts: Sequence[Verdict]) -> list[Together]:
         made.append(Together(tuple(alike), "" if often in told else often))
         told.add(often)
     return made
+
+
+def _each(models: Mapping[str, Sequence[str]]) -> str:
+    """What is said of which models."""
+    return "; ".join(f"for {listing(names)}, {said}" for said, names in models.items())
 
 
 def _row(verdict: Verdict) -> tuple[str, ...]:

@@ -22,6 +22,7 @@ Detected = Literal["higher", "lower", "undetected", "too few", "nobody"]
 RISK = 0.05  # of any false claim in a report
 FAMILIES = 10  # diagnostics of a report that claim anything, between which the risk is divided
 POWER = 0.8
+WORTH = 0.05  # a share of a model's quality so small that a difference within it is none
 
 
 @dataclass(frozen=True)

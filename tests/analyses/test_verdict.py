@@ -14,7 +14,7 @@ from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt, build_model, load_model, save_model
 from workbench.data import planted
-from workbench.statistics import Interval
+from workbench.statistics import Interval, mean_interval
 
 OFTEN, SELDOM = Interval(0.9, 0.8, 0.95, 100), Interval(0.3, 0.2, 0.4, 100)
 YES: dict[str, Answer] = dict.fromkeys(
@@ -110,6 +110,44 @@ def test_what_does_not_exceed_the_controls_is_not_to_be_shown_instead(beyond, sh
     assert f"Show {shown} instead" in judged.to_do
 
 
+BETTER, EVEN, NOBODY_HAS = (
+    Interval(0.5, 0.25, 0.75, 60),
+    Interval(0.0, -0.25, 0.25, 60),
+    Interval(float("nan"), float("nan"), float("nan"), 0),
+)
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"),
+    [
+        (BETTER, "What does better still: saliency, by +0.500 [+0.250, +0.750] nats"),
+        (EVEN, "Nothing else does detectably better: saliency, the best of it, by 0.000 [−0.250"),
+        (Interval(-0.5, -0.75, -0.25, 60), "Nothing else does detectably better: saliency"),
+        (NOBODY_HAS, "Whether saliency does better than attention could not be measured."),
+    ],
+)
+def test_beside_attention_that_can_be_shown_nothing_is_to_be_shown_instead(gain, told):
+    judged = Verdict("a", "attention", SHOWN, "Why.", (), "saliency", "", gain, "recency", BETTER)
+    assert judged.shown_instead.startswith(told)
+    assert judged.to_show == "attention (mean of layers and heads)"
+
+
+@pytest.mark.parametrize("gain", [EVEN, NOBODY_HAS, mean_interval(np.zeros(60))])
+def test_what_is_not_known_to_do_better_than_attention_is_not_said_to(gain):
+    judged = Verdict("a", "attention", OPEN, "Why.", (), "saliency", "", gain, "recency", BETTER)
+    assert "which does better than the latest items (recency) by +0.500" in judged.shown_instead
+    not_seen = "It was not seen to do better than attention (0.000 ["
+    assert (not_seen in judged.shown_instead) is (gain.n > 0)
+    assert "best" not in judged.to_do
+
+
+def test_the_number_is_said_to_be_of_what_each_half_chose():
+    judged = Verdict("a", "attention", NOT, "Why.", (), "saliency", "", OFTEN, "recency", BETTER)
+    assert judged.shown_instead.endswith(
+        "n = 60 users; for each half of them, of what is best for the other half."
+    )
+
+
 @pytest.mark.parametrize(
     ("lost", "told"), [(14.0, "14.000"), (-0.5, "\N{MINUS SIGN}0.500"), (-0.0004, "0.000")]
 )
@@ -127,7 +165,10 @@ def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
     judged = Verdict(
         "a", "attention", NOT, "Why.", (), "saliency", "", some, "recency", some, alike=alike
     )
-    said = "What it names first is the last item of the history for 75 [12, 88] % of users"
+    said = (
+        "For 75 [12, 88] % of users the item that matters most is the last item of the history, and "
+        "it names that first; it differs in what follows."
+    )
     assert (said in judged.shown_instead) is told
     assert ("For most users what it names first is the last item" in judged.to_do) is told
 

@@ -14,7 +14,7 @@ import pandas as pd
 from analyses.diagnostics.seeds.seed_pairs import Trainings, Values, largest_at
 from analyses.running.passes import METRICS
 from analyses.telling.conditions import means_of, with_intervals
-from analyses.telling.decisions import Claims, Decision, evidence
+from analyses.telling.decisions import WORTH, Claims, Decision, evidence
 from analyses.telling.wording import percent
 from workbench.statistics import Interval
 
@@ -38,9 +38,9 @@ def claim_deception(claims: Claims, trainings: Trainings) -> None:
         plain = pairs[model]
         ours, theirs = (shares(trainings, name, plain) for name in (model, plain))
         differences = {what: _mean(ours[what] - theirs[what]) for what in ours if what != ALIGNED}
-        claims.compose(
-            differences, partial(_sentence, model, plain, _mean(ours[SHARE]), _mean(theirs[SHARE]))
-        )
+        given = _mean(ours[SHARE]), _mean(theirs[SHARE])
+        level = _mean(theirs[QUALITY]).estimate
+        claims.compose(differences, partial(_sentence, model, plain, *given, level))
         own, other = (percent(_mean(each[ALIGNED])) for each in (ours, theirs))
         claims.say(
             f"{model} attends most to its own item of largest effect for {own} of users, {plain} "
@@ -53,22 +53,36 @@ def _sentence(
     plain: str,
     share: Interval,
     plain_share: Interval,
+    quality: float,
     decisions: Mapping[str, Decision],
 ) -> str:
+    """What follows from how far attention was moved, and from what that cost.
+
+    Parameters
+    ----------
+    model, plain : names of the one whose attention was kept off, and of its peer.
+    share, plain_share : of their attention.
+    quality : the mean of the peer, of which a loss of less than `WORTH` is none.
+    decisions : differences of the two by what they are of.
+    """
     less = decisions[SHARE].detected == "lower"
     moved = less and share.estimate < MOVED * plain_share.estimate
     worse = decisions[QUALITY].detected == "lower"
+    loss = f"a loss of {100 * WORTH:.0f} % of {QUALITY}"
+    as_good = decisions[QUALITY].interval.low > -WORTH * quality
     given = (
         f"{model}, trained to keep its attention off items, gives {percent(share)} of it to what "
         f"has the largest effect in {plain}, and {plain} {percent(plain_share)}"
     )
     if moved and worse:
         concluded = "this costs quality, so the map was not to be had for nothing"
-    elif moved:
+    elif moved and as_good:
         concluded = (
-            "no loss of quality was detected: a model can rank as well and show another map, so a "
-            "map by itself is no proof of what a ranking was made from"
+            f"{loss} is ruled out: a model can rank as well and show another map, so a map by "
+            "itself is no proof of what a ranking was made from"
         )
+    elif moved:
+        concluded = f"{loss} is not ruled out, and nothing follows for the map"
     else:
         how_far = "moved by less than half" if less else "not moved detectably"
         concluded = f"its attention was {how_far}, and nothing follows for the map"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyses.conclusions import BESIDE, NOT
+from analyses.conclusions import BESIDE, NOT, SHOWN
 from analyses.questions import Question
 from analyses.report import together as module
 from analyses.report.exports import as_markdown
@@ -71,6 +71,22 @@ def test_the_note_says_on_how_many_users_the_rows_stand(sizes, said):
         return replace(A, questions=(replace(POINTING, estimate=estimate),))
 
     assert Together(tuple(map(of, sizes))).note.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("gains", "said"),
+    [
+        ((0.1, 0.2), "What does better still: for A, replacement; for B, saliency."),
+        ((-0.1, 0.2), "What does better still: for B, saliency."),
+        ((-0.1, -0.2), "Nothing else does detectably better."),
+    ],
+)
+def test_beside_attention_that_can_be_shown_stands_what_is_known_to_do_better(gains, said):
+    some = tuple(
+        replace(each, conclusion=SHOWN, gain=Interval(low + 1, low, low + 2, 40))
+        for each, low in zip((A, B), gains, strict=True)
+    )
+    assert Together(some).instead == said
 
 
 def test_one_is_told_with_its_numbers():

@@ -32,11 +32,11 @@ def _concluded(group: Together) -> str:
 
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """A row per model: what is concluded, and what to show instead; then each reason, once."""
+    """A row per model: what is concluded, and what to show; then each reason, once."""
     heads = [
         Head("Model", kind="text"),
         Head("Its attention", kind="prose"),
-        Head("Show instead", kind="prose"),
+        Head("Show", kind="prose"),
     ]
     rows = [
         [

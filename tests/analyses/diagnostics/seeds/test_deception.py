@@ -42,8 +42,13 @@ def made_up(off_share: float, off_quality: float) -> Results:
     [
         (
             0.1,
-            0.5,
-            "no loss of quality was detected: a model can rank as well and show another map",
+            0.51,
+            "a loss of 5 % of NDCG@10 is ruled out: a model can rank as well and show another map",
+        ),
+        (
+            0.1,
+            0.48,
+            "a loss of 5 % of NDCG@10 is not ruled out, and nothing follows for the map",
         ),
         (0.1, 0.2, "this costs quality, so the map was not to be had for nothing"),
         (0.5, 0.5, "its attention was moved by less than half, and nothing follows for the map"),
@@ -55,6 +60,14 @@ def test_the_sentence_weighs_what_was_moved_against_what_it_cost(share, quality,
     assert first.startswith(f"{OFF}, trained to keep its attention off items")
     assert said in first
     assert second.startswith(f"{OFF} attends most to its own item of largest effect for")
+
+
+def test_what_too_few_users_tell_of_rules_nothing_out():
+    results = made_up(0.1, 0.5)
+    frame = results.frame
+    frame.loc[frame["kind"] == "ndcg", "value"] = 0.5
+    first = DIAGNOSTIC.findings(Results(Rows([frame]), results.comparison))[0]
+    assert "is not ruled out, and nothing follows for the map" in first
 
 
 def test_shares_are_of_the_item_of_largest_effect_in_the_plain_model():
