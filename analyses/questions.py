@@ -93,6 +93,10 @@ QUESTIONS: Mapping[str, Asked] = {
 }
 DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 UNMEASURED = "It was not measured."
+NO_CONTROL = (
+    "There is no control to compare with: beside the largest weight of a row no other item has "
+    "attention that could be taken."
+)
 
 
 @dataclass(frozen=True)
@@ -185,9 +189,12 @@ class Evidence:
             gain, margin = shown
             answer = _answer(gain, margin)
             against = "itself with its attention made uniform at inference"
+            if order.comparison.parts[model].role == "uniform" and gain.n and not gain.nonzero:
+                answer = "no"  # by construction
+                against += ", which it was before"
         else:
             return Question("used", "cannot tell", UNMEASURED)
-        sentence = f"NDCG@10 {change(gain)} against {against} ({people(gain.n)})."
+        sentence = f"{change(gain, what='NDCG@10')} against {against} ({people(gain.n)})."
         return Question("used", answer, sentence, gain)
 
     def history(self, model: str) -> Question:
@@ -197,7 +204,8 @@ class Evidence:
         if shown is None:
             return Question("history", "cannot tell", UNMEASURED)
         gain, margin = shown
-        sentence = f"NDCG@10 {change(gain)} against the last item alone ({people(gain.n)})."
+        told = change(gain, what="NDCG@10")
+        sentence = f"{told} against the last item alone ({people(gain.n)})."
         return Question("history", _answer(gain, margin), sentence, gain)
 
     def necessary(self, model: str) -> Question:
@@ -207,21 +215,24 @@ class Evidence:
             return Question("necessary", "cannot tell", UNMEASURED)
         lacking = Question("necessary", "cannot tell", "It has no largest weight to lose.")
         rows = results.rows.where(model=model, k=removal.CLAIMED[0]).map(removal.headline)
-        means = means_by(rows, ["operator"], ["per_size"])["per_size"]
+        means, masses = means_by(rows, ["operator"], ["per_size", "mass"]).values()
         if not any(mean.n for mean in means.values()):
             return lacking
         differences = rows.map(removal.largest_minus_control)
         more = means_by(differences, ["k"], ["per_size"])["per_size"][removal.CLAIMED[0],]
         control = means["control",]
+        if not more.n:
+            return Question("necessary", "cannot tell", NO_CONTROL)
         nothing = LIMITS.chance * abs(control.estimate)
         answer: Answer = "cannot tell"
         if more.has_ends and more.low > nothing:
             answer = "yes"
         elif more.has_ends and more.high < nothing:
             answer = "no"
+        as_far = removal.as_far(masses["largest",], masses["control",])
         sentence = (
             f"Scores move {change(more)} further without the largest weight than without as much "
-            f"elsewhere, which moves them {span(control)} (for how far weights change; "
+            f"elsewhere{as_far}, which moves them {span(control)} (for how far weights change; "
             f"{people(more.n)}). Up to {nothing:.4f}, a tenth of that, counts as no further."
         )
         return Question("necessary", answer, sentence, more, control)
@@ -291,7 +302,7 @@ class Evidence:
         control = exact_share(theirs.to_numpy())
         sentence = (
             f"With {name} it names what matters most to the model as it is then for "
-            f"{span(control, 3)} of users: {change(less, 3)} for what was learned "
+            f"{span(control, 3)} of users; for what was learned, {change(less, 3)} "
             f"({people(less.n)})."
         )
         return Question("learned", _answer(less, LIMITS.margin), sentence, less, control)

@@ -175,8 +175,8 @@ class Verdict:
         """By how much something does better, in what, and for whom."""
         return (
             f"{span(difference, 3, sign=True)} nats of log probability that the prediction loses "
-            f"without what is named{beside}, {people(difference.n)}; for each half of them, of what "
-            "is best for the other half"
+            f"without what is named{beside}, {people(difference.n)}; for each half of them, of "
+            "what is best for the other half"
         )
 
     @property

@@ -124,7 +124,7 @@ def _sentence(model: str, uniform: str, trainings: str, decisions: Mapping[str, 
     rest = [label for label, d in decisions.items() if d.detected == "undetected"]
     kind = f"{uniform}, the same kind of model trained with its attention frozen to uniform"
     if not detected and not rest:
-        numbers = ", ".join(f"{label} {d.numbers()}" for label, d in decisions.items())
+        numbers = ", ".join(d.numbers(what=label) for label, d in decisions.items())
         return f"Whether {model} ranks otherwise than {kind}: {numbers}."
     if not detected:
         worth = (

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from analyses.diagnostic import Diagnostic
 from analyses.diagnostics.faithfulness.importance_choices import HELD_OUT, OWN
-from analyses.running.held_out import HeldOutCases, recommended, seen_items
+from analyses.running.held_out import HeldOutCases, recommended, sampled, seen_items
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of
 from analyses.telling.decisions import Claims
@@ -187,8 +187,7 @@ def exclusions(results: Results) -> list[str]:
     """The sample, and single items."""
     users = results.rows.once(["user"], ["length"])
     sentences = [
-        f"Boost: a random sample of users, {people(len(users))}, since every item taken away "
-        "costs a pass."
+        f"Boost was measured on {sampled(len(users))}, since every item taken away costs a pass."
     ]
     if (short := int((users["length"] < SHORTEST).sum())) > 0:
         sentences.append(

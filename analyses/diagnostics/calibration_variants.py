@@ -161,7 +161,7 @@ def _against(
         names = listing(by_side["undetected"])
         parts.append(f"no difference in {what} was detected for {names}")
     parts += [
-        f"{name}: {decision.numbers()}"
+        f"{name}: {decision.numbers(what=what)}"
         for name, decision in decisions.items()
         if decision.detected in ("too few", "nobody")
     ]

@@ -18,7 +18,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     by_importance,
     chosen,
 )
-from analyses.running.held_out import HeldOutCases, seen_items
+from analyses.running.held_out import HeldOutCases, sampled, seen_items
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, means_of, table_of
 from analyses.telling.decisions import Claims
@@ -223,8 +223,8 @@ def exclusions(results: Results) -> list[str]:
     users = _users(results, "length", "size")
     once = users.drop_duplicates("user")
     sentences = [
-        f"Smallest change: a random sample of users, {people(len(once))}, since every set of items "
-        "tried costs a pass."
+        f"Smallest change was measured on {sampled(len(once))}, since every set of items tried "
+        "costs a pass."
     ]
     if (short := int((once["length"] < SHORTEST).sum())) > 0:
         sentences.append(

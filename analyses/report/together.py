@@ -87,7 +87,7 @@ class Together:
         return (
             "What matters most is the item of the history without which the recommended item (the "
             "model's first among those that the user has not had) loses most"
-            + (f"; percentages are of {users} users, drawn at random." if users else ".")
+            + (f"; percentages are of {users} users." if users else ".")
         )
 
 

@@ -14,6 +14,7 @@ from workbench.data.splits import held_out_cases
 from workbench.metrics import best_items
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+from workbench.phrases import counted
 
 BATCH_SIZE = 128
 SAMPLE = 128  # users of those measured together on whom a costly measure runs
@@ -92,6 +93,12 @@ def held_out_batches(
                 causes = cause_mask(data, chosen.take(index), batch.items.shape[1]).to(device)
             batch, targets = batch.to(device), targets.to(device)
             yield HeldOutCases(members, batch, targets, in_sample, data, causes)
+
+
+def sampled(n: int) -> str:
+    """On whom a costly measure ran: `n` users of a sample, which is drawn where there are more."""
+    limit = f"at most {SAMPLE} of those measured together, drawn at random where these are more"
+    return f"{counted(n, 'user')}, {limit}"
 
 
 def seen_items(data: SequenceData, users: np.ndarray) -> Tensor:

@@ -37,6 +37,8 @@ def span(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
         return NOBODY
     if not interval.has_ends:
         estimate = number(interval.estimate, digits, sign=sign)
+        if not interval.nonzero:
+            return f"{estimate} [for each of {counted(interval.n, 'user')}]"
         return f"{estimate} [too few users to tell: {interval.nonzero:,} of {interval.n:,} not 0]"
     digits = decimals(interval.low, interval.high, digits)
     estimate, low, high = (
@@ -48,13 +50,25 @@ def span(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
 def change(interval: Interval, digits: int = 4, what: str = "") -> str:
     """A signed difference with its interval, behind the name of `what` changed if given.
 
-    Or how few users changed, which ends a clause as the numbers would.
+    Or that it changed for nobody, or for too few users, which ends a clause as the numbers would.
     """
     if not interval.n:
-        return NOBODY
+        return f"{what}: {NOBODY}" if what else NOBODY
     if not interval.has_ends:
-        return f"too few users changed to tell ({interval.nonzero:,} of {interval.n:,})"
+        return _hardly_changed(interval, what)
     return f"{what} {span(interval, digits, sign=True)}".lstrip()
+
+
+def _hardly_changed(interval: Interval, what: str) -> str:
+    """For how few users something changed."""
+    if not interval.nonzero:
+        everybody = counted(interval.n, "user")
+        of_none = f"{what} changed for none" if what else "nothing changed for any"
+        return f"{of_none} of {everybody}"
+    few = f"({interval.nonzero:,} of {interval.n:,})"
+    if what:
+        return f"{what} changed for too few users to tell {few}"
+    return f"too few users changed to tell {few}"
 
 
 def percent(share: Interval, digits: int = 1) -> str:

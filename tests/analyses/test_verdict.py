@@ -166,8 +166,8 @@ def test_how_often_a_control_names_the_same_first_item_is_told(share, told):
         "a", "attention", NOT, "Why.", (), "saliency", "", some, "recency", some, alike=alike
     )
     said = (
-        "For 75 [12, 88] % of users the item that matters most is the last item of the history, and "
-        "it names that first; it differs in what follows."
+        "For 75 [12, 88] % of users the item that matters most is the last item of the history, "
+        "and it names that first; it differs in what follows."
     )
     assert (said in judged.shown_instead) is told
     assert ("For most users what it names first is the last item" in judged.to_do) is told
@@ -213,6 +213,13 @@ def test_a_map_that_is_used_points(truth):
     assert judged.reduction == "attention"
     assert [question.key for question in judged.questions] == [*YES]
     assert all(question.sentence for question in judged.questions)
+
+
+def test_where_attention_lies_on_one_item_there_is_no_control_of_its_largest_weight(truth):
+    judged = verdict(Pointer(truth.effects, honest=True), truth.data)
+    necessary = next(each for each in judged.questions if each.key == "necessary")
+    assert (necessary.answer, necessary.numbers) == ("cannot tell", ())
+    assert necessary.sentence.startswith("There is no control to compare with:")
 
 
 def test_two_models_of_one_name_are_told(truth):
@@ -283,7 +290,7 @@ def test_a_difference_shows_its_sign_and_what_it_is_a_difference_to():
     assert Question("stable", "cannot tell", "It was not measured.").numbers == ()
 
 
-def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once():
+def test_uniform_attention_is_not_needed_and_is_not_said_to_be_trained_once():
     data = planted("content", n_users=24, n_items=20, length=8, n_causes=4).data
     small = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 8}
     model, again = (build_model("SASRec-uniform", data, **small).eval() for _ in range(2))
@@ -293,3 +300,9 @@ def test_uniform_attention_that_was_trained_twice_is_not_said_to_be_trained_once
     assert {question.answer for question in stable} == {"cannot tell"}
     assert stable[0].sentence == "No other training of it was given."
     assert stable[1].sentence == "It has no most attended item."
+    used = verdict(model, data).questions[0]
+    assert (used.key, used.answer) == ("used", "no")
+    assert used.sentence == (
+        "NDCG@10 changed for none of 24 users against itself with its attention made uniform at "
+        "inference, which it was before (n = 24 users)."
+    )

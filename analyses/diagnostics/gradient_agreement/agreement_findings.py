@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from analyses.running.held_out import sampled
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import (
     by_condition,
@@ -23,6 +24,7 @@ from analyses.telling.wording import NOBODY, people
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval, median_interval
+from workbench.statistics.moments import FEWEST_NONZERO
 from workbench.writing import number
 
 TARGET, METHOD = "held-out item", "saliency"  # what the findings rest on: all models have one
@@ -45,7 +47,8 @@ CONTROLS = (
     "scaled by its own weight, so that sharp attention agrees with saliency by construction; only "
     "what goes beyond the controls was learned. Flattened: each weight of the trained model to the "
     "power 0.1, which keeps the order in each row. A few users share a draw of a control, "
-    "and intervals are over draws, so that they cover the luck of the draw, too. "
+    "and intervals are over draws, so that they cover the luck of the draw, too; "
+    f"of fewer than {FEWEST_NONZERO} draws there are none. "
 )
 CAPTIONS = {
     "distribution": "Kendall's tau-b per user between attention (mean over layers and heads, "
@@ -66,8 +69,8 @@ CAPTIONS = {
     "control's, paired by user. " + CONTROLS + CAUTION,
     "by method and target": "Mean over layers and heads, of the trained models. Significant: p "
     "below 0.05 for that user, of which 5 % are expected by chance. Input x gradient and saliency "
-    "with attention detached from the graph, integrated gradients on the full graph and for a "
-    "random part of the users: those whose importances add up to the score, but for 5 % of what "
+    "with attention detached from the graph, integrated gradients on the full graph and for "
+    "the users of a sample: those whose importances add up to the score, but for 5 % of what "
     "the items do to it, which is the gap. A model that normalises bare item embeddings has "
     "input x gradient 0 at every item, since their length does not reach the scores: such users "
     "are without tau, and integrated gradients are not computed. " + CAUTION,
@@ -258,7 +261,7 @@ def _told(model: str, agrees: str, decisions: Mapping[str, Decision], taus: pd.S
         )
     untold = those("nobody", "too few")
     if untold or not decisions:
-        numbers = next((decision.numbers() for decision in untold.values()), NOBODY)
+        numbers = next(map(_open, untold.values()), NOBODY)
         beside = f", {levels(list(untold))}" if untold else ""
         return f"Whether in {model} {attention} more than in its controls{beside}: {numbers}."
     closest = min(decisions, key=lambda name: decisions[name].interval.estimate)
@@ -267,6 +270,14 @@ def _told(model: str, agrees: str, decisions: Mapping[str, Decision], taus: pd.S
         f"In {model} {attention} more than in any of its {len(decisions)} controls, "
         f"{levels(list(decisions))} ({evidence(shown, 3)})."
     )
+
+
+def _open(decision: Decision) -> str:
+    """Why an interval over draws of a control tells nothing."""
+    interval = decision.interval
+    if decision.detected == "too few" and interval.nonzero:
+        return f"too few draws of a control to tell ({interval.nonzero:,}, {people(interval.n)})"
+    return decision.numbers()
 
 
 def _flat(flattened: Decision | None, taus: pd.Series) -> str:
@@ -318,7 +329,7 @@ def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -
 def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
     """What the difference of two models is with all weights shuffled, and what learning adds."""
     if net.detected in ("nobody", "too few"):
-        return f"; how it compares with the same two, all weights shuffled: {net.numbers()}"
+        return f"; how it compares with the same two, all weights shuffled: {_open(net)}"
     level = number(shuffled.estimate, 3, sign=True)
     moves = {
         "higher": "what they learned moves it up",
@@ -359,11 +370,11 @@ def exclusions(results: Results) -> list[str]:
         models.setdefault(text, []).append(name)
     paths = totals(rows.where(method=PATHS).map(_statuses), ["model"], ["incomplete"])
     incomplete = {name: count["incomplete"] for (name,), count in paths.items()}
-    sampled = results.rows.map(_of_sample).n_users
+    chosen = results.rows.map(_of_sample).n_users
     return [
         *(f"Gradient agreement, {listing(names)}: {text}." for text, names in models.items()),
-        f"Controls were measured, and integrated gradients computed, for {people(sampled)} drawn "
-        "at random, because they take many passes.",
+        f"Controls were measured, and integrated gradients computed, for {sampled(chosen)}, "
+        "because they take many passes.",
         *_incomplete(incomplete),
         *_vanishing(results),
     ]

@@ -55,7 +55,7 @@ CAPTIONS = {
     "whose weights are all equal have no largest one, and those with at most k items cannot lose "
     "k: they are left out of the condition, and counted.",
     "largest against control": "Paired difference per user, the k largest minus their control, "
-    "which takes as much weight elsewhere: below 0 for NDCG@10, or above 0 for the others, the "
+    "which takes as much weight elsewhere, as far as there is: below 0 for NDCG@10, or above 0 for the others, the "
     "largest weights matter more.",
 }
 
@@ -179,11 +179,11 @@ def _add_against_control(
 ) -> None:
     """Whether the k largest matter more than as much attention elsewhere, to metric and scores."""
     weights = f"the largest weight of {model}" if k == 1 else f"the {k} largest weights of {model}"
-    other = "removing as much attention elsewhere"
     masses, sizes = (
         [means[value][model, operator, k] for operator in ("largest", "control")]
         for value in ("mass", "per_size")
     )
+    other = f"removing as much attention elsewhere{as_far(*masses)}"
     taken = " and ".join(span(mass, 3) for mass in masses)
     claims.add(
         differences["d_ndcg"][model, k],
@@ -210,6 +210,11 @@ def _add_against_control(
         "paired difference of the Jensen-Shannon distance per change",
         more=f"; {moved}" if sizes[0].n else "",
     )
+
+
+def as_far(largest: Interval, control: Interval) -> str:
+    """What is said behind "as much elsewhere", by the weights taken; nothing where it is as much."""
+    return ", as far as there is" if control.estimate < largest.estimate else ""
 
 
 def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: Interval) -> None:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
 from analyses.diagnostics.seeds.seed_pairs import DIFFERENCES, Trainings
+from analyses.running.held_out import SAMPLE
 from analyses.running.passes import METRICS
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, means_of, with_intervals
@@ -24,7 +25,7 @@ CAPTIONS = {
     "first, what is seen between the models is no difference of the models. Uniform attention is "
     "no choice and has no difference.",
     "pairs": "The same as numbers. Effects are those of leaving an item out on the score of the "
-    "held-out item, for users of a random sample.",
+    f"held-out item, for {SAMPLE} at most of the users measured together.",
     "attention kept off": "What a model that was trained to keep its attention off items, and the "
     "one trained without that, give to the item of largest effect in the latter (and to the cause, "
     "where it was planted), how often each attends most to its own item of largest effect, and "

@@ -71,10 +71,14 @@ def test_where_too_few_users_changed_nothing_is_said_of_worth():
     sentence, means = DIAGNOSTIC.findings(results)
     assert sentence == (
         "Whether SASRec ranks otherwise than SASRec-uniform, the same kind of model trained with "
-        "its attention frozen to uniform: Hit@10 too few users changed to tell (2 of 200), NDCG@10 "
-        "too few users changed to tell (2 of 200)."
+        "its attention frozen to uniform: Hit@10 changed for too few users to tell (2 of 200), "
+        "NDCG@10 changed for too few users to tell (2 of 200)."
     )
-    assert "SASRec-uniform 0.0000 [too few users to tell: 0 of 200 not 0]" in means
+    assert "SASRec-uniform 0.0000 [for each of 200 users]" in means
+    # where the other metric is decided, it is said which of the two changed for few
+    ndcg = np.where(frame["model"] == "SASRec", 0.3 + 0.1 * (frame["user"] % 2), 0.0)
+    sentence = DIAGNOSTIC.findings(results_of(frame.assign(ndcg=ndcg)))[0]
+    assert "(paired difference: Hit@10 changed for too few users to tell (2 of 200), " in sentence
     table = DIAGNOSTIC.tables(results)["models"].set_index("model")
     assert table.loc["SASRec-uniform", "Hit@10 high"] == pytest.approx(0.0183, abs=1e-4)
 

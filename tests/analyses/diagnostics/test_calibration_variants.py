@@ -99,6 +99,6 @@ def test_where_too_few_users_changed_it_says_so():
     frame = frame_of(**{"SASRec": 0.2, "AC-SASRec": 0.2})
     frame["ndcg"] = np.where((frame["user"] < 3) & (frame["model"] == "SASRec"), 0.5, 0.0)
     assert DIAGNOSTIC.findings(results_of(frame))[0] == (
-        "Against SASRec, paired by user: AC-SASRec: too few users changed to tell (3 of 100) "
-        "(n = 100 users)."
+        "Against SASRec, paired by user: AC-SASRec: NDCG@10 changed for too few users to tell "
+        "(3 of 100) (n = 100 users)."
     )

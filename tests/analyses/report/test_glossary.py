@@ -1,6 +1,9 @@
 from html.parser import HTMLParser
 
+import torch
+
 from analyses.report.glossary import GLOSSARY, PAPER, explained
+from models.calibration import AdversarialCalibrator
 
 
 def terms(text: str, known: set[str] | None = None) -> list[str]:
@@ -39,3 +42,11 @@ def test_names_are_no_terms_and_longer_terms_go_first():
 def test_text_is_no_markup():
     assert explained("<b> & NDCG@10", set()).startswith("&lt;b&gt; &amp; <span")
     assert explained("<i>", set()) == "&lt;i&gt;"
+
+
+def test_a_mask_is_near_one_where_noise_is_kept_out():
+    weights, noise = torch.tensor([[[[0.7, 0.2, 0.1]]]]), torch.tensor([[[[0.0, 5.0, 9.0]]]])
+    allowed, mask = torch.ones(1, 1, 1, 3, dtype=torch.bool), torch.ones_like(weights)
+    left = AdversarialCalibrator.perturbed(weights, mask, allowed, noise)
+    torch.testing.assert_close(left, weights.softmax(-1))
+    assert "near 1 where the adversary leaves a weight as it is" in GLOSSARY["Stages"]

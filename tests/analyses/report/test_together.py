@@ -60,8 +60,8 @@ def test_those_that_conclude_the_same_for_one_reason_are_told_together():
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ((40, 40), "; percentages are of 40 users, drawn at random."),
-        ((40, 1_128), "; percentages are of 40 to 1,128 users, drawn at random."),
+        ((40, 40), "; percentages are of 40 users."),
+        ((40, 1_128), "; percentages are of 40 to 1,128 users."),
         ((None, None), " loses most."),
     ],
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from analyses.running.held_out import held_out_batches, recommended, seen_items
+from analyses.running.held_out import held_out_batches, recommended, sampled, seen_items
 from analyses.running.store import piece_key
 from tests.workbench.tiny import data_of
 from workbench import build_model, planted, recommend
@@ -70,3 +70,9 @@ def test_what_is_recommended_is_what_recommend_does():
             every = torch.arange(8).expand(len(best), 8)
             assert (recommended(scores, every) == scores.argmax(1)).all()
     assert [f"i{found[user]}" for user in range(4)] == first["item"].tolist()
+
+
+def test_where_everybody_was_measured_no_draw_is_claimed():
+    assert sampled(120) == (
+        "120 users, at most 128 of those measured together, drawn at random where these are more"
+    )

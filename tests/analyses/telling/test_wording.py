@@ -26,8 +26,15 @@ def test_an_end_that_decides_is_never_printed_as_zero():
 def test_too_few_users_are_counted_in_the_place_of_an_interval():
     few = mean_interval([0.0] * 198 + [0.5, 0.4])
     assert change(few) == "too few users changed to tell (2 of 200)"
-    assert change(few, what="paired difference") == change(few)
+    assert change(few, what="NDCG@10") == "NDCG@10 changed for too few users to tell (2 of 200)"
     assert span(few) == "0.0045 [too few users to tell: 2 of 200 not 0]"
+
+
+def test_what_changed_for_nobody_is_told_as_that():
+    nothing = mean_interval([0.0] * 200)
+    assert change(nothing) == "nothing changed for any of 200 users"
+    assert change(nothing, what="NDCG@10") == "NDCG@10 changed for none of 200 users"
+    assert span(nothing) == "0.0000 [for each of 200 users]"
 
 
 def test_a_share_is_told_in_percent_with_its_exact_interval():
@@ -38,4 +45,5 @@ def test_a_share_is_told_in_percent_with_its_exact_interval():
 
 @pytest.mark.parametrize("none", [mean_interval([]), mean_interval([np.nan]), exact_share([])])
 def test_of_nobody_no_number_is_given(none):
-    assert change(none, what="difference") == span(none) == percent(none) == NOBODY
+    assert change(none) == span(none) == percent(none) == NOBODY
+    assert change(none, what="NDCG@10") == f"NDCG@10: {NOBODY}"

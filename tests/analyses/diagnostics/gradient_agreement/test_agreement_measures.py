@@ -104,7 +104,7 @@ def test_controls_of_a_model_that_agrees_by_construction_agree_as_well():
     assert sentence == (
         "Whether in SASRec attention agrees with saliency of the held-out item (mean tau +1.000 "
         "for n = 60 users) more than in its controls, +1.000 with all weights shuffled and +1.000 "
-        "with attention permuted: too few users changed to tell (0 of 60)."
+        "with attention permuted: nothing changed for any of 60 users."
     )
 
 
@@ -223,6 +223,13 @@ def test_intervals_cover_the_luck_of_the_draw():
     assert found[SHUFFLED].standard_error == pytest.approx(means.std() / np.sqrt(20))
     assert found[SHUFFLED].standard_error > 3 * found[PERMUTED].standard_error
     assert found[SHUFFLED].n == found[PERMUTED].n == 80
+
+
+def test_too_few_draws_are_not_called_users():
+    frame = agreements(controls={"SASRec": {SHUFFLED: 0.2}}, SASRec=0.4)
+    frame.loc[frame["control"] == SHUFFLED, "draw"] = np.arange(80) // 12
+    sentence = DIAGNOSTIC.findings(results_of(frame))[0]
+    assert sentence.endswith("too few draws of a control to tell (7, n = 80 users).")
 
 
 def test_a_few_users_share_a_draw_and_all_have_one():

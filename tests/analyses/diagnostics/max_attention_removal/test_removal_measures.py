@@ -239,6 +239,14 @@ def test_sentences_follow_the_numbers(shift, claim, effect, control):
     assert all("n = 60 users" in s and "[" in s for s in sentences)
 
 
+def test_where_less_is_taken_elsewhere_it_is_not_called_as_much():
+    frame = effects(SASRec=-0.1)
+    frame.loc[(frame["operator"] == "control") & (frame["k"] == 5), "mass"] = 0.05
+    _, one, moved, five, moved_by_five = DIAGNOSTIC.findings(results_of(frame))
+    for sentence, less in ((one, False), (moved, False), (five, True), (moved_by_five, True)):
+        assert ("elsewhere, as far as there is" in sentence) is less
+
+
 def test_where_too_few_users_changed_no_interval_is_given():
     frame = effects(n=200, SASRec=0.0, AC_SASRec=0.0)
     frame["d_ndcg"] = np.where((frame["user"] < 2) & (frame["operator"] == "largest"), 0.3, 0.0)
