@@ -1,7 +1,7 @@
 """Changing attention weights as they pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from models import AttentionTap, Batch
 from models.kept_pass import KeptPass
 from workbench.attention.base_pass import BasePass
+from workbench.attention.edit_checks import check_edit, made
 from workbench.attention.edits import Edit
-from workbench.attention.hooks import hooked
+from workbench.attention.hooks import Staying, hooked
 from workbench.attention.recording import Rows, with_stages
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
-from workbench.model import AttentionModel, Model, with_attention
+from workbench.model import AttentionModel, Model, itself, with_attention
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,10 @@ class Edited:
         Raises
         ------
         WorkbenchError
-            If it has not.
+            If it has not, or the edit is none.
         """
         attentive = with_stages(model, [self.stage])
+        check_edit(self.edit)
         _within("layer", self.layers, model.config.n_layers, model)
         _within("head", self.heads, model.config.n_heads, model)
         return attentive
@@ -65,34 +67,54 @@ def edit_attention(
     """While it lasts, every pass of the model runs with edited weights, in evaluation mode.
 
     Items of the history are edited among themselves: what a row gives to a mask token, or to
-    padding that may be attended to, stays.
+    padding that may be attended to, stays. The model is neither trained nor copied meanwhile, nor
+    asked for what runs its layers one by one, as norm-based importances and value zeroing do.
 
     Parameters
     ----------
     model : the model whose passes are edited.
-    edit : what becomes of the weights, see `workbench.attention.edits`.
-    layers, heads : which ones, from 0; all where None.
+    edit : what becomes of the weights: one of `workbench.attention.edits`, or any function of
+        weights [..., K] and allowed (bool, broadcastable) that returns weights of the same shape
+        and dtype, in which every row is a distribution over its allowed keys.
+    layers, heads : which ones, counted from 0, while names such as "attention layer 1" count from
+        1: that layer is 0 here. All where None.
     rows : "prediction", the prediction row only, or "all" rows.
     stage : where the weights are changed; `model.stages` names the points.
 
     Raises
     ------
     WorkbenchError
-        If the model has no attention, or no such stage, layer or head.
+        If the model has no attention, or no such stage, layer or head, or the edit is no function
+        of the two; and within the block, if it returns something else, or attention passes outside
+        of a whole pass.
     """
     edited = Edited(edit, layers, heads, rows, stage)
     model = edited.check(model)
-    seen: dict[str, _Tokens] = {}
+    passing: list[_Tokens] = []  # of the pass that runs
 
-    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
-        seen["tokens"] = _Tokens.of(model, args[0])
+    def begin(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        passing.append(_Tokens.of(model, args[0] if args else named["batch"]))
 
-    remembering = model.register_forward_pre_hook(remember)
-    try:
-        with _changing(model, [edited], lambda _, w: seen["tokens"].changed(edited, w)):
-            yield
-    finally:
-        remembering.remove()
+    def end(*_: object) -> None:
+        passing.clear()
+
+    def change(_: AttentionTap, weights: Tensor) -> Tensor:
+        if not passing:
+            raise WorkbenchError(
+                f"attention of {model.config.name} is edited in whole passes, and what runs here "
+                "is none: training, or layers one by one, as in norm-based importances; leave "
+                "edit_attention first."
+            )
+        return passing[0].changed(edited, weights)
+
+    module = itself(model)
+    with ExitStack() as stack:
+        beginning = module.register_forward_pre_hook(Staying(begin), with_kwargs=True)
+        stack.callback(beginning.remove)
+        ending = module.register_forward_hook(Staying(end), always_call=True)
+        stack.callback(ending.remove)
+        stack.enter_context(_changing(model, [edited], change))
+        yield
 
 
 @torch.no_grad()
@@ -239,11 +261,11 @@ class _Tokens:
 
     def _among_items(self, edit: Edit, weights: Tensor, allowed: Tensor, items: Tensor) -> Tensor:
         if not self.others:
-            return edit(weights, allowed)
+            return made(edit, weights, allowed)
         kept = weights.masked_fill(items, 0.0)
         given = weights.masked_fill(~items, 0.0)
         share = given.sum(-1, keepdim=True).clamp(min=torch.finfo(given.dtype).tiny)
-        edited = edit(given / share, allowed) * share + kept  # an edit is of a distribution
+        edited = made(edit, given / share, allowed) * share + kept  # an edit is of a distribution
         return torch.where(allowed.any(-1, keepdim=True), edited, weights)
 
 
@@ -253,5 +275,6 @@ def _within(what: str, chosen: Sequence[int] | None, count: int, model: Model) -
     for one in chosen or ():
         if not 0 <= one < count:
             raise WorkbenchError(
-                f"{model.config.name} has no {what} {one}; choose from 0 to {count - 1}."
+                f"{model.config.name} has no {what} {one}; choose from 0 to {count - 1}, counted "
+                f"from 0: attention {what} 1 is 0."
             )

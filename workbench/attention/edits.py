@@ -8,13 +8,16 @@ removes such a weight leaves the row as it is. Among several equal largest of a 
 that of the oldest item is removed.
 """
 
+import math
 from collections.abc import Callable, Sequence
+from numbers import Real
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from models.kernels import uniform_weights
+from workbench.errors import WorkbenchError, whole
 
 Edit = Callable[[Tensor, Tensor], Tensor]
 ROUNDINGS = 4  # of the largest weight, within which weights count as the same
@@ -50,7 +53,17 @@ def remove_k_largest(k: int) -> Edit:
     """An edit that sets the k largest weights of each row to zero and renormalises the others.
 
     A row of equal weights, or one in which k keys or fewer are allowed, stays as it is.
+
+    Parameters
+    ----------
+    k : 1 or more.
+
+    Raises
+    ------
+    WorkbenchError
+        If k is another number.
     """
+    whole("k", k)
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         allowed = allowed.expand_as(weights)
@@ -80,7 +93,13 @@ def remove_matched(k: int, seed: int) -> Edit:
     ----------
     k : how many largest weights the control is for.
     seed : by which keys are laid on the circle. Weights begin with the histories, [B, ..., K].
+
+    Raises
+    ------
+    WorkbenchError
+        If k is no whole number of 1 or more.
     """
+    whole("k", k)
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         allowed = allowed.expand_as(weights)
@@ -110,9 +129,25 @@ def remove_keys(keys: Tensor) -> Edit:
     ----------
     keys : [K] bool, True where a key is chosen. Keys after the first K, such as a mask token, are
         not chosen.
+
+    Raises
+    ------
+    WorkbenchError
+        If the keys are another thing than such a mask; and from the edit, if there are more of them
+        than a row has.
     """
+    if not isinstance(keys, Tensor) or keys.dtype != torch.bool or keys.dim() != 1:
+        raise WorkbenchError(
+            f"keys to be removed are {_told(keys)}; give a bool tensor [K], True at those that go: "
+            "of places, torch.zeros(K, dtype=torch.bool).index_fill(0, torch.tensor(places), True)."
+        )
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        if len(keys) > weights.shape[-1]:
+            raise WorkbenchError(
+                f"keys to be removed are {len(keys)}, and a row has {weights.shape[-1]}; give one "
+                "for each item of the longest history of the batch, or fewer."
+            )
         chosen = F.pad(keys, (0, weights.shape[-1] - len(keys)))
         return without_keys(weights, allowed, chosen)
 
@@ -128,11 +163,32 @@ def raise_keys(keys: Tensor, mass: float) -> Edit:
 
     Parameters
     ----------
-    keys : [B], a key per history. Weights begin with the histories, [B, ..., K].
+    keys : [B] whole numbers from 0, a key per history. Weights begin with the histories,
+        [B, ..., K].
     mass : more than 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If the keys or the mass are others; and from the edit, if there is not one for each history,
+        or one lies beyond the keys of a row.
     """
+    kinds = (torch.int32, torch.int64)
+    if not isinstance(keys, Tensor) or keys.dtype not in kinds or keys.dim() != 1:
+        raise WorkbenchError(
+            f"keys to be raised are {_told(keys)}; give a tensor [B] of whole numbers, the place "
+            "of one key in each history, as in torch.tensor([5, 0, 2])."
+        )
+    _above_zero("mass", mass)
+    least, most = (int(keys.min()), int(keys.max())) if len(keys) else (0, 0)
+    keys = keys.long()
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
+        if len(keys) != len(weights) or least < 0 or most >= weights.shape[-1]:
+            raise WorkbenchError(
+                f"keys to be raised are {len(keys)}, from {least} to {most}; give one for each of "
+                f"{len(weights)} histories, from 0 to {weights.shape[-1] - 1}."
+            )
         one = keys.view(-1, *[1] * (weights.dim() - 1)).expand(*weights.shape[:-1], 1)
         chosen = torch.zeros_like(weights, dtype=torch.bool).scatter(-1, one, True)
         total = weights.sum(-1, keepdim=True)
@@ -157,7 +213,15 @@ def uniform(weights: Tensor, allowed: Tensor) -> Tensor:
 
 
 def in_turn(edits: Sequence[Edit]) -> Edit:
-    """One edit that makes several, one after the other."""
+    """One edit that makes several, one after the other.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is given one by itself.
+    """
+    if callable(edits):
+        raise WorkbenchError("edits made in turn are a list; put it in brackets, in_turn([...]).")
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         for each in edits:
@@ -173,7 +237,13 @@ def power(exponent: float) -> Edit:
     Parameters
     ----------
     exponent : more than 0.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is not.
     """
+    _above_zero("exponent", exponent)
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         raised = weights.pow(exponent).masked_fill(~allowed, 0.0)
@@ -214,6 +284,18 @@ def _noise(weights: Tensor, seed: int) -> Tensor:
     """Numbers from 0 to 1, drawn on the CPU: the same ones wherever a model is."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(weights.shape, generator=generator, dtype=weights.dtype).to(weights.device)
+
+
+def _told(keys: object) -> str:
+    """What keys are, in words."""
+    if not isinstance(keys, Tensor):
+        return f"a {type(keys).__name__}"
+    return f"a tensor {list(keys.shape)} of {keys.dtype}"
+
+
+def _above_zero(option: str, value: object) -> None:
+    if not isinstance(value, Real) or not 0 < value < math.inf:
+        raise WorkbenchError(f"{option}={value!r}; give a number above 0.")
 
 
 def _ascending(numbers: Tensor) -> Tensor:

@@ -5,12 +5,35 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from models import AttentionTap
+from workbench.errors import WorkbenchError
 from workbench.model import AttentionModel
 
 
 def taps_at(model: AttentionModel, *stages: str) -> list[AttentionTap]:
     """The taps of some stages, by layer; by default where weights multiply the values."""
     return [tap for tap in model.taps() if tap.stage in (stages or ("attention",))]
+
+
+class Staying:
+    """A hook that does not go along with a copy of its module, from which nobody would remove it.
+
+    Parameters
+    ----------
+    hook : what is called.
+    """
+
+    def __init__(self, hook: Callable[..., Any]) -> None:
+        self._hook = hook
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """What the hook returns."""
+        return self._hook(*args, **named)
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise WorkbenchError(
+            "a model cannot be copied or pickled while its attention is recorded or edited, since "
+            "the copy would stay so; do it before, or after the block has ended."
+        )
 
 
 @contextmanager
@@ -25,8 +48,9 @@ def hooked(
     hook : as of any module in PyTorch; what it returns replaces the weights, None leaves them.
     every_row : whether it needs the weights of all rows; see `models.AttentionTap.hook_rows`.
     """
+    staying = Staying(hook)
     with ExitStack() as stack:
         for tap in taps:
-            handle = tap.register_forward_hook(hook) if every_row else tap.hook_rows(hook)
+            handle = tap.register_forward_hook(staying) if every_row else tap.hook_rows(staying)
             stack.callback(handle.remove)
         yield

@@ -1,5 +1,7 @@
 """Edited passes: whatever the edit, nothing reaches padding or the future, and nothing is left."""
 
+import copy
+import pickle
 from functools import cache
 
 import pytest
@@ -9,10 +11,14 @@ from hypothesis import strategies as st
 
 from tests.models.variants import batch_of, build
 from tests.workbench.attention.test_edits import EDITS
+from tests.workbench.tiny import data_of
+from workbench.attention import edits
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
+from workbench.explaining.methods import explain
+from workbench.training.trainer import train
 
 BATCH = batch_of([3, 1, 4, 1, 5], [9, 2, 6], [7], width=6)
 ALLOWED = (torch.ones(6, 6).tril().bool() & BATCH.valid[:, None])[:, None, None]
@@ -126,7 +132,10 @@ def test_hooks_are_removed_when_the_model_or_the_caller_raises():
     ("options", "told"),
     [
         ({"stage": "mask"}, "SASRec has no attention stage 'mask'; it has attention"),
-        ({"layers": [2]}, "SASRec has no layer 2; choose from 0 to 1"),
+        (
+            {"layers": [2]},
+            "no layer 2; choose from 0 to 1, counted from 0: attention layer 1 is 0",
+        ),
         ({"layers": [-1]}, "no layer -1"),
         ({"layers": 1}, r"layers are given as a list; write layers=\[1\]"),
         ({"heads": [0, 2]}, "SASRec has no head 2; choose from 0 to 1"),
@@ -137,3 +146,86 @@ def test_what_the_model_has_not_is_told(options, told):
     with pytest.raises(WorkbenchError, match=told), edit_attention(model, uniform, **options):
         pass
     assert not any(hooks(model))
+
+
+@pytest.mark.parametrize("passed_before", [False, True])
+@pytest.mark.parametrize("method", ["norm-based", "value zeroing"])
+def test_what_is_no_whole_pass_is_not_edited_as_the_pass_before(method, passed_before):
+    model, other = model_of("SASRec"), batch_of([8, 8], [1, 2])
+    with edit_attention(model, remove_largest):
+        if passed_before:
+            model(BATCH)
+        with pytest.raises(WorkbenchError, match="edited in whole passes"):
+            explain(model, other, torch.tensor([3, 4]), method)
+    assert explain(model, other, torch.tensor([3, 4]), method).isfinite().all()
+
+
+def test_a_model_is_not_trained_while_it_is_edited():
+    model = build("SASRec").float()
+    data = data_of([1, 2, 3, 4, 5], [2, 3, 4, 5, 6])
+    with edit_attention(model, remove_largest), pytest.raises(WorkbenchError, match="training"):
+        train(model, data, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, pickle.dumps])
+def test_an_edited_model_is_not_copied_with_its_edit(copied):
+    model = build("SASRec")
+    with edit_attention(model, remove_largest), pytest.raises(WorkbenchError, match="be copied"):
+        copied(model)
+    copied(model)
+
+
+@torch.no_grad()
+def test_a_batch_may_be_given_by_name():
+    model = model_of("SASRec")
+    with edit_attention(model, remove_largest):
+        assert torch.equal(model(batch=BATCH), model(BATCH))
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda w, a: torch.full_like(w, 1 / w.shape[-1]), "puts 0.833 on keys it may not attend"),
+        (lambda w, a: -3 * w, r"with a weight below 0 \(-3\)"),
+        (lambda w, a: 2 * w, "a row that sums to 2;"),
+        (lambda w, a: 0 * w, "a row that sums to 0;"),
+        (lambda w, a: w.mul_(2), "a row that sums to 2;"),
+        (lambda w, a: w * torch.nan, "a row with NaN"),
+        (lambda w, a: None, "gives a NoneType in the place of weights; return a tensor"),
+        (lambda w, a: w.numpy(), "gives a ndarray"),
+        (lambda w, a: w[..., :2], r"makes weights of \[3, 2, 6, 2\], torch.float64 on cpu of"),
+        (lambda w, a: w.float(), "torch.float32 on cpu of those of"),
+        (lambda w, a: remove_largest, "gives a function in the place of weights"),
+        (edits.remove_matched, "remove_matched is no function of weights and allowed; .* call"),
+        (edits.remove_k_largest, "remove_k_largest is no function of weights and allowed; .* call"),
+        (lambda w: w, "is no function of weights and allowed"),
+        ("uniform", "the edit is 'uniform'; give a function"),
+    ],
+)
+def test_an_edit_that_gives_no_weights_is_told(edit, told):
+    model = build("SASRec")
+    with (
+        torch.no_grad(),
+        pytest.raises(WorkbenchError, match=told),
+        edit_attention(model, edit, rows="all"),
+    ):
+        model(BATCH)
+    assert not any(hooks(model))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("name", sorted(EDITS.keys() - {"raised"}))
+def test_what_rounding_leaves_of_a_distribution_is_one(name, dtype):
+    model = build("SASRec").to(dtype)
+    with edit_attention(model, EDITS[name], rows="all"):
+        assert model(BATCH).isfinite().all()
+
+
+@torch.no_grad()
+def test_an_edit_of_ones_own_is_made_as_it_stands():
+    model = model_of("SASRec")
+    with edit_attention(model, lambda w, allowed: allowed / allowed.sum(-1, keepdim=True) + 0 * w):
+        found = model(BATCH)
+    with edit_attention(model, uniform):
+        torch.testing.assert_close(found, model(BATCH))

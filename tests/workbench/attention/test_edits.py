@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 from torch import Tensor
 
+from workbench import WorkbenchError
 from workbench.attention import edits
 from workbench.attention.edits import (
     equal_rows,
+    in_turn,
     permute,
     power,
     raise_keys,
@@ -287,3 +289,47 @@ def test_numbers_are_put_in_order_and_equal_ones_stay_as_they_lie(dtype):
     generator = torch.Generator().manual_seed(4)
     numbers = torch.randint(9, (5, 3, 40), generator=generator).to(dtype) / 4
     assert torch.equal(edits._ascending(numbers), numbers.argsort(dim=-1, stable=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: remove_keys(torch.tensor([3, 7])), r"tensor \[2\] of torch.int64; give a bool"),
+        (lambda: remove_keys([True, False]), "are a list; give a bool"),
+        (lambda: remove_keys(torch.ones(2, 3, dtype=torch.bool)), r"tensor \[2, 3\]"),
+        (lambda: raise_keys(torch.tensor([True, False]), 0.1), "of torch.bool; give a tensor"),
+        (lambda: raise_keys([5], 0.1), r"are a list; give a tensor \[B\] of whole numbers"),
+        (lambda: raise_keys(torch.tensor([5]), -0.1), "mass=-0.1; give a number above 0"),
+        (lambda: raise_keys(torch.tensor([5]), math.nan), "mass=nan"),
+        (lambda: remove_k_largest(0), "k=0; give a whole number, 1 or more"),
+        (lambda: remove_k_largest(-1), "k=-1"),
+        (lambda: remove_matched(0, 1), "k=0"),
+        (lambda: power(0), "exponent=0; give a number above 0"),
+        (lambda: in_turn(remove_largest), r"in_turn\(\[...\]\)"),
+    ],
+)
+def test_what_makes_no_edit_is_told(make, told):
+    with pytest.raises(WorkbenchError, match=told):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (remove_keys(torch.ones(5, dtype=torch.bool)), "are 5, and a row has 4"),
+        (raise_keys(torch.tensor([1]), 0.5), "one for each of 3 histories"),
+        (raise_keys(torch.tensor([1, 4, 0]), 0.5), "from 0 to 4; .* from 0 to 3"),
+        (raise_keys(torch.tensor([1, -1, 0]), 0.5), "from -1 to 1"),
+    ],
+)
+def test_keys_that_rows_do_not_have_are_told(edit, told):
+    weights = torch.full((3, 1, 4), 0.25)
+    with pytest.raises(WorkbenchError, match=told):
+        edit(weights, torch.ones(3, 1, 4, dtype=torch.bool))
+
+
+def test_the_remedy_for_places_to_be_removed_names_them():
+    chosen = torch.zeros(4, dtype=torch.bool).index_fill(0, torch.tensor([1, 3]), True)
+    weights = double([0.1, 0.2, 0.3, 0.4])
+    found = remove_keys(chosen)(weights, torch.ones(1, 4, dtype=torch.bool))
+    torch.testing.assert_close(found, double([0.25, 0, 0.75, 0]))
