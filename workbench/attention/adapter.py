@@ -15,10 +15,13 @@ from workbench.attention.foreign_predictions import (
     check_rows,
     check_used,
     made_up,
+    tell_changed,
 )
 from workbench.attention.hooks import hooked
 from workbench.attention.open_attention import tell_unnamed, weights_module
 from workbench.errors import WorkbenchError, several, whole
+
+LATER_SEEN = "; give causal=False where rows may see later items"
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ def adapt(
     attention : one dotted name per layer, from the input up: of the submodule of `scorer` whose
         output is the layer's weights [B, H, L, L] (a softmax, or the dropout after it), or of a
         `nn.MultiheadAttention`, which is made to compute them openly. They are then recorded and
-        edited. The prediction is made at the last item: in the last layer no weights but those of
-        its row may change the scores.
+        edited; what is multiplied in behind it, as by a gate, is not seen. The prediction is made
+        at the last item: in the last layer no weights but those of its row may change the scores.
     causal : whether rows of attention see no later item.
     needs_times, needs_users : whether the scorer reads `batch.times` or `batch.users`.
     name : what to call the model.
@@ -103,7 +106,8 @@ def adapt(
     Warns
     -----
     WorkbenchWarning
-        If a `nn.MultiheadAttention` of the module is not named, while others are.
+        If a `nn.MultiheadAttention` of the module is not named, while others are, or weights are
+        changed behind the module that is named, before they are multiplied with the values.
     """
     if not callable(scorer):
         raise WorkbenchError(f"the scorer is {scorer!r}; give a module, or a function of a batch.")
@@ -151,6 +155,7 @@ def adapt(
     if attention:
         check_rows(adapted, attention[-1])
         check_used(adapted, attention)
+        tell_changed(adapted, attention)
     check_longest(adapted)
     return adapted
 
@@ -397,7 +402,9 @@ class Adapted(Scorer):
         if outside > 1e-4 or (sums - 1).abs().max() > 1e-3:
             raise WorkbenchError(
                 f"what passes {name} are no attention weights: rows must sum to one, and give "
-                f"nothing to padding{' or later items' * self._causal}."
+                f"nothing to padding{' or later items' * self._causal}; mask the scores before the "
+                "softmax, and name that, or the dropout after it, since weights behind a gate sum "
+                f"to something else{LATER_SEEN * self._causal}."
             )
         even = allowed / allowed.sum(-1, keepdim=True)
         if self.config.uniform and (weights - even).masked_fill(~real, 0).abs().max() > 1e-4:

@@ -294,7 +294,7 @@ def _told(keys: object) -> str:
 
 
 def _above_zero(option: str, value: object) -> None:
-    if not isinstance(value, Real) or not 0 < value < math.inf:
+    if not isinstance(value, Real) or not 0 < float(value) < math.inf:
         raise WorkbenchError(f"{option}={value!r}; give a number above 0.")
 
 

@@ -1,16 +1,18 @@
 """Whether a foreign model predicts as is presumed of it: at the last item, padded or not."""
 
+import warnings
 from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from models import Batch
+from models import AttentionTap, Batch
+from workbench.attention.followed_weights import Followed
 from workbench.attention.hooks import hooked, taps_at
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.model import AttentionModel, Model
-from workbench.phrases import counted
+from workbench.phrases import counted, listing
 
 LONG, SHORT = 3, 2  # items of the histories that are tried
 
@@ -126,6 +128,33 @@ def check_used(model: AttentionModel, names: Sequence[str]) -> None:
             f"no score depends on what passes {name}, so that it is not the attention that the "
             "model uses. Name the softmax, or the dropout after it, whose output is multiplied "
             "with the values; a model whose values are all 0 has to be trained first."
+        )
+
+
+@torch.no_grad()
+def tell_changed(model: AttentionModel, names: Sequence[str]) -> None:
+    """Warn of weights that are changed after they have passed, before they meet the values.
+
+    Parameters
+    ----------
+    model : what is tried.
+    names : of the submodules where weights pass, by layer.
+    """
+    followed = Followed()
+
+    def follow(tap: AttentionTap, _: object, weights: Tensor) -> None:
+        followed.passed(tap.layer, weights)
+
+    with hooked(taps_at(model), follow), followed:
+        model.scores(_tried(model, padded=False))
+    if followed.changed:
+        changed = [names[layer] for layer in sorted(followed.changed)]
+        warnings.warn(
+            f"what passes {listing(changed, 3)} is changed before it meets the values, as by a "
+            "gate, so that what is recorded is not all that acts; where the rows of what does act "
+            "sum to one, let it pass a module, and name that.",
+            WorkbenchWarning,
+            stacklevel=3,
         )
 
 

@@ -34,7 +34,8 @@ def record_attention(
     -------
     dict
         Stage -> [B, n_layers, H, L] for the prediction row, without the share of a token that is no
-        item; or [B, n_layers, H, T, T] for all rows. On the device of the batch.
+        item; or [B, n_layers, H, T, T] for all rows. On the device of the batch. Layers and heads
+        count from 0 here, and from 1 in names: "attention layer 1 head 2" is [:, 0, 1].
 
     Raises
     ------

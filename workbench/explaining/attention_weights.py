@@ -290,6 +290,8 @@ def named(name: str, model: Model) -> Importance | None:
     for key, count in (("layer", model.config.n_layers), ("head", model.config.n_heads)):
         number = numbers[key]
         if number is not None and not 1 <= number <= count:
-            raise WorkbenchError(f"{model.config.name} has no {key} {number}; it has {count}.")
+            raise WorkbenchError(
+                f"{model.config.name} has no {key} {number}; it has {count}, counted from 1."
+            )
     layer, head = (None if number is None else number - 1 for number in numbers.values())
     return reduction(stage, layer, head)

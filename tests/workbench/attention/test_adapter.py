@@ -194,6 +194,80 @@ def test_what_is_not_as_promised_is_told(arguments, told):
         taken(**{"module": Softmaxed(), **arguments})
 
 
+class Gated(Softmaxed):
+    """Its weights pass the dropout, and are then changed."""
+
+    def __init__(self, change) -> None:
+        super().__init__()
+        self.after, self.change = nn.Identity(), change
+
+    def scores(self, batch: Batch, x):
+        scores = (x @ x.transpose(1, 2))[:, None]
+        causal = torch.ones(x.shape[1], x.shape[1]).tril().bool()
+        allowed = (causal & batch.valid[:, None])[:, None]
+        weights = self.dropout(scores.masked_fill(~allowed, -1e9).softmax(-1))
+        weights = self.after(self.change(weights, scores, batch))
+        mixed = torch.einsum("bhij,bjd->bid", weights, x)
+        return mixed[torch.arange(len(x)), batch.rows] @ self.items.weight.T
+
+
+def gate(weights, scores, batch):
+    return weights * scores.sigmoid()
+
+
+def divided_gate(weights, scores, batch):
+    gated = gate(weights, scores, batch)
+    return gated / gated.sum(-1, keepdim=True)
+
+
+def in_place(weights, scores, batch):
+    return weights.clone().mul_(scores.sigmoid())
+
+
+@pytest.mark.parametrize("change", [gate, divided_gate, in_place])
+def test_weights_that_are_changed_behind_the_named_module_are_told(change):
+    torch.manual_seed(0)
+    with pytest.warns(WorkbenchWarning, match="what passes dropout is changed before it meets"):
+        taken(Gated(change))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weights, scores, batch: weights.transpose(2, 3).contiguous().transpose(2, 3),
+        lambda weights, scores, batch: weights * batch.valid[:, None, :, None],  # rows of padding
+        lambda weights, scores, batch: weights.bfloat16().float(),
+        lambda weights, scores, batch: (
+            weights + 0 * torch.sparse.mm(torch.eye(3).to_sparse(), torch.eye(3)).sum()
+        ),
+    ],
+)
+def test_weights_that_act_as_they_pass_are_not_warned_of(change):
+    taken(Gated(change))
+
+
+def test_the_remedies_for_gated_weights_work():
+    torch.manual_seed(0)
+    with pytest.raises(WorkbenchError, match=r"after are no attention .* or the dropout after it"):
+        taken(Gated(gate), attention=("after",))
+    model = taken(Gated(divided_gate), attention=("after",))
+    sums = record_attention(model, BATCH)["attention"].sum(-1)
+    torch.testing.assert_close(sums, torch.ones(3, 1, 1))
+    with pytest.raises(WorkbenchError, match="causal=False where rows may see later items"):
+        taken(Padless())
+    taken(Padless(), causal=False)
+
+
+class Padless(Softmaxed):
+    """Rows see every item, later ones too."""
+
+    def scores(self, batch: Batch, x):
+        scores = (x @ x.transpose(1, 2))[:, None].masked_fill(~batch.valid[:, None, None], -1e9)
+        hidden = self.norm((self.dropout(scores.softmax(-1)) @ x[:, None])[:, 0])
+        return hidden[torch.arange(len(x)), batch.rows] @ self.items.weight.T
+
+
 class ForShow(Softmaxed):
     """Its dropout passes weights that nothing is made of."""
 
