@@ -13,7 +13,7 @@ from workbench.data.batches import iterate, make_batch
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
 from workbench.errors import WorkbenchError, WorkbenchWarning, whole
-from workbench.matching import matched
+from workbench.matching import checksum_of, matched
 from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
@@ -303,8 +303,7 @@ def _matched_cases_at(
             f"{model.config.name} does not know the item to be predicted, or any before it; "
             f"besides, {warning}"
         )
-    learned_from = model.card.get("data")
-    if isinstance(learned_from, dict) and learned_from.get("checksum") == data.checksum_as_read:
+    if checksum_of(model) == data.checksum_as_read:
         # training takes all but the last two items of a user, as leave-one-out holds them out
         learned = int((asked.ends < data.offsets[asked.users + 1] - 2).sum())
         if learned:

@@ -343,7 +343,7 @@ def _by_token(
             "predicted, or all, is unknown"
         )
     differ = unknown or data.n_items < model.config.n_items
-    learned_from = _checksum_of(model) == data.checksum_as_read
+    learned_from = checksum_of(model) == data.checksum_as_read
     if differ and not learned_from and all(map(str.isdecimal, item_ids[1:])):
         said.append(
             f"{name} and {data.name} have different items under ids that are mere numbers, which "
@@ -361,7 +361,7 @@ def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:
             f"{name} knows {model.config.n_items:,} items and {data.name} has {data.n_items:,}; "
             f"give the data it was trained on, or a model trained on these{_how(model)}."
         )
-    checksum = _checksum_of(model)
+    checksum = checksum_of(model)
     if not model.card or checksum == data.checksum:
         return None
     if checksum is None:
@@ -376,7 +376,7 @@ def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:
     )
 
 
-def _checksum_of(model: Model) -> str | None:
+def checksum_of(model: Model) -> str | None:
     """The checksum of the data a model learned from, where its card has it."""
     learned = model.card.get("data")
     return learned.get("checksum") if isinstance(learned, dict) else None

@@ -34,6 +34,7 @@ from analyses.running.store import LIBRARIES, write_pieces
 from analyses.verdict import Verdict, unjudged, verdicts
 from workbench.cards import HEADLINE
 from workbench.files import checksum, clear_partial, followed, replaced_folder
+from workbench.matching import checksum_of
 from workbench.model import Model
 from workbench.spreadsheets import csv
 
@@ -73,7 +74,9 @@ def write_report(
     """
     check_report_place(out)
     clear_partial(followed(out).parent)
+    models, not_of_these = _model_table(inputs)
     exclusions = [*inputs.exclusions, *(e for section in sections for e in section.exclusions)]
+    exclusions += not_of_these
     repeats = count_repeats(inputs.data, inputs.users)
     measured = {r.diagnostic.name: r.results for r in results if isinstance(r, Measured)}
     judged = verdicts(measured)
@@ -101,7 +104,7 @@ def write_report(
         report = Report(
             data=inputs.data,
             n_users=len(inputs.users),
-            models=_model_table(inputs),
+            models=models,
             repeats=repeats,
             verdicts=judged,
             in_short=told,
@@ -140,13 +143,19 @@ def _example(inputs: Inputs, verdict: Verdict | None) -> OneUser | None:
     return one_user(model, verdict.model, inputs.data, user, verdict.reduction)
 
 
-def _model_table(inputs: Inputs) -> pd.DataFrame:
-    """What each model's card says of its test metrics."""
-    rows = []
+def _model_table(inputs: Inputs) -> tuple[pd.DataFrame, list[str]]:
+    """What each model's card says of its test metrics on these data, and whose are of others."""
+    rows, others = [], []
     for name, model in inputs.models.items():
         metrics = model.card.get("metrics", {}).get("test", {})
+        if metrics and checksum_of(model) != inputs.data.checksum_as_read:
+            others.append(
+                f"The test metrics on the card of {name} are left out of the table of models: they "
+                "are of other data than these, by its checksum, or it has none."
+            )
+            metrics = {}
         rows.append({"model": name} | {m: metrics.get(m) for m in HEADLINE})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), others
 
 
 def _manifest(

@@ -38,7 +38,7 @@ class Report:
     Attributes
     ----------
     data, n_users : what was measured, and how many users of it.
-    models : what each model's card says of its test metrics.
+    models : what each model's card says of its test metrics on these data.
     repeats : how often items repeat.
     verdicts : of each model, in order.
     in_short : the verdict told in the section for all readers; None where there is none.

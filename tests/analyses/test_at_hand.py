@@ -1,5 +1,6 @@
 """Reports of models at hand: those of the command, and of modules that no folder holds."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -304,3 +305,26 @@ def test_a_script_without_a_guard_runs_once(tmp_path):
     )
     assert done.stdout == "begun\n"
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_metrics_of_other_data_are_not_in_the_table_of_models(data, plain, tmp_path):
+    """Where the card is about these data they are, also of users at hand only."""
+    plain.card = {"data": data.identity(), "metrics": {"test": {"hit@10": 0.25}}}
+    other = build_model("SASRec", data, **SIZES).eval()
+    other.card = {"data": {"checksum": "another"}, "metrics": {"test": {"hit@10": 0.75}}}
+    untold = build_model("SASRec", data, **SIZES).eval()
+    untold.card = {"metrics": {"test": {"hit@10": 0.75}}}
+    models = {"these": plain, "others": other, "untold": untold}
+    try:
+        out = report(models, data, tmp_path / "out", users=np.arange(5), only=["order"])
+    finally:
+        plain.card = {}
+    told = json.loads((out / "report.json").read_text())
+    assert {name: row["hit@10"] for name, row in told["models"].items()} == {
+        "these": 0.25,
+        "others": None,
+        "untold": None,
+    }
+    left_out = [each for each in told["exclusions"] if "test metrics on the card" in each]
+    assert [each.split(" are left out")[0].split()[-1] for each in left_out] == ["others", "untold"]
+    assert "0.7500" not in (out / "report.html").read_text().split('<h2 id="models">')[1][:2000]
