@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from analyses.conclusions import DECISIVE
 from analyses.diagnostic import Diagnostic, discover
 from analyses.report.markdown import listed, literal, table
 from analyses.report.stored import StoredRun
@@ -15,6 +16,7 @@ from analyses.telling.decisions import FAMILIES, RISK, decided
 from analyses.telling.wording import change, people
 from analyses.verdict import Verdict, verdicts
 from workbench.errors import WorkbenchError
+from workbench.phrases import counted
 from workbench.statistics import Interval
 from workbench.writing import number
 
@@ -100,7 +102,19 @@ def _verdicts(before: StoredRun, after: StoredRun, names: dict[str, str]) -> Ite
     ]
     if told:
         yield "## Verdict"
+        yield _on_whom(before.users(DECISIVE), after.users(DECISIVE))
         yield "\n".join(told)
+
+
+def _on_whom(before: np.ndarray, after: np.ndarray) -> str:
+    """How many of the users, [n] and [m] indices, behind the verdicts of both are the same."""
+    both = len(np.intersect1d(before, after))
+    if both == len(before) == len(after):
+        return f"Both stand on the same {counted(both, 'user')}."
+    return (
+        f"They stand on {counted(len(before), 'user')} before and {counted(len(after), 'user')} "
+        f"after, of whom {both:,} are the same: what differs may be the users."
+    )
 
 
 def _judged(run: StoredRun) -> dict[str, Verdict]:
@@ -109,12 +123,15 @@ def _judged(run: StoredRun) -> dict[str, Verdict]:
 
 
 def _verdict(before: Verdict, after: Verdict) -> list[str]:
+    about = after.reduction
+    if before.reduction != about:
+        about = f"{about}; before: {before.reduction}"
     if before.conclusion == after.conclusion:
-        same = literal(f"{after.model}: {after.conclusion}, as before ({after.reduction}).")
+        same = literal(f"{after.model}: {after.conclusion}, as before ({about}).")
         lines = [f"- {same}"]
     else:
-        changed = literal(f"{after.model}: {after.conclusion}; before: {before.conclusion}.")
-        lines = [f"- **{changed}**"]
+        became = f"{after.conclusion}; before: {before.conclusion}"
+        lines = [f"- **{literal(f'{after.model}: {became} ({about}).')}**"]
     answers = {question.key: question for question in before.questions}
     for question in after.questions:
         was = answers.get(question.key)
@@ -189,7 +206,7 @@ def changes(
 def _main(rows: Rows, model: str) -> pd.DataFrame:
     """The measures of a model in the condition of its first row, by user."""
     first: pd.Series | None = None
-    parts = []
+    parts, settings = [], None
     for frame in rows.where(model=model):
         if first is None and len(frame):
             first = frame.select_dtypes(["category", "object", "string"]).iloc[0]
@@ -198,4 +215,14 @@ def _main(rows: Rows, model: str) -> pd.DataFrame:
         measures = frame.select_dtypes(["number", "bool"]).columns
         kept = measures.difference(["user", LENGTH], sort=False)
         parts.append(frame.drop_duplicates("user").set_index("user")[kept])
-    return pd.concat(parts)
+        if frame["user"].nunique() > 1:
+            told = {column for column in kept if _is_setting(frame, column)}
+            settings = told if settings is None else settings & told
+    return pd.concat(parts).drop(columns=[*(settings or ())])
+
+
+def _is_setting(frame: pd.DataFrame, column: str) -> bool:
+    """Whether numbers tell the rows of a user apart, and are the same for every user."""
+    place = frame.groupby("user").cumcount()
+    alike = frame.groupby(place)[column].nunique(dropna=False).max() == 1
+    return bool(alike) and frame[column].nunique() > 1

@@ -13,6 +13,7 @@ import torch
 from markdown_it import MarkdownIt
 
 from analyses.compare import main
+from analyses.conclusions import NOT
 from analyses.diagnostic import discover
 from analyses.questions import Question
 from analyses.report import side_by_side
@@ -48,7 +49,8 @@ def reports(tmp_path_factory):
         torch.manual_seed(seed)
         save_model(build_model("SASRec", data, hidden_size=8, max_length=10), place / folder)
         given = ["--data", str(place / "small.csv"), "--models", str(place / folder)]
-        given += ["--only", "attention_worth", "--out", str(place / "runs" / folder)]
+        given += ["--only", "attention_worth", "faithfulness"]
+        given += ["--out", str(place / "runs" / folder)]
         made.append(run_all(given, cache=place / "cache"))
     return made
 
@@ -144,6 +146,39 @@ def test_the_smallest_change_is_compared_for_everybody(everything):
     sizes = [frame.set_index("user")["size"] for frame in frames]
     assert size.difference.n == (sizes[0] - sizes[1]).notna().sum() > 10
     assert size.difference.estimate == pytest.approx((sizes[1] - sizes[0]).mean())
+
+
+def test_a_setting_of_a_condition_is_no_measure(everything):
+    """How many weights are removed is not decided beside what that does to a user."""
+    known, (before, after) = discover()["max_attention_removal"], map(open_run, everything)
+    given = [run.results(known.name) for run in (before, after)]
+    found = changes(known, *given, {name: name for name in before.comparison.names})
+    measured = ["change of NDCG@10", "top-1 changed", "JSD (nats)", "weight taken"]
+    measured += ["rank before", "rank after"]
+    assert [each.measure for each in found if each.model == LEARNED] == measured
+
+
+def test_verdicts_of_other_users_and_other_attention_say_so(tmp_path, monkeypatch):
+    data = load_data("planted:content?users=40&items=40&length=9&shortest=4")
+    models = {"a": build_model("SASRec", data, **SMALL).eval()}
+    for folder, users in (("before", np.arange(24)), ("after", np.arange(12, 40))):
+        found = [measured(discover()["faithfulness"], models, data, users, 0, None)]
+        inputs = inputs_at_hand(models, data, users)
+        sections = [Section(each.diagnostic) for each in found]
+        write_report(tmp_path / folder, inputs, found, sections, command="", seed=0, start=0)
+    before, after = open_run(tmp_path / "before"), open_run(tmp_path / "after")
+    told = "They stand on 24 users before and 28 users after, of whom 12 are the same"
+    assert told in compared(before, after)
+    assert "Both stand on the same 24 users." in compared(before, before)
+    reductions = iter(["layer 2", "layer 2 head 1"])
+
+    def judged(measured):
+        question = Question("used", "no", "NDCG@10 falls by 0.")
+        return (Verdict("a", next(reductions), NOT, "Why.", (question,), "replacement"),)
+
+    monkeypatch.setattr(side_by_side, "verdicts", judged)
+    told = f"a: {NOT}, as before (layer 2 head 1; before: layer 2)."
+    assert told in compared(before, before)
 
 
 def test_what_became_of_a_verdict_is_told(reports, monkeypatch):
