@@ -89,7 +89,7 @@ def parser() -> argparse.ArgumentParser:
         default=(),
         metavar="CONCLUSION",
         help="for pipelines: end with code 3 if the conclusion of any model begins so, as in "
-        "'must not be shown'; the report is written all the same",
+        "'must not be shown'; the report is written all the same (torchrun makes 1 of any code)",
     )
     made.add_argument(
         "--progress",

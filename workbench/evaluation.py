@@ -125,15 +125,19 @@ def evaluate(
     Warns
     -----
     WorkbenchWarning
-        If the model does not know some items, may not have learned from these data, learned from
-        the items that are held out at a time, or gives a held-out item a score that is no number.
+        If the model does not know some items or users, may not have learned from these data,
+        learned from the items that are held out at a time, or gives a held-out item a score that is
+        no number.
 
     Raises
     ------
     WorkbenchError
         If nobody can be evaluated, the model was made for another catalogue, it or the split needs
-        times that the data do not have, `split_time` is no time, or there are too few negatives.
+        times that the data do not have, the split is another one, `split_time` is no time, or there
+        are too few negatives.
     """
+    if split not in ("valid", "test"):
+        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
     if sampled_negatives is not None:
         _check_sampling(sampled_negatives, seed)
     data, complete, split_name, warning = _held_out(model, data, split, split_time)

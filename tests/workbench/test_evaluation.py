@@ -439,3 +439,10 @@ def test_an_evaluation_is_a_line():
     assert "\n" not in line
     sampled = evaluate(model, data_of([1, 2, 3], [3, 5, 4], n_items=5), sampled_negatives=1)
     assert " of 2 sampled 1.0000" in repr(sampled)
+
+
+def test_no_part_but_those_held_out_is_evaluated():
+    """A training part has a case for each prefix, so that users would be counted many times."""
+    for split in ("train", "dev"):
+        with pytest.raises(WorkbenchError, match=f"no split '{split}' to evaluate; choose valid"):
+            evaluate(Table([1.0] * 5), data_of([1, 2, 3, 4, 5], n_items=5), split)
