@@ -18,6 +18,7 @@ from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
 from workbench.model import Model
 
 M = TypeVar("M", bound=Model)
+TO_BE_SURE = "train a model on these data to be sure."
 LEAST_KNOWN = 0.5  # share of the interactions that must be with items the model knows
 
 
@@ -45,7 +46,8 @@ def matched(
     histories; a user who has one among the last `held_out` items keeps the index and loses all
     items, and so has no case. Ids that are mere numbers say little about what an item is; if some
     of them are on one side alone, the sentence says so. Users of a model that embeds them are
-    matched by token too, see `SequenceData.user_numbers`.
+    matched by token too, see `SequenceData.user_numbers`; those that it does not know are counted
+    in the sentence, and have the number after the last, which to our models is nobody.
 
     A model that does not know its tokens takes the data as they are numbered. The sentence then
     says if the checksum in its card is another one, or missing. A model with an empty card
@@ -83,14 +85,14 @@ def matched(
     if model.item_ids is None:
         return data, _by_checksum(model, data, name)
     check_tokens(model, name)
-    said = None
+    said, strangers = None, _of_users(model, data, name)
     if not _same(model.item_ids, data.item_ids):
         data, said = _by_token(model, data, name, held_out)
     if model.needs_users and not (model.user_ids is None or _same(model.user_ids, data.user_ids)):
         numbers = pd.Index(model.user_ids).get_indexer(pd.Index(data.user_ids))
         unknown = len(model.user_ids)  # beyond the last: no user the model has an embedding of
         data = replace(data, user_numbers=np.where(numbers < 0, unknown, numbers))
-    return data, said
+    return data, _beside(strangers, said)
 
 
 def held_out(model: Model, data: SequenceData, users: Sequence[int]) -> tuple[Batch, Tensor]:
@@ -215,7 +217,10 @@ def matched_in(
     model, data, name : as in `renumbered` and `matched`, which also say what is raised.
     """
     moved = renumbered(model, numbering, name)
-    return moved, *matched(moved, data, name)
+    found, said = matched(moved, data, name)
+    if moved is not model:  # which has the ids of all users, and nobody's row for some
+        said = _beside(_of_users(model, data, name or model.config.name), said)
+    return moved, found, said
 
 
 def common_numbering(models: Iterable[Model], data: SequenceData) -> Numbering:
@@ -290,6 +295,24 @@ def _how(model: Model) -> str:
     return " (python -m workbench train)" if isinstance(model.config, ModelConfig) else ""
 
 
+def _of_users(model: Model, data: SequenceData, name: str) -> str | None:
+    """How many users a model that embeds them does not know, as the beginning of a sentence."""
+    if not model.needs_users or model.user_ids is None:
+        return None
+    unknown = int((~pd.Index(data.user_ids).isin(model.user_ids)).sum())
+    if not unknown:
+        return None
+    return (
+        f"{name} does not know {unknown:,} of the {data.n_users:,} users of {data.name}, for whom "
+        "it goes by their items alone"
+    )
+
+
+def _beside(users: str | None, items: str | None) -> str | None:
+    """One sentence of the users and the items that did not match."""
+    return items if users is None else f"{users}; {items or TO_BE_SURE}"
+
+
 def _by_token(
     model: Model, data: SequenceData, name: str, held_out: int
 ) -> tuple[SequenceData, str | None]:
@@ -349,9 +372,12 @@ def _by_token(
             f"{name} and {data.name} have different items under ids that are mere numbers, which "
             "other data give to other items: no result means anything unless both are of one "
             "catalogue"
+            if unknown
+            else f"{name} knows all {data.n_items:,} items of {data.name} and others, by ids that "
+            "are mere numbers: nothing is wrong where these data are a part of what it learned "
+            "from, and no result means anything where they give the numbers to other items"
         )
-    doubt = "; ".join([*said, "train a model on these data to be sure."]) if said else None
-    return renumbered_data, doubt
+    return renumbered_data, "; ".join([*said, TO_BE_SURE]) if said else None
 
 
 def _by_checksum(model: Model, data: SequenceData, name: str) -> str | None:

@@ -62,7 +62,7 @@ def recommend(
     Warns
     -----
     WorkbenchWarning
-        If some items of the data do not match those of the model, as in `evaluate`.
+        If some items or users of the data do not match those of the model, as in `evaluate`.
     """
     whole("k", k)
     if users is not None and items is not None:

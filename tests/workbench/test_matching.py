@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from workbench import (
     import_checkpoint,
     load_data,
     load_model,
+    recommend,
     save_model,
     train,
 )
@@ -126,7 +128,9 @@ def test_users_more_or_fewer_change_nothing_for_the_others(model):
         user: rank for user, rank in wanted.items() if user not in ("u0", "u5")
     }
     more = log([("new", item, time) for user, item, time in ROWS if user == "u3"] + ROWS)
-    found = ranks_by_user(evaluate(model, more), more)
+    told = pytest.warns(WorkbenchWarning, match="not know 1 of the 13 users of log, for whom")
+    with told if model.needs_users else nullcontext():
+        found = ranks_by_user(evaluate(model, more), more)
     new = found.pop("new")
     assert found == wanted
     if not model.needs_users:
@@ -138,7 +142,10 @@ def test_users_a_model_does_not_know_have_the_zero_vector():
     model = build_model("SSE-PT", log(ROWS), **SIZES).eval()
     data = log([("new", item, time) for user, item, time in ROWS if user == "u3"] + ROWS)
     data, said = matched(model, data)
-    assert said is None
+    assert said == (
+        "SSE-PT does not know 1 of the 13 users of log, for whom it goes by their items alone; "
+        "train a model on these data to be sure."
+    )
     batch, _ = held_out(model, data, [0, 4])
     assert data.user_ids[[0, 4]].tolist() == ["new", "u3"]
     assert batch.users.tolist() == [12, 3]
@@ -150,6 +157,24 @@ def test_users_a_model_does_not_know_have_the_zero_vector():
     for user, row in ((0, 0), (4, 1)):
         alone = predict(model, Scenario.of(data, user)).scores
         assert torch.allclose(alone, model.scores(batch)[row], atol=1e-6)
+
+
+def test_users_a_model_does_not_know_are_told_wherever_it_is_asked():
+    """Also where it was renumbered to stand beside others, and so has rows for all users."""
+    model = build_model("SSE-PT", log(ROWS), **SIZES).eval()
+    renamed = log([(f"new{user}", *rest) for user, *rest in ROWS[::-1]])
+    told = "SSE-PT does not know 12 of the 12 users of log"
+    for ask in (evaluate, survey, lambda *both: recommend(*both, users=["newu1"])):
+        with pytest.warns(WorkbenchWarning, match=told) as caught:
+            ask(model, renamed)
+        assert len(caught) == 1
+    (said,) = one_numbering({"SSE-PT": model}, renamed)[2]
+    assert said.startswith(told)
+    more = log([*ROWS, ("u0", "another", 1_700_000_000), ("v", "i1", 0), ("v", "i2", 1)])
+    said = matched(model, more)[1]
+    assert said.startswith("SSE-PT does not know 1 of the 13 users of log, for whom")
+    assert "; SSE-PT does not know 1 of the 10 items of log: " in said
+    assert said.count(".") == 1
 
 
 def test_items_unknown_are_dropped_and_users_left_out_as_counted():
@@ -216,8 +241,11 @@ def test_ids_that_are_mere_numbers_are_doubted_where_items_differ():
     model = build_model("SASRec", numbers(3), **SIZES)
     assert matched(model, numbers(3))[1] is None
     assert "under ids that are mere numbers" in matched(model, numbers(4))[1]
+    assert "have different items" in matched(model, numbers(4))[1]
     larger = build_model("SASRec", numbers(5), **SIZES)
-    assert "under ids that are mere numbers" in matched(larger, numbers(3))[1]
+    fewer = matched(larger, numbers(3))[1]
+    assert "SASRec knows all 3 items of tiny and others, by ids that are mere numbers" in fewer
+    assert "nothing is wrong where these data are a part of what it learned from" in fewer
     larger.card = {"data": {"checksum": numbers(3).checksum}}
     assert matched(larger, numbers(3))[1] is None
     swapped = replace(numbers(3), item_ids=np.array(["[pad]", "3", "1", "2"], dtype=object))
