@@ -32,7 +32,7 @@ def report(
     users: np.ndarray | None = None,
     seed: int = 0,
     siblings: Mapping[str, Mapping[str, Model]] = NONE,
-    only: Sequence[str] = (),
+    only: Sequence[str] | None = None,
 ) -> Path:
     """Measure models as `python -m analyses.run_all` does, and write the same folder.
 
@@ -48,7 +48,7 @@ def report(
     users : [n] indices, in any order; by default all who have a test case.
     seed : of what is drawn at random.
     siblings : the same training with other seeds, by the name of the model and then by its own.
-    only : names of diagnostics; all that any of the models can be asked where there is none.
+    only : names of diagnostics; None for all that any of the models can be asked.
 
     Returns
     -------
@@ -61,8 +61,8 @@ def report(
         If a diagnostic could not be measured, concluded or drawn; the report is written before.
     WorkbenchError
         If models or siblings are given in another way, two have one name, one cannot be asked about
-        these data, a user has no test case, there is no diagnostic of a name, or the folder cannot
-        be written.
+        these data, a user has no test case, there is no diagnostic of a name or none is named, or
+        the folder cannot be written.
     """
     start = perf_counter()
     if not isinstance(out, str | Path):
@@ -70,7 +70,9 @@ def report(
     several("only", only)
     seed = check_seed(seed)
     keep_pages()
-    out, only = expanded(out), list(only)
+    if only is not None and not list(only):
+        raise WorkbenchError("only=[] names no diagnostic; name one, or leave only out for all.")
+    out, only = expanded(out), list(only or ())
     diagnostics = choose(discover(), only)
     check_report_place(out)
     inputs = inputs_at_hand(models, data, users, siblings)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
+from models import BACKBONES, ModelConfig, Recommender, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
@@ -44,6 +44,11 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     Path
         The folder.
 
+    Warns
+    -----
+    WorkbenchWarning
+        If its class is not in `models.BACKBONES`, where `load_model` looks for it.
+
     Raises
     ------
     WorkbenchError
@@ -54,7 +59,14 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     check_class(model)
     check_card(model, model.config.name)
     check_tokens(model, model.config.name)
-    folder = Path(folder)
+    folder, kind = Path(folder), type(model)
+    if kind.name not in BACKBONES:
+        warnings.warn(
+            f"{folder} holds a {kind.name}, which is loaded only where its class is known: before "
+            f"load_model, {_registered(kind.name, kind.__name__)}.",
+            WorkbenchWarning,
+            stacklevel=2,
+        )
     state = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     full_card = {"config": model.config.to_dict(), **(card or model.card)}
     try:
@@ -72,6 +84,11 @@ def save_model(model: Recommender, folder: str | Path, card: dict[str, Any] | No
     except (OSError, SafetensorError) as error:
         raise not_written(folder, error) from error
     return folder
+
+
+def _registered(name: str, kind: str) -> str:
+    """What makes a class known by its name, as a part of a sentence."""
+    return f"write models.BACKBONES[{name!r}] = {kind}, or add it to models/backbones.py"
 
 
 def check_class(model: Recommender) -> None:
@@ -165,12 +182,17 @@ def load_model(source: str | Path) -> Recommender:
         text = (folder / CARD).read_text(encoding="utf-8")
         card = json.loads(text, parse_constant=_no_number)
         config = ModelConfig.from_dict(card["config"])
-        backbone_of(config)
         _check_parts(card)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."
         ) from error
+    if config.backbone not in tuple(BACKBONES):
+        raise WorkbenchError(
+            f"{folder / CARD}: no backbone {config.backbone!r} in models.BACKBONES, which has "
+            f"{', '.join(BACKBONES)}; where it is a class of your own, "
+            f"{_registered(config.backbone, 'the class')}."
+        )
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
             names = file.keys()

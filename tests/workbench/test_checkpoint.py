@@ -7,6 +7,7 @@ import pickle
 import re
 import resource
 import struct
+import warnings
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from models import ModelConfig, SASRec
+from models import BACKBONES, ModelConfig, SASRec
 from models.calibration import AnnealingCorrection
 from tests.models.variants import batch_of, build
 from tests.workbench.tiny import data_of
@@ -404,8 +405,24 @@ def test_a_class_that_would_be_loaded_as_another_is_not_saved(tmp_path):
         with pytest.raises(WorkbenchError, match=r"Reversed has the name .* SASRec.*`name` of its"):
             write(model, tmp_path / "m")
     assert not (tmp_path / "m").exists()
-    Reversed.name = "Reversed"
-    save_model(model, tmp_path / "m")
+
+
+def test_a_class_that_nobody_knows_is_saved_with_the_way_to_load_it(tmp_path, monkeypatch):
+    class Own(SASRec):
+        name = "Own"
+
+    model = Own(ModelConfig("Own", 12, hidden_size=8, inner_size=8, max_length=6)).eval()
+    way = "write models.BACKBONES['Own'] = "
+    with pytest.warns(WorkbenchWarning, match=re.escape(f"before load_model, {way}Own, or add")):
+        save_model(model, tmp_path / "m")
+    assert f"no backbone 'Own' in models.BACKBONES, which has {', '.join(BACKBONES)};" in told(
+        tmp_path / "m"
+    )
+    assert f"of your own, {way}the class" in told(tmp_path / "m")
+    monkeypatch.setitem(BACKBONES, "Own", Own)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert type(load_model(save_model(model, tmp_path / "m"))) is Own
 
 
 def test_a_model_that_was_adapted_is_neither_saved_nor_trained(tmp_path):
