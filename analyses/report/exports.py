@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -166,8 +167,9 @@ def _example(example: OneUser) -> Iterator[str]:
     yield f"To user {user}, {model} recommends *{item}*."
     attended = [f"{i.title} ({number(i.attention, 1)} %)" for i in example.attended]
     moving = [f"{i.title} ({number(i.effect, 3)})" for i in example.moving]
+    sides = attended or ["no item more than another"], moving or ["no item"]
     heads = ("most attention (share of it)", "what the score falls without (by how much)")
-    yield table(pd.DataFrame(dict(zip(heads, (attended, moving), strict=True))))
+    yield table(pd.DataFrame(zip_longest(*sides, fillvalue=""), columns=heads))
 
 
 def _told(verdicts: Sequence[Verdict]) -> Iterator[str]:

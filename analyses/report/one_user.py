@@ -9,11 +9,13 @@ from analyses.running.held_out import recommended, seen_items
 from workbench.data.batches import held_out
 from workbench.data.sequences import SequenceData
 from workbench.explaining.methods import default_erasure, explain
+from workbench.explore.inspection import even
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+from workbench.phrases import counted
 
 SHORTEST = 3  # items of a history that has something to choose from
-MOST = 5  # items shown on each side
+MOST = 5  # items shown on each side, at most
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,35 @@ class OneUser:
 
     @property
     def attended(self) -> list[Item]:
-        """The items of most attention, the most first."""
-        return sorted(self.items, key=lambda item: -item.attention)[:MOST]
+        """The items of most attention, the most first; none where all have the same."""
+        if even(torch.tensor([item.attention for item in self.items])):
+            return []
+        return sorted(self.items, key=lambda item: -item.attention)[: self._most]
 
     @property
     def moving(self) -> list[Item]:
-        """The items of most effect, the most first."""
-        return sorted(self.items, key=lambda item: -item.effect)[:MOST]
+        """The items without which the score falls most, the most first; none where it does not."""
+        falling = [item for item in self.items if item.effect > 0]
+        return sorted(falling, key=lambda item: -item.effect)[: self._most]
 
     @property
-    def shared(self) -> int:
-        """How many items are among both."""
-        return len({i.place for i in self.attended} & {i.place for i in self.moving})
+    def _most(self) -> int:
+        """How many items a side has: of more than half of a history both would have some."""
+        return max(1, min(MOST, len(self.items) // 2))
+
+    @property
+    def told(self) -> str:
+        """How far both sides agree, in a sentence."""
+        attended, moving = self.attended, self.moving
+        if not attended:
+            return "Attention gives all items the same weight, so that it names none."
+        if not moving:
+            return "The score falls without no item."
+        both = len({item.place for item in attended} & {item.place for item in moving})
+        return (
+            f"Of the {counted(len(attended), 'item')} with most attention and the {len(moving)} "
+            f"without which the score falls most, {both} {'is' if both == 1 else 'are'} the same."
+        )
 
 
 def usual_user(data: SequenceData, users: np.ndarray) -> int | None:

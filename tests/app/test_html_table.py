@@ -55,6 +55,8 @@ def test_only_the_highest_is_marked():
     equal = bar_cells(pd.Series([0.0, 0.0, None, None]), sign=True)
     assert [cell.text for cell in equal] == ["0.00", "0.00", "", ""]
     assert highest(pd.Series([1.0, 1.0])).tolist() == [False, False]
+    assert highest(pd.Series([0.2, None, 0.2 + 1e-8])).tolist() == [False, False, False]
+    assert highest(pd.Series([None, None], dtype=float)).tolist() == [False, False]
     assert highest(pd.Series([None, 2.0, 1.0])).tolist() == [False, True, False]
 
 

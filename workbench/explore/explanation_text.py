@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 
 from workbench.explaining.methods import default_erasure, importance
 from workbench.explore.explanation import Explanation
+from workbench.explore.inspection import even
 from workbench.explore.user_sentences import without_any
 from workbench.phrases import counted, cut, listing
 from workbench.writing import plain
@@ -34,7 +36,7 @@ def lines(explanation: Explanation) -> Iterator[str]:
 def _table(explanation: Explanation) -> Iterator[str]:
     columns, items = explanation.columns, explanation.inspection.items.tolist()
     rows = [["ago", "item", *columns]]
-    best = {name: np.nanargmax(values) for name, values in columns.items() if _any(values)}
+    best = {name: np.nanargmax(values) for name, values in columns.items() if _differ(values)}
     for at in reversed(range(len(items))):
         cells = [str(len(items) - at), cut(plain(explanation.data.title(items[at])), WIDTH)]
         for name, values in columns.items():
@@ -64,5 +66,6 @@ def _sentences(explanation: Explanation) -> Iterator[str]:
     yield "Whether any of this can be shown as a reason, a report on the model tells."
 
 
-def _any(values: Sequence[float]) -> bool:
-    return not np.isnan(values).all()
+def _differ(values: Sequence[float]) -> bool:
+    """Whether there is a largest one."""
+    return not (np.isnan(values).all() or even(torch.tensor(values)))

@@ -17,7 +17,8 @@ from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
 
 METHODS = ("saliency, attention held", "input x gradient, attention held")
-FIRST = 3  # items named first that are compared
+FIRST = 3  # items named first that are compared, at most
+ROUNDING = 2.0**-20  # of equal weights, by share: a few of the last digits of single precision
 
 
 class RowAgreement(NamedTuple):
@@ -43,8 +44,9 @@ class Pointing(NamedTuple):
     named : the item of the largest weight.
     moving : the item without which the score falls most.
     place : how many-th `named` is by that fall, 1 is the largest.
-    shared : how many of the first `first` items by weight are among the first by that fall.
-    first : `FIRST`, or the items of a shorter history.
+    shared : how many of the first `first` items by weight are among the first `falling`.
+    first : `FIRST`, or half of a shorter history, of which more would share some by necessity.
+    falling : of as many items without which the score falls most, those without which it falls.
     """
 
     named: int
@@ -52,6 +54,7 @@ class Pointing(NamedTuple):
     place: int
     shared: int
     first: int
+    falling: int
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,18 @@ class Inspection(Ranking):
         away.
         """
         effects = self.effects
-        if len(row) < 2 or effects.isnan().any() or bool((row == row[0]).all()):
+        if len(row) < 2 or effects.isnan().any() or even(row):
             return None
-        named, first = int(row.argmax()), min(FIRST, len(row))
-        both = set(row.topk(first).indices.tolist()) & set(effects.topk(first).indices.tolist())
+        named, first = int(row.argmax()), min(FIRST, len(row) // 2)
+        falling = [at for at in effects.topk(first).indices.tolist() if effects[at] > 0]
+        both = set(row.topk(first).indices.tolist()) & set(falling)
         place = 1 + int((effects > effects[named]).sum())
-        return Pointing(named, int(effects.argmax()), place, len(both), first)
+        return Pointing(named, int(effects.argmax()), place, len(both), first, len(falling))
+
+
+def even(weights: Tensor) -> bool:
+    """Whether all of some weights [L] are equal, within the rounding of single precision."""
+    return bool(weights.max() - weights.min() <= ROUNDING * weights.abs().max())
 
 
 def inspect_case(

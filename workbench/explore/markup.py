@@ -9,7 +9,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 
+from workbench.explore.inspection import even
 from workbench.writing import numbers, plain
 
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)
@@ -141,8 +143,9 @@ def table(
 
 
 def highest(values: pd.Series) -> pd.Series:
-    """True for the highest value; False for all if all values are equal."""
-    return (values == values.max()) & (values.nunique() > 1)
+    """True for the highest value; False for all if all are equal, as `even` tells."""
+    known = torch.tensor(values.dropna().tolist(), dtype=torch.float64)
+    return (values == values.max()) & (len(known) > 0 and not even(known))
 
 
 def lights(position: int | str) -> str:

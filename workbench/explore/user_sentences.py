@@ -70,11 +70,13 @@ def for_this_user(shown: Shown, titles: list[str], strong: Callable[[str], str])
             f"{falls(pointing.moving)}, taking away the former {falls(pointing.named)} (number "
             f"{pointing.place} of {n})."
         )
-    first = pointing.first
+    first, falling = pointing.first, pointing.falling
+    if first < 2:  # of which all is said
+        return said
     return (
         f"{said} Of its first {first} items, {pointing.shared} "
-        f"{'is' if pointing.shared == 1 else 'are'} among the {first} without which it falls most "
-        f"({figure(first * first / n)} by chance)."
+        f"{'is' if pointing.shared == 1 else 'are'} among the {falling} without which it falls "
+        f"most ({figure(first * falling / n)} by chance)."
     )
 
 

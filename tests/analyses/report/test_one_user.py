@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from analyses.report.one_user import one_user, usual_user
+from analyses.report.exports import _example
+from analyses.report.one_user import Item, OneUser, one_user, usual_user
 from tests.workbench.tiny import data_of
 from workbench import build_model
 from workbench.data.batches import held_out
@@ -37,7 +38,47 @@ def test_attention_and_effect_are_those_of_the_item_ranked_first():
     assert seen.recommended == data.title(top)
     attention = [item.attention for item in seen.attended]
     assert attention == sorted(attention, reverse=True)
-    assert seen.shared == len({i.place for i in seen.attended} & {i.place for i in seen.moving})
+
+
+def user_of(weights, effects):
+    items = (
+        Item(n, f"i{n}", *each) for n, each in enumerate(zip(weights, effects, strict=True), 1)
+    )
+    return OneUser("m", "u", "attention", "replacement", "next", tuple(items))
+
+
+def places(items):
+    return [item.place for item in items]
+
+
+def test_both_sides_have_at_most_half_of_a_short_history():
+    four = user_of([10.0, 20, 30, 40], [0.4, -0.1, 0.3, 0.2])
+    assert (places(four.attended), places(four.moving)) == ([4, 3], [1, 3])
+    assert four.told == (
+        "Of the 2 items with most attention and the 2 without which the score falls most, "
+        "1 is the same."
+    )
+    many = user_of(range(20), range(20))
+    assert places(many.attended) == places(many.moving) == [20, 19, 18, 17, 16]
+    assert many.told.startswith("Of the 5 items with most attention and the 5 without")
+
+
+def test_only_items_without_which_the_score_falls_are_listed():
+    assert places(user_of([10.0, 20, 30, 40], [-0.4, -0.1, 0.3, -0.2]).moving) == [3]
+    none = user_of([10.0, 20, 30, 40], [-0.4, -0.1, 0.0, -0.2])
+    assert none.moving == []
+    assert none.told == "The score falls without no item."
+
+
+def test_equal_weights_are_not_ranked():
+    uniform = user_of([25.0, 25 + 1e-6, 25, 25 - 1e-6], [0.4, 0.1, 0.3, 0.2])
+    assert uniform.attended == []
+    assert uniform.told == "Attention gives all items the same weight, so that it names none."
+    (table,) = [text for text in _example(uniform) if text.startswith("|")]
+    assert [line.split(" | ")[0].strip("| ") for line in table.splitlines()[2:]] == [
+        "no item more than another",
+        "",
+    ]
 
 
 def test_who_has_had_every_item_is_recommended_nothing():

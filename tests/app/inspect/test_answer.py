@@ -43,7 +43,7 @@ def test_what_attention_points_at_and_what_the_score_falls_without():
     assert r"falls most without **A \*x\***" in said
     assert "taking it away lowers the score by 3.0, " in said
     assert "former raises the score by 0.50 (number 4 of 5)." in said
-    assert said.endswith("1 is among the 3 without which it falls most (1.8 by chance).")
+    assert said.endswith("0 are among the 2 without which it falls most (0.80 by chance).")
 
 
 @pytest.mark.parametrize(("named", "told"), [(-0.5, "raises the score by 0.50"), (0.0, "leaves")])
@@ -58,6 +58,14 @@ def test_where_both_are_one_item_it_is_said_once():
     said = read(for_this_user(shown([0.6, 0.4], [0.012, 0.001]), TITLES, strong))
     assert "**A *x*** (60" in said
     assert "falls most, too: taking it away lowers the score by 0.012." in said
+
+
+def test_of_a_short_history_no_more_is_said_to_be_shared_than_there_is():
+    said = for_this_user(shown([0.1, 0.7, 0.2], [3.0, 2.0, 1.0]), TITLES, strong)
+    assert said.endswith("(number 2 of 3).")
+    said = for_this_user(shown([0.1, 0.6, 0.2, 0.1], [-3.0, 2.0, -0.1, -1.0]), TITLES, strong)
+    assert said.endswith("Of its first 2 items, 1 is among the 1 without which it falls most "
+                         "(0.50 by chance).")  # fmt: skip
 
 
 @pytest.mark.parametrize(("weights", "what"), [([0.25] * 4, "4 items"), ([1.0], "1 item,")])

@@ -149,3 +149,10 @@ def test_a_line_end_in_a_title_breaks_no_table(tmp_path):
 def test_a_line_is_one_line(capsys):
     say("a\nb", "c\td", err=True)
     assert capsys.readouterr().err == "a\\nb\nc\\td\n"
+
+
+def test_equal_weights_have_no_largest(place):
+    folder, _, data = place
+    save_model(build_model("SASRec-uniform", data, **SIZES), folder / "m")
+    rows = [line.split() for line in run(folder).splitlines() if re.match(" +[0-9] ", line)]
+    assert [row[2] for row in rows] == ["0.2500"] * 4

@@ -164,10 +164,16 @@ def test_pointing_is_told_from_moving():
         effects=torch.tensor([3.0, 0.5, 1.0, -1.0, 2.0]),
         scores=torch.zeros(6),
     )
-    # first by weight: 1, 3, 2; by effect: 0, 4, 2
-    assert found.pointing(weights) == (1, 0, 4, 1, 3)
-    assert found.pointing(found.effects) == (0, 0, 1, 3, 3)
+    # of five, two are compared; first by weight: 1, 3; by effect: 0, 4
+    assert found.pointing(weights) == (1, 0, 4, 0, 2, 2)
+    assert found.pointing(found.effects) == (0, 0, 1, 2, 2, 2)
+    one_falls = replace(found, effects=torch.tensor([-1.0, 0.5, 0.0, -1.0, -2.0]))
+    assert one_falls.pointing(weights) == (1, 1, 1, 1, 2, 1)
     assert found.pointing(torch.full((5,), 0.2)) is None
+    rounded = torch.full((5,), 0.2) + torch.tensor([0, 1.5e-8, 0, -1.5e-8, 0])
+    assert len(rounded.unique()) > 1
+    assert found.pointing(rounded) is None
+    assert found.pointing(torch.tensor([0.2, 0.2001, 0.2, 0.1999, 0.2])) is not None
     emptied = replace(found, effects=torch.full((5,), torch.nan))
     assert emptied.pointing(weights) is None
 
