@@ -13,7 +13,7 @@ from workbench.attention.edits import remove_largest, uniform
 from workbench.data.batches import iterate
 from workbench.data.splits import cases
 from workbench.metrics import CUTOFF, hit, ndcg, target_ranks
-from workbench.statistics import jensen_shannon, kendall_tau_b
+from workbench.statistics import jensen_shannon_of_scores, kendall_tau_b
 
 HIT, NDCG, SKEWED, PARAMETRIC = "Hit@10", "NDCG@10", "continuous", "parametric"
 DRAWN = 20_000  # values that stand for a parametric distribution
@@ -103,5 +103,5 @@ def _measure(model: Any, batch: Batch, targets: Tensor) -> dict[str, Tensor]:
         "rank if uniform": target_ranks(even, targets),
         "tau": kendall_tau_b(attention, importance, batch.valid),
         "nats lost": nats[0] - nats[1],
-        "divergence": jensen_shannon(scores, even),
+        "divergence": jensen_shannon_of_scores(scores, even),
     }

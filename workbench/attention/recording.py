@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from models import AttentionTap, Batch
 from workbench.attention.hooks import hooked, taps_at
-from workbench.errors import WorkbenchError, several
+from workbench.attention.known_batch import known_batch
+from workbench.errors import WorkbenchError, loaded, several
 from workbench.mode import evaluation_mode
 from workbench.model import AttentionModel, Model, with_attention
 
@@ -40,12 +41,12 @@ def record_attention(
     Raises
     ------
     WorkbenchError
-        If the model has no attention, or no such stage.
+        If the model has no attention, or no such stage, or one of the two is something else.
     """
-    home = batch.items.device
+    attentive, home = with_stages(model, stages), known_batch(batch).items.device
     batch = batch.to(model.device)
     with recording(model, batch, stages=stages, rows=rows) as recorded:
-        with_attention(model)(batch)
+        attentive(batch)
     return {stage: weights.to(home) for stage, weights in recorded.items()}
 
 
@@ -70,7 +71,7 @@ def recording(
     WorkbenchError
         If the model has no attention, or no such stage.
     """
-    model = with_stages(model, stages)
+    model, batch = with_stages(model, stages), known_batch(batch)
     passed: dict[str, dict[int, Tensor]] = {stage: {} for stage in stages}  # by layer
     at, row = torch.arange(len(batch.items), device=batch.items.device), model.rows(batch)
     width = batch.items.shape[1]
@@ -112,6 +113,7 @@ def with_stages(model: Model, stages: Sequence[str]) -> AttentionModel:
     WorkbenchError
         If it has no attention, or not at one of the stages.
     """
+    loaded(model, "workbench.load_model", "config")
     attentive = with_attention(model)
     several("stages", stages)
     for stage in stages:

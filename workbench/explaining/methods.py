@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.attention.known_batch import known_batch
 from workbench.errors import WorkbenchError, loaded
 from workbench.explaining.attention_weights import ROLLED, named, reductions
 from workbench.explaining.controls import CONTROLS
@@ -15,6 +16,7 @@ from workbench.explaining.gradients import GRADIENTS, READINGS, read_each
 from workbench.explaining.importance import Importance
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_gradients
+from workbench.statistics.given_numbers import tensors
 
 FIXED = {each.name: each for each in (*CONTROLS, *ROLLED, *GRADIENTS, *ERASURES)}
 
@@ -88,7 +90,7 @@ def explain(
     ----------
     model : any model that gives what the method needs.
     batch : the histories. It may be on another device than the model.
-    targets : [B] items, also as an array of NumPy.
+    targets : [B] items, whole numbers; also as an array of NumPy or a list.
     method : a name that `importances` lists. "attention", which may be followed by a stage, a layer
         and a head, as in "attention before_spatial layer 1 head 2"; means over others.
     seed : of what is random in a method: "random" alone.
@@ -125,13 +127,17 @@ def explain_each(
     """
     loaded(model, "workbench.load_model", "config")
     chosen = {name: importance(model, name) for name in methods}
-    targets = torch.as_tensor(targets)
+    batch, (targets,) = known_batch(batch), tensors(targets=targets)
     n, n_items = len(batch.items), model.config.n_items
-    if targets.shape != (n,) or not ((targets > 0) & (targets <= n_items)).all():
+    fit = targets.shape == (n,) and not targets.is_floating_point() and targets.dtype != torch.bool
+    if not fit or not ((targets > 0) & (targets <= n_items)).all():
         raise WorkbenchError(
             f"targets are an item from 1 to {n_items:,} for each of the {n:,} histories, and what "
-            f"was given has the shape {list(targets.shape)}{_span(targets)}."
+            f"was given has the shape {list(targets.shape)}{_span(targets)}, and is "
+            f"{targets.dtype}; give whole numbers, such as the second of the two that "
+            "workbench.held_out makes."
         )
+    targets = targets.long()
     home = batch.items.device
     batch, targets = batch.to(model.device), targets.to(model.device)
     read = [name for name in chosen if name in READINGS]

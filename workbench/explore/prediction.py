@@ -18,7 +18,7 @@ from workbench.explore.scenario import Scenario
 from workbench.matching import check_numbering
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.statistics import jensen_shannon
+from workbench.statistics import jensen_shannon_of_scores
 
 
 @dataclass(frozen=True)
@@ -138,4 +138,4 @@ def moves(
 
 def divergence(before: Prediction, after: Prediction) -> float:
     """Jensen-Shannon divergence of the two score distributions, in nats, 0 to log 2."""
-    return float(jensen_shannon(before.scores[None], after.scores[None]))
+    return float(jensen_shannon_of_scores(before.scores[None], after.scores[None]))

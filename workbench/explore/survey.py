@@ -21,7 +21,7 @@ from workbench.faithfulness.agreement import rank_agreement
 from workbench.matching import matched
 from workbench.metrics import CUTOFF, ranks_kept_and_removed
 from workbench.model import Model
-from workbench.statistics import jensen_shannon
+from workbench.statistics import jensen_shannon_of_scores
 
 MOST_USERS = 2_000  # beyond which users are drawn at random
 
@@ -100,7 +100,7 @@ def survey(
                     "rank": (removed if hide_seen else kept).cpu().numpy(),
                     "tau": rank_agreement(attention, importance, batch).tau.cpu().numpy(),
                     "flips": (first != then).cpu().numpy(),
-                    "divergence": jensen_shannon(before, after).cpu().numpy(),
+                    "divergence": jensen_shannon_of_scores(before, after).cpu().numpy(),
                 }
             )
         )

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 
 from models import Batch
+from workbench.attention.known_batch import known_batch
+from workbench.errors import WorkbenchError
 from workbench.statistics import kendall_p_value, kendall_tau_b
+from workbench.statistics.given_numbers import tensors
 
 SHORTEST = 3  # items below which a rank correlation says nothing
 SAME = 1e-6  # of an importance, within which another is as large: it differs by rounding
@@ -32,7 +35,8 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
 
     Parameters
     ----------
-    importance, other : [B, L], or wider; what comes after the L items is left out.
+    importance, other : [B, L], or wider; what comes after the L items is left out. Tensors, arrays
+        of NumPy or lists.
     batch : the histories.
 
     Returns
@@ -40,8 +44,21 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
     Agreement
         tau and its p value, [B] each; NaN for a history of fewer than `SHORTEST` items, and where
         one of the two is the same at all of them.
+
+    Raises
+    ------
+    WorkbenchError
+        If an importance is of another shape, or no numbers, or the batch is none.
     """
-    width = batch.items.shape[1]
+    importance, other = tensors(importance=importance, other=other)
+    n, width = known_batch(batch).items.shape
+    for each in (importance, other):
+        if each.dim() != 2 or len(each) != n or each.shape[1] < width:
+            raise WorkbenchError(
+                f"an importance of {n:,} histories of up to {width} items is [{n}, {width}], or "
+                f"wider, and what was given has the shape {list(each.shape)}; give what explain "
+                "makes of this batch."
+            )
     ranked = batch.valid & (batch.lengths >= SHORTEST)[:, None]  # [B, L]
     x, y = (levels(each[:, :width], ranked) for each in (importance, other))
     return Agreement(kendall_tau_b(x, y, ranked), kendall_p_value(x, y, ranked))
@@ -83,6 +100,7 @@ def most_important(importance: Tensor, valid: Tensor) -> Tensor:
     Tensor
         [B, L] float64; the shares of a row are equal and add up to 1.
     """
+    importance, valid = tensors(importance=importance, valid=valid)
     values = importance.double().masked_fill(~valid, -torch.inf)
     largest = values.amax(1, keepdim=True)
     first = values >= largest - SAME * largest.abs()
@@ -96,6 +114,7 @@ def of_one(importance: Tensor, other: Tensor) -> tuple[float, float]:
     ----------
     importance, other : [L].
     """
+    importance, other = tensors(importance=importance, other=other)
     items = torch.ones(1, len(importance), dtype=torch.long)
     agreement = rank_agreement(
         importance[None], other[None], Batch(items, torch.tensor([len(importance)]))

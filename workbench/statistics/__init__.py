@@ -5,7 +5,7 @@ from workbench.statistics.distributions import (
     calibrated_weight_bound,
     entropy,
     entropy_bound,
-    jensen_shannon,
+    jensen_shannon_of_scores,
     later_maximum,
     normalised_entropy,
 )
@@ -43,7 +43,7 @@ __all__ = [
     "entropy_bound",
     "exact_share",
     "holm",
-    "jensen_shannon",
+    "jensen_shannon_of_scores",
     "kendall_p_value",
     "kendall_tau_b",
     "later_maximum",

@@ -7,26 +7,42 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from workbench.errors import WorkbenchError
+from workbench.statistics.given_numbers import array, tensors
+
 CHUNK_NUMBERS = 2**16  # scores at a time, which stay in the cache of a core
 ROUNDING = 1e-14  # nats: less is what rounding leaves of distributions that are the same
 LEAST = -1e4  # stands for -inf below the highest score: its exponential is 0, and 0 times it too
 
 
-def jensen_shannon(p_logits: Tensor, q_logits: Tensor) -> Tensor:
+def jensen_shannon_of_scores(p_logits: Tensor, q_logits: Tensor) -> Tensor:
     """Jensen-Shannon divergence of the softmax of two sets of scores, in nats, 0 to log 2.
+
+    For distributions that are at hand, such as weights of attention, give their logarithms.
 
     H((p + q) / 2) - (H(p) + H(q)) / 2 (Lin, IEEE Trans. Information Theory 1991); what is no more
     than rounding is 0.
 
     Parameters
     ----------
-    p_logits, q_logits : scores, [B, V]; -inf is a probability of 0.
+    p_logits, q_logits : scores, [B, V]; -inf is a probability of 0. Tensors, arrays or lists.
 
     Returns
     -------
     Tensor
         [B] float64; NaN where a row holds NaN, +inf or nothing but -inf.
+
+    Raises
+    ------
+    WorkbenchError
+        If the two are not of one shape [B, V].
     """
+    p_logits, q_logits = tensors(p_logits=p_logits, q_logits=q_logits)
+    if p_logits.dim() != 2 or p_logits.shape != q_logits.shape:
+        raise WorkbenchError(
+            f"scores {tuple(p_logits.shape)} and {tuple(q_logits.shape)} must share one shape "
+            "[B, V]; give scores[None] of a single row."
+        )
     return Distributions(p_logits).divergence(q_logits)
 
 
@@ -43,7 +59,7 @@ class Distributions:
         self.chunks = [_softmax(part) for part in logits.split(self.rows)]
 
     def divergence(self, logits: Tensor) -> Tensor:
-        """Jensen-Shannon divergence from those of other scores, as in `jensen_shannon`."""
+        """Divergence from those of other scores, as in `jensen_shannon_of_scores`."""
         parts = []
         for (p, p_log), (q, q_log) in zip(
             self.chunks, map(_softmax, logits.split(self.rows)), strict=True
@@ -82,10 +98,23 @@ def entropy(weights: Tensor, allowed: Tensor) -> Tensor:
     -------
     Tensor
         [...] float64; NaN for a row without an allowed key.
+
+    Raises
+    ------
+    WorkbenchError
+        If `allowed` is not boolean.
     """
+    weights, allowed = _with_allowed(weights, allowed)
     allowed = allowed.expand_as(weights)
     nats = torch.special.entr(weights.double().masked_fill(~allowed, 0)).sum(-1)
     return nats.masked_fill(~allowed.any(-1), torch.nan)
+
+
+def _with_allowed(weights: Tensor, allowed: Tensor) -> list[Tensor]:
+    weights, allowed = tensors(weights=weights, allowed=allowed)
+    if allowed.dtype != torch.bool:
+        raise WorkbenchError(f"allowed must be a bool tensor, and is {allowed.dtype}.")
+    return [weights, allowed]
 
 
 def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
@@ -96,6 +125,7 @@ def normalised_entropy(weights: Tensor, allowed: Tensor) -> Tensor:
     Tensor
         [...] float64, 0 to 1; NaN for a row with fewer than two allowed keys, which has no choice.
     """
+    weights, allowed = _with_allowed(weights, allowed)
     n_allowed = allowed.expand_as(weights).sum(-1)
     share = entropy(weights, allowed) / entropy_bound(n_allowed)
     return share.masked_fill(n_allowed < 2, torch.nan)
@@ -108,6 +138,7 @@ def entropy_bound(n_allowed: Tensor) -> Tensor:
     ----------
     n_allowed : numbers of keys, [...].
     """
+    (n_allowed,) = tensors(n_allowed=n_allowed)
     return n_allowed.double().log()
 
 
@@ -129,6 +160,7 @@ def calibrated_entropy_bound(n_allowed: Tensor) -> Tensor:
     Tensor
         [...] float64.
     """
+    (n_allowed,) = tensors(n_allowed=n_allowed)
     n = n_allowed.double()
     best = n / (math.e - 1) ** 2
 
@@ -144,6 +176,7 @@ def calibrated_weight_bound(n_allowed: Tensor) -> Tensor:
 
     It is e / (e + n - 1), with one score at 1 and the others at 0: 5.3 % for 50 keys.
     """
+    (n_allowed,) = tensors(n_allowed=n_allowed)
     return math.e / (math.e + n_allowed.double() - 1)
 
 
@@ -158,6 +191,6 @@ def later_maximum(weights: ArrayLike, start: int = 0) -> float:
     weights : a map, [L, L]; NaN where nothing is allowed.
     start : the first row and column that are shown.
     """
-    matrix = np.asarray(weights)
+    matrix = array("weights", weights)
     later = max(len(matrix) // 2, start)
     return max(float(np.nanmax(matrix[later:, start:])), 1e-12)

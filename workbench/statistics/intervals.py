@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from scipy.special import bdtr, betaincinv, stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
+from workbench.statistics.given_numbers import array
 from workbench.statistics.moments import CHUNK_NUMBERS, FEWEST_NONZERO, Moments
 
 # Degrees of freedom are this many times n / (kurtosis - 1 - skewness^2). The squared standard error
@@ -271,13 +272,13 @@ def median_interval(values: ArrayLike, level: float = 0.95) -> Interval:
 
 
 def _checked(values: ArrayLike, dimensions: int) -> np.ndarray:
-    array = np.asarray(values, dtype=np.float64)
-    if array.ndim != dimensions:
+    table = array("values", values)
+    if table.ndim != dimensions:
         shape = "[users]" if dimensions == 1 else "[users, columns]"
-        raise WorkbenchError(f"An interval of {shape} was given an array of shape {array.shape}.")
-    if np.isinf(array).any():
+        raise WorkbenchError(f"An interval of {shape} was given an array of shape {table.shape}.")
+    if np.isinf(table).any():
         raise WorkbenchError("An interval needs finite values, or NaN for a user without one.")
-    return array
+    return table
 
 
 def _check_level(level: float) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from workbench.errors import WorkbenchError
+from workbench.statistics.given_numbers import array
 from workbench.statistics.intervals import Interval
 from workbench.statistics.moments import FEWEST_NONZERO, ROUNDING
 
@@ -32,7 +33,7 @@ def seed_spread(models: Sequence[ArrayLike]) -> SeedSpread | None:
     ----------
     models : of each, a value per training and user, [trainings, users], NaN where there is none.
     """
-    means = [np.nanmean(np.asarray(each, np.float64), axis=1) for each in models]
+    means = [np.nanmean(array("models", each), axis=1) for each in models]
     repeated = [each for each in means if len(each) > 1]
     freedom = sum(len(each) - 1 for each in repeated)
     if not freedom:
@@ -115,7 +116,7 @@ def sum_over_seeds(parts: Sequence[Part], level: float = 0.95) -> Interval:
     WorkbenchError
         If the shapes do not fit, or a model without a spread was trained only once.
     """
-    arrays = [np.asarray(part.values, dtype=np.float64) for part in parts]
+    arrays = [array("values", part.values) for part in parts]
     shapes = [each.shape for each in arrays]
     if len({shape[1:] for shape in shapes}) != 1 or any(len(shape) != 2 for shape in shapes):
         raise WorkbenchError(

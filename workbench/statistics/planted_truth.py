@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
+from workbench.statistics.given_numbers import tensors
 
 CHUNK_PAIRS = 4_000_000  # pairs of positions compared at a time
 
@@ -39,7 +40,8 @@ def cause_scores(importance: Tensor, valid: Tensor, causes: Tensor) -> CauseScor
 
     Parameters
     ----------
-    importance : [N, L], greater = more important (take the magnitude of signed ones).
+    importance : [N, L], greater = more important (take the magnitude of signed ones); as a tensor,
+        an array of NumPy or lists, and so are the others.
     valid : [N, L] bool, the positions ranked.
     causes : [N], the position of the cause, negative for none known, or [N, L] bool for several.
 
@@ -48,6 +50,7 @@ def cause_scores(importance: Tensor, valid: Tensor, causes: Tensor) -> CauseScor
     WorkbenchError
         If the shapes or types differ from these, or a cause stands at a position that is not valid.
     """
+    importance, valid, causes = tensors(importance=importance, valid=valid, causes=causes)
     mask = _cause_mask(valid, causes)
     if importance.shape != valid.shape:
         raise WorkbenchError(
@@ -80,6 +83,7 @@ def chance_scores(valid: Tensor, causes: Tensor) -> CauseScores:
     WorkbenchError
         If the shapes or types differ from these, or a cause stands at a position that is not valid.
     """
+    valid, causes = tensors(valid=valid, causes=causes)
     mask = _cause_mask(valid, causes)
     n, k = valid.sum(1).double(), mask.sum(1).double()  # [N]
     harmonic = torch.digamma(n + 1) - torch.digamma(torch.ones_like(n))
@@ -90,7 +94,7 @@ def chance_scores(valid: Tensor, causes: Tensor) -> CauseScores:
 
 def _cause_mask(valid: Tensor, causes: Tensor) -> Tensor:
     """[N, L] bool."""
-    if causes.dim() == 1:
+    if causes.dim() == 1 and valid.dim() == 2 and len(causes) == len(valid):
         positions = torch.arange(valid.shape[1], device=valid.device)
         if (causes >= valid.shape[1]).any():
             raise WorkbenchError(f"A cause lies beyond the {valid.shape[1]} positions of a row.")

@@ -6,6 +6,7 @@ from scipy.special import erfc
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
+from workbench.statistics.given_numbers import tensors
 
 EXACT_UP_TO = 33  # positions; SciPy's switch from the exact to the asymptotic null
 CHUNK_NUMBERS = 200_000  # the signs of a chunk's pairs stay in the cache
@@ -19,7 +20,8 @@ def kendall_tau_b(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
 
     Parameters
     ----------
-    x, y : [N, L] numbers (float32 and float64 are compared as they are, others as float64).
+    x, y : [N, L] numbers (float32 and float64 are compared as they are, others as float64), as
+        tensors, arrays of NumPy or lists.
     valid : [N, L] bool; the numbers at the other positions change nothing.
 
     Returns
@@ -33,6 +35,7 @@ def kendall_tau_b(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
     WorkbenchError
         If the shapes differ, or `valid` is not boolean.
     """
+    x, y, valid = tensors(x=x, y=y, valid=valid)
     score, untied_x, untied_y = _pair_counts(*_arrays(x, y, valid))
     with np.errstate(invalid="ignore"):
         tau = score / np.sqrt(untied_x) / np.sqrt(untied_y)
@@ -60,6 +63,7 @@ def kendall_p_value(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
     WorkbenchError
         If the shapes differ, or `valid` is not boolean.
     """
+    x, y, valid = tensors(x=x, y=y, valid=valid)
     a, b, mask = _arrays(x, y, valid)
     score, untied_x, untied_y = _pair_counts(a, b, mask)
     n = mask.sum(1)
@@ -182,6 +186,7 @@ def spearman(x: Tensor, y: Tensor, valid: Tensor) -> Tensor:
     WorkbenchError
         If the shapes differ, or `valid` is not boolean.
     """
+    x, y, valid = tensors(x=x, y=y, valid=valid)
     _arrays(x, y, valid)  # what may not be is said
     count = valid.sum(1, keepdim=True)
     centred = []

@@ -5,7 +5,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 from scipy.special import chdtri, ndtr, stdtrit
 
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, whole
+from workbench.statistics.given_numbers import array
 from workbench.statistics.intervals import Interval
 
 FEWEST, MOST = 0.1, 1e9  # degrees of freedom that are told from none and from infinitely many
@@ -32,7 +33,7 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     WorkbenchError
         If the p values have another shape, or one is not between 0 and 1.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = array("p_values", p_values)
     if p.ndim != 1:
         raise WorkbenchError(f"Holm's method takes p values [tests], not of shape {p.shape}.")
     if ((p < 0) | (p > 1)).any():
@@ -72,8 +73,9 @@ def detectable(interval: Interval, power: float = 0.8, comparisons: int = 1) -> 
     Raises
     ------
     WorkbenchError
-        If the power is below 0.5, or is not below 1.
+        If the power is below 0.5, or is not below 1, or there is no whole number of comparisons.
     """
+    whole("comparisons", comparisons)
     if not 0.5 <= power < 1:
         raise WorkbenchError(f"The power must be at least 0.5 and below 1, and is {power}.")
     if np.isnan([interval.standard_error, interval.freedom]).any():

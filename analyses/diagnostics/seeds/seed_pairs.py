@@ -13,7 +13,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.results import Results
 from analyses.telling.conditions import means_of
 from workbench.faithfulness.agreement import SHORTEST
-from workbench.statistics import Interval, jensen_shannon, kendall_tau_b
+from workbench.statistics import Interval, jensen_shannon_of_scores, kendall_tau_b
 
 Values = Mapping[str, np.ndarray]  # [users, places] by training, NaN where there is no such place
 
@@ -21,7 +21,7 @@ Values = Mapping[str, np.ndarray]  # [users, places] by training, NaN where ther
 def divergence(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Jensen-Shannon divergence of two attentions over the same items, in nats, [U]."""
     logits = (torch.from_numpy(np.nan_to_num(x)).log() for x in (one, other))
-    return jensen_shannon(*logits).numpy()
+    return jensen_shannon_of_scores(*logits).numpy()
 
 
 def order_distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -175,6 +175,14 @@ def test_an_edited_model_is_not_copied_with_its_edit(copied):
     copied(model)
 
 
+def test_a_name_is_no_model():
+    with (
+        pytest.raises(WorkbenchError, match="'SASRec' is a name"),
+        edit_attention("SASRec", uniform),
+    ):
+        pass
+
+
 @torch.no_grad()
 def test_a_batch_may_be_given_by_name():
     model = model_of("SASRec")

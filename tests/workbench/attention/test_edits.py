@@ -295,17 +295,17 @@ def test_numbers_are_put_in_order_and_equal_ones_stay_as_they_lie(dtype):
     ("make", "told"),
     [
         (lambda: remove_keys(torch.tensor([3, 7])), r"tensor \[2\] of torch.int64; give a bool"),
-        (lambda: remove_keys([True, False]), "are a list; give a bool"),
+        (lambda: remove_keys([True, False]), "are a list; give a bool"),  # type: ignore[arg-type]
         (lambda: remove_keys(torch.ones(2, 3, dtype=torch.bool)), r"tensor \[2, 3\]"),
         (lambda: raise_keys(torch.tensor([True, False]), 0.1), "of torch.bool; give a tensor"),
-        (lambda: raise_keys([5], 0.1), r"are a list; give a tensor \[B\] of whole numbers"),
+        (lambda: raise_keys([5], 0.1), r"are a list; give a tensor \[B\] of whole numbers"),  # type: ignore[arg-type]
         (lambda: raise_keys(torch.tensor([5]), -0.1), "mass=-0.1; give a number above 0"),
         (lambda: raise_keys(torch.tensor([5]), math.nan), "mass=nan"),
         (lambda: remove_k_largest(0), "k=0; give a whole number, 1 or more"),
         (lambda: remove_k_largest(-1), "k=-1"),
         (lambda: remove_matched(0, 1), "k=0"),
         (lambda: power(0), "exponent=0; give a number above 0"),
-        (lambda: in_turn(remove_largest), r"in_turn\(\[...\]\)"),
+        (lambda: in_turn(remove_largest), r"in_turn\(\[...\]\)"),  # type: ignore[arg-type]
     ],
 )
 def test_what_makes_no_edit_is_told(make, told):

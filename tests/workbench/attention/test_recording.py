@@ -108,3 +108,16 @@ def test_a_pass_is_recorded_while_it_scores():
     torch.testing.assert_close(scores, model.scores(batch))
     expected = record_attention(model, batch, stages=model.stages)
     assert all(torch.equal(recorded[stage], expected[stage]) for stage in model.stages)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (lambda model, batch: (model, (batch, [1])), "a tuple was given in the place of a batch"),
+        (lambda model, batch: (batch, model), "a Batch was given in the place of what"),
+        (lambda model, batch: ("SASRec", batch), "'SASRec' is a name or a path; give what"),
+    ],
+)
+def test_what_is_no_model_or_batch_is_told(arguments, told):
+    with pytest.raises(WorkbenchError, match=told):
+        record_attention(*arguments(build("SASRec"), batch_of(*HISTORIES)))

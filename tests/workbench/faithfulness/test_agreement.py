@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from models import Batch
+from workbench.errors import WorkbenchError
 from workbench.faithfulness.agreement import levels, most_important, of_one, rank_agreement
 
 numbers = st.integers(-3, 3).map(float)
@@ -59,3 +61,29 @@ def test_equally_important_items_share_the_first_place_and_padding_has_none():
     valid = torch.tensor([[True] * 3, [True, True, False], [True] * 3])
     share = most_important(values, valid)
     assert share.tolist() == [[0.0, 0.5, 0.5], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]
+
+
+BATCH = Batch(torch.tensor([[3, 1, 4], [1, 5, 9]]), torch.tensor([3, 3]))
+VALUES = torch.tensor([[0.1, 0.3, 0.2], [0.5, 0.2, 0.1]])
+
+
+@pytest.mark.parametrize("form", [np.asarray, lambda values: values.tolist()])
+def test_arrays_and_lists_are_compared_as_tensors_are(form):
+    tau = rank_agreement(form(VALUES), VALUES.flip(1), BATCH).tau
+    assert tau.tolist() == pytest.approx([1 / 3, -1.0])
+    assert of_one(form(VALUES[0]), form(VALUES[0]))[0] == 1
+    assert most_important(form(VALUES), BATCH.valid).argmax(1).tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ((VALUES, VALUES, BATCH.valid), "a Tensor was given in the place of a batch"),
+        ((VALUES[0], VALUES, BATCH), r"of 2 histories of up to 3 items is \[2, 3\].* shape \[3\]"),
+        ((VALUES, VALUES[:, :2], BATCH), r"shape \[2, 2\]; give what explain makes"),
+        (("attention", VALUES, BATCH), "importance: a str was given that is no table of numbers"),
+    ],
+)
+def test_what_is_no_importance_is_told(given, told):
+    with pytest.raises(WorkbenchError, match=told):
+        rank_agreement(*given)

@@ -18,7 +18,7 @@ from workbench.statistics import (
     distributions,
     entropy,
     entropy_bound,
-    jensen_shannon,
+    jensen_shannon_of_scores,
     later_maximum,
     normalised_entropy,
 )
@@ -32,7 +32,7 @@ def test_jensen_shannon_is_scipys(monkeypatch, scale, numbers):
     p[:, 0] = q[:, 0] = -np.inf  # the padding column
     q[:, 1] = -np.inf
     expected = jensenshannon(softmax(p, 1), softmax(q, 1), axis=1) ** 2
-    found = jensen_shannon(torch.from_numpy(p), torch.from_numpy(q))
+    found = jensen_shannon_of_scores(torch.from_numpy(p), torch.from_numpy(q))
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-14)
 
 
@@ -42,7 +42,7 @@ def test_jensen_shannon_of_nearby_scores():
     p, delta = r.normal(size=(2, 1, 1000))
     weights = softmax(p[0])
     variance = weights @ delta[0] ** 2 - (weights @ delta[0]) ** 2
-    found = jensen_shannon(torch.from_numpy(p), torch.from_numpy(p + 1e-4 * delta))
+    found = jensen_shannon_of_scores(torch.from_numpy(p), torch.from_numpy(p + 1e-4 * delta))
     assert found.item() == pytest.approx(1e-8 * variance / 8, rel=1e-3)
 
 
@@ -50,10 +50,10 @@ def test_jensen_shannon_extremes():
     inf = torch.inf
     p = torch.tensor([[0.0, -inf, -inf], [3.0, -inf, 1.0], [900.0, 0.0, 0.0], [-inf, -inf, -inf]])
     q = torch.tensor([[-inf, 0.0, 7.0], [5.0, -inf, 3.0], [0.0, 900.0, 0.0], [0.0, 1.0, 2.0]])
-    found = jensen_shannon(p, q)
+    found = jensen_shannon_of_scores(p, q)
     assert found[:3].tolist() == pytest.approx([math.log(2), 0, math.log(2)], abs=1e-15)
     assert found[3].isnan()
-    assert jensen_shannon(p[:0], q[:0]).shape == (0,)
+    assert jensen_shannon_of_scores(p[:0], q[:0]).shape == (0,)
 
 
 logits = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
@@ -63,11 +63,11 @@ logits = st.lists(st.floats(-50, 50), min_size=4, max_size=4)
 @given(p=logits, q=logits, shift=st.floats(-100, 100))
 def test_jensen_shannon_invariances(p, q, shift):
     a, b = torch.tensor([p]).double(), torch.tensor([q]).double()
-    found = jensen_shannon(a, b).item()
+    found = jensen_shannon_of_scores(a, b).item()
     assert 0 <= found <= math.log(2) + 1e-12
-    assert jensen_shannon(b, a).item() == found
-    assert jensen_shannon(a + shift, b).item() == pytest.approx(found, abs=1e-12)
-    assert jensen_shannon(a, a).item() == 0
+    assert jensen_shannon_of_scores(b, a).item() == found
+    assert jensen_shannon_of_scores(a + shift, b).item() == pytest.approx(found, abs=1e-12)
+    assert jensen_shannon_of_scores(a, a).item() == 0
 
 
 def test_entropy_is_scipys_over_the_allowed():

@@ -32,7 +32,7 @@ from tests.analyses.handmade import (
 from tests.workbench import tiny
 from workbench import build_model, edit_attention, record_attention
 from workbench.attention.edits import permute, remove_k_largest, remove_matched
-from workbench.statistics import jensen_shannon
+from workbench.statistics import jensen_shannon_of_scores
 
 MEASURES = ["d_hit", "d_ndcg", "rank_after", "top1_changed", "jsd", "mass", "size"]
 
@@ -141,7 +141,9 @@ def test_edited_passes_are_those_of_an_explicit_run(deep):
             edit = remove_k_largest(place.k)
             with edit_attention(model, edit, layers=place.layers, rows=place.rows):
                 after = model.scores(batch)
-        np.testing.assert_allclose(found["jsd"], jensen_shannon(before, after), atol=1e-12)
+        np.testing.assert_allclose(
+            found["jsd"], jensen_shannon_of_scores(before, after), atol=1e-12
+        )
         weights = record_attention(model, batch)["attention"][:, list(place.layers)]
         mass = weights.sort(descending=True).values[..., : place.k].sum(-1).mean((1, 2))
         np.testing.assert_allclose(found["mass"], mass, rtol=1e-5)
@@ -156,7 +158,7 @@ def _moved(model, batch, first, k):
         weights = record_attention(model, batch)["attention"]
         for edit in (remove_k_largest(k), remove_matched(k, 3)):
             with edit_attention(model, edit):
-                distance = jensen_shannon(before, model.scores(batch)).sqrt()
+                distance = jensen_shannon_of_scores(before, model.scores(batch)).sqrt()
             change = edit(weights, batch.valid[:, None, None]) - weights
             size = change.square().sum(-1).mean((1, 2)).sqrt()
             moved.append(distance.square().mean())

@@ -1,0 +1,38 @@
+"""What `explain` is asked wrongly, and what it takes."""
+
+import numpy as np
+import pytest
+import torch
+
+from tests.models.variants import batch_of, build
+from workbench import WorkbenchError, explain
+
+BATCH = batch_of([3, 1, 4], [9, 2])
+TARGETS = torch.tensor([2, 8])
+
+
+@pytest.mark.parametrize("form", [np.asarray, lambda targets: targets.tolist(), torch.Tensor.int])
+def test_targets_may_come_in_any_form(form):
+    model = build("SASRec")
+    found = explain(model, BATCH, form(TARGETS), "saliency")
+    assert torch.equal(found, explain(model, BATCH, TARGETS, "saliency"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (lambda model: (model, BATCH, TARGETS.float()), "is torch.float32; give whole numbers"),
+        (lambda model: (model, BATCH, ["i2", "i8"]), "targets: a list was given that is no table"),
+        (lambda model: (model, BATCH, TARGETS[:1]), "has the shape"),
+        (lambda model: (model, BATCH, TARGETS * 99), "from 198 to 792"),
+        (lambda model: (model, TARGETS, BATCH), "a Tensor was given in the place of a batch"),
+        (
+            lambda model: (model, (BATCH, TARGETS), TARGETS),
+            r"a tuple .*\(batch, targets = held_out",
+        ),
+        (lambda model: (BATCH, model, TARGETS), "a Batch was given in the place of what"),
+    ],
+)
+def test_what_was_given_in_another_place_is_told(arguments, told):
+    with pytest.raises(WorkbenchError, match=told):
+        explain(*arguments(build("SASRec")))
