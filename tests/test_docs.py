@@ -32,8 +32,9 @@ from workbench.training.settings import Training
 ROOT = Path(__file__).parents[1]
 EXTENDING = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TEXT = EXTENDING.partition("\n## A reader\n")[0]  # the rest is run by test_extending.py
-BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC, IN_MEMORY = re.findall(r"```python\n(.*?)```", TEXT, re.S)
-REGISTRY, NAME, FORMATS_LINE = re.findall(r"```diff\n(.*?)```", TEXT, re.S)
+PYTHON, DIFFS = (re.findall(rf"```{kind}\n(.*?)```", TEXT, re.S) for kind in ("python", "diff"))
+BACKBONE, NOTEBOOK, FORMAT, DIAGNOSTIC, IN_MEMORY, EDIT, IMPORTANCE = PYTHON
+REGISTRY, NAME, FORMATS_LINE, IMPORTANCE_LINE = DIFFS
 SIZES = {"hidden_size": 8, "inner_size": 8, "max_length": 12}
 
 
@@ -241,6 +242,56 @@ def test_the_diagnostic_is_measured_on_models_at_hand(newest_item, data, monkeyp
     first, second = capsys.readouterr().out.splitlines()
     assert "learned gives the newest item" in first
     assert "even gives the newest item" in second
+
+
+def test_the_edit_leaves_the_newest_three(data, monkeypatch, capsys):
+    model = build_model("SASRec", data, **SIZES)
+    monkeypatch.setattr(workbench, "load_model", lambda name: model)
+    monkeypatch.setattr(workbench, "load_data", lambda name: data)
+    names: dict = {}
+    exec(compile(EDIT, "extending.md", "exec"), names)
+    assert 0 <= float(capsys.readouterr().out) <= 1
+    batch = workbench.held_out(data, users=[0, 1])[0]
+    before = workbench.record_attention(model, batch, rows="all")["attention"][:, 0]
+    with workbench.edit_attention(model, names["newest_three"], layers=[0], rows="all"):
+        after = workbench.record_attention(model, batch, rows="all")["attention"][:, 0]
+    for row in range(batch.items.shape[1]):
+        newest = before[:, :, row, max(row - 2, 0) : row + 1]
+        wanted = torch.zeros_like(before[:, :, row])
+        wanted[..., max(row - 2, 0) : row + 1] = newest / newest.sum(-1, keepdim=True)
+        torch.testing.assert_close(after[:, :, row], wanted)
+
+
+FREQUENCY = """
+import torch
+from analyses.diagnostic import discover
+from analyses.running.measuring import measure_in_memory
+from models import Batch
+from workbench import build_model, explain, importances
+from workbench.data import planted
+
+data = planted(n_users=40, n_items=30, length=10, n_causes=4).data
+model = build_model("SASRec", data, hidden_size=8, inner_size=8, n_layers=1, max_length=12)
+batch = Batch(torch.tensor([[3, 1, 3, 3], [2, 5, 0, 0]]), torch.tensor([4, 2]))
+print(explain(model, batch, torch.tensor([7, 8]), "frequency").tolist())
+results = measure_in_memory(discover()["faithfulness"], {"SASRec": model}, data)
+print("frequency" in importances(model), results.frame.eq("frequency").any(axis=None))
+"""
+
+
+def test_a_file_and_a_line_make_an_importance_known(tmp_path):
+    """In a copy of the packages, as docs/extending.md has it."""
+    copied(tmp_path)
+    explaining = tmp_path / "workbench" / "explaining"
+    (explaining / "frequency.py").write_text(IMPORTANCE, encoding="utf-8")
+    register(explaining / "methods.py", IMPORTANCE_LINE)
+    done = subprocess.run(
+        [sys.executable, "-c", FREQUENCY], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    counts, known = done.stdout.splitlines()
+    assert counts == "[[3.0, 1.0, 3.0, 3.0], [1.0, 1.0, 0.0, 0.0]]"
+    assert known == "True True"
 
 
 def blocks() -> list[tuple[str, str]]:
