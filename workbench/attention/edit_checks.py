@@ -42,10 +42,7 @@ def check_edit(edit: object) -> None:
 
 
 def made(edit: Edit, weights: Tensor, allowed: Tensor) -> Tensor:
-    """What an edit makes of weights, [..., K].
-
-    Rows that are a distribution over their allowed keys have to stay one; what becomes of others,
-    such as those of hidden items, which nobody reads, is left to the edit.
+    """What an edit makes of weights, [..., K]; `check_rows` looks at the numbers.
 
     Parameters
     ----------
@@ -54,10 +51,8 @@ def made(edit: Edit, weights: Tensor, allowed: Tensor) -> Tensor:
     Raises
     ------
     WorkbenchError
-        If it gives no tensor, one of another shape, dtype or device, or a row that is no longer a
-        distribution.
+        If it gives no tensor, or one of another shape, dtype or device.
     """
-    were = _distributions(weights, allowed)
     edited = edit(weights, allowed)
     if not isinstance(edited, Tensor):
         raise WorkbenchError(
@@ -68,18 +63,40 @@ def made(edit: Edit, weights: Tensor, allowed: Tensor) -> Tensor:
             f"the edit makes weights of {_kind(edited)} of those of {_kind(weights)}; return the "
             "shape, dtype and device that it is given."
         )
-    broken = were & ~_distributions(edited, allowed)
+    return edited
+
+
+def check_rows(edited: Tensor, allowed: Tensor, were: Tensor) -> None:
+    """See whether rows that were a distribution over their allowed keys still are.
+
+    What becomes of others, such as those of hidden items, which nobody reads, is left to the edit.
+
+    Parameters
+    ----------
+    edited, allowed : [..., K], allowed as in `workbench.attention.edits`.
+    were : bool, broadcastable, what `distributions` gave before the edit.
+
+    Raises
+    ------
+    WorkbenchError
+        If one is not.
+    """
+    broken = were & ~distributions(edited, allowed)
     if broken.any():
         raise WorkbenchError(
             f"the edit gives a row {_fault(edited, allowed, broken)}; return weights of 0 or more, "
             "0 where allowed is False, and divide each row by its sum."
         )
-    return edited
 
 
 @torch.no_grad()
-def _distributions(weights: Tensor, allowed: Tensor) -> Tensor:
-    """Which rows of [..., K] sum to one over their allowed keys and have nothing else: [...]."""
+def distributions(weights: Tensor, allowed: Tensor) -> Tensor:
+    """Which rows sum to one over their allowed keys and have nothing elsewhere: [...] bool.
+
+    Parameters
+    ----------
+    weights, allowed : [..., K], allowed as in `workbench.attention.edits`.
+    """
     near = _near(weights)
     given, total = (weights * allowed).sum(-1), weights.abs().sum(-1)
     return ((given - 1).abs() <= near) & ((total - given).abs() <= near / 10)

@@ -7,11 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from models import AttentionTap, Batch
+from models.attention import queries_of
 from models.kept_pass import KeptPass
 from workbench.attention.base_pass import BasePass
-from workbench.attention.edit_checks import check_edit, made
+from workbench.attention.edit_checks import check_edit, check_rows, distributions, made
 from workbench.attention.edits import Edit
 from workbench.attention.hooks import Staying, hooked
 from workbench.attention.recording import Rows, with_stages
@@ -174,6 +176,7 @@ def _rows_again(kept: KeptPass, tokens: "_Tokens", edits: Sequence[Edited]) -> d
                 if edits[number].meets(tap):
                     changed = tokens.of_row(edits[number], each_its_own[:, :, q])
                     each_its_own[:, :, q] = changed
+            check_rows(each_its_own, tokens.seen_of_row, distributions(weights, tokens.seen_of_row))
             return each_its_own
 
         with _changing(kept.model, [edits[number] for number in numbers], change):
@@ -214,33 +217,49 @@ class _Tokens:
     rows : [B], those that predict.
     items : [B, T], which are items of the history.
     allowed : [B, 1, T, T], which items a row may attend to.
+    seen : [B, 1, T, T], the same and whatever else it may attend to that is no hidden item.
     others : whether there may be one that is no item.
     """
 
     rows: Tensor
     items: Tensor
     allowed: Tensor
+    seen: Tensor
     others: bool
 
     @classmethod
     def of(cls, model: AttentionModel, batch: Batch) -> "_Tokens":
         """Those that a model makes of a batch."""
-        items = model.history(batch)
-        others = items.shape[-1] > batch.items.shape[1]
-        return cls(model.rows(batch), items, model.allowed(batch) & items[:, None, None], others)
+        items, allowed = model.history(batch), model.allowed(batch)
+        added, seen = items.shape[-1] - batch.items.shape[1], allowed
+        if batch.hidden is not None:
+            seen = allowed & ~F.pad(batch.hidden, (0, added))[:, None, None]
+        return cls(model.rows(batch), items, allowed & items[:, None, None], seen, added > 0)
+
+    @property
+    def seen_of_row(self) -> Tensor:
+        """`seen` of the prediction row, [B, 1, 1, T]."""
+        return queries_of(self.seen, self.rows[:, None])
 
     def changed(self, edited: Edited, weights: Tensor) -> Tensor:
         """Weights [B, H, T, T] of all rows with the edit made in those it is for.
 
         Or weights [B, H, 1, T] of the prediction row.
         """
+        seen = self.seen_of_row if weights.shape[2] < weights.shape[3] else self.seen
+        were = distributions(weights, seen)  # before an edit that works in place
+        changed = self._changed(edited, weights)
+        check_rows(changed, seen, were)
+        return changed
+
+    def _changed(self, edited: Edited, weights: Tensor) -> Tensor:
         at = torch.arange(len(weights), device=weights.device)
         alone = weights.shape[2] < weights.shape[3]
         if alone and edited.rows == "prediction":
             return self.of_row(edited, weights[:, :, 0])[:, :, None]
         if alone:  # what an edit draws at random it draws for all rows
             every = weights.expand(-1, -1, weights.shape[3], -1)
-            return self.changed(edited, every)[at, :, self.rows][:, :, None]
+            return self._changed(edited, every)[at, :, self.rows][:, :, None]
         if edited.rows == "all":
             return self._in_heads(edited, weights, self.allowed, self.items[:, None, None])
         changed = weights.clone()

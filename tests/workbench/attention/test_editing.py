@@ -13,7 +13,8 @@ from tests.models.variants import batch_of, build
 from tests.workbench.attention.test_edits import EDITS
 from tests.workbench.tiny import data_of
 from workbench.attention import edits
-from workbench.attention.editing import edit_attention
+from workbench.attention.base_pass import BasePass
+from workbench.attention.editing import Edited, edit_attention, edited_scores
 from workbench.attention.edits import remove_largest, uniform
 from workbench.attention.recording import record_attention
 from workbench.errors import WorkbenchError
@@ -219,6 +220,19 @@ def test_an_edit_that_gives_no_weights_is_told(edit, told):
     ):
         model(BATCH)
     assert not any(hooks(model))
+
+
+@pytest.mark.parametrize("options", [{}, {"backbone": "BERT4Rec"}, {"left_padding": "token"}])
+@pytest.mark.parametrize("rows", ["prediction", "all"])
+def test_edits_that_go_on_from_a_kept_pass_are_looked_at_alike(options, rows):
+    model = build("SASRec", **options)
+    tokens = model.history(BATCH).shape[1]
+    good = [Edited(remove_largest, rows=rows)] * (tokens - 1)  # with one more, as many as tokens
+    found = list(edited_scores(BasePass(model, BATCH), [*good, Edited(uniform, rows=rows)]))
+    assert len(found) == tokens
+    wrong = Edited(lambda weights, allowed: 2 * weights, rows=rows)
+    with pytest.raises(WorkbenchError, match=r"a row that sums to [12]"):
+        list(edited_scores(BasePass(model, BATCH), [*good, wrong]))
 
 
 @torch.no_grad()
