@@ -1,6 +1,7 @@
 """`SequenceData`: every user's items in the order of time, as flat arrays."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -172,7 +173,8 @@ def from_interactions(
 
     Parameters
     ----------
-    users, items : arrays, pandas or Arrow columns, of text or of numbers; [n].
+    users, items : arrays, pandas or Arrow columns, of text or of numbers; [n]. Columns belong
+        together by their place, so that those of pandas have to have one index.
     times : numbers, in seconds since 1970, or dates, of NumPy, pandas, Arrow or Python; [n], or
         None. A date without a zone is one in UTC.
     name : what to call the data.
@@ -191,8 +193,8 @@ def from_interactions(
     Raises
     ------
     WorkbenchError
-        If values are missing and not dropped, if the columns differ in length, if an option or
-        the kind of a value cannot be used, or if nothing is left.
+        If values are missing and not dropped, if the columns differ in length or in their pandas
+        indices, if an option or the kind of a value cannot be used, or if nothing is left.
     """
     one_of("duplicates", duplicates, get_args(Duplicates))
     one_of("missing", missing, get_args(Missing))
@@ -204,6 +206,7 @@ def from_interactions(
     clock = None if times is None else _clock(times, missing)
     if len(item_codes) != n_rows or (clock is not None and len(clock) != n_rows):
         raise WorkbenchError("users, items and times differ in length; give one of each per row.")
+    _check_indices(users=users, items=items, times=times)
 
     order = _by_user_and_time(user_codes, item_codes, clock)
     lacking = {"missing": n_rows - len(order)} if len(order) < n_rows else {}
@@ -242,6 +245,18 @@ def from_interactions(
         },
         rows=rows.astype(np.int64),
     )
+
+
+def _check_indices(**columns: Any) -> None:
+    """Refuse columns of pandas that go by their place here, and otherwise by their indices."""
+    series = {name: each for name, each in columns.items() if isinstance(each, pd.Series)}
+    for (one, first), (other, second) in itertools.combinations(series.items(), 2):
+        if not first.index.equals(second.index):
+            raise WorkbenchError(
+                f"{one} and {other} have different pandas indices, as where one was sorted or "
+                "shuffled alone; take them from one frame, or write .to_numpy() behind each where "
+                "they belong together by their place."
+            )
 
 
 def _titles(titles: Mapping[Any, str], item_ids: np.ndarray) -> list[str]:

@@ -235,3 +235,23 @@ def test_what_is_no_column_is_told(users):
 def test_titles_that_name_no_item_are_told():
     with pytest.raises(WorkbenchError, match="titles are a list; give a dict with the title of"):
         from_interactions(["u", "u"], ["x", "y"], titles=["One", "Two"])
+
+
+def test_columns_of_pandas_that_belong_together_otherwise_are_refused():
+    frame = pd.DataFrame({"user": list("uuvv"), "item": list("abab"), "time": [1, 2, 3, 4]})
+    turned = frame.iloc[::-1]
+    for columns, named in (
+        ((frame["user"], turned["item"]), "users and items"),
+        ((turned["user"], frame["item"]), "users and items"),
+        ((frame["user"], frame["item"], turned["time"]), "users and times"),
+        ((frame["user"].tolist(), frame["item"], turned["time"]), "items and times"),
+    ):
+        with pytest.raises(WorkbenchError, match=f"^{named} have different pandas indices, .*num"):
+            from_interactions(*columns)
+    wanted = from_interactions(*(turned[column].tolist() for column in turned))
+    for columns in (
+        [turned[column] for column in turned],
+        [turned["user"], *(turned[column].to_numpy() for column in ("item", "time"))],
+        [turned["user"], *(turned[column].set_axis(turned.index) for column in ("item", "time"))],
+    ):
+        assert from_interactions(*columns).checksum == wanted.checksum
