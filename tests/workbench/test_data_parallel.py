@@ -5,6 +5,7 @@ Run as a script, this file is what each of the processes does.
 
 import copy
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +17,8 @@ from torch import Tensor
 
 from models import Recommender
 from tests.torchrun import torchrun
-from workbench import build_model, evaluate, train
+from workbench import build_model, evaluate, load_model, train
+from workbench.commands.train import command_line
 from workbench.data import Planted, planted
 
 
@@ -92,6 +94,17 @@ def test_with_dropout_the_metrics_are_those_of_one_process_within_noise(ranks, a
         mean = first[metric]  # of values between 0 and 1: their variance is at most m (1 - m)
         error = np.sqrt(2 * mean * (1 - mean) / made.data.n_users)
         assert abs(second[metric] - mean) < 3 * error
+
+
+def test_the_command_on_a_card_names_the_processes(tmp_path, monkeypatch):
+    given = ["train", "--model", "SASRec", "--data", "planted:distance?users=20&items=40&length=9"]
+    given += ["--epochs", "1", "--option", "hidden_size=8", "--out", str(tmp_path / "m")]
+    torchrun(["-m", "workbench", *given])
+    command = load_model(tmp_path / "m").card["command"]
+    assert command == f"torchrun --nproc-per-node 2 -m workbench {shlex.join(given)}"
+    monkeypatch.setenv("WORLD_SIZE", "8")
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert command_line(["train"]) == "torchrun --nnodes 4 --nproc-per-node 2 -m workbench train"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """python -m workbench train"""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -123,7 +124,7 @@ def train_command(
                 folder,
                 command=_command(sys.argv[1:], folder, number)
                 if seeds > 1
-                else _line(sys.argv[1:]),
+                else command_line(sys.argv[1:]),
                 watch=watch,
                 seed=number,
                 **how,
@@ -140,8 +141,14 @@ def train_command(
 def _command(words: Sequence[str], folder: Path, seed: int) -> str:
     """The command that trains one of several seeds by itself."""
     kept = without(words, "--out", "--seed", "--seeds")
-    return _line([*kept, "--out", str(folder), "--seed", str(seed)])
+    return command_line([*kept, "--out", str(folder), "--seed", str(seed)])
 
 
-def _line(words: Sequence[str]) -> str:
-    return "python -m workbench " + shlex.join(without(words, "--progress"))
+def command_line(words: Sequence[str]) -> str:
+    """The command of these words, with the processes that share it: others draw other dropout."""
+    started, size = "python", int(os.environ.get("WORLD_SIZE", "1"))
+    if size > 1:
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", size))
+        hosts = f" --nnodes {size // here}" if here < size else ""
+        started = f"torchrun{hosts} --nproc-per-node {here}"
+    return f"{started} -m workbench {shlex.join(without(words, '--progress'))}"
