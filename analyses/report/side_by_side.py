@@ -216,8 +216,8 @@ def _main(rows: Rows, model: str) -> pd.DataFrame:
         kept = measures.difference(["user", LENGTH], sort=False)
         parts.append(frame.drop_duplicates("user").set_index("user")[kept])
         if frame["user"].nunique() > 1:
-            told = {column for column in kept if _is_setting(frame, column)}
-            settings = told if settings is None else settings & told
+            still = kept if settings is None else settings  # few after the first of many pieces
+            settings = {column for column in still if _is_setting(frame, column)}
     return pd.concat(parts).drop(columns=[*(settings or ())])
 
 
