@@ -319,7 +319,7 @@ class Evidence:
             else:
                 why = "No other training of it was given."
             return Question("stable", "cannot tell", why)
-        same = mean_interval(1 - other)
+        same = mean_interval(1 - other).within(0, 1)
         answer: Answer = "cannot tell"
         if same.low > LIMITS.kept:
             answer = "yes"

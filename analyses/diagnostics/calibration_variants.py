@@ -91,7 +91,7 @@ def differences(results: Results, value: str) -> dict[tuple[str, str], Interval]
 def means(results: Results, value: str) -> dict[str, Interval]:
     """The mean of each variant over users."""
     table = by_variant(results, value)
-    intervals = means_of(table.to_numpy(np.float64), share=value in SHARES)
+    intervals = means_of(table.to_numpy(np.float64), share=value in (*SHARES, "evenness"))
     return dict(zip(table.columns, intervals, strict=True))
 
 
@@ -230,12 +230,15 @@ DIAGNOSTIC = Diagnostic(
     by_user=by_user,
     captions={
         "differences": "Each point is the mean over users of a calibrated variant's metric minus "
-        "its backbone's, the bar its paired 95 % interval. Where a variant was trained "
-        "with several seeds, a user's values are their mean; the interval covers the choice of "
-        "users, not the luck of training.",
+        "its backbone's, the bar its paired 95 % interval. Where several models are of one "
+        "variant, a user's values are their mean; else one training of each is compared, and not those of "
+        "other seeds that belong to it: 'What attention is worth' takes these too, so that it may "
+        "have other numbers for the same pair. The interval covers the choice of users, not the "
+        "luck of training.",
         "attention": "Evenness is the entropy of the prediction row over its bound log n: 1 is "
-        "uniform attention. Tau-b is with saliency, attention detached, for the held-out item; it "
-        "is what even weights cannot have by their size, only by their order.",
+        "uniform attention. Tau-b is the rank correlation of the weights with saliency of the "
+        "held-out item, attention detached. It looks at the order of the weights and not at how "
+        "much they differ; where all are equal there is none.",
         "variants": "Options that are not named have their defaults: gate, two levels, order and "
         "distance, softmax.",
     },

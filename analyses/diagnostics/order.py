@@ -43,6 +43,7 @@ CHANGES = {
     "top1_changed": "top-1 changed",
 }
 OVERLAP = "overlap of the ten best"
+PARTS = (*SHARES, "top1_changed", "jaccard")  # what is no less than 0 and no more than 1
 ASKED = {  # what the findings ask: what was changed, and what is so called in a sentence
     ALONE: "from its last item alone than from the whole history",
     SHUFFLED: "when all items but the last are shuffled",
@@ -119,15 +120,14 @@ def last_alone(batch: Batch) -> Batch:
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every condition: metrics, and how they and the lists differ from the unchanged."""
     measures = METRICS | CHANGES | {"jaccard": OVERLAP}
-    shares = [*SHARES, "top1_changed"]
-    return {"conditions": table_of(results.rows, ["model", "condition"], measures, shares=shares)}
+    return {"conditions": table_of(results.rows, ["model", "condition"], measures, shares=PARTS)}
 
 
 def findings(results: Results) -> list[str]:
     """Whether each model ranks worse without what came before, its order, or its attention."""
     claims, by = Claims(), ["model", "condition"]
     values = ["d_ndcg", "hit", "top1_changed", "jaccard"]
-    means = means_by(results.rows, by, values, shares=["top1_changed"])
+    means = means_by(results.rows, by, values, shares=PARTS)
     effects, hits, tops, overlaps = means.values()
     for condition, change in ASKED.items():
         for model in results.comparison.names:
@@ -159,7 +159,7 @@ def findings(results: Results) -> list[str]:
 def summaries(results: Results) -> dict[str, Summary]:
     """The change of NDCG@10, and the overlap of lists, by condition."""
     models = tuple(results.comparison.names)
-    every = means_by(results.rows, ["condition", "model"], ["d_ndcg", "jaccard"])
+    every = means_by(results.rows, ["condition", "model"], ["d_ndcg", "jaccard"], shares=PARTS)
     n = people(results.rows.n_users)
 
     def summary(value: str, title: str, measure: str) -> Summary:

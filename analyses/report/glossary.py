@@ -37,11 +37,12 @@ GLOSSARY = {
     "Uniform attention": "Every allowed item gets the same weight. SASRec-uniform was trained so.",
     "AC, calibration": "Attention calibration: a spatial calibrator adds the order and distance of "
     "items to the scores before the softmax; an adversarial calibrator learns a mask that "
-    "leaves uncovered the weights whose perturbation hurts, and strengthens these. AC-SASRec has both, "
-    "AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that one and position "
+    "leaves uncovered the weights whose perturbation hurts, and strengthens these. AC-SASRec has "
+    "both, AC-SASRec-light the spatial one alone, AC-SASRec-light-positions that one and position "
     "embeddings, AC-SASRec-direct these two and attention that mixes the items' own states.",
     "Stages": "Where a calibrated model's weights are read: before spatial (plain scores), after "
-    "spatial, mask (near 1 where the adversary leaves a weight as it is, near 0 where it puts noise), calibrated (corrected by it), attention "
+    "spatial, mask (near 1 where the adversary leaves a weight as it is, near 0 where it puts "
+    "noise), calibrated (corrected by it), attention "
     "(what finally multiplies the values).",
     "Entropy": "How evenly a row spreads its weight, in nats; at most log n over n items, which is "
     "uniform attention, and 0 when one item has it all.",

@@ -23,8 +23,8 @@ def means_by(
     rows : one per user and condition; users without a value are left out of the condition.
     by : the columns that make a condition, in the order of its key.
     values : the columns averaged.
-    shares : those of them that say what a user has (1) or has not (0), so that their interval is
-        the exact one; unless draws were averaged, so that values lie between.
+    shares : those of them that are no less than 0 and no more than 1, nor is their interval. It is
+        the exact one where they say what a user has (1) or has not (0).
 
     Raises
     ------
@@ -48,7 +48,7 @@ def means_by(
     means: dict[str, dict[tuple, Interval]] = {value: {} for value in values}
     for key, total in totals.items():
         for value, mean, share in zip(values, intervals_of(total), shares_of(total), strict=True):
-            means[value][key] = share if value in shares else mean
+            means[value][key] = share.within(0, 1) if value in shares else mean
     return means
 
 
@@ -83,8 +83,10 @@ def _several(by: Sequence[str], missing: Sequence[str]) -> WorkbenchError:
 
 
 def means_of(values: np.ndarray, *, share: bool = False) -> list[Interval]:
-    """The mean of every column of [users, k], as `means_by` gives it."""
-    return shares_of(Moments.of(values)) if share else mean_intervals(values)
+    """The mean of every column of [users, k], as `means_by` gives it, or its `shares`."""
+    if not share:
+        return mean_intervals(values)
+    return [each.within(0, 1) for each in shares_of(Moments.of(values))]
 
 
 def values_by(rows: Rows, by: Sequence[str], value: str) -> dict[tuple, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.running.results import Results, Rows
-from analyses.telling.conditions import means_by, paired, table_of
+from analyses.telling.conditions import means_by, paired, table_of, table_of_means
 from analyses.telling.decisions import Claims
 from analyses.telling.summaries import UNIFORM, Summary, not_empty, rows
 from analyses.telling.wording import NOBODY, people, span, stage_in_words
@@ -82,24 +82,27 @@ def _distance(rows: Rows) -> Rows:
 def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Weight by distance, entropy by stage and layer, and the users shown."""
     by, bins = ["model", "layer", "distance"], _labels()
-    distance = table_of(
-        _distance(results.rows).map(_binned), by, {"value": "mean weight", "uniform": "if uniform"}
-    )
+    weights = {"value": "mean weight", "uniform": "if uniform"}
+    distance = table_of(_distance(results.rows).map(_binned), by, weights, shares=weights)
     distance["distance"] = pd.Categorical(distance["distance"], bins, ordered=True)
     shown = ["choice", "user id", "length", "tau"]
     return {
         "weight by distance": distance.sort_values(by, ignore_index=True).astype({"distance": str}),
-        "entropy by layer": table_of(
-            _entropies(results.rows),
-            ["model", "stage", "layer"],
-            {"value": "% of log n", "least": "least possible %"},
-            digits=2,
-        ),
+        "entropy by layer": _by_layer(results.rows),
         "users shown": results.rows.where(kind="weight")
         .once(shown)
         .rename(columns={"tau": "tau-b"})
         .round(3),
     }
+
+
+def _by_layer(rows: Rows) -> pd.DataFrame:
+    """Entropy by model, stage and layer, and the least that it can be, which is no measurement."""
+    by = ["model", "stage", "layer"]
+    means = means_by(_entropies(rows), by, ["value", "least"])
+    table = table_of_means(means, by, {"value": "% of log n"}, digits=2)
+    least = [round(bound.estimate, 2) for bound in means["least"].values()]
+    return table.assign(**{"least possible %": least})
 
 
 def _binned(distance: pd.DataFrame) -> pd.DataFrame:

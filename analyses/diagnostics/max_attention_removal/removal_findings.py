@@ -27,6 +27,7 @@ MEASURES = {
     "per_size": "distance per change",
     "hit_before": "Hit@10 before",
 }
+SHARES = ("top1_changed", "hit_before", "mass")
 COMPARED = ("d_ndcg", "jsd", "per_size")  # of the largest and its control
 HEADLINE_ROWS = "prediction"
 CLAIMED = (1, 5)  # of how many largest weights the findings speak
@@ -55,8 +56,8 @@ CAPTIONS = {
     "whose weights are all equal have no largest one, and those with at most k items cannot lose "
     "k: they are left out of the condition, and counted.",
     "largest against control": "Paired difference per user, the k largest minus their control, "
-    "which takes as much weight elsewhere, as far as there is: below 0 for NDCG@10, or above 0 for the others, the "
-    "largest weights matter more.",
+    "which takes as much weight elsewhere, as far as there is: below 0 for NDCG@10, or above 0 for "
+    "the others, the largest weights matter more.",
 }
 
 
@@ -81,7 +82,7 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """All conditions with their intervals, and the largest against their control, paired."""
     rows = results.rows.map(measured)
     by = ["model", "operator", "k", "layer", "rows"]
-    conditions = table_of(rows, by, MEASURES, shares=["top1_changed", "hit_before"])
+    conditions = table_of(rows, by, MEASURES, shares=SHARES)
     counts = totals(rows, by, ["short", "equal"])
     keys = list(conditions[by].itertuples(index=False, name=None))
     conditions["users with k items or fewer"] = [counts[key]["short"] for key in keys]
@@ -124,7 +125,7 @@ def findings(results: Results) -> list[str]:
     """Whether the paper's claim holds, and whether the largest weights matter more than others."""
     claims, chosen = Claims(), results.rows.map(headline)
     values = ["d_ndcg", "top1_changed", "hit_before", "jsd", "mass", "per_size"]
-    means = means_by(chosen, ["model", "operator", "k"], values, shares=["top1_changed"])
+    means = means_by(chosen, ["model", "operator", "k"], values, shares=SHARES)
     differences = means_by(
         chosen.map(largest_minus_control), ["model", "k"], ["d_ndcg", "per_size"]
     )
@@ -213,7 +214,7 @@ def _add_against_control(
 
 
 def as_far(largest: Interval, control: Interval) -> str:
-    """What is said behind "as much elsewhere", by the weights taken; nothing where it is as much."""
+    """What is said behind "as much elsewhere", where less is taken than the largest weights."""
     return ", as far as there is" if control.estimate < largest.estimate else ""
 
 

@@ -38,10 +38,10 @@ def claim_deception(claims: Claims, trainings: Trainings) -> None:
         plain = pairs[model]
         ours, theirs = (shares(trainings, name, plain) for name in (model, plain))
         differences = {what: _mean(ours[what] - theirs[what]) for what in ours if what != ALIGNED}
-        given = _mean(ours[SHARE]), _mean(theirs[SHARE])
+        given = _share(ours[SHARE]), _share(theirs[SHARE])
         level = _mean(theirs[QUALITY]).estimate
         claims.compose(differences, partial(_sentence, model, plain, *given, level))
-        own, other = (percent(_mean(each[ALIGNED])) for each in (ours, theirs))
+        own, other = (percent(_share(each[ALIGNED])) for each in (ours, theirs))
         claims.say(
             f"{model} attends most to its own item of largest effect for {own} of users, {plain} "
             f"for {other}."
@@ -128,12 +128,16 @@ def _mean(values: np.ndarray) -> Interval:
     return means_of(values[:, None])[0]
 
 
+def _share(values: np.ndarray) -> Interval:
+    return means_of(values[:, None], share=True)[0]
+
+
 def deception_table(trainings: Trainings) -> pd.DataFrame | None:
     """A row per model of each pair: what it gives to what matters, and its quality."""
     rows, intervals = [], []
     for model, plain in trainings.comparison.kept_off_pairs:
         for name in (model, plain):
-            measured = {what: _mean(v) for what, v in shares(trainings, name, plain).items()}
+            measured = {what: _share(v) for what, v in shares(trainings, name, plain).items()}
             rows.append({"model": name, "n users": measured[SHARE].n})
             intervals.append(measured)
     if not rows:

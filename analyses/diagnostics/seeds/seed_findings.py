@@ -1,5 +1,6 @@
 """What is said and shown of other seeds."""
 
+import numpy as np
 import pandas as pd
 
 from analyses.diagnostics.seeds.deception import claim_deception, deception_table
@@ -108,7 +109,11 @@ def _among_seeds(trainings: Trainings, model: str) -> str:
 
 def _mean_within(trainings: Trainings, what: str, model: str) -> Interval | None:
     values = trainings.within(what, model)
-    return None if values is None else means_of(values[:, None])[0]
+    return None if values is None else _mean(what, values)
+
+
+def _mean(what: str, values: np.ndarray) -> Interval:
+    return means_of(values[:, None], share=DIFFERENCES[what].share)[0]
 
 
 def quality(results: Results) -> pd.DataFrame:
@@ -134,7 +139,7 @@ def _intervals(trainings: Trainings) -> list[tuple[str, str, str, Interval]]:
                 made.append((what, SEEDS, model, interval))
         for model, other in trainings.pairs():
             values = trainings.between(what, model, other)
-            interval = None if values is None else means_of(values[:, None])[0]
+            interval = None if values is None else _mean(what, values)
             if interval is not None and interval.n:
                 made.append((what, MODELS, f"{model} and {other}", interval))
     return made

@@ -57,20 +57,22 @@ class Difference:
     kind : the rows of the frame that it is about.
     label : what it is called.
     between : from the values of two trainings, [U, K] each, to their difference, [U].
+    share : whether it is no less than 0 and no more than 1, as `means_of` is told.
     """
 
     kind: str
     label: str
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    share: bool = False
 
 
 DIFFERENCES = {
     "divergence": Difference("attention", "divergence of attention, nats", divergence),
-    "attended": Difference("attention", "another most attended item", other_largest),
+    "attended": Difference("attention", "another most attended item", other_largest, True),
     "order": Difference("attention", "attention, 1 \N{MINUS SIGN} tau", order_distance),
     "effects": Difference("effect", "effects of items, 1 \N{MINUS SIGN} tau", order_distance),
-    "largest": Difference("effect", "another item of largest effect", other_largest),
-    "lists": Difference("top", "share of the top 10 not in common", not_shared),
+    "largest": Difference("effect", "another item of largest effect", other_largest, True),
+    "lists": Difference("top", "share of the top 10 not in common", not_shared, True),
 }
 
 

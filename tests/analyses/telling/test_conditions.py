@@ -50,6 +50,23 @@ def test_a_user_has_one_row_of_a_condition(frame, kind):
     assert [interval.n for interval in one.values()] == [30, 30]
 
 
+def test_the_interval_of_a_share_stays_between_0_and_1():
+    values = np.array([[1.0, 0.0, 1.0]] * 20)
+    values[0, 2] = 0.4  # the mean of draws
+    rows = pd.DataFrame(values, columns=["all", "none", "most"]).assign(user=range(20), of="x")
+    rows = pd.concat([rows, rows.assign(user=rows["user"] + 20)])
+    rows.loc[rows["user"] > 12, "most"] = 1.0
+    names = ["all", "none", "most"]
+    found = means_by(Rows([rows]), ["of"], names, shares=names)
+    every, none, most = (found[name]["x",] for name in names)
+    exact = binomtest(40, 40).proportion_ci()
+    assert (every.low, every.high) == pytest.approx((exact.low, 1))
+    assert (none.low, none.high) == pytest.approx((0, 1 - exact.low))
+    assert most.low < most.estimate < most.high == 1
+    unbound = means_by(Rows([rows]), ["of"], names)["most"]["x",]
+    assert unbound.high > 1
+
+
 def test_paired_differences_use_users_both_models_have(frame):
     rows = frame[frame["layer"] == "1"]
     wide = rows.pivot(index="user", columns="model", values="value").loc[4:]

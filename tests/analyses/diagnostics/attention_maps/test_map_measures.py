@@ -4,6 +4,7 @@ import pytest
 
 from analyses.diagnostics.attention_maps.heatmaps import _matrix
 from analyses.diagnostics.attention_maps.map_measures import DIAGNOSTIC, chosen
+from analyses.report.page import readable
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
 from tests.analyses.handmade import SALIENCE, Handmade, data_of
@@ -32,6 +33,13 @@ def test_weights_by_distance_and_entropy_are_those_set_by_hand(frame):
     assert rows_of(frame, "entropy", 0)["value"].item() == pytest.approx(-(p * np.log(p)).sum())
     even = rows_of(frame, "entropy", 0, "even")["value"].item()
     assert even == pytest.approx(np.log(3))
+
+
+def test_the_least_possible_entropy_is_a_bound_without_an_interval(results):
+    table = DIAGNOSTIC.tables(results)["entropy by layer"]
+    header, rows = readable(table)
+    assert {row[header.index("least possible %")] for row in rows} == {"0.0000"}
+    assert "least possible % low" not in table
 
 
 def test_padding_and_the_future_are_never_shrows_of(frame):

@@ -1,5 +1,7 @@
 """Models trained to keep their attention off what matters, beside those that were not."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -60,6 +62,8 @@ def test_the_sentence_weighs_what_was_moved_against_what_it_cost(share, quality,
     assert first.startswith(f"{OFF}, trained to keep its attention off items")
     assert said in first
     assert second.startswith(f"{OFF} attends most to its own item of largest effect for")
+    if share in (0.1, 0.6):  # for everybody, or for nobody, of 60
+        assert re.search(r"for (100.0 \[94.0, 100.0\]|0.0 \[0.0, 6.0\]) % of users", second)
 
 
 def test_what_too_few_users_tell_of_rules_nothing_out():
