@@ -231,9 +231,9 @@ DIAGNOSTIC = Diagnostic(
     captions={
         "differences": "Each point is the mean over users of a calibrated variant's metric minus "
         "its backbone's, the bar its paired 95 % interval. Where several models are of one "
-        "variant, a user's values are their mean; else one training of each is compared, and not those of "
-        "other seeds that belong to it: 'What attention is worth' takes these too, so that it may "
-        "have other numbers for the same pair. The interval covers the choice of users, not the "
+        "variant, a user's values are their mean; else one training of each is compared, and none "
+        "with another seed: 'What attention is worth' takes these too, so that it may have other "
+        "numbers for the same pair. The interval covers the choice of users, not the "
         "luck of training.",
         "attention": "Evenness is the entropy of the prediction row over its bound log n: 1 is "
         "uniform attention. Tau-b is the rank correlation of the weights with saliency of the "
