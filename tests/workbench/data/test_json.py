@@ -2,9 +2,10 @@
 
 import json
 
+import pandas as pd
 import pytest
 
-from tests.workbench.data.reading import refused, remedied, tokens, write
+from tests.workbench.data.reading import refused, remedied, tokens, write, write_frame
 from workbench.data import load_data
 from workbench.errors import WorkbenchWarning
 
@@ -59,6 +60,37 @@ def test_lists_are_that_many_rows(tmp_path):
     assert "line 2: title has another length" in refused(write(tmp_path / "x.jsonl", lines(rows)))
 
 
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize("name", ["ts", "when"])
+def test_a_field_that_comes_late_is_a_field(tmp_path, name, array):
+    rows = [{"user": k % 2, "item": k, "more": {"x": 1}} for k in range(150)]
+    rows += [row | {name: 1500000000 - row["item"]} for row in rows]
+    file = write(tmp_path / "x.json", json.dumps(rows) if array else lines(rows))
+    source = f"{file}?time=when" if name == "when" else file
+    if name == "when":
+        assert "no column is named as times are, and when looks like times" in refused(file)
+    assert f"1: {name} is missing, as in 150 of 300 rows" in refused(source).replace("entry", "")
+    data = load_data(source, missing="drop")
+    assert data.n_interactions == 150
+    assert tokens(data)["0"][:2] == ["148", "146"]
+    assert load_data(f"{file}?time=&where={name}<1499999900").n_interactions == 49
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+@pytest.mark.parametrize("empty", [[], None])
+def test_an_empty_list_is_a_row_without_an_item(tmp_path, suffix, empty):
+    items, times = [["a", "b"], empty, ["c", "d"]], [[1600000001, 1600000000], empty, [1, 2]]
+    times[2] = [1600000000, 1600000001]
+    frame = pd.DataFrame({"user": ["u", "v", "w"], "item": items, "time": times})
+    file = write_frame(tmp_path / f"x.{suffix}", frame)
+    message = refused(file)
+    assert f"{'line' if suffix == 'jsonl' else 'row'} 2: item is missing; leave" in message
+    (dropped,) = remedied(file, message)
+    assert tokens(dropped) == {"u": ["b", "a"], "w": ["c", "d"]}
+    assert dropped.provenance["rows_dropped"]["missing"] == 1
+    assert dropped.provenance["rows_read"] == 5
+
+
 def test_a_missing_field_is_told_and_can_be_dropped(tmp_path):
     rows = [*ROWS, {"user_id": 1, "timestamp": 1500000300}]
     file = write(tmp_path / "x.jsonl", lines(rows))
@@ -82,6 +114,16 @@ def test_amazon_metadata_of_2014_are_python_literals(tmp_path):
     data = load_data(file)
     assert tokens(data) == {"A1": ["B1", "B2", "B3"]}
     assert data.titles == ["[pad]", "B2", 'Kid\'s "toy"', "B3"]
+
+
+def test_titles_have_the_encoding_of_the_reviews(tmp_path):
+    file = write(tmp_path / "reviews_Toys_5.json", lines(REVIEWS))
+    (tmp_path / "meta_Toys.json").write_bytes('{"asin": "B1", "title": "Bär"}\n'.encode("latin-1"))
+    with pytest.warns(WorkbenchWarning, match="Titles are left out"):
+        (warning,) = load_data(file).provenance["warnings"]
+    (read,) = remedied(file, warning)
+    assert read.titles == ["[pad]", "B2", "Bär", "B3"]
+    assert read.provenance["warnings"] == []
 
 
 @pytest.mark.parametrize(

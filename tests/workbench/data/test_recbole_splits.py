@@ -50,6 +50,15 @@ def test_one_part_alone_keeps_its_first_items(tmp_path):
     assert tokens(data) == {"s0": ["i3", "i1", "i4"], "s2": ["i8", "i2"]}
 
 
+def test_items_without_types_are_told_what_helps(tmp_path):
+    write(tmp_path / "x.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\n")
+    items = write(tmp_path / "x.item", "item_id\ttitle\na\tOne\n")
+    with pytest.warns(WorkbenchWarning, match="tabs between; write it so.$"):
+        assert load_data(f"{tmp_path / 'x.inter'}?time=").titles is None
+    write(items, "item_id:token\ttitle:token_seq\na\tOne\n")
+    assert load_data(f"{tmp_path / 'x.inter'}?time=").titles == ["[pad]", "One", "b"]
+
+
 def test_lists_that_do_not_belong_together_are_refused(tmp_path):
     text = HEAD + "u\ta b\tc\nu\tx y\tz\n"
     assert "the lists of user 'u'" in refused(write(tmp_path / "x.inter", text))

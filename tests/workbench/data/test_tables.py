@@ -287,6 +287,13 @@ class TestIds:
         else:
             assert f"name the column of the {column}s" in said or "take it as" in said
 
+    def test_no_number_is_no_name(self, tmp_path):
+        file = tmp_path / "x.parquet"
+        pq.write_table(pa.table({"user": [1.0, float("nan"), 1.0], "item": [*"abc"]}), file)
+        message = refused(f"{file}?time=")
+        assert "row 2: user is missing; leave such rows out" in message
+        assert "missing=keep" not in message
+
     def test_a_name_that_only_looks_missing_is_a_name(self, tmp_path):
         rows = [(user, item, time) for user in ("Nan", "Null") for _, item, time in EVENTS[:2]]
         data = load_data(write(tmp_path / "x.csv", table(("user", "item", "time"), rows)))
@@ -431,6 +438,16 @@ class TestLayouts:
         lists["timestamp"][1].append(1)
         pq.write_table(pa.table(lists), file)
         assert "row 2: timestamp has another length than item_id" in refused(file)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "txt"])
+def test_a_header_that_comes_again_is_told_with_its_line(tmp_path, suffix):
+    separator = {"csv": ",", "tsv": "\t", "txt": " "}[suffix]
+    header = ("user", "item", "time")
+    file = write(tmp_path / f"x.{suffix}", table(header, [*EVENTS, header], separator))
+    assert refused(file) == f"{file}, line 7: the header comes a second time; remove it."
+    write(file, table(header, EVENTS, separator))
+    assert tokens(load_data(file)) == HISTORIES
 
 
 class TestWhere:

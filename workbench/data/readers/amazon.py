@@ -29,7 +29,7 @@ def detect(path: Path, encoding: str) -> bool:
     if data_suffix(path) == ".csv":
         rows = _sample(path)
         return bool(rows) and len(rows[0]) == 4 and _order(rows) is not None
-    return any(set(fields) <= set(jsonl.names(path)) for fields in FIELDS)
+    return any(set(fields) <= set(jsonl.names(jsonl.head(path))) for fields in FIELDS)
 
 
 def read(path: Path, options: Options) -> Interactions:
@@ -61,7 +61,7 @@ def read(path: Path, options: Options) -> Interactions:
         return table.read(path, replace(options, columns=columns))
     if options.columns:
         raise WorkbenchError("Amazon reviews have fixed fields; leave columns out.")
-    first = jsonl.names(path, options.encoding)
+    first = jsonl.names(jsonl.head(path, options.encoding))
     fields = next((names for names in FIELDS if set(names) <= set(first)), None)
     if fields is None:
         raise WorkbenchError(
@@ -70,9 +70,10 @@ def read(path: Path, options: Options) -> Interactions:
     roles = dict(zip(("user", "item", "time"), fields, strict=True))
     meta = _meta_file(path)
     titles, doubts = optional(
-        meta, lambda: jsonl.read_titles(meta, roles["item"], "title") if meta else None
+        meta,
+        lambda: jsonl.read_titles(meta, roles["item"], "title", options.encoding) if meta else None,
     )
-    return jsonl.read_interactions(path, roles, options, titles).doubted(doubts)
+    return jsonl.read_interactions(path, roles, first, options, titles).doubted(doubts)
 
 
 def _meta_file(path: Path) -> Path | None:

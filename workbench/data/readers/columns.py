@@ -42,7 +42,8 @@ class Columns:
         """
         where, fields = self.place(row)
         value = fields.get(name, self.values[name][row].as_py())
-        shown = "" if value is None or not str(value).strip() else f" {str(value)[:80]!r}"
+        written = "" if value is None or value != value else str(value)[:80]
+        shown = f" {written!r}" if written.strip() else ""
         return WorkbenchError(f"{self.path}, {where}: {name}{shown} {reason}.")
 
 

@@ -6,7 +6,8 @@ parsed as data and never run.
 
 import ast
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -32,6 +33,8 @@ from workbench.errors import WorkbenchError
 BLOCK = 16 << 20  # bytes parsed at a time; a line has to fit
 HEAD = 100  # objects by which a file is judged
 LONGEST = 1 << 20  # characters of a line that is parsed as a Python literal
+CHUNK = 5000  # lines searched for fields at a time
+FIELD = re.compile(r"""["']([^"'\\]+)["']\s*:""")
 LARGEST = 2**63 - 1  # of whole numbers that Arrow has
 KINDS = {str: pa.string(), int: pa.int64(), float: pa.float64()}  # whose columns Arrow parses
 
@@ -63,15 +66,44 @@ def head(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
     return first
 
 
-def names(path: Path, encoding: str = "utf-8") -> list[str]:
-    """Fields of the first objects, in the order in which they come.
+def names(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Fields of objects, in the order in which they come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def samples(path: Path, encoding: str = "utf-8") -> list[dict[str, Any]]:
+    """The first objects, and every later one with a field that none before it has.
 
     Raises
     ------
     WorkbenchError
-        If there is no object.
+        If there is no object, or a line cannot be decoded.
     """
-    return list(dict.fromkeys(name for row in head(path, encoding) for name in row))
+    rows = head(path, encoding)
+    known = set(names(rows))
+    for row in objects(path, encoding) if _is_array(path, encoding) else _others(path, encoding):
+        if not known.issuperset(row):
+            known.update(row)
+            rows.append(row)
+    return rows
+
+
+def _others(path: Path, encoding: str) -> Iterator[dict[str, Any]]:
+    """Objects on lines in which a name comes for the first time, as a field or within one."""
+    seen: set[str] = set()
+    with closing(decoded_lines(path, encoding)) as lines:
+        while chunk := list(islice(lines, CHUNK)):
+            if seen.issuperset(FIELD.findall("".join(chunk))):
+                continue
+            for line in chunk:
+                if not seen.issuperset(found := FIELD.findall(line)):
+                    seen.update(found)
+                    try:
+                        row = (_strictly if _is_json(line) else _literal)(line)
+                    except (ValueError, SyntaxError, MemoryError, RecursionError):
+                        continue  # which is told with its line when it is read
+                    if isinstance(row, dict):
+                        yield row
 
 
 def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
@@ -114,7 +146,11 @@ def objects(path: Path, encoding: str = "utf-8") -> Iterator[dict[str, Any]]:
 
 
 def read_interactions(
-    path: Path, roles: Mapping[str, str], options: Options, titles: dict[str, str] | None = None
+    path: Path,
+    roles: Mapping[str, str],
+    known: Sequence[str],
+    options: Options,
+    titles: dict[str, str] | None = None,
 ) -> Interactions:
     """Read from every object the fields that `roles` names.
 
@@ -122,6 +158,7 @@ def read_interactions(
     ----------
     path : of the file.
     roles : role (user, item, time, title) -> field.
+    known : names of the fields that objects have.
     options : what the user says about the file.
     titles : item token -> title, from another file; None where there are none.
 
@@ -130,7 +167,6 @@ def read_interactions(
     WorkbenchError
         If a value or an object cannot be read; the message gives its place.
     """
-    known = names(path, options.encoding)
     wanted = list(dict.fromkeys([*roles.values(), *needed(options, known, path)]))
 
     def place(row: int) -> tuple[str, dict[str, str]]:
@@ -149,20 +185,21 @@ def read_interactions(
         raise WorkbenchError(f"{path} cannot be read: {brief(error)}.") from error
 
 
-def read_titles(path: Path, item: str, title: str) -> list[tuple[str, str]]:
+def read_titles(path: Path, item: str, title: str, encoding: str) -> list[tuple[str, str]]:
     """Item tokens and titles from a file with one item per line.
 
     Parameters
     ----------
     path : of the file.
     item, title : fields that hold them.
+    encoding : of the text.
 
     Raises
     ------
     WorkbenchError
         If the file cannot be read.
     """
-    table = _fields(path, (item, title), "utf-8")
+    table = _fields(path, (item, title), encoding)
     pairs = zip(table[item].to_pylist(), table[title].to_pylist(), strict=True)
     return [(str(token), str(text)) for token, text in pairs if token and text]
 

@@ -177,10 +177,11 @@ def _fields(file: Path, options: Options) -> dict[str, str]:
         first = re.sub(r"#\d+$", "", heading)  # which says that the name is taken
         name, colon, kind = first.rpartition(":")
         if not colon or kind not in TYPES or set(name) & set(",; "):
+            table = f", or read the file as a table {ways('?format=table', TABLE)}"
             raise WorkbenchError(
                 f"{file}, line 1: heading {heading!r} is not name:type with a type among "
-                f"{', '.join(TYPES)}, tabs between; write it so, or read the file as a table "
-                f"{ways('?format=table', TABLE)}."
+                f"{', '.join(TYPES)}, tabs between; write it so"
+                f"{table if file.suffix.lower() == '.inter' else ''}."
             )
         if name in fields:
             raise WorkbenchError(f"{file}, line 1: two columns are called {name!r}; rename one.")

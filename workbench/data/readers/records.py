@@ -12,7 +12,7 @@ SUFFIXES = (".json", ".jsonl", ".ndjson")
 
 def detect(path: Path, encoding: str) -> bool:
     """Whether a file holds JSON objects with usual names for users and items."""
-    return looks_like(path, encoding) and is_table(jsonl.names(path, encoding))
+    return looks_like(path, encoding) and is_table(jsonl.names(jsonl.head(path, encoding)))
 
 
 def looks_like(path: Path, encoding: str) -> bool:
@@ -36,16 +36,17 @@ def read(path: Path, options: Options) -> Interactions:
     """
     if path.is_dir():
         raise WorkbenchError(f"{path} is a folder; name the file in it.")
-    objects = jsonl.head(path, options.encoding)
+    objects = jsonl.samples(path, options.encoding)
     if len(objects) == 1 and not options.columns and not is_table(objects[0]):
         raise WorkbenchError(
             f"{path} holds one object, which is no interaction by its fields; write an object for "
             "each interaction, or a line `user item item` for each user."
         )
+    names = jsonl.names(objects)
     roles, doubts = choose(
         path,
-        jsonl.names(path, options.encoding),
+        names,
         options,
         lambda name: [row[name] for row in objects if row.get(name) is not None],
     )
-    return jsonl.read_interactions(path, roles, options).doubted(doubts)
+    return jsonl.read_interactions(path, roles, names, options).doubted(doubts)

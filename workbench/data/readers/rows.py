@@ -118,12 +118,17 @@ def _rounded(path: Path, name: str, tokens: np.ndarray) -> list[str]:
 
 
 def _unlisted(columns: Columns) -> Columns:
-    """A row per item, where a row of the file holds the list of a user's items."""
+    """A row per item, where a row of the file holds the list of a user's items.
+
+    An empty list, or none, is a row without an item.
+    """
     item = columns.values[columns.roles["item"]]
     if not _is_list(item.type):
         return columns
     lengths = pc.fill_null(pc.list_value_length(item), 0).to_numpy()
-    owners = np.repeat(np.arange(len(item)), lengths)
+    owners = np.repeat(np.arange(len(item)), np.maximum(lengths, 1))
+    places = np.cumsum(lengths[owners] > 0) - 1  # in all lists, one after another
+    within = pa.array(places, mask=lengths[owners] == 0)
     values = {}
     for name, column in columns.values.items():
         if not _is_list(column.type):
@@ -136,7 +141,8 @@ def _unlisted(columns: Columns) -> Columns:
                 f"{columns.path}, {where}: {name} has another length than {columns.roles['item']}; "
                 "write as many of one as of the other."
             )
-        values[name] = pa.chunked_array([pc.list_flatten(column.combine_chunks())])
+        flat = pa.chunked_array([pc.list_flatten(column.combine_chunks())])
+        values[name] = flat.take(within)
     return replace(
         columns, values=values, place=lambda row: (columns.place(int(owners[row]))[0], {})
     )
@@ -158,9 +164,10 @@ def _check_missing(columns: Columns, missing: Mapping[str, np.ndarray], options:
     _, fields = columns.place(row)
     name = columns.roles[role]
     value = fields.get(name, columns.values[name][row].as_py())
-    word = "" if value is None else str(value).strip()
+    none = value is None or value != value
+    word = "" if none else str(value).strip()
     count = int(gone.sum())
-    reason = "stands for a missing value" if word else "is missing" if value is None else "is empty"
+    reason = "stands for a missing value" if word else "is missing" if none else "is empty"
     reason += f", as in {count:,} of {len(gone):,} rows; " if count > 1 else "; "
     remedies = []
     if count < len(gone):  # else no row would be left

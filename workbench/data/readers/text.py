@@ -190,7 +190,7 @@ def columns_of(layout: Layout, options: Options) -> Columns:
         raise
     except PARSE_ERRORS as error:
         if layout.quoted and quotes_are_text(layout):
-            return _unwrapped(_columns(replace(layout, quoted=False), options))
+            return _unwrapped(columns_of(replace(layout, quoted=False), options))
         open_quote = find_open_quote(layout) if layout.quoted else None
         raise (
             open_quote

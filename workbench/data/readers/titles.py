@@ -5,6 +5,7 @@ from html import unescape
 from pathlib import Path
 
 from workbench.data.readers.base import PARSE_ERRORS, brief
+from workbench.errors import WorkbenchError
 from workbench.phrases import counted
 
 
@@ -61,5 +62,7 @@ def optional(
     """
     try:
         return titles_of(file, read())
+    except WorkbenchError as error:  # a sentence with a remedy, which is not to be cut
+        return None, [f"Titles are left out: {error}"]
     except PARSE_ERRORS as error:
         return None, [f"Titles are left out: {brief(error)}."]

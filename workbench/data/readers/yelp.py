@@ -18,7 +18,7 @@ def detect(path: Path, encoding: str) -> bool:
     return (
         path.is_file()
         and data_suffix(path) in (".json", ".jsonl")
-        and set(ROLES.values()) <= set(jsonl.names(path))
+        and set(ROLES.values()) <= set(jsonl.names(jsonl.head(path)))
     )
 
 
@@ -40,6 +40,11 @@ def read(path: Path, options: Options) -> Interactions:
     there = businesses != file and businesses.exists()
     titles, doubts = optional(
         businesses,
-        lambda: jsonl.read_titles(businesses, "business_id", "name") if there else None,
+        lambda: (
+            jsonl.read_titles(businesses, "business_id", "name", options.encoding)
+            if there
+            else None
+        ),
     )
-    return jsonl.read_interactions(file, ROLES, options, titles).doubted(doubts)
+    known = jsonl.names(jsonl.head(file, options.encoding))
+    return jsonl.read_interactions(file, ROLES, known, options, titles).doubted(doubts)
