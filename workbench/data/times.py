@@ -22,6 +22,8 @@ LARGEST = 2.0**62
 DAY, YEAR, YEAR_2100, YEAR_10000 = 86_400, 31_536_000, 4_102_444_800, 253_402_300_800  # in seconds
 # dates written as numbers: 20190812, or with hours, minutes and seconds 20190812103000
 COMPACT = ((8, "%Y%m%d"), (10, "%Y%m%d%H"), (12, "%Y%m%d%H%M"), (14, "%Y%m%d%H%M%S"))
+YEAR_1 = -62_135_596_800
+APART = 10 * YEAR  # seconds without any time, beyond which others hardly belong to the same log
 WITHOUT_TIMES = ways("?time=", "columns={'time': ''}")
 SLASHED = (
     r"^(\d{1,2})[./-](\d{1,2})[./-](\d{4})"
@@ -127,13 +129,13 @@ def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
         raise TimeFault(int(wrong.argmax()), "is no time that can be")
     dates = _compact(numbers, present) if unit in (None, "date") else None
     if dates is not None:
-        example, day = int(numbers[present][0]), _day(dates[present][0])
+        example, first = int(numbers[present][0]), day(dates[present][0])
         doubt = (
-            f"were read as dates written as numbers, {example} as {day}; if they are seconds, say"
+            f"were read as dates written as numbers, {example} as {first}; if they are seconds, say"
         )
-        return Times(dates, "date", [] if unit else [f"{doubt} so {_unit_is('s')}"])
+        return Times(dates, "date", [] if unit else [f"{doubt} so {unit_is('s')}"])
     if unit == "date":
-        raise TimeFault(int(present.argmax()), f"is no date such as 20190812 {_unit_is('s')}")
+        raise TimeFault(int(present.argmax()), f"is no date such as 20190812 {unit_is('s')}")
     names = list(UNITS)
     kinds = np.searchsorted([above for _, above in UNITS.values()][1:], sizes)
     scales = np.array([scale for scale, _ in UNITS.values()])
@@ -143,7 +145,7 @@ def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
         seconds = numbers if unit == "s" else numbers / UNITS[unit][0]
         if (late := present & (np.abs(seconds) >= YEAR_10000)).any():
             row = int(late.argmax())
-            size = _unit_is(names[kinds[row]])
+            size = unit_is(names[kinds[row]])
             raise TimeFault(row, f"is beyond the year 9999 in {unit}; name another unit {size}")
         return Times(seconds, unit)
     usual = int(np.median(kinds[present])) if present.any() else 0
@@ -154,14 +156,44 @@ def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
         raise TimeFault(
             row,
             f"has the size of {names[kinds[row]]} since 1970 where most have that of "
-            f"{names[usual]}; say that each shows its unit {_unit_is('each')}, or name the unit of "
-            f"all {_unit_is(names[usual])}",
+            f"{names[usual]}; say that each shows its unit {unit_is('each')}, or name the unit of "
+            f"all {unit_is(names[usual])}",
         )
     seconds = numbers if usual == 0 else numbers / scales[usual]
     return Times(seconds, names[usual], _doubts(seconds[present], names[usual]))
 
 
-def _unit_is(unit: str) -> str:
+def far_off(seconds: np.ndarray) -> np.ndarray:
+    """Which times have a gap of `APART` between them and the middle one; bool [n], as `seconds`."""
+    known = np.sort(seconds[~np.isnan(seconds)])
+    if not len(known) or known[-1] - known[0] <= APART:
+        return np.zeros(len(seconds), bool)
+    gaps, middle = np.diff(known) > APART, len(known) // 2
+    below, above = np.flatnonzero(gaps[:middle]), np.flatnonzero(gaps[middle:])
+    first = known[below[-1] + 1] if len(below) else known[0]
+    last = known[middle + above[0]] if len(above) else known[-1]
+    return np.asarray((seconds < first) | (seconds > last))
+
+
+def as_number(seconds: float, numbers: np.ndarray, unit: Unit | None) -> int | None:
+    """A time as a column of numbers [n] writes times, `unit` as in `read_times`.
+
+    None where it has no times, or each in a unit of its own.
+    """
+    known = numbers[~np.isnan(numbers)]
+    try:
+        read = read_numbers(known, unit)
+    except TimeFault:
+        return None
+    if read.unit == "date":
+        digits = len(str(int(known[0])))
+        pattern = next(pattern for length, pattern in COMPACT if length == digits)
+        return int(pd.Timestamp(seconds, unit="s").strftime(pattern))
+    return None if read.unit == "each" or read.doubts else int(seconds * UNITS[read.unit][0])
+
+
+def unit_is(unit: str) -> str:
+    """How the unit of times is given, in brackets."""
     return ways(f"?unit={unit}", f"unit={unit!r}")
 
 
@@ -187,17 +219,19 @@ def looks_like_time(column: pa.ChunkedArray | pa.Array) -> bool:
 
 def _doubts(seconds: np.ndarray, unit: str) -> list[str]:
     """What speaks against a unit guessed: that nothing happens after 1970, or before 2100."""
+    seconds = seconds[~far_off(seconds)]
     if not len(seconds) or (abs(seconds.max()) > YEAR and seconds.max() < YEAR_2100):
         return []
-    first, last = _day(seconds.min()), _day(seconds.max())
+    first, last = day(seconds.min()), day(seconds.max())
     return [
         f"would run from {first} to {last} if they are {unit} since 1970, as was assumed; name "
-        f"their unit {_unit_is(unit)}, or leave them out {WITHOUT_TIMES}"
+        f"their unit {unit_is(unit)}, or leave them out {WITHOUT_TIMES}"
     ]
 
 
-def _day(seconds: float) -> str:
-    return str(np.datetime64(int(np.clip(seconds, -6e10, 2.5e11)), "s"))[:10]
+def day(seconds: float) -> str:
+    """The date of a time in UTC, such as 2019-08-12; within the years 1 to 9999."""
+    return str(np.datetime64(int(np.clip(seconds, YEAR_1, YEAR_10000 - 1)), "s"))[:10]
 
 
 def _compact(numbers: np.ndarray, present: np.ndarray) -> np.ndarray | None:
@@ -224,7 +258,7 @@ def _compact(numbers: np.ndarray, present: np.ndarray) -> np.ndarray | None:
             raise TimeFault(
                 int(np.flatnonzero(present)[dated.argmin()]),
                 f"is no date, where most are dates written as numbers such as {texts[0]}; mend it, "
-                f"or say that all are seconds {_unit_is('s')}",
+                f"or say that all are seconds {unit_is('s')}",
             )
         seconds = np.full(len(numbers), np.nan)
         seconds[present] = read.to_numpy().astype("datetime64[s]").astype(np.int64)[codes]

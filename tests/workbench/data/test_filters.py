@@ -174,3 +174,20 @@ def test_what_is_no_number_is_not_left_out_by_one(tmp_path, odd):
     assert f"x.csv, line 3: rating '{odd}' is no number, and where=rating>=4 compares" in message
     file.write_text(file.read_text().replace(odd, "5"))
     assert tokens(load_data(f"{file}?where=rating>=4")) == {"u": ["a", "b"]}
+
+
+@pytest.mark.parametrize(
+    ("written", "bound"),
+    [
+        ([20170713, 20170714, 20170715], 20170715),
+        ([2017071323, 2017071400, 2017071501], 2017071500),
+        ([1500000000, 1500076799, 1500076800], 1500076800),
+        ([1500000000000, 1500076799999, 1500076800000], 1500076800000),
+    ],
+)
+def test_a_date_is_told_as_the_numbers_of_a_column_write_it(tmp_path, written, bound):
+    rows = "".join(f"u,{item},{time}\n" for item, time in zip("abc", written, strict=True))
+    file = write(tmp_path / "x.csv", f"user,item,a&b\n{rows}")
+    message = refused(f"{file}?time=a%26b&where=a%26b<2017-07-15")
+    assert f"write a number, which for 2017-07-15 is {bound} (?where=a%26b<{bound} " in message
+    assert tokens(load_data(f"{file}?time=a%26b&where=a%26b<{bound}")) == {"u": ["a", "b"]}

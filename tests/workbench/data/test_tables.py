@@ -3,6 +3,8 @@
 import gzip
 import json
 import re
+from datetime import datetime
+from urllib.parse import urlencode
 
 import numpy as np
 import pandas as pd
@@ -12,6 +14,7 @@ import pytest
 
 from tests.workbench.data.reading import refused, remedied, tokens, write, write_frame
 from workbench.data import from_interactions, load_data
+from workbench.data.times import far_off
 from workbench.errors import WorkbenchError, WorkbenchWarning
 
 # rows not in the order of time; u: a b c, v: c a
@@ -121,15 +124,62 @@ class TestTimes:
         (meant,) = remedied(file, warning)
         assert meant.provenance["warnings"] == []
 
-    @pytest.mark.parametrize("none", [0, -1, "0.0"])
-    def test_a_number_that_may_stand_for_none_is_warned_of(self, tmp_path, none):
+    @pytest.mark.parametrize("name", ["time", "a&b", "50%+?"])
+    @pytest.mark.parametrize("none", [0, -1, "0.0", 3600, 20190812, -62135596800, 9999999999])
+    def test_a_number_that_may_stand_for_none_is_warned_of(self, tmp_path, none, name):
         rows = [*EVENTS, ("u", "z", none)]
-        file = write(tmp_path / "x.csv", table(("user", "item", "time"), rows))
-        with pytest.warns(WorkbenchWarning, match="1 times in time are 0 or -1"):
-            (warning,) = load_data(file).provenance["warnings"]
-        (without,) = remedied(file, warning)
+        file = write(tmp_path / "x.csv", table(("user", "item", name), rows))
+        with pytest.warns(WorkbenchWarning, match="1 time in .* lies more than ten years from"):
+            data = load_data(file, columns={"time": name})
+        warning = data.provenance["warnings"][-1]
+        assert f"such as {none} (" in warning
+        where = {"where": eval(re.search(r"where=(\[.*?\]) in Python", warning)[1])}
+        without = load_data(file, columns={"time": name}, **where)
         assert tokens(without) == HISTORIES
         assert without.provenance["warnings"] == []
+        query = re.search(r"\?(where=\S+) behind", warning)[1]
+        time = urlencode({"time": name})
+        assert load_data(f"{file}?{time}&{query}").checksum == without.checksum
+        assert load_data(f"{file}?{time}&unit=s").provenance["warnings"] == []
+
+    @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+    @pytest.mark.parametrize(
+        ("pattern", "none", "year"),
+        [
+            ("%Y-%m-%d", "9999-12-31", 9999),
+            ("%Y-%m-%d %H:%M:%S", "1970-01-01 01:00:00", 1970),
+            ("%d/%m/%Y", "01/01/1900", 1900),
+            ("%Y-%m-%dT%H:%M:%S+02:00", "0001-01-01T00:00:00+00:00", 1),
+        ],
+    )
+    def test_nor_is_such_a_date_passed_over(self, tmp_path, pattern, none, year, suffix):
+        dates = [datetime(2019, 8, 12 + k, 10, 30).strftime(pattern) for k in range(4)]
+        frame = pd.DataFrame({"user": "u", "item": [*"abcd"], "date": [*dates[:3], none]})
+        file = write_frame(tmp_path / f"x.{suffix}", frame)
+        with pytest.warns(WorkbenchWarning):
+            (warning,) = load_data(file).provenance["warnings"]
+        lies = "1 time in date lies more than ten years from the others, such as"
+        assert lies in warning
+        assert f" ({year:04d}-" in warning
+        without, meant = remedied(file, warning)
+        assert tokens(without) == {"u": [*"abc"]}
+        assert without.provenance["warnings"] == meant.provenance["warnings"] == []
+
+    def test_and_typed_dates(self, tmp_path):
+        for zone in (None, "Europe/Berlin"):
+            days = ["2019-08-12 10:30:00.25", "2019-08-13", "1900-01-01", "2999-01-01"]
+            times = pd.to_datetime(pd.Series(days), format="ISO8601").dt.tz_localize(zone)
+            frame = pd.DataFrame({"user": "u", "item": [*"abcd"], "date": times})
+            frame.to_parquet(tmp_path / "x.parquet")
+            data = load_data(tmp_path / "x.parquet")
+            without, _ = remedied(tmp_path / "x.parquet", data.provenance["warnings"][0])
+            assert tokens(without) == {"u": ["a", "b"]}
+
+    def test_times_within_ten_years_of_each_other_are_near(self):
+        year = 365 * 24 * 3600
+        assert far_off(np.array([0, 9, 18, 27, 28.0]) * year).tolist() == [False] * 5
+        times = np.array([50, 0, 28, np.nan, 29, 45, 30]) * year
+        assert far_off(times).tolist() == [True, True, False, False, False, True, False]
 
     def test_items_that_are_times_are_refused(self, tmp_path):
         rows = [("u", "a", 1600000000), ("v", "a", 1600000001)]
@@ -506,7 +556,11 @@ class TestWhere:
     @pytest.mark.parametrize(
         ("times", "condition", "reason"),
         [
-            ("1420070400", "time<2015-06-01", r"write a number \(2015-06-01 begins 1433116800 s"),
+            (
+                "1420070400",
+                "time<2015-06-01",
+                r"which for 2015-06-01 is 1433116800 \(\?where=time<1433116800 ",
+            ),
             ("1420070400", "time<June", "orders numbers by a text: time has 1420070400, for one"),
         ],
     )

@@ -6,14 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from workbench.data.readers.base import Options
-from workbench.data.readers.columns import Columns, column_of
-from workbench.data.times import TimeFault, Times, UnknownOrder, looks_like_time, read_times
+from workbench.data.readers.columns import Columns, bare, column_of
+from workbench.data.times import (
+    TimeFault,
+    Times,
+    UnknownOrder,
+    as_number,
+    looks_like_time,
+    read_times,
+)
 from workbench.data.tokens import WORDS, is_text
 from workbench.errors import WorkbenchError, ways
 
@@ -24,6 +32,12 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 EXACT = 2**53  # below which every whole number is one in floating point
 WHERE = "where=['rating>=4']"
+
+
+def where_is(*conditions: str) -> str:
+    """How conditions are given, in brackets: behind a path, or in Python."""
+    query = "&".join(f"where={quote_plus(text, safe='<>=!:/#,')}" for text in conditions)
+    return ways(f"?{query}", f"where={[*conditions]}")
 
 
 def needed(options: Options, names: Sequence[str], path: Path) -> list[str]:
@@ -104,10 +118,13 @@ def _holds(
         _check_numbers(text, columns, name, texts, numbers)
         return COMPARISONS[sign](numbers, number).to_numpy()
     if sign in COMPARISONS and numbers.notna().any():
-        known = ""
+        bound, known = None, ""
         if looks_like_time(pa.array([value])):
-            begins = _seconds(text, columns.path, value, [], options)
-            known = f" ({value} begins {begins:.0f} s after 1970)"
+            seconds = _seconds(text, columns.path, value, [], options)
+            bound = as_number(seconds, numbers.to_numpy(np.float64), options.unit)
+        if bound is not None:
+            condition = f"{bare(name)}{sign}{bound}"
+            known = f", which for {value} is {bound} {where_is(condition)}"
         raise WorkbenchError(
             f"{columns.path}: where={text} orders numbers by a text: {name} has "
             f"{texts[numbers.notna()].iloc[0]}, for one; write a number{known}."

@@ -12,13 +12,21 @@ import pyarrow.compute as pc
 
 from workbench.data.readers.base import Interactions, Options
 from workbench.data.readers.columns import Columns, bare
-from workbench.data.readers.filters import kept
+from workbench.data.readers.filters import kept, where_is
 from workbench.data.readers.titles import several_titles
-from workbench.data.times import WITHOUT_TIMES, TimeFault, read_times
+from workbench.data.times import (
+    WITHOUT_TIMES,
+    TimeFault,
+    Times,
+    day,
+    far_off,
+    read_times,
+    unit_is,
+)
 from workbench.data.tokens import absent, encode
 from workbench.errors import WorkbenchError, ways
+from workbench.phrases import counted
 
-CLOCKS = 1e8  # seconds, from which on times are those of computers
 ROUNDED = r"^\d(\.\d+)?[eE]\+\d+$"
 
 
@@ -74,14 +82,8 @@ def interactions(
                 f"{path}: all times in {roles['time']} are equal, so histories are in the order of "
                 f"the file; leave them out {WITHOUT_TIMES}, or name another column."
             )
-        nones = int(((clock <= 0) & (clock >= -1)).sum())
-        if nones and np.nanmedian(clock) > CLOCKS and options.unit is None:
-            condition = f"{bare(roles['time'])}>0"
-            doubts.append(
-                f"{path}: {nones:,} times in {roles['time']} are 0 or -1, which may stand for "
-                "none, and were read as 1970; leave such rows out "
-                f"{ways(f'?where={condition}', f'where={[condition]}')}."
-            )
+        if options.unit is None:
+            doubts += _far_off(columns, roles["time"], times)
     doubts += [
         f"{path}: the times in {name} {doubt}."
         for name, several in doubted.items()
@@ -103,6 +105,31 @@ def interactions(
         doubts=doubts,
         unused=columns.unused,
     )
+
+
+def _far_off(columns: Columns, name: str, times: Times) -> list[str]:
+    """A doubt about times so far from most that they may stand for none, with what leaves out."""
+    far = far_off(times.seconds)
+    if not far.any():
+        return []
+    near = np.where(far, np.nan, times.seconds)
+    values = columns.values[name]
+    conditions = [
+        f"{bare(name)}{sign}{str(values[int(row)].as_py()).strip()}"
+        for sign, row, beyond in (
+            (">=", np.nanargmin(near), times.seconds < np.nanmin(near)),
+            ("<=", np.nanargmax(near), times.seconds > np.nanmax(near)),
+        )
+        if beyond.any()
+    ]
+    row = int(far.argmax())
+    example = f"{str(values[row].as_py()).strip()} ({day(times.seconds[row])})"
+    return [
+        f"{columns.path}: {counted(int(far.sum()), 'time')} in {name} "
+        f"{'lies' if far.sum() == 1 else 'lie'} more than ten years from the others, such as "
+        f"{example}, and may stand for none; leave such rows out {where_is(*conditions)}, or say "
+        f"that they are meant {unit_is(times.unit)}."
+    ]
 
 
 def _rounded(path: Path, name: str, tokens: np.ndarray) -> list[str]:
