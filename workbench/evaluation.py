@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from workbench.data.address import where_is
 from workbench.data.batches import iterate, make_batch
+from workbench.data.readers.columns import bare
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
+from workbench.data.times import UNITS
 from workbench.errors import WorkbenchError, WorkbenchWarning, whole
 from workbench.matching import checksum_of, matched
 from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
@@ -307,16 +310,40 @@ def _matched_cases_at(
             f"{model.config.name} does not know the item to be predicted, or any before it; "
             f"besides, {warning}"
         )
+    learned = _learned(model, data, asked, time)
+    return matched_data, complete, " ".join(filter(None, (learned, warning))) or None
+
+
+def _learned(model: Model, data: SequenceData, asked: Cases, time: int) -> str | None:
+    """That a model learned from what is asked of it, or may have; None where it did not.
+
+    That is known of a model whose data end before the time, and, as training takes all but the last
+    two items of a user, of these very data. Nobody says that a model without origin learned at all.
+    """
+    card = model.card
+    learned_from = card.get("data")
+    if not isinstance(learned_from, dict):
+        if "origin" not in card and "training" not in card:
+            return None
+        learned_from = {}
+    span, how = learned_from.get("span"), "may have learned from"
+    of = f"the items to be predicted at {written_time(time)}"
     if checksum_of(model) == data.checksum_as_read:
-        # training takes all but the last two items of a user, as leave-one-out holds them out
         learned = int((asked.ends < data.offsets[asked.users + 1] - 2).sum())
-        if learned:
-            warning = (
-                f"{model.config.name} learned from {learned:,} of the {len(asked):,} items to be "
-                f"predicted at {written_time(time)}, which flatters it; train it on the part of "
-                f"{data.name} before that time{_condition(data, time)}."
-            )
-    return matched_data, complete, warning
+        if not learned:
+            return None
+        how = "learned from"
+        of = f"{learned:,} of the {len(asked):,} {of.removeprefix('the ')}"
+    elif span is None:
+        of += ", for its card does not say when the data that it learned from end"
+    elif span[1] < time:
+        return None
+    else:
+        of += f", for the data that it learned from end at {written_time(span[1])}"
+    return (
+        f"{model.config.name} {how} {of}, which flatters it; train it on the part of {data.name} "
+        f"before that time{_condition(data, time)}."
+    )
 
 
 def _condition(data: SequenceData, time: int) -> str:
@@ -325,9 +352,10 @@ def _condition(data: SequenceData, time: int) -> str:
     if column is None:
         return ""
     unit = data.provenance.get("time_unit")
-    value = f"{time:.0f}" if unit == "s" else "TIME"
-    written = "" if unit == "s" else ", TIME as the file writes it"
-    return f" (?where={column.partition(':')[0]}<{value} behind the path{written})"
+    numbers = {unit: int(scale) for unit, (scale, _) in UNITS.items()}
+    value = str(time * numbers[unit]) if unit in numbers else "TIME"
+    written = "" if unit in numbers else "; TIME as the file writes it"
+    return f" {where_is(f'{bare(column)}<{value}')}{written}"
 
 
 def _check_sampling(count: int, seed: int) -> None:

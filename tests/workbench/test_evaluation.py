@@ -276,10 +276,36 @@ def test_a_model_that_learned_from_what_is_asked_is_warned_of(time, learned):
     assert [said in str(warning.message) for warning in caught] == [True] * learned
 
 
-@pytest.mark.parametrize("unit", ["s", "date"])
+@pytest.mark.parametrize(
+    ("learned_from", "said"),
+    [
+        ({"span": [1, 9]}, None),
+        (
+            {"span": [1, 10]},
+            "may have learned from the items to be predicted at 1970-01-01T00:00:10",
+        ),
+        ({"span": None}, "does not say when the data that it learned from end"),
+        ({}, "does not say when the data that it learned from end"),
+        (timed().identity() | {"checksum": "of the rows in another order"}, "for the data that it"),
+        (None, "does not say when the data that it learned from end"),
+    ],
+)
+def test_and_one_that_may_have_done_so(learned_from, said):
+    model = Table(*[[5, 4, 3, 2, 1]] * 4)
+    model.card = {"training": {}} | ({} if learned_from is None else {"data": learned_from})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        evaluate(model, timed(), split_time=10)
+    told = [str(warning.message) for warning in caught if "flatters" in str(warning.message)]
+    assert len(told) == (said is not None)
+    assert all(said in message and message.startswith("Table may have") for message in told)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "date"])
 def test_and_is_told_how_to_read_the_part_before(tmp_path, unit):
     days = ["2020-01-01", "2020-01-02", "2020-01-03", "2020-01-04"]
-    written = [str(date_seconds(day)) if unit == "s" else day for day in days]
+    zeros = {"s": "", "ms": "000"}
+    written = [day if unit == "date" else f"{date_seconds(day)}{zeros[unit]}" for day in days]
     rows = [f"{user},{item},{time}" for user in "uv" for item, time in enumerate(written)]
     file = tmp_path / "log.csv"
     file.write_text("\n".join(["user,item,at", *rows]))

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from workbench.data.planted_settings import PlantedSettings
 from workbench.data.sequences import Duplicates
 from workbench.data.times import Dates, Unit
 from workbench.data.tokens import Missing
-from workbench.errors import WorkbenchError
+from workbench.errors import WorkbenchError, ways
 from workbench.files import expanded
 
 ROLES = ("user", "item", "time", "title")
@@ -112,6 +112,12 @@ def split(source: str) -> tuple[str, Asked]:
                 known += f", where {name} is one of {', '.join(TEXTS[name])}"
             raise WorkbenchError(f"{source}: {name}={value} is no option; known are {known}.")
     return path, Asked(columns or None, **asked)
+
+
+def where_is(*conditions: str) -> str:
+    """How conditions are given, in brackets: behind a path, or in Python."""
+    query = "&".join(f"where={quote_plus(text, safe='<>=!:/#,')}" for text in conditions)
+    return ways(f"?{query}", f"where={[*conditions]}")
 
 
 def planting(source: str) -> PlantedSettings | None:

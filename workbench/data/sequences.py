@@ -130,15 +130,18 @@ class SequenceData:
         Returns
         -------
         dict
-            `name`, `checksum` (of the data as they were read), and how many `users`, `items` and
-            `interactions` there are.
+            `name`, `checksum` (of the data as they were read), how many `users`, `items` and
+            `interactions` there are, and `span`, the first and the last time in seconds since
+            1970, None without times.
         """
+        times = self.times
         return {
             "name": self.name,
             "checksum": self.checksum_as_read,
             "users": self.n_users,
             "items": self.n_items,
             "interactions": self.n_interactions,
+            "span": None if times is None else [int(times.min()), int(times.max())],
         }
 
     def history(self, user: int) -> np.ndarray:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote_plus
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from workbench.data.address import where_is
 from workbench.data.readers.base import Options
 from workbench.data.readers.columns import Columns, bare, column_of
 from workbench.data.times import (
@@ -32,12 +32,6 @@ COMPARISONS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 EXACT = 2**53  # below which every whole number is one in floating point
 WHERE = "where=['rating>=4']"
-
-
-def where_is(*conditions: str) -> str:
-    """How conditions are given, in brackets: behind a path, or in Python."""
-    query = "&".join(f"where={quote_plus(text, safe='<>=!:/#,')}" for text in conditions)
-    return ways(f"?{query}", f"where={[*conditions]}")
 
 
 def needed(options: Options, names: Sequence[str], path: Path) -> list[str]:

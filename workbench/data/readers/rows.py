@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from workbench.data.address import where_is
 from workbench.data.readers.base import Interactions, Options
 from workbench.data.readers.columns import Columns, bare
-from workbench.data.readers.filters import kept, where_is
+from workbench.data.readers.filters import kept
 from workbench.data.readers.titles import several_titles
 from workbench.data.times import (
     WITHOUT_TIMES,
