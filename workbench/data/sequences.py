@@ -230,6 +230,7 @@ def from_interactions(
     rows, owners = rows[regroup], owners[regroup]
     item_ids = np.concatenate([np.array([PAD], dtype=object), item_tokens[kept_items]])
     before = (provenance or {}).get("rows_dropped", {})
+    dropped["duplicates"] += before.get("duplicates", 0)
     return SequenceData(
         name=name,
         items=(new_items[item_codes[rows]] + 1).astype(np.int32),

@@ -1,8 +1,9 @@
 """RecBole's benchmark files, split before they come, are put together again."""
 
+import pandas as pd
 import pytest
 
-from tests.workbench.data.reading import refused, tokens, write
+from tests.workbench.data.reading import refused, tokens, write, write_frame
 from workbench.data import load_data
 from workbench.errors import WorkbenchWarning
 
@@ -48,6 +49,60 @@ def test_lists_that_were_cut_overlap(tmp_path, longest):
 def test_one_part_alone_keeps_its_first_items(tmp_path):
     data = load_data(split(tmp_path) / "shop.train.inter")
     assert tokens(data) == {"s0": ["i3", "i1", "i4"], "s2": ["i8", "i2"]}
+
+
+@pytest.mark.parametrize("history", ["abababa", "aaaaaa", "mtwmtwmtw", "abcabcabd"])
+@pytest.mark.parametrize("longest", [1, 2, 3])
+def test_a_history_that_repeats_itself_loses_nothing(tmp_path, history, longest):
+    rows = [
+        f"u\t{' '.join(history[max(0, end - longest) : end])}\t{history[end]}\n"
+        for end in range(1, len(history))
+    ]
+    file = write(tmp_path / "x.inter", HEAD + "".join(rows))
+    alike = len(rows) - len(set(rows))
+    if not alike:
+        assert tokens(load_data(file)) == {"u": [*history]}
+        return
+    with pytest.warns(WorkbenchWarning, match=f"{alike} rows? of lists are as another of the user"):
+        assert tokens(load_data(file)) == {"u": [*history]}
+
+
+def test_rows_that_come_twice_are_counted(tmp_path):
+    file = write(tmp_path / "x.inter", HEAD + "u\ta b\tc\nu\ta\tb\nu\ta b\tc\n")
+    with pytest.warns(WorkbenchWarning, match="1 row of lists tell"):
+        data = load_data(file)
+    assert tokens(data) == {"u": [*"abc"]}
+    assert data.provenance["rows_dropped"]["duplicates"] == 1
+    assert data.provenance["rows_read"] == 4
+
+
+@pytest.mark.parametrize("kind", ["inter", "csv", "parquet", "jsonl"])
+@pytest.mark.parametrize("first", [0, 3])
+def test_lists_of_another_name_are_not_passed_over(tmp_path, kind, first):
+    rows = [
+        (user, f"i{end}", 1500000000 + end, [f"i{k}" for k in range(max(0, end - 4), end)])
+        for user in ("u", "v")
+        for end in range(first, 8)
+    ]
+    names = ["user_id", "item_id", "timestamp", "history"]
+    frame = pd.DataFrame(rows, columns=names)
+    file = tmp_path / f"x.{kind}"
+    if kind in ("inter", "csv"):
+        frame["history"] = frame["history"].map(" ".join)
+    if kind == "inter":
+        kinds = ("token", "token", "float", "token_seq")
+        header = [f"{name}:{kind}" for name, kind in zip(names, kinds, strict=True)]
+        frame.to_csv(file, sep="\t", index=False, header=header)
+    else:
+        write_frame(file, frame)
+    told = load_data(file).provenance["warnings"]
+    assert len(told) == (first > 0)
+    assert all(
+        "history" in each and "has the items before those of each row" in each for each in told
+    )
+    if kind == "inter":  # which is the remedy
+        write(file, file.read_text().replace("history:", "item_id_list:"))
+        assert tokens(load_data(file))["u"] == [f"i{k}" for k in range(8)]
 
 
 def test_items_without_types_are_told_what_helps(tmp_path):

@@ -6,6 +6,7 @@ before (`item_id_list`), these are put together to each user's history.
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,6 +28,7 @@ from workbench.data.readers.text import (
 )
 from workbench.data.readers.titles import optional, titles_of
 from workbench.errors import WorkbenchError, ways
+from workbench.phrases import counted
 
 TITLE_NAMES = ("title", "name", "movie_title", "item_name")
 PARTS = ("train", "valid", "test")
@@ -241,7 +243,8 @@ def _read_lists(
         )
         users, lists, items = (table[name].to_pylist() for name in names)
         rows += zip(users, (text.split() for text in lists), items, strict=True)
-    histories = presplit.joined(path, rows)
+    together = presplit.joined(path, rows)
+    histories = together.histories
     roles = {"user": layout.user, "item": layout.item}
     values = {
         layout.user: pa.array([user for user, items in histories.items() for _ in items]),
@@ -253,9 +256,20 @@ def _read_lists(
         options,
         titles,
     )
-    return table.doubted(
-        [f"{path}: {listed} was read as the items before {layout.item}, oldest first."]
-    )
+    doubts = [f"{path}: {listed} was read as the items before {layout.item}, oldest first."]
+    if together.left_out:
+        doubts.append(
+            f"{path}: {counted(together.left_out, 'row')} of lists tell nothing that others of the "
+            "user do not, and were left out; where each is an interaction, write a row for each, "
+            "with its time, instead of lists."
+        )
+    if together.alike:
+        doubts.append(
+            f"{path}: {counted(together.alike, 'row')} of lists are as another of the user, and "
+            "count as one interaction more; where they only repeat it, remove them."
+        )
+    dropped = {"duplicates": together.left_out} if together.left_out else {}
+    return replace(table, dropped={**table.dropped, **dropped}).doubted(doubts)
 
 
 def _titles(file: Path, layout: Layout, options: Options) -> list[tuple[str, str]] | None:

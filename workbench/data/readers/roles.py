@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pyarrow as pa
 
+from workbench.data.readers import presplit
 from workbench.data.readers.base import Options
 from workbench.data.readers.columns import bare, column_of
 from workbench.data.times import DAY, WITHOUT_TIMES, looks_like_time, read_times
@@ -127,15 +128,16 @@ def choose(
             f"{path}: {roles['user']!r} cannot hold both the users and the items; name another "
             "column for one of them."
         )
+    lists = _about_lists(path, names, roles, sample)
     if options.without_times:
         roles.pop("time", None)
-        return roles, []
+        return roles, lists
     if "time" in said:
-        return roles, []
+        return roles, lists
     if "time" in roles and not _times(sample(roles["time"])):  # a clock's, or how long it took
         others = (name for name in names if name not in roles.values())
         roles["time"] = next((name for name in others if _times(sample(name))), roles["time"])
-    return roles, _about_times(path, names, roles, said, sample)
+    return roles, [*_about_times(path, names, roles, said, sample), *lists]
 
 
 def _named(role: str, name: str) -> str:
@@ -217,6 +219,37 @@ def _about_times(
         f"{path}: no column holds times, so histories are in the order of the file; name the "
         f"column that does, or say that this is meant {WITHOUT_TIMES}."
     ]
+
+
+def _about_lists(
+    path: Path,
+    names: Sequence[str],
+    roles: Mapping[str, str],
+    sample: Callable[[str], Sequence[object]],
+) -> list[str]:
+    """That a column which is not read has the items before those of its row."""
+    listed = f"{bare(roles['item'])}_list"  # which RecBole's reader reads
+    users, items = sample(roles["user"]), [str(item).strip() for item in sample(roles["item"])]
+    for name in names:
+        if name in roles.values() or bare(name) == listed:
+            continue
+        lists = [_listed(value) for value in sample(name)]
+        if max(map(len, lists), default=0) < 2 or not len(lists) == len(users) == len(items):
+            continue
+        if presplit.grow(zip(map(str, users), lists, items, strict=True)):
+            return [
+                f"{path}: {name} has the items before those of each row, and is not read, so that "
+                "items before a user's first row are missing; write a row for each of them, or a "
+                f"RecBole .inter file that calls the column {listed}:token_seq."
+            ]
+    return []
+
+
+def _listed(value: object) -> list[str]:
+    """The words of a text, or the values of a list, as texts."""
+    if isinstance(value, str):
+        return [word for word in re.split(r"[\s,;|\[\]'\"]+", value) if word]
+    return [str(each) for each in value] if isinstance(value, list) else []
 
 
 def _all(fits: Callable[[str], object], values: Sequence[object]) -> bool:
