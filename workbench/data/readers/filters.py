@@ -112,13 +112,13 @@ def _holds(
         _check_numbers(text, columns, name, texts, numbers)
         return COMPARISONS[sign](numbers, number).to_numpy()
     if sign in COMPARISONS and numbers.notna().any():
-        bound, known = None, ""
+        same, known = None, ""
         if looks_like_time(pa.array([value])):
             seconds = _seconds(text, columns.path, value, [], options)
-            bound = as_number(seconds, numbers.to_numpy(np.float64), options.unit)
-        if bound is not None:
-            condition = f"{bare(name)}{sign}{bound}"
-            known = f", which for {value} is {bound} {where_is(condition)}"
+            same = as_number(seconds, numbers.to_numpy(np.float64), options.unit)
+        if same is not None:
+            condition = f"{bare(name)}{sign}{same}"
+            known = f", which for {value} is {same} {where_is(condition)}"
         raise WorkbenchError(
             f"{columns.path}: where={text} orders numbers by a text: {name} has "
             f"{texts[numbers.notna()].iloc[0]}, for one; write a number{known}."
