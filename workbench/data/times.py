@@ -153,14 +153,25 @@ def read_numbers(numbers: np.ndarray, unit: Unit | None = None) -> Times:
     other = present & (kinds != usual) & (sizes > YEAR)
     if other.any():
         row = int(other.argmax())
+        one = ""
+        if (sizes[present] / scales[usual]).max() < YEAR_10000:
+            one = f", or name the unit of all {unit_is(names[usual])}"
         raise TimeFault(
             row,
             f"has the size of {names[kinds[row]]} since 1970 where most have that of "
-            f"{names[usual]}; say that each shows its unit {unit_is('each')}, or name the unit of "
-            f"all {unit_is(names[usual])}",
+            f"{names[usual]}; say that each shows its unit {unit_is('each')}{one}",
         )
     seconds = numbers if usual == 0 else numbers / scales[usual]
-    return Times(seconds, names[usual], _doubts(seconds[present], names[usual]))
+    doubts = _doubts(seconds[present], names[usual])
+    if numbers.dtype.kind == "f" and numbers.dtype.itemsize < 8 and present.any():
+        step = float(np.spacing(numbers[sizes == sizes[present].max()][0])) / scales[usual]
+        if abs(step) > 1:
+            doubts.append(
+                f"are of the type {numbers.dtype}, which tells times apart from {abs(step):.0f} s "
+                f"on; write them as whole numbers, or say that this is enough "
+                f"{unit_is(names[usual])}"
+            )
+    return Times(seconds, names[usual], doubts)
 
 
 def far_off(seconds: np.ndarray) -> np.ndarray:

@@ -162,6 +162,24 @@ def test_a_column_of_two_units_is_refused(tmp_path):
     assert tokens(one) == {"u": ["i0", "i3", "i2", "i1"]}
 
 
+def test_a_unit_that_cannot_be_that_of_all_is_not_offered(tmp_path):
+    file = table(tmp_path, [1600000000, 1600000001, 1600000002000])
+    (each,) = remedied(file, refused(file))
+    assert each.times.tolist() == [1600000000, 1600000001, 1600000002]
+
+
+def test_times_that_narrow_floats_round_are_warned_of(tmp_path):
+    file = tmp_path / "x.parquet"
+    times = np.array([1500000160, 1500000000], np.float32)  # 128 s are between two of these
+    pq.write_table(pa.table({"user": ["u"] * 2, "item": ["a", "b"], "time": times}), file)
+    with pytest.warns(
+        WorkbenchWarning, match="of the type float32, which tells times apart from 128 s"
+    ):
+        warning = load_data(file).provenance["warnings"][0]
+    (meant,) = remedied(file, warning)
+    assert not any("float32" in each for each in meant.provenance["warnings"])
+
+
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 def test_a_unit_named_is_the_unit(tmp_path, unit):
     scale = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[unit]
