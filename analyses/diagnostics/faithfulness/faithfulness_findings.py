@@ -22,6 +22,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
     of_model,
     with_means,
 )
+from analyses.running.held_out import sampled
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of_means, with_intervals
 from analyses.telling.decisions import Claims, Decision
@@ -86,7 +87,9 @@ def tables(results: Results) -> dict[str, pd.DataFrame]:
     """Every importance by target and condition."""
     rows = results.rows.where(control=TRAINED)
     by = ["operator", "last", "target", "model", "importance"]
-    means = means_by(rows.map(_complete), by, [*MEASURES], shares=["align", "cause"])
+    means = means_by(
+        rows.map(_complete), by, [*MEASURES], shares=["align", "cause", "stays", "stays least"]
+    )
     made = {"users": _users(results)}
     for operator, last in conditions(rows):
         for target in (HELD_OUT, OWN):
@@ -189,7 +192,7 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
 
     def tell(decisions: Mapping[str, Decision]) -> str:
         detected = {d.detected for d in decisions.values()}
-        numbers = ", ".join(f"{what} {d.numbers(3)}" for what, d in decisions.items())
+        numbers = ", ".join(d.numbers(3, what) for what, d in decisions.items())
         n = max(d.interval.n for d in decisions.values())
         begin = f"With the last item kept and not ranked, attention of {model} "
         if detected == {"higher"}:
@@ -244,6 +247,6 @@ def exclusions(results: Results) -> list[str]:
     """The sample, and short histories."""
     n = results.rows.n_users
     return [
-        f"What moves the prediction was measured on {people(n)} with three items or more, drawn at "
-        "random where there were many, since every item taken away costs a pass."
+        f"What moves the prediction was measured on {sampled(n)}, with three items or more, since "
+        "every item taken away costs a pass."
     ]
