@@ -15,6 +15,7 @@ def known_batch(batch: object) -> Batch:
     if not isinstance(batch, Batch):
         raise WorkbenchError(
             f"a {type(batch).__name__} was given in the place of a batch; give a models.Batch, the "
-            "first of the two that workbench.held_out makes (batch, targets = held_out(data))."
+            "first of the two that workbench.held_out makes "
+            "(batch, targets = held_out(model, data, users))."
         )
     return batch

@@ -155,13 +155,14 @@ def _permuted(model: Model, seed: int) -> Iterator[Model]:
     """
     seen: dict[str, Batch] = {}
 
-    def remember(_: nn.Module, args: tuple[Any, ...]) -> None:
-        seen["batch"] = args[0]
+    def remember(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        seen["batch"] = args[0] if args else named["batch"]
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         return dealt(weights, allowed, _noise_of(seen["batch"], weights, seed))
 
-    remembering = with_attention(model).register_forward_pre_hook(remember)
+    module = itself(with_attention(model))
+    remembering = module.register_forward_pre_hook(remember, with_kwargs=True)
     try:
         with edit_attention(model, edit, rows="all"):
             yield model
