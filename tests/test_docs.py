@@ -251,7 +251,7 @@ def test_the_edit_leaves_the_newest_three(data, monkeypatch, capsys):
     names: dict = {}
     exec(compile(EDIT, "extending.md", "exec"), names)
     assert 0 <= float(capsys.readouterr().out) <= 1
-    batch = workbench.held_out(data, users=[0, 1])[0]
+    batch = workbench.held_out(model, data, users=[0, 1])[0]
     before = workbench.record_attention(model, batch, rows="all")["attention"][:, 0]
     with workbench.edit_attention(model, names["newest_three"], layers=[0], rows="all"):
         after = workbench.record_attention(model, batch, rows="all")["attention"][:, 0]

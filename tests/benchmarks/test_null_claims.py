@@ -80,7 +80,7 @@ def tables() -> dict[str, pd.DataFrame]:
                 user
                 | {"target": HELD_OUT, "control": "trained", "importance": importance, "hit": 0.0}
                 | {"operator": operator, "last": last}
-                | {"align": (draw.random(N) < 0.1 + 0.2 * n).astype(float)}
+                | {"align": (draw.random(N) < 0.1 + 0.2 * n).astype(float), "cause": np.nan}
                 | {
                     f"{way} {size}": draw.exponential(1 + n, N)
                     for way in ("without", "alone")
