@@ -1,9 +1,8 @@
 """Changing attention weights as they pass."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,11 +14,11 @@ from models.kept_pass import KeptPass
 from workbench.attention.base_pass import BasePass
 from workbench.attention.edit_checks import check_edit, check_rows, distributions, made
 from workbench.attention.edits import Edit
-from workbench.attention.hooks import Staying, hooked
+from workbench.attention.hooks import around_passes, hooked
 from workbench.attention.recording import Rows, with_stages
 from workbench.errors import WorkbenchError
 from workbench.mode import evaluation_mode
-from workbench.model import AttentionModel, Model, itself, with_attention
+from workbench.model import AttentionModel, Model, with_attention
 
 
 @dataclass(frozen=True)
@@ -94,11 +93,8 @@ def edit_attention(
     model = edited.check(model)
     passing: list[_Tokens] = []  # of the pass that runs
 
-    def begin(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        passing.append(_Tokens.of(model, args[0] if args else named["batch"]))
-
-    def end(*_: object) -> None:
-        passing.clear()
+    def begin(batch: Batch) -> None:
+        passing.append(_Tokens.of(model, batch))
 
     def change(_: AttentionTap, weights: Tensor) -> Tensor:
         if not passing:
@@ -109,13 +105,7 @@ def edit_attention(
             )
         return passing[0].changed(edited, weights)
 
-    module = itself(model)
-    with ExitStack() as stack:
-        beginning = module.register_forward_pre_hook(Staying(begin), with_kwargs=True)
-        stack.callback(beginning.remove)
-        ending = module.register_forward_hook(Staying(end), always_call=True)
-        stack.callback(ending.remove)
-        stack.enter_context(_changing(model, [edited], change))
+    with around_passes(model, begin, passing.clear), _changing(model, [edited], change):
         yield
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from models import AttentionTap
+from models import AttentionTap, Batch
 from workbench.errors import WorkbenchError
-from workbench.model import AttentionModel
+from workbench.model import AttentionModel, Model, itself
 
 
 def taps_at(model: AttentionModel, *stages: str) -> list[AttentionTap]:
@@ -34,6 +34,34 @@ class Staying:
             "a model cannot be copied or pickled while its attention is recorded or edited, since "
             "the copy would stay so; do it before, or after the block has ended."
         )
+
+
+@contextmanager
+def around_passes(
+    model: Model, begin: Callable[[Batch], object], end: Callable[[], object] = lambda: None
+) -> Iterator[None]:
+    """While it lasts, whole passes of a model are told of: their batch before, and that they end.
+
+    Parameters
+    ----------
+    model : what runs; what runs its layers one by one is no pass.
+    begin : called with the batch of each pass.
+    end : called when the pass has ended, also by an error.
+    """
+
+    def beginning(_: object, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        begin(args[0] if args else named["batch"])
+
+    def ending(*_: object) -> None:
+        end()
+
+    module = itself(model)
+    with ExitStack() as stack:
+        before = module.register_forward_pre_hook(Staying(beginning), with_kwargs=True)
+        stack.callback(before.remove)
+        after = module.register_forward_hook(Staying(ending), always_call=True)
+        stack.callback(after.remove)
+        yield
 
 
 @contextmanager

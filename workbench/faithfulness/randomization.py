@@ -18,8 +18,9 @@ from models import Batch, Recommender
 from workbench.attention.adapter import Scorer
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import dealt
+from workbench.attention.hooks import around_passes
 from workbench.errors import WorkbenchError
-from workbench.model import Model, itself, with_attention, with_layers
+from workbench.model import Model, itself, with_layers
 
 Control = Callable[[], AbstractContextManager[Model]]
 SHUFFLED = "all weights shuffled"
@@ -155,19 +156,14 @@ def _permuted(model: Model, seed: int) -> Iterator[Model]:
     """
     seen: dict[str, Batch] = {}
 
-    def remember(_: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        seen["batch"] = args[0] if args else named["batch"]
+    def begin(batch: Batch) -> None:
+        seen["batch"] = batch
 
     def edit(weights: Tensor, allowed: Tensor) -> Tensor:
         return dealt(weights, allowed, _noise_of(seen["batch"], weights, seed))
 
-    module = itself(with_attention(model))
-    remembering = module.register_forward_pre_hook(remember, with_kwargs=True)
-    try:
-        with edit_attention(model, edit, rows="all"):
-            yield model
-    finally:
-        remembering.remove()
+    with around_passes(model, begin), edit_attention(model, edit, rows="all"):
+        yield model
 
 
 def _noise_of(batch: Batch, weights: Tensor, seed: int) -> Tensor:

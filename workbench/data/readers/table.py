@@ -110,15 +110,14 @@ def read(path: Path, options: Options) -> Interactions:
 def _like_a_header(look: Shape, names: Sequence[str], roles: Mapping[str, str]) -> str | None:
     """What shows that the first row names columns of text: words that do not come again."""
     first, *others = look.rows
-    words = {role: first[names.index(name)].strip() for role, name in roles.items()}
+    places = {role: names.index(name) for role, name in roles.items()}
+    words = {role: first[at].strip() for role, at in places.items()}
     if not others or not all(word and not re.search(r"\d", word) for word in words.values()):
         return None
     if any(
-        row[place].strip() == first[place].strip()
-        for name in roles.values()
-        for place in [names.index(name)]
+        len(row) > at and row[at].strip() == words[role]
+        for role, at in places.items()
         for row in others
-        if len(row) > place
     ):
         return None
     said = ways(f"?{urlencode(words)}", f"columns={words}")
