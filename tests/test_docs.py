@@ -1,6 +1,7 @@
 """Examples of the docs run as they stand, training cut short; options are told truly."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,9 @@ from typer.testing import CliRunner
 
 import workbench
 from analyses import diagnostics
+from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
 from analyses.diagnostic import discover
+from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.questions import QUESTIONS
 from analyses.run_all import main
 from analyses.running.measuring import measure_in_memory
@@ -264,7 +267,9 @@ def test_the_edit_leaves_the_newest_three(data, monkeypatch, capsys):
 
 FREQUENCY = """
 import torch
+from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
 from analyses.diagnostic import discover
+from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.running.measuring import measure_in_memory
 from models import Batch
 from workbench import build_model, explain, importances
@@ -384,3 +389,19 @@ def test_the_rule_of_the_verdict_stands_in_the_documentation():
         assert f"{number}. {sentence}" in page
     for key, asked in QUESTIONS.items():
         assert f"| *{key}* | {asked.question} | {asked.line} |" in text
+
+
+def test_the_verdicts_by_truth_in_the_documentation_are_those_that_reports_quote():
+    kept = json.loads((ROOT / "analyses" / "judging" / "summary.json").read_text("utf-8"))
+    cases = pd.DataFrame(kept["cases"])
+    cases = cases[cases["sampled users"] == 128]
+    table = cases.groupby("conclusion")[[*LABELS]].sum().reindex(CONCLUSIONS, fill_value=0)
+    assert table.to_numpy().sum() == kept["models"]
+    page = (ROOT / "docs" / "judge.md").read_text("utf-8").replace("**", "")
+    for label, counts in table.items():
+        assert f"| {label}, {counts.sum()} | {' | '.join(map(str, counts))} |" in page
+    told = f"it believed {table.loc[SHOWN, UNFAITHFUL]} of {table[UNFAITHFUL].sum()} unfaithful"
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    assert f"{told} models, and recognised {table.loc[SHOWN, FAITHFUL]} of" in readme
+    wrong = cases[cases["obvious"] & (cases["conclusion"] == NOT)]
+    assert f"wrong for {wrong[FAITHFUL].sum()} of {wrong[[*LABELS]].to_numpy().sum()}" in readme

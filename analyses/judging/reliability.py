@@ -12,7 +12,7 @@ import pandas as pd
 from analyses.conclusions import NOT, SHOWN
 from analyses.judging.cells import CONFIRMING
 from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
-from analyses.telling.wording import span
+from analyses.telling.wording import percent
 from analyses.verdict import Verdict
 from workbench.files import write_file
 from workbench.phrases import counted
@@ -74,8 +74,8 @@ class Reliability:
         wrong = self.counts[WRONG[self.conclusion]]
         share = exact_share([True] * wrong + [False] * (total - wrong))
         return (
-            f"On {data}, {counted(total, 'model')} got this verdict; it was wrong for {wrong}, "
-            f"{span(share, 3)} ({parts}; versions of fewer trainings, so that the interval is "
+            f"On {data}, {counted(total, 'model')} got this verdict; it was wrong for {wrong}, or "
+            f"{percent(share)} ({parts}; versions of fewer trainings, so that the interval is "
             f"rather too narrow).{known}"
         )
 

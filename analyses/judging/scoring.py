@@ -96,7 +96,11 @@ def error_rates(
     """
     groups = [(ALL_MAPS, "", maps)]
     for column in by:
-        groups += [(column, str(value), part) for value, part in maps.groupby(column, sort=False)]
+        numbers = pd.api.types.is_numeric_dtype(
+            maps[column]
+        )  # names stand in the order of the maps
+        grouped = maps.groupby(column, sort=numbers)
+        groups += [(column, str(value), part) for value, part in grouped]
     rows = []
     for group, value, part in groups:
         row: dict[str, object] = {"group": group, "value": value}

@@ -49,8 +49,13 @@ def look(k: int) -> tuple[str, str]:
 
 
 def wrapped(name: str, width: int = LABEL) -> str:
-    """A name in lines of at most `width` characters; paths of models are long."""
-    return textwrap.fill(name, width, break_on_hyphens=False)
+    """A name in as few lines of at most `width` characters as hold it, about equally long."""
+    lines = textwrap.wrap(name, width, break_on_hyphens=False)
+    for narrower in range(len(name) // len(lines), width) if len(lines) > 1 else ():
+        evenly = textwrap.wrap(name, narrower, break_on_hyphens=False)
+        if len(evenly) == len(lines):
+            return "\n".join(evenly)
+    return "\n".join(lines)
 
 
 def lines_of(labels: Iterable[str]) -> int:

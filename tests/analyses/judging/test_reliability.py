@@ -62,13 +62,13 @@ def test_cases_are_those_with_the_same_conclusion_on_no_more_users_of_such_data(
     known = reliability(on_data(SHOWN, 0.25))
     assert known.users == 50
     parts = "1 faithful, 0 partly, 0 unfaithful"
-    assert known.sentence == LIKE.format("no", "0, 0.000 [0.000, 0.975]", parts, 1)
+    assert known.sentence == LIKE.format("no", "0, or 0.0 [0.0, 97.5] %", parts, 1)
 
 
 def test_where_a_control_names_what_matters_most_others_are_counted():
     known = reliability(on_data(SHOWN, 0.8))
     parts = "0 faithful, 0 partly, 1 unfaithful"
-    assert known.sentence == LIKE.format("a", "1, 1.000 [0.025, 1.000]", parts, 0)
+    assert known.sentence == LIKE.format("a", "1, or 100.0 [2.5, 100.0] %", parts, 0)
     assert reliability(on_data(NOT, 0.8)).counts["faithful"] == 1
 
 

@@ -55,3 +55,9 @@ def test_the_verdict_by_truth_and_by_group():
     assert whole["faithful believed"] == pytest.approx(2 / 4)
     assert whole["faithful undecided"] == pytest.approx(1 / 4)
     assert rates.loc[("rule", "content"), "faithful"] == 2
+
+
+def test_numbers_of_users_stand_in_order_and_names_as_they_come():
+    asked = maps().assign(users=[2000, 300] * 5, rule=["distance", "content"] * 5)
+    rates = scoring.error_rates(asked, ["users", "rule"], "yes", "?")
+    assert [*rates["value"]] == ["", "300", "2000", "distance", "content"]
