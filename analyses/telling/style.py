@@ -51,7 +51,8 @@ def look(k: int) -> tuple[str, str]:
 def wrapped(name: str, width: int = LABEL) -> str:
     """A name in as few lines of at most `width` characters as hold it, about equally long."""
     lines = textwrap.wrap(name, width, break_on_hyphens=False)
-    for narrower in range(len(name) // len(lines), width) if len(lines) > 1 else ():
+    word = max(map(len, name.split()), default=0)  # none is broken to make lines even
+    for narrower in range(max(word, len(name) // len(lines)), width) if len(lines) > 1 else ():
         evenly = textwrap.wrap(name, narrower, break_on_hyphens=False)
         if len(evenly) == len(lines):
             return "\n".join(evenly)

@@ -16,6 +16,12 @@ def test_the_last_line_is_not_a_word_by_itself():
     ]
 
 
+def test_words_stay_whole():
+    name = "model: AC-SASRec normalization=renormalize"
+    assert wrapped(name).splitlines() == ["model: AC-SASRec", "normalization=renormalize"]
+    assert wrapped("a " + 8 * "b", 6).splitlines() == ["a bbbb", "bbbb"]  # longer than a line
+
+
 @given(st.text("ab -/", max_size=60), st.integers(1, 30))
 def test_lines_are_as_few_as_they_can_be(name: str, width: int):
     lines = wrapped(name, width).splitlines()
