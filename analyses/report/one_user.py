@@ -9,10 +9,10 @@ from analyses.running.held_out import recommended, seen_items
 from workbench.data.batches import held_out
 from workbench.data.sequences import SequenceData
 from workbench.explaining.methods import default_erasure, explain
-from workbench.explore.inspection import even
 from workbench.mode import evaluation_mode
 from workbench.model import Model
 from workbench.phrases import counted
+from workbench.statistics.rounding import even
 
 SHORTEST = 3  # items of a history that has something to choose from
 MOST = 5  # items shown on each side, at most

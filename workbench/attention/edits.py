@@ -3,9 +3,9 @@
 An edit takes weights [..., K] and allowed (bool, broadcastable) and returns weights [..., K];
 nothing ever gets weight where `allowed` is False.
 
-Where the allowed weights of a row are all the same (`equal_rows`), it has no largest one: what
-removes such a weight leaves the row as it is. Among several equal largest of a row with others,
-that of the oldest item is removed.
+Where the allowed weights of a row are all the same, except for rounding, it has no largest one:
+what removes such a weight leaves the row as it is. Among several equal largest of a row with
+others, that of the oldest item is removed.
 """
 
 import math
@@ -18,23 +18,9 @@ from torch.nn import functional as F
 
 from models.kernels import uniform_weights
 from workbench.errors import WorkbenchError, whole
+from workbench.statistics.rounding import even
 
 Edit = Callable[[Tensor, Tensor], Tensor]
-ROUNDINGS = 4  # of the largest weight, within which weights count as the same
-
-
-def equal_rows(weights: Tensor, allowed: Tensor) -> Tensor:
-    """Whether the allowed weights of each row are all the same, except for rounding: [...] bool.
-
-    A row with a single allowed key is one of these.
-
-    Parameters
-    ----------
-    weights, allowed : [..., K], as every edit takes them.
-    """
-    largest = weights.masked_fill(~allowed, -torch.inf).amax(-1)
-    smallest = weights.masked_fill(~allowed, torch.inf).amin(-1)
-    return largest - smallest <= ROUNDINGS * torch.finfo(weights.dtype).eps * largest
 
 
 def remove_largest(weights: Tensor, allowed: Tensor) -> Tensor:
@@ -323,7 +309,7 @@ def _k_largest(weights: Tensor, allowed: Tensor, k: int) -> list[Tensor]:
 
 def _without_largest(weights: Tensor, allowed: Tensor, k: int) -> Tensor:
     """Whether a row has no k largest weights that could go: all are equal, or no more: [..., 1]."""
-    return (equal_rows(weights, allowed) | (allowed.sum(-1) <= k))[..., None]
+    return (even(weights, allowed) | (allowed.sum(-1) <= k))[..., None]
 
 
 def without_keys(weights: Tensor, allowed: Tensor, removed: Tensor) -> Tensor:

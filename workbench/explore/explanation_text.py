@@ -7,9 +7,9 @@ import torch
 
 from workbench.explaining.methods import default_erasure, importance
 from workbench.explore.explanation import Explanation
-from workbench.explore.inspection import even
 from workbench.explore.user_sentences import without_any
 from workbench.phrases import counted, cut, listing
+from workbench.statistics.rounding import even
 from workbench.writing import plain
 
 WIDTH = 40  # letters of a title

@@ -15,10 +15,10 @@ from workbench.explore.ranks import Ranking
 from workbench.faithfulness.agreement import of_one
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_attention
+from workbench.statistics.rounding import even
 
 METHODS = ("saliency, attention held", "input x gradient, attention held")
 FIRST = 3  # items named first that are compared, at most
-ROUNDING = 2.0**-20  # of equal weights, by share: a few of the last digits of single precision
 
 
 class RowAgreement(NamedTuple):
@@ -127,11 +127,6 @@ class Inspection(Ranking):
         both = set(row.topk(first).indices.tolist()) & set(falling)
         place = 1 + int((effects > effects[named]).sum())
         return Pointing(named, int(effects.argmax()), place, len(both), first, len(falling))
-
-
-def even(weights: Tensor) -> bool:
-    """Whether all of some weights [L] are equal, within the rounding of single precision."""
-    return bool(weights.max() - weights.min() <= ROUNDING * weights.abs().max())
 
 
 def inspect_case(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from workbench.explore.inspection import even
+from workbench.statistics.rounding import even
 from workbench.writing import numbers, plain
 
 RAISES, LOWERS = "0, 114, 178", "213, 94, 0"  # blue and vermilion of Okabe & Ito's palette (2008)

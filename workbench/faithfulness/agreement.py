@@ -10,9 +10,9 @@ from workbench.attention.known_batch import known_batch
 from workbench.errors import WorkbenchError
 from workbench.statistics import kendall_p_value, kendall_tau_b
 from workbench.statistics.given_numbers import tensors
+from workbench.statistics.rounding import levels, same
 
 SHORTEST = 3  # items below which a rank correlation says nothing
-SAME = 1e-6  # of an importance, within which another is as large: it differs by rounding
 
 
 class Agreement(NamedTuple):
@@ -64,29 +64,6 @@ def rank_agreement(importance: Tensor, other: Tensor, batch: Batch) -> Agreement
     return Agreement(kendall_tau_b(x, y, ranked), kendall_p_value(x, y, ranked))
 
 
-def levels(importance: Tensor, valid: Tensor) -> Tensor:
-    """Importances by number from the least, those that differ by rounding by the same one.
-
-    So equal weights are equal, whose means over heads may differ in their last digit.
-
-    Parameters
-    ----------
-    importance : [B, L].
-    valid : [B, L] bool, what is an item.
-
-    Returns
-    -------
-    Tensor
-        [B, L] float64, whole numbers from 0; NaN where the importance is.
-    """
-    values, places = importance.double().masked_fill(~valid, torch.inf).sort(dim=1)
-    below, above = values[:, :-1], values[:, 1:]
-    apart = above - below > SAME * torch.minimum(above.abs(), below.abs())
-    numbers = torch.nn.functional.pad(apart.cumsum(1), (1, 0)).double()
-    numbers = numbers.masked_fill(values.isnan(), torch.nan)
-    return torch.zeros_like(numbers).scatter(1, places, numbers)
-
-
 def most_important(importance: Tensor, valid: Tensor) -> Tensor:
     """Which item of each history is the most important; where several are, each is with a share.
 
@@ -103,8 +80,8 @@ def most_important(importance: Tensor, valid: Tensor) -> Tensor:
     importance, valid = tensors(importance=importance, valid=valid)
     values = importance.double().masked_fill(~valid, -torch.inf)
     largest = values.amax(1, keepdim=True)
-    first = values >= largest - SAME * largest.abs()
-    return first.double() / first.sum(1, keepdim=True)
+    first = same(values, largest).double()
+    return first / first.sum(1, keepdim=True)
 
 
 def of_one(importance: Tensor, other: Tensor) -> tuple[float, float]:

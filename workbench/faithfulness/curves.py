@@ -14,8 +14,8 @@ from torch import Tensor
 
 from workbench.attention.base_pass import BasePass
 from workbench.explaining.erasure import scores_without
-from workbench.faithfulness.agreement import levels
 from workbench.metrics import target_ranks
+from workbench.statistics.rounding import levels
 
 SIZES = (1, 2, 3, 5)  # k
 POOL = 10  # items among which a search chooses

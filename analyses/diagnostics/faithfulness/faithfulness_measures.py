@@ -26,7 +26,7 @@ from workbench.attention.base_pass import BasePass
 from workbench.explaining.attention_weights import every_reduction
 from workbench.explaining.erasure import effects_of_each
 from workbench.explaining.methods import default_erasure, explain_each
-from workbench.faithfulness.agreement import SHORTEST, levels
+from workbench.faithfulness.agreement import SHORTEST
 from workbench.faithfulness.curves import (
     SIZES,
     Removals,
@@ -38,6 +38,7 @@ from workbench.faithfulness.randomization import PERMUTED, POINTERS, SHUFFLED, c
 from workbench.metrics import CUTOFF, log_probabilities, target_ranks
 from workbench.model import Model
 from workbench.statistics import kendall_tau_b, spearman
+from workbench.statistics.rounding import levels
 
 TARGETS = (HELD_OUT, OWN)
 WORDS = ("target", "importance", "operator", "last", "control")

@@ -31,10 +31,11 @@ from models import Batch
 from workbench import record_attention
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edited_scores
-from workbench.attention.edits import Edit, equal_rows, remove_k_largest, remove_matched
+from workbench.attention.edits import Edit, remove_k_largest, remove_matched
 from workbench.attention.recording import Rows
 from workbench.model import AttentionModel, Model, with_attention
 from workbench.statistics.distributions import Distributions
+from workbench.statistics.rounding import even
 
 COUNTS = (1, 2, 3, 5)  # how many of the largest weights are removed, in all layers
 BY_LAYER = (1, 5)  # and in one layer alone of several, where the ends of the range have to do
@@ -120,7 +121,7 @@ class Trial:
         real[at, row] = True  # rows of padding are none
         allowed = model.allowed(batch)[:, 0] & items[:, None]  # [B, T, T]
         weights = record_attention(model, batch, rows="all")["attention"]  # [B, layers, H, T, T]
-        equal = equal_rows(weights, allowed[:, None, None]).all(2)
+        equal = even(weights, allowed[:, None, None]).all(2)
         given = weights[at, :, :, row].masked_fill(~items[:, None, None], 0.0)
         base = BasePass(model, batch)
         before = RankedScores.of_scores(base.scores(), targets)

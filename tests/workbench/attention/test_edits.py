@@ -13,7 +13,6 @@ from torch import Tensor
 from workbench import WorkbenchError
 from workbench.attention import edits
 from workbench.attention.edits import (
-    equal_rows,
     in_turn,
     permute,
     power,
@@ -24,6 +23,7 @@ from workbench.attention.edits import (
     remove_matched,
     uniform,
 )
+from workbench.statistics.rounding import even
 
 EDITS = {
     "largest": remove_largest,
@@ -141,10 +141,10 @@ def test_equal_weights_have_no_largest_and_stay(edit, gone, dtype):
     weights = torch.tensor([[1 / 7] * 7, [0.2] * 5 + [0.0] * 2, [1 / 7] * 7], dtype=dtype)
     weights[2, 3] += torch.finfo(dtype).eps / 8
     allowed = weights > 0
-    assert equal_rows(weights, allowed).tolist() == [True, True, True]
+    assert even(weights, allowed).tolist() == [True, True, True]
     assert torch.equal(edit(weights, allowed), weights)
     weights[:, 0] *= 1.001
-    assert equal_rows(weights, allowed).tolist() == [False, False, False]
+    assert even(weights, allowed).tolist() == [False, False, False]
     edited = edit(weights, allowed)
     assert not (edited == weights).all(-1).any()
     if gone is not None:
@@ -206,7 +206,7 @@ def test_the_matched_control_takes_as_much_from_others(case, k, seed):
     edited = remove_matched(k, seed)(weights, allowed)
     by_size = weights.masked_fill(~may, -1).sort(dim=-1, descending=True, stable=True).indices
     largest = torch.zeros_like(may).scatter(-1, by_size[..., :k], True) & may
-    stays = equal_rows(weights, allowed) | (may.sum(-1) <= k)
+    stays = even(weights, allowed) | (may.sum(-1) <= k)
     assert torch.equal(edited[stays], weights[stays])
     weights, edited, largest = weights[~stays], edited[~stays], largest[~stays]
     mass = (weights * largest).sum(-1)
