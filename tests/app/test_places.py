@@ -18,7 +18,7 @@ from workbench import WorkbenchError
 from workbench.app import choices, places
 from workbench.app.jobs import Job, jobs
 from workbench.app.places import Outside
-from workbench.data.catalogue import DATA_VARIABLE
+from workbench.data.catalogue import DATA_VARIABLE, locate
 from workbench.data.fetch import CACHE_VARIABLE
 
 SCRIPT = """
@@ -147,6 +147,17 @@ def test_homes_are_outside_whoever_has_one(home):
     for find in (places.data, places.model, places.run, places.checkpoint):
         with pytest.raises(Outside):
             find(home)
+
+
+def test_where_nobody_has_a_home_the_file_that_is_read_is_the_one_that_is_checked(secret):
+    home = "~nobody-of-this-name"
+    Path(home).symlink_to(secret.parent)
+    source = f"{home}/secret.txt"
+    with pytest.raises(Outside) as outside:
+        places.data(source)
+    assert secret.resolve() in outside.value.paths
+    places.open_outside(outside.value)
+    assert places.data(source) == [locate(source)]
 
 
 def test_folders_that_need_no_click(inside, monkeypatch, tmp_path, films, models, stored_run):

@@ -6,7 +6,6 @@ nothing on a page depends on whether the path exists.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,9 +17,9 @@ import streamlit as st
 from workbench.app import uploads
 from workbench.app.uploads import MB
 from workbench.data.address import planting
-from workbench.data.catalogue import DATA_VARIABLE, is_built_in
+from workbench.data.catalogue import candidates, is_built_in, named_folder
 from workbench.errors import WorkbenchError
-from workbench.files import LARGEST_JSON, REPORTS
+from workbench.files import LARGEST_JSON, REPORTS, expanded
 from workbench.model_folders import CARD, PRETRAINED, WEIGHTS, shipped_names
 
 FILE_MB = 2_000  # a file on this machine, unpacked
@@ -64,7 +63,7 @@ def folders() -> list[Path]:
             raise WorkbenchError(
                 f"--allow {folder}: this is not a folder; start the app with one that exists."
             )
-    known = [Path(), uploads.place(), PRETRAINED, REPORTS, *_data_folder(), *given]
+    known = [Path(), uploads.place(), PRETRAINED, REPORTS, *named_folder(), *given]
     return [_real(folder) for folder in known]
 
 
@@ -78,11 +77,6 @@ def named() -> list[Path]:
         raise WorkbenchError(
             "--allow needs a folder; start the app again with --allow DIR."
         ) from error
-
-
-def _data_folder() -> list[Path]:
-    named = os.environ.get(DATA_VARIABLE)
-    return [Path(named)] if named else []
 
 
 def data(source: str) -> list[Path]:
@@ -106,9 +100,8 @@ def data(source: str) -> list[Path]:
     if is_built_in(source):
         return []
     name = source.rpartition("?")[0] or source
-    # in the order in which `load_data` tries them; a name itself may hold a question mark
-    paths = [parent / _expanded(name) for parent in (Path(), Path("data"), *_data_folder())]
-    path = _admit(name, [_expanded(source), *paths])
+    # a name itself may hold a question mark, which `load_data` tries first
+    path = _admit(name, [expanded(source), *candidates(name)])
     if path is None:
         return []
     if path.is_dir():
@@ -134,7 +127,7 @@ def model(source: str) -> Path | None:
         If `data` would raise it for a file of the folder.
     """
     shipped = [PRETRAINED / source] if source in shipped_names() else []
-    folders_named = [*shipped, _expanded(source), uploads.models() / source]
+    folders_named = [*shipped, expanded(source), uploads.models() / source]
     card = _admit(source, [folder / CARD for folder in folders_named], also=folders_named)
     if card is None:
         return None
@@ -151,7 +144,7 @@ def run(name: str) -> Path:
     Outside, WorkbenchError
         If `data` would raise it for a file of the folder.
     """
-    folder = _expanded(name)
+    folder = expanded(name)
     if _admit(name, [folder]):
         _check(folder.glob("*.json"), LARGEST_JSON)
         _check(file for part in ("raw", "figures") for file in (folder / part).glob("*"))
@@ -168,20 +161,13 @@ def checkpoint(name: str) -> Path:
     WorkbenchError
         If the path does not exist.
     """
-    path = _admit(name, [_expanded(name)])
+    path = _admit(name, [expanded(name)])
     if path is None:
         raise WorkbenchError(f"{name} does not exist; give the path of a file or folder.")
     if path.is_dir():
         return model(name) or path
     _check([path])
     return path
-
-
-def _expanded(name: str) -> Path:
-    try:
-        return Path(name).expanduser()
-    except RuntimeError:  # the home folder of an unknown user
-        return Path("/") / name
 
 
 def _real(path: Path) -> Path:
@@ -192,21 +178,22 @@ def _real(path: Path) -> Path:
         return Path("/") / path
 
 
-def _admit(name: str, candidates: Sequence[Path], also: Sequence[Path] = ()) -> Path | None:
-    """The first candidate that exists, or None.
+def _admit(name: str, tried: Sequence[Path], also: Sequence[Path] = ()) -> Path | None:
+    """The first of some paths that exists, or None.
 
     Parameters
     ----------
-    name : what the page calls the candidates.
-    candidates : paths, in the order in which they are tried.
-    also : paths that are opened together with a candidate.
+    name : what the page calls the paths.
+    tried : the paths, in this order.
+    also : paths that are opened together with one of these.
 
-    Raises Outside, before it looks at the path, if this session may not open a candidate.
+    Raises Outside, before it looks at the path, if this session may not open one.
     """
-    opened = _opened()
-    for path in candidates:
+    # homes of unknown users wait for a click, too: no address tells which users there are
+    opened = _clicked() if str(expanded(name)).startswith("~") else _opened()
+    for path in tried:
         if not _is_in(opened, path):
-            raise Outside(name, [*candidates, *also])
+            raise Outside(name, [*tried, *also])
         if _is_there(path):
             return path
     return None
@@ -214,7 +201,11 @@ def _admit(name: str, candidates: Sequence[Path], also: Sequence[Path] = ()) -> 
 
 def _opened() -> list[Path]:
     """Files and folders that this session may read."""
-    return [*folders(), *st.session_state.get(CLICKED, ())]
+    return [*folders(), *_clicked()]
+
+
+def _clicked() -> list[Path]:
+    return [*st.session_state.get(CLICKED, ())]
 
 
 def _is_in(opened: Iterable[Path], path: Path) -> bool:

@@ -100,6 +100,21 @@ def place_of(source: str) -> Path | None:
         return None
 
 
+def named_folder() -> list[Path]:
+    """The folder of data that the environment names; none if it names none."""
+    named = os.environ.get(DATA_VARIABLE)
+    return [Path(named)] if named else []
+
+
+def candidates(source: str | Path) -> list[Path]:
+    """Where a path or a name may be, in the order in which `locate` looks."""
+    return [folder / expanded(source) for folder in _searched()]
+
+
+def _searched() -> list[Path]:
+    return [Path(), Path("data"), *named_folder()]
+
+
 def locate(source: str | Path) -> Path:
     """The file or folder meant by a path, or by a name under ./data or $ATTENTION_WORKBENCH_DATA.
 
@@ -110,16 +125,12 @@ def locate(source: str | Path) -> Path:
         cannot be a path, or is a device or a pipe.
     """
     name = str(source)
-    places = [Path("."), Path("data")]
-    if os.environ.get(DATA_VARIABLE):
-        places.append(Path(os.environ[DATA_VARIABLE]))
     try:
         if not name.strip():
             raise FileNotFoundError
-        path = expanded(source)
-        found = next(place / path for place in places if (place / path).exists())
+        found = next(path for path in candidates(source) if path.exists())
     except (StopIteration, FileNotFoundError):
-        raise WorkbenchError(_not_found(name, places)) from None
+        raise WorkbenchError(_not_found(name)) from None
     except (OSError, ValueError) as error:
         raise WorkbenchError(
             f"{name[:80]!r} is no path: {error}; name a file or folder."
@@ -129,7 +140,7 @@ def locate(source: str | Path) -> Path:
     return found
 
 
-def _not_found(name: str, places: list[Path]) -> str:
+def _not_found(name: str) -> str:
     if name in KNOWN:
         return (
             f"{name} is not here; get it ({KNOWN[name].obtain}) and give its path, or put it into "
@@ -139,10 +150,10 @@ def _not_found(name: str, places: list[Path]) -> str:
     if path.is_symlink():
         return f"{name} is a link to {path.readlink()}, which is not there; give the file itself."
     beside = path.parent if path.parent.is_dir() else Path(".")
-    candidates = {known: known for known in KNOWN}
-    candidates |= {entry.name: str(entry) for place in (beside, *places) if place.is_dir()
-                   for entry in place.iterdir()
-                   if not entry.name.startswith(".") and entry.exists()}  # fmt: skip
-    alike = [candidates[match] for match in difflib.get_close_matches(path.name, candidates, n=3)]
+    there = {known: known for known in KNOWN}
+    there |= {entry.name: str(entry) for folder in (beside, *_searched()) if folder.is_dir()
+              for entry in folder.iterdir()
+              if not entry.name.startswith(".") and entry.exists()}  # fmt: skip
+    alike = [there[match] for match in difflib.get_close_matches(path.name, there, n=3)]
     hint = f"; did you mean {' or '.join(dict.fromkeys(alike))}?" if alike else "."
     return f"{name!r} is neither a file nor a known data set ({', '.join(KNOWN)}){hint}"
