@@ -12,12 +12,11 @@ a sentence where a model cannot serve.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from models import AttentionTap, Batch, Recommender
 from workbench.errors import WorkbenchError, loaded
@@ -120,9 +119,6 @@ class AttentionModel(DifferentiableModel, Protocol):
 
     def __call__(self, batch: Batch) -> Any:
         """Run a pass, so that the weights pass the taps."""
-
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(model, (batch, ...))` before every pass (as `nn.Module` does)."""
 
 
 def with_gradients(model: Model) -> DifferentiableModel:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from models import Batch
+from models import Batch, Recommender
 from models.kept_pass import KeptPass
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_gradients
@@ -37,11 +37,9 @@ class BasePass:
     def __init__(self, model: Model, batch: Batch) -> None:
         self.model, self.batch = model, batch
         self.kept: KeptPass | None = None
-        keep = getattr(model, "keep", None)
-        hooked = any(tap.hooked for tap in model.taps()) if model.stages else False  # type: ignore
-        if keep is not None and not hooked:
+        if isinstance(model, Recommender) and not any(tap.hooked for tap in model.taps()):
             with evaluation_mode(model):
-                self.kept = keep(batch)
+                self.kept = model.keep(batch)
 
     @torch.no_grad()
     def scores(self, items: Tensor | None = None) -> Tensor:
