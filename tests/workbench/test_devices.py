@@ -23,7 +23,7 @@ from workbench import (
     train,
 )
 from workbench.__main__ import app
-from workbench.attention.edits import permute, remove_largest
+from workbench.attention.edits import remove_largest, remove_matched
 from workbench.data import planted
 from workbench.devices import choose_device
 from workbench.explaining.methods import importances
@@ -110,7 +110,10 @@ def measured(model, data):
     for method in importances(model):
         found[method] = explain(model, batch, targets, method)
     found["ranks"] = torch.from_numpy(evaluate(model, data, remove_seen=True).ranks)
-    for name, edit in {"without the largest": remove_largest, "permuted": permute(0)}.items():
+    for name, edit in {
+        "without the largest": remove_largest,
+        "matched": remove_matched(1, 0),
+    }.items():
         with edit_attention(model, edit):
             found[name] = torch.from_numpy(evaluate(model, data).ranks)
     table = survey(model, data)

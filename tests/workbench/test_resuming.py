@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from models import Recommender
+from tests.workbench.null_data import permute_sequences
 from workbench import WorkbenchError, build_model, train
-from workbench.data import permute_sequences, planted
+from workbench.data import planted
 from workbench.data.sequences import SequenceData
 from workbench.training import trainer as training
 

@@ -239,19 +239,6 @@ def power(exponent: float) -> Edit:
     return edit
 
 
-def permute(seed: int) -> Edit:
-    """An edit that deals the weights of each row out to its allowed keys at random.
-
-    What is drawn hangs on the place of a history in its batch; `controls` permutes each history in
-    one way, whatever batch it is in.
-    """
-
-    def edit(weights: Tensor, allowed: Tensor) -> Tensor:
-        return dealt(weights, allowed, _noise(weights, seed))
-
-    return edit
-
-
 def dealt(weights: Tensor, allowed: Tensor, noise: Tensor) -> Tensor:
     """The weights of each row, dealt out to its allowed keys in the order of noise: [..., K].
 

@@ -5,7 +5,7 @@ from .description import describe
 from .fetch import DataUnavailable
 from .load import load_data
 from .lookup import find_item, find_user
-from .planted import Planted, permute_sequences, planted
+from .planted import Planted, planted
 from .sequences import SequenceData, from_interactions
 from .truth import Truth
 
@@ -22,6 +22,5 @@ __all__ = [
     "find_user",
     "from_interactions",
     "load_data",
-    "permute_sequences",
     "planted",
 ]

@@ -150,30 +150,6 @@ def planted(rule: Rule = "content", **settings: float) -> Planted:
     return result
 
 
-def permute_sequences(data: SequenceData, seed: int = 0) -> SequenceData:
-    """The null data: each user's items in random order, so that no position has a cause.
-
-    Times, users and the items of each user stay the same.
-
-    Parameters
-    ----------
-    data : what to permute.
-    seed : of the random order.
-    """
-    owners = data.owners
-    shuffled = np.lexsort((np.random.default_rng(seed).random(len(owners)), owners))
-    return SequenceData(
-        name=f"{data.name}-permuted",
-        items=data.items[shuffled],
-        times=data.times,
-        offsets=data.offsets,
-        item_ids=data.item_ids,
-        user_ids=data.user_ids,
-        titles=data.titles,
-        provenance={**data.provenance, "permuted_with_seed": seed},
-    )
-
-
 def _is_cause(setting: PlantedSettings, items: np.ndarray, kind: int) -> np.ndarray:
     if setting.rule == "conjunction":
         half = setting.n_causes // 2

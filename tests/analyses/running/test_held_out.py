@@ -7,9 +7,9 @@ import torch
 
 from analyses.running.held_out import held_out_batches, recommended, sampled, seen_items
 from analyses.running.store import piece_key
+from tests.workbench.null_data import permute_sequences
 from tests.workbench.tiny import data_of
 from workbench import build_model, planted, recommend
-from workbench.data import permute_sequences
 from workbench.data.truth import Truth
 from workbench.statistics import cause_scores
 

@@ -12,7 +12,7 @@ from tests.models.variants import MAX_LENGTH, SIZES, VARIANTS, batch_of, build, 
 from tests.workbench.attention.test_edits import EDITS
 from workbench.attention.base_pass import BasePass
 from workbench.attention.editing import Edited, edit_attention, edited_scores
-from workbench.attention.edits import permute, remove_largest, uniform
+from workbench.attention.edits import power, remove_largest, uniform
 
 HISTORIES = st.lists(
     st.lists(st.integers(1, 12), min_size=1, max_size=MAX_LENGTH), min_size=2, max_size=2
@@ -84,7 +84,7 @@ def rows_run(model: Recommender, edits: list[Edited]) -> list[int]:
 
 
 def test_an_edit_of_the_prediction_row_runs_that_row_alone():
-    edits = [Edited(remove_largest), Edited(uniform), Edited(permute(1))]
+    edits = [Edited(remove_largest), Edited(uniform), Edited(power(0.5))]
     for backbone in SIZES:  # the mask row of BERT4Rec is read by others, in layers nobody asks
         assert rows_run(build_once("SASRec", backbone=backbone), edits) == [3, 3]
     causal, both = (build_once("SASRec", backbone=b, n_layers=3) for b in ("SASRec", "BERT4Rec"))
@@ -104,7 +104,7 @@ def test_an_edit_of_all_rows_runs_no_layer_below():
 def test_a_model_that_keeps_nothing_or_is_changed_already_runs_whole_passes():
     handmade, batch = Handmade([8.0, 4.0, 2.0, 1.0, 16.0]), batch_of([1, 2, 3], [5, 2])
     model = build_once("SASRec")
-    with edit_attention(model, permute(7), rows="all"):
+    with edit_attention(model, power(0.5), rows="all"):
         for each in (handmade, model):
             base = BasePass(each, batch)
             assert base.kept is None

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from tests.workbench.null_data import permute_sequences
 from workbench import Evaluation, WorkbenchError, build_model, evaluate, load_model, train
-from workbench.data import from_interactions, permute_sequences, planted
+from workbench.data import from_interactions, planted
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import windows
 from workbench.evaluation import KEPT, REMOVED

@@ -12,8 +12,8 @@ from analyses.running.results import Results, Rows
 from analyses.telling import style
 from analyses.telling.drawing import images
 from analyses.telling.palette import PALETTE
+from tests.workbench.null_data import permute_sequences
 from workbench import build_model, planted
-from workbench.data import permute_sequences
 from workbench.phrases import MARK
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type

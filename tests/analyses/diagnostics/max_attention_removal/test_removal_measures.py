@@ -31,7 +31,7 @@ from tests.analyses.handmade import (
 )
 from tests.workbench import tiny
 from workbench import build_model, edit_attention, record_attention
-from workbench.attention.edits import permute, remove_k_largest, remove_matched
+from workbench.attention.edits import dealt, remove_k_largest, remove_matched
 from workbench.statistics import jensen_shannon_of_scores
 
 MEASURES = ["d_hit", "d_ndcg", "rank_after", "top1_changed", "jsd", "mass", "size"]
@@ -186,10 +186,11 @@ def test_where_weights_are_dealt_at_random_only_their_concentration_moves_scores
     model, batch = deep
     sharp = torch.tensor([0.4, 0.2, *[0.04] * 10])
 
-    def dealt(weights, allowed):
-        return permute(5)(sharp.expand_as(weights).contiguous(), allowed)
+    def at_random(weights, allowed):
+        noise = torch.rand(weights.shape, generator=torch.Generator().manual_seed(5))
+        return dealt(sharp.expand_as(weights), allowed, noise)
 
-    moved, per_size = _moved(model, batch, dealt, 1)
+    moved, per_size = _moved(model, batch, at_random, 1)
     assert moved > 1.3  # one key against several, whose values partly cancel
     assert per_size == pytest.approx(1, abs=0.1)
 
