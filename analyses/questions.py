@@ -27,7 +27,7 @@ from analyses.running.results import Results
 from analyses.telling.conditions import means_by
 from analyses.telling.decisions import WORTH
 from analyses.telling.wording import change, people, span
-from workbench.statistics import Interval, exact_share, mean_interval, paired_interval
+from workbench.statistics import Interval, exact_share, mean_interval
 
 
 class Limits(NamedTuple):
@@ -249,14 +249,14 @@ class Evidence:
         wide = by_importance(self.rows(model, condition=first), "align")
         mine, theirs = self._chosen(model, wide)
         theirs_first = theirs.to_numpy(np.float64)
-        main = paired_interval(mine.to_numpy(np.float64) - theirs_first)
+        main = mean_interval(mine.to_numpy(np.float64) - theirs_first)
         named, control = (exact_share(each.to_numpy()) for each in (mine, theirs))
         others = wide[wide["recency"] == 0] if "recency" in wide else wide
         further = {}
         for condition in kept if len(others) > 1 else ():
             part = by_importance(self.rows(model, condition=condition), "align")
             mine, theirs = self._chosen(model, part[part.index.isin(others.index)])
-            further[condition[0]] = paired_interval((mine - theirs).to_numpy(np.float64))
+            further[condition[0]] = mean_interval((mine - theirs).to_numpy(np.float64))
         answer = agreed(main, list(further.values()))
         kept_too = "; ".join(
             f"{change(interval, 3)} by {operator}" for operator, interval in further.items()
@@ -267,7 +267,7 @@ class Evidence:
             f"({people(main.n)}; for each half of them the part of attention, and the control, "
             "that are best for the other half)."
         )
-        if answer != "yes" and not paired_interval(1 - theirs_first).low > 0:
+        if answer != "yes" and not mean_interval(1 - theirs_first).low > 0:
             sentence += (
                 " No importance could have been seen to name it more often than that control does."
             )
@@ -295,7 +295,7 @@ class Evidence:
             rows = self.rows(model, control=name)
             if len(rows):
                 theirs = chosen_elsewhere(by_importance(rows, "align"), attentions(rows))
-                found.append((paired_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
+                found.append((mean_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
         if not found:
             return Question("learned", "cannot tell", "It has no weights to shuffle.")
         less, name, theirs = min(found, key=lambda each: each[0].estimate)

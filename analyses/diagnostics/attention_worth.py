@@ -26,7 +26,6 @@ from workbench.statistics import (
     Interval,
     difference_over_seeds,
     mean_interval,
-    paired_interval,
 )
 
 
@@ -51,7 +50,7 @@ def compare(
             if min(len(values), len(others)) > 1:
                 differences[pair][metric] = difference_over_seeds(values, others)
             else:
-                differences[pair][metric] = paired_interval(values.mean(0) - others.mean(0))
+                differences[pair][metric] = mean_interval(values.mean(0) - others.mean(0))
     return differences
 
 

@@ -33,7 +33,7 @@ from workbench.errors import WorkbenchError
 from workbench.metrics import target_ranks
 from workbench.mode import evaluation_mode
 from workbench.model import Model
-from workbench.statistics import cause_scores, chance_scores, paired_interval
+from workbench.statistics import cause_scores, chance_scores, mean_interval
 
 LEARNED = 0.5
 FOUND = 0.9
@@ -176,5 +176,5 @@ def _found(importance: Tensor, cases: CausedCases) -> np.ndarray:
 
 def _at_least(differences: np.ndarray) -> float:
     """The lower end of the interval of a mean; 0 where too few differ from 0 to have one."""
-    interval = paired_interval(differences)
+    interval = mean_interval(differences)
     return interval.low if interval.has_ends else 0.0

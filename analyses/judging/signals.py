@@ -15,7 +15,7 @@ from models import Batch
 from workbench import explain
 from workbench.faithfulness.agreement import most_important, rank_agreement
 from workbench.model import Model
-from workbench.statistics import paired_interval
+from workbench.statistics import mean_interval
 
 SAYS = "{}: says faithful"  # the column of the decision that goes with a number
 NUMBERS = (
@@ -56,7 +56,7 @@ def signals(model: Model, batch: Batch, targets: Tensor, names: list[str]) -> pd
         }
         row: dict[str, object] = {"importance": name, NUMBERS[0]: same.mean()}
         for number, values in per_user.items():
-            interval = paired_interval(values)
+            interval = mean_interval(values)
             row[number] = interval.estimate
             row[DECISIONS[number]] = bool(interval.low > 0)
         rows.append(row)

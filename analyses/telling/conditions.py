@@ -8,7 +8,7 @@ import pandas as pd
 from analyses.running.results import Rows
 from analyses.telling.wording import decimals
 from workbench.errors import WorkbenchError
-from workbench.statistics import Interval, mean_intervals, paired_interval
+from workbench.statistics import Interval, mean_interval, mean_intervals
 from workbench.statistics.intervals import intervals_of, shares_of
 from workbench.statistics.moments import Moments, moments_of
 
@@ -131,7 +131,7 @@ def paired(rows: Rows, value: str, model: str, other: str) -> Interval:
 
 def paired_means(values: pd.Series, others: pd.Series) -> Interval:
     """Mean over users of `values` minus `others`, both by user."""
-    return paired_interval((values - others).to_numpy(np.float64))
+    return mean_interval((values - others).to_numpy(np.float64))
 
 
 def difference_table(

@@ -15,7 +15,6 @@ from workbench.statistics.intervals import (
     mean_interval,
     mean_intervals,
     median_interval,
-    paired_interval,
 )
 from workbench.statistics.over_seeds import (
     Part,
@@ -51,7 +50,6 @@ __all__ = [
     "mean_intervals",
     "median_interval",
     "normalised_entropy",
-    "paired_interval",
     "seed_spread",
     "spearman",
     "sum_over_seeds",

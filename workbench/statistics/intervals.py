@@ -82,25 +82,15 @@ class Interval:
 def mean_interval(values: ArrayLike, level: float = 0.95) -> Interval:
     """The mean of one value per user with its interval, in the unit of the values.
 
+    A value may be a difference between two conditions on the same users: how users differ in both
+    alike cancels in each.
+
     Parameters
     ----------
     values : [n]; NaNs are dropped and counted.
     level : as in `mean_intervals`, which also says how and what it raises.
     """
     return mean_intervals(_checked(values, 1)[:, None], level)[0]
-
-
-def paired_interval(differences: ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of one difference per user between two conditions on the same users.
-
-    How users differ in both conditions alike cancels in each difference.
-
-    Parameters
-    ----------
-    differences : [n]; NaNs are dropped and counted.
-    level : as in `mean_intervals`, which also says how and what it raises.
-    """
-    return mean_interval(differences, level)
 
 
 def mean_intervals(values: ArrayLike, level: float = 0.95) -> list[Interval]:
@@ -214,12 +204,12 @@ def exact_share(values: ArrayLike, level: float = 0.95) -> Interval:
     return _share(len(known), int(known.sum()), len(vector) - len(known), level)
 
 
-def shares_of(moments: Moments, level: float = 0.95) -> list[Interval]:
+def shares_of(moments: Moments) -> list[Interval]:
     """The shares of `exact_share`, from the moments of all users; of other columns their means."""
     return [
-        _share(n, ones, dropped, level) if binary else mean
+        _share(n, ones, dropped, mean.level) if binary else mean
         for mean, n, ones, dropped, binary in zip(
-            intervals_of(moments, level),
+            intervals_of(moments),
             *(c.tolist() for c in (moments.n, moments.ones, moments.dropped, moments.binary)),
             strict=True,
         )

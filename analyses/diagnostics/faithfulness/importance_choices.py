@@ -16,7 +16,7 @@ from analyses.telling.wording import NOBODY
 from workbench.explaining.controls import CONTROLS as controls_known
 from workbench.explaining.erasure import ERASURES as erasures_known
 from workbench.faithfulness.curves import SIZES
-from workbench.statistics import Interval, paired_interval
+from workbench.statistics import Interval, mean_interval
 
 HELD_OUT, OWN = "held-out item", "own recommendation"
 CONTROLS = tuple(each.name for each in controls_known)
@@ -116,7 +116,7 @@ def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:
 def advantage(wide: pd.DataFrame, names: Sequence[str], others: Sequence[str]) -> Interval:
     """Mean over users of the best of `names` minus the best of `others`, each chosen elsewhere."""
     mine, theirs = (chosen_elsewhere(wide, each) for each in (names, others))
-    return paired_interval((mine - theirs).to_numpy(np.float64))
+    return mean_interval((mine - theirs).to_numpy(np.float64))
 
 
 def chosen(rows: pd.DataFrame, names: Sequence[str], value: str = "align") -> str:

@@ -17,7 +17,6 @@ from workbench.statistics import (
     mean_interval,
     mean_intervals,
     median_interval,
-    paired_interval,
 )
 from workbench.statistics.moments import FEWEST_NONZERO
 
@@ -97,8 +96,7 @@ def test_two_values_half_and_half_have_students_interval(half, mean):
 def test_an_interval_tells_the_freedom_that_its_ends_were_made_with():
     values = np.random.default_rng(9).exponential(size=60)
     loose = kurtosis(values, fisher=False) - 1 - skew(values) ** 2
-    for function in (mean_interval, paired_interval):
-        assert function(values).freedom == pytest.approx(intervals.FREEDOM * 60 / loose)
+    assert mean_interval(values).freedom == pytest.approx(intervals.FREEDOM * 60 / loose)
     for made in (median_interval(values), exact_share(values > 1)):
         assert made.freedom == np.inf
     for few in (values[: FEWEST_NONZERO - 1], np.ones(60), []):
@@ -223,7 +221,7 @@ def test_pairing_removes_what_users_differ_in():
     r = np.random.default_rng(7)
     user = r.normal(0, 10, 500)
     before, after = user + r.normal(0, 0.1, 500), user + 0.05 + r.normal(0, 0.1, 500)
-    paired, alone = paired_interval(after - before), mean_interval(after)
+    paired, alone = mean_interval(after - before), mean_interval(after)
     assert paired.low > 0
     assert paired.low < 0.05 < paired.high
     # Standard errors: 0.14 / sqrt(500) of the differences, 10 / sqrt(500) of either condition.
@@ -231,7 +229,7 @@ def test_pairing_removes_what_users_differ_in():
 
 
 def test_constant_values_have_an_interval_of_no_width():
-    for function in (mean_interval, median_interval, paired_interval):
+    for function in (mean_interval, median_interval):
         found = function(np.full(37, 0.1))
         assert (found.estimate, found.low, found.high) == pytest.approx((0.1, 0.1, 0.1), abs=1e-14)
     found = mean_interval(np.full(37, 0.1))
@@ -243,13 +241,12 @@ def test_constant_values_have_an_interval_of_no_width():
 def test_a_mean_of_zeros_but_for_a_few_has_no_ends(changed):
     values = np.zeros(200)
     values[:changed] = np.linspace(0.5, 1, changed)
-    for function in (mean_interval, paired_interval):
-        found = function(values)
-        assert found.estimate == pytest.approx(values.mean())
-        assert (found.n, found.nonzero) == (200, changed)
-        assert found.has_ends == (changed == FEWEST_NONZERO)
-        rest = [found.low, found.high, found.standard_error, found.p_value]
-        assert np.isnan(rest).all() == (not found.has_ends)
+    found = mean_interval(values)
+    assert found.estimate == pytest.approx(values.mean())
+    assert (found.n, found.nonzero) == (200, changed)
+    assert found.has_ends == (changed == FEWEST_NONZERO)
+    rest = [found.low, found.high, found.standard_error, found.p_value]
+    assert np.isnan(rest).all() == (not found.has_ends)
 
 
 def test_the_fewest_users_are_what_coverage_needs():

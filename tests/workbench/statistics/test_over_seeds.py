@@ -9,7 +9,7 @@ from workbench.statistics import (
     Part,
     SeedSpread,
     difference_over_seeds,
-    paired_interval,
+    mean_interval,
     seed_spread,
     sum_over_seeds,
 )
@@ -40,7 +40,7 @@ def test_seeds_that_do_not_matter_leave_the_interval_over_users():
     difference = rng.normal(0.02, 0.1, 500)
     base = rng.normal(0, 1, 500)
     interval = difference_over_seeds(np.tile(base + difference, (3, 1)), np.tile(base, (2, 1)))
-    users = paired_interval(difference)
+    users = mean_interval(difference)
     assert interval.standard_error == pytest.approx(users.standard_error, rel=2e-3)
     assert (interval.low, interval.high) == pytest.approx((users.low, users.high), abs=1e-3)
 
@@ -54,7 +54,7 @@ def test_it_covers_users_and_seeds_where_users_alone_do_not(trainings, seed):
         a = base + rng.normal(0, 0.05, 900) + rng.normal(0, seed, (trainings, 1))
         b = base + rng.normal(0, seed, (trainings, 1))
         a, b = (x + rng.normal(0, 0.1, x.shape if x.ndim > 1 else (trainings, 900)) for x in (a, b))
-        interval, users = difference_over_seeds(a, b), paired_interval(a[0] - b[0])
+        interval, users = difference_over_seeds(a, b), mean_interval(a[0] - b[0])
         covered += interval.low <= 0 <= interval.high
         by_users += users.low <= 0 <= users.high
     assert covered >= 0.915 * 300
