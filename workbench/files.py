@@ -130,6 +130,18 @@ def file_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text).strip("-.")
 
 
+def try_writing(folder: Path) -> None:
+    """Write a file that is gone at once in a folder, or where the folder will be made.
+
+    Raises
+    ------
+    OSError
+        If that cannot be done.
+    """
+    place = next(each for each in (folder, *folder.parents) if each.exists())
+    tempfile.TemporaryFile(dir=place).close()
+
+
 def check_writable(folder: Path) -> None:
     """Make a folder that will be filled, before the work for it is done.
 
@@ -144,7 +156,7 @@ def check_writable(folder: Path) -> None:
     try:
         place.mkdir(parents=True, exist_ok=True)
         for each in (place.parent, place):
-            tempfile.TemporaryFile(dir=each).close()
+            try_writing(each)
         clear_partial(place)
     except OSError as error:
         raise not_written(folder, error) from error

@@ -1,11 +1,10 @@
 """The folder of a report: what its files are called, and whether it can be written."""
 
 import hashlib
-import tempfile
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.files import expanded, followed, not_written
+from workbench.files import expanded, followed, not_written, try_writing
 
 MANIFEST = "manifest.json"
 PAGE, TEXT, NUMBERS = "report.html", "report.md", "report.json"
@@ -22,7 +21,6 @@ def check_report_place(out: Path) -> None:
     WorkbenchError
         If it is a file, a folder that holds files but no report, or cannot be written to.
     """
-    beside = followed(out).parent
     try:
         if out.exists() and not out.is_dir():
             raise WorkbenchError(f"{out} is a file; name a folder.")
@@ -30,8 +28,7 @@ def check_report_place(out: Path) -> None:
             raise WorkbenchError(
                 f"{out} holds files that are no report; name a new folder or an earlier report."
             )
-        beside.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=beside).close()
+        try_writing(followed(out).parent)
     except OSError as error:
         raise not_written(out.parent, error) from error
 

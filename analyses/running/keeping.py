@@ -1,10 +1,9 @@
 """Where what is measured is kept, from which a command that was stopped goes on."""
 
-import tempfile
 from pathlib import Path
 
 from workbench.errors import WorkbenchError
-from workbench.files import REPORTS, clear_partial
+from workbench.files import REPORTS, clear_partial, try_writing
 
 CACHE = REPORTS / ".cache"
 
@@ -20,8 +19,7 @@ def check_keeping(folder: Path) -> None:
         If files cannot be written in it, or it cannot be made.
     """
     try:
-        place = next(each for each in (folder, *folder.parents) if each.exists())
-        tempfile.TemporaryFile(dir=place).close()
+        try_writing(folder)
         clear_partial(folder)
     except OSError as error:
         below = "" if folder.is_absolute() else f" below the current folder, {Path.cwd()}"
