@@ -82,7 +82,7 @@ def _measured(name: str) -> dict[str, np.ndarray]:
     data, model = load_data("ml-100k"), load_model(name)
     every = cases(data, "test", model.config.max_length)
     columns: dict[str, np.ndarray] = {}
-    for index, batch, targets in iterate(data, every, 128, order="length"):
+    for index, batch, targets in iterate(data, every, 128):
         for column, values in _measure(model, batch, targets).items():
             columns.setdefault(column, np.full(len(every), np.nan))[index] = values.numpy()
     return columns

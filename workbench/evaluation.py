@@ -225,7 +225,7 @@ def _ranks(
     ranks = np.zeros((2, len(read)), dtype=np.int64)
     unscored = 0
     with evaluation_mode(model):
-        for index, batch, targets in iterate(data, read, batch_size, order="length", share=share):
+        for index, batch, targets in iterate(data, read, batch_size, share=share):
             scores, targets = model.scores(batch.to(device)), targets.to(device)
             unscored += int(scores.gather(1, targets[:, None]).isnan().sum())
             if sampled_negatives is not None:

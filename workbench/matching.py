@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models import Batch, ModelConfig, Recommender
 from workbench.checkpoint import check_card, check_tokens, with_rows
-from workbench.data import batches
+from workbench.data.batches import held_out_batch
 from workbench.data.lookup import find_item, item_with_id, items_called
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
@@ -127,7 +127,7 @@ def held_out(model: Model, data: SequenceData, users: Sequence[int]) -> tuple[Ba
     data, warning = matched(model, data)
     if warning:
         warnings.warn(warning, WorkbenchWarning, stacklevel=2)
-    return batches.held_out(data, users, model.config.max_length)
+    return held_out_batch(data, users, model.config.max_length)
 
 
 def check_numbering(model: Model, data: SequenceData, what: str) -> None:

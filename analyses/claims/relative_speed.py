@@ -12,7 +12,7 @@ from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key
 from models import Batch, Recommender
 from workbench import SequenceData
-from workbench.data.batches import held_out
+from workbench.data.batches import held_out_batch
 from workbench.data.lookup import users_with_case
 from workbench.mode import evaluation_mode
 from workbench.statistics import mean_interval
@@ -41,7 +41,7 @@ def timed(models: Mapping[str, Recommender], data: SequenceData) -> pd.DataFrame
     rng = np.random.default_rng(SEED)
     draws = [rng.choice(able, min(SIZE, len(able)), replace=False) for _ in range(BATCHES)]
     longest = next(iter(models.values())).config.max_length
-    batches = [held_out(data, np.sort(draw).tolist(), longest)[0] for draw in draws]
+    batches = [held_out_batch(data, np.sort(draw).tolist(), longest)[0] for draw in draws]
     for model in models.values():  # the first pass of a process is no measure
         _seconds(model, batches[0])
     return pd.DataFrame(

@@ -6,7 +6,7 @@ import pandas as pd
 from analyses.judging.labels import CASES, caused_cases, truth_table
 from analyses.judging.signals import signals
 from workbench import importances
-from workbench.data.batches import held_out
+from workbench.data.batches import held_out_batch
 from workbench.data.lookup import users_with_case
 from workbench.data.sequences import SequenceData
 from workbench.model import Model
@@ -21,6 +21,6 @@ def map_rows(model: Model, data: SequenceData, *, every: bool) -> pd.DataFrame:
     names = list(known) if every else maps
     truth = truth_table(model, caused_cases(data, model.config.max_length), names)
     users = np.random.default_rng(0).permutation(users_with_case(data))[:CASES]
-    batch, targets = held_out(data, np.sort(users).tolist(), model.config.max_length)
+    batch, targets = held_out_batch(data, np.sort(users).tolist(), model.config.max_length)
     said = signals(model, batch, targets, maps)
     return truth.merge(said, on="importance", how="left")

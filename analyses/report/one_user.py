@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from analyses.running.held_out import recommended, seen_items
-from workbench.data.batches import held_out
+from workbench.data.batches import held_out_batch
 from workbench.data.sequences import SequenceData
 from workbench.explaining.methods import default_erasure, explain
 from workbench.mode import evaluation_mode
@@ -117,7 +117,7 @@ def one_user(
     seen, erasure = seen_items(data, np.array([user])), default_erasure(model)
     if len(seen.unique()) == data.n_items:
         return None
-    batch, _ = held_out(data, [user], model.config.max_length)
+    batch, _ = held_out_batch(data, [user], model.config.max_length)
     with torch.no_grad(), evaluation_mode(model):
         target = recommended(model.scores(batch.to(model.device)), seen).cpu()
     attention = explain(model, batch, target, reduction)[0]

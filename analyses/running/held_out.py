@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models import Batch
-from workbench.data.batches import cause_mask, held_out, iterate
+from workbench.data.batches import cause_mask, held_out_batch, iterate
 from workbench.data.sequences import SequenceData
 from workbench.data.splits import held_out_cases
 from workbench.metrics import best_items
@@ -85,7 +85,7 @@ def held_out_batches(
     chosen = held_out_cases(data, model.config.max_length, np.unique(users))
     device = model.device
     with evaluation_mode(model):
-        for index, batch, targets in iterate(data, chosen, batch_size, order="length"):
+        for index, batch, targets in iterate(data, chosen, batch_size):
             members = chosen.users[index]
             in_sample = np.isin(members, sample)
             causes = None
@@ -114,7 +114,7 @@ def seen_items(data: SequenceData, users: np.ndarray) -> Tensor:
     Tensor
         [n, S] items, filled up with 0.
     """
-    return held_out(data, users.tolist(), int(data.lengths.max()))[0].items
+    return held_out_batch(data, users.tolist(), int(data.lengths.max()))[0].items
 
 
 def recommended(scores: Tensor, seen: Tensor) -> Tensor:

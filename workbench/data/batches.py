@@ -1,7 +1,6 @@
 """From cases to padded batches, trimmed to the longest history in each."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 import torch
@@ -33,8 +32,8 @@ def make_batch(data: SequenceData, part: Cases) -> Batch:
     )
 
 
-def held_out(
-    data: SequenceData, users: Sequence[int], max_length: int = 50
+def held_out_batch(
+    data: SequenceData, users: Sequence[int], max_length: int
 ) -> tuple[Batch, Tensor]:
     """The test histories of some users, in that order, and their held-out items.
 
@@ -80,23 +79,20 @@ def iterate(
     cases: Cases,
     batch_size: int,
     *,
-    order: Literal["length", "given"] = "given",
     share: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[np.ndarray, Batch, Tensor]]:
-    """Yield (index into the cases [B], batch, targets [B]), each case once.
+    """Yield (index into the cases [B], batch, targets [B]), each case once, short histories first.
+
+    So histories of similar length are together, which costs least.
 
     Parameters
     ----------
     data : where the cases are from.
     cases : what to iterate over.
     batch_size : cases in a batch, at most, as `at_once` bounds it; the last may be smaller.
-    order : "length" puts histories of similar length together, which costs least; "given" keeps the
-        order of the cases.
     share : (which, of how many): every so many-th of the batches alone, from this one on.
     """
-    index = np.arange(len(cases))
-    if order == "length":
-        index = np.argsort(cases.ends - cases.starts, kind="stable")
+    index = np.argsort(cases.ends - cases.starts, kind="stable")
     size = at_once(data.n_items, batch_size)
     for start in range(share[0] * size, len(index), share[1] * size):
         chosen = index[start : start + size]

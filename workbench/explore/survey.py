@@ -78,7 +78,7 @@ def survey(
     cases = held_out_cases(data, model.config.max_length, users)
     whole = held_out_cases(data, int(data.lengths.max()), users)
     frames = []
-    for index, batch, targets in iterate(data, cases, batch_size, order="length"):
+    for index, batch, targets in iterate(data, cases, batch_size):
         batch, targets = batch.to(model.device), targets.to(model.device)
         base = BasePass(model, batch)
         before = base.scores()  # [B, V]

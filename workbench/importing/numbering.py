@@ -225,7 +225,7 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
     counts = counts.to(device)
     reached = torch.zeros(len(maps), device=device)
     popular = torch.zeros((), device=device)
-    for _, batch, targets in iterate(data, last_cases, 256, order="length"):
+    for _, batch, targets in iterate(data, last_cases, 256):
         batch, targets = batch.to(device), targets.to(device)
         scores = model.scores(batch)
         for k, mapped in enumerate(maps):

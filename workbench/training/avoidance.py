@@ -221,7 +221,7 @@ def important(plain: Recommender, data: SequenceData, seed: int) -> np.ndarray:
     others = rng.choice(others, min(len(others), SAMPLE - len(last)), replace=False)
     sample = every.take(np.sort(np.append(last, others)))
     items = np.full((data.n_interactions, 1), NOBODY, np.int64)
-    for index, batch, targets in iterate(data, sample, 64, order="length"):
+    for index, batch, targets in iterate(data, sample, 64):
         effects = explain(plain, batch, targets).masked_fill(~batch.valid, -torch.inf)
         largest = effects.argmax(1).numpy()
         items[sample.ends[index], 0] = sample.starts[index] + largest

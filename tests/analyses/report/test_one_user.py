@@ -6,7 +6,7 @@ from analyses.report.exports import _example
 from analyses.report.one_user import Item, OneUser, one_user, usual_user
 from tests.workbench.tiny import data_of
 from workbench import build_model
-from workbench.data.batches import held_out
+from workbench.data.batches import held_out_batch
 
 
 def test_the_user_is_the_one_of_the_middle_length():
@@ -23,7 +23,7 @@ def test_attention_and_effect_are_those_of_the_item_ranked_first():
     torch.manual_seed(3)
     model = build_model("SASRec", data, hidden_size=8, max_length=10).double().eval()
     seen = one_user(model, "mine", data, 0, "attention layer 1")
-    batch, _ = held_out(data, [0], 10)
+    batch, _ = held_out_batch(data, [0], 10)
     with torch.no_grad():
         scores = model.scores(batch)[0]
         new = sorted(set(range(1, data.n_items + 1)) - set(data.history(0)[:-1].tolist()))

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from tests.workbench.tiny import data_of
 from workbench import WorkbenchError
-from workbench.data.batches import POOL, held_out, iterate, make_batch, shifted_targets, shuffled
+from workbench.data.batches import (
+    POOL,
+    held_out_batch,
+    iterate,
+    make_batch,
+    shifted_targets,
+    shuffled,
+)
 from workbench.data.splits import Cases, cases, windows
 
 DATA = data_of([1, 2, 3, 4, 5, 6], [7, 8], [9, 10, 11, 12], times=range(100, 112))
@@ -44,17 +51,16 @@ def test_a_batch_is_as_wide_as_its_longest_history():
     assert make_batch(DATA, every.take(np.array([2, 1]))).items.tolist() == [[9, 10, 11], [7, 0, 0]]
 
 
-@pytest.mark.parametrize("order", ["given", "length"])
 @given(
     sequences=st.lists(
         st.lists(st.integers(1, 12), min_size=2, max_size=6), min_size=1, max_size=7
     ),
     size=st.integers(1, 8),
 )
-def test_iterate_yields_each_case_once(order, sequences, size):
+def test_iterate_yields_each_case_once(sequences, size):
     data = data_of(*sequences)
     every, indices, widths = cases(data, "test", 4), [], []
-    for index, batch, targets in iterate(data, every, size, order=order):
+    for index, batch, targets in iterate(data, every, size):
         assert 1 <= len(index) <= size
         widths.append(batch.items.shape[1])
         for row, case in enumerate(index):
@@ -63,12 +69,9 @@ def test_iterate_yields_each_case_once(order, sequences, size):
             assert targets[row] == sequences[case][-1]
         indices += index.tolist()
     assert sorted(indices) == list(range(len(every)))
-    if order == "given":
-        assert indices == sorted(indices)
-    else:
-        assert widths == sorted(widths)
-        # histories of one length keep their order
-        assert indices == sorted(indices, key=lambda case: min(len(sequences[case]) - 1, 4))
+    assert widths == sorted(widths)
+    # histories of one length keep their order
+    assert indices == sorted(indices, key=lambda case: min(len(sequences[case]) - 1, 4))
 
 
 def test_shuffled_batches_hold_each_case_once_and_like_lengths():
@@ -132,7 +135,7 @@ def test_to_another_device_moves_all_there_is():
 
 def test_held_out_gives_the_histories_of_the_users_asked_for_in_that_order():
     data = data_of([1, 2, 3], [4], [5, 6, 7, 8])
-    batch, targets = held_out(data, [2, 0], max_length=2)
+    batch, targets = held_out_batch(data, [2, 0], max_length=2)
     assert batch.items.tolist() == [[6, 7], [1, 2]]
     assert targets.tolist() == [8, 3]
     assert batch.users.tolist() == [2, 0]
@@ -142,7 +145,7 @@ def test_a_user_without_a_test_case_is_told():
     data = data_of([1, 2, 3], [4], [5, 6])
     said = f"user {data.user_ids[1]} of .* has no item before the held-out"
     with pytest.raises(WorkbenchError, match=said):
-        held_out(data, [0, 1])
+        held_out_batch(data, [0, 1], 50)
 
 
 @pytest.mark.parametrize(
@@ -159,5 +162,5 @@ def test_a_user_without_a_test_case_is_told():
 )
 def test_what_is_no_list_of_users_is_told(users, said):
     with pytest.raises(WorkbenchError) as caught:
-        held_out(data_of([1, 2, 3], [2, 3, 4]), users)
+        held_out_batch(data_of([1, 2, 3], [2, 3, 4]), users, 50)
     assert str(caught.value) == said

@@ -67,7 +67,7 @@ def test_iclrec_reaches_its_published_figures(source):
 def ranks_with_seen_at_zero(model, data: SequenceData) -> np.ndarray:
     every = cases(data, "test", model.config.max_length)
     ranks = np.empty(len(every), dtype=np.int64)
-    for index, batch, targets in iterate(data, every, 256, order="length"):
+    for index, batch, targets in iterate(data, every, 256):
         scores = model.scores(batch)
         own = scores.gather(1, targets[:, None])
         for row, user, end in zip(scores, every.users[index], every.ends[index], strict=True):
