@@ -35,12 +35,12 @@ from workbench.training.variants import (
     UNIFORM,
     Variant,
 )
+from workbench.writing import MINUS
 
 LARGE = 0.1  # of tau-b, where the paper has "a large margin"
 MOST = 0.5  # of a gain
 HALF = f"{100 * MOST:.0f} %"
 SLOWER = 1.15  # times the seconds of the backbone, where light is said to keep its speed
-MINUS = "\N{MINUS SIGN}"
 KEPT, REMOVED = "ndcg kept", "ndcg removed"  # columns of the table of users, by policy
 NAMES = (
     "share of users for whom attention (mean over layers and heads) names the item of the history "

@@ -19,9 +19,9 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 SCRIPT = """
-from workbench.app.html_table import show_table
-from workbench.explore.markup import Cell, Head
-show_table(
+import streamlit as st
+from workbench.explore.markup import Cell, Head, table
+html = table(
     "A & B",
     [Head("<i>x</i>", 'say "why"'), Head("Title", kind="title", starts_group=True)],
     [
@@ -31,6 +31,7 @@ show_table(
     groups=[("", 1), ("G", 1)],
     marked=[1],
 )
+st.html(html)
 """
 
 

@@ -1,6 +1,6 @@
 """Tables of the app: HTML of `workbench.explore.markup`, and frames for `st.dataframe`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -18,17 +18,9 @@ STYLE = f"""<style>
 </style>{TABLES}"""
 
 
-def show_table(
-    label: str,
-    heads: Sequence[Head],
-    rows: Sequence[Sequence[Cell]],
-    *,
-    groups: Sequence[tuple[str, int]] = (),
-    marked: Collection[int] = (),
-    positions: Sequence[int] = (),
-) -> None:
+def show_table(label: str, heads: Sequence[Head], rows: Sequence[Sequence[Cell]]) -> None:
     """Show a table of `markup.table`."""
-    st.html(table(label, heads, rows, groups=groups, marked=marked, positions=positions))
+    st.html(table(label, heads, rows))
 
 
 def plain_frame(frame: pd.DataFrame) -> pd.DataFrame:

@@ -167,6 +167,11 @@ def _written(files: Iterable[Path]) -> str:
     return "; ".join(f"{path.resolve()} {places.state_of(path)}" for path in files)
 
 
+def seen_items(interactions: SequenceData, user: int) -> frozenset[int]:
+    """The items of a user's whole history, without the one held out."""
+    return frozenset(interactions.history(user)[:-1].tolist())
+
+
 def inspection(
     shared: Shared,
     source: str,
@@ -210,7 +215,7 @@ def _inspection(
     hide_seen: bool,
 ) -> Inspection:
     interactions, batch = _case(_shared, interactions, user)
-    hidden = set(interactions.history(user)[:-1].tolist()) if hide_seen else set()
+    hidden = seen_items(interactions, user) if hide_seen else ()
     with _shared.lock:
         return inspect_case(_shared.model, batch, target, hidden=hidden, methods=())
 
@@ -234,8 +239,8 @@ def _importance(
 def smallest(shared: Shared, source: str, user: int, *, hide_seen: bool) -> SmallestChange:
     """`smallest_change` for the same case; hidden items are not recommended."""
     interactions, _ = matched(shared.model, data(source))
-    seen = {int(item) for item in interactions.history(user)[:-1]} if hide_seen else set[int]()
-    hidden = torch.tensor([sorted(seen)], dtype=torch.long)
+    seen = sorted(seen_items(interactions, user)) if hide_seen else []
+    hidden = torch.tensor([seen], dtype=torch.long)
     return asked(smallest_change, shared, source, user, hidden=hidden)
 
 

@@ -150,7 +150,7 @@ def _start(source: str, kinds: list[str], called: str, epochs: int, options: lis
     if not (name := file_name(called)):
         raise WorkbenchError(f"{called!r} is no name for a model; write letters and digits.")
     places.data(source)
-    folders = {kind: uploads.folder() / "models" / f"{kind}-{name}" for kind in kinds}
+    folders = {kind: uploads.new_model(f"{kind}-{name}") for kind in kinds}
     under_way = [job.out for job in jobs().of(TrainingJob) if job.alive]
     there = [
         folder.name

@@ -43,6 +43,12 @@ def models() -> Path:
     return place() / "models"
 
 
+def new_model(name: str) -> Path:
+    """The folder of a model that will be made, below `models()`, which only its user may read."""
+    folder()
+    return models() / name
+
+
 def keep(content: bytes, user_name: str, kind: Kind) -> Path:
     """Write an upload into `folder()`, under its SHA-256.
 

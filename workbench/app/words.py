@@ -4,6 +4,7 @@ import math
 import re
 import string
 
+from workbench.explore.history_table import COLUMNS
 from workbench.explore.inspection import RowAgreement
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.phrases import MARK, counted
@@ -17,6 +18,7 @@ from workbench.writing import (  # noqa: F401, written as words.plain by the pag
     plain,
 )
 
+ONE_USER = "One user shows what can happen, not what usually does."
 DATA = (
     "A known name, planted data such as `planted:distance?noise=.3&users=500`, or the path of an "
     "interactions file or folder on this machine."
@@ -46,7 +48,7 @@ SCALE = (
     "largest of these."
 )
 ORDER = "How the rows are ordered: by time, or by a measure with its highest value first."
-POSITION = "Position in the history, from 1, the oldest item."
+POSITION = COLUMNS["#"]
 CAUSE = f"Green, and marked {MARK}in the maps: what caused the held-out item, as it was planted."
 TARGET = (
     "The item whose score is explained: what the model ranks first, what the user really chose "
@@ -61,7 +63,7 @@ LISTS = (
     "and saliency for the held-out item. Flip: another item comes first once the largest weight "
     "of the prediction row is removed in every layer and head; the user with the largest change "
     "of the scores is first. Items already seen are left out of these ranks, too, while **Hide "
-    "seen** is on. One user shows what can happen, not what usually does."
+    f"seen** is on. {ONE_USER}"
 )
 SAVED = (
     "A list of users under a name, such as those shown now. The address keeps it, and nothing "

@@ -21,11 +21,10 @@ from models.kept_pass import last_rows
 from workbench.attention.base_pass import BasePass
 from workbench.attention.edits import without_keys
 from workbench.attention.hooks import hooked, taps_at
-from workbench.explaining.importance import Importance, Need
+from workbench.explaining.importance import CHUNK, Importance, Need
 from workbench.model import Model, with_attention
 
 Without = Callable[[BasePass, Tensor, Batch, Tensor, Tensor | None], Tensor]
-CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
 
 
 def replaced(

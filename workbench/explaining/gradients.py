@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from models import Batch
 from workbench.attention.hooks import hooked, taps_at
-from workbench.explaining.importance import Importance, Need
+from workbench.explaining.importance import CHUNK, Importance, Need
 from workbench.mode import gradients_recorded
 from workbench.model import DifferentiableModel, Model, with_attention
 
@@ -25,7 +25,6 @@ Held = Literal["attention", "norms"]
 ROUNDING = 1e-5  # a sum this small beside its terms' magnitudes is rounding; real ones are near 0.1
 FEWEST, MOST = 8, 64  # steps of integrated gradients
 LEFT = 1e-3  # of the difference of scores, what they may leave over before steps are doubled
-CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
 
 
 class Gradient(NamedTuple):

@@ -10,6 +10,7 @@ from models import Batch
 from workbench.errors import WorkbenchError
 from workbench.model import Model, with_attention, with_gradients, with_layers
 
+CHUNK = 128  # histories that run at a time: what they take stays in the cache of a core
 Family = Literal["control", "attention", "gradient", "erasure"]
 Need = Literal["scores", "embeddings", "attention", "layers"]
 FAMILIES: dict[Family, str] = {

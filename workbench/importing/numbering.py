@@ -11,7 +11,7 @@ import torch
 
 from workbench.data.batches import iterate
 from workbench.data.load import listed_items, load_data
-from workbench.data.sequences import SequenceData
+from workbench.data.sequences import PAD, SequenceData
 from workbench.data.splits import cases
 from workbench.errors import WorkbenchError, one_of
 from workbench.importing.format import Numbering
@@ -182,7 +182,7 @@ def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceDa
     rows : their id of each of our items, as `item_rows` returns.
     n_items : how many items the model has.
     """
-    ids = np.array(["[pad]", *map(str, range(1, n_items + 1))], dtype=object)
+    ids = np.array([PAD, *map(str, range(1, n_items + 1))], dtype=object)
     return replace(data, items=rows[data.items].astype(np.int32), item_ids=ids, titles=None)
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analyses.claims.answers import answered, table
-from analyses.claims.paper_claims import MINUS, Claim, Contrast
+from analyses.claims.paper_claims import Claim, Contrast
 from analyses.claims.record import (
     CELLS,
     FREEDOM,
@@ -26,6 +26,7 @@ from tests.analyses.claims.test_rule import planted_users
 from tests.workbench.tiny import data_of
 from workbench import WorkbenchError
 from workbench.training.variants import Variant
+from workbench.writing import MINUS
 
 AC, PLAIN = "AC-SASRec", "SASRec"
 DATA = replace(data_of([1, 2, 3], [2, 3, 1]), name="made")

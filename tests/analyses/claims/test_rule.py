@@ -8,7 +8,7 @@ import pytest
 
 from analyses.claims.answers import NO_GAIN, ONCE, answered, undone
 from analyses.claims.claims_page import nearly
-from analyses.claims.paper_claims import LARGE, MINUS, Claim, Contrast
+from analyses.claims.paper_claims import LARGE, Claim, Contrast
 from analyses.claims.rule import (
     FAILS,
     HOLDS,
@@ -23,6 +23,7 @@ from analyses.claims.rule import (
 from analyses.claims.study import DEFAULTS, PAPER, TUNED, Planned
 from workbench.statistics import Part, SeedSpread, seed_spread
 from workbench.training.variants import Variant
+from workbench.writing import MINUS
 
 N = 4000
 AC, PLAIN = "AC-SASRec", "SASRec"

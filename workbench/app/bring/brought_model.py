@@ -183,7 +183,7 @@ def folder_of(brought: BroughtModel, source: str, data: SequenceData) -> Path:
     parts = [*file, brought.options, brought.numbering]
     digest = hashlib.sha256(json.dumps([*parts, source, data.checksum]).encode()).hexdigest()
     name = f"{brought.recognized.model}-{data.name}-{digest[:8]}"
-    return uploads.folder() / "models" / file_name(name)
+    return uploads.new_model(file_name(name))
 
 
 def is_ready(folder: Path) -> bool:

@@ -20,7 +20,7 @@ MEANS = (
     "Items are taken away one after the other, the most important first (replaced by the mean "
     "embedding where a model allows it). An order is the better, the sooner its curve falls; one "
     f"that does not fall below recency says no more than the calendar. Random: mean of {SEEDS} "
-    "orders. One user shows what can happen, not what usually does."
+    f"orders. {words.ONE_USER}"
 )
 
 

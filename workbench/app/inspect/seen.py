@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from workbench import SequenceData
 from workbench.app.case_choices import TOP, Case
-from workbench.app.resources import Shared
+from workbench.app.resources import Shared, seen_items
 from workbench.explore.shown import Shown
 
 
@@ -44,5 +44,4 @@ class Seen:
     @property
     def hidden(self) -> frozenset[int]:
         """The items that are not ranked."""
-        seen = self.data.history(self.user)[:-1].tolist()
-        return frozenset(seen if self.case.hide_seen else ())
+        return seen_items(self.data, self.user) if self.case.hide_seen else frozenset()
