@@ -50,15 +50,15 @@ class FeedForward(nn.Module):
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
         self.dropout = Dropout(config.hidden_dropout)
         self.dropped_inside = config.dropout_at == "feed_forward"
-        self.order = config.norm
+        self.norm_at = config.norm
         self.activation = F.gelu if config.activation == "gelu" else F.relu
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., d] -> [..., d]."""
-        if self.order == "post":
+        if self.norm_at == "post":
             return self.norm(x + self.inner(x))
         normed = self.norm(x)
-        return (x if self.order == "pre" else normed) + self.inner(normed)
+        return (x if self.norm_at == "pre" else normed) + self.inner(normed)
 
     def draw_as_torch(self) -> None:
         """Draw weights anew, as `torch.nn.Linear` does."""
@@ -96,7 +96,7 @@ class TransformerLayer(nn.Module):
         )
         self.dense = nn.Linear(size, size) if config.output_projection else nn.Identity()
         self.norm = nn.LayerNorm(size, eps=config.layer_norm_eps)
-        self.order = config.norm
+        self.norm_at = config.norm
         self.dropout = Dropout(config.hidden_dropout if config.dropout_at == "sublayers" else 0.0)
         self.feed_forward = FeedForward(config)
 
@@ -144,8 +144,8 @@ class TransformerLayer(nn.Module):
 
     def projections(self, x: Tensor, rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values of x [B, L, d]; queries at rows [B, Q] alone where given."""
-        asking = x if self.order == "post" else self.norm(x)
-        answering = asking if self.order == "pre" else x
+        asking = x if self.norm_at == "post" else self.norm(x)
+        answering = asking if self.norm_at == "pre" else x
         asking = asking if rows is None else rows_of(asking, rows)
         return self.query(asking), self.key(answering), self.value(answering)
 
@@ -173,9 +173,9 @@ class TransformerLayer(nn.Module):
     def attend(self, weights: Tensor, p: Projected, x: Tensor) -> Tensor:
         """Values mixed by weights [B, H, Q, L] and added to x [B, Q or 1, d]; [B, Q, d]."""
         mixed = self.dropout(self.dense(p.mix(weights)))
-        if self.order == "post":
+        if self.norm_at == "post":
             return self.norm(x + mixed)
-        return (x if self.order == "pre" else self.norm(x)) + mixed
+        return (x if self.norm_at == "pre" else self.norm(x)) + mixed
 
     @property
     def hooked(self) -> bool:

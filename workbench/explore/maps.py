@@ -7,12 +7,13 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from workbench.explore.markup import text_of
 from workbench.explore.shown import Shown
 from workbench.phrases import cut
-from workbench.statistics import later_maximum
+from workbench.statistics.given_numbers import array
 from workbench.writing import number, plain
 
 SCHEME: Final = "cividis"  # safe for colour blindness
@@ -58,6 +59,22 @@ def difference(first: Shown, second: Shown) -> Tensor | None:
         return None
     size = min(len(first.matrix), len(second.matrix))
     return first.matrix[-size:, -size:] - second.matrix[-size:, -size:]
+
+
+def later_maximum(weights: ArrayLike, start: int = 0) -> float:
+    """The largest weight in the later half of the rows of a map, where a colour scale ends.
+
+    A row with few items to look at must have large weights (the first one, of its only item,
+    always 1), so the earlier half is left out.
+
+    Parameters
+    ----------
+    weights : a map, [L, L]; NaN where nothing is allowed.
+    start : the first row and column that are shown.
+    """
+    matrix = array("weights", weights)
+    later = max(len(matrix) // 2, start)
+    return max(float(np.nanmax(matrix[later:, start:])), 1e-12)
 
 
 def colours(values: np.ndarray, top: float, *, diverging: bool = False) -> np.ndarray:

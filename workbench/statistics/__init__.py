@@ -6,7 +6,6 @@ from workbench.statistics.distributions import (
     entropy,
     entropy_bound,
     jensen_shannon_of_scores,
-    later_maximum,
     normalised_entropy,
 )
 from workbench.statistics.intervals import (
@@ -45,7 +44,6 @@ __all__ = [
     "jensen_shannon_of_scores",
     "kendall_p_value",
     "kendall_tau_b",
-    "later_maximum",
     "mean_interval",
     "mean_intervals",
     "median_interval",

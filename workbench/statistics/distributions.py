@@ -2,13 +2,11 @@
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
-from workbench.statistics.given_numbers import array, tensors
+from workbench.statistics.given_numbers import tensors
 
 CHUNK_NUMBERS = 2**16  # scores at a time, which stay in the cache of a core
 ROUNDING = 1e-14  # nats: less is what rounding leaves of distributions that are the same
@@ -178,19 +176,3 @@ def calibrated_weight_bound(n_allowed: Tensor) -> Tensor:
     """
     (n_allowed,) = tensors(n_allowed=n_allowed)
     return math.e / (math.e + n_allowed.double() - 1)
-
-
-def later_maximum(weights: ArrayLike, start: int = 0) -> float:
-    """The largest weight in the later half of the rows of a map, where a colour scale ends.
-
-    A row with few items to look at must have large weights (the first one, of its only item,
-    always 1), so the earlier half is left out.
-
-    Parameters
-    ----------
-    weights : a map, [L, L]; NaN where nothing is allowed.
-    start : the first row and column that are shown.
-    """
-    matrix = array("weights", weights)
-    later = max(len(matrix) // 2, start)
-    return max(float(np.nanmax(matrix[later:, start:])), 1e-12)

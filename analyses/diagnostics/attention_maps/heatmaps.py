@@ -11,8 +11,8 @@ from analyses.running.results import Results
 from analyses.telling import style
 from analyses.telling.palette import PALETTE
 from analyses.telling.wording import stage_in_words
+from workbench.explore.maps import later_maximum
 from workbench.phrases import MARK, cut, in_order, listing
-from workbench.statistics import later_maximum
 
 ACROSS = 5  # matrices side by side, as many as a window of 1,280 pixels shows in readable type
 

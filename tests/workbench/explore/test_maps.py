@@ -152,3 +152,12 @@ def test_the_difference_is_over_the_items_that_both_read():
     expected = torch.tensor([[-0.2, NAN], [0.05, 0.1]])
     torch.testing.assert_close(found, expected, equal_nan=True)
     assert maps.difference(shown(MATRIX, 4), shown(MATRIX, 3)) is None  # one has a mask token
+
+
+def test_the_later_rows_decide_where_a_scale_ends():
+    rows = [[1, NAN, NAN, NAN], [0.6, 0.4, NAN, NAN], [0.1, 0.2, 0.7, NAN], [0.1, 0.3, 0.4, 0.2]]
+    for matrix in (rows, torch.tensor(rows), np.array(rows)):
+        assert maps.later_maximum(matrix) == pytest.approx(0.7)
+        assert maps.later_maximum(matrix, start=3) == pytest.approx(0.2)
+    assert maps.later_maximum([[1.0]]) == 1
+    assert maps.later_maximum([[0.0]]) > 0  # a scale needs a length

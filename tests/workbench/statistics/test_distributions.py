@@ -19,7 +19,6 @@ from workbench.statistics import (
     entropy,
     entropy_bound,
     jensen_shannon_of_scores,
-    later_maximum,
     normalised_entropy,
 )
 
@@ -136,13 +135,3 @@ def test_bounds_as_published():
     many = torch.tensor(10**6)
     gap = entropy_bound(many) - calibrated_entropy_bound(many)
     assert gap.item() == pytest.approx(0.1233, abs=5e-5)
-
-
-def test_the_later_rows_decide_where_a_scale_ends():
-    nan = math.nan
-    rows = [[1, nan, nan, nan], [0.6, 0.4, nan, nan], [0.1, 0.2, 0.7, nan], [0.1, 0.3, 0.4, 0.2]]
-    for matrix in (rows, torch.tensor(rows), np.array(rows)):
-        assert later_maximum(matrix) == pytest.approx(0.7)
-        assert later_maximum(matrix, start=3) == pytest.approx(0.2)
-    assert later_maximum([[1.0]]) == 1
-    assert later_maximum([[0.0]]) > 0  # a scale needs a length

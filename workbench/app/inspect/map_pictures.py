@@ -9,9 +9,9 @@ from torch import Tensor
 
 from workbench.app import words
 from workbench.explore import maps
+from workbench.explore.maps import later_maximum
 from workbench.explore.shown import Shown
 from workbench.fonts import chosen_fonts
-from workbench.statistics import later_maximum
 
 
 def picture(

@@ -11,9 +11,9 @@ from workbench.app.clickable import show_as_it_is, show_clickable
 from workbench.app.inspect import view_choices
 from workbench.explore import maps
 from workbench.explore.history_table import causes
+from workbench.explore.maps import later_maximum
 from workbench.explore.shown import Shown
 from workbench.phrases import MARK
-from workbench.statistics import later_maximum
 
 
 def show_maps(data: SequenceData, user: int, shown: dict[int, Shown]) -> None:
