@@ -29,6 +29,7 @@ from analyses.running.results import Results
 from analyses.telling.wording import people, percent, span
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, loaded
+from workbench.explaining.attention_weights import AttentionPart
 from workbench.model import Model, with_attention
 from workbench.phrases import counted
 from workbench.statistics import Interval, exact_share
@@ -289,8 +290,10 @@ def verdicts(measured: Mapping[str, Results]) -> tuple[Verdict, ...]:
 
 
 def part_in_words(reduction: str) -> str:
-    """The part of attention that a reduction is, in words: "layer 2 head 2"."""
-    return reduction.removeprefix("attention").strip() or "mean of layers and heads"
+    """The part of attention that a reduction is, in words: "layer 2, head 2"."""
+    part = AttentionPart.of(reduction)
+    assert part is not None
+    return part.name
 
 
 RULE = (

@@ -29,12 +29,12 @@ def test_a_link_shows_what_was_seen(page, address):
     page.get_by_text("User u3:").wait_for(state="detached")
     page.get_by_role("combobox", name="Stage").click()
     page.get_by_role("option", name="mask").click()
-    page.get_by_text("mean of heads, mask").first.wait_for()
+    page.get_by_text("mean of layers and heads, mask").first.wait_for()
     page.get_by_role("radio", name="Held-out item").click()
     page.get_by_text("Hide seen", exact=True).click()
     page.get_by_text("of 30", exact=False).first.wait_for()  # all items are ranked
     page.wait_for_function(DRAWN)
-    seen = settled(page, "mean of heads, mask")
+    seen = settled(page, "mean of layers and heads, mask")
     query = query_of(page)
     assert query["stage2"] == ["mask"]
     assert query["target"] == ["Held-out item"]
@@ -45,7 +45,7 @@ def test_a_link_shows_what_was_seen(page, address):
     page.goto("about:blank")
     page.goto(link)
     page.wait_for_function(DRAWN)
-    assert settled(page, "mean of heads, mask") == seen
+    assert settled(page, "mean of layers and heads, mask") == seen
 
     cell = page.locator(".aw-large td[data-t]").last
     cell.hover()

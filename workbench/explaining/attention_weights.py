@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import partial, reduce
 from itertools import product
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,52 @@ from workbench.model import AttentionModel, Model
 NAME = re.compile(
     r"attention(?: (?P<stage>[a-z]\w*))??(?: layer (?P<layer>\d+))?(?: head (?P<head>\d+))?"
 )
+
+
+class AttentionPart(NamedTuple):
+    """A part of attention that a method of `explain` shows; layer and head from 0.
+
+    Attributes
+    ----------
+    stage : where weights are read; None where they multiply the values.
+    layer, head : which one; None for the mean over all.
+    """
+
+    stage: str | None = None
+    layer: int | None = None
+    head: int | None = None
+
+    @classmethod
+    def of(cls, name: str) -> "AttentionPart | None":
+        """The part that a method shows, as "attention layer 1 head 2"; None if it shows another."""
+        match = NAME.fullmatch(name)
+        if match is None:
+            return None
+        layer, head = (int(match[key]) - 1 if match[key] else None for key in ("layer", "head"))
+        return cls(match["stage"], layer, head)
+
+    @property
+    def method(self) -> str:
+        """The method that shows it."""
+        words = [
+            "attention",
+            self.stage,
+            None if self.layer is None else f"layer {self.layer + 1}",
+            None if self.head is None else f"head {self.head + 1}",
+        ]
+        return " ".join(filter(None, words))
+
+    @property
+    def name(self) -> str:
+        """What a reader calls it: "layer 1, head 2"."""
+        if self.layer is None and self.head is None:
+            where = "mean of layers and heads"
+        else:
+            layer = "mean of layers" if self.layer is None else f"layer {self.layer + 1}"
+            head = "mean of heads" if self.head is None else f"head {self.head + 1}"
+            where = f"{layer}, {head}"
+        return where if self.stage is None else f"{where}, {self.stage.replace('_', ' ')}"
+
 
 SAME_DIRECTION = 2e-6  # distance of two, 16 roundings of single precision
 
@@ -246,12 +293,17 @@ def reduction(
 
     The name says which, counted from 1: "attention layer 1 head 2".
     """
-    name = "attention" if stage is None else f"attention {stage}"
-    name += "" if layer is None else f" layer {layer + 1}"
-    name += "" if head is None else f" head {head + 1}"
     compute = partial(weights, stage or "attention", layer, head)
     source = "Vaswani et al. 2017, arXiv 1706.03762"
-    return Importance(name, "attention", compute, source, "attention", targeted=False, passes=1)
+    return Importance(
+        AttentionPart(stage, layer, head).method,
+        "attention",
+        compute,
+        source,
+        "attention",
+        targeted=False,
+        passes=1,
+    )
 
 
 def reductions(model: Model) -> list[Importance]:
@@ -282,16 +334,13 @@ def named(name: str, model: Model) -> Importance | None:
     WorkbenchError
         If the model has no such stage, layer or head.
     """
-    match = NAME.fullmatch(name)
-    if match is None:
+    part = AttentionPart.of(name)
+    if part is None:
         return None
-    stage = match["stage"]
-    numbers = {key: None if match[key] is None else int(match[key]) for key in ("layer", "head")}
-    for key, count in (("layer", model.config.n_layers), ("head", model.config.n_heads)):
-        number = numbers[key]
-        if number is not None and not 1 <= number <= count:
+    counts = {"layer": model.config.n_layers, "head": model.config.n_heads}
+    for (key, count), number in zip(counts.items(), part[1:], strict=True):
+        if number is not None and not 0 <= number < count:
             raise WorkbenchError(
-                f"{model.config.name} has no {key} {number}; it has {count}, counted from 1."
+                f"{model.config.name} has no {key} {number + 1}; it has {count}, counted from 1."
             )
-    layer, head = (None if number is None else number - 1 for number in numbers.values())
-    return reduction(stage, layer, head)
+    return reduction(*part)

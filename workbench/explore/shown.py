@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from workbench.data.sequences import SequenceData
+from workbench.explaining.attention_weights import AttentionPart
 from workbench.explore.inspection import Inspection
 
 MASK = "[mask]"  # what BERT4Rec predicts at
@@ -28,10 +29,8 @@ class View:
     @property
     def name(self) -> str:
         """`layer 1, head 2`, and the stage if it is not the final one."""
-        layer = "mean of layers" if self.layer is None else f"layer {self.layer + 1}"
-        head = "mean of heads" if self.head is None else f"head {self.head + 1}"
-        stage = "" if self.stage == "attention" else f", {self.stage.replace('_', ' ')}"
-        return f"{layer}, {head}{stage}"
+        stage = None if self.stage == "attention" else self.stage
+        return AttentionPart(stage, self.layer, self.head).name
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def test_models_that_are_alike_share_a_card():
     assert "A, B and D: attention must not be shown as a reason." in card
     assert tables(app)[0].rows == [
         ["A (layer 2)", "25 [12, 50] %", "50 [40, 60] %"],
-        ["B (layer 1 head 2)", "25 [12, 50] %", "50 [40, 60] %"],
+        ["B (layer 1, head 2)", "25 [12, 50] %", "50 [40, 60] %"],
         ["D (layer 2)", "25 [12, 50] %", "50 [40, 60] %"],
     ]
     assert "Show instead: for A and B, replacement; for D, saliency." in texts

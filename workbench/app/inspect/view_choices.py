@@ -12,12 +12,13 @@ import streamlit as st
 from workbench.app import words
 from workbench.app.resources import Shared
 from workbench.app.selection import keep_usual, select
+from workbench.explaining.attention_weights import AttentionPart
 from workbench.explaining.importance import Importance
 from workbench.explaining.methods import default_erasure, importances
 from workbench.explore.shown import LAST, View
 
 GRADIENT = "saliency"
-MEAN = "Mean of layers and heads"
+MEAN = AttentionPart().name.capitalize()
 PANEL, COMMON, FIXED = "Per panel", "Common", "Fixed, 0 to 1"
 
 
@@ -52,16 +53,14 @@ def choose_importances(models: Iterable[Shared], instead: Iterable[str] = ()) ->
 
 def part_named(layer: int | None, head: int | None) -> str:
     """What a part of attention is called in the box that chooses it; None for the mean over all."""
-    if layer is None:
-        return MEAN
-    return f"Layer {layer + 1}, {'mean of heads' if head is None else f'head {head + 1}'}"
+    return AttentionPart(layer=layer, head=head).name.capitalize()
 
 
 def of_reduction(reduction: str) -> str:
     """What the part is called there that a method of `explain` shows, as "attention layer 1"."""
-    numbers = [int(word) - 1 for word in reduction.split() if word.isdigit()]
-    layer, head = (*numbers, None, None)[:2]
-    return part_named(layer, head)
+    part = AttentionPart.of(reduction)
+    assert part is not None
+    return part_named(part.layer, part.head)
 
 
 def choose_view(shared: Shared, slot: int, usual: str = MEAN) -> View:
