@@ -27,7 +27,7 @@ def backbone_of(config: ModelConfig) -> type[Recommender]:
     ValueError
         Where it is not in `BACKBONES`.
     """
-    if config.backbone not in BACKBONES:
+    if config.backbone not in tuple(BACKBONES):  # of a file, it may be a list
         raise ValueError(
             f"no backbone {config.backbone!r} in models.BACKBONES, which has {', '.join(BACKBONES)}"
         )

@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from models import BACKBONES, ModelConfig, Recommender, make_model
+from models import BACKBONES, ModelConfig, Recommender, backbone_of, make_model
 from workbench.data.sequences import PAD
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import checksum, not_written, replaced_file
@@ -187,12 +187,13 @@ def load_model(source: str | Path) -> Recommender:
         raise WorkbenchError(
             f"{folder / CARD}: not a model card ({error}); train or save the model again."
         ) from error
-    if config.backbone not in tuple(BACKBONES):
+    try:
+        backbone_of(config)
+    except ValueError as error:
+        way = _registered(config.backbone, "the class")
         raise WorkbenchError(
-            f"{folder / CARD}: no backbone {config.backbone!r} in models.BACKBONES, which has "
-            f"{', '.join(BACKBONES)}; where it is a class of your own, "
-            f"{_registered(config.backbone, 'the class')}."
-        )
+            f"{folder / CARD}: {error}; where it is a class of your own, {way}."
+        ) from error
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
             names = file.keys()

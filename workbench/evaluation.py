@@ -13,7 +13,15 @@ from workbench.data.address import where_is
 from workbench.data.batches import iterate, make_batch
 from workbench.data.readers.columns import bare
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases, Split, cases, cases_at, split_seconds, written_time
+from workbench.data.splits import (
+    Cases,
+    Split,
+    cases,
+    cases_at,
+    check_split,
+    split_seconds,
+    written_time,
+)
 from workbench.data.times import UNITS
 from workbench.errors import WorkbenchError, WorkbenchWarning, whole
 from workbench.matching import checksum_of, matched
@@ -139,8 +147,7 @@ def evaluate(
         times that the data do not have, the split is another one, `split_time` is no time, or there
         are too few negatives.
     """
-    if split not in ("valid", "test"):
-        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
+    check_split(split)
     if sampled_negatives is not None:
         _check_sampling(sampled_negatives, seed)
     data, complete, split_name, warning = _held_out(model, data, split, split_time)

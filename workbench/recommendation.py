@@ -13,7 +13,7 @@ from workbench.attention.adapter import Scorer
 from workbench.data.batches import at_once, make_batch
 from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases
+from workbench.data.splits import Cases, without_history
 from workbench.errors import WorkbenchError, WorkbenchWarning, whole
 from workbench.matching import find_known_item, matched
 from workbench.metrics import best_first
@@ -122,10 +122,7 @@ def chosen_users(model: Model, data: SequenceData, users: Sequence[str] | None) 
     if not len(chosen):
         raise WorkbenchError("no user is named; name one, or leave users out for all of them.")
     for user in chosen[data.lengths[chosen] < 1]:
-        raise WorkbenchError(
-            f"user {data.user_ids[user]} of {data.name} has no item that {model.config.name} "
-            "knows, so nothing to predict from; choose another user."
-        )
+        raise without_history(data, user, f"no item that {model.config.name} knows")
     return chosen
 
 

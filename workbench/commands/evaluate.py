@@ -9,7 +9,6 @@ import typer
 import workbench
 from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
-from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench import Evaluation
@@ -48,8 +47,9 @@ def evaluate_command(
     In a full ranking, once with the items of a history among those that are ranked, and once
     without them. Under torchrun the ranks share the users.
     """
-    if split not in ("valid", "test"):
-        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
+    from workbench.data.splits import check_split  # pandas, which takes a second to import
+
+    check_split(split)
     reading(data, model)
     from workbench.processes import fabric, joined  # PyTorch, which takes seconds to import
 

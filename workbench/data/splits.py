@@ -39,6 +39,32 @@ class Cases:
         return Cases(self.users[index], self.starts[index], self.ends[index], self.targets[index])
 
 
+def check_split(split: str) -> None:
+    """Refuse a split whose targets were not held out of training.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is neither valid nor test.
+    """
+    if split not in ("valid", "test"):
+        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
+
+
+def without_history(data: SequenceData, user: int, lack: str) -> WorkbenchError:
+    """The error to raise if there is nothing to predict a user's next item from.
+
+    Parameters
+    ----------
+    data, user : the data, and an index in them.
+    lack : what the user has instead, as "no item before the held-out one".
+    """
+    return WorkbenchError(
+        f"user {data.user_ids[user]} of {data.name} has {lack}, so nothing to predict from; choose "
+        "another user."
+    )
+
+
 def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
     """The cases of a split, histories cut to their last `max_length` items.
 
@@ -140,10 +166,7 @@ def held_out_cases(
     first, at = data.offsets[given], data.offsets[given + 1] - 1
     without = given[at <= first]
     if len(without):
-        raise WorkbenchError(
-            f"user {data.user_ids[without[0]]} of {data.name} has no item before the held-out one, "
-            "so nothing to predict from; choose another user."
-        )
+        raise without_history(data, without[0], "no item before the held-out one")
     return Cases(given, np.maximum(first, at - max_length), at, data.items[at].astype(np.int64))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from workbench.data.batches import make_batch
 from workbench.data.lookup import find_user
 from workbench.data.sequences import SequenceData
-from workbench.data.splits import Cases
+from workbench.data.splits import Cases, without_history
 from workbench.errors import WorkbenchError, WorkbenchWarning, several
 from workbench.explaining.methods import default_erasure
 from workbench.explore.history_table import helps
@@ -232,11 +232,8 @@ def explain_user(
     at = find_user(data, str(user))
     first, last = int(data.offsets[at]), int(data.offsets[at + 1]) - held_out
     if last <= first:
-        raise WorkbenchError(
-            f"user {data.user_ids[at]} of {data.name} has no item that {model.config.name} knows "
-            f"{'before the one held out, ' if held_out else ''}so nothing to predict from; choose "
-            "another user."
-        )
+        before = " before the one held out" if held_out else ""
+        raise without_history(data, at, f"no item that {model.config.name} knows{before}")
     one = np.array([at])
     start = np.array([max(first, last - model.config.max_length)])
     batch = make_batch(data, Cases(one, start, np.array([last]), np.zeros(1, np.int64)))

@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote
 
 from workbench.data.lookup import item_with_id
 from workbench.data.sequences import SequenceData
+from workbench.data.splits import without_history
 from workbench.errors import WorkbenchError
 
 Kind = Literal["remove", "replace", "insert", "move", "mute", "largest", "uniform"]
@@ -98,10 +99,7 @@ class Scenario:
         """
         first, last = int(data.offsets[user]), int(data.offsets[user + 1]) - 1
         if last <= first:
-            raise WorkbenchError(
-                f"user {data.user_ids[user]} of {data.name} has a single item, so nothing to "
-                "predict from; choose another user."
-            )
+            raise without_history(data, user, "a single item")
         entries = tuple(Entry(int(item), n) for n, item in enumerate(data.items[first:last], 1))
         times = None if data.times is None else tuple(data.times[first:last].tolist())
         number = None if data.user_numbers is None else int(data.user_numbers[user])
