@@ -104,7 +104,7 @@ def _able(diagnostics: Sequence[Diagnostic], inputs: Inputs) -> tuple[list[Diagn
     able, nobody = [], []
     for diagnostic in diagnostics:
         try:
-            asked(diagnostic, inputs.models, inputs.siblings)
+            asked(diagnostic, inputs)
             able.append(diagnostic)
         except WorkbenchError as error:
             nobody.append(str(error))

@@ -151,10 +151,7 @@ def _share_measuring(
     def watch(name: str, done: int, total: int) -> None:
         progress.write(Progress("measuring", name, done, total))
 
-    measure_shared(
-        *(ranks, diagnostics, inputs.models, inputs.data, inputs.users, seed, store, watch),
-        siblings=inputs.siblings,
-    )
+    measure_shared(ranks, diagnostics, inputs, seed, store, watch)
 
 
 def concluded(
@@ -215,11 +212,7 @@ def _measured(
         progress.write(Progress("measuring", diagnostic.name, done, total))
 
     try:
-        result = measured(
-            *(diagnostic, inputs.models, inputs.data, inputs.users, seed, store, watch),
-            siblings=inputs.siblings,
-            quiet=shared,
-        )
+        result = measured(diagnostic, inputs, seed, store, watch, quiet=shared)
         return with_shared_cost(result, ranks) if shared else result
     except BrokenPipeError:  # nobody reads how far it is
         raise

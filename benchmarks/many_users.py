@@ -73,7 +73,7 @@ def report(users: int, only: list[str], folder: Path) -> dict[str, float]:
     results: list[Measured] = []
     store = Store(folder / "cache")
     for diagnostic in choose(discover(), only):
-        results.append(measured(diagnostic, models, data, inputs.users, 0, store, quiet=True))
+        results.append(measured(diagnostic, inputs, 0, store, quiet=True))
         lap(f"{diagnostic.name}: measure")
     sections = []
     for result in results:

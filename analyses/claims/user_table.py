@@ -18,6 +18,7 @@ from analyses.diagnostics.gradient_agreement import agreement_findings as agreem
 from analyses.diagnostics.max_attention_removal import removal_findings as removal
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
+from analyses.running.inputs import Inputs
 from analyses.running.measuring import measured
 from analyses.running.results import Results, Rows
 from analyses.running.sharing import measure_shared
@@ -100,7 +101,7 @@ def measure_with_others(
     few = drawn_users(data, sample, SEED)
     for users, diagnostics in _asked_of(data, few):
         what = f"measuring {name}, {len(users):,} users"
-        measure_shared(ranks, diagnostics, studied, data, users, SEED, store, what=what)
+        measure_shared(ranks, diagnostics, Inputs(data, studied, users), SEED, store, what=what)
 
 
 def measure(trained: Trained, data: SequenceData, sample: int, store: Store) -> Measurements:
@@ -204,7 +205,7 @@ def _diagnosed(
             siblings[first[label]].append(name)
     comparison = Comparison.of({name: models[name] for name in siblings}, siblings)
     return {
-        diagnostic.name: _measured(diagnostic, models, comparison, data, members, store)
+        diagnostic.name: _measured(diagnostic, Inputs(data, models, members), comparison, store)
         for members, diagnostics in _asked_of(data, users)
         for diagnostic in diagnostics
     }
@@ -221,14 +222,9 @@ def _asked_of(
 
 
 def _measured(
-    diagnostic: Diagnostic,
-    models: Mapping[str, Recommender],
-    comparison: Comparison,
-    data: SequenceData,
-    users: np.ndarray,
-    store: Store,
+    diagnostic: Diagnostic, inputs: Inputs, comparison: Comparison, store: Store
 ) -> Results:
-    results = measured(diagnostic, models, data, users, SEED, store).results
+    results = measured(diagnostic, inputs, SEED, store).results
     return replace(results, comparison=comparison.only(set(results.frame["model"])))
 
 

@@ -6,7 +6,6 @@ and on fewer of them as if there were no others, to see whether it then says tha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +27,8 @@ from analyses.judging.entries import Entry
 from analyses.judging.reliability import ALL_USERS, is_obvious
 from analyses.judging.zoo import finished
 from analyses.questions import QUESTIONS
-from analyses.running.measuring import NONE, measured
+from analyses.running.inputs import Inputs
+from analyses.running.measuring import measured
 from analyses.running.results import Results, of_users
 from analyses.running.store import Store
 from analyses.verdict import ASKED, verdicts
@@ -131,18 +131,19 @@ def _measured(
     the model that it is made of.
     """
     users = np.random.default_rng(0).permutation(users_with_case(data))[:USERS]
-    measure = partial(measured, data=data, users=np.sort(users), seed=0, store=store, quiet=True)
+    alone = Inputs(data, {entry.version: model}, np.sort(users))
     results = {}
     for asked in ASKED:
-        models, siblings = {entry.version: model}, NONE
+        inputs = alone
         if asked is attention_worth and around.uniform is not None:
-            models[PARTNER] = around.uniform
+            inputs = replace(alone, models={**alone.models, PARTNER: around.uniform})
         if asked is seeds:
             if around.sibling is None:
                 continue
-            siblings = {entry.version: {f"{entry.version}, trained again": around.sibling}}
+            again = {f"{entry.version}, trained again": around.sibling}
+            inputs = replace(alone, siblings={entry.version: again})
         diagnostic = asked.DIAGNOSTIC
-        results[diagnostic.name] = measure(diagnostic, models, siblings=siblings).results
+        results[diagnostic.name] = measured(diagnostic, inputs, 0, store, quiet=True).results
     return results
 
 

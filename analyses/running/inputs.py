@@ -39,23 +39,24 @@ class Inputs:
 
     Attributes
     ----------
+    models : by the name that they have in tables and sentences.
+    users : indices of those measured, in increasing order.
     siblings : the same training with other seeds, by the name of the model and then by its own;
         found in the folder of the model, where `train --seeds` writes it.
-    sources : where each model and each sibling was loaded from; none of models at hand.
     weights : the `weights_hash` of each as it was loaded, before its items were renumbered; none of
         a function, nor where `inputs_at_hand` made them, which is called for every diagnostic.
-    users : indices of those measured.
     notices : sentences to read before anything else.
     exclusions : sentences that count what was left out.
+    sources : where each model and each sibling was loaded from; none of models at hand.
     """
 
     data: SequenceData
     models: Mapping[str, Model]
-    siblings: Mapping[str, Mapping[str, Model]]
-    weights: Mapping[str, str]
     users: np.ndarray
-    notices: Sequence[str]
-    exclusions: Sequence[str]
+    siblings: Mapping[str, Mapping[str, Model]] = field(default_factory=dict)
+    weights: Mapping[str, str] = field(default_factory=dict)
+    notices: Sequence[str] = ()
+    exclusions: Sequence[str] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -105,7 +106,7 @@ def read_inputs(
         users = drawn_users(data, n_users, seed)
         exclusions.append(f"{n_users:,} of {len(able):,} users were drawn at random (seed {seed}).")
         notices.append(f"Only {n_users:,} of {len(able):,} users, drawn at random, were measured.")
-    return Inputs(data, loaded, related, weights, users, notices, exclusions, sources)
+    return Inputs(data, loaded, users, related, weights, notices, exclusions, sources)
 
 
 def inputs_at_hand(
@@ -142,11 +143,10 @@ def inputs_at_hand(
     return Inputs(
         data,
         {name: fitting[name] for name in models},
-        {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
-        {},
         users,
-        [*notices, *_alone(models)],
-        exclusions,
+        {name: {own: fitting[own] for own in members} for name, members in siblings.items()},
+        notices=[*notices, *_alone(models)],
+        exclusions=exclusions,
     )
 
 

@@ -1,7 +1,7 @@
 """Measuring a diagnostic piece by piece, reusing every piece that is stored."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -12,7 +12,7 @@ from analyses.diagnostic import Diagnostic, Measure
 from analyses.running.code import code_hash
 from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases, held_out_batches
-from analyses.running.inputs import NONE, check_seed, inputs_at_hand
+from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand
 from analyses.running.results import Results, Rows, compact
 from analyses.running.store import HELD, Part, Parts, Store, piece_key
 from models import Recommender
@@ -85,30 +85,23 @@ def measure_in_memory(
     inputs = inputs_at_hand(models, data, users, siblings)
     for sentence in inputs.notices:
         warnings.warn(sentence, WorkbenchWarning, stacklevel=2)
-    return measured(
-        *(diagnostic, inputs.models, inputs.data, inputs.users, seed, None),
-        siblings=inputs.siblings,
-        quiet=True,
-    ).results
+    return measured(diagnostic, inputs, seed, None, quiet=True).results
 
 
 def measured(
     diagnostic: Diagnostic,
-    models: Mapping[str, Model],
-    data: SequenceData,
-    users: np.ndarray,
+    inputs: Inputs,
     seed: int,
     store: Store | None,
     watch: Callable[[int, int], object] = lambda done, total: None,
     *,
-    siblings: Mapping[str, Mapping[str, Model]] = NONE,
     quiet: bool = False,
 ) -> Measured:
     """Measure every piece that is not stored, storing each as soon as it is there.
 
     Parameters
     ----------
-    diagnostic, models, data, users, seed, siblings : as in `measure_in_memory`.
+    diagnostic, inputs, seed : what is measured, of whom, and the seed of what is random.
     store : where pieces are kept; None keeps none.
     watch : called with the users done, counted for each model, and how many these are in all.
     quiet : whether to show no progress.
@@ -120,9 +113,8 @@ def measured(
         table of these users.
     """
     start = perf_counter()
-    who = asked(diagnostic, models, siblings)
-    parts = list(parted(who.everyone, users))
-    pieces = Pieces(diagnostic, who.everyone, data, seed, store, held=len(parts) <= HELD)
+    pieces = Pieces(diagnostic, inputs, seed, store, held=HELD)
+    who, users, parts = pieces.who, inputs.users, pieces.parts
     kept: list[Part] = []
     done, total = 0, len(who.everyone) * len(users)
     with progress_bar(total, diagnostic.name, "measurement", quiet=quiet) as bar:
@@ -180,27 +172,40 @@ def measure_piece(
 class Pieces:
     """The pieces of a diagnostic, each measured or taken from a store, and counted.
 
-    They are handed on in memory where they are `held`, or where there is no store; else as files.
+    They are handed on in memory where they are no more than `held`, or where there is no store;
+    else as files.
+
+    Attributes
+    ----------
+    who : whom the diagnostic is measured on.
+    parts : of each piece the name of its model and its users.
+    made, reused : how many were measured, and how many were taken from the store.
     """
 
     def __init__(
         self,
         diagnostic: Diagnostic,
-        models: Mapping[str, Model],
-        data: SequenceData,
+        inputs: Inputs,
         seed: int,
         store: Store | None,
         *,
-        held: bool,
+        held: int,
     ) -> None:
-        self.diagnostic, self.models, self.data, self.seed = diagnostic, models, data, seed
-        self.store, self.held = store, held
+        self.who = asked(diagnostic, inputs)
+        self.diagnostic, self.data, self.seed, self.store = diagnostic, inputs.data, seed, store
+        self.models = self.who.everyone
+        self.parts = [
+            (name, inputs.users[start : start + PIECE])
+            for name in self.models
+            for start in range(0, len(inputs.users), PIECE)
+        ]
+        self.held = len(self.parts) <= held
         self.made = self.reused = 0
         self.weights: dict[str, str] = {}
         self.code = ""
         if store is not None:
-            self.weights = {name: weights_hash(model) for name, model in models.items()}
-            self.code = measuring_code(diagnostic, models)
+            self.weights = {name: weights_hash(model) for name, model in self.models.items()}
+            self.code = measuring_code(diagnostic, self.models)
 
     def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> Part:
         """What is measured of one model and some users."""
@@ -311,11 +316,7 @@ class Asked:
         return {**self.models, **siblings}
 
 
-def asked(
-    diagnostic: Diagnostic,
-    models: Mapping[str, Model],
-    siblings: Mapping[str, Mapping[str, Model]],
-) -> Asked:
+def asked(diagnostic: Diagnostic, inputs: Inputs) -> Asked:
     """Who is asked by a diagnostic.
 
     Raises
@@ -325,7 +326,7 @@ def asked(
     """
     able: dict[str, Model] = {}
     left_out = []
-    for name, model in models.items():
+    for name, model in inputs.models.items():
         try:
             if diagnostic.needs_attention:
                 with_attention(model)
@@ -336,12 +337,5 @@ def asked(
             left_out.append(f"{diagnostic.title} leaves out {name}: {error}")
     if not able:
         raise WorkbenchError(" ".join(left_out) or "no model to measure was given.")
-    related = {name: siblings.get(name, {}) for name in able if diagnostic.across_seeds}
+    related = {name: inputs.siblings.get(name, {}) for name in able if diagnostic.across_seeds}
     return Asked(able, related, tuple(left_out))
-
-
-def parted(models: Mapping[str, Model], users: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """A model and up to `PIECE` users at a time."""
-    for name in models:
-        for start in range(0, len(users), PIECE):
-            yield name, users[start : start + PIECE]

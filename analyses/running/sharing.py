@@ -1,6 +1,6 @@
 """The pieces of all diagnostics shared over ranks, which put them into one store."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
@@ -8,12 +8,10 @@ from time import perf_counter
 import numpy as np
 
 from analyses.diagnostic import Diagnostic
-from analyses.running.inputs import NONE
-from analyses.running.measuring import Measured, Pieces, asked, parted
+from analyses.running.inputs import Inputs
+from analyses.running.measuring import Measured, Pieces
 from analyses.running.store import Store
-from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError
-from workbench.model import Model
 from workbench.processes import Ranks
 from workbench.progress_bars import progress_bar
 
@@ -21,14 +19,11 @@ from workbench.progress_bars import progress_bar
 def measure_shared(
     ranks: Ranks,
     diagnostics: Sequence[Diagnostic],
-    models: Mapping[str, Model],
-    data: SequenceData,
-    users: np.ndarray,
+    inputs: Inputs,
     seed: int,
     store: Store,
     watch: Callable[[str, int, int], object] = lambda name, done, total: None,
     *,
-    siblings: Mapping[str, Mapping[str, Model]] = NONE,
     what: str = "measuring",
 ) -> None:
     """Put all pieces into the store, this rank its share of them.
@@ -38,13 +33,13 @@ def measure_shared(
     Parameters
     ----------
     ranks : who share the pieces; all are given the same.
-    diagnostics, models, data, users, seed, siblings : what is measured.
+    diagnostics, inputs, seed : as in `measured`.
     store : a folder that all ranks reach.
     watch : called with the name of a diagnostic, the users done in it, counted for each model and
         over all ranks, and how many these are in all.
     what : to be called in the progress bar; another for each of several calls.
     """
-    tasks = list(_tasks(diagnostics, models, data, users, seed, store, siblings))
+    tasks = list(_tasks(diagnostics, inputs, seed, store))
     totals: dict[str, int] = {}
     for pieces, _, members in tasks:
         name = pieces.diagnostic.name
@@ -82,20 +77,13 @@ def with_shared_cost(result: Measured, ranks: Ranks) -> Measured:
 
 
 def _tasks(
-    diagnostics: Sequence[Diagnostic],
-    models: Mapping[str, Model],
-    data: SequenceData,
-    users: np.ndarray,
-    seed: int,
-    store: Store,
-    siblings: Mapping[str, Mapping[str, Model]],
+    diagnostics: Sequence[Diagnostic], inputs: Inputs, seed: int, store: Store
 ) -> Iterator[tuple[Pieces, str, np.ndarray]]:
     """Every piece: what makes it, of which model, of which users."""
     for diagnostic in diagnostics:
         with suppress(WorkbenchError):  # told of where it is collected
-            everyone = asked(diagnostic, models, siblings).everyone
-            pieces = Pieces(diagnostic, everyone, data, seed, store, held=False)
-            for name, members in parted(everyone, users):
+            pieces = Pieces(diagnostic, inputs, seed, store, held=0)
+            for name, members in pieces.parts:
                 yield pieces, name, members
 
 

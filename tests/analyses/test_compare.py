@@ -66,8 +66,8 @@ def everything(tmp_path_factory):
         for name, kind, drawn in ((LEARNED, "SASRec", seed), ("even", "SASRec-uniform", 7)):
             torch.manual_seed(drawn)
             models[name] = build_model(kind, data, **SMALL).eval()
-        found = [measured(each, models, data, users, 0, None) for each in discover().values()]
         inputs = inputs_at_hand(models, data, users)
+        found = [measured(each, inputs, 0, None) for each in discover().values()]
         sections = [Section(each.diagnostic) for each in found]
         write_report(place / folder, inputs, found, sections, command="", seed=0, start=0)
     return place / "before", place / "after"
@@ -162,8 +162,8 @@ def test_verdicts_of_other_users_and_other_attention_say_so(tmp_path, monkeypatc
     data = load_data("planted:content?users=40&items=40&length=9&shortest=4")
     models = {"a": build_model("SASRec", data, **SMALL).eval()}
     for folder, users in (("before", np.arange(24)), ("after", np.arange(12, 40))):
-        found = [measured(discover()["faithfulness"], models, data, users, 0, None)]
         inputs = inputs_at_hand(models, data, users)
+        found = [measured(discover()["faithfulness"], inputs, 0, None)]
         sections = [Section(each.diagnostic) for each in found]
         write_report(tmp_path / folder, inputs, found, sections, command="", seed=0, start=0)
     before, after = open_run(tmp_path / "before"), open_run(tmp_path / "after")

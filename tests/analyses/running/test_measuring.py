@@ -9,6 +9,7 @@ import torch
 
 from analyses.diagnostic import Diagnostic, discover
 from analyses.running import measuring
+from analyses.running.inputs import Inputs
 from analyses.running.measuring import measure_in_memory, measured
 from analyses.running.results import Results
 from analyses.running.store import Store
@@ -56,17 +57,17 @@ class Counting:
 def inputs(monkeypatch):
     monkeypatch.setattr(measuring, "PIECE", 2)
     models = {"a": Handmade([1.0, 2, 3, 4, 5], "a"), "b": Handmade([2.0, 2, 3, 4, 5], "b")}
-    return models, data_of([1, 2], [1, 3], [2, 3]), np.arange(3), 0
+    return Inputs(data_of([1, 2], [1, 3], [2, 3]), models, np.arange(3))
 
 
 def test_after_a_kill_finished_pieces_are_not_measured_again(inputs, tmp_path):
     counting = Counting(die_at=3)
     with pytest.raises(KeyboardInterrupt):
-        measured(counting.diagnostic(), *inputs, Store(tmp_path))
+        measured(counting.diagnostic(), inputs, 0, Store(tmp_path))
     assert counting.asked == [("a", "0", "1"), ("a", "2"), ("b", "0", "1")]
 
     again = Counting()
-    result = measured(again.diagnostic(), *inputs, Store(tmp_path))
+    result = measured(again.diagnostic(), inputs, 0, Store(tmp_path))
     assert again.asked == [("b", "2")]
     assert (result.pieces_made, result.pieces_reused) == (1, 3)
     assert result.results.frame.astype(str).to_numpy().tolist() == [
@@ -75,18 +76,17 @@ def test_after_a_kill_finished_pieces_are_not_measured_again(inputs, tmp_path):
 
 
 def test_only_what_changed_is_measured_again(inputs, tmp_path):
-    models, *rest = inputs
-    measured(Counting().diagnostic(), models, *rest, Store(tmp_path))
+    measured(Counting().diagnostic(), inputs, 0, Store(tmp_path))
     changed = Counting()
-    models = {**models, "b": Handmade([9.0, 2, 3, 4, 5], "b")}
-    measured(changed.diagnostic(), models, *rest, Store(tmp_path))
+    other = replace(inputs, models={**inputs.models, "b": Handmade([9.0, 2, 3, 4, 5], "b")})
+    measured(changed.diagnostic(), other, 0, Store(tmp_path))
     assert changed.asked == [("b", "0", "1"), ("b", "2")]
 
 
 def test_examples_are_measured_once_all_users_are_and_stored(inputs, tmp_path):
     counting = Counting()
     for made, reused in ((5, 0), (0, 5)):
-        result = measured(counting.with_examples(), *inputs, Store(tmp_path))
+        result = measured(counting.with_examples(), inputs, 0, Store(tmp_path))
         assert (result.pieces_made, result.pieces_reused) == (made, reused)
         frame = result.results.frame
         assert frame[frame["length"] == -1].astype(str).to_numpy().tolist() == [
@@ -99,16 +99,16 @@ def test_examples_are_measured_once_all_users_are_and_stored(inputs, tmp_path):
 
 
 def test_force_measures_everything_again(inputs, tmp_path):
-    measured(Counting().diagnostic(), *inputs, Store(tmp_path))
+    measured(Counting().diagnostic(), inputs, 0, Store(tmp_path))
     forced = Counting()
-    measured(forced.diagnostic(), *inputs, Store(tmp_path, force=True))
+    measured(forced.diagnostic(), inputs, 0, Store(tmp_path, force=True))
     assert len(forced.asked) == 4
 
 
 def test_where_nobody_watches_a_line_is_written_at_either_end(inputs, tmp_path, capsys):
     moments = []
     measured(
-        Counting().diagnostic(), *inputs, Store(tmp_path), lambda *moment: moments.append(moment)
+        Counting().diagnostic(), inputs, 0, Store(tmp_path), lambda *moment: moments.append(moment)
     )
     assert moments == [(0, 6), (2, 6), (3, 6), (5, 6), (6, 6)]
     first, last = capsys.readouterr().err.splitlines()
@@ -117,17 +117,16 @@ def test_where_nobody_watches_a_line_is_written_at_either_end(inputs, tmp_path, 
 
 
 def test_in_memory_nothing_is_shown_and_all_users_with_a_case_are_measured(inputs, capsys):
-    models, _, _, seed = inputs
     data = data_of([1, 2], [3], [2, 3])
-    results = measure_in_memory(Counting().diagnostic(), models, data, seed=seed)
+    results = measure_in_memory(Counting().diagnostic(), inputs.models, data)
     assert results.frame["user"].tolist() == [0, 2, 0, 2]
     assert capsys.readouterr() == ("", "")
     with pytest.raises(WorkbenchError, match="u1 of hand has no item before the held-out one"):
-        measure_in_memory(Counting().diagnostic(), models, data, np.array([1]))
+        measure_in_memory(Counting().diagnostic(), inputs.models, data, np.array([1]))
 
 
 def test_in_memory_a_model_of_other_data_is_warned_of(inputs):
-    models, data, *_ = inputs
+    models, data = inputs.models, inputs.data
     models["b"].card = {"data": {"checksum": "another"}}
     with pytest.warns(WorkbenchWarning, match="^b learned from other data than hand"):
         measure_in_memory(Counting().diagnostic(), models, data)
@@ -162,7 +161,7 @@ def test_without_any_model_that_can_serve_there_is_one_error():
 
 
 def test_siblings_are_measured_where_a_diagnostic_compares_seeds(inputs):
-    models, data, _, _ = inputs
+    models, data = inputs.models, inputs.data
     siblings = {"a": {"a seed 1": Handmade([3.0, 2, 1, 4, 5], "a")}}
     across = replace(Counting().diagnostic(), across_seeds=True)
     results = measure_in_memory(across, models, data, siblings=siblings)
@@ -176,9 +175,9 @@ def test_siblings_are_measured_where_a_diagnostic_compares_seeds(inputs):
 
 
 def test_of_many_pieces_none_is_kept_in_memory(inputs, tmp_path, monkeypatch):
-    few = measured(Counting().with_examples(), *inputs, Store(tmp_path)).results
+    few = measured(Counting().with_examples(), inputs, 0, Store(tmp_path)).results
     monkeypatch.setattr(measuring, "HELD", 3)
-    many = measured(Counting().with_examples(), *inputs, Store(tmp_path)).results
+    many = measured(Counting().with_examples(), inputs, 0, Store(tmp_path)).results
     assert all(isinstance(part, pd.DataFrame) for part in few.rows.source.parts)
     assert all(isinstance(part, Path) for part in many.rows.source.parts)
     for one, other in zip(few.rows, many.rows, strict=True):
@@ -189,7 +188,7 @@ def test_of_many_pieces_none_is_kept_in_memory(inputs, tmp_path, monkeypatch):
 def test_users_in_another_order_or_named_twice_are_the_same_users(monkeypatch, inputs):
     """So that a sample of them is the same, too, and the same as in a report."""
     monkeypatch.setattr(measuring, "PIECE", 1024)
-    models, data, _, seed = inputs
+    models, data = inputs.models, inputs.data
     asked = []
 
     def measure(model, cases, *, seed):
@@ -199,7 +198,7 @@ def test_users_in_another_order_or_named_twice_are_the_same_users(monkeypatch, i
     monkeypatch.setattr("analyses.running.held_out.SAMPLE", 2)
     diagnostic = replace(Counting().diagnostic(), measure=measure)
     for order in ([0, 1, 2], [2, 0, 1], [1, 2, 0, 1, 1]):
-        measure_in_memory(diagnostic, {"a": models["a"]}, data, np.array(order), seed)
+        measure_in_memory(diagnostic, {"a": models["a"]}, data, np.array(order))
     assert asked[0] == asked[1] == asked[2]
     assert sum(asked[0][1]) == 2
 
@@ -223,7 +222,6 @@ def test_users_in_another_order_or_named_twice_are_the_same_users(monkeypatch, i
     ],
 )
 def test_what_is_measured_has_to_be_a_table_of_these_users(inputs, measure, told):
-    models, data, users, _ = inputs
     diagnostic = replace(Counting().diagnostic(), measure=measure)
     with pytest.raises(WorkbenchError, match=f"what counting measures {told}"):
-        measure_in_memory(diagnostic, models, data, users[:2])
+        measure_in_memory(diagnostic, inputs.models, inputs.data, inputs.users[:2])

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from torch.distributed import HashStore
 
 from analyses.diagnostic import Diagnostic
 from analyses.running import measuring
+from analyses.running.inputs import Inputs
 from analyses.running.measuring import measured
 from analyses.running.sharing import measure_shared, with_shared_cost
 from analyses.running.store import Store
@@ -53,9 +53,9 @@ def small_pieces(monkeypatch):
     monkeypatch.setattr(measuring, "PIECE", 2)
 
 
-def given() -> Any:
+def given() -> Inputs:
     models = {"a": Handmade([1.0, 2, 3, 4, 5], "a"), "b": Handmade([2.0, 2, 3, 4, 5], "b")}
-    return models, DATA, USERS, 0
+    return Inputs(DATA, models, USERS)
 
 
 def shared(
@@ -67,7 +67,7 @@ def shared(
 
     def run(here: Ranks) -> None:
         store = Store(folder, force=force)
-        measure_shared(*(here, asked, *given(), store, watch), siblings={})
+        measure_shared(here, asked, given(), 0, store, watch)
 
     with ThreadPoolExecutor(size) as pool:
         list(pool.map(run, ranks))
@@ -84,8 +84,8 @@ def test_ranks_measure_what_one_process_measures(tmp_path, size):
     moments = []
     first = shared(tmp_path, asked, size, lambda *moment: moments.append(moment))
     for each in asked:
-        alone = measured(each, *given(), None, quiet=True)
-        collected = measured(each, *given(), Store(tmp_path), quiet=True)
+        alone = measured(each, given(), 0, None, quiet=True)
+        collected = measured(each, given(), 0, Store(tmp_path), quiet=True)
         pd.testing.assert_frame_equal(collected.results.frame, alone.results.frame)
         assert (collected.pieces_made, collected.pieces_reused) == (0, 8)
         cost = with_shared_cost(collected, first)
@@ -122,8 +122,8 @@ def test_what_fails_in_any_rank_fails_where_it_is_collected(tmp_path):
     asked = [diagnostic("one", broken), diagnostic("other")]
     shared(tmp_path, asked, 2, quiet)
     with pytest.raises(RuntimeError, match="user 3"):
-        measured(asked[0], *given(), Store(tmp_path), quiet=True)
-    assert measured(asked[1], *given(), Store(tmp_path), quiet=True).pieces_made == 0
+        measured(asked[0], given(), 0, Store(tmp_path), quiet=True)
+    assert measured(asked[1], given(), 0, Store(tmp_path), quiet=True).pieces_made == 0
 
 
 def test_a_forced_piece_that_fails_leaves_no_old_one(tmp_path):
@@ -139,10 +139,8 @@ def test_a_forced_piece_that_fails_leaves_no_old_one(tmp_path):
 
 def test_a_diagnostic_that_no_model_can_serve_is_passed_over(tmp_path):
     needy = replace(diagnostic("needy"), needs_attention=True)
-    models, *rest = given()
-    for model in models.values():
+    inputs = given()
+    for model in inputs.models.values():
         model.stages = ()
-    measure_shared(
-        Ranks(), [needy, diagnostic("one")], models, *rest, Store(tmp_path), quiet, siblings={}
-    )
+    measure_shared(Ranks(), [needy, diagnostic("one")], inputs, 0, Store(tmp_path), quiet)
     assert len(list(tmp_path.iterdir())) == 8
