@@ -20,8 +20,8 @@ import workbench
 from analyses import diagnostics
 from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
 from analyses.diagnostic import discover
-from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.questions import QUESTIONS
+from analyses.reliability import FAITHFUL, LABELS, SUMMARY, UNFAITHFUL
 from analyses.run_all import main
 from analyses.running.measuring import measure_in_memory
 from analyses.verdict import RULE
@@ -267,9 +267,7 @@ def test_the_edit_leaves_the_newest_three(data, monkeypatch, capsys):
 
 FREQUENCY = """
 import torch
-from analyses.conclusions import CONCLUSIONS, NOT, SHOWN
 from analyses.diagnostic import discover
-from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.running.measuring import measure_in_memory
 from models import Batch
 from workbench import build_model, explain, importances
@@ -392,7 +390,7 @@ def test_the_rule_of_the_verdict_stands_in_the_documentation():
 
 
 def test_the_verdicts_by_truth_in_the_documentation_are_those_that_reports_quote():
-    kept = json.loads((ROOT / "analyses" / "judging" / "summary.json").read_text("utf-8"))
+    kept = json.loads(SUMMARY.read_text("utf-8"))
     cases = pd.DataFrame(kept["cases"])
     cases = cases[cases["sampled users"] == 128]
     table = cases.groupby("conclusion")[[*LABELS]].sum().reindex(CONCLUSIONS, fill_value=0)

@@ -35,7 +35,9 @@ conclusions diagnostic running shortcomings telling
 diagnostics
 questions
 verdict
-judging report
+reliability
+report
+judging
 at_hand compare judge reporting run_all
 claims
 __main__

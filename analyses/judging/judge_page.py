@@ -9,10 +9,10 @@ from matplotlib.figure import Figure
 
 from analyses.conclusions import CONCLUSIONS, OPEN, SHOWN
 from analyses.judging.cells import CHOOSING, CONFIRMING
-from analyses.judging.labels import FAITHFUL, FOUND, LABELS, LEARNED, MARGIN, UNFAITHFUL
-from analyses.judging.reliability import ALL_USERS, OBVIOUS
+from analyses.judging.labels import LEARNED, MARGIN
 from analyses.judging.scoring import ALL_MAPS
-from analyses.judging.verdict_rows import USERS
+from analyses.judging.verdict_rows import ALL_USERS, USERS
+from analyses.reliability import FAITHFUL, FOUND, LABELS, OBVIOUS, UNFAITHFUL
 from analyses.report.page import environment, readable_width
 from analyses.telling import style
 from analyses.telling.drawing import draw, images

@@ -1,11 +1,13 @@
 """The judge at work: models trained, judged one by one, and the page of it."""
 
 import argparse
+import json
 import shlex
 import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,15 +15,15 @@ import torch
 
 from analyses.conclusions import OPEN, SHOWN
 from analyses.judging import PAGE
-from analyses.judging.cells import BASE_USERS, VARIANTS, Cell, ZooModel
+from analyses.judging.cells import BASE_USERS, CONFIRMING, VARIANTS, Cell, ZooModel
 from analyses.judging.entries import AS_TRAINED, Entry, entries
 from analyses.judging.labels import CASES, label
 from analyses.judging.map_rows import REDUCTION, map_rows
-from analyses.judging.reliability import ALL_USERS, write_summary
 from analyses.judging.scoring import confusion, error_rates, told_apart
 from analyses.judging.signals import DECISIONS, NUMBERS, SAYS
-from analyses.judging.verdict_rows import VERDICT_NUMBERS, Surroundings, verdict_rows
+from analyses.judging.verdict_rows import ALL_USERS, VERDICT_NUMBERS, Surroundings, verdict_rows
 from analyses.judging.zoo import train_zoo
+from analyses.reliability import COUNTED, LABELS, SUMMARY
 from analyses.report.folder import slug
 from analyses.running.code import code_hash
 from analyses.running.keeping import check_keeping
@@ -98,7 +100,8 @@ def _judge(
     page = judge_page.render(made, summaries, pictures, command)
     write_file(options.out / PAGE, page.encode())
     if options.summary:
-        write_summary(made["verdicts"], command)
+        text = json.dumps(summarised(made["verdicts"], command), indent=1)
+        write_file(SUMMARY, f"{text}\n".encode())
     return options.out
 
 
@@ -186,6 +189,21 @@ def _importances(measured: pd.DataFrame) -> pd.DataFrame:
     table = by[[*numbers, "chance", "recency"]].mean()
     table.insert(0, "trainings", by.size())
     return table.reset_index()
+
+
+def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:
+    """What is kept of the verdicts of a zoo, of the seeds that confirm the rule.
+
+    Parameters
+    ----------
+    verdicts : the table of that name of `analyses.judge`.
+    command : that made it.
+    """
+    confirming = verdicts[verdicts["role"] == CONFIRMING]
+    counted = confirming.groupby([*COUNTED, "label"]).size().unstack(fill_value=0)
+    counted = counted.reindex(columns=list(LABELS), fill_value=0).reset_index()
+    models = int((confirming["measured users"] == ALL_USERS).sum())
+    return {"command": command, "models": models, "cases": counted.to_dict("records")}
 
 
 class Judge:

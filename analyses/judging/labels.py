@@ -24,6 +24,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from analyses.reliability import FAITHFUL, FOUND, PARTLY, UNFAITHFUL
 from models import Batch
 from workbench import explain
 from workbench.data.batches import cause_mask, make_batch
@@ -36,11 +37,8 @@ from workbench.model import Model
 from workbench.statistics import cause_scores, chance_scores, mean_interval
 
 LEARNED = 0.5
-FOUND = 0.9
 MARGIN = 0.1
 CASES = 300  # at most, drawn at random: shares are then known to about 5 %
-FAITHFUL, PARTLY, UNFAITHFUL = "faithful", "partly", "unfaithful"
-LABELS = (FAITHFUL, PARTLY, UNFAITHFUL)
 
 
 @dataclass(frozen=True)

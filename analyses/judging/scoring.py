@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.judging.labels import FAITHFUL, UNFAITHFUL
+from analyses.reliability import FAITHFUL, UNFAITHFUL
 from workbench.statistics import exact_share
 
 ALL_MAPS = "all"  # the group that they are all in

@@ -24,9 +24,9 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.judging.cells import ZooModel
 from analyses.judging.entries import Entry
-from analyses.judging.reliability import ALL_USERS, is_obvious
 from analyses.judging.zoo import finished
 from analyses.questions import QUESTIONS
+from analyses.reliability import is_obvious
 from analyses.running.inputs import Inputs
 from analyses.running.measuring import measured
 from analyses.running.results import Results, of_users
@@ -39,6 +39,7 @@ from workbench.statistics import Interval, mean_interval
 from workbench.training.variants import UNIFORM
 
 USERS = 128  # test users measured, drawn at random: as many as a report runs costly measures on
+ALL_USERS = "all"  # of the numbers of measured users: as many as there are
 FEWER = (64, 32, 16)  # as if there were no others
 PARTNER = "uniform"  # what the model with uniform attention is called beside an entry
 NAMED = "names what matters most"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analyses.judging.reliability import reliability
+from analyses.reliability import reliability
 from analyses.report.folder import SCHEMA
 from analyses.report.glossary import GLOSSARY
 from analyses.report.markdown import code, listed, literal, table

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from analyses.judging.labels import FOUND
+from analyses.reliability import FOUND
 from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY, PAPER, PAPER_ADDRESS, explained
 from analyses.report.one_user import OneUser

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analyses.conclusions import SHOWN, Conclusion
-from analyses.judging.reliability import reliability
+from analyses.reliability import reliability
 from analyses.telling.wording import percent
 from analyses.verdict import Verdict
 from workbench.phrases import listing

@@ -1,4 +1,7 @@
-"""How often a verdict was wrong where the truth is known: what a report says of its own verdict."""
+"""How often a verdict was wrong where the truth is known: what a report says of its own verdict.
+
+What is true of attention is said in these words, and measured in `analyses.judging`.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,20 +10,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from analyses.conclusions import NOT, SHOWN
-from analyses.judging.cells import CONFIRMING
-from analyses.judging.labels import FAITHFUL, LABELS, UNFAITHFUL
 from analyses.telling.wording import percent
 from analyses.verdict import Verdict
-from workbench.files import write_file
 from workbench.phrases import counted
 from workbench.statistics import exact_share
 
-SUMMARY = Path(__file__).with_name("summary.json")  # written by `python -m analyses.judge`
+SUMMARY = Path(__file__).with_name("reliability.json")  # written by `python -m analyses.judge`
+FAITHFUL, PARTLY, UNFAITHFUL = "faithful", "partly", "unfaithful"
+LABELS = (FAITHFUL, PARTLY, UNFAITHFUL)
+FOUND = 0.9  # of the causes, which faithful attention finds at least
 WRONG = {SHOWN: UNFAITHFUL, NOT: FAITHFUL}  # the truth that makes a conclusion wrong
-ALL_USERS = "all"  # of the numbers of measured users: as many as there are
 COUNTED = ["conclusion", "sampled users", "obvious"]
 OBVIOUS = 0.75  # above it, what matters most is what a control such as the last item names anyway
 
@@ -113,27 +113,6 @@ def is_obvious(verdict: Verdict) -> bool:
     """Whether a control is known to name what matters most for more than `OBVIOUS` of the users."""
     pointing = verdict.pointing
     return pointing is not None and pointing.control is not None and pointing.control.low > OBVIOUS
-
-
-def summarised(verdicts: pd.DataFrame, command: str) -> dict[str, Any]:
-    """What is kept of the verdicts of a zoo, of the seeds that confirm the rule.
-
-    Parameters
-    ----------
-    verdicts : the table of that name of `analyses.judge`.
-    command : that made it.
-    """
-    confirming = verdicts[verdicts["role"] == CONFIRMING]
-    counted = confirming.groupby([*COUNTED, "label"]).size().unstack(fill_value=0)
-    counted = counted.reindex(columns=list(LABELS), fill_value=0).reset_index()
-    models = int((confirming["measured users"] == ALL_USERS).sum())
-    return {"command": command, "models": models, "cases": counted.to_dict("records")}
-
-
-def write_summary(verdicts: pd.DataFrame, command: str) -> None:
-    """Keep it where reports quote it from."""
-    text = json.dumps(summarised(verdicts, command), indent=1)
-    write_file(SUMMARY, f"{text}\n".encode())
 
 
 @lru_cache

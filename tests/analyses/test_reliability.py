@@ -6,9 +6,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from analyses import reliability as module
 from analyses.conclusions import BESIDE, CONCLUSIONS, NOT, OPEN, SHOWN
-from analyses.judging import reliability as module
-from analyses.judging.reliability import is_obvious, reliability, summarised
+from analyses.judging.judgement import summarised
+from analyses.reliability import is_obvious, reliability
 from analyses.verdict import Verdict
 from tests.analyses.report.invented import verdict
 from workbench.statistics import Interval
