@@ -19,15 +19,13 @@ def on_card(found: Mapping[str, Evaluation]) -> dict[str, Any]:
 
 def chosen_by(card: Mapping[str, Any]) -> dict[str, dict[str, float]]:
     """The metrics by split, on a card, of the policy by which its training chose the epoch."""
-    removed = card["training"].get("remove_seen", False)  # of which cards of old know nothing
-    return card["metrics_seen_removed" if removed else "metrics"]
+    return card["metrics_seen_removed" if card["training"]["remove_seen"] else "metrics"]
 
 
 def from_card(card: Mapping[str, Any]) -> list[tuple[str, str, dict[str, float]]]:
-    """Every split, policy and metrics that a card tells of; cards of old know one policy."""
-    first = REMOVED if card.get("seen_items_removed") else KEPT
+    """Every split, policy and metrics that a card tells of."""
     return [
         (split, policy, metrics)
-        for policy, name in ((first, "metrics"), (REMOVED, "metrics_seen_removed"))
+        for policy, name in ((KEPT, "metrics"), (REMOVED, "metrics_seen_removed"))
         for split, metrics in card.get(name, {}).items()
     ]

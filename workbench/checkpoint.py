@@ -198,12 +198,12 @@ def load_model(source: str | Path) -> Recommender:
         with safe_open(folder / WEIGHTS, "pt") as file:
             names = file.keys()
             check_shapes(config, {name: file.get_slice(name).get_shape() for name in names})
-        told = card.pop(FILES, None)
-        known = told is None or TOKENS in told  # else they are of an earlier model there
+        told = card.pop(FILES)
+        known = TOKENS in told  # else they are of an earlier model there
         item_ids, user_ids = _read_tokens(folder / TOKENS, config) if known else (None, None)
         state = load_file(folder / WEIGHTS)
         _check_finite(folder / WEIGHTS, state)
-        _check_files(folder, told or {})
+        _check_files(folder, told)
         model = build(config, state)
     except WorkbenchError:
         raise
@@ -229,6 +229,8 @@ def _check_files(folder: Path, told: Mapping[str, str]) -> None:
 
 def _check_parts(card: Mapping[str, Any]) -> None:
     """Raise TypeError if a part of a card is not what all who read cards take it for."""
+    if FILES not in card:
+        raise TypeError(f"it has no {FILES!r}, the checksums of the files beside it")
     for part in ("training", "metrics", "data", FILES):
         if not isinstance(card.get(part, {}), dict):
             raise TypeError(f"its {part!r} is {card[part]!r}, where an object is expected")

@@ -18,6 +18,7 @@ from analyses.report.folder import (
     MANIFEST,
     NUMBERS,
     PAGE,
+    SCHEMA,
     TEXT,
     check_report_place,
     raw_path,
@@ -169,6 +170,7 @@ def _manifest(
 ) -> dict[str, Any]:
     data, parts = inputs.data, Comparison.of(inputs.models).parts
     return {
+        "schema": SCHEMA,
         "created": f"{datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
         "command": command,
         "seed": seed,

@@ -128,17 +128,12 @@ class StoredRun:
             return None
         content = self.file(NUMBERS)
         try:
-            whole = json.loads(content)
-            if whole["schema"] == SCHEMA:
-                return None if whole[key] is None else read(whole[key])
+            told = json.loads(content)[key]
+            return None if told is None else read(told)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise WorkbenchError(
                 f"{self.folder / NUMBERS} holds no {key} that can be read; run the report again."
             ) from error
-        raise WorkbenchError(
-            f"{self.folder / NUMBERS} is of schema {whole['schema']}, and {SCHEMA} is read; run "
-            "the report again."
-        )
 
     def figures(self, diagnostic: str) -> list[str]:
         """Names of the figures of a diagnostic, in order."""
@@ -268,7 +263,7 @@ def open_run(folder: str | Path) -> StoredRun:
     Raises
     ------
     WorkbenchError
-        If the folder has none, or a damaged one.
+        If the folder has none, a damaged one, or one of another version.
     """
     path = manifest_path(folder)
     if path.stat().st_size > LARGEST_JSON:
@@ -287,6 +282,11 @@ def open_run(folder: str | Path) -> StoredRun:
         raise WorkbenchError(
             f"{path} is no manifest of a report ({lacking[0]!r} is missing or malformed); give "
             "another folder or run the report again."
+        )
+    if content.get("schema") != SCHEMA:
+        raise WorkbenchError(
+            f"{path.parent} was written by another version, whose reports are not read (schema "
+            f"{content.get('schema', 'unknown')}, and {SCHEMA} is read); run the report again."
         )
     return StoredRun(path.parent, content, Comparison.stored(content["models"]))
 

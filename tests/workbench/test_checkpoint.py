@@ -353,6 +353,13 @@ def test_a_part_of_a_card_is_an_object(saved, part):
     assert f"not a model card (its '{part}' is None" in told(saved)
 
 
+def test_a_card_without_checksums_is_told(saved):
+    card = json.loads((saved / CARD).read_text())
+    del card["files"]
+    (saved / CARD).write_text(json.dumps(card))
+    assert "not a model card (it has no 'files', the checksums of the files" in told(saved)
+
+
 def test_missing_weights_are_told(saved):
     (saved / WEIGHTS).unlink()
     assert str(saved / WEIGHTS) in told(saved)

@@ -146,21 +146,16 @@ def test_the_number_of_epochs_may_change(monkeypatch, tmp_path, data):
 
 
 @pytest.mark.parametrize("missing", ["value_projection", "avoid_weight", "loss"])
-def test_a_run_begun_before_an_option_came_in_goes_on(monkeypatch, tmp_path, data, missing):
-    expected = state_after(monkeypatch, build("SASRec", data), data, tmp_path / "whole")
-    parts = tmp_path / "parts"
-    killed(monkeypatch, build("SASRec", data), data, parts, 2)
-    state = torch.load(parts / "training.pt", weights_only=True)
+def test_a_run_begun_before_an_option_came_in_is_refused(monkeypatch, tmp_path, data, missing):
+    killed(monkeypatch, build("SASRec", data), data, tmp_path, 1)
+    state = torch.load(tmp_path / "training.pt", weights_only=True)
     identity = json.loads(state["identity"])
     part = "config" if missing in identity["config"] else "training"
     del identity[part][missing]
-    torch.save({**state, "identity": json.dumps(identity)}, parts / "training.pt")
-    if missing == "loss":
-        with pytest.raises(WorkbenchError, match="belongs to"):  # what it would have been is known
-            train(build("SASRec", data), data, parts, **{**HOW, "loss": "sampled"})
-    found = state_after(monkeypatch, build("SASRec", data, seed=8), data, parts)
-    assert found["progress"] == expected["progress"]
-    torch.testing.assert_close(found["model"], expected["model"], rtol=0, atol=0)
+    state["identity"] = json.dumps(identity, sort_keys=True)
+    torch.save(state, tmp_path / "training.pt")
+    with pytest.raises(WorkbenchError, match="belongs to a run with other data, model or options"):
+        train(build("SASRec", data), data, tmp_path, **HOW)
 
 
 def test_a_run_with_an_option_that_is_not_known_is_refused(monkeypatch, tmp_path, data):
@@ -168,7 +163,8 @@ def test_a_run_with_an_option_that_is_not_known_is_refused(monkeypatch, tmp_path
     state = torch.load(tmp_path / "training.pt", weights_only=True)
     identity = json.loads(state["identity"])
     identity["config"]["of_a_later_version"] = True
-    torch.save({**state, "identity": json.dumps(identity)}, tmp_path / "training.pt")
+    state["identity"] = json.dumps(identity, sort_keys=True)
+    torch.save(state, tmp_path / "training.pt")
     with pytest.raises(WorkbenchError, match="belongs to a run with other data, model or options"):
         train(build("SASRec", data), data, tmp_path, **HOW)
 

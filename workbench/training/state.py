@@ -19,8 +19,6 @@ from workbench.training.sampling import check_loss
 from workbench.training.settings import Training
 
 STATE = "training.pt"
-# of cards and states that do not name them: what was the only one there was
-FIRST_OPTIONS = {"loss": "exact"}
 History = list[dict[str, float]]  # number, loss, seconds and validation metrics of every epoch
 
 
@@ -79,7 +77,7 @@ def write_state(
         If it cannot be written, as on a disk that is full.
     """
     state = {
-        "identity": json.dumps(identity, sort_keys=True),
+        "identity": _text(identity),
         "progress": asdict(at),
         "random": torch.get_rng_state(),
         **tensors,
@@ -114,11 +112,7 @@ def read_state(
         raise _not_state(path) from error
     if not (isinstance(state, dict) and {"identity", "progress", "random"} <= state.keys()):
         raise _not_state(path)
-    try:
-        same = _completed(json.loads(state["identity"])) == _completed(identity)
-    except (KeyError, TypeError, ValueError):  # options that are not known here
-        same = False
-    if not same:
+    if state["identity"] != _text(identity):
         raise WorkbenchError(
             f"{path}: belongs to a run with other data, model or options; delete it, or "
             "choose another folder."
@@ -126,11 +120,8 @@ def read_state(
     return Progress(**state["progress"]), state
 
 
-def _completed(identity: Mapping[str, Any]) -> str:
-    """An identity with the options that its version did not have, each as it was without them."""
-    config = ModelConfig.from_dict(identity["config"]).to_dict()
-    training = {**asdict(Training()), **FIRST_OPTIONS, **identity["training"]}
-    return json.dumps({**identity, "config": config, "training": training}, sort_keys=True)
+def _text(identity: Mapping[str, Any]) -> str:
+    return json.dumps(identity, sort_keys=True)
 
 
 def _not_state(path: Path) -> WorkbenchError:
@@ -164,12 +155,8 @@ def finished_model(
     except WorkbenchError as error:
         raise other_model(folder) from error
     checksum = model.card.get("data", {}).get("checksum")
-    try:
-        options = {**FIRST_OPTIONS, **model.card.get("training", {})}
-        trained = replace(Training(**options), progress=how.progress)
-    except TypeError as error:  # options that are not known here
-        raise other_model(folder) from error
-    if model.config != config or trained != how or checksum != data.checksum_as_read:
+    trained = {**model.card.get("training", {}), "progress": how.progress}
+    if model.config != config or trained != asdict(how) or checksum != data.checksum_as_read:
         raise other_model(folder)
     return model
 

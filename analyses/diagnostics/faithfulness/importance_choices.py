@@ -55,7 +55,6 @@ def with_means(frame: pd.DataFrame) -> pd.DataFrame:
         **{
             LOST: frame[[f"without {k}" for k in SIZES]].mean(axis=1, skipna=False),
             LEFT: frame[[f"alone {k}" for k in SIZES]].mean(axis=1, skipna=False),
-            "cause": frame.get("cause", np.nan),  # which reports of before November 28 lack
         }
     )
 
