@@ -8,6 +8,7 @@ from typing import get_args
 
 from analyses.judging import PAGE
 from analyses.judging.cells import ROLES, Scale, plan
+from analyses.running.device_option import add_device
 from analyses.running.keeping import CACHE
 from workbench.announcing import announce, say
 from workbench.ending import ended_in_words, told_if_stopped
@@ -43,12 +44,7 @@ def parser() -> argparse.ArgumentParser:
         help="processes that share the models, where torchrun has not started them "
         "(default: %(default)s)",
     )
-    made.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda"],  # an Apple GPU has no float64, in which is measured
-        default="cpu",  # where models as small as these are quickest
-        help="where the models compute; auto: on CUDA if any (default: %(default)s)",
-    )
+    add_device(made, "cpu")  # where models as small as these are quickest
     made.add_argument(
         "--seeds",
         choices=ROLES,

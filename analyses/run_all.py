@@ -9,10 +9,12 @@ from analyses import diagnostics
 from analyses.conclusions import CONCLUSIONS
 from analyses.report.folder import PAGE, check_report_place
 from analyses.running.defaults import DEFAULT_DATA, shipped
+from analyses.running.device_option import add_device
 from analyses.running.keeping import CACHE, check_keeping
 from analyses.running.progress import Progress, ProgressFile
 from analyses.shortcomings import Unsatisfactory
 from workbench.announcing import alone, announce, first, say
+from workbench.commands.options import READING
 from workbench.ending import STOPPED, ended_in_words, told_if_stopped
 from workbench.errors import WorkbenchError, sentence
 from workbench.model_folders import located_model
@@ -36,9 +38,7 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT_DATA,
         metavar="NAME|PATH",
         help="a known data set or a file (default: %(default)s; python -m workbench data lists "
-        "what is known); how to read a file may stand behind its path, in quotes: "
-        "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; and so may settings of planted "
-        "data: 'planted:distance?noise=.3&users=500'",
+        f"what is known); how {READING}",
     )
     made.add_argument(
         "--models",
@@ -69,12 +69,7 @@ def parser() -> argparse.ArgumentParser:
         "reports/)",
     )
     made.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
-    made.add_argument(
-        "--device",
-        choices=["auto", "cpu", "cuda"],  # an Apple GPU has no float64, in which is measured
-        default="auto",
-        help="where the models compute; auto: on CUDA if any (default: %(default)s)",
-    )
+    add_device(made)
     made.add_argument("--force", action="store_true", help="measure again what is stored")
     made.add_argument(
         "--processes",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyses.claims.study import FURTHER, SAMPLE
+from analyses.running.device_option import add_device
 from analyses.shortcomings import Incomplete
 from workbench.announcing import announce, say
 from workbench.data.catalogue import check_source
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
         help="users on whom diagnostics run, at most, drawn at random; of each 1,024, 128 by the "
         "measures that cost most (default: %(default)s)",
     )
+    add_device(made)
     made.add_argument(
         "--processes",
         type=int,

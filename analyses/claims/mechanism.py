@@ -31,12 +31,12 @@ def planned(seeds: int) -> list[ZooModel]:
     return [ZooModel(PLANTED, variant, seed) for seed in range(seeds) for variant in VARIANTS]
 
 
-def train_planted(folder: Path, seeds: int, ranks: Ranks | None = None) -> None:
-    """Train what is missing, shared by `ranks`."""
-    train_zoo(planned(seeds), folder, ranks=ranks)
+def train_planted(folder: Path, seeds: int, ranks: Ranks, device: str) -> None:
+    """Train what is missing on a device, shared by `ranks`."""
+    train_zoo(planned(seeds), folder, ranks=ranks, device=device)
 
 
-def measure_planted(folder: Path, seeds: int) -> pd.DataFrame:
+def measure_planted(folder: Path, seeds: int, device: torch.device) -> pd.DataFrame:
     """A row per training: Hit@1 on all test cases, the best on these, and the weights it gives.
 
     `largest weight` is the largest of the prediction row of any head and layer, the mean over
@@ -49,7 +49,7 @@ def measure_planted(folder: Path, seeds: int) -> pd.DataFrame:
     data, best = made.data, float(made.bayes_hits().mean())
     rows = []
     for each in trained:
-        model = load(each, folder)
+        model = load(each, folder).to(device)
         rows.append(
             {
                 "model": each.label,
@@ -70,7 +70,7 @@ def _weights(model: Recommender, data: SequenceData) -> dict[str, float]:
         valid = cases.batch.valid[:, None, None]
         most = weights.masked_fill(~valid, 0).amax(-1)
         least = weights.masked_fill(~valid, torch.inf).amin(-1)
-        largest.append(most.amax((1, 2)).numpy())
+        largest.append(most.amax((1, 2)).cpu().numpy())
         ratio = max(ratio, float((most / least).max()))
     return {"largest weight": float(np.concatenate(largest).mean()), "ratio": ratio}
 

@@ -38,6 +38,7 @@ class Study:
     sources : what `load_data` takes, by the name of the data set.
     data : the data sets by name.
     runs : the folder of all trainings.
+    device : where those that are missing are trained; a model counts wherever it was.
     record : what earlier runs published.
     """
 
@@ -45,11 +46,16 @@ class Study:
     sources: Mapping[str, str]
     data: Mapping[str, SequenceData]
     runs: Path
+    device: str
     record: Record = field(default_factory=Record)
 
     def of(self, name: str) -> list[Planned]:
         """The trainings of a data set."""
         return [each for each in self.planned if each.data == name]
+
+    def training(self, each: Planned) -> dict[str, Any]:
+        """What a model is trained with here, but for its seed."""
+        return {**each.training, "device": self.device}
 
     def trained(self, each: Planned) -> Recommender | None:
         """The model of a training that has ended; None where it has not.
@@ -64,7 +70,7 @@ class Study:
         if not folder.exists():
             return None
         model = build_model(each.variant.model, data, **each.options)
-        how = settled({**each.training, "seed": each.seed}, model, data.n_items)
+        how = settled({**self.training(each), "seed": each.seed}, model, data.n_items)
         return finished_model(folder, model.config, how, data)
 
     def state(self, each: Planned) -> State:
@@ -88,7 +94,7 @@ class Study:
 
     def train(self, each: Planned, *, quiet: bool = False) -> Recommender:
         """Train a model, or go on where it was stopped; what is trained is taken as it is."""
-        folder, how = each.folder(self.runs), each.training
+        folder, how = each.folder(self.runs), self.training(each)
         variant = replace(each.variant, options=each.options)
         command = training_command(variant, each.seed, self.sources[each.data], folder, how)
         torch.manual_seed(each.seed)
@@ -98,16 +104,14 @@ class Study:
         return train(model, data, folder, command=command, alone=True, seed=each.seed, **how)
 
 
-def train_missing(study: Study, ranks: Ranks | None = None) -> list[str]:
+def train_missing(study: Study, ranks: Ranks) -> list[str]:
     """Train all that is missing; a sentence for each that could not be.
 
     Parameters
     ----------
     study : the trainings.
-    ranks : who share them, see `workbench.processes`; this process alone where None. The first is
-        told of what failed in any.
+    ranks : who share them, see `workbench.processes`. The first is told of what failed in any.
     """
-    ranks = ranks or Ranks()
     missing = study.missing()
     places = range(len(study.planned))
     for place in ranks.share("claims", places):
@@ -156,7 +160,7 @@ def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
     of those on a device as here; where there is none, an epoch of the first that is missing is
     timed on a part of the users. Models are compared by `cost`.
     """
-    here = device_label(choose_device())
+    here = device_label(choose_device(study.device))
     ended = [(each, model) for each in study.planned if (model := _known(study, each)) is not None]
     seconds: dict[tuple[str, str], float] = {}
     epochs: list[float] = []
@@ -173,7 +177,7 @@ def estimate(study: Study, missing: Sequence[Planned]) -> Estimate:
             if trained_on(card) == here
         ]
         if not paces:
-            paces = [_timed(of_recipe[0], study.data[of_recipe[0].data])]
+            paces = [_timed(study, of_recipe[0])]
         pace = VALIDATION * float(np.mean(paces)) * count
         seconds |= {(e.data, e.name): pace * _work(e, study.data[e.data]) for e in of_recipe}
         epochs += [count] * len(of_recipe)
@@ -202,10 +206,10 @@ def _work(each: Planned, data: SequenceData) -> float:
     return cost(each.variant) * data.n_interactions
 
 
-def _timed(each: Planned, data: SequenceData) -> float:
+def _timed(study: Study, each: Planned) -> float:
     """Seconds of an epoch for what `_work` counts, timed on a part of the users."""
-    part = first_users(data, TIMED_USERS)
-    how: dict[str, Any] = {**each.training, "epochs": 1, "progress": False}
+    part = first_users(study.data[each.data], TIMED_USERS)
+    how: dict[str, Any] = {**study.training(each), "epochs": 1, "progress": False}
     for _ in range(2):  # the first pays for what a process does once
         model = build_model(each.variant.model, part, **each.options)
         seconds = train(model, part, alone=True, **how).card["seconds"]

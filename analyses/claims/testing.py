@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from analyses.claims.answers import answered
 from analyses.claims.claims_page import FOLDER, write
@@ -28,6 +29,7 @@ from analyses.claims.user_table import Measurements, measure, measure_with_other
 from analyses.running.store import Store, parquet
 from models import Recommender
 from workbench import SequenceData, load_data
+from workbench.devices import choose_device
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.files import check_writable, write_file
 from workbench.phrases import counted, without
@@ -62,6 +64,7 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
     planted = options.runs / "planted"
     processes = 1 if options.plan else options.processes
     with joined(["analyses.claims", *given], processes) as ranks:
+        device = choose_device(options.device)
         study = _study(options)
         if not options.plan:
             check_writable(options.out)
@@ -69,11 +72,11 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
         if trains:
             if ranks.first:
                 _tell_missing(study, ranks.size)
-            train_planted(planted, options.seeds, ranks)
+            train_planted(planted, options.seeds, ranks, options.device)
             failures = train_missing(study, ranks)
         if not options.plan and ranks.size > 1:
             for name, data in study.data.items():
-                trained, _ = _trained(study, name)
+                trained, _ = _trained(study, name, device)
                 measure_with_others(ranks, trained, data, options.users, _store(options))
         if not ranks.first:
             sys.exit()
@@ -81,8 +84,8 @@ def run_study(options: argparse.Namespace, given: Sequence[str]) -> tuple[Path |
         _tell_plan(study, options.processes)
         return None, []
     # the words that change what the page holds
-    shown = [word for word in without(given, "--processes") if word != "--no-training"]
-    page, more = _written(study, options, planted, failures, shown)
+    shown = [w for w in without(given, "--processes", "--device") if w != "--no-training"]
+    page, more = _written(study, options, planted, failures, shown, device)
     return page, [*failures, *more]
 
 
@@ -92,9 +95,9 @@ def _store(options: argparse.Namespace) -> Store:
 
 
 def _trained(
-    study: Study, name: str
+    study: Study, name: str, device: torch.device
 ) -> tuple[list[tuple[Planned, Recommender]], list[tuple[Planned, WorkbenchError]]]:
-    """The models of a data set that are trained, and why others cannot be used."""
+    """The models of a data set that are trained, on a device, and why others cannot be used."""
     trained, errors = [], []
     for each in study.of(name):
         try:
@@ -103,7 +106,7 @@ def _trained(
             errors.append((each, error))
             continue
         if model is not None:
-            trained.append((each, model))
+            trained.append((each, model.to(device)))
     return trained, errors
 
 
@@ -126,7 +129,7 @@ def _study(options: argparse.Namespace) -> Study:
         if not options.plan:  # which writes nothing there
             raise
         warnings.warn(str(error), WorkbenchWarning, stacklevel=2)
-    return Study(planned, sources, loaded, options.runs, record)
+    return Study(planned, sources, loaded, options.runs, options.device, record)
 
 
 def _tell_missing(study: Study, processes: int) -> None:
@@ -173,6 +176,7 @@ def _written(
     planted: Path,
     failures: Sequence[str],
     given: Sequence[str],
+    device: torch.device,
 ) -> tuple[Path, list[str]]:
     """The page, and a sentence for each model or data set that could not be measured."""
     store = _store(options)
@@ -182,7 +186,7 @@ def _written(
     there: list[Done] = []
     lacking: list[str] = []
     for name, data in study.data.items():
-        trained, errors = _trained(study, name)
+        trained, errors = _trained(study, name, device)
         for each, error in errors:
             if not study.record.measured(each):
                 lacking.append(str(error))
@@ -193,15 +197,16 @@ def _written(
             write_file(options.runs / name / USERS, parquet(found))
             for each, model in trained:
                 of_training = (found["model"] == each.label) & (found["seed"] == each.seed)
-                device, best = trained_on(model.card), model.card["best_epoch"]
-                done = Done.of(each, data, device, options.users, best)
+                where, best = trained_on(model.card), model.card["best_epoch"]
+                done = Done.of(each, data, where, options.users, best)
                 keep_users(options.out / FOLDER, done, found[of_training])
                 there.append(done)
-            times |= _times(name, {each.name: model for each, model in trained}, study, store)
+            on_cpu = {each.name: model.cpu() for each, model in trained}  # wherever others ran
+            times |= _times(name, on_cpu, study, store)
         every = study.record.with_users(name, measurements[name].users if trained else None)
         if every is not None:
             users[name] = every
-    of_planted = measure_planted(planted, options.seeds)
+    of_planted = measure_planted(planted, options.seeds, device)
     if not there and not len(of_planted) and not users and not study.record.tables:
         raise WorkbenchError(
             f"{options.runs} holds no trained model of the plan; leave out --no-training."

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import workbench
 from analyses import judge, run_all
+from analyses.claims import __main__ as claims
 from tests.elsewhere import PLACE, Elsewhere
 from workbench import (
     WorkbenchError,
@@ -156,18 +157,22 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "run_all", "judge"])
+@pytest.mark.parametrize("command", [*COMMANDS, "run_all", "judge", "claims"])
 def test_every_command_that_runs_a_model_says_where_a_device_lacks(command, tmp_path, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     rows = [f"u{u},i{(u + t) % 7},{t}" for u in range(4) for t in range(5)]
     (tmp_path / "x.csv").write_text("\n".join(["user,item,time", *rows]) + "\n")
     paths = {"OUT": str(tmp_path / "out"), "DATA": str(tmp_path / "x.csv")}
     expected = "PyTorch finds no cuda device on this machine; choose the device auto or cpu"
-    if command in ("run_all", "judge"):
-        main = {"run_all": run_all.main, "judge": judge.main}[command]
-        named = ["--data", paths["DATA"]] if command == "run_all" else ["--out", paths["OUT"]]
+    of_analyses = {
+        "run_all": partial(run_all.main, cache=tmp_path / "cache"),
+        "judge": partial(judge.main, cache=tmp_path / "cache"),
+        "claims": claims.main,
+    }
+    if command in of_analyses:
+        named = ["--out", paths["OUT"]] if command == "judge" else ["--data", paths["DATA"]]
         with pytest.raises(WorkbenchError, match=expected):
-            main([*named, "--device", "cuda"], cache=tmp_path / "cache")
+            of_analyses[command]([*named, "--device", "cuda"])
         return
     given = [paths.get(word, word) for word in COMMANDS[command]]
     done = CliRunner().invoke(app, [command, *given, "--device", "cuda"])

@@ -10,6 +10,7 @@ import typer
 
 import workbench.data  # whose names bring pandas when they are asked for
 from workbench.announcing import announce, say
+from workbench.commands.options import READING
 from workbench.errors import WorkbenchError, WorkbenchWarning
 from workbench.writing import plain
 
@@ -18,10 +19,7 @@ def data_command(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="What to describe; without it the known ones are listed. How to read a file may "
-            "stand behind its path, in quotes: "
-            "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; and so may settings of "
-            "planted data: 'planted:distance?noise=.3&users=500'."
+            help=f"What to describe; without it the known ones are listed. How {READING}."
         ),
     ] = None,
     to: Annotated[

@@ -14,13 +14,16 @@ from workbench.files import check_apart
 from workbench.model_folders import located_model
 from workbench.phrases import listing
 
+READING = (  # behind "how"
+    "to read a file may stand behind its path, in quotes: "
+    "'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; and so may settings of planted data: "
+    "'planted:distance?noise=.3&users=500'"
+)
 Data = Annotated[
     str,
     typer.Option(
         "--data",
-        help="A known data set (the command `data` lists them), or a path. How to read a file may "
-        "stand behind its path, in quotes: 'x.csv?user=who&item=what&encoding=latin-1&min_user=5'; "
-        "and so may settings of planted data: 'planted:distance?noise=.3&users=500'.",
+        help=f"A known data set (the command `data` lists them), or a path. How {READING}.",
     ),
 ]
 PYTHONS = {"True": True, "False": False, "None": None}  # as commands in cards have them

@@ -141,7 +141,7 @@ def is_begun(folder: Path) -> bool:
 def finished_model(
     folder: Path, config: ModelConfig, how: Training, data: SequenceData
 ) -> Recommender | None:
-    """The model of a finished folder, None if it is not finished.
+    """The model of a finished folder, wherever it was trained; None if it is not finished.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def finished_model(
     except WorkbenchError as error:
         raise other_model(folder) from error
     checksum = model.card.get("data", {}).get("checksum")
-    trained = {**model.card.get("training", {}), "progress": how.progress}
+    trained = {**model.card.get("training", {}), "progress": how.progress, "device": how.device}
     if model.config != config or trained != asdict(how) or checksum != data.checksum_as_read:
         raise other_model(folder)
     return model

@@ -25,6 +25,7 @@ from analyses.judging import cells, zoo
 from analyses.running import held_out, measuring
 from analyses.running.store import Store
 from analyses.shortcomings import Incomplete
+from tests.elsewhere import Elsewhere
 from workbench import WorkbenchError, WorkbenchWarning, build_model, load_data, load_model
 from workbench.processes import Ranks
 from workbench.training.alone import HELD
@@ -35,6 +36,7 @@ NAME = "planted-distance"
 SIZES = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 12}
 QUICK = {"loss": "exact", "epochs": 1, "patience": 1, "progress": False}
 VARIANTS = study.MAIN[:4]
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -120,11 +122,11 @@ def test_the_whole_study(tmp_path, monkeypatch, capsys):
     card.write_text(content)
     capsys.readouterr()
 
-    # started again, it trains and measures nothing
+    # started again, wherever, it trains and measures nothing
     monkeypatch.setattr(missing_models, "train", None)
     monkeypatch.setattr(zoo, "_train", None)
     monkeypatch.setattr(Store, "put", None)
-    assert main(arguments(tmp_path)) == page
+    assert main([*arguments(tmp_path), "--device", "cpu"]) == page
     assert page.read_text() == text
     assert "all models on these data are trained" in capsys.readouterr().out
 
@@ -171,7 +173,7 @@ def test_what_only_tables_say_stands_until_as_many_are_trained(tmp_path, few, mo
     # two of three trained anew change nothing, the third replaces what stood there
     data = load_data(DATA)
     planned = study.plan([NAME], 3)
-    again = missing_models.Study(planned, {NAME: DATA}, {NAME: data}, tmp_path / "runs")
+    again = missing_models.Study(planned, {NAME: DATA}, {NAME: data}, tmp_path / "runs", "cpu")
     for each in planned:
         if each.seed < 2:
             again.train(each)
@@ -309,7 +311,7 @@ def test_trainings_are_shared_and_the_first_rank_is_told_what_failed(tmp_path):
             return super().train(each, quiet=quiet)
 
     def trained(number):
-        trainings = Shared(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path)
+        trainings = Shared(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path, "cpu")
         return missing_models.train_missing(trainings, Ranks(number, 2, store))
 
     with ThreadPoolExecutor() as pool:
@@ -349,9 +351,35 @@ def test_ranks_share_what_is_measured_of_all_models(tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(shared.users, alone.users)
 
 
+def test_models_are_trained_and_timed_on_the_device_that_was_asked_for(tmp_path, few, monkeypatch):
+    asked = []
+    monkeypatch.setattr(mechanism, "VARIANTS", cells.VARIANTS[:1])
+    monkeypatch.setattr(testing, "choose_device", lambda name: asked.append(name) or CPU)
+    monkeypatch.setattr(missing_models, "choose_device", testing.choose_device)
+    for module in (missing_models, zoo):
+
+        def recorded(*given, how=module.train, **options):
+            asked.append(options["device"])
+            return how(*given, **options | {"device": "auto"})
+
+        monkeypatch.setattr(module, "train", recorded)
+    main([*arguments(tmp_path, seeds=1), "--device", "cuda"])
+    assert asked == ["cuda"] * 6  # chosen, an epoch estimated by two, one planted, one trained
+
+
+def test_weights_on_another_device_are_those_on_the_cpu():
+    data = mechanism.PLANTED.data()
+    model = build_model(PLAIN.model, data, **SIZES).eval()
+    expected = mechanism._weights(model, data)
+    with Elsewhere() as other:
+        assert mechanism._weights(other.moved(model), data) == pytest.approx(expected)
+
+
 def test_an_estimate_is_of_the_device_at_hand(tmp_path):
     planned = [study.Planned(NAME, study.PLAIN, seed) for seed in (0, 1)]
-    trainings = missing_models.Study(planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path)
+    trainings = missing_models.Study(
+        planned, {NAME: DATA}, {NAME: load_data(DATA)}, tmp_path, "cpu"
+    )
     trainings.train(planned[0])
     card = planned[0].folder(tmp_path) / "card.json"
     told = json.loads(card.read_text()) | {"seconds": 1e9}
