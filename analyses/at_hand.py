@@ -12,7 +12,7 @@ from analyses.report.folder import PAGE, check_report_place
 from analyses.report.output import write_report
 from analyses.reporting import concluded
 from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand, of_data
-from analyses.running.measuring import asked
+from analyses.running.measuring import participants
 from analyses.running.progress import ProgressFile
 from analyses.shortcomings import Incomplete
 from workbench.data.lookup import users_with_case
@@ -104,7 +104,7 @@ def _able(diagnostics: Sequence[Diagnostic], inputs: Inputs) -> tuple[list[Diagn
     able, nobody = [], []
     for diagnostic in diagnostics:
         try:
-            asked(diagnostic, inputs)
+            participants(diagnostic, inputs)
             able.append(diagnostic)
         except WorkbenchError as error:
             nobody.append(str(error))

@@ -14,16 +14,16 @@ from analyses.claims.paper_claims import (
     Claim,
     Contrast,
 )
-from analyses.claims.record import COUNT, Record, evidence_columns
+from analyses.claims.record import COUNT, Record, effect_columns
 from analyses.claims.relative_speed import keeps_speed
 from analyses.claims.rule import (
     DECIDED,
     HOLDS,
     OPEN,
     UNMEASURED,
-    Answer,
+    ClaimAnswer,
     Decided,
-    Evidence,
+    Effect,
     Lines,
     decide,
 )
@@ -37,7 +37,7 @@ ONCE = "too few were trained again, so that other trainings might say the opposi
 
 
 @dataclass(frozen=True)
-class Cell:
+class ClaimCell:
     """A comparison on a data set, and what is said of the claim there.
 
     Attributes
@@ -57,14 +57,14 @@ class Cell:
     data: str
     contrast: Contrast | None
     name: str
-    found: Evidence | None
+    found: Effect | None
     lines: Lines
     decided: Decided = field(default_factory=lambda: Decided(UNMEASURED))
     note: str = ""
     kept: bool = False
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> ClaimAnswer:
         """What is said."""
         return self.decided.answer
 
@@ -80,7 +80,7 @@ def answered(
     times: Mapping[str, pd.DataFrame],
     claims: Sequence[Claim] = (*CLAIMS, *OF_ATTENTION, *OF_THE_VARIANT, *OF_DIRECT),
     record: Record | None = None,
-) -> list[Cell]:
+) -> list[ClaimCell]:
     """All cells, decided claim by claim.
 
     Parameters
@@ -101,7 +101,7 @@ def answered(
     validated = validation(users, record)
     names = dict.fromkeys(each.data for each in planned)
     of_data = {name: [each for each in planned if each.data == name] for name in names}
-    answers: list[Cell] = []
+    answers: list[ClaimCell] = []
     told: set[tuple[str, str, str]] = set()
     for claim in claims:
         cells = [
@@ -151,23 +151,23 @@ def _cells(
     validated: Mapping[str, float],
     record: Record,
     told: set[tuple[str, str, str]],
-) -> list[Cell]:
+) -> list[ClaimCell]:
     """The cells of a claim on a data set, of which these are the trainings; adds them to `told`."""
     made, data = [], planned[0].data
 
-    def cell(contrast: Contrast | None, name: str, found: Evidence | None, lines: Lines) -> Cell:
+    def cell(contrast: Contrast | None, name: str, found: Effect | None, lines: Lines) -> ClaimCell:
         told.add((claim.title, data, name))
         kept = record.cell(claim.title, data, name, lines.tests)
         if kept is None or (found is not None and as_good(found, kept[0])):
-            return Cell(claim, data, contrast, name, found, lines)
-        return Cell(claim, data, contrast, name, *kept, kept=True)
+            return ClaimCell(claim, data, contrast, name, found, lines)
+        return ClaimCell(claim, data, contrast, name, *kept, kept=True)
 
     for contrast in claim.contrasts:
         if not contrast.is_planned(planned):
             continue
         choices = contrast.choices(planned)
         contrast = contrast.among(validated, planned)
-        found = None if users is None else contrast.evidence(users, spreads)
+        found = None if users is None else contrast.effect(users, spreads)
         lines = contrast.lines(None if found is None else users)
         if found is None:  # what was chosen before stands until what is chosen now is measured
             known = [c for c in choices if record.cell(claim.title, data, c.name, lines.tests)]
@@ -176,20 +176,20 @@ def _cells(
         told |= {(claim.title, data, choice.name) for choice in choices}
         if contrast.kind == "most":
             words = f"speed of {contrast.model}, in that of {contrast.other}"
-            speed: tuple[Evidence | None, Lines] = (None, Lines.at(1 / SLOWER))
+            speed: tuple[Effect | None, Lines] = (None, Lines.at(1 / SLOWER))
             if times is not None and contrast.model in times:
                 speed = keeps_speed(times, contrast.model, SLOWER)
             made.append(cell(None, words, *speed))
     return made
 
 
-def as_good(found: Evidence, kept: Evidence) -> bool:
+def as_good(found: Effect, kept: Effect) -> bool:
     """Whether what was found now stands on as much as what was published."""
     trainings = zip(found.trainings, kept.trainings, strict=True)
     return all(now >= before for now, before in trainings) and found.over_seeds >= kept.over_seeds
 
 
-def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
+def _explained(cell: ClaimCell, cells: Sequence[ClaimCell]) -> ClaimCell:
     """The cell with why nothing can be told; of a gain that was not shown, no part can be kept."""
     if cell.contrast is not None and cell.contrast.kind == "most" and cell.found is not None:
         gain = Contrast(cell.contrast.measure, cell.contrast.whole, cell.contrast.other)
@@ -202,14 +202,14 @@ def _explained(cell: Cell, cells: Sequence[Cell]) -> Cell:
     return replace(cell, note=ONCE) if once else cell
 
 
-def undone(cells: Sequence[Cell]) -> list[Cell]:
+def undone(cells: Sequence[ClaimCell]) -> list[ClaimCell]:
     """Those whose answers would not stand if all tests of the study were decided together."""
     together = decide([(cell.found, cell.lines) for cell in cells])
     pairs = zip(cells, together, strict=True)
     return [cell for cell, d in pairs if cell.answer in DECIDED and cell.answer != d.answer]
 
 
-def table(cells: Sequence[Cell]) -> pd.DataFrame:
+def table(cells: Sequence[ClaimCell]) -> pd.DataFrame:
     """A row per cell, for whoever reads on with a program."""
     return pd.DataFrame(
         [
@@ -221,7 +221,7 @@ def table(cells: Sequence[Cell]) -> pd.DataFrame:
                 "answer": cell.answer,
                 "holds above": cell.lines.upper,
                 "fails below": cell.lines.lower,
-                **evidence_columns(cell.found),
+                **effect_columns(cell.found),
                 "adjusted p at upper line": cell.decided.upper,
                 "adjusted p at lower line": cell.decided.lower,
                 "note": cell.note,

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analyses.claims.answers import Cell
+from analyses.claims.answers import ClaimCell
 from analyses.claims.mechanism import PLANTED
 from analyses.claims.rule import DECIDED
 from analyses.telling.summaries import Summary, ends, not_empty
 from workbench.phrases import counted, in_order
 
 
-def figures(cells: Sequence[Cell], planted: pd.DataFrame) -> dict[str, Summary]:
+def figures(cells: Sequence[ClaimCell], planted: pd.DataFrame) -> dict[str, Summary]:
     """The figures by name, of what is said of the claims and of what planted data showed."""
     made = {
         "ranking": _differences(cells, "ndcg kept", "NDCG@10, one model minus another"),
@@ -29,7 +29,7 @@ def figures(cells: Sequence[Cell], planted: pd.DataFrame) -> dict[str, Summary]:
     return not_empty(made)
 
 
-def _differences(cells: Sequence[Cell], measure: str, title: str) -> Summary:
+def _differences(cells: Sequence[ClaimCell], measure: str, title: str) -> Summary:
     """Effects of all cells in a measure and their lines; a part of a gain is left out."""
     rows: list[dict[str, object]] = []
     for cell in cells:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analyses.claims.answers import Cell, table, undone
+from analyses.claims.answers import ClaimCell, table, undone
 from analyses.claims.claims_figures import figures
 from analyses.claims.claims_tables import Findings, N, all_tables, cells_of, tests_of
 from analyses.claims.mechanism import PLANTED, bounds, room
@@ -28,7 +28,7 @@ from analyses.claims.rule import (
     OPEN,
     RISK,
     UNMEASURED,
-    Evidence,
+    Effect,
     in_general,
 )
 from analyses.claims.seed_spreads import FEWEST
@@ -210,7 +210,7 @@ def _ratio(value: float) -> str:
     return number(value, 2) if value < HUGE else f"more than {HUGE:,}"
 
 
-def _in_general(cells: Sequence[Cell]) -> str:
+def _in_general(cells: Sequence[ClaimCell]) -> str:
     """What is said of a claim, from its cells."""
     if not cells:
         return "not planned"
@@ -218,7 +218,7 @@ def _in_general(cells: Sequence[Cell]) -> str:
     return SO_FAR if given == {HOLDS, UNMEASURED} else in_general([c.answer for c in cells])
 
 
-def _on_data(cells: Sequence[Cell], fragile: Sequence[Cell]) -> str:
+def _on_data(cells: Sequence[ClaimCell], fragile: Sequence[ClaimCell]) -> str:
     """The answers to a claim on a data set, how often each if they differ; a dash, of none.
 
     Those that would not stand if all were decided together, `fragile`, are marked.
@@ -233,7 +233,7 @@ def _on_data(cells: Sequence[Cell], fragile: Sequence[Cell]) -> str:
     return ", ".join(f"{words[answer]} ({count})" for answer, count in counts.items())
 
 
-def _measured(cells: Sequence[Cell]) -> str:
+def _measured(cells: Sequence[ClaimCell]) -> str:
     """How many of some cells are measured."""
     if not cells:
         return "\N{EM DASH}"
@@ -246,14 +246,14 @@ def _counts(given: Iterable[str], possible: Sequence[str]) -> dict[str, int]:
     return {answer: times[answer] for answer in possible if times[answer]}
 
 
-def _unmeasured(cells: Sequence[Cell]) -> str:
+def _unmeasured(cells: Sequence[ClaimCell]) -> str:
     """How many comparisons are not measured yet, by data set; nothing where all are."""
     left = Counter(cell.data for cell in cells if cell.found is None)
     of_data = ", ".join(f"{count} on {markdown.literal(data)}" for data, count in left.items())
     return f"{left.total()} of {counted(len(cells), 'comparison')} ({of_data})" if left else ""
 
 
-def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
+def _row(cell: ClaimCell, found: Effect, findings: Findings) -> dict[str, str]:
     """A measured cell in words."""
     digits = 4 if cell.contrast is not None and cell.contrast.measure != "names" else 3
     if cell.contrast is not None and cell.contrast.measure == "tau":
@@ -288,7 +288,7 @@ def _row(cell: Cell, found: Evidence, findings: Findings) -> dict[str, str]:
     }
 
 
-def nearly(cell: Cell, found: Evidence) -> str:
+def nearly(cell: ClaimCell, found: Effect) -> str:
     """The p values of an effect beyond a line that is not told only because many are tested."""
     effect, lines = found.interval.estimate, cell.lines
     if effect > lines.upper:

@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from analyses.claims.answers import Cell
+from analyses.claims.answers import ClaimCell
 from analyses.claims.paper_claims import Claim, Contrast
 from analyses.claims.record import COMPARED, COUNT, FREEDOM, SPREADS, TRAININGS, Done, Record
-from analyses.claims.rule import Lines, evidence
+from analyses.claims.rule import Lines, effect_of
 from analyses.claims.seed_spreads import Spreads, by_training, spread_table, spreads_by_data
 from analyses.claims.study import Planned
 from analyses.claims.user_table import ATTENTION, METRICS, VALID
@@ -53,7 +53,7 @@ class Findings:
     trainings: Sequence[Done]
     data: Mapping[str, SequenceData]
     users: Mapping[str, pd.DataFrame]
-    cells: Sequence[Cell]
+    cells: Sequence[ClaimCell]
     verdicts: Mapping[str, Sequence[Verdict]]
     planted: pd.DataFrame
     record: Record
@@ -99,12 +99,12 @@ class Findings:
         return self.record.trainings(self.trainings)
 
 
-def cells_of(cells: Sequence[Cell], claim: Claim) -> list[Cell]:
+def cells_of(cells: Sequence[ClaimCell], claim: Claim) -> list[ClaimCell]:
     """The cells of a claim."""
     return [cell for cell in cells if cell.claim is claim]
 
 
-def tests_of(cells: Sequence[Cell], claim: Claim) -> int:
+def tests_of(cells: Sequence[ClaimCell], claim: Claim) -> int:
     """How many tests decide a claim."""
     return sum(cell.lines.tests for cell in cells_of(cells, claim))
 
@@ -161,7 +161,7 @@ def reach(findings: Findings) -> pd.DataFrame:
         tests = tests_of(findings.cells, cell.claim)
         for a, b in dict.fromkeys([(len(first), len(second)), (1, len(second)), (1, 1)]):
             parts = [Part(1.0, first[:a], spread), Part(-1.0, second[:b], spread)]
-            interval = evidence(parts, cell.lines).interval
+            interval = effect_of(parts, cell.lines).interval
             shown = detectable(interval, POWER, tests)
             rows.append(
                 {
@@ -201,7 +201,7 @@ def means(findings: Findings, columns: Mapping[str, str]) -> pd.DataFrame:
                 interval = mean_interval([])
                 if values.size:
                     spread = findings.spreads[name].of(model, column)
-                    interval = evidence([Part(1.0, values, spread)], NO_LINE).interval
+                    interval = effect_of([Part(1.0, values, spread)], NO_LINE).interval
                     interval = interval.within(-1 if column in CORRELATIONS | CHANGES else 0, 1)
                 row |= interval.columns(label) | {f"{label}{N}": interval.n}
             rows.append(row)

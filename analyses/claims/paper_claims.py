@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analyses.claims.rule import Evidence, Lines, evidence
+from analyses.claims.rule import Effect, Lines, effect_of
 from analyses.claims.seed_spreads import Spreads, by_training
 from analyses.claims.study import (
     ALPHAS,
@@ -41,7 +41,7 @@ LARGE = 0.1  # of tau-b, where the paper has "a large margin"
 MOST = 0.5  # of a gain
 HALF = f"{100 * MOST:.0f} %"
 SLOWER = 1.15  # times the seconds of the backbone, where light is said to keep its speed
-KEPT, REMOVED = "ndcg kept", "ndcg removed"  # columns of the table of users, by policy
+NDCG_KEPT, NDCG_REMOVED = "ndcg kept", "ndcg removed"  # columns of the table of users, by policy
 NAMES = (
     "share of users for whom attention (mean over layers and heads) names the item of the history "
     "without which the recommended item loses most"
@@ -127,11 +127,11 @@ class Contrast:
         margin = np.nan
         if users is not None:
             of_model = users["model"] == (self.other or self.model)
-            level = self.measure if self.measure == REMOVED else KEPT
+            level = self.measure if self.measure == NDCG_REMOVED else NDCG_KEPT
             margin = LIMITS.worth * float(users.loc[of_model, level].mean())
         return Lines.at(-margin) if self.kind == "not less" else Lines.more(margin)
 
-    def evidence(self, users: pd.DataFrame, spreads: Spreads) -> Evidence | None:
+    def effect(self, users: pd.DataFrame, spreads: Spreads) -> Effect | None:
         """What was measured on a data set; None where a model or recipe is lacking.
 
         Parameters
@@ -146,7 +146,7 @@ class Contrast:
             Part(weight, by_training(present, name, self.measure), spreads.of(name, self.measure))
             for name, weight in self._weights.items()
         ]
-        return evidence(parts, self.lines(users))
+        return effect_of(parts, self.lines(users))
 
     @property
     def _weights(self) -> dict[str, float]:
@@ -186,7 +186,7 @@ def _pairs(
 def _varied(words: str, first: Variant = CALIBRATED, **options: object) -> Contrast:
     """A model against the variant with these options and no others, in NDCG@10."""
     (other,) = (v for v in ablation() if dict(v.options) == options)
-    return Contrast(KEPT, first.label, other.label, words=words)
+    return Contrast(NDCG_KEPT, first.label, other.label, words=words)
 
 
 FIXED = Variant(CALIBRATED.model, {"correction": "fixed"})
@@ -216,15 +216,15 @@ CLAIMS = (
         "NDCG@10 (all users, every item ranked, seen items kept, as in the paper), calibrated "
         "minus plain, each by the recipe by which it validates better; other backbones have one",
         [
-            Contrast(KEPT, CALIBRATED.label, PLAIN.label, own_recipe=True),
-            *_pairs(KEPT, backbones=FURTHER),
+            Contrast(NDCG_KEPT, CALIBRATED.label, PLAIN.label, own_recipe=True),
+            *_pairs(NDCG_KEPT, backbones=FURTHER),
         ],
     ),
     Claim(
         "It does so with the recipe left as it is",
         f"the same, both by one recipe: the one that was {TUNED} for the plain model, and those "
         "that were tuned for neither",
-        _pairs(KEPT, backbones=[PLAIN.model]),
+        _pairs(NDCG_KEPT, backbones=[PLAIN.model]),
     ),
     Claim(
         "The gate corrects better than a fixed share, and than annealing",
@@ -248,7 +248,9 @@ CLAIMS = (
         "NDCG@10, all of the calibration minus it without the adversarial calibrator, without the "
         "spatial one, and without either half of the spatial one",
         [
-            Contrast(KEPT, CALIBRATED.label, LIGHT.label, words=f"{WHOLE} adversarial (light)"),
+            Contrast(
+                NDCG_KEPT, CALIBRATED.label, LIGHT.label, words=f"{WHOLE} adversarial (light)"
+            ),
             _varied(f"{WHOLE} spatial", order=False, distance=False, position_embedding=True),
             _varied(f"{WHOLE} order", order=False),
             _varied(f"{WHOLE} distance", distance=False),
@@ -267,7 +269,7 @@ CLAIMS = (
         f"process, which may be {SLOWER} times its backbone's",
         [
             Contrast(
-                KEPT,
+                NDCG_KEPT,
                 LIGHT.label,
                 PLAIN.label,
                 kind="most",
@@ -283,7 +285,7 @@ OF_ATTENTION = (
         "It ranks better than a mean",
         "NDCG@10 (all users, every item ranked, seen items kept), minus that of the same backbone "
         "trained with uniform attention",
-        [Contrast(KEPT, each.label, UNIFORM.label) for each in (PLAIN, CALIBRATED)],
+        [Contrast(NDCG_KEPT, each.label, UNIFORM.label) for each in (PLAIN, CALIBRATED)],
     ),
     Claim(
         "It moves to decisive items by the recipe",
@@ -298,12 +300,12 @@ OF_THE_VARIANT = (
         "It ranks no worse than its backbone",
         "NDCG@10 (all users, every item ranked, seen items kept), the variant minus plain; it "
         f"holds if less than {100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
-        [Contrast(KEPT, POSITIONED.label, PLAIN.label, "not less")],
+        [Contrast(NDCG_KEPT, POSITIONED.label, PLAIN.label, "not less")],
     ),
     Claim(
         "It ranks better than its backbone",
         "the same, of which a gain has to be shown",
-        [Contrast(KEPT, POSITIONED.label, PLAIN.label)],
+        [Contrast(NDCG_KEPT, POSITIONED.label, PLAIN.label)],
     ),
     Claim(
         "Its attention moves to decisive items",
@@ -316,12 +318,12 @@ OF_DIRECT = (
         "Where it mixes the states themselves, it ranks no worse",
         f"NDCG@10, seen items kept, {DIRECT.label} minus plain; it holds if less than "
         f"{100 * LIMITS.worth:.0f} % of NDCG@10 is lost",
-        [Contrast(KEPT, DIRECT.label, PLAIN.label, "not less")],
+        [Contrast(NDCG_KEPT, DIRECT.label, PLAIN.label, "not less")],
     ),
     Claim(
         "It ranks better where seen items are left out",
         "NDCG@10, seen items removed, as lists are shown, of which a gain has to be shown",
-        [Contrast(REMOVED, DIRECT.label, PLAIN.label)],
+        [Contrast(NDCG_REMOVED, DIRECT.label, PLAIN.label)],
     ),
     Claim(
         "Its attention names what is decisive, and that of its like with maps does not",

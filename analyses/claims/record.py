@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analyses.claims.rule import Evidence, Lines
+from analyses.claims.rule import Effect, Lines
 from analyses.claims.study import Planned, named, place
 from analyses.claims.user_table import MADE, METRICS, TRAINING, VALID, with_metrics
 from analyses.running.store import parquet
@@ -194,7 +194,7 @@ class Record:
         rows = self.tables.get(TRAININGS, pd.DataFrame()).to_dict("records")
         return [_done(row) for row in rows]
 
-    def cell(self, claim: str, data: str, name: str, tests: int) -> tuple[Evidence, Lines] | None:
+    def cell(self, claim: str, data: str, name: str, tests: int) -> tuple[Effect, Lines] | None:
         """A comparison as it was published; None where it was not measured.
 
         Parameters
@@ -205,7 +205,7 @@ class Record:
         row = self._measured_cells.get((claim, data, name))
         if row is None:
             return None
-        return _evidence(row), Lines(row["holds above"], row["fails below"], tests)
+        return _effect(row), Lines(row["holds above"], row["fails below"], tests)
 
     def check_all_told(self, told: set[tuple[str, str, str]]) -> None:
         """See that every comparison that was published has its place.
@@ -234,10 +234,10 @@ class Record:
         return {(row["claim"], row["data"], row["comparison"]): row for row in rows}
 
 
-def evidence_columns(found: Evidence | None) -> dict[str, object]:
+def effect_columns(found: Effect | None) -> dict[str, object]:
     """What was measured in a cell as columns of `cells.csv`, from which `Record.cell` reads it."""
     nothing = replace(mean_interval([]), freedom=np.nan)
-    found = found or Evidence(nothing, np.nan, np.nan, (0, 0))
+    found = found or Effect(nothing, np.nan, np.nan, (0, 0))
     interval = found.interval
     return {
         "effect": interval.estimate,
@@ -254,7 +254,7 @@ def evidence_columns(found: Evidence | None) -> dict[str, object]:
     }
 
 
-def _evidence(row: Row) -> Evidence:
+def _effect(row: Row) -> Effect:
     def number(name: str) -> float:
         return float(str(row[name]))
 
@@ -266,7 +266,7 @@ def _evidence(row: Row) -> Evidence:
         standard_error=number("standard error"),
         freedom=number(FREEDOM),
     )
-    return Evidence(
+    return Effect(
         interval,
         number("p at upper line"),
         number("p at lower line"),

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.claims.rule import Evidence, Lines
+from analyses.claims.rule import Effect, Lines
 from analyses.running.code import code_hash
 from analyses.running.store import Store, piece_key
 from models import Batch, Recommender
@@ -56,7 +56,7 @@ def _seconds(model: Recommender, batch: Batch) -> float:
         return process_time() - start
 
 
-def keeps_speed(times: pd.DataFrame, model: str, slower: float) -> tuple[Evidence, Lines]:
+def keeps_speed(times: pd.DataFrame, model: str, slower: float) -> tuple[Effect, Lines]:
     """Whether a model takes less than `slower` times what the plain one does.
 
     The effect is its speed in that of the plain model; the interval is over batches.
@@ -64,4 +64,4 @@ def keeps_speed(times: pd.DataFrame, model: str, slower: float) -> tuple[Evidenc
     speed = mean_interval((times.iloc[:, 0] / times[model]).to_numpy(np.float64))
     line = Lines.at(1 / slower)
     about = mean_interval((times.iloc[:, 0] / times[model] - line.upper).to_numpy(np.float64))
-    return Evidence(speed, about.p_value, about.p_value, (0, 0)), line
+    return Effect(speed, about.p_value, about.p_value, (0, 0)), line

@@ -24,8 +24,8 @@ import numpy as np
 
 from workbench.statistics import Interval, Part, holm, mean_interval, sum_over_seeds
 
-Answer = Literal["holds", "does not hold", "cannot tell", "not measured yet"]
-ANSWERS: tuple[Answer, ...] = get_args(Answer)
+ClaimAnswer = Literal["holds", "does not hold", "cannot tell", "not measured yet"]
+ANSWERS: tuple[ClaimAnswer, ...] = get_args(ClaimAnswer)
 HOLDS, FAILS, OPEN, UNMEASURED = ANSWERS
 DECIDED = (HOLDS, FAILS)
 RISK = 0.05  # of any wrong answer to a claim
@@ -54,7 +54,7 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Effect:
     """What was measured in a cell.
 
     Attributes
@@ -77,12 +77,12 @@ class Evidence:
 class Decided:
     """What is said of a cell; `upper` and `lower` are its p values at both lines, by Holm."""
 
-    answer: Answer
+    answer: ClaimAnswer
     upper: float = np.nan
     lower: float = np.nan
 
 
-def evidence(parts: Sequence[Part], lines: Lines) -> Evidence:
+def effect_of(parts: Sequence[Part], lines: Lines) -> Effect:
     """What a comparison shows.
 
     Parameters
@@ -96,31 +96,31 @@ def evidence(parts: Sequence[Part], lines: Lines) -> Evidence:
     counts = (len(arrays[0]), min(map(len, arrays[1:]), default=0))
     if any(part.spread is None for part in parts):
         means = [part.weight * each.mean(0) for part, each in zip(parts, arrays, strict=True)]
-        return Evidence(mean_interval(np.sum(means, axis=0)), np.nan, np.nan, counts)
+        return Effect(mean_interval(np.sum(means, axis=0)), np.nan, np.nan, counts)
 
     def at(line: float) -> Interval:
         return sum_over_seeds([model._replace(values=arrays[0] - line), *others])
 
     interval = at(0.0)
     if not interval.has_ends:
-        return Evidence(interval, np.nan, np.nan, counts, True)
-    return Evidence(interval, at(lines.upper).p_value, at(lines.lower).p_value, counts, True)
+        return Effect(interval, np.nan, np.nan, counts, True)
+    return Effect(interval, at(lines.upper).p_value, at(lines.lower).p_value, counts, True)
 
 
-def decide(cells: Sequence[tuple[Evidence | None, Lines]]) -> list[Decided]:
+def decide(cells: Sequence[tuple[Effect | None, Lines]]) -> list[Decided]:
     """What is said of every cell of a claim, None standing for one that is not measured."""
     adjusted = holm(np.ravel([_p_values(*cell) for cell in cells])).reshape(-1, 2).tolist()
     return [_decided(found, lines, *ps) for (found, lines), ps in zip(cells, adjusted, strict=True)]
 
 
-def _p_values(found: Evidence | None, lines: Lines) -> tuple[float, float]:
+def _p_values(found: Effect | None, lines: Lines) -> tuple[float, float]:
     """The tests of a cell, 1 where nothing may be told; a single line is tested once."""
     both = (1.0, 1.0) if found is None else (found.upper, found.lower)
     upper, lower = np.nan_to_num(both, nan=1.0).tolist()
     return upper, lower if lines.tests == 2 else np.nan
 
 
-def _decided(found: Evidence | None, lines: Lines, upper: float, lower: float) -> Decided:
+def _decided(found: Effect | None, lines: Lines, upper: float, lower: float) -> Decided:
     if found is None:
         return Decided(UNMEASURED)
     effect = found.interval.estimate
@@ -131,7 +131,7 @@ def _decided(found: Evidence | None, lines: Lines, upper: float, lower: float) -
     return Decided(OPEN, upper, lower)
 
 
-def in_general(answers: Sequence[Answer]) -> Answer:
+def in_general(answers: Sequence[ClaimAnswer]) -> ClaimAnswer:
     """What is said of a claim, from its cells."""
     measured = [answer for answer in answers if answer != UNMEASURED]
     if not measured:

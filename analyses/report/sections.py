@@ -16,7 +16,7 @@ from analyses.telling.drawing import draw, images
 from analyses.telling.summaries import Summary
 from workbench.phrases import listing
 
-Part = TypeVar("Part")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Section:
         failures: list[Failure] = []
         results = results.gathered()
 
-        def attempt(part: str, make: Callable[[], Part]) -> Part | None:
+        def attempt(part: str, make: Callable[[], T]) -> T | None:
             try:
                 return make()
             except Exception as error:

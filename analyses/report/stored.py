@@ -16,7 +16,7 @@ from analyses.report.folder import MANIFEST, NUMBERS, SCHEMA, manifest_path, raw
 from analyses.report.one_user import Item, OneUser
 from analyses.running.comparison import Comparison
 from analyses.running.results import Results, Rows
-from analyses.running.store import Parts, read_pieces
+from analyses.running.store import PieceList, read_pieces
 from analyses.telling.summaries import Summary
 from analyses.verdict import Verdict
 from workbench.errors import WorkbenchError
@@ -76,7 +76,7 @@ class StoredRun:
         users = self._read(diagnostic, lambda parts: Rows(parts).once(["user"])["user"])
         return np.sort(users.to_numpy(np.int64))
 
-    def _read(self, diagnostic: str, read: Callable[[Parts], T]) -> T:
+    def _read(self, diagnostic: str, read: Callable[[PieceList], T]) -> T:
         path = raw_path(diagnostic)
         if not self.has(diagnostic):
             raise WorkbenchError(

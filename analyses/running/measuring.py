@@ -14,7 +14,7 @@ from analyses.running.comparison import Comparison
 from analyses.running.held_out import HeldOutCases, held_out_batches
 from analyses.running.inputs import NONE, Inputs, check_seed, inputs_at_hand
 from analyses.running.results import Results, Rows, compact
-from analyses.running.store import HELD, Part, Parts, Store, piece_key
+from analyses.running.store import HELD, Piece, PieceList, Store, piece_key
 from models import Recommender
 from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, WorkbenchWarning
@@ -114,8 +114,8 @@ def measured(
     """
     start = perf_counter()
     pieces = Pieces(diagnostic, inputs, seed, store, held=HELD)
-    who, users, parts = pieces.who, inputs.users, pieces.parts
-    kept: list[Part] = []
+    who, users = pieces.who, inputs.users
+    kept: list[Piece] = []
     done, total = 0, len(who.everyone) * len(users)
     with progress_bar(total, diagnostic.name, "measurement", quiet=quiet) as bar:
 
@@ -126,16 +126,16 @@ def measured(
             watch(done, total)
 
         step(0)
-        for name, members in parts:
+        for name, members in pieces.members:
             kept.append(pieces.of_users(name, members, step))
         comparison = Comparison.of(
             who.models, {name: [*each] for name, each in who.related.items()}
         )
-        names = [name for name, _ in parts]
-        results = Results(Rows(Parts(tuple(kept), names)), comparison, who.left_out)
+        names = [name for name, _ in pieces.members]
+        results = Results(Rows(PieceList(tuple(kept), names)), comparison, who.left_out)
         if diagnostic.examples is not None:
             kept.append(pieces.of_examples(results, users))
-            results = replace(results, rows=Rows(Parts(kept, [*names, ""])))
+            results = replace(results, rows=Rows(PieceList(kept, [*names, ""])))
     return Measured(
         diagnostic, results, pieces.code, perf_counter() - start, pieces.made, pieces.reused
     )
@@ -178,7 +178,7 @@ class Pieces:
     Attributes
     ----------
     who : whom the diagnostic is measured on.
-    parts : of each piece the name of its model and its users.
+    members : of each piece the name of its model and its users.
     made, reused : how many were measured, and how many were taken from the store.
     """
 
@@ -191,15 +191,15 @@ class Pieces:
         *,
         held: int,
     ) -> None:
-        self.who = asked(diagnostic, inputs)
+        self.who = participants(diagnostic, inputs)
         self.diagnostic, self.data, self.seed, self.store = diagnostic, inputs.data, seed, store
         self.models = self.who.everyone
-        self.parts = [
+        self.members = [
             (name, inputs.users[start : start + PIECE])
             for name in self.models
             for start in range(0, len(inputs.users), PIECE)
         ]
-        self.held = len(self.parts) <= held
+        self.held = len(self.members) <= held
         self.made = self.reused = 0
         self.weights: dict[str, str] = {}
         self.code = ""
@@ -207,29 +207,29 @@ class Pieces:
             self.weights = {name: weights_hash(model) for name, model in self.models.items()}
             self.code = measuring_code(diagnostic, self.models)
 
-    def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> Part:
+    def of_users(self, name: str, users: np.ndarray, step: Callable[[int], object]) -> Piece:
         """What is measured of one model and some users."""
         key = self._key([name], users, self.code)
-        part = self._stored(key)
-        if part is not None:
+        piece = self._stored(key)
+        if piece is not None:
             step(len(users))
-            return part
+            return piece
         measure, model = _checked(self.diagnostic), self.models[name]
         return self._keep(
             key, measure_piece(measure, name, model, self.data, users, self.seed, step)
         )
 
-    def of_examples(self, results: Results, users: np.ndarray) -> Part:
+    def of_examples(self, results: Results, users: np.ndarray) -> Piece:
         """What is measured of a few users, chosen by what was measured of all."""
         examples = self.diagnostic.examples
         assert examples is not None
         code = code_hash([examples]) if self.store is not None else ""
         models = {name: self.models[name] for name in results.comparison.names}
         key = self._key(list(models), users, self.code + code)
-        part = self._stored(key)
-        if part is None:
-            part = self._keep(key, compact([examples(models, self.data, results)]))
-        return part
+        piece = self._stored(key)
+        if piece is None:
+            piece = self._keep(key, compact([examples(models, self.data, results)]))
+        return piece
 
     def _key(self, names: list[str], users: np.ndarray, code: str) -> str:
         if self.store is None:
@@ -237,18 +237,18 @@ class Pieces:
         weights = {name: self.weights[name] for name in names}
         return piece_key(self.diagnostic.name, weights, self.data, users, self.seed, code)
 
-    def _stored(self, key: str) -> Part | None:
+    def _stored(self, key: str) -> Piece | None:
         frame = self.store.get(key) if self.store is not None else None
         self.reused += frame is not None
-        return None if frame is None else self._part(key, frame)
+        return None if frame is None else self._piece(key, frame)
 
-    def _keep(self, key: str, frame: pd.DataFrame) -> Part:
+    def _keep(self, key: str, frame: pd.DataFrame) -> Piece:
         self.made += 1
         if self.store is not None:
             self.store.put(key, frame)
-        return self._part(key, frame)
+        return self._piece(key, frame)
 
-    def _part(self, key: str, frame: pd.DataFrame) -> Part:
+    def _piece(self, key: str, frame: pd.DataFrame) -> Piece:
         return frame if self.held or self.store is None else self.store.path(key)
 
 
@@ -295,8 +295,8 @@ def measuring_code(diagnostic: Diagnostic, models: Mapping[str, Model]) -> str:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Who is asked by a diagnostic.
+class Participants:
+    """Who takes part in a diagnostic.
 
     Attributes
     ----------
@@ -316,8 +316,8 @@ class Asked:
         return {**self.models, **siblings}
 
 
-def asked(diagnostic: Diagnostic, inputs: Inputs) -> Asked:
-    """Who is asked by a diagnostic.
+def participants(diagnostic: Diagnostic, inputs: Inputs) -> Participants:
+    """Who takes part in a diagnostic.
 
     Raises
     ------
@@ -338,4 +338,4 @@ def asked(diagnostic: Diagnostic, inputs: Inputs) -> Asked:
     if not able:
         raise WorkbenchError(" ".join(left_out) or "no model to measure was given.")
     related = {name: inputs.siblings.get(name, {}) for name in able if diagnostic.across_seeds}
-    return Asked(able, related, tuple(left_out))
+    return Participants(able, related, tuple(left_out))

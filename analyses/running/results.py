@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analyses.running.comparison import Comparison
-from analyses.running.store import Part, Parts
+from analyses.running.store import Piece, PieceList
 
 Step = Callable[[pd.DataFrame], pd.DataFrame]
 ROOM = 2**29  # bytes of a table that are in memory at most while it is concluded from
@@ -63,7 +63,7 @@ class Rows:
     def where(self, **values: object) -> "Rows":
         """The rows that have these values, by column."""
         rows, model = self, values.get("model")
-        if isinstance(model, str) and isinstance(self.source, Parts):
+        if isinstance(model, str) and isinstance(self.source, PieceList):
             rows = replace(self, source=self.source.of_model(model))
         return rows.map(_Where(values))
 
@@ -74,7 +74,7 @@ class Rows:
         """
         chosen = [step for step in self.steps if isinstance(step, _Where)]
         rows = self
-        if isinstance(self.source, Parts) and len(chosen) == len(self.steps):
+        if isinstance(self.source, PieceList) and len(chosen) == len(self.steps):
             needed = tuple(dict.fromkeys([*columns, *(c for step in chosen for c in step.values)]))
             rows = replace(self, source=replace(self.source, columns=needed))
             if not chosen:
@@ -130,7 +130,7 @@ class Results:
         There pieces of one model become one, so that every step is taken once for all of them.
         """
         source = self.rows.source
-        if not isinstance(source, Parts):
+        if not isinstance(source, PieceList):
             return self
         return replace(self, rows=replace(self.rows, source=_gathered(source)))
 
@@ -147,7 +147,7 @@ def of_users(results: Results, users: np.ndarray) -> Results:
     return replace(results, rows=rows)
 
 
-def _gathered(pieces: Parts) -> Parts:
+def _gathered(pieces: PieceList) -> PieceList:
     groups: list[list[pd.DataFrame]] = []
     models: list[str] = []
     alike, room = None, ROOM
@@ -162,8 +162,10 @@ def _gathered(pieces: Parts) -> Parts:
             groups.append([frame])
             models.append(model)
     rest = slice(sum(map(len, groups)), None)
-    parts: list[Part] = [compact(frames) if len(frames) > 1 else frames[0] for frames in groups]
-    return Parts([*parts, *pieces.parts[rest]], [*models, *pieces.models[rest]], pieces.columns)
+    joined: list[Piece] = [compact(frames) if len(frames) > 1 else frames[0] for frames in groups]
+    return PieceList(
+        [*joined, *pieces.pieces[rest]], [*models, *pieces.models[rest]], pieces.columns
+    )
 
 
 def _columns(frame: pd.DataFrame) -> list[tuple[str, str]]:

@@ -83,7 +83,7 @@ def _tasks(
     for diagnostic in diagnostics:
         with suppress(WorkbenchError):  # told of where it is collected
             pieces = Pieces(diagnostic, inputs, seed, store, held=0)
-            for name, members in pieces.parts:
+            for name, members in pieces.members:
                 yield pieces, name, members
 
 

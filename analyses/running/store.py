@@ -93,70 +93,70 @@ class RowGroup(NamedTuple):
     k: int
 
 
-Part = pd.DataFrame | Path | RowGroup  # a piece, in memory or in a file
+Piece = pd.DataFrame | Path | RowGroup  # a piece, in memory or in a file
 
 
 @dataclass(frozen=True)
-class Parts:
+class PieceList:
     """Pieces, of which those in files are read whenever they are iterated over.
 
     Attributes
     ----------
-    parts : the pieces.
+    pieces : each in memory or in a file.
     models : the model of each; empty where it has rows of several.
     columns : those that are read, of each piece what it has of them; None for all.
     """
 
-    parts: Sequence[Part]
+    pieces: Sequence[Piece]
     models: Sequence[str]
     columns: tuple[str, ...] | None = None
 
-    def of_model(self, model: str) -> "Parts":
+    def of_model(self, model: str) -> "PieceList":
         """The pieces that have rows of a model, or one that has none."""
-        pairs = zip(self.parts, self.models, strict=True)
-        chosen = [(part, name) for part, name in pairs if name in (model, "")]
-        parts, models = zip(*chosen or [(self.parts[0], self.models[0])], strict=True)
-        return replace(self, parts=parts, models=models)
+        pairs = zip(self.pieces, self.models, strict=True)
+        chosen = [(piece, name) for piece, name in pairs if name in (model, "")]
+        pieces, models = zip(*chosen or [(self.pieces[0], self.models[0])], strict=True)
+        return replace(self, pieces=pieces, models=models)
 
-    def held(self) -> "Parts":
+    def held(self) -> "PieceList":
         """The same, in memory, where there are no more than `HELD`."""
-        if len(self.parts) > HELD:
+        if len(self.pieces) > HELD:
             return self
-        return replace(self, parts=tuple(self))
+        return replace(self, pieces=tuple(self))
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
-        for part in self.parts:
-            yield _read(part, self.columns)
+        for piece in self.pieces:
+            yield _read(piece, self.columns)
 
 
-def _read(part: Part, columns: tuple[str, ...] | None) -> pd.DataFrame:
-    frame = part if isinstance(part, pd.DataFrame) else _table(part, columns).to_pandas()
+def _read(piece: Piece, columns: tuple[str, ...] | None) -> pd.DataFrame:
+    frame = piece if isinstance(piece, pd.DataFrame) else _table(piece, columns).to_pandas()
     return frame if columns is None else frame[[name for name in columns if name in frame]]
 
 
-def _table(part: Part, columns: Sequence[str] | None = None) -> pa.Table:
+def _table(piece: Piece, columns: Sequence[str] | None = None) -> pa.Table:
     """A piece as Arrow has it; of a file these columns alone."""
-    if isinstance(part, RowGroup):
+    if isinstance(piece, RowGroup):
         checked = {"page_checksum_verification": True}
-        with pq.ParquetFile(part.path, metadata=part.metadata, **checked) as file:
-            return file.read_row_group(part.k, columns)
-    if isinstance(part, Path):
-        with pq.ParquetFile(_body(part)) as file:
+        with pq.ParquetFile(piece.path, metadata=piece.metadata, **checked) as file:
+            return file.read_row_group(piece.k, columns)
+    if isinstance(piece, Path):
+        with pq.ParquetFile(_body(piece)) as file:
             return file.read(columns)
-    return pa.Table.from_pandas(part, preserve_index=False)
+    return pa.Table.from_pandas(piece, preserve_index=False)
 
 
-def _n_rows(part: Part) -> int:
-    if isinstance(part, RowGroup):
-        return int(part.metadata.row_group(part.k).num_rows)
-    return pq.read_metadata(_body(part)).num_rows if isinstance(part, Path) else len(part)
+def _n_rows(piece: Piece) -> int:
+    if isinstance(piece, RowGroup):
+        return int(piece.metadata.row_group(piece.k).num_rows)
+    return pq.read_metadata(_body(piece)).num_rows if isinstance(piece, Path) else len(piece)
 
 
-def _schema(part: Part) -> pa.Schema:
+def _schema(piece: Piece) -> pa.Schema:
     """The columns of a piece, of which no row is read."""
-    if isinstance(part, pd.DataFrame):
-        return pa.Schema.from_pandas(part, preserve_index=False)
-    return pq.read_schema(part.path if isinstance(part, RowGroup) else _body(part))
+    if isinstance(piece, pd.DataFrame):
+        return pa.Schema.from_pandas(piece, preserve_index=False)
+    return pq.read_schema(piece.path if isinstance(piece, RowGroup) else _body(piece))
 
 
 def _body(piece: Path) -> pa.NativeFile:
@@ -165,7 +165,7 @@ def _body(piece: Path) -> pa.NativeFile:
     return pa.BufferReader(mapped.read_buffer().slice(0, mapped.size() - SEAL))
 
 
-def read_pieces(path: Path) -> Parts:
+def read_pieces(path: Path) -> PieceList:
     """The pieces of a file that `write_pieces` wrote.
 
     Raises
@@ -175,7 +175,7 @@ def read_pieces(path: Path) -> Parts:
     """
     metadata = pq.read_metadata(path)
     groups = [RowGroup(path, metadata, k) for k in range(metadata.num_row_groups)]
-    return Parts(groups, [_model_of(group) for group in groups])
+    return PieceList(groups, [_model_of(group) for group in groups])
 
 
 def _model_of(group: RowGroup) -> str:
@@ -188,12 +188,12 @@ def _model_of(group: RowGroup) -> str:
 def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:
     """Write pieces into one Parquet file, each as a row group, with the columns that any has.
 
-    What `Parts` have in files goes from one to the other as it is. Pieces without rows are left
-    out, where others have any.
+    What a `PieceList` has in files goes from one to the other as it is. Pieces without rows are
+    left out, where others have any.
     """
-    every = [*(pieces.parts if isinstance(pieces, Parts) else pieces)]
-    parts = [part for part in every if _n_rows(part)] or every[:1]
-    schemas = [_schema(part) for part in parts]
+    every = [*(pieces.pieces if isinstance(pieces, PieceList) else pieces)]
+    kept = [piece for piece in every if _n_rows(piece)] or every[:1]
+    schemas = [_schema(piece) for piece in kept]
     schema = pa.unify_schemas([_plain(each) for each in schemas], promote_options="permissive")
     words = {name for each in schemas for name in each.names if _is_words(each.field(name).type)}
     stored = pa.schema(
@@ -204,8 +204,8 @@ def write_pieces(pieces: Iterable[pd.DataFrame], path: Path) -> None:
     )
     options = {"compression": "zstd", "write_page_checksum": True}
     with pq.ParquetWriter(path, stored, **options) as writer:
-        for part in parts:
-            table = _table(part)
+        for piece in kept:
+            table = _table(piece)
             columns = []
             for each in schema:
                 if each.name in table.column_names:

@@ -17,7 +17,7 @@ from analyses.claims.rule import (
     Decided,
     Lines,
     decide,
-    evidence,
+    effect_of,
     in_general,
 )
 from analyses.claims.study import DEFAULTS, PAPER, TUNED, Planned
@@ -193,8 +193,8 @@ def test_p_values_by_hand():
     values, others = rng.normal(0.1, 1, (3, 50)), rng.normal(0, 1, (3, 50))
     spread = SeedSpread(0.01, 4)
     less = Part(-1.0, others, spread)
-    found = evidence([Part(1.0, values, spread), less], Lines(0.0, 0.3))
-    shifted = evidence([Part(1.0, values - 0.3, spread), less], Lines(0.0, 0.0))
+    found = effect_of([Part(1.0, values, spread), less], Lines(0.0, 0.3))
+    shifted = effect_of([Part(1.0, values - 0.3, spread), less], Lines(0.0, 0.0))
     assert found.lower == pytest.approx(shifted.upper)
     assert found.interval.estimate == pytest.approx(values.mean() - others.mean())
 
@@ -211,7 +211,7 @@ def test_a_claim_is_seldom_answered_wrong():
         spread = seed_spread(models)
         pairs = [(a, b) for a in models[:5] for b in models[5:]]
         cells = [
-            (evidence([Part(1.0, a, spread), Part(-1.0, b, spread)], lines), lines)
+            (effect_of([Part(1.0, a, spread), Part(-1.0, b, spread)], lines), lines)
             for a, b in pairs
         ]
         wrong += any(each.answer != OPEN for each in decide(cells))
@@ -222,7 +222,7 @@ def test_what_is_planned_counts_before_it_is_measured():
     """So a cell is decided as it will be, whatever the others turn out to say."""
     lines = Lines.more(0.3)
     rng = np.random.default_rng(3)
-    found = evidence([Part(1.0, rng.normal(0.5, 1, (3, 50)), SeedSpread(1e-4, 4))], lines)
+    found = effect_of([Part(1.0, rng.normal(0.5, 1, (3, 50)), SeedSpread(1e-4, 4))], lines)
     tests = [found.upper, found.lower, *[1.0] * 5]  # two cells with two lines, one with one
     (first, *rest) = decide(
         [(found, lines), (None, lines), (None, lines), (None, Lines.at(np.nan))]
@@ -241,7 +241,7 @@ def by_holm(p_values):
 
 def test_an_effect_above_0_holds_even_where_it_is_small():
     lines = Lines.more(0.3)
-    found = evidence([Part(1.0, np.random.default_rng(4).normal(0.1, 0.1, (3, 500)))], lines)
+    found = effect_of([Part(1.0, np.random.default_rng(4).normal(0.1, 0.1, (3, 500)))], lines)
     found = replace(found, upper=1e-9, lower=1e-9)
     assert decide([(found, lines)])[0].answer == HOLDS
 

@@ -178,8 +178,8 @@ def test_of_many_pieces_none_is_kept_in_memory(inputs, tmp_path, monkeypatch):
     few = measured(Counting().with_examples(), inputs, 0, Store(tmp_path)).results
     monkeypatch.setattr(measuring, "HELD", 3)
     many = measured(Counting().with_examples(), inputs, 0, Store(tmp_path)).results
-    assert all(isinstance(part, pd.DataFrame) for part in few.rows.source.parts)
-    assert all(isinstance(part, Path) for part in many.rows.source.parts)
+    assert all(isinstance(part, pd.DataFrame) for part in few.rows.source.pieces)
+    assert all(isinstance(part, Path) for part in many.rows.source.pieces)
     for one, other in zip(few.rows, many.rows, strict=True):
         pd.testing.assert_frame_equal(one, other)
     pd.testing.assert_frame_equal(many.frame, few.frame)

@@ -3,7 +3,7 @@ import pytest
 
 from analyses.running import results
 from analyses.running.results import Results, Rows
-from analyses.running.store import Parts, Store
+from analyses.running.store import PieceList, Store
 
 
 def piece(model: str, users: range, kinds: str = "xy") -> pd.DataFrame:
@@ -24,13 +24,13 @@ def stored(tmp_path) -> Results:
     ]
     for k, frame in enumerate(frames):
         store.put(str(k), frame)
-    parts = Parts([store.path(str(k)) for k in range(5)], ["a", "a", "b", "b", ""])
+    parts = PieceList([store.path(str(k)) for k in range(5)], ["a", "a", "b", "b", ""])
     return Results(Rows(parts), None)  # type: ignore[arg-type]
 
 
 def test_what_is_gathered_has_the_rows_of_the_pieces_in_their_order(stored):
     source = stored.gathered().rows.source
-    assert [len(part) for part in source.parts] == [10, 10, 4]
+    assert [len(part) for part in source.pieces] == [10, 10, 4]
     assert list(source.models) == ["a", "b", ""]
     together = [frame.astype({"kind": str, "model": str}) for frame in source]
     apart = [frame.astype({"kind": str, "model": str}) for frame in stored.rows]
@@ -47,8 +47,8 @@ def test_no_more_is_gathered_than_there_is_room_for(stored, monkeypatch, n):
     taken = [int(frame.memory_usage().sum()) for frame in stored.rows]
     monkeypatch.setattr(results, "ROOM", sum(taken[:n]))
     source = stored.gathered().rows.source
-    in_memory = [part for part in source.parts if isinstance(part, pd.DataFrame)]
+    in_memory = [part for part in source.pieces if isinstance(part, pd.DataFrame)]
     assert sum(map(len, in_memory)) == sum(len(frame) for frame in list(stored.rows)[:n])
-    assert list(source.parts[len(in_memory) :]) == list(stored.rows.source.parts[n:])
+    assert list(source.pieces[len(in_memory) :]) == list(stored.rows.source.pieces[n:])
     assert sum(map(len, source)) == sum(map(len, stored.rows))
-    assert len(source.models) == len(source.parts)
+    assert len(source.models) == len(source.pieces)

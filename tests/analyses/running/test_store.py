@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from analyses.running.results import Rows
-from analyses.running.store import HELD, Parts, Store, piece_key, read_pieces, write_pieces
+from analyses.running.store import HELD, PieceList, Store, piece_key, read_pieces, write_pieces
 from tests.analyses.handmade import Handmade, data_of
 from workbench.model import weights_hash
 
@@ -114,7 +114,7 @@ def test_pieces_of_a_file_are_read_by_model_and_column(tmp_path, n):
     path = tmp_path / "table.parquet"
     write_pieces([*pieces, both], path)
     parts = read_pieces(path).held()
-    assert {isinstance(part, pd.DataFrame) for part in parts.parts} == {n == HELD}
+    assert {isinstance(part, pd.DataFrame) for part in parts.pieces} == {n == HELD}
     rows = Rows(parts)
     of_one = list(rows.where(model="model 1").only(["user", "k"]))
     assert [frame["k"].iloc[0] for frame in of_one] == [*range(1, n - 1, 2), n - 1]
@@ -126,7 +126,7 @@ def test_pieces_of_a_file_are_read_by_model_and_column(tmp_path, n):
 def test_pieces_of_a_store_are_read_by_column(tmp_path, frame):
     store = Store(tmp_path)
     store.put("k", frame)
-    rows = Rows(Parts([store.path("k"), frame], ["", ""]))
+    rows = Rows(PieceList([store.path("k"), frame], ["", ""]))
     for piece in rows.only(["tau", "model"]):
         pd.testing.assert_frame_equal(piece, frame[["tau", "model"]])
 
@@ -169,7 +169,7 @@ def test_a_piece_without_a_chosen_row_may_lack_the_columns(tmp_path, frame):
         store.put(name, frame.assign(kind=kind))
     store.put("weights", frame.assign(kind="z", weight=1.0))
     pieces = [store.path("k"), frame.assign(kind="y"), store.path("weights")]
-    chosen = Rows(Parts(pieces, [""] * 3)).where(kind="z").only(["weight"]).whole()
+    chosen = Rows(PieceList(pieces, [""] * 3)).where(kind="z").only(["weight"]).whole()
     assert chosen["weight"].tolist() == [1.0] * len(frame)
 
 
@@ -179,9 +179,9 @@ def test_pieces_in_files_are_written_as_those_in_memory_are(tmp_path, frame):
     frames = [frame, frame.iloc[:0].assign(more=1.0), other]
     for k, each in enumerate(frames):
         store.put(str(k), each)
-    stored = Parts([store.path(str(k)) for k in range(3)], ["", "", ""])
+    stored = PieceList([store.path(str(k)) for k in range(3)], ["", "", ""])
     read = []
-    for pieces in (frames, stored, Parts([frame, *stored.parts[1:]], stored.models)):
+    for pieces in (frames, stored, PieceList([frame, *stored.parts[1:]], stored.models)):
         path = tmp_path / "table.parquet"
         write_pieces(pieces, path)
         assert pq.read_metadata(path).num_row_groups == 2

@@ -74,7 +74,7 @@ def test_what_is_said_of_all_users_is_the_reports_to_the_last_bit(stored_run, na
 def test_what_is_said_of_some_users_does_not_depend_on_pieces(
     stored_run, parted, left_in_file, name
 ):
-    pieces = parted.results(name).rows.source.parts
+    pieces = parted.results(name).rows.source.pieces
     assert not any(isinstance(piece, pd.DataFrame) for piece in pieces)
     choice = Choice(users=SOME)
     found, expected = (
