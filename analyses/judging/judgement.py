@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analyses.conclusions import OPEN, SHOWN
 from analyses.judging import PAGE
 from analyses.judging.cells import BASE_USERS, CONFIRMING, VARIANTS, Cell, ZooModel
 from analyses.judging.entries import AS_TRAINED, Entry, entries
@@ -146,11 +145,11 @@ def scores(judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for role, part in judged.groupby("role"):
         whole = part[part["measured users"] == ALL_USERS]
         every = {
-            "confusion": confusion(whole, "conclusion"),
+            "confusion": confusion(whole),
             "errors": pd.concat(
                 [
-                    error_rates(whole, GROUPS, SHOWN, OPEN, "conclusion"),
-                    error_rates(part, ["measured users"], SHOWN, OPEN, "conclusion").iloc[1:],
+                    error_rates(whole, GROUPS),
+                    error_rates(part, ["measured users"]).iloc[1:],
                 ]
             ),
             "signals": told_apart(whole, [*VERDICT_NUMBERS, *NUMBERS], decisions),

@@ -59,16 +59,15 @@ class CausedCases:
     users: np.ndarray
 
 
-def caused_cases(data: SequenceData, max_length: int, most: int = CASES) -> CausedCases | None:
+def caused_cases(data: SequenceData, max_length: int) -> CausedCases | None:
     """The test cases that a rule produced, whose causes are all among what a model reads.
 
-    None where there are none.
+    `CASES` of them at most, drawn at random; None where there are none.
 
     Parameters
     ----------
     data : planted data.
     max_length : how many items a model reads.
-    most : how many cases at most; they are then drawn at random.
 
     Raises
     ------
@@ -84,8 +83,8 @@ def caused_cases(data: SequenceData, max_length: int, most: int = CASES) -> Caus
     index = np.flatnonzero(readable)
     if not len(index):
         return None
-    if len(index) > most:
-        index = np.sort(np.random.default_rng(0).choice(index, most, replace=False))
+    if len(index) > CASES:
+        index = np.sort(np.random.default_rng(0).choice(index, CASES, replace=False))
     part = chosen.take(index)
     batch = make_batch(data, part)
     causes = cause_mask(data, part, batch.items.shape[1])

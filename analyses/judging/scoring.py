@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from analyses.conclusions import OPEN, SHOWN
 from analyses.reliability import FAITHFUL, UNFAITHFUL
 from workbench.statistics import exact_share
 
@@ -69,24 +70,19 @@ def told_apart(
     return pd.DataFrame(rows)
 
 
-def confusion(maps: pd.DataFrame, verdict: str = "verdict") -> pd.DataFrame:
-    """How often each verdict was reached by what is true: a row per label, a column per verdict."""
-    table = pd.crosstab(maps["label"], maps[verdict])
+def confusion(maps: pd.DataFrame) -> pd.DataFrame:
+    """How often each conclusion was reached by what is true: a row per label, a column for each."""
+    table = pd.crosstab(maps["label"], maps["conclusion"])
     return table.rename_axis(index="truth", columns=None).reset_index()
 
 
-def error_rates(
-    maps: pd.DataFrame, by: Sequence[str], believed: str, undecided: str, verdict: str = "verdict"
-) -> pd.DataFrame:
+def error_rates(maps: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """The two error rates of a verdict, and how often it could not tell, for all and by group.
 
     Parameters
     ----------
-    maps : a row per map: `label`, the verdict and the columns `by`.
+    maps : a row per map: `label`, `conclusion` and the columns `by`.
     by : columns, by each of which the maps are grouped in turn.
-    believed : the verdict that calls attention a reason.
-    undecided : the verdict that cannot tell.
-    verdict : the column of the verdict.
 
     Returns
     -------
@@ -105,9 +101,9 @@ def error_rates(
     for group, value, part in groups:
         row: dict[str, object] = {"group": group, "value": value}
         for truth in (FAITHFUL, UNFAITHFUL):
-            reached = part.loc[part["label"] == truth, verdict]
+            reached = part.loc[part["label"] == truth, "conclusion"]
             row[truth] = len(reached)
-            row |= exact_share((reached == believed).to_numpy()).columns(f"{truth} believed")
-            row |= exact_share((reached == undecided).to_numpy()).columns(f"{truth} undecided")
+            row |= exact_share((reached == SHOWN).to_numpy()).columns(f"{truth} believed")
+            row |= exact_share((reached == OPEN).to_numpy()).columns(f"{truth} undecided")
         rows.append(row)
     return pd.DataFrame(rows)

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from analyses.telling.wording import capital
 from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import cut, in_order, listing
 from workbench.statistics import Interval
@@ -91,8 +92,8 @@ class Summary:
             return ""
         if not self.alike:
             first = marks["panel"].iloc[0]
-            return f"{_capital(first)}: {self._seen(marks[marks['panel'] == first])}"
-        return _capital(self._seen(marks))
+            return f"{capital(first)}: {self._seen(marks[marks['panel'] == first])}"
+        return capital(self._seen(marks))
 
     def _seen(self, marks: pd.DataFrame) -> str:
         if self.kind == "dots" and self._is_about_zero(marks):
@@ -134,10 +135,6 @@ class Summary:
         digits = 1 if abs(mark["estimate"]) >= 10 else 3
         text = number(mark["estimate"], digits, sign=sign)
         return f"{', '.join(in_order(names))} ({text})" if names else text
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def rows(

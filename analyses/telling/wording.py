@@ -87,3 +87,8 @@ def stage_in_words(stage: str) -> str:
 def people(n: int) -> str:
     """`n = 943 users`."""
     return f"n = {counted(n, 'user')}"
+
+
+def capital(text: str) -> str:
+    """The same with a capital letter first; names in it keep theirs."""
+    return text[:1].upper() + text[1:]

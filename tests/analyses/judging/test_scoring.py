@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binomtest, mannwhitneyu
 
+from analyses.conclusions import NOT, OPEN, SHOWN
 from analyses.judging import scoring
 
 
@@ -29,7 +30,7 @@ def maps():
             "rule": ["content", "distance"] * 5,
             "match": [0.9, 0.8, 0.9, 0.2, 0.1, 0.2, 0.3, 0.1, 0.9, 0.0],
             "says": [True, True, True, False, False, False, False, False, True, True],
-            "verdict": ["yes", "yes", "?", "no", "no", "no", "no", "?", "yes", "yes"],
+            "conclusion": [SHOWN, SHOWN, OPEN, NOT, NOT, NOT, NOT, OPEN, SHOWN, SHOWN],
         }
     )
 
@@ -47,9 +48,9 @@ def test_a_number_is_told_by_its_auc_and_its_decision_by_two_error_rates():
 
 def test_the_verdict_by_truth_and_by_group():
     table = scoring.confusion(maps()).set_index("truth")
-    assert table.loc["unfaithful", "no"] == 3
-    assert table.loc["faithful", "yes"] == 2
-    rates = scoring.error_rates(maps(), ["rule"], "yes", "?").set_index(["group", "value"])
+    assert table.loc["unfaithful", NOT] == 3
+    assert table.loc["faithful", SHOWN] == 2
+    rates = scoring.error_rates(maps(), ["rule"]).set_index(["group", "value"])
     whole = rates.loc[("all", "")]
     assert whole["unfaithful believed"] == pytest.approx(1 / 5)
     assert whole["faithful believed"] == pytest.approx(2 / 4)
@@ -59,5 +60,5 @@ def test_the_verdict_by_truth_and_by_group():
 
 def test_numbers_of_users_stand_in_order_and_names_as_they_come():
     asked = maps().assign(users=[2000, 300] * 5, rule=["distance", "content"] * 5)
-    rates = scoring.error_rates(asked, ["users", "rule"], "yes", "?")
+    rates = scoring.error_rates(asked, ["users", "rule"])
     assert [*rates["value"]] == ["", "300", "2000", "distance", "content"]

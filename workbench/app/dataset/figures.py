@@ -8,6 +8,7 @@ from analyses.report.folder import slug
 from analyses.report.glossary import GLOSSARY
 from analyses.report.stored import StoredRun
 from analyses.telling.summaries import Summary
+from analyses.telling.wording import capital
 from workbench import spreadsheets
 from workbench.app import words
 from workbench.app.dataset import stored_results
@@ -48,7 +49,7 @@ def show_figures(
     if others and not side:
         chosen = select(
             "Pictures of single users" if answers.summaries else "Pictures",
-            {_capital(name): name for name in others},
+            {capital(name): name for name in others},
             key="picture",
             bind="query-params",
             help="As the report drew them, whatever users and layers are chosen above.",
@@ -62,7 +63,7 @@ def show_figures(
 def show_tables(diagnostic: Diagnostic, answers: Answers, side: str = "") -> None:
     """Every table, folded, each with its caption and a download; `side` as in `show_figures`."""
     for name, table in answers.tables.items():
-        with st.expander(f"{words.literal(_capital(name))} ({counted(len(table), 'row')})"):
+        with st.expander(f"{words.literal(capital(name))} ({counted(len(table), 'row')})"):
             _caption(diagnostic, name)
             st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
             csv_button(table, slug(diagnostic.name, name), f"table{side}")
@@ -105,7 +106,7 @@ def csv_button(table: pd.DataFrame, stem: str, of: str) -> None:
 
 def _heading(diagnostic: Diagnostic, name: str, *said: str) -> None:
     """The name of a figure, what is said above it, and its caption."""
-    st.markdown(f"#### {words.literal(_capital(name))}")
+    st.markdown(f"#### {words.literal(capital(name))}")
     for text in filter(None, said):
         st.markdown(words.literal(text))
     _caption(diagnostic, name)
@@ -126,7 +127,7 @@ def _interactive(summary: Summary, name: str, across: int) -> None:
         shown_here = drawn[start : start + across]
         for column, (panel, chart) in zip(st.columns(len(shown_here)), shown_here, strict=True):
             if panel:
-                column.markdown(f"**{words.literal(_capital(panel))}**")
+                column.markdown(f"**{words.literal(capital(panel))}**")
             alt = words.plain(f"{summary.title}; {name} {panel}")
             column.vega_lite_chart(chart.rows, chart.spec, width="stretch", alt=alt)
 
@@ -150,7 +151,3 @@ def _downloads(
                 icon=":material/download:",
                 help="As the report drew it: of all users, layers and heads, whatever is chosen.",
             )
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
