@@ -103,30 +103,23 @@ def evaluate(
 
     Parameters
     ----------
-    model
-        What ranks. It is in evaluation mode meanwhile.
-    data
-        Where the users are from.
-    split
-        Of leave-one-out: "test" or "valid".
-    split_time
-        A date or date-time (UTC), or seconds since 1970, for a global time split instead: the first
-        interaction at or after it is held out, and the history is everything before. Users without
-        both are left out and counted.
-    remove_seen
-        Whether items of the history, however long ago, are no competitors. The target always stays.
-        Both come from one pass, and `by_policy` has the metrics of both.
-    sampled_negatives
-        Rank the target among itself and this many others only, drawn uniformly and without
-        replacement from the items that are neither the target nor in the history. The names of the
-        metrics say so, because they do not compare with full ranking (Krichene & Rendle, KDD 2020).
-    seed
-        Of the negatives; they do not depend on the batch size.
-    batch_size
-        Histories in a pass, at most; see `iterate`, which bounds their scores. By default 256, or
-        2,048 on a CUDA device, which waits for its launches and not for numbers.
-    fabric
-        Of `workbench.processes.fabric`: its ranks share the passes, and each is given all ranks.
+    model : what ranks. It is in evaluation mode meanwhile.
+    data : where the users are from.
+    split : of leave-one-out: "test" or "valid".
+    split_time : a date or date-time (UTC), or seconds since 1970, for a global time split instead:
+        the first interaction at or after it is held out, and the history is everything before.
+        Users without both are left out and counted.
+    remove_seen : whether items of the history, however long ago, are no competitors. The target
+        always stays. Both come from one pass, and `by_policy` has the metrics of both.
+    sampled_negatives : rank the target among itself and this many others only, drawn uniformly and
+        without replacement from the items that are neither the target nor in the history. The names
+        of the metrics say so, because they do not compare with full ranking (Krichene & Rendle, KDD
+        2020).
+    seed : of the negatives; they do not depend on the batch size.
+    batch_size : histories in a pass, at most; see `iterate`, which bounds their scores. By default
+        256, or 2,048 on a CUDA device, which waits for its launches and not for numbers.
+    fabric : of `workbench.processes.fabric`: its ranks share the passes, and each is given all
+        ranks.
 
     Returns
     -------
@@ -256,10 +249,19 @@ def _ranks(
 
 
 def draw_negatives(data: SequenceData, complete: Cases, count: int, seed: int) -> np.ndarray:
-    """Items that are neither the target nor in the history, [n, count] int64, distinct in a row.
+    """Items that are neither the target nor in the history.
 
-    complete: cases with all of their histories. What a user is given depends on `seed`, the user's
-    index and these items alone.
+    Parameters
+    ----------
+    data : the catalogue, and what histories hold.
+    complete : n cases with all of their histories.
+    count : how many for each.
+    seed : what a user is given depends on it, the user's index and these items alone.
+
+    Returns
+    -------
+    ndarray
+        [n, count] int64, distinct in a row.
     """
     drawn = np.empty((len(complete), count), dtype=np.int64)
     for row, user in enumerate(complete.users):

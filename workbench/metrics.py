@@ -9,9 +9,17 @@ CUTOFF = 10  # ranks up to which a model counts as right
 
 
 def target_ranks(scores: Tensor, targets: Tensor) -> Tensor:
-    """1 + how many items score higher, and half of those that score the same: [B], rounded up.
+    """1 + how many items score higher, and half of those that score the same, rounded up.
 
-    scores: [B, V]. targets: [B]. A score that is not a number loses against all others.
+    Parameters
+    ----------
+    scores : [B, V]. One that is not a number loses against all others.
+    targets : [B], items by number.
+
+    Returns
+    -------
+    Tensor
+        [B].
     """
     return _ranks(*_rivals(scores, scores.gather(1, targets[:, None])))
 
@@ -41,10 +49,18 @@ def best_first(scores: Tensor, k: int) -> Tensor:
 
 
 def ranks_kept_and_removed(scores: Tensor, targets: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
-    """Ranks as in `target_ranks`, with what was seen, and without it: [B] each.
+    """Ranks as in `target_ranks`, with what was seen, and without it.
 
-    seen: [B, S] items that are no competitors in the second, filled up with 0, in any order and as
-    often as they like. Nothing is sorted or copied but these.
+    Parameters
+    ----------
+    scores, targets : as there.
+    seen : [B, S] items that are no competitors in the second, filled up with 0, in any order and as
+        often as they like. Nothing is sorted or copied but these.
+
+    Returns
+    -------
+    tuple of Tensor
+        [B] each.
     """
     target_scores = scores.gather(1, targets[:, None])  # [B, 1]
     higher, same = _rivals(scores, target_scores)

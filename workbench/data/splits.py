@@ -68,9 +68,19 @@ def without_history(data: SequenceData, user: int, lack: str) -> WorkbenchError:
 def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
     """The cases of a split, histories cut to their last `max_length` items.
 
-    test: the last item of a user. valid: the one before. train: every prefix of what is left. A
-    user with fewer than three items is a test case (if two) but teaches and validates nothing.
-    Raises WorkbenchError for an unknown split.
+    A user with fewer than three items is a test case (if two) but teaches and validates nothing.
+
+    Parameters
+    ----------
+    data : the sequences.
+    split : "test", the last item of a user; "valid", the one before; "train", every prefix of what
+        is left.
+    max_length : items of a history, at most.
+
+    Raises
+    ------
+    WorkbenchError
+        If the split is not known.
     """
     first, last = data.offsets[:-1], data.offsets[1:]
     users = np.arange(data.n_users)
@@ -94,9 +104,19 @@ def cases(data: SequenceData, split: Split, max_length: int) -> Cases:
 def cases_at(data: SequenceData, time: int, max_length: int) -> Cases:
     """The cases of a global time split, histories cut to their last `max_length` items.
 
-    time: seconds since 1970. The target of a user is the first interaction at or after it, the
-    history everything before that; a user who lacks either is no case. Raises WorkbenchError for
-    data without times.
+    The target of a user is the first interaction at or after the time, the history everything
+    before that; a user who lacks either is no case.
+
+    Parameters
+    ----------
+    data : the sequences.
+    time : seconds since 1970.
+    max_length : items of a history, at most.
+
+    Raises
+    ------
+    WorkbenchError
+        If the data have no times.
     """
     if data.times is None:
         raise WorkbenchError(
@@ -115,8 +135,12 @@ def cases_at(data: SequenceData, time: int, max_length: int) -> Cases:
 def split_seconds(time: object) -> int:
     """The time of a split in seconds since 1970: of a date or date-time (UTC), or of seconds.
 
-    Fractions are rounded up, as interactions are at whole seconds. Raises WorkbenchError for what
-    is no time.
+    Fractions are rounded up, as interactions are at whole seconds.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is no time.
     """
     try:
         seconds = float(read_times(pa.array([str(time)]), unit="s").seconds[0])
