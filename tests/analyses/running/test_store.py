@@ -181,7 +181,7 @@ def test_pieces_in_files_are_written_as_those_in_memory_are(tmp_path, frame):
         store.put(str(k), each)
     stored = PieceList([store.path(str(k)) for k in range(3)], ["", "", ""])
     read = []
-    for pieces in (frames, stored, PieceList([frame, *stored.parts[1:]], stored.models)):
+    for pieces in (frames, stored, PieceList([frame, *stored.pieces[1:]], stored.models)):
         path = tmp_path / "table.parquet"
         write_pieces(pieces, path)
         assert pq.read_metadata(path).num_row_groups == 2
