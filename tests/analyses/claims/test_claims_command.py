@@ -408,6 +408,13 @@ def test_bad_input_is_one_sentence(given, sentence, tmp_path):
     assert not (tmp_path / "docs" / "claims.md").exists()
 
 
+def test_a_backbone_without_a_cost_is_taken_to_cost_as_much_as_sasrec(monkeypatch):
+    monkeypatch.setattr(study, "BACKBONE_NAMES", ("GRU", *study.BACKBONE_NAMES))
+    every = study.calibrated("GRU")
+    assert [each.model for each in every] == ["GRU", "AC-GRU", "AC-GRU-light"]
+    assert [study.cost(each) for each in every] == [1, study.ADVERSARIAL, study.SPATIAL]
+
+
 def test_the_plan_has_all_that_the_claims_need(monkeypatch):
     monkeypatch.undo()
     planned = study.plan(["amazon-beauty", "toys", "yelp"], 3)
