@@ -76,6 +76,18 @@ def one_of(option: str, value: object, words: Iterable[str]) -> None:
         raise WorkbenchError(f"{option}={value!r} is not known; choose from {', '.join(known)}.")
 
 
+def check_split(split: str) -> None:
+    """See whether the targets of a split were held out of training.
+
+    Raises
+    ------
+    WorkbenchError
+        If it is neither valid nor test.
+    """
+    if split not in ("valid", "test"):
+        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
+
+
 def whole(option: str, value: object, least: int = 1) -> None:
     """See whether the value of an option is a whole number.
 

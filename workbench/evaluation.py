@@ -18,12 +18,11 @@ from workbench.data.splits import (
     Split,
     cases,
     cases_at,
-    check_split,
     split_seconds,
     written_time,
 )
 from workbench.data.times import UNITS
-from workbench.errors import WorkbenchError, WorkbenchWarning, whole
+from workbench.errors import WorkbenchError, WorkbenchWarning, check_split, whole
 from workbench.matching import checksum_of, matched
 from workbench.metrics import metrics_of, ranks_kept_and_removed, target_ranks
 from workbench.mode import evaluation_mode

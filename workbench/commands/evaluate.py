@@ -9,6 +9,7 @@ import typer
 import workbench
 from workbench.announcing import say
 from workbench.commands.options import Data, Device, reading
+from workbench.errors import check_split
 
 if TYPE_CHECKING:
     from workbench import Evaluation
@@ -47,8 +48,6 @@ def evaluate_command(
     In a full ranking, once with the items of a history among those that are ranked, and once
     without them. Under torchrun the ranks share the users.
     """
-    from workbench.data.splits import check_split  # pandas, which takes a second to import
-
     check_split(split)
     reading(data, model)
     from workbench.processes import fabric, joined  # PyTorch, which takes seconds to import

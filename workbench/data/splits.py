@@ -39,18 +39,6 @@ class Cases:
         return Cases(self.users[index], self.starts[index], self.ends[index], self.targets[index])
 
 
-def check_split(split: str) -> None:
-    """Refuse a split whose targets were not held out of training.
-
-    Raises
-    ------
-    WorkbenchError
-        If it is neither valid nor test.
-    """
-    if split not in ("valid", "test"):
-        raise WorkbenchError(f"no split {split!r} to evaluate; choose valid or test.")
-
-
 def without_history(data: SequenceData, user: int, lack: str) -> WorkbenchError:
     """The error to raise if there is nothing to predict a user's next item from.
 
