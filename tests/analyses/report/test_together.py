@@ -52,7 +52,7 @@ def test_those_that_conclude_the_same_for_one_reason_are_told_together():
     assert first.why == "What it names moves nothing."
     assert first.instead == "Show instead: for A, replacement; for B, saliency."
     assert first.rows == [
-        ("A (layer 2)", "25 [12, 50] %", "90 [80, 95] %"),
+        ("A (layer 2, mean of heads)", "25 [12, 50] %", "90 [80, 95] %"),
         ("B (mean of layers and heads)", "25 [12, 50] %", "90 [80, 95] %"),
     ]
 
