@@ -11,6 +11,7 @@ import pandas as pd
 from analyses.conclusions import Answer
 from analyses.diagnostics import attention_worth
 from analyses.diagnostics.faithfulness.importance_choices import (
+    HALVES,
     OWN,
     TRAINED,
     attentions,
@@ -240,10 +241,10 @@ class Evidence:
     def pointing(self, model: str) -> Question:
         """Do the items that attention names move the prediction more than controls' do?
 
-        Its estimate is the share of users for whom attention names the item that matters most. With
-        the last item kept another way of taking items away must agree; that is asked of the users
-        for whom another item than the last matters most, since in others nothing that matters is
-        left to be named.
+        Its estimate is the share of users for whom attention names the item that matters most, each
+        half of them judged by the part that does best for the other half. With the last item kept
+        another way of taking items away must agree; that is asked of the users for whom another
+        item than the last matters most, since in others nothing that matters is left to be named.
         """
         first, *kept = conditions(self.faithfulness.rows.where(model=model))
         wide = by_importance(self.rows(model, condition=first), "align")
@@ -264,8 +265,7 @@ class Evidence:
         sentence = (
             f"It names the item of the history without which the recommended item loses most for "
             f"{span(named, 3)} of users, a control for {span(control, 3)}: {change(main, 3)} "
-            f"({people(main.n)}; for each half of them the part of attention, and the control, "
-            "that are best for the other half)."
+            f"({people(main.n)}, {HALVES})."
         )
         if answer != "yes" and not mean_interval(1 - theirs_first).low > 0:
             sentence += (
@@ -303,7 +303,8 @@ class Evidence:
         sentence = (
             f"With {name} it names what matters most to the model as it is then for "
             f"{span(control, 3)} of users; for what was learned, {change(less, 3)} "
-            f"({people(less.n)})."
+            f"({people(less.n)}, each half of them judged by the part of attention that does best "
+            "for the other half)."
         )
         return Question("learned", _answer(less, LIMITS.margin), sentence, less, control)
 

@@ -15,6 +15,7 @@ from analyses.diagnostics import (
     seeds,
 )
 from analyses.diagnostics.faithfulness.importance_choices import (
+    HALVES,
     LOST,
     advantage,
     attentions,
@@ -31,7 +32,7 @@ from workbench.data.sequences import SequenceData
 from workbench.errors import WorkbenchError, loaded
 from workbench.explaining.attention_weights import AttentionPart
 from workbench.model import Model, with_attention
-from workbench.phrases import counted
+from workbench.phrases import counted, listing
 from workbench.statistics import Interval, exact_share
 from workbench.writing import number
 
@@ -43,18 +44,21 @@ class Verdict:
     Attributes
     ----------
     model : by its name in the report.
-    reduction : the attention it is about, a method of `explain`, as "attention layer 1".
+    reduction : the attention it is about, a method of `explain`, as "attention layer 1": the part
+        that names the item that matters most for the most users.
     conclusion : in the words that a page shows.
     why : the reason for it, in a sentence.
     questions : the six, in order.
     instead : the importance beside attention that does best on all users, a method of `explain`.
-    found : how often attention names the item that matters most, and a control, in a sentence.
+    found : how often attention names the item that matters most, and a control, in words.
     gain : by how much the best importance does better than the best attention, for each half of the
         users those that are best for the other half; None where it was not measured.
     control : the best of the controls that know nothing of the model, a method of `explain`.
     beyond : the same as `gain`, against the best control.
     lost : nats of log probability that the prediction loses without what `control` names.
     alike : the share of users for whom both name the item that matters most, and so the same one.
+    part_share : the share of users for whom `reduction` names the item that matters most, which
+        flatters, for the same users chose it; None where it was not stored.
     cannot_tell : what these data cannot tell, a sentence each.
     """
 
@@ -70,12 +74,13 @@ class Verdict:
     beyond: Interval | None = None
     lost: float | None = None
     alike: Interval | None = None
+    part_share: Interval | None = None
     cannot_tell: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:
         """The conclusion as a sentence."""
-        return f"{self.model}: its attention ({self.part}) {_VERB[self.conclusion]}."
+        return f"{self.model}: its attention ({self.part}) {VERB[self.conclusion]}."
 
     @property
     def pointing(self) -> Question | None:
@@ -195,7 +200,7 @@ class Verdict:
         return self.beats_controls and self.alike is not None and self.alike.estimate >= ALIKE
 
 
-_VERB: dict[Conclusion, str] = {
+VERB: dict[Conclusion, str] = {
     SHOWN: "can be shown as a reason",
     BESIDE: "can be shown only with what stands beside it",
     NOT: "must not be shown as a reason",
@@ -297,16 +302,16 @@ def part_in_words(reduction: str) -> str:
 
 
 RULE = (
-    f"Attention {_VERB[NOT]} if the items that it names do not move the prediction more than those "
+    f"Attention {VERB[NOT]} if the items that it names do not move the prediction more than those "
     "that controls name, or if it did not learn to point there.",
-    f"It {_VERB[OPEN]}, if either of these two questions was left unanswered, or the one whether "
+    f"It {VERB[OPEN]}, if either of these two questions was left unanswered, or the one whether "
     "ranking needs more than the last item.",
-    f"It {_VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
+    f"It {VERB[BESIDE]} if ranking needs no more than the last item (a model that was broken may "
     "point at what moves it, and moves it nowhere), if attention names the item that matters most "
     f"for less than {100 * LIMITS.named:.0f} % of users by the lower end of the interval, if the "
     "largest weights are known to matter no more than as much elsewhere, or if another training is "
     "known to attend most to another item.",
-    f"Else it {_VERB[SHOWN]}.",
+    f"Else it {VERB[SHOWN]}.",
     "Whether ranking needs learned attention says what there is to explain, and decides nothing: "
     "where any attention ranks as well, it may still be right.",
 )  # the first that applies counts
@@ -366,14 +371,23 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     conclusion, why = conclude(answers, pointing.estimate)
     lost, align = (by_importance(rows, value) for value in (LOST, "align"))
     instead, control = (chosen(rows, names, LOST) for names in (explanations(rows), controls(rows)))
+    reduction, rival = (chosen(rows, names) for names in (attentions(rows), controls(rows)))
+    part_share, rival_share = (exact_share(align[name].to_numpy()) for name in (reduction, rival))
     both = (align[instead] * align[control]).to_numpy(np.float64)
     open_questions = [q for q in questions if q.answer == "cannot tell"]
     return Verdict(
         model=model,
-        reduction=chosen(rows, attentions(rows)),
+        reduction=reduction,
         conclusion=conclusion,
         why=why[0].upper() + why[1:],
-        found=_found(pointing.estimate, pointing.control, chosen(rows, controls(rows))),
+        found=_found(
+            pointing.estimate,
+            pointing.control,
+            {
+                part_in_words(reduction): part_share,
+                _NAMED_FIRST.get(rival, rival): rival_share,
+            },
+        ),
         questions=questions,
         instead=instead,
         gain=advantage(lost, explanations(rows), attentions(rows)),
@@ -381,6 +395,7 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
         beyond=advantage(lost, explanations(rows), controls(rows)),
         lost=float(lost[control].mean()),
         alike=exact_share(both),
+        part_share=part_share,
         cannot_tell=(
             *(f"{model}: {q.asked} {q.sentence}" for q in open_questions),
             "What a user takes for a reason: all of this is about the model.",
@@ -388,12 +403,22 @@ def _verdict(model: str, evidence: Evidence) -> Verdict | None:
     )
 
 
-def _found(named: Interval, by_control: Interval, control: str) -> str:
-    """How often attention names the item that matters most, beside the best control."""
+def _found(named: Interval, by_control: Interval, of_all: Mapping[str, Interval]) -> str:
+    """How often attention names the item that matters most, beside the best control.
+
+    Parameters
+    ----------
+    named, by_control : of each half of the users the share of what does best for the other half.
+    of_all : the shares of what all users choose: a part of attention, and a control, in words.
+    """
+    names = "names the item of the history that the recommended item depends on most"
+    if not named.n:
+        return f"How often its attention {names} could not be measured."
+    these = listing([f"{what} with {percent(share, 0)}" for what, share in of_all.items()])
     return (
-        "Its attention names the item of the history that the recommended item depends on most for "
-        f"{percent(named, 0)} of {counted(named.n, 'user')}; "
-        f"{_NAMED_FIRST.get(control, control)} is that item for {percent(by_control, 0)}."
+        f"Its attention {names} for {percent(named, 0)} of {counted(named.n, 'user')}, a control "
+        f"for {percent(by_control, 0)}, {HALVES}. Chosen by all of them, which flatters, these are "
+        f"{these}."
     )
 
 

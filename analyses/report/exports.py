@@ -56,6 +56,7 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "reduction": verdict.reduction,
         "why": verdict.why,
         "found": verdict.found,
+        "part_share": _interval(verdict.part_share),
         "instead": verdict.instead,
         "gain": _interval(verdict.gain),
         "control": verdict.control,

@@ -244,6 +244,7 @@ def _verdict(model: str, told: Mapping[str, Any]) -> Verdict:
         beyond=_interval(told["beyond"]),
         lost=told["lost"],
         alike=_interval(told["alike"]),
+        part_share=_interval(told.get("part_share")),  # which older reports lack
         cannot_tell=tuple(told["cannot_tell"]),
     )
 

@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analyses.conclusions import SHOWN, Conclusion
+from analyses.diagnostics.faithfulness.importance_choices import HALVES
 from analyses.reliability import reliability
 from analyses.telling.wording import percent
-from analyses.verdict import Verdict
+from analyses.verdict import VERB, Verdict
 from workbench.phrases import listing
 
 NAMED_HEADS = (
-    "Model (part of its attention)",
+    "Model",
     "Attention names what matters most for",
     "The best control does for",
+    "Part of attention that all users choose",
 )
 
 
@@ -46,7 +48,7 @@ class Together:
         if self.single:
             return self.single.headline
         models = listing([verdict.model for verdict in self.verdicts])
-        return f"{models}: attention {self.conclusion}."
+        return f"{models}: attention {VERB[self.conclusion]}."
 
     @property
     def why(self) -> str:
@@ -87,7 +89,12 @@ class Together:
         return (
             "What matters most is the item of the history without which the recommended item (the "
             "model's first among those that the user has not had) loses most"
-            + (f"; percentages are of {users} users." if users else ".")
+            + (
+                f"; percentages are of {users} users, {HALVES}. The last column has the part that "
+                "does best for all users, who chose it, so that its share is flattered."
+                if users
+                else "."
+            )
         )
 
 
@@ -118,4 +125,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
     pointing = verdict.pointing
     shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
     named, control = ("" if share is None else percent(share, 0) for share in shares)
-    return f"{verdict.model} ({verdict.part})", named, control
+    chosen = verdict.part
+    if verdict.part_share is not None:
+        chosen += f": {percent(verdict.part_share, 0)}"
+    return verdict.model, named, control, chosen

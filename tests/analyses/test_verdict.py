@@ -1,6 +1,7 @@
 """The verdict: its rule case by case, and on models whose reasons are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -8,13 +9,14 @@ from analyses.conclusions import BESIDE, NOT, OPEN, SHOWN, Answer
 from analyses.diagnostics import faithfulness
 from analyses.questions import Question, agreed
 from analyses.running.measuring import measure_in_memory
+from analyses.running.results import Results, Rows
 from analyses.telling.wording import percent
 from analyses.verdict import Verdict, conclude, verdict, verdicts
 from tests.analyses import pointer
 from tests.analyses.pointer import Pointer, made
 from workbench import WorkbenchError, adapt, build_model, load_model, save_model
 from workbench.data import planted
-from workbench.statistics import Interval, mean_interval
+from workbench.statistics import Interval, exact_share, mean_interval
 
 OFTEN, SELDOM = Interval(0.9, 0.8, 0.95, 100), Interval(0.3, 0.2, 0.4, 100)
 YES: dict[str, Answer] = dict.fromkeys(
@@ -87,8 +89,29 @@ def test_a_map_that_is_not_the_one_used_must_not_be_shown(truth):
     assert f"Show {judged.instead} instead" in judged.to_do
     pointing = next(each for each in judged.questions if each.key == "pointing")
     named, control = (percent(each, 0) for each in (pointing.estimate, pointing.control))
-    assert f"for {named} of {pointing.estimate.n} users; an item drawn at random is" in judged.found
-    assert judged.found.endswith(f"that item for {control}.")
+    assert f"for {named} of {pointing.estimate.n} users, a control for {control}," in judged.found
+    assert judged.found.endswith(f" with {named} and an item drawn at random with {control}.")
+
+
+def test_a_share_of_two_parts_is_not_said_to_be_that_of_one(truth):
+    """Of 40 users, those at even places choose the mean, the others a layer; one user both."""
+    model = Pointer(truth.effects, honest=True)
+    measured = measure_in_memory(faithfulness.DIAGNOSTIC, {"pointer": model}, truth.data, range(40))
+    frame = measured.frame.astype({"importance": str})
+    mean = frame[frame["importance"] == "attention"]
+    even = mean["user"] % 2 == 0
+    parts = [
+        mean.assign(align=even.astype(float)),
+        mean.assign(importance="attention layer 1", align=(~even | (mean["user"] == 0)) * 1.0),
+    ]
+    rows = Rows([pd.concat([*parts, frame[frame["importance"] != "attention"]])])
+    (judged,) = verdicts({"faithfulness": Results(rows, measured.comparison)})
+    assert judged.reduction == "attention layer 1"
+    assert judged.part_share == exact_share([1] * 21 + [0] * 19)
+    assert judged.pointing.estimate == exact_share([1] + [0] * 39)
+    assert "for 2.5 [0.1, 13.2] % of 40 users, a control for " in judged.found
+    assert "each half of them judged by the part of attention and the control" in judged.found
+    assert "these are layer 1 with 52 [36, 68] % and " in judged.found
 
 
 @pytest.mark.parametrize(
@@ -193,6 +216,7 @@ def test_nothing_is_told_of_one_user_or_two(truth, n):
     judged = verdict(Pointer(truth.effects, honest=True), truth.data, users=range(n))
     assert judged.conclusion == OPEN
     if n == 1:
+        assert judged.found.endswith("could not be measured.")
         assert judged.shown_instead.endswith("does better could not be measured.")
 
 

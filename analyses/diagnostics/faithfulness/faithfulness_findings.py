@@ -6,6 +6,7 @@ import pandas as pd
 
 from analyses.diagnostics.faithfulness.importance_choices import (
     ERASURES,
+    HALVES,
     HELD_OUT,
     LEFT,
     LOST,
@@ -152,8 +153,7 @@ def _of_model(claims: Claims, every: Rows, model: str) -> None:
                 f"a control: {shares}",
             },
             f"attention of {model} names the item that matters most more often than a control",
-            "difference in share of users, each half of them judged by the part of attention and "
-            "the control that do best for the other half",
+            f"difference in share of users, {HALVES}",
             digits=3,
             more=f"; the model has the held-out item in its top 10 for {percent(hits)} of them",
         )

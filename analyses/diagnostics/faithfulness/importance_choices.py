@@ -23,6 +23,10 @@ CONTROLS = tuple(each.name for each in controls_known)
 ERASURES = tuple(each.name for each in erasures_known)
 TRAINED = "trained"  # where nothing was taken out of the model
 LOST, LEFT = "lost without", "lost alone"  # comprehensiveness, sufficiency
+HALVES = (  # what is behind a share of the best attention and of the best control
+    "each half of them judged by the part of attention and the control that do best for the other "
+    "half"
+)
 
 
 def of_model(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyses.conclusions import BESIDE, NOT, SHOWN
+from analyses.conclusions import BESIDE, CONCLUSIONS, NOT, SHOWN
 from analyses.questions import Question
 from analyses.report import together as module
 from analyses.report.exports import as_markdown
@@ -29,8 +29,9 @@ A = Verdict(
     questions=(POINTING,),
     instead="replacement",
     found="Its attention names it for 25 %.",
+    part_share=Interval(0.4, 0.3, 0.5, 40),
 )
-B = replace(A, model="B", reduction="attention", instead="saliency")
+B = replace(A, model="B", reduction="attention", instead="saliency", part_share=None)
 C = replace(A, model="C", conclusion=BESIDE, why="It points.")
 
 
@@ -52,16 +53,19 @@ def test_those_that_conclude_the_same_for_one_reason_are_told_together():
     assert first.why == "What it names moves nothing."
     assert first.instead == "Show instead: for A, replacement; for B, saliency."
     assert first.rows == [
-        ("A (layer 2, mean of heads)", "25 [12, 50] %", "90 [80, 95] %"),
-        ("B (mean of layers and heads)", "25 [12, 50] %", "90 [80, 95] %"),
+        ("A", "25 [12, 50] %", "90 [80, 95] %", "layer 2, mean of heads: 40 [30, 50] %"),
+        ("B", "25 [12, 50] %", "90 [80, 95] %", "mean of layers and heads"),
     ]
 
 
 @pytest.mark.parametrize(
     ("sizes", "said"),
     [
-        ((40, 40), "; percentages are of 40 users."),
-        ((40, 1_128), "; percentages are of 40 to 1,128 users."),
+        (
+            (40, 40),
+            "; percentages are of 40 users, each half of them judged by the part of attention",
+        ),
+        ((40, 1_128), "; percentages are of 40 to 1,128 users, each half of them "),
         ((None, None), " loses most."),
     ],
 )
@@ -70,7 +74,7 @@ def test_the_note_says_on_how_many_users_the_rows_stand(sizes, said):
         estimate = None if n is None else Interval(0.25, 0.125, 0.5, n)
         return replace(A, questions=(replace(POINTING, estimate=estimate),))
 
-    assert Together(tuple(map(of, sizes))).note.endswith(said)
+    assert said in Together(tuple(map(of, sizes))).note
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,13 @@ def test_one_is_told_with_its_numbers():
     assert alone.rows == []
 
 
+@pytest.mark.parametrize("conclusion", CONCLUSIONS)
+def test_every_conclusion_of_several_is_a_sentence_as_that_of_one_is(conclusion):
+    some = tuple(replace(each, conclusion=conclusion) for each in (A, B))
+    _, said = some[0].headline.split("its attention (layer 2) ")
+    assert Together(some).headline == f"A and B: attention {said}"
+
+
 def test_how_often_a_verdict_is_wrong_is_told_once():
     other = replace(A, model="x")
     groups = together([A, C, other])
@@ -107,7 +118,7 @@ def test_how_often_a_verdict_is_wrong_is_told_once():
 def test_without_what_was_measured_its_cells_are_empty():
     bare = replace(A, questions=())
     rows = Together((bare, replace(bare, model="B"))).rows
-    assert [row[1:] for row in rows] == [("", "")] * 2
+    assert [row[1:3] for row in rows] == [("", "")] * 2
 
 
 def test_page_and_text_have_a_row_for_each():
