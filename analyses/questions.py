@@ -28,6 +28,7 @@ from analyses.running.results import Results
 from analyses.telling.conditions import means_by
 from analyses.telling.decisions import WORTH
 from analyses.telling.wording import change, people, span
+from workbench.phrases import counted
 from workbench.statistics import Interval, exact_share, mean_interval
 
 
@@ -94,6 +95,7 @@ QUESTIONS: Mapping[str, Asked] = {
 }
 DIFFERENCES = ("used", "history", "necessary", "learned")  # questions by what is more or less
 UNMEASURED = "It was not measured."
+NO_OTHERS = "It takes two users or more, of whom each half chooses for the other."
 NO_CONTROL = (
     "There is no control to compare with: beside the largest weight of a row no other item has "
     "attention that could be taken."
@@ -232,9 +234,10 @@ class Evidence:
             answer = "no"
         as_far = removal.as_far(masses["largest",], masses["control",])
         sentence = (
-            f"Scores move {change(more)} further without the largest weight than without as much "
-            f"elsewhere{as_far}, which moves them {span(control)} (for how far weights change; "
-            f"{people(more.n)}). Up to {nothing:.4f}, a tenth of that, counts as no further."
+            "How much further scores move without the largest weight than without as much elsewhere"
+            f"{as_far}, or less far where below 0: {change(more)}; the latter moves them "
+            f"{span(control)} (for how far weights change; {people(more.n)}). Up to "
+            f"{nothing:.4f}, a tenth of that, counts as no further."
         )
         return Question("necessary", answer, sentence, more, control)
 
@@ -253,6 +256,8 @@ class Evidence:
         main = mean_interval(mine.to_numpy(np.float64) - theirs_first)
         named, control = (exact_share(each.to_numpy()) for each in (mine, theirs))
         others = wide[wide["recency"] == 0] if "recency" in wide else wide
+        if not main.n:
+            return Question("pointing", "cannot tell", NO_OTHERS, named, control)
         further = {}
         for condition in kept if len(others) > 1 else ():
             part = by_importance(self.rows(model, condition=condition), "align")
@@ -273,8 +278,8 @@ class Evidence:
             )
         if further:
             sentence += (
-                f" Of the {people(len(others))} for whom another item than the last matters most, "
-                f"with the last item kept: {kept_too}."
+                f" Of the {counted(len(others), 'user')} for whom another item than the last "
+                f"matters most, with the last item kept: {kept_too}."
             )
         return Question("pointing", answer, sentence, named, control)
 
@@ -298,6 +303,8 @@ class Evidence:
                 found.append((mean_interval((mine - theirs).to_numpy(np.float64)), name, theirs))
         if not found:
             return Question("learned", "cannot tell", "It has no weights to shuffle.")
+        if not any(difference.n for difference, *_ in found):
+            return Question("learned", "cannot tell", NO_OTHERS)
         less, name, theirs = min(found, key=lambda each: each[0].estimate)
         control = exact_share(theirs.to_numpy())
         sentence = (
@@ -312,7 +319,7 @@ class Evidence:
         """Does another training attend most to the same item?"""
         trainings = self.trainings
         other = None if trainings is None else trainings.within("attended", model)
-        if trainings is None or other is None:
+        if trainings is None or other is None or np.isnan(other).all():
             if trainings is None:
                 why = UNMEASURED
             elif len(trainings.comparison.trainings(model)) > 1:

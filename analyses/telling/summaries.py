@@ -114,7 +114,7 @@ class Summary:
         known = marks[marks["low"].notna()]
         away = known[(known["low"] > 0) | (known["high"] < 0)]
         if known.empty:
-            return "Too few users changed for any interval"
+            return "Too few users for any interval"
         if away.empty:
             return f"None of {len(known)} intervals leaves out 0" if len(known) > 1 else HOLDS
         furthest = away.iloc[int(away["estimate"].abs().to_numpy().argmax())]

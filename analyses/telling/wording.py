@@ -50,7 +50,8 @@ def span(interval: Interval, digits: int = 4, *, sign: bool = False) -> str:
 def change(interval: Interval, digits: int = 4, what: str = "") -> str:
     """A signed difference with its interval, behind the name of `what` changed if given.
 
-    Or that it changed for nobody, or for too few users, which ends a clause as the numbers would.
+    Or that it changed for nobody, or for too few users: words that stand behind a colon, and not
+    where a sentence goes on as after a number. There it is `span` that fits.
     """
     if not interval.n:
         return f"{what}: {NOBODY}" if what else NOBODY
@@ -65,10 +66,10 @@ def _hardly_changed(interval: Interval, what: str) -> str:
         everybody = counted(interval.n, "user")
         of_none = f"{what} changed for none" if what else "nothing changed for any"
         return f"{of_none} of {everybody}"
-    few = f"({interval.nonzero:,} of {interval.n:,})"
     if what:
+        few = f"({interval.nonzero:,} of {interval.n:,})"
         return f"{what} changed for too few users to tell {few}"
-    return f"too few users changed to tell {few}"
+    return f"too few users to tell ({interval.nonzero:,} of {interval.n:,} changed)"
 
 
 def percent(share: Interval, digits: int = 1) -> str:

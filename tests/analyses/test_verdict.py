@@ -1,5 +1,7 @@
 """The verdict: its rule case by case, and on models whose reasons are known."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -217,7 +219,26 @@ def test_nothing_is_told_of_one_user_or_two(truth, n):
     assert judged.conclusion == OPEN
     if n == 1:
         assert judged.found.endswith("could not be measured.")
+        assert {q.sentence for q in judged.questions if q.key in ("pointing", "learned")} == {
+            "It takes two users or more, of whom each half chooses for the other."
+        }
         assert judged.shown_instead.endswith("does better could not be measured.")
+
+
+def test_of_few_users_sentences_go_on_as_sentences():
+    data = planted("content", n_users=8, n_items=20, length=8, n_causes=4).data
+    small = {"hidden_size": 8, "inner_size": 8, "n_layers": 1, "max_length": 8}
+    model = build_model("SASRec", data, **small).eval()
+    judged = {question.key: question.sentence for question in verdict(model, data).questions}
+    assert judged["necessary"].startswith(
+        "How much further scores move without the largest weight than without as much elsewhere, "
+        "or less far where below 0: too few users to tell (8 of 8 changed); the latter moves them "
+    )
+    measured = measure_in_memory(faithfulness.DIAGNOSTIC, {"SASRec": model}, data)
+    kept = next(s for s in faithfulness.DIAGNOSTIC.findings(measured) if "item kept and not" in s)
+    assert re.search(
+        r"\(by replacement: (too few|nothing) .*; by masking: (too few|nothing) ", kept
+    )
 
 
 def test_what_was_not_measured_is_not_said_to_be_absent(truth):

@@ -192,7 +192,7 @@ def _without_the_last(claims: Claims, every: Rows, model: str) -> None:
 
     def tell(decisions: Mapping[str, Decision]) -> str:
         detected = {d.detected for d in decisions.values()}
-        numbers = ", ".join(d.numbers(3, what) for what, d in decisions.items())
+        numbers = "; ".join(f"{what}: {d.numbers(3)}" for what, d in decisions.items())
         n = max(d.interval.n for d in decisions.values())
         begin = f"With the last item kept and not ranked, attention of {model} "
         if detected == {"higher"}:

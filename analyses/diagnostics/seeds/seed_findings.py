@@ -71,7 +71,7 @@ def _beyond_seeds(trainings: Trainings, model: str, other: str) -> str:
     over trainings has a p value below 0.1.
     """
     excesses = [
-        f"{change(excess, 3)} in {DIFFERENCES[what].label}"
+        f"{DIFFERENCES[what].label}: {change(excess, 3)}"
         for what in COMPARED
         if (excess := trainings.excess(what, model, other)) is not None
     ]
@@ -79,15 +79,17 @@ def _beyond_seeds(trainings: Trainings, model: str, other: str) -> str:
         return ""
     counts = [len(trainings.comparison.trainings(name)) for name in (model, other)]
     return (
-        f"A training of {model} and one of {other} differ further than two of the same model by "
-        f"{listing(excesses)} ({counts[0]} and {counts[1]} trainings; the intervals are over users "
-        "alone, so that other trainings might differ otherwise)."
+        f"How much further a training of {model} and one of {other} differ than two of the same "
+        f"model, or less far where below 0: {'; '.join(excesses)} ({counts[0]} and {counts[1]} "
+        "trainings; the intervals are over users alone, so that other trainings might differ "
+        "otherwise)."
     )
 
 
 def _among_seeds(trainings: Trainings, model: str) -> str:
     """How far two trainings of a model differ."""
-    means = {what: i for what in DIFFERENCES if (i := _mean_within(trainings, what, model))}
+    every = {what: _mean_within(trainings, what, model) for what in DIFFERENCES}
+    means = {what: mean for what, mean in every.items() if mean is not None and mean.n}
     parts = []
     if "attended" in means:
         parts.append(

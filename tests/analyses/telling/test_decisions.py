@@ -42,7 +42,7 @@ def said(*intervals: Interval) -> list[str]:
             "A is about as much (tau 0.00 [−0.30, +0.30]; n = 40 users, who would have shown 0.55 "
             "with 80 % power).",
         ),
-        (FEW, "Whether A is: too few users changed to tell (1 of 10)."),
+        (FEW, "Whether A is: too few users to tell (1 of 10 changed)."),
         (NONE, "Whether A is: nobody could be measured."),
     ],
 )

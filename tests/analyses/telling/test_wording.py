@@ -25,8 +25,9 @@ def test_an_end_that_decides_is_never_printed_as_zero():
 
 def test_too_few_users_are_counted_in_the_place_of_an_interval():
     few = mean_interval([0.0] * 198 + [0.5, 0.4])
-    assert change(few) == "too few users changed to tell (2 of 200)"
+    assert change(few) == "too few users to tell (2 of 200 changed)"
     assert change(few, what="NDCG@10") == "NDCG@10 changed for too few users to tell (2 of 200)"
+    assert change(mean_interval([0.5] * 5 + [0.25] * 3)) == "too few users to tell (8 of 8 changed)"
     assert span(few) == "0.0045 [too few users to tell: 2 of 200 not 0]"
 
 

@@ -72,5 +72,5 @@ def test_sentences_name_the_bound_only_where_there_is_one(results):
     assert "n = 3 users" in spread  # one history has a single item
     assert last == (
         "Whether SASRec gives the last item another weight than uniform attention would give it: "
-        "too few users changed to tell (3 of 3)."
+        "too few users to tell (3 of 3 changed)."
     )

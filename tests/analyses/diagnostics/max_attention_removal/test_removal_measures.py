@@ -257,9 +257,9 @@ def test_where_too_few_users_changed_no_interval_is_given():
     claim, removal, against, *_ = DIAGNOSTIC.findings(results_of(frame))
     assert claim == (
         "Whether removing the largest weight hurts AC-SASRec more than SASRec, as the paper "
-        "reports: too few users changed to tell (2 of 200)."
+        "reports: too few users to tell (2 of 200 changed)."
     )
-    assert "changes NDCG@10: too few users changed to tell (2 of 200); Hit@10 is" in removal
+    assert "changes NDCG@10: too few users to tell (2 of 200 changed); Hit@10 is" in removal
     assert "the top item changes for 0.0 [0.0, 1.8] % of users" in removal
     assert against.startswith("Whether removing the largest weight of SASRec is more harmful than")
     assert not any("0.0000" in sentence for sentence in (claim, removal, against))

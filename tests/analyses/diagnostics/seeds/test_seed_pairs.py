@@ -89,7 +89,8 @@ def test_what_models_differ_beyond_seeds_is_a_mean_over_pairs_of_other_seeds():
 
 def test_what_models_differ_by_beyond_seeds_is_said_and_not_claimed():
     begins = (
-        "A training of AC-SASRec and one of SASRec differ further than two of the same model by "
+        "How much further a training of AC-SASRec and one of SASRec differ than two of the same "
+        "model, or less far where below 0: divergence of attention, nats: "
     )
     same, apart = (
         next(s for s in DIAGNOSTIC.findings(made_up(by)) if s.startswith(begins))
@@ -100,6 +101,27 @@ def test_what_models_differ_by_beyond_seeds_is_said_and_not_claimed():
         assert "intervals are over users alone" in sentence
     excess = [float(text.removeprefix(begins).split()[0]) for text in (same, apart)]
     assert abs(excess[0]) < 0.05 < 0.1 < excess[1]
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (8, "divergence of attention, nats: too few users to tell (8 of 8 changed); share of"),
+        (1, "divergence of attention, nats: nobody could be measured; share of"),
+    ],
+)
+def test_of_few_users_sentences_go_on_as_sentences(n, said):
+    """Of one user the histories have a single item each, so that none attends to another."""
+    frame = made_up(3.0).frame
+    frame = frame[frame["user"] < n]
+    if n == 1:
+        frame.loc[frame["kind"] == "attention", "value"] = np.nan
+    findings = DIAGNOSTIC.findings(Results(Rows([frame]), made_up(3.0).comparison))
+    (told,) = (sentence for sentence in findings if sentence.startswith("How much further"))
+    assert said in told
+    among = [sentence for sentence in findings if "nothing but their seed" in sentence]
+    assert len(among) == 2
+    assert not any("for nobody" in sentence for sentence in among)
 
 
 def test_quality_over_seeds_is_a_mean_and_a_standard_deviation():
