@@ -7,6 +7,13 @@ from workbench.statistics import Interval
 from workbench.writing import number
 
 NOBODY = "nobody could be measured"
+# before the name of a calibrated model, which may be calibrated otherwise than the paper's are
+SEEN, NOT_SEEN, CONTRARY = (
+    "What the paper reports of its calibration is seen in",
+    "What the paper reports of its calibration is not seen in",
+    "The contrary of what the paper reports of its calibration is seen in",
+)
+REPORTED = "as the paper reports of its calibration"  # behind what is asked
 STAGES = {  # of attention, where a calibrated model can be read
     "before_spatial": "before the spatial calibrator",
     "after_spatial": "after the spatial calibrator",

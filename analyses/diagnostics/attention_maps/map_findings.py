@@ -181,7 +181,7 @@ def _add_last(claims: Claims, model: str, weight: Interval, excess: Interval) ->
             f"{uniform}",
         },
         f"{gives} another weight than {uniform}",
-        "difference",
+        "difference of weights",
     )
 
 

@@ -20,7 +20,7 @@ from analyses.telling.conditions import (
     with_intervals,
 )
 from analyses.telling.decisions import Claims, Decision, evidence
-from analyses.telling.wording import NOBODY, people
+from analyses.telling.wording import CONTRARY, NOBODY, NOT_SEEN, REPORTED, SEEN, people
 from workbench.faithfulness.randomization import SHUFFLED
 from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval, median_interval
@@ -231,10 +231,12 @@ def _add_agreement(claims: Claims, every: Rows, model: str) -> None:
             f"has no rank correlation with their gradients ({people(tau.dropped)})."
         )
         return
-    taus, differences = by_control(every, model).mean(), beyond(every, model)
+    users = by_control(every, model).dropna(subset=TRAINED)  # of whom differences are
+    taus, differences = users.mean(), beyond(every, model)
+    mean, n = (taus[TRAINED], len(users)) if len(users) else (tau.estimate, tau.n)
 
     def tell(decisions: Mapping[str, Decision]) -> str:
-        agrees = f"{number(tau.estimate, 3, sign=True)} for {people(tau.n)}"
+        agrees = f"{number(mean, 3, sign=True)} for {people(n)}"
         compared = {name: d for name, d in decisions.items() if name != FLATTENED}
         return _told(model, agrees, compared, taus) + _flat(decisions.get(FLATTENED), taus)
 
@@ -262,7 +264,8 @@ def _told(model: str, agrees: str, decisions: Mapping[str, Decision], taus: pd.S
     untold = those("nobody", "too few")
     if untold or not decisions:
         numbers = next(map(_open, untold.values()), NOBODY)
-        beside = f", {levels(list(untold))}" if untold else ""
+        known = [name for name in untold if pd.notna(taus[name])]
+        beside = f", {levels(known)}" if known else ""
         return f"Whether in {model} {attention} more than in its controls{beside}: {numbers}."
     closest = min(decisions, key=lambda name: decisions[name].interval.estimate)
     shown = {f"least difference, from {closest}": decisions[closest]}
@@ -284,7 +287,7 @@ def _flat(flattened: Decision | None, taus: pd.Series) -> str:
     """What the sharpness of attention does to agreement by itself."""
     if flattened is None or not flattened.claims:
         return ""
-    numbers = flattened.numbers(3, "difference")
+    numbers = flattened.numbers(3, "difference of tau")
     return (
         f" Its own weights in the same order, but flattened, agree at "
         f"{number(taus[FLATTENED], 3, sign=True)} ({numbers}): tau depends on how sharp attention "
@@ -304,18 +307,17 @@ def _add_paper_claim(claims: Claims, every: Rows, calibrated: str, plain: str) -
 
     def tell(decisions: Mapping[str, Decision]) -> str:
         difference = decisions[DIFFERENCE]
-        than = f"more in {calibrated} than in {plain}"
         if difference.detected in ("nobody", "too few"):
             return (
-                f"Whether attention agrees with gradients {than}, as the paper reports: "
-                f"{difference.numbers()}."
+                f"Whether attention agrees with gradients more in {calibrated} than in {plain}, "
+                f"{REPORTED}: {difference.numbers()}."
             )
+        agrees = "attention agrees with saliency"
         begins = {
-            "higher": f"As the paper reports, attention agrees with saliency {than}",
-            "lower": "Against the paper, attention agrees with saliency less in "
-            f"{calibrated} than in {plain}",
-            "undetected": "The paper's claim is not seen on these data: no difference in agreement "
-            f"with saliency was detected between {calibrated} and {plain}",
+            "higher": f"{SEEN} {calibrated}: its {agrees} more than that of {plain}",
+            "lower": f"{CONTRARY} {calibrated}: its {agrees} less than that of {plain}",
+            "undetected": f"{NOT_SEEN} {calibrated}: no difference from {plain} in agreement with "
+            "saliency was detected",
         }[difference.detected]
         told = f"{begins} ({evidence({DIFFERENCE: difference}, 3)})"
         if NET in decisions:
@@ -337,7 +339,7 @@ def _net(difference: Decision, net: Decision, shuffled: Interval) -> str:
         "undetected": "what they learned does not detectably move it",
     }[net.detected]
     told = (
-        f"; between the same two with all weights shuffled it is {level}, {moves} "
+        f"; between the same two with all weights shuffled it is {level}, and {moves} "
         f"({evidence({NET: net}, 3)})"
     )
     if difference.detected == "higher" and net.detected != "higher":

@@ -10,7 +10,7 @@ from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, paired, table_of, totals
 from analyses.telling.decisions import Claims
 from analyses.telling.summaries import Summary, not_empty, rows
-from analyses.telling.wording import people, percent, span
+from analyses.telling.wording import CONTRARY, NOT_SEEN, REPORTED, SEEN, people, percent, span
 from workbench.metrics import CUTOFF
 from workbench.phrases import listing
 from workbench.statistics import Interval
@@ -220,17 +220,17 @@ def as_far(largest: Interval, control: Interval) -> str:
 
 def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: Interval) -> None:
     """The paper's claim: removal hurts the calibrated model more than its baseline."""
-    hurts = f"removing the largest weight hurts {calibrated}"
+    hurts = "removing the largest weight hurts"
     claims.add(
         difference,
         {
-            "lower": f"As the paper reports, {hurts} more than {plain}",
-            "higher": f"Against the paper, {hurts} less than {plain}",
-            "undetected": "The paper's claim is not seen on these data: no difference was detected "
-            f"between {calibrated} and {plain} in what removing the largest weight does to NDCG@10",
+            "lower": f"{SEEN} {calibrated}: {hurts} it more than {plain}",
+            "higher": f"{CONTRARY} {calibrated}: {hurts} it less than {plain}",
+            "undetected": f"{NOT_SEEN} {calibrated}: no difference from {plain} was detected in "
+            "what removing the largest weight does to NDCG@10",
         },
-        f"{hurts} more than {plain}, as the paper reports",
-        "paired difference",
+        f"{hurts} {calibrated} more than {plain}, {REPORTED}",
+        "paired difference of changes of NDCG@10",
     )
 
 

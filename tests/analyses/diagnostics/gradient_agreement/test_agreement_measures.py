@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +15,7 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 from analyses.diagnostics.gradient_agreement.agreement_measures import DIAGNOSTIC, completeness_gap
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
+from analyses.telling.wording import CONTRARY, NOT_SEEN, SEEN
 from tests.analyses.handmade import SALIENCE, Handmade, data_of, results_of
 from tests.models.variants import batch_of
 from workbench.faithfulness.randomization import PERMUTED, SHUFFLED
@@ -147,9 +150,13 @@ def agreements(n=80, method=METHOD, controls=None, **levels: float) -> pd.DataFr
 @pytest.mark.parametrize(
     ("base", "calibrated", "claim"),
     [
-        (0.2, 0.4, "As the paper reports, attention agrees with saliency more in AC-SASRec"),
-        (0.4, 0.2, "Against the paper, attention agrees with saliency less in AC-SASRec"),
-        (0.2, 0.2, "no difference in agreement with saliency was detected"),
+        (
+            0.2,
+            0.4,
+            f"{SEEN} AC-SASRec: its attention agrees with saliency more than that of SASRec",
+        ),
+        (0.4, 0.2, f"{CONTRARY} AC-SASRec: its attention agrees with saliency less than"),
+        (0.2, 0.2, f"{NOT_SEEN} AC-SASRec: no difference from SASRec in agreement with saliency"),
     ],
 )
 def test_claims_follow_the_numbers(base, calibrated, claim):
@@ -165,14 +172,14 @@ def test_claims_follow_the_numbers(base, calibrated, claim):
     [
         (0.1, "between the same two with all weights shuffled it is +0.1", False),
         (0.3, "it is +0.3", True),
-        (0.5, "what they learned moves it down (difference of the differences −0.", True),
+        (0.5, ", and what they learned moves it down (difference of the differences −0.", True),
     ],
 )
 def test_the_papers_claim_stands_beside_what_shuffled_weights_do(shuffled, words, doubt):
     controls = {"SASRec": {SHUFFLED: 0.0}, "AC_SASRec": {SHUFFLED: shuffled}}
     frame = agreements(400, controls=controls, SASRec=0.1, AC_SASRec=0.4)
     sentence = DIAGNOSTIC.findings(results_of(frame))[0]
-    assert sentence.startswith("As the paper reports, attention agrees with saliency more")
+    assert sentence.startswith(f"{SEEN} AC-SASRec: its attention agrees with saliency more")
     assert words in sentence
     assert ("so that agreeing more is no evidence of what was learned" in sentence) == doubt
     assert ("what they learned moves it up" in sentence) == (shuffled == 0.1)
@@ -206,7 +213,12 @@ def test_a_difference_is_of_the_users_whose_control_was_measured():
     assert DIAGNOSTIC.tables(results)["controls"]["difference"].round(1).tolist() == [0.3]
     boxes = DIAGNOSTIC.summaries(results)["distribution"].table
     assert boxes["n"].tolist() == [30, 30]
-    assert "for n = 80 users" in DIAGNOSTIC.findings(results)[0]
+    sentence = DIAGNOSTIC.findings(results)[0]
+    mean, control, less = re.search(
+        r"mean tau (.{6}) for n = 30 users.* (.{6}) with all weights shuffled \(.* (.{6}) \[",
+        sentence,
+    ).groups()
+    assert float(mean) - float(control) == pytest.approx(float(less), abs=0.0011)
 
 
 def test_intervals_cover_the_luck_of_the_draw():
@@ -223,6 +235,15 @@ def test_intervals_cover_the_luck_of_the_draw():
     assert found[SHUFFLED].standard_error == pytest.approx(means.std() / np.sqrt(20))
     assert found[SHUFFLED].standard_error > 3 * found[PERMUTED].standard_error
     assert found[SHUFFLED].n == found[PERMUTED].n == 80
+
+
+def test_a_control_without_a_tau_has_no_level():
+    frame = agreements(controls={"SASRec": {SHUFFLED: 0.4}}, SASRec=0.4)
+    frame.loc[frame["control"] == SHUFFLED, "tau"] = np.nan
+    sentence = DIAGNOSTIC.findings(results_of(frame))[0]
+    assert re.search(
+        r"tau \+0.4\d\d for n = 80 users\) more than in its controls: nobody", sentence
+    )
 
 
 def test_too_few_draws_are_not_called_users():

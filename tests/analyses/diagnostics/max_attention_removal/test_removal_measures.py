@@ -18,6 +18,7 @@ from analyses.diagnostics.max_attention_removal.removal_measures import (
 )
 from analyses.running.measuring import measure_in_memory
 from analyses.running.results import Results
+from analyses.telling.wording import CONTRARY, NOT_SEEN, SEEN
 from models import Batch
 from tests.analyses.handmade import (
     EFFECT,
@@ -218,10 +219,10 @@ def effects(n=60, layer="all", **shifts: float) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("shift", "claim", "effect", "control"),
     [
-        (-0.1, "As the paper reports, removing the largest", "lowers", "is more harmful than"),
-        (0.1, "Against the paper, removing the largest", "raises", "is less harmful than"),
+        (-0.1, f"{SEEN} AC-SASRec: removing the largest", "lowers", "is more harmful than"),
+        (0.1, f"{CONTRARY} AC-SASRec: removing the largest", "raises", "is less harmful than"),
         (
-            *(0.0, "no difference was detected between AC-SASRec and SASRec"),
+            *(0.0, f"{NOT_SEEN} AC-SASRec: no difference from SASRec was detected"),
             *("does not detectably", "is not detectably more or less harmful than"),
         ),
     ],
@@ -229,6 +230,7 @@ def effects(n=60, layer="all", **shifts: float) -> pd.DataFrame:
 def test_sentences_follow_the_numbers(shift, claim, effect, control):
     sentences = DIAGNOSTIC.findings(results_of(effects(SASRec=0.0, AC_SASRec=shift)))
     assert claim in sentences[0]
+    assert "(paired difference of changes of NDCG@10 " in sentences[0]
     removal, one, moved, five, _ = sentences[6:]
     assert f"weight of AC-SASRec (the prediction row, all layers) {effect}" in removal
     assert "Hit@10 is 1.0000 before" in removal
@@ -257,7 +259,7 @@ def test_where_too_few_users_changed_no_interval_is_given():
     claim, removal, against, *_ = DIAGNOSTIC.findings(results_of(frame))
     assert claim == (
         "Whether removing the largest weight hurts AC-SASRec more than SASRec, as the paper "
-        "reports: too few users to tell (2 of 200 changed)."
+        "reports of its calibration: too few users to tell (2 of 200 changed)."
     )
     assert "changes NDCG@10: too few users to tell (2 of 200 changed); Hit@10 is" in removal
     assert "the top item changes for 0.0 [0.0, 1.8] % of users" in removal
@@ -309,7 +311,7 @@ def test_a_model_of_one_layer_stands_beside_one_of_several():
     alone = effects(layer="1", AC_SASRec=0.0)
     results = results_of(pd.concat([frame, alone[alone["k"].isin((1, 5))]]))
     claim, shallow, *_, deep, _, _, _, _ = DIAGNOSTIC.findings(results)
-    assert "As the paper reports, removing the largest weight hurts AC-SASRec more" in claim
+    assert f"{SEEN} AC-SASRec: removing the largest weight hurts it more than SASRec" in claim
     assert "of SASRec (the prediction row, its only layer) raises NDCG@10" in shallow
     assert "of AC-SASRec (the prediction row, all layers) lowers NDCG@10" in deep
     table = DIAGNOSTIC.summaries(results)["effect on NDCG@10"].table
