@@ -216,8 +216,8 @@ def from_interactions(
     rows, dropped = _core(order, user_codes, item_codes, duplicates, min_user, min_item)
     if not len(rows):
         raise WorkbenchError(
-            f"{name}: of {n_rows:,} interactions none is left after keeping users with at least "
-            f"{min_user} and items with at least {min_item}; lower these "
+            f"{name}: of {counted(n_rows, 'interaction')} none is left after keeping users with at "
+            f"least {min_user} and items with at least {min_item}; lower these "
             "(?min_user=...&min_item=... behind the path, min_user=... and min_item=... in Python)."
         )
 

@@ -172,6 +172,11 @@ def test_what_cannot_be_is_told(times, options):
         )
 
 
+def test_one_interaction_is_told_as_one():
+    with pytest.raises(WorkbenchError, match="of 1 interaction none is left after"):
+        from_interactions(np.array(["u"]), np.array(["a"]), min_user=2)
+
+
 def test_missing_tokens_are_told():
     with pytest.raises(WorkbenchError, match="no item"):
         from_interactions(np.array(["u", "u"]), np.array(["a", None], object))
