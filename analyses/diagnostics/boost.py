@@ -18,7 +18,7 @@ from analyses.running.held_out import HeldOutCases, recommended, sampled, seen_i
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of
 from analyses.telling.decisions import Claims
-from analyses.telling.summaries import Summary, not_empty, rows
+from analyses.telling.summaries import Summary, not_empty, people_in, rows
 from analyses.telling.wording import people, percent, span
 from models import Batch
 from workbench.attention.base_pass import BasePass
@@ -171,10 +171,9 @@ def summaries(results: Results) -> dict[str, Summary]:
         for model in models
     ]
     marks = rows({key: means[key] for key in order if key in means}, ["panel", "row", "series"])
-    title = f"What a target gains by attention to an item, {people(results.rows.n_users)}"
-    return not_empty(
-        {"gains by item": Summary("dots", title, "nats gained", models, pd.DataFrame(marks))}
-    )
+    table = pd.DataFrame(marks)
+    title = f"What a target gains by attention to an item, {people_in(table)}"
+    return not_empty({"gains by item": Summary("dots", title, "nats gained", models, table)})
 
 
 def by_user(results: Results) -> Rows:

@@ -19,8 +19,8 @@ from analyses.running.results import Results, Rows
 from analyses.telling import conditions
 from analyses.telling.conditions import difference_table, means_of, paired_means, with_intervals
 from analyses.telling.decisions import Claims, Decision, users
-from analyses.telling.summaries import Summary, ends
-from analyses.telling.wording import people, span
+from analyses.telling.summaries import Summary, ends, people_in
+from analyses.telling.wording import span
 from workbench import explain
 from workbench.attention.recording import recording
 from workbench.faithfulness.agreement import rank_agreement
@@ -180,24 +180,26 @@ def summaries(results: Results) -> dict[str, Summary]:
         for (variant, plain), interval in differences(results, metric).items()
     ]
     if changes:
+        table = pd.DataFrame(changes)
         made["differences"] = Summary(
             "dots",
-            f"Calibration varied, against the backbone, {people(changes[0]['n'])}, 95 % intervals",
+            f"Calibration varied, against the backbone, {people_in(table)}, 95 % intervals",
             "difference per user",
             in_order(row["series"] for row in changes),
-            pd.DataFrame(changes),
+            table,
         )
     levels = [
         {"panel": label, "series": "variant", "row": variant} | ends(interval)
         for value, label in ATTENTION.items()
         for variant, interval in means(results, value).items()
     ]
+    attention = pd.DataFrame(levels)
     made["attention"] = Summary(
         "dots",
-        f"Attention of the prediction row, {people(levels[0]['n'])}, 95 % intervals",
+        f"Attention of the prediction row, {people_in(attention)}, 95 % intervals",
         "mean over users",
         ("variant",),
-        pd.DataFrame(levels),
+        attention,
         alike=False,
     )
     return made

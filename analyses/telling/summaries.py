@@ -6,14 +6,16 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from analyses.telling.wording import capital
+from analyses.telling.wording import capital, people
 from workbench.errors import WorkbenchError, one_of
 from workbench.phrases import cut, in_order, listing
 from workbench.statistics import Interval
+from workbench.statistics.moments import FEWEST_NONZERO
 from workbench.writing import number
 
 UNIFORM = "if uniform"  # a series of what would be without what is measured, drawn grey
 HOLDS = "The interval holds 0"
+TOO_FEW = "Too few users for any interval"
 LONGEST_NAME = 40  # characters of a series or row in a title
 _ALL = ("panel", "series", "estimate", "n")
 COLUMNS = {  # of the table of each kind, at least
@@ -82,7 +84,8 @@ class Summary:
         """What the figure shows, in a sentence without a verdict; empty where it shows nothing.
 
         The message, where there is one. Else, of differences from 0, how many intervals leave it
-        out, and which is furthest from it; of anything else, the highest and the lowest.
+        out, and which is furthest from it; of anything else, the highest and the lowest. Marks on
+        fewer users than an interval needs have no part in it.
         """
         if self.message:
             return self.message
@@ -90,6 +93,9 @@ class Summary:
         marks = marks[marks["estimate"].notna()]
         if marks.empty:
             return ""
+        marks = marks[marks["n"] >= FEWEST_NONZERO]  # else of a few users the most extreme
+        if marks.empty:
+            return TOO_FEW
         if not self.alike:
             first = marks["panel"].iloc[0]
             return f"{capital(first)}: {self._seen(marks[marks['panel'] == first])}"
@@ -114,7 +120,7 @@ class Summary:
         known = marks[marks["low"].notna()]
         away = known[(known["low"] > 0) | (known["high"] < 0)]
         if known.empty:
-            return "Too few users for any interval"
+            return TOO_FEW
         if away.empty:
             return f"None of {len(known)} intervals leaves out 0" if len(known) > 1 else HOLDS
         furthest = away.iloc[int(away["estimate"].abs().to_numpy().argmax())]
@@ -165,6 +171,13 @@ def ends(interval: Interval) -> dict[str, Any]:
         "high": interval.high,
         "n": interval.n,
     }
+
+
+def people_in(marks: pd.DataFrame) -> str:
+    """`n = 943 users`, or `n = 2 to 943 users` where marks stand on different numbers of them."""
+    counts = [int(n) for n in marks.get("n", ()) if n] or [0]
+    fewest, most = min(counts), max(counts)
+    return people(most) if fewest == most else f"n = {fewest:,} to {most:,} users"
 
 
 def not_empty(summaries: Mapping[str, Summary]) -> dict[str, Summary]:

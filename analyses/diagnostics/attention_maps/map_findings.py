@@ -9,7 +9,7 @@ import pandas as pd
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, paired, table_of, table_of_means
 from analyses.telling.decisions import Claims
-from analyses.telling.summaries import UNIFORM, Summary, not_empty, rows
+from analyses.telling.summaries import UNIFORM, Summary, not_empty, people_in, rows
 from analyses.telling.wording import NOBODY, people, span, stage_in_words
 from workbench.explore.shown import LAST
 from workbench.phrases import in_order
@@ -231,10 +231,9 @@ def _by_distance(distance: Rows, lines: str, title: str) -> Summary:
     }
     table = pd.DataFrame(rows(means | even, ["layer", "series", "at"]))
     table = table.assign(panel="layer " + table["layer"].astype(str))
-    n = distance.n_users
     return Summary(
         "lines",
-        f"Where the prediction row's weight goes: {title}, {people(n)}",
+        f"Where the prediction row's weight goes: {title}, {people_in(table)}",
         "mean share of the attention",
         (*series, UNIFORM),
         table.sort_values(["panel", "at"], kind="stable", ignore_index=True),
@@ -253,7 +252,7 @@ def _by_stage(spread: Rows) -> Summary:
         table["row"] = table["model"].astype(str) + ", " + stage + ", layer " + table["layer"]
     return Summary(
         "dots",
-        f"How evenly attention is spread, {people(spread.n_users)}",
+        f"How evenly attention is spread, {people_in(table)}",
         "entropy in percent of that of even attention, and the range it can take",
         ("entropy",),
         table,

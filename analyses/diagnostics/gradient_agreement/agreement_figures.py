@@ -15,7 +15,7 @@ from analyses.diagnostics.gradient_agreement.agreement_findings import (
 )
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by
-from analyses.telling.summaries import Summary, ends, not_empty, rows
+from analyses.telling.summaries import Summary, ends, not_empty, people_in, rows
 from analyses.telling.wording import people
 from workbench.phrases import in_order
 from workbench.statistics import Interval
@@ -75,13 +75,13 @@ def _beyond(every: Rows, models: tuple[str, ...]) -> Summary:
         for control, interval in beyond(every, model).items()
         if interval.n
     ]
-    n = max((mark["n"] for mark in marks), default=0)
+    table = pd.DataFrame(marks)
     return Summary(
         "dots",
-        f"Agreement of attention with saliency beyond controls, {people(n)}",
+        f"Agreement of attention with saliency beyond controls, {people_in(table)}",
         "tau-b of the trained model minus that of its control, 95 % interval",
         models,
-        pd.DataFrame(marks),
+        table,
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, paired, table_of, totals
 from analyses.telling.decisions import Claims
-from analyses.telling.summaries import Summary, not_empty, rows
+from analyses.telling.summaries import Summary, not_empty, people_in, rows
 from analyses.telling.wording import CONTRARY, NOT_SEEN, REPORTED, SEEN, people, percent, span
 from workbench.metrics import CUTOFF
 from workbench.phrases import listing
@@ -236,7 +236,7 @@ def _add_paper_claim(claims: Claims, calibrated: str, plain: str, difference: In
 
 def summaries(results: Results) -> dict[str, Summary]:
     """The effect of every removal and its control, over all layers and by layer."""
-    models, n = results.comparison.names, people(results.rows.n_users)
+    models = results.comparison.names
     by = ["layer", "rows", "k", "operator", "model"]
     means = means_by(results.rows.map(measured), by, ["d_ndcg", "jsd", "per_size"])
     every = list(means["jsd"])
@@ -268,26 +268,27 @@ def summaries(results: Results) -> dict[str, Summary]:
                 (layer or key[0], _label(*key[2:4]), key[4]): means[value][key] for key in ordered
             }
             table += rows(named, ["layer", "row", "series"], panel=label)
-        return Summary("dots", title, measure, tuple(models), pd.DataFrame(table))
+        marks = pd.DataFrame(table)
+        return Summary("dots", f"{title}, {people_in(marks)}", measure, tuple(models), marks)
 
     return not_empty(
         {
             "effect on NDCG@10": summary(
                 {"prediction row": whole[HEADLINE_ROWS], "all rows": whole["all"]},
                 "d_ndcg",
-                f"What removing attention in all layers does to ranking, {n}",
+                "What removing attention in all layers does to ranking",
                 "change of NDCG@10",
             ),
             "effect by layer": summary(
                 by_layer,
                 "jsd",
-                f"How far scores move, by layer edited (prediction row), {n}",
+                "How far scores move, by layer edited (prediction row)",
                 "Jensen-Shannon divergence, nats",
             ),
             "distance per change": summary(
                 by_layer,
                 "per_size",
-                f"How far scores move for how far weights change, {n}",
+                "How far scores move for how far weights change",
                 "Jensen-Shannon distance per change of weights",
             ),
         }

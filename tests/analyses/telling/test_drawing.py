@@ -10,7 +10,7 @@ from matplotlib.text import Text
 
 from analyses.telling import style
 from analyses.telling.drawing import draw, images
-from analyses.telling.summaries import UNIFORM, Summary, rows
+from analyses.telling.summaries import UNIFORM, Summary, people_in, rows
 from workbench import WorkbenchError
 
 WINDOW = 1216 / 0.8 / 110  # inches that a window of 1,280 pixels shows in readable type
@@ -24,7 +24,7 @@ def dots(*rows: tuple, panel: str = "", series: tuple[str, ...] = ("a", "b")) ->
 
 def lines(tops: dict[str, float], series: str = "a") -> Summary:
     rows = [
-        {"panel": panel, "series": name, "at": at, "estimate": top / (1 + at), "n": 9}
+        {"panel": panel, "series": name, "at": at, "estimate": top / (1 + at), "n": 90}
         | {"low": 0.8 * top / (1 + at), "high": 1.2 * top / (1 + at)}
         for panel, top in tops.items()
         for name in (series, UNIFORM)
@@ -71,6 +71,19 @@ def test_the_title_says_what_is_seen():
     levels = dots(("a", "one", 0.25, 0.2, 0.3), ("b", "one", 12.0, 11.0, 13.0))
     assert levels.seen == "Highest: b (12.0); lowest: a (0.250)"
     assert lines({"layer 1": 0.1, "layer 2": 0.4}).seen == "Highest: layer 2, steps 0 (0.400)"
+
+
+def test_marks_of_a_few_users_are_no_headline():
+    summary = dots(
+        ("a", "one", 1.0, 0.16, 1.0), ("a", "two", 0.5, 0.4, 0.6), ("b", "one", 0.3, 0.2, 0.4)
+    )
+    summary.table["n"] = [2, 90, 127]
+    assert summary.seen == "Highest: a, two (0.500); lowest: b, one (0.300)"
+    assert people_in(summary.table) == "n = 2 to 127 users"
+    summary.table["n"] = [2, 2, 0]
+    assert summary.seen == "Too few users for any interval"
+    assert people_in(summary.table) == "n = 2 users"
+    assert people_in(pd.DataFrame()) == "n = 0 users"
 
 
 def test_panels_that_measure_different_things_have_axes_of_their_own():
