@@ -7,6 +7,7 @@ import pandas as pd
 from analyses.diagnostics.faithfulness.importance_choices import (
     ERASURES,
     HELD_OUT,
+    LEFT,
     LOST,
     OWN,
     SIZES,
@@ -20,8 +21,7 @@ from analyses.diagnostics.faithfulness.importance_choices import (
 )
 from analyses.running.results import Results
 from analyses.telling.conditions import means_by
-from analyses.telling.summaries import Summary, ends, not_empty, rows
-from analyses.telling.wording import people
+from analyses.telling.summaries import Summary, ends, not_empty, people_in, rows
 from workbench.statistics import Interval
 from workbench.writing import number
 
@@ -48,7 +48,7 @@ def _curves(results: Results, kind: str, what: str) -> Summary:
     table = []
     for model in results.comparison.names:
         rows_of, first = of_model(results.rows, model, OWN), conditions(rows.where(model=model))
-        lines = shown(rows_of, first[0][0]) if len(rows_of) else {}
+        lines = shown(rows_of, kind, first[0][0]) if len(rows_of) else {}
         ends_at = {}
         for label, importance in lines.items():
             series[label] = True
@@ -58,13 +58,13 @@ def _curves(results: Results, kind: str, what: str) -> Summary:
                     table.append({"panel": model, "series": label, "at": k, **ends(interval)})
                     ends_at[label] = interval.estimate
         message = message or _message(model, kind, ends_at)
-    n = people(results.rows.n_users)
+    marks = pd.DataFrame(table)
     return Summary(
         "lines",
-        f"Nats of log probability that the recommended item {what}, {n}",
+        f"Nats of log probability that the recommended item {what}, {people_in(marks)}",
         "nats lost",
         tuple(series),
-        pd.DataFrame(table),
+        marks,
         at="items, the most important first",
         message=message,
     )
@@ -82,17 +82,22 @@ def _message(model: str, kind: str, lost: Mapping[str, float]) -> str:
     )
 
 
-def shown(frame: pd.DataFrame, ruler: str) -> dict[str, str]:
-    """The curves of a model: attention, the best control, the best importance, and the ruler."""
+def shown(frame: pd.DataFrame, kind: str, ruler: str) -> dict[str, str]:
+    """The curves of a model: attention, the best control, the best importance, and the ruler.
+
+    The best loses the most without its items, or the least with them alone, by the mean over the
+    numbers of items.
+    """
+    frame = frame.assign(best=frame[LOST] if kind == "without" else -frame[LEFT])
     lines = {}
     if attentions(frame):
         lines["attention (mean)"] = "attention"
-        lines["attention (best)"] = chosen(frame, attentions(frame))
+        lines["attention (best)"] = chosen(frame, attentions(frame), "best")
     lines["recency"] = "recency"
     lines["random"] = "random"
     rivals = [name for name in explanations(frame) if name not in ERASURES]
     if rivals:
-        lines["best other importance"] = chosen(frame, rivals, LOST)
+        lines["best other importance"] = chosen(frame, rivals, "best")
     lines["one-item " + ruler] = ruler
     return lines
 
@@ -113,11 +118,12 @@ def _first(results: Results) -> Summary:
         panel = f"{condition[0]}, last item {condition[1]}"
         table += rows(here, ["row", "series"], panel=panel)
         message = message or _named_first(models[0], here)
-    n = people(results.rows.n_users)
-    title = f"How often an importance names the item that the held-out item's score needs most, {n}"
-    return Summary(
-        "dots", title, "share of users", tuple(models), pd.DataFrame(table), message=message
+    marks = pd.DataFrame(table)
+    title = (
+        "How often an importance names the item that the held-out item's score needs most, "
+        f"{people_in(marks)}"
     )
+    return Summary("dots", title, "share of users", tuple(models), marks, message=message)
 
 
 def _named_first(model: str, shares: Mapping[tuple, Interval]) -> str:

@@ -33,7 +33,9 @@ from workbench.statistics import exact_share
 CAPTIONS = {
     "deletion curves": "What the item that a model recommends first loses when the items that an "
     "importance names are replaced by the mean embedding: higher is better. One-item replacement "
-    "is the ruler: the effects of taking away each by itself, in order. Bands are 95 % intervals.",
+    "is the ruler: the effects of taking away each by itself, in order. Best are the part of "
+    "attention, and the other importance, that do best here for these users. Bands are "
+    "95 % intervals.",
     "sufficiency curves": "The same when only the items named are left: lower is better.",
     "first item": "For how many users the most important item is the one without which the score "
     "of the held-out item falls most. Recency always names the last item that is ranked; random is "

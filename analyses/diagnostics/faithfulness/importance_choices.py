@@ -38,12 +38,12 @@ def of_model(
 ) -> pd.DataFrame:
     """What choices are made by, of a model and a target in one condition, in memory.
 
-    Columns: user, importance, align, hit, cause, and the comprehensiveness; by default of the first
-    condition measured.
+    Columns: user, importance, align, hit, cause, comprehensiveness and sufficiency; by default of
+    the first condition measured.
     """
     rows = rows.where(model=model, target=target, control=control)
     operator, last = condition or next(iter(conditions(rows)), ("", ""))
-    columns = ["user", "importance", "align", "hit", "cause", LOST]
+    columns = ["user", "importance", "align", "hit", "cause", LOST, LEFT]
     return rows.where(operator=operator, last=last).map(lambda f: with_means(f)[columns]).whole()
 
 

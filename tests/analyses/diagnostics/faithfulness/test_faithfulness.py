@@ -5,6 +5,7 @@ import pytest
 
 from analyses.diagnostics.faithfulness import DIAGNOSTIC
 from analyses.diagnostics.faithfulness import importance_choices as choices
+from analyses.diagnostics.faithfulness.faithfulness_figures import shown
 from analyses.running.measuring import measure_in_memory
 from tests.analyses.pointer import Pointer, made
 
@@ -61,6 +62,17 @@ def test_every_column_is_in_the_tables_and_figures(measured):
     assert set(figures["deletion curves"].table["at"]) == {1, 2, 3, 5}
     assert DIAGNOSTIC.by_user(results).n_users
     assert DIAGNOSTIC.exclusions(results)
+
+
+def test_the_best_curve_is_best_by_what_is_drawn():
+    """The layer names what matters most, the mean loses more without, a head less with it alone."""
+    parts = ("attention", "attention layer 1", "attention layer 1 head 1")
+    frame = pd.DataFrame(
+        {"importance": parts, "user": 0, "align": [0.0, 1.0, 0.0]}
+        | {choices.LOST: [3.0, 2.0, 1.0], choices.LEFT: [3.0, 2.0, 1.0]}
+    )
+    for kind, best in (("without", "attention"), ("alone", "attention layer 1 head 1")):
+        assert shown(frame, kind, "replacement")["attention (best)"] == best
 
 
 def test_halves_are_judged_by_what_the_other_half_chose():
