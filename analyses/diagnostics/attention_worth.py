@@ -18,7 +18,7 @@ from analyses.running.results import Results, Rows
 from analyses.telling import conditions
 from analyses.telling.conditions import difference_table, table_of
 from analyses.telling.decisions import Claims, Decision, evidence
-from analyses.telling.summaries import Summary, ends
+from analyses.telling.summaries import Summary, ends, people_in
 from analyses.telling.wording import people, span
 from workbench.model import Model
 from workbench.phrases import listing
@@ -97,8 +97,9 @@ def findings(results: Results) -> list[str]:
     comparison = results.comparison
     if not comparison.uniform_pairs:
         return [
-            "What attention is worth was not measured: no model with uniform attention stands "
-            f"beside a learned one of its kind among {listing(comparison.names)}."
+            "What attention is worth was not measured: that takes a learned model and one of its "
+            "kind with uniform attention, and there is no such pair in "
+            f"{listing(comparison.names)}."
         ]
     claims = Claims()
     for (model, uniform), differences in compare(results, comparison.uniform_pairs).items():
@@ -148,13 +149,14 @@ def summaries(results: Results) -> dict[str, Summary]:
     ]
     if not rows:
         return {}
+    table = pd.DataFrame(rows)
     return {
         "differences": Summary(
             "dots",
-            f"Paired differences between models, {people(rows[0]['n'])}, 95 % intervals",
+            f"Paired differences between models, {people_in(table)}, 95 % intervals",
             "difference per user",
             ("difference",),
-            pd.DataFrame(rows),
+            table,
         )
     }
 

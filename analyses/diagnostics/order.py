@@ -25,13 +25,13 @@ from analyses.running.passes import METRICS, SHARES, RankedScores, overlap
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, table_of
 from analyses.telling.decisions import Claims
-from analyses.telling.summaries import Summary, not_empty, rows
+from analyses.telling.summaries import Summary, not_empty, people_in, rows
 from analyses.telling.wording import people, percent, span
 from models import Batch
 from workbench.attention.editing import edit_attention
 from workbench.attention.edits import uniform
 from workbench.model import Model
-from workbench.phrases import in_order, listing
+from workbench.phrases import counted, in_order, listing
 from workbench.writing import number
 
 DRAWS = 3  # shufflings, whose effects are averaged per user
@@ -160,14 +160,13 @@ def summaries(results: Results) -> dict[str, Summary]:
     """The change of NDCG@10, and the overlap of lists, by condition."""
     models = tuple(results.comparison.names)
     every = means_by(results.rows, ["condition", "model"], ["d_ndcg", "jaccard"], shares=PARTS)
-    n = people(results.rows.n_users)
 
     def summary(value: str, title: str, measure: str) -> Summary:
         means = every[value]
         conditions = [c for c in in_order(c for c, _ in means) if c != UNCHANGED]
         keys = [(c, m) for c in conditions for m in models if (c, m) in means]
-        marks = rows({key: means[key] for key in keys}, ["row", "series"], panel="")
-        return Summary("dots", f"{title}, {n}", measure, models, pd.DataFrame(marks))
+        marks = pd.DataFrame(rows({key: means[key] for key in keys}, ["row", "series"], panel=""))
+        return Summary("dots", f"{title}, {people_in(marks)}", measure, models, marks)
 
     return not_empty(
         {
@@ -197,12 +196,13 @@ def exclusions(results: Results) -> list[str]:
     """Histories in which nothing can change, and models without attention."""
     lengths = results.rows.once(["user"], ["length"])["length"]
     sentences = []
-    if (lengths < 3).any():
+    short, single = (int((lengths < n).sum()) for n in (3, 2))
+    if short:
+        lone = f", and {single:,} of them a single item, which no condition changes" * (single > 0)
         sentences.append(
-            "Order and history: nobody was left out; "
-            f"{people(int((lengths < 3).sum()))} with fewer than 3 items have nothing to shuffle "
-            f"before the last, {(lengths < 2).sum():,} of whom have a single item, which no "
-            "condition changes; they count as unchanged."
+            f"Order and history: nobody was left out; {counted(short, 'user has', 'users have')} "
+            f"fewer than 3 items, so that nothing can be shuffled before the last{lone}; "
+            "such histories count as unchanged."
         )
     attentive = set(results.rows.where(condition=UNIFORM).once(["model"])["model"])
     without = [name for name in results.comparison.names if name not in attentive]

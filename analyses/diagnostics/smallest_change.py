@@ -22,7 +22,7 @@ from analyses.running.held_out import HeldOutCases, sampled, seen_items
 from analyses.running.results import Results, Rows
 from analyses.telling.conditions import means_by, means_of, table_of
 from analyses.telling.decisions import Claims
-from analyses.telling.summaries import Summary, ends, not_empty, rows
+from analyses.telling.summaries import Summary, ends, not_empty, people_in, rows
 from analyses.telling.wording import NOBODY, people, percent, span
 from workbench import explain
 from workbench.explaining.attention_weights import every_reduction
@@ -30,8 +30,9 @@ from workbench.faithfulness.agreement import most_important
 from workbench.faithfulness.counterfactual import MOST, POOL, smallest_change
 from workbench.metrics import CUTOFF, hit, target_ranks
 from workbench.model import Model
-from workbench.phrases import in_order
-from workbench.statistics import median_interval
+from workbench.phrases import counted, in_order
+from workbench.statistics import Interval, median_interval
+from workbench.writing import number
 
 SHORTEST = 2  # of a lone item there is nothing to choose
 RANDOM, RECENCY = "random", "recency"
@@ -103,15 +104,24 @@ def _how_few(model: str, users: pd.DataFrame) -> str:
     one, found, hits = means_of(_within(users, [1, MOST]), share=True) + means_of(
         users[["hit"]].to_numpy(), share=True
     )
-    rank = median_interval(users["old_rank"].to_numpy())
-    successor = (
-        f"; what then comes first was at rank {span(rank, 0)} before (median)" if rank.n else ""
-    )
+    successor = _successor(median_interval(users["old_rank"].to_numpy()))
     return (
         f"In {model} taking a single item away puts another item in the first place for "
         f"{percent(one)} of users, and taking up to {MOST} away for {percent(found)}{successor} "
         f"({people(found.n)}, of whom {percent(hits)} have the held-out item in the top 10)."
     )
+
+
+def _successor(rank: Interval) -> str:
+    """At which rank what then comes first was before; empty where nothing is known to."""
+    if not rank.n:
+        return ""
+    told = "; what then comes first was at rank"
+    digits = 0 if rank.estimate.is_integer() else 1  # of an even number of users
+    if rank.has_ends:
+        return f"{told} {span(rank, digits)} before (median)"
+    few = f"of {counted(rank.n, 'user')}, too few for an interval"
+    return f"{told} {number(rank.estimate, digits)} before (median {few})"
 
 
 def _within(users: pd.DataFrame, sizes: list[int]) -> np.ndarray:
@@ -177,8 +187,7 @@ def summaries(results: Results) -> dict[str, Summary]:
     models, everyone = tuple(results.comparison.names), _users(results, "size")
     means = means_by(results.rows, ["importance", "model"], ["holds"], shares=["holds"])["holds"]
     keys = [(i, m) for i in in_order(i for i, _ in means) for m in models if (i, m) in means]
-    marks = rows({key: means[key] for key in keys}, ["row", "series"], panel="")
-    n = people(everyone["user"].nunique())
+    marks = pd.DataFrame(rows({key: means[key] for key in keys}, ["row", "series"], panel=""))
     sizes, counts = list(range(1, MOST + 1)), []
     for model in models:
         users = everyone[everyone["model"] == model]
@@ -186,21 +195,23 @@ def summaries(results: Results) -> dict[str, Summary]:
         for k, share in zip(sizes, shares, strict=True):
             if share.n:
                 counts.append({"panel": "", "series": model, "at": k, **ends(share)})
+    lines = pd.DataFrame(counts)
     return not_empty(
         {
             "named": Summary(
                 "dots",
-                f"How often an importance's first item belongs to the smallest change, {n}",
+                "How often an importance's first item belongs to the smallest change, "
+                f"{people_in(marks)}",
                 "share of users",
                 models,
-                pd.DataFrame(marks),
+                marks,
             ),
             "how few": Summary(
                 "lines",
-                f"Users for whom so few items less put another item first, {n}",
+                f"Users for whom so few items less put another item first, {people_in(lines)}",
                 "share of users",
                 models,
-                pd.DataFrame(counts),
+                lines,
                 at="items taken away, at most",
             ),
         }
@@ -235,7 +246,7 @@ def exclusions(results: Results) -> list[str]:
         if (missed := int(size.isna().sum())) > 0:
             sentences.append(
                 f"Smallest change: of {model} no set of up to {MOST} items was found for "
-                f"{people(missed)}, who are left out of what is said of these sets."
+                f"{counted(missed, 'user')}, left out of what is said of these sets."
             )
     return sentences
 

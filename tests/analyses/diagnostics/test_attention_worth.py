@@ -97,6 +97,16 @@ def seeds(shift: float, n: int = 300) -> Results:
     return Results(Rows([pd.concat(rows, ignore_index=True)]), Comparison(parts, siblings))
 
 
+@pytest.mark.parametrize("name", ["SASRec", "SASRec-uniform"])
+def test_without_a_pair_it_is_not_said_which_of_the_two_is_lacking(name):
+    results = seeds(0.0)
+    alone = Results(results.rows.where(model=name), results.comparison.only([name]))
+    assert DIAGNOSTIC.findings(alone) == [
+        "What attention is worth was not measured: that takes a learned model and one of its kind "
+        f"with uniform attention, and there is no such pair in {name}."
+    ]
+
+
 def test_a_difference_of_two_trainings_that_seeds_can_make_is_no_claim():
     results = seeds(0.0)
     first, levels = DIAGNOSTIC.findings(results)

@@ -134,8 +134,16 @@ def test_a_model_without_attention_is_asked_for_the_rest():
     results = measure_in_memory(DIAGNOSTIC, {"bag": model}, data)
     assert set(results.frame["condition"]) == {UNCHANGED, SHUFFLED, ALONE, REVERSED}
     short, attention = DIAGNOSTIC.exclusions(results)
-    assert "n = 2 users with fewer than 3 items" in short
-    assert "before the last, 1 of whom have a single item" in short
+    assert short == (
+        "Order and history: nobody was left out; 2 users have fewer than 3 items, so that nothing "
+        "can be shuffled before the last, and 1 of them a single item, which no condition changes; "
+        "such histories count as unchanged."
+    )
+    results = measure_in_memory(DIAGNOSTIC, {"bag": model}, data_of([1, 2, 3, 4], [5, 4, 2]))
+    assert (
+        "; 1 user has fewer than 3 items, so that nothing can be shuffled before the last; such"
+        in (DIAGNOSTIC.exclusions(results)[0])
+    )
     assert attention == "bag: no attention that could be made uniform."
     assert all("bag" in sentence for sentence in DIAGNOSTIC.findings(results))
 

@@ -69,6 +69,22 @@ def test_sets_and_who_names_them_are_those_by_hand(results):
     assert "the only item of a history, n = 1 user" in " ".join(DIAGNOSTIC.exclusions(results))
 
 
+@pytest.mark.parametrize(
+    ("ranks", "told"),
+    [
+        ([50.0, 51.0] * 5, "was at rank 50.5 [50.0, 51.0] before (median)"),
+        ([3.0, 4.0, 4.0], "was at rank 4 before (median of 3 users, too few for an interval)"),
+        ([3.0, 4.0], "was at rank 3.5 before (median of 2 users, too few for an interval)"),
+    ],
+)
+def test_a_median_rank_is_told_as_it_is(ranks, told):
+    frame = pd.DataFrame(
+        {"model": "SASRec", "user": range(len(ranks)), "old_rank": ranks, "importance": "random"}
+        | {"length": 9, "size": 1.0, "successor": "i2", "passes": 10, "hit": 0.0, "holds": 0.5}
+    )
+    assert f"what then comes first {told}" in DIAGNOSTIC.findings(results_of(frame))[0]
+
+
 @pytest.mark.parametrize("honest", [True, False])
 def test_what_is_said_follows_what_attention_names(honest):
     n = 120
