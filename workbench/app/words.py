@@ -6,6 +6,7 @@ import string
 
 from workbench.explore.history_table import COLUMNS
 from workbench.explore.inspection import RowAgreement
+from workbench.explore.ranks import Ranking
 from workbench.faithfulness.agreement import SHORTEST
 from workbench.phrases import MARK, counted
 from workbench.writing import (  # noqa: F401, written as words.plain by the pages
@@ -185,6 +186,17 @@ def typed(text: object) -> str:
 def strong(text: str) -> str:
     """Outside text in bold, for places with Markdown."""
     return f"**{literal(text)}**"
+
+
+def rank(place: int | None) -> str:
+    """A rank as `Ranking.place` gives it."""
+    return "none" if place is None else f"{place:,}"
+
+
+def target(item: int, title: str, ranking: Ranking) -> str:
+    """The title of an item, and that it is not ranked, where it is not."""
+    told = f", {ranking.told(item)}" if item in ranking.hidden else ""
+    return f"{literal(title)}{told}"
 
 
 def agreement(row: RowAgreement, method: str) -> str:

@@ -22,10 +22,15 @@ def lines(explanation: Explanation) -> Iterator[str]:
     rank = found.rank(found.target)
     unseen = " not seen" if found.hidden else ""
     place = "first" if rank == 1 else f"at place {rank:,}"
-    yield (
-        f"{name} ranks {title(found.target)} {place} for user {explanation.user_id} of "
-        f"{data.name}, among {counted(found.ranked_with(found.target), 'item')}{unseen}."
-    )
+    among = f"among {counted(found.ranked_with(found.target), 'item')}"
+    of = f"user {explanation.user_id} of {data.name}"
+    if found.target in found.hidden:
+        yield (
+            f"{name} does not rank {title(found.target)} for {of}, who has had it; it would come "
+            f"{place} {among}."
+        )
+    else:
+        yield f"{name} ranks {title(found.target)} {place} for {of}, {among}{unseen}."
     n, length = len(found.items), int(data.lengths[explanation.user]) - explanation.held_out
     read = counted(n, "item") if n == length else f"the last {n} of {length:,} items"
     yield f"What it owes to the history ({read}, the latest first; * largest):"

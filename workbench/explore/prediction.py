@@ -118,22 +118,23 @@ def moves(
     Returns
     -------
     DataFrame
-        A row per item, with the columns item, rank_before, rank_after, score_before, score_after.
+        A row per item, with the columns item, rank_before, rank_after, score_before, score_after;
+        what is hidden has no rank, and comes last.
     """
     items = dict.fromkeys([*after.top(k), *before.top(k), *also])
     rows = [
         {
             "item": item,
-            "rank_before": before.rank(item),
-            "rank_after": after.rank(item),
+            "rank_before": before.place(item),
+            "rank_after": after.place(item),
             "score_before": float(before.scores[item]),
             "score_after": float(after.scores[item]),
         }
         for item in items
     ]
-    # an item that is hidden has the rank that it would have, where another stands
+    frame = pd.DataFrame(rows).astype({"rank_before": "Int64", "rank_after": "Int64"})
     order = ["rank_after", "score_after"]
-    return pd.DataFrame(rows).sort_values(order, ascending=[True, False], ignore_index=True)
+    return frame.sort_values(order, ascending=[True, False], ignore_index=True)
 
 
 def divergence(before: Prediction, after: Prediction) -> float:

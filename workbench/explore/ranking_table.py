@@ -27,20 +27,20 @@ def ranking_frame(
     Returns
     -------
     DataFrame
-        Columns: Rank, Item (title), Score, Note, and Id (raw).
+        Columns: Rank (missing for what is hidden), Item (title), Score, Note, and Id (raw).
     """
     history, follows = data.history(user).tolist(), None
     if held_out:
         *history, follows = history
     inspection = shown.inspection
     items = inspection.top(K)
-    ranks = list(range(1, len(items) + 1))
+    ranks: list[int | None] = list(range(1, len(items) + 1))
     if follows is not None and follows not in items:
-        items, ranks = [*items, follows], [*ranks, inspection.rank(follows)]
+        items, ranks = [*items, follows], [*ranks, inspection.place(follows)]
     seen = set(history)
     return pd.DataFrame(
         {
-            "Rank": ranks,
+            "Rank": pd.array(ranks, dtype="Int64"),
             "Item": [data.title(item) for item in items],
             "Score": [float(inspection.scores[item]) for item in items],
             "Note": [note(item, follows, inspection.target, seen) for item in items],
@@ -58,7 +58,12 @@ def ranking_html(frame: pd.DataFrame, label: str) -> str:
     label : of the model.
     """
     rows = [
-        [Cell(f"{rank:,}"), Cell(title, title, pick=raw), Cell(decimal(score)), Cell(notes)]
+        [
+            Cell("none" if pd.isna(rank) else f"{rank:,}"),
+            Cell(title, title, pick=raw),
+            Cell(decimal(score)),
+            Cell(notes),
+        ]
         for rank, title, score, notes, raw in frame.itertuples(index=False)
     ]
     marked = [n for n, notes in enumerate(frame["Note"]) if notes.startswith("held-out")]

@@ -35,6 +35,17 @@ class Ranking:
         """How many items `rank` compares: all that are ranked, and this one if it is not."""
         return self.n_ranked + (item in self.hidden)
 
+    def place(self, item: int) -> int | None:
+        """`rank` of an item that is ranked; None for one that is hidden."""
+        return None if item in self.hidden else self.rank(item)
+
+    def told(self, item: int) -> str:
+        """Where an item is, `at rank 3 of 197`, or that it is hidden, and where it would be."""
+        rank = f"{self.rank(item):,} of {self.ranked_with(item):,}"
+        return (
+            f"seen, so not ranked (would be {rank})" if item in self.hidden else f"at rank {rank}"
+        )
+
     def top(self, k: int = 10) -> list[int]:
         """The k items of highest score that are ranked, best first, as in `recommend`."""
         scores = self._without(self.hidden)

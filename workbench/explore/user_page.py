@@ -127,12 +127,11 @@ def _answer(data: SequenceData, shown: Shown, beside: Beside) -> str:
         said.append(for_this_user(shown, titles, strong))
     target = inspection.target
     said.append(
-        f"{strong(data.title(target))} is at rank {inspection.rank(target):,} of "
-        f"{inspection.ranked_with(target):,}, with a score of "
+        f"{strong(data.title(target))} is {inspection.told(target)}, with a score of "
         f"{decimal(float(inspection.scores[target]))}."
     )
     if beside.change is not None:
-        said.append(smallest_told(beside.change, data, inspection.items.tolist(), strong))
+        said.append(smallest_told(beside.change, data, inspection, strong))
     paragraphs = "".join(f"<p>{one}</p>" for one in said)
     return f"<h2>{text_of(shown.label)}</h2>{paragraphs}"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from workbench.data.sequences import SequenceData
+from workbench.explore.inspection import Inspection
 from workbench.explore.shown import Shown
 from workbench.faithfulness.counterfactual import MOST, SmallestChange
 from workbench.phrases import counted, cut, listing
@@ -87,7 +88,7 @@ def without_any(n: int) -> str:
 
 
 def smallest_told(
-    change: SmallestChange, data: SequenceData, items: list[int], strong: Callable[[str], str]
+    change: SmallestChange, data: SequenceData, inspection: Inspection, strong: Callable[[str], str]
 ) -> str:
     """The items of the smallest change of a history, and what would come instead, in a sentence.
 
@@ -95,12 +96,13 @@ def smallest_told(
     ----------
     change : of one history.
     data : where the titles are.
-    items : of the history that the model reads.
+    inspection : of the same history, whatever its target.
     strong : as in `for_this_user`.
     """
+    items, first = inspection.items.tolist(), strong(data.title(inspection.first))
     passes = f"({counted(int(change.passes[0]), 'pass', 'passes')} of the model)"
     if change.size[0].isnan():
-        return f"{without_any(len(items))}, it still comes first {passes}."
+        return f"{without_any(len(items))}, {first} still comes first {passes}."
     titles = [
         strong(data.title(item))
         for item, gone in zip(items, change.removed[0].tolist(), strict=True)
@@ -108,6 +110,6 @@ def smallest_told(
     ]
     instead = strong(data.title(int(change.successor[0])))
     return (
-        f"Without {listing(titles)}: {instead} would come first, which was at rank "
-        f"{int(change.old_rank[0]):,} {passes}."
+        f"Without {listing(titles)}: {instead} would come first in place of "
+        f"{first}; it was at rank {int(change.old_rank[0]):,} {passes}."
     )

@@ -385,7 +385,7 @@ def test_a_target_that_is_left_takes_its_item_from_the_address(open_page):
 def test_titles_cannot_write_markdown(open_page):
     page = open_page(target="Another item", words="bold")
     shown = [caption.value for caption in page.caption]
-    assert any(t.startswith(f"Target: {words.literal(TITLES[0])}. Attention") for t in shown)
+    assert any(t.startswith(f"Target: {words.literal(TITLES[0])}, seen") for t in shown)
     assert page.header[0].value == f"What speaks for *{words.literal(TITLES[0])}*?"
 
 
@@ -404,11 +404,30 @@ def test_the_smallest_change_is_told_where_it_is_asked_for(open_page, films, mod
     if gone:
         assert [data.title(item) for item in gone] == [
             title for title in re.findall(r"\*\*(.*?)\*\*", said) if title in said
-        ][:-1]
-        assert f"**{data.title(int(change.successor))}** would come first" in said
+        ][:-2]
+        assert f"**{data.title(int(change.successor))}** would come first in place of" in said
     else:
-        assert "still comes first" in said
+        assert "** still comes first" in said
     page.text_input(key="user").set_value("u5").run()
     assert not any("of the model)" in text.value for text in page.markdown)  # of another user
     page = open_page(user="u4", target="Held-out item", models=models[:1])
     assert ASK not in [button.label for button in page.button]
+
+
+def test_what_was_seen_and_is_hidden_has_no_rank_and_was_not_recommended(open_page, films, models):
+    data, model = load_data(films), load_model(models[0])
+    scores = model.scores(make_batch(data, held_out_cases(data, 24))).detach()
+    best = (scores[:, 1:].argmax(1) + 1).tolist()  # it would come first again where it was seen
+    user = next(u for u in range(data.n_users) if best[u] in data.history(u)[:-1])
+    title = data.title(best[user])
+    asked = {"target": "Another item", "words": title, "closer": "Rank after each layer"}
+    page = open_page(user=str(data.user_ids[user]), models=models[:1], **asked)
+    assert sentences(page) == []
+    assert metrics(page, "Rank of the target") == ["none"]
+    told = f"Target: {title}, seen, so not ranked (would be 1 of 7). "
+    assert any(said.startswith(told) for said in captions(page))
+    assert ASK not in [button.label for button in page.button]
+    assert any("these are the ranks it would have" in text.value for text in page.markdown)
+    page.toggle(key="hide_seen").set_value(False).run()
+    assert metrics(page, "Rank of the target") == ["1"]
+    assert ASK in [button.label for button in page.button]

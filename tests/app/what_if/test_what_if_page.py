@@ -7,7 +7,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from tests.app.shown import metrics, press, sentences, tables
+from tests.app.shown import captions, metrics, press, sentences, tables
 from workbench import build_model, load_data, load_model, save_model
 from workbench.app import choices
 from workbench.app.what_if.what_if_page import weights_frame
@@ -92,6 +92,17 @@ def test_what_stays_the_same_is_said_so(open_page):
     page = open_page(user="u1")
     deltas = [metric.delta for metric in page.metric if metric.label != "Divergence"]
     assert deltas == ["as before"] * 4
+
+
+def test_a_target_that_an_edit_puts_in_the_history_is_not_ranked_any_more(open_page, films):
+    page = open_page(user="u1")
+    press(page, "Add it as the latest")
+    assert sentences(page) == []
+    rank, *_ = (metric for metric in page.metric if metric.label == "Rank of the target")
+    assert (rank.value, rank.delta) == ("none", "from 1")
+    assert any("seen, so not ranked (would be" in said for said in captions(page))
+    rows = [row for row in tables(page)[0].rows if "target" in row[5]]
+    assert [(row[0], row[2]) for row in rows] == [("none", "1")]
 
 
 @pytest.mark.parametrize(

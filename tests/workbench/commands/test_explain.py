@@ -104,6 +104,12 @@ def test_it_is_told_in_sentences(place):
         assert values[marked] == max(values)
 
 
+def test_an_item_that_was_seen_is_not_ranked(place):
+    first, *_ = run(place[0], "--item", "i3").splitlines()
+    said = r"SASRec does not rank i3 for user u3 of log, who has had it; it would come "
+    assert re.fullmatch(said + r"(first|at place \d) among 4 items\.", first)
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

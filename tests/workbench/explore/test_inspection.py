@@ -78,6 +78,10 @@ def test_what_is_hidden_is_not_ranked(data):
     assert some.rank(best_seen) == 1 + len(better)  # among the others
     assert some.ranked_with(best_seen) == len(left) + 1
     assert some.ranked_with(left[0]) == len(left)
+    assert (some.place(left[0]), some.place(best_seen)) == (1, None)
+    assert some.told(left[0]) == f"at rank 1 of {len(left)}"
+    would = f"{1 + len(better)} of {len(left) + 1}"
+    assert some.told(best_seen) == f"seen, so not ranked (would be {would})"
     only = replace(some, hidden=frozenset(range(1, data.n_items + 1)) - {left[0]})
     assert (only.rank(left[-1]), only.ranked_with(left[-1])) == (2, 2)  # not 2 of 1
     with pytest.raises(WorkbenchError, match="every item that can be ranked was seen"):

@@ -106,9 +106,11 @@ def _numbers(data: SequenceData, shown: Shown) -> None:
     inspection = shown.inspection
     first = next(iter(inspection.importance), None)
     with st.container(horizontal=True):
-        st.metric("Rank of the target", f"{inspection.rank(inspection.target):,}")
+        st.metric("Rank of the target", words.rank(inspection.place(inspection.target)))
         st.metric("Its score", words.decimal(float(inspection.scores[inspection.target])))
-        said = f"Target: {words.literal(data.title(inspection.target))}."
+        said = (
+            f"Target: {words.target(inspection.target, data.title(inspection.target), inspection)}."
+        )
         said += f" Attention: {shown.view.name}."
         if first is not None:
             agreement = inspection.agreement(shown.row, first)

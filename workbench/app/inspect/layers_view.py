@@ -36,8 +36,9 @@ def show_layers(seen: Seen) -> None:
                 target,
                 hidden=seen.hidden,
             )
-            title = words.strong(seen.data.title(target))
-            st.markdown(f"{words.strong(label)}: {title}")
+            title, hidden = words.strong(seen.data.title(target)), target in seen.hidden
+            would = "; seen, so not ranked: these are the ranks it would have" if hidden else ""
+            st.markdown(f"{words.strong(label)}: {title}{would}")
             rows = []
             for layer, rank, score, first in frame.itertuples(index=False):
                 name = f"layer {layer}" if layer else "embeddings"

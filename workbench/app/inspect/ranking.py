@@ -15,8 +15,7 @@ from workbench.explore.shown import Shown
 def show_ranking(data: SequenceData, shown: Shown, user: int) -> None:
     """Show the table, whose items can be clicked, and the rank of the held-out item."""
     frame, held_out = ranking_frame(data, shown, user), int(data.history(user)[-1])
-    rank, n_items = shown.inspection.rank(held_out), shown.inspection.ranked_with(held_out)
-    st.markdown(f"**{words.literal(shown.label)}**: held-out item at rank {rank:,} of {n_items:,}")
+    st.markdown(f"{words.strong(shown.label)}: held-out item {shown.inspection.told(held_out)}")
     html = ranking_html(frame, shown.label)
     show_clickable(html, f"top {shown.label}", partial(explain_item, data))
     user_id = str(data.user_ids[user])

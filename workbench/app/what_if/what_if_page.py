@@ -75,16 +75,17 @@ def page() -> None:
 
 def _outcome(data: SequenceData, before: Prediction, after: Prediction, target: int) -> None:
     """Show the target's rank and score, and how much the scores changed."""
-    was, now = before.rank(target), after.rank(target)
+    was, now = before.place(target), after.place(target)
+    moved = "" if was is None or now is None or was == now else f"{was - now:+,} "
     change = words.decimal(float(after.scores[target] - before.scores[target]), sign=True)
     same = change == words.decimal(0.0)
     with st.container(horizontal=True):
         st.metric(
             "Rank of the target",
-            f"{now:,}",
-            "as before" if was == now else f"{was - now:+,} from {was:,}",
-            delta_color="off" if was == now else "normal",
-            delta_arrow="off" if was == now else "auto",
+            words.rank(now),
+            "as before" if was == now else f"{moved}from {words.rank(was)}",
+            delta_color="normal" if moved else "off",
+            delta_arrow="auto" if moved else "off",
         )
         st.metric(
             "Its score",
@@ -94,7 +95,7 @@ def _outcome(data: SequenceData, before: Prediction, after: Prediction, target: 
             delta_arrow="off" if same else "auto",
         )
         st.metric("Divergence", f"{divergence(before, after):.2g}", help=words.DIVERGENCE)
-    st.caption(f"Target: {words.literal(data.title(target))}.")
+    st.caption(f"Target: {words.target(target, data.title(target), after)}.")
 
 
 def _put_target(editing: Editing, label: str, target: int) -> None:
@@ -130,14 +131,15 @@ def _moves(data: SequenceData, label: str, frame: pd.DataFrame, user: str) -> No
     rows = []
     row: Any
     for row in frame.itertuples():
-        up = row.rank_before - row.rank_after
+        was, now = (None if pd.isna(rank) else rank for rank in (row.rank_before, row.rank_after))
+        up = 0 if was is None or now is None else was - now
         mark = "\N{BLACK UP-POINTING TRIANGLE} " if up > 0 else "\N{BLACK DOWN-POINTING TRIANGLE} "
         change = words.decimal(row.score_after - row.score_before, sign=True)
         rows.append(
             [
-                Cell(f"{row.rank_after:,}"),
+                Cell(words.rank(now)),
                 Cell(row.title, row.title, pick=row.item),
-                Cell(f"{mark if up else ''}{row.rank_before:,}"),
+                Cell(f"{mark if up else ''}{words.rank(was)}"),
                 Cell(words.decimal(row.score_after)),
                 Cell(change),
                 Cell(row.note),
