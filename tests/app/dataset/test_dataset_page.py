@@ -13,7 +13,7 @@ from analyses import reporting, run_all
 from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from analyses.shortcomings import Incomplete
-from tests.app.shown import sentences
+from tests.app.shown import read, sentences
 from workbench import load_data
 from workbench.app import words
 from workbench.app.dataset import per_user, stored_results
@@ -130,6 +130,8 @@ def test_two_slices_stand_side_by_side(stored_run, diagnostic, show):
     assert 0 < len(right) < 12
     counts = [f"n = {n}**" for n in (len(right), 12 - len(right))]
     assert [c for m in shown.markdown for c in counts if m.value.endswith(c)] == counts
+    cautions = [text for w in shown.warning if "chosen by the ranks" in (text := read(w.value))]
+    assert [f"its Hit@10 is {hit} by" in text for hit, text in zip((1, 0), cautions, strict=True)]
     if show == "Users":
         first, second = (set(frame.value["user"]) for frame in shown.dataframe[-2:])
         assert (first, second) == (right, {f"u{k}" for k in range(12)} - right)

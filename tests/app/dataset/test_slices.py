@@ -39,6 +39,16 @@ def test_slices_are_those_worked_out_by_hand(data):
     }
 
 
+def test_users_chosen_by_the_ranks_of_a_model_say_nothing_of_ranks(data):
+    made = slices_of(data, np.arange(4), {"SASRec": np.array([1, 10, 11, np.nan])}, {})
+    cautions = {name: part.caution for name, part in made.items() if part.caution}
+    assert list(cautions) == ["Right: SASRec", "Wrong: SASRec"]
+    assert "its Hit@10 is 1 by that choice alone" in cautions["Right: SASRec"]
+    assert "any other model, and SASRec after any change, seems worse" in cautions["Right: SASRec"]
+    assert "its Hit@10 is 0 by that choice alone" in cautions["Wrong: SASRec"]
+    assert "seems better" in cautions["Wrong: SASRec"]
+
+
 def test_quarters_are_of_the_users_measured_in_any_order(data):
     made = slices_of(data, np.array([3, 1]), {"SASRec": np.array([11, 1])}, {})
     users = {name: text for name, (text, _) in named(data, made).items()}

@@ -167,6 +167,8 @@ def _say_who(
     if lengths is not None:
         said.append(f"Histories of {lengths[0]} to {lengths[1]} items")
     st.markdown(f"**{words.literal('. '.join(said))}. n = {answers.n_users:,}**")
+    if part is not None and part.caution:
+        st.warning(words.literal(part.caution))
     st.markdown("\n".join(f"- {words.literal(text)}" for text in answers.findings))
 
 

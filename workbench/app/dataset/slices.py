@@ -20,10 +20,12 @@ class Slice(NamedTuple):
     ----------
     users : their indices in the data, ascending.
     said : what they have in common.
+    caution : what must not be concluded of them, since they were chosen by it.
     """
 
     users: np.ndarray
     said: str
+    caution: str = ""
 
 
 def slices_of(
@@ -53,14 +55,25 @@ def slices_of(
     for model, given in ranks.items():
         rank = np.asarray(given, float)[first]
         best = f"the {CUTOFF} best items of {model}"
-        made[f"Right: {model}"] = Slice(
-            users[rank <= CUTOFF], f"Their held-out item is among {best}"
-        )
-        made[f"Wrong: {model}"] = Slice(
-            users[rank > CUTOFF], f"Their held-out item is not among {best}"
-        )
+        for kind, chosen, among in (
+            ("Right", rank <= CUTOFF, "among"),
+            ("Wrong", rank > CUTOFF, "not among"),
+        ):
+            said = f"Their held-out item is {among} {best}"
+            made[f"{kind}: {model}"] = Slice(users[chosen], said, _caution(kind, model))
     made |= _by_category(users, [categories.get(str(raw), ()) for raw in data.item_ids[target]])
     return {name: part for name, part in made.items() if len(part.users)}
+
+
+def _caution(kind: str, model: str) -> str:
+    """Why numbers about ranks say nothing of users chosen by the ranks of a model."""
+    right = kind == "Right"
+    return (
+        f"These users were chosen by the ranks of {model}: its Hit@{CUTOFF} is {int(right)} by "
+        f"that choice alone, so that any other model, and {model} after any change, seems "
+        f"{'worse' if right else 'better'}. Comparisons of Hit@{CUTOFF}, NDCG@{CUTOFF} or ranks "
+        "say nothing of these users."
+    )
 
 
 def _by_category(users: np.ndarray, categories: Sequence[Sequence[str]]) -> dict[str, Slice]:
