@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from analyses.conclusions import BESIDE, NOT
 from analyses.questions import Question
+from analyses.report.one_user import Item, OneUser
 from analyses.verdict import Verdict
 from tests.app.shown import read, tables
 from workbench.statistics import Interval
@@ -82,6 +84,54 @@ def test_models_that_are_alike_share_a_card():
     assert sum("planted data" in text for text in told) == 1
     for verdict in FOUR:  # of all, below
         assert any(text.startswith(f"- {verdict.shown_instead}") for text in texts)
+
+
+def shown_at_first() -> None:
+    """The table of the first page, and an example."""
+    from tests.app.dataset.test_verdict_cards import EXAMPLE, FOUR
+    from workbench.app.dataset.verdict_cards import show_example, show_verdict_table
+
+    show_verdict_table(FOUR)
+    show_example(EXAMPLE)
+
+
+EXAMPLE = OneUser(
+    *("A", "u_1", "attention layer 2", "replacement", "Up *there*"),
+    (Item(1, "Old", 10.0, 0.5), Item(2, "Newer", 30.0, 0.2), Item(3, "Last", 60.0, -0.1)),
+)
+
+
+def test_the_first_table_has_the_shares_of_all_models():
+    app = AppTest.from_function(shown_at_first).run()
+    assert not app.exception
+    (table,) = tables(app)
+    numbers = ["25 [12, 50] %", "50 [40, 60] %"]
+    assert [row[2:4] for row in table.rows] == [numbers, numbers, ["", ""], numbers]
+    assert "percentages are of 40 users." in app.caption[0].value
+    said = read(app.markdown[-1].value)
+    assert "points most at **Last**; the score falls most without **Old**." in said
+
+
+@pytest.mark.parametrize(
+    ("attention", "effects", "told"),
+    [
+        ((100 / 3,) * 3, (0.5, 0.2, -0.1), "gives all items the same weight"),
+        ((10.0, 30.0, 60.0), (-0.5, 0.0, -0.1), "The score falls without no item."),
+    ],
+)
+def test_an_example_that_names_nothing_says_so(monkeypatch, attention, effects, told):
+    items = [
+        replace(item, attention=weight, effect=effect)
+        for item, weight, effect in zip(EXAMPLE.items, attention, effects, strict=True)
+    ]
+    monkeypatch.setattr(
+        "tests.app.dataset.test_verdict_cards.EXAMPLE", replace(EXAMPLE, items=tuple(items))
+    )
+    app = AppTest.from_function(shown_at_first).run()
+    assert not app.exception
+    said = read(app.markdown[-1].value)
+    assert said.startswith("For example, A recommends **Up *there*** to user u_1. ")
+    assert told in said
 
 
 def test_an_answer_stands_with_its_numbers():

@@ -8,6 +8,7 @@ from analyses.conclusions import NOT, SHOWN
 from analyses.questions import Question
 from analyses.report.one_user import OneUser
 from analyses.report.together import NAMED_HEADS, Together, together
+from analyses.telling.wording import percent
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
@@ -32,35 +33,48 @@ def _concluded(group: Together) -> str:
 
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
-    """A row per model: what is concluded, and what to show; then each reason, once."""
+    """A row per model: what is concluded, by which shares, what to show; each reason once."""
     heads = [
         Head("Model", kind="text"),
         Head("Its attention", kind="prose"),
+        *(Head(name, kind="prose") for name in NAMED_HEADS[1:]),
         Head("Show", kind="prose"),
     ]
     rows = [
         [
             Cell(verdict.model, hover=verdict.part, strong=True),
             Cell(verdict.conclusion),
+            *map(Cell, _shares(verdict)),
             Cell(verdict.to_show, hover=verdict.shown_instead),
         ]
         for verdict in verdicts
     ]
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
+    st.caption(Together(tuple(verdicts)).note)
     for group in together(verdicts):
         st.markdown(_concluded(group))
 
 
+def _shares(verdict: Verdict) -> list[str]:
+    """For how many users attention and the best control name what matters most."""
+    pointing = verdict.pointing
+    shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
+    return ["" if share is None else percent(share, 0) for share in shares]
+
+
 def show_example(example: OneUser) -> None:
     """A recommendation: what attention points at, beside what moves the score."""
+    said = (
+        f"For example, {words.literal(example.model)} recommends "
+        f"{words.strong(example.recommended)} to user {words.literal(example.user)}."
+    )
+    if not example.attended or not example.moving:
+        st.markdown(f"{said} {words.literal(example.told)}")
+        return
     named, moving = example.attended[0], example.moving[0]
     titles = [words.literal(item.title) for item in (named, moving)]
-    recommended = words.literal(example.recommended)
     part = part_in_words(example.reduction)
-    said = (
-        f"For example, {words.literal(example.model)} recommends **{recommended}** to user "
-        f"{words.literal(example.user)}. Its attention ({part}) points most at **{titles[0]}**"
-    )
+    said += f" Its attention ({part}) points most at **{titles[0]}**"
     if named.place == moving.place:
         said += ", without which the score falls most, too."
     else:
