@@ -1,13 +1,19 @@
 """What answers the question of the page: the stored verdict, and what holds for this user."""
 
+import json
+import os
+import shutil
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import torch
 
 from analyses.conclusions import NOT
-from analyses.report.stored import open_run
+from analyses.report.folder import MANIFEST
+from analyses.report.stored import StoredRun, open_run
+from analyses.running.comparison import Comparison
 from analyses.verdict import Verdict
 from tests.app.shown import captions, read
 from workbench import load_data, load_model, save_model
@@ -79,8 +85,8 @@ def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, mon
     monkeypatch.setattr(stored_results, "REPORTS", stored_run.parent)
     shared, data = resources.model(models[0]), load_data(films)
     (told, _) = open_run(stored_run).verdicts()
-    assert stored_results.verdict_on(shared, data) == (told, stored_run.name)
-    assert stored_results.verdict_on(shared, data, "no such run") == (told, stored_run.name)
+    assert stored_results.verdict_on(shared, data) == (told, open_run(stored_run))
+    assert stored_results.verdict_on(shared, data, "no such run") == (told, open_run(stored_run))
     other = replace(data, titles=None, items=data.items[::-1].copy())
     assert stored_results.verdict_on(shared, other) is None
     changed = load_model(models[0])
@@ -88,6 +94,32 @@ def test_the_verdict_is_found_by_data_and_weights(stored_run, films, models, mon
         next(changed.parameters()).add_(1)
     folder = save_model(changed, tmp_path / "changed")
     assert stored_results.verdict_on(resources.model(str(folder)), data) is None
+
+
+def test_a_later_trial_of_few_users_does_not_replace_a_verdict(
+    opener, stored_run, films, models, monkeypatch, tmp_path
+):
+    """Reports of 12 users, of 12 again, and of 8; the middle one is the latest of most users."""
+    monkeypatch.setattr(stored_results, "REPORTS", tmp_path)
+    for made, (name, users) in enumerate({"first": 12, "whole": 12, "trial": 8}.items()):
+        shutil.copytree(stored_run, tmp_path / name)
+        path = tmp_path / name / MANIFEST
+        manifest = json.loads(path.read_text())
+        manifest["users"]["measured"] = users
+        path.write_text(json.dumps(manifest))
+        os.utime(path, (made, made))
+    assert [run.folder.name for run in stored_results.judged_runs()] == ["trial", "whole", "first"]
+    shared, data = resources.model(models[0]), load_data(films)
+    for pinned, name in ((None, "whole"), ("trial", "trial")):
+        _, run = stored_results.verdict_on(shared, data, pinned)
+        assert run.folder.name == name
+    chosen = stored_results.first_verdicts()
+    assert chosen is not None
+    assert chosen.folder.name == "whole"
+    page = opener("inspect.inspect_page")(user="u3")
+    made = open_run(stored_run).manifest["created"]
+    told = f"Judged on 12 of 12 users; report whole of {made}."
+    assert captions(page).count(told) == 2
 
 
 def test_models_without_a_verdict_are_judged_at_a_click(
@@ -120,6 +152,9 @@ JUDGED = {
     "SASRec": Verdict("SASRec", "attention layer 2 head 1", NOT, "So.", (), "deletion"),
     "AC-SASRec": Verdict("AC-SASRec", "attention layer 1", NOT, "So.", (), "recency"),
 }
+RUN = StoredRun(
+    Path("a run"), {"users": {"measured": 9, "of": 9}, "created": "now"}, Comparison({}, {})
+)
 PARTS = {name: of_reduction(verdict.reduction) for name, verdict in JUDGED.items()}
 
 
@@ -130,7 +165,7 @@ def open_judged(opener, monkeypatch):
     def open_page(judged, **address):
         def verdict_on(shared, *_):
             name = shared.model.config.name
-            return (JUDGED[name], "a run") if name in judged else None
+            return (JUDGED[name], RUN) if name in judged else None
 
         for module in (answer, pins):
             monkeypatch.setattr(module, "verdict_on", verdict_on)

@@ -77,7 +77,7 @@ def test_the_file_says_what_the_page_says(open_page, models, stored_run, monkeyp
     (told,) = (read(text.value) for text in page.markdown if "of the model)" in text.value)
     monkeypatch.setattr(share, "verdict_on", None)  # the page has asked already
     text = html.unescape(re.sub("<[^>]*>", "", made["Save this user"]()))
-    assert f"({stored_run.name})" in text
+    assert f"(12 of 12 users; report {stored_run.name} of " in text
     assert plainly(told.replace("**", "")) in plainly(text)
 
 

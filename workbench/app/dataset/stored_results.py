@@ -1,6 +1,7 @@
 """A stored run, for the users and the parts of the models that are chosen."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -172,19 +173,37 @@ def verdicts_of(run: StoredRun) -> tuple[Verdict, ...]:
 
 def verdict_on(
     shared: Shared, data: SequenceData, pinned: str | None = None
-) -> tuple[Verdict, str] | None:
-    """What a stored report of these data says of these weights, and the name of its folder.
+) -> tuple[Verdict, StoredRun] | None:
+    """What a stored report of these data says of these weights, and the report.
 
-    It is the report of the folder `pinned`, if it judges them, or else the latest that does; None
-    where none does.
+    It is that of the folder `pinned`, if it judges them, or else the one of most users that does,
+    of equal ones the latest; None where none does.
     """
     weights = resources.weights(shared)
-    for run in sorted(judged_runs(), key=lambda run: run.folder.name != pinned):
-        if run.manifest["data"].get("checksum") == data.checksum:
-            for verdict in verdicts_of(run):
-                if run.manifest["models"].get(verdict.model, {}).get("weights") == weights:
-                    return verdict, run.folder.name
+    for run in _judged(sorted(_on(data.checksum), key=lambda run: run.folder.name != pinned)):
+        for verdict in verdicts_of(run):
+            if run.manifest["models"].get(verdict.model, {}).get("weights") == weights:
+                return verdict, run
     return None
+
+
+def first_verdicts() -> StoredRun | None:
+    """Of the reports with verdicts on the data of the latest one, that of most users."""
+    latest = next(judged_runs(), None)
+    return None if latest is None else next(_judged(_on(latest.manifest["data"].get("checksum"))))
+
+
+def _on(checksum: object) -> list[StoredRun]:
+    """The stored reports on these data, those of most users first, of equal ones the latest."""
+    runs = [run for run in _runs() if run.manifest["data"].get("checksum") == checksum]
+    return sorted(runs, key=lambda run: -int(run.manifest["users"].get("measured") or 0))
+
+
+def stands_on(run: StoredRun) -> str:
+    """How many users a report is of, which one it is, and when it was made."""
+    measured, of = (run.manifest["users"].get(key) for key in ("measured", "of"))
+    made = run.manifest["created"]
+    return f"{measured:,} of {of:,} users; report {run.folder.name} of {made}"
 
 
 def stored_runs() -> list[Path]:
@@ -200,12 +219,23 @@ def stored_runs() -> list[Path]:
 
 def judged_runs() -> Iterator[StoredRun]:
     """The stored reports that hold a verdict, the latest first; damaged ones are left out."""
+    return _judged(_runs())
+
+
+def _runs() -> Iterator[StoredRun]:
     for folder in stored_runs():
         try:
             run = _opened(str(folder), places.state_of(folder / MANIFEST))
-            judged = verdicts_of(run)
         except (WorkbenchError, OSError):
             continue
+        yield run
+
+
+def _judged(runs: Iterable[StoredRun]) -> Iterator[StoredRun]:
+    for run in runs:
+        judged: tuple[Verdict, ...] = ()
+        with suppress(WorkbenchError, OSError):
+            judged = verdicts_of(run)
         if judged:
             yield run
 

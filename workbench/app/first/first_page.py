@@ -31,7 +31,7 @@ WAYS = {
 
 
 def page() -> None:
-    """What this is, the verdicts of the latest report that has any, and links."""
+    """What this is, the verdicts of a report that has any, and links."""
     st.header("Can attention be shown as a reason?")
     st.markdown(WHAT)
     with errors_shown("The verdict"):
@@ -44,17 +44,14 @@ def page() -> None:
 
 
 def _verdict() -> None:
-    run = next(stored_results.judged_runs(), None)
+    run = stored_results.first_verdicts()
     if run is None:
         starting.offer_verdict("Judge the shipped models", why=NO_VERDICT)
         return
     starting.show_progress()
     show_verdict_table(stored_results.verdicts_of(run))
-    users = run.manifest["users"]
-    st.caption(
-        f"{words.literal(str(run.manifest['data'].get('name')))}, {users.get('measured'):,} of "
-        f"{users.get('of'):,} users; report of {words.literal(run.manifest['created'])}."
-    )
+    name = str(run.manifest["data"].get("name"))
+    st.caption(words.literal(f"{name}, {stored_results.stands_on(run)}."))
     example = run.example()
     if example is not None:
         show_example(example)

@@ -8,7 +8,7 @@ import streamlit as st
 from workbench import SequenceData
 from workbench.app import words
 from workbench.app.dataset import starting
-from workbench.app.dataset.stored_results import verdict_on
+from workbench.app.dataset.stored_results import stands_on, verdict_on
 from workbench.app.dataset.verdict_cards import conclusion
 from workbench.app.inspect.pins import asked_run
 from workbench.app.inspect.view_choices import of_reduction, part_named
@@ -71,7 +71,8 @@ def show_answer(
     if found is None:
         st.caption(NO_VERDICT)
     else:
-        verdict, _ = found
+        verdict, run = found
+        st.caption(words.literal(f"Judged on {stands_on(run)}."))
         instead = words.literal(verdict.shown_instead)
         st.markdown(f"{conclusion(verdict)} {words.literal(verdict.why)} {instead}")
     titles = [data.title(int(item)) for item in shown.inspection.items]

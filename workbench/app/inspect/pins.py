@@ -19,7 +19,7 @@ def pins_of(read: SequenceData, models: Mapping[str, Shared]) -> dict[str, list[
     """What a link adds to the address: the start of each checksum, and the run of the verdict."""
     pinned = {PINS: [f"{key}:{start}" for key, start in _checksums(read, models).items()]}
     found = [verdict_on(shared, read, asked_run()) for shared in models.values()]
-    runs = [run for _, run in filter(None, found)]
+    runs = [run.folder.name for _, run in filter(None, found)]
     return pinned | ({RUN: runs[:1]} if runs else {})
 
 
@@ -48,7 +48,7 @@ def show_changed(read: SequenceData, models: Mapping[str, Shared]) -> None:
         )
     run = asked_run()
     found = [verdict_on(shared, read, run) for shared in models.values()] if run else []
-    if run and not any(one is not None and one[1] == run for one in found):
+    if run and not any(one is not None and one[1].folder.name == run for one in found):
         st.warning(
             f"The report {words.literal(run)}, from which the verdict was, does not judge these "
             "models here: the verdict shown is that of another report, or there is none.",

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from workbench.app import downloads, page_address, words
-from workbench.app.dataset.stored_results import verdict_on
+from workbench.app.dataset.stored_results import stands_on, verdict_on
 from workbench.app.inspect import smallest
 from workbench.app.inspect.pins import RUN, asked_run, pins_of
 from workbench.app.inspect.seen import Seen
@@ -78,7 +78,8 @@ def beside(seen: Seen) -> dict[str, user_page.Beside]:
         judged, said = verdict_on(seen.models[label], seen.read, asked_run()), ""
         if judged is not None:
             verdict, run = judged
-            said = f"{verdict.headline} {verdict.why} {verdict.shown_instead} ({run})"
+            told = f"{verdict.headline} {verdict.why} {verdict.shown_instead}"
+            said = f"{told} ({stands_on(run)})"
         found[label] = user_page.Beside(said, smallest.answered(seen, label))
     return found
 
