@@ -3,7 +3,10 @@
 import os
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+from tests.app.conftest import PAGE
+from tests.app.shown import read, sentences
 from workbench.app import uploads
 from workbench.data.fetch import CACHE_VARIABLE
 from workbench.errors import WorkbenchError
@@ -81,6 +84,22 @@ def test_errors_speak_of_the_upload():
     assert str(caught.value) == f"The {file}, line 1: wrong, see the {file}."
     with pytest.raises(WorkbenchError, match=r"^nope does not exist"), uploads.paths_hidden():
         raise WorkbenchError("nope does not exist.")
+
+
+def test_warnings_speak_of_the_upload_and_of_a_remedy_that_works_there():
+    """The box holds the path of what was uploaded, where an option is added."""
+    rows = [f"u{u},i{(3 * u + t) % 7},{18_000 + t}" for u in range(6) for t in range(4)]
+    content = "\n".join(["user,item,time", *rows, ""]).encode()
+    kept = uploads.keep(content, "a.csv", "interactions")
+    page = AppTest.from_string(PAGE.format(module="bring.bring_page"), default_timeout=120)
+    page.session_state["interactions"] = str(kept)
+    page.run()
+    (said,) = (read(warning.value) for warning in page.warning)
+    assert said.startswith("The uploaded file (a.csv): the times in time would run from 1970")
+    assert "(?unit=s behind its path in the box that holds it, unit='s' in Python)" in said
+    page.text_input(key="interactions").set_value(f"{kept}?unit=s").run()
+    assert sentences(page) == []
+    assert not page.warning
 
 
 def test_the_field_names_each_software_whose_checkpoints_are_read():

@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import resources, training_form, words
+from workbench.app import resources, training_form, uploads, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
 from workbench.app.userlists import forget_edits
@@ -30,7 +30,7 @@ def choose_data() -> tuple[str, SequenceData]:
     source = words.typed(chosen)
     data = resources.data(source)
     for assumed in data.provenance.get("warnings", []):
-        st.caption(words.literal(assumed))
+        st.caption(words.literal(uploads.told(assumed)))
     return source, data
 
 
@@ -66,7 +66,7 @@ def open_models(
     Shows what is wrong with the data or the others.
     """
     if "fallback" in data.provenance:
-        st.warning(words.literal(data.provenance["fallback"]))
+        st.warning(words.literal(uploads.told(data.provenance["fallback"])))
     loaded: dict[str, Shared] = {}
     for name in names:
         with errors_shown(name):

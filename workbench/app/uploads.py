@@ -121,12 +121,21 @@ HELP: dict[Kind, str] = {
 
 @contextmanager
 def paths_hidden() -> Iterator[None]:
-    """Errors raised inside name an uploaded file as such instead of the path it is kept at."""
+    """Errors raised inside are written by `told`."""
     try:
         yield
     except WorkbenchError as error:
-        kept = re.escape(str(folder())) + r"/[0-9a-f]{64}/([\w-]+(?:\.\w+)*)"
-        message, count = re.subn(kept, r"the uploaded file (\1)", str(error))
-        if count:
-            message = message[:1].upper() + message[1:]
-        raise WorkbenchError(message) from error
+        raise WorkbenchError(told(str(error))) from error
+
+
+def told(text: str) -> str:
+    """An error or a warning about a file, for somebody who may have uploaded it.
+
+    It names an upload as such instead of the path it is kept at, and says where options are added.
+    """
+    kept = re.escape(str(folder())) + r"/[0-9a-f]{64}/([\w-]+(?:\.\w+)*)"
+    message, count = re.subn(kept, r"the uploaded file (\1)", text)
+    if not count:
+        return text
+    message = message.replace("behind the path", "behind its path in the box that holds it")
+    return message[:1].upper() + message[1:]

@@ -197,9 +197,9 @@ def _describe(data: SequenceData) -> None:
         ):
             st.metric(label, value, help=words.TIES if label.startswith("Ties") else None)
     if "fallback" in provenance:
-        st.warning(words.literal(provenance["fallback"]))
+        st.warning(words.literal(uploads.told(provenance["fallback"])))
     for warning in provenance.get("warnings", []):
-        st.warning(words.literal(warning))
+        st.warning(words.literal(uploads.told(warning)))
     st.markdown("\n".join(f"- {words.literal(line)}" for line in _lines(data)))
 
 
