@@ -35,7 +35,7 @@ def choose_data() -> tuple[str, SequenceData]:
 
 
 def choose_models(data: SequenceData) -> list[str]:
-    """The names or folders of up to two models; by default those that were trained on these data.
+    """The names or folders of models; by default up to two that were trained on these data.
 
     Where there are none, SASRec beside AC-SASRec, as they are shipped.
     """
@@ -49,13 +49,12 @@ def choose_models(data: SequenceData) -> list[str]:
         known,
         default=(of_these or usual)[:MOST_MODELS],
         key="models",
-        max_selections=MOST_MODELS,
         accept_new_options=True,
         placeholder="A model, or a folder",
         help=words.MODELS,
         bind="query-params",
     )
-    return list(dict.fromkeys(map(words.typed, chosen)))[:MOST_MODELS]
+    return list(dict.fromkeys(map(words.typed, chosen)))
 
 
 def open_models(
@@ -63,14 +62,22 @@ def open_models(
 ) -> tuple[SequenceData, dict[str, Shared]]:
     """The data as the models number items, and the models that fit them, by label.
 
-    Shows what is wrong with the data or the others.
+    Shows what is wrong with the data or the others. Only `MOST_MODELS` are opened, of which those
+    that cannot be read are none.
     """
     if "fallback" in data.provenance:
         st.warning(words.literal(uploads.told(data.provenance["fallback"])))
     loaded: dict[str, Shared] = {}
+    surplus = []
     for name in names:
+        if len(loaded) == MOST_MODELS:
+            surplus.append(name)
+            continue
         with errors_shown(name):
             loaded[name] = resources.model(name)
+    if surplus:
+        left = f"{words.literal(listing(surplus, 3))} {'is' if len(surplus) == 1 else 'are'}"
+        st.warning(f"At most {MOST_MODELS} models are shown; {left} left out.")
     opened: dict[str, Shared] = {}
     doubted = 0
     numbering, read = common_numbering([one.model for one in loaded.values()], data), data
@@ -87,7 +94,9 @@ def open_models(
             opened[label if label not in opened else f"{label} ({Path(name).name})"] = shared
     if not names and resources.shipped():
         st.info("No model is chosen; choose one in the sidebar.", icon=":material/info:")
-    elif len(loaded) == len(names) and doubted == len(opened):  # all can be read, and none fits
+    elif len(loaded) + len(surplus) == len(names) and doubted == len(
+        opened
+    ):  # all can be read, and none fits
         _offer(source, read, doubted=doubted > 0)
     return data, opened
 

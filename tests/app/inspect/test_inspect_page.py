@@ -331,6 +331,22 @@ def test_one_bad_model_leaves_the_other(open_page, models, tmp_path):
     assert read(page.subheader[0].value) == "AC-SASRec"
 
 
+@pytest.mark.parametrize("module", ["inspect.inspect_page", "what_if.what_if_page"])
+def test_one_bad_model_takes_no_place_and_a_third_is_told(opener, models, tmp_path, module):
+    bad, third = str(tmp_path / "none"), str(tmp_path / "third")
+    page = opener(module)(models=[models[0], bad, models[1]], user="u3")
+    (sentence,) = sentences(page)
+    assert sentence.startswith(f"{bad}: no model here")
+    assert len(metrics(page, "Rank of the target")) == 2
+    assert not page.warning
+    save_model(load_model(models[0]), third)
+    page = opener(module)(models=[*models, third], user="u3")
+    assert sentences(page) == []
+    assert len(metrics(page, "Rank of the target")) == 2
+    told = [read(warning.value) for warning in page.warning]
+    assert told == [f"At most 2 models are shown; {third} is left out."]
+
+
 def test_no_model_says_what_to_do_next(open_page, monkeypatch, tmp_path):
     monkeypatch.setattr(model_folders, "PRETRAINED", tmp_path)
     page = open_page(models=[])
