@@ -59,6 +59,8 @@ def test_only_the_highest_is_marked():
     assert highest(pd.Series([0.2, None, 0.2 + 1e-8])).tolist() == [False, False, False]
     assert highest(pd.Series([None, None], dtype=float)).tolist() == [False, False]
     assert highest(pd.Series([None, 2.0, 1.0])).tolist() == [False, True, False]
+    assert highest(pd.Series([0.5, 0.0, 0.5])).tolist() == [False, False, False]  # one was muted
+    assert highest(pd.Series([0.4, 0.0, 0.4, 0.2])).tolist() == [True, False, True, False]
 
 
 def test_bars_are_as_long_as_the_magnitude_beside_the_largest():

@@ -143,9 +143,12 @@ def table(
 
 
 def highest(values: pd.Series) -> pd.Series:
-    """True for the highest value; False for all if all are equal, as `even` tells."""
-    known = torch.tensor(values.dropna().tolist(), dtype=torch.float64)
-    return (values == values.max()) & (len(known) > 0 and not even(known))
+    """True for the highest value; False for all if most are, or all are equal, as `even` tells.
+
+    Most are the highest where one of equal values was taken away.
+    """
+    known, top = torch.tensor(values.dropna().tolist(), dtype=torch.float64), values == values.max()
+    return top & (2 * top.sum() <= len(known) and len(known) > 0 and not even(known))
 
 
 def lights(position: int | str) -> str:

@@ -1,5 +1,7 @@
 """What is said of an edit, and that one which changes nothing says so."""
 
+from dataclasses import replace
+
 import pytest
 
 from workbench import load_data
@@ -11,6 +13,18 @@ EQUAL = "(changes nothing: all weights are equal)"
 EQUAL_IN_ONE = "(changes nothing in b: all its weights are equal)"
 LAST = "(changes nothing: the last weight stays)"
 NEITHER, ONE, BOTH = ({"a": a, "b": b} for a, b in ((False, False), (False, True), (True, True)))
+
+
+def test_long_titles_are_cut_where_it_is_asked_for(films):
+    data = load_data(films)
+    data = replace(data, titles=[title and title + 320 * "x" for title in data.titles])
+    for edit in ("remove:24", "replace:24:i1", "insert:24:i1", "move:24:23", "mute:24"):
+        changes = read_changes(data, edit)
+        (whole,) = describe_edits(data, 0, changes, 24, NEITHER)
+        (told,) = describe_edits(data, 0, changes, 24, NEITHER, 80)
+        assert len(whole) > 320
+        assert len(told) < 200
+        assert "\N{HORIZONTAL ELLIPSIS}" in told
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,33 @@ def test_every_edit_can_be_made_undone_and_is_in_the_address(open_page):
     assert tables(page)[0].rows == nothing
 
 
+def test_the_chosen_item_is_in_the_address_and_the_one_that_is_edited(open_page):
+    page = open_page(user="u1", at="20")
+    chosen = page.selectbox(key="at")
+    assert chosen.value.startswith("20. ")
+    press(page, "Remove its weight")
+    press(page, "Earlier")
+    assert page.text_input(key="edits").value == "mute:20, move:20:19"
+    assert page.query_params["at"] == "19"
+    moved = page.selectbox(key="at").value
+    again = open_page(user="u1", edits="mute:20, move:20:19", at="19")  # a reload
+    assert again.selectbox(key="at").value == moved
+    page.selectbox(key="at").select_index(0).run()
+    assert page.selectbox(key="at").value.startswith("24. ")
+    assert "at" not in page.query_params  # the latest, as where nothing was chosen
+    page.selectbox(key="at").select_index(3).run()
+    page.text_input(key="user").set_value("u2").run()
+    assert page.selectbox(key="at").value.startswith("24. ")
+    assert "at" not in page.query_params
+
+
+@pytest.mark.parametrize("at", ["0", "25", "x", "²"])
+def test_a_position_that_is_none_is_the_latest(open_page, at):
+    page = open_page(user="u1", at=at)
+    assert sentences(page) == []
+    assert page.selectbox(key="at").value.startswith("24. ")
+
+
 def test_edits_of_one_user_are_not_made_to_another(open_page):
     page = open_page(user="u1", edits="remove:2")
     page.text_input(key="user").set_value("u2").run()

@@ -6,10 +6,10 @@ from typing import Any
 import streamlit as st
 
 from workbench import SequenceData
-from workbench.app import case_choices, words
+from workbench.app import case_choices, page_address, words
 from workbench.app.failures import errors_shown
 from workbench.app.resources import Shared
-from workbench.app.selection import follow, select
+from workbench.app.selection import follow, leave_out, select
 from workbench.explore.scenario import (
     EXAMPLES,
     Change,
@@ -19,11 +19,13 @@ from workbench.explore.scenario import (
     read_changes,
     write_changes,
 )
-from workbench.phrases import counted, listing
+from workbench.phrases import counted, cut, listing
 
 Place = tuple[int | None, int | None]  # layer and head, from 0; None for all
 KEY = "edits"
-CHOSEN = "chosen"  # in the session: which entry of the history is chosen, and where it was last
+AT = "at"  # in the address: the position of the entry that is chosen, unless it is the latest
+# in the session: which entry that is, where it was last, and what the address had of it
+CHOSEN = "chosen"
 EVERYWHERE = "Every layer and head"
 
 
@@ -42,14 +44,26 @@ class Editing:
         self.data, self.changes = data, changes
         self.scenario = apply_all(start, changes)
         self._ids = identities(len(start.entries), changes)
-        identity, place = st.session_state.get(CHOSEN, (None, len(self._ids)))
-        known = identity in self._ids
-        self.at = self._ids.index(identity) + 1 if known else min(place, len(self._ids))
+        n = len(self._ids)
+        identity, place, written = st.session_state.get(CHOSEN, (None, n, ""))
+        held = st.query_params.get(AT, "")
+        if held != written and held in ("", *map(str, range(1, n + 1))):  # a link, or Back
+            page_address.read(AT)
+            self.at = int(held or n)
+        else:
+            known = identity in self._ids
+            self.at = self._ids.index(identity) + 1 if known else min(place, n)
         self.choose(self.at)
 
     def choose(self, at: int) -> None:
         """Choose the item at a position."""
-        st.session_state[CHOSEN] = self._ids[at - 1], at
+        written = str(at) if at < len(self._ids) else ""
+        if written != st.query_params.get(AT, ""):
+            if written:
+                st.query_params[AT] = written
+            else:
+                leave_out(AT)
+        st.session_state[CHOSEN] = self._ids[at - 1], at, written
 
     def button(
         self, label: str, icon: str, change: Change, *, off: bool = False, **layout: Any
@@ -76,6 +90,8 @@ def choose_scenario(
 ) -> tuple[Editing, Place]:
     """The edited history, whose edits are in the address, and where attention is edited.
 
+    The entry that is chosen is there as well, by its position.
+
     Raises
     ------
     WorkbenchError
@@ -83,7 +99,9 @@ def choose_scenario(
     """
     owner = source, user
     if st.session_state.get("edited", owner) != owner:
-        st.session_state.pop(CHOSEN, None)  # the place of an item in the history of one user
+        *_, written = st.session_state.pop(CHOSEN, ("",))  # an item of the history of one user
+        if st.query_params.get(AT, "") == written:  # else it came with the other user, by Back
+            leave_out(AT)
     st.session_state["edited"] = owner
     buttons = st.container()
     text = st.text_input(
@@ -119,7 +137,7 @@ def _history_buttons(editing: Editing) -> None:
             {f"{k}. {case_choices.name(data, entries[k - 1].item)}": k for k in range(n, 0, -1)},
             at,
             editing.choose,
-            key="at",
+            key=AT,
             width=230,
         )
         button("Remove", "delete", Change("remove", at), off=n == 1)
@@ -164,7 +182,12 @@ def _choose_place(models: dict[str, Shared]) -> Place:
 
 
 def describe_edits(
-    data: SequenceData, user: int, changes: list[Change], read: int, uniform: Mapping[str, bool]
+    data: SequenceData,
+    user: int,
+    changes: list[Change],
+    read: int,
+    uniform: Mapping[str, bool],
+    longest: int | None = None,
 ) -> list[str]:
     """A text for each edit that says what it does, or that it changes nothing.
 
@@ -173,12 +196,17 @@ def describe_edits(
     data, user, changes : the edits of a user's history.
     read : how many of the latest items the models read.
     uniform : model -> whether its attention is uniform as it is.
+    longest : letters of a title that are kept; all where None.
     """
+
+    def title(item: int) -> str:
+        return data.title(item) if longest is None else cut(data.title(item), longest)
+
     texts, scenario = [], Scenario.of(data, user)
     for change in changes:
         at = max(change.at, 1)
         here = scenario.entries[min(at, len(scenario.entries)) - 1].item
-        old, new = data.title(here), data.title(change.to) if change.to <= data.n_items else ""
+        old, new = title(here), title(change.to) if change.to <= data.n_items else ""
         texts.append(
             {
                 "remove": f"{at}. {old} removed",

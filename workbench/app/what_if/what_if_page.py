@@ -12,12 +12,13 @@ from workbench.app import case_choices, choices, downloads, resources, words
 from workbench.app.clickable import show_clickable
 from workbench.app.failures import errors_shown
 from workbench.app.what_if import edit_choices as edits
-from workbench.app.what_if.edit_choices import Editing
+from workbench.app.what_if.edit_choices import Editing, describe_edits
 from workbench.data.lookup import find_user
 from workbench.explore.markup import Cell, Head, bar_cells, table
 from workbench.explore.prediction import Prediction, divergence, moves
 from workbench.explore.ranking_table import note
 from workbench.explore.scenario import Change, Scenario
+from workbench.explore.user_sentences import LONGEST
 
 HEADS = (
     Head("Rank", "Rank after the edits"),
@@ -47,8 +48,13 @@ def page() -> None:
     configs = {label: shared.model.config for label, shared in models.items()}
     read = max(config.max_length for config in configs.values())
     uniform = {label: config.attention == "uniform" for label, config in configs.items()}
-    texts = edits.describe_edits(data, user, editing.changes, read, uniform)
-    st.markdown(" **→** ".join(map(words.literal, texts)) or words.NO_EDITS)
+    told, whole = (
+        " **→** ".join(
+            map(words.literal, describe_edits(data, user, editing.changes, read, uniform, longest))
+        )
+        for longest in (LONGEST, None)
+    )
+    st.markdown(told or words.NO_EDITS, help=whole if whole != told else None)
 
     shown = {}
     columns = st.columns(len(models), gap="medium")
