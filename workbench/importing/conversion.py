@@ -15,7 +15,13 @@ from workbench.data.sequences import PAD, SequenceData
 from workbench.errors import WorkbenchError
 from workbench.evaluation import evaluate
 from workbench.importing.format import Numbering
-from workbench.importing.numbering import check_belonging, item_rows, relabelled, user_rows
+from workbench.importing.numbering import (
+    best_rows,
+    check_belonging,
+    item_rows,
+    relabelled,
+    user_rows,
+)
 from workbench.importing.recognition import Undecided, Understood, understand
 from workbench.model_folders import CARD
 
@@ -67,11 +73,11 @@ def import_checkpoint(
         _check_imported(Path(out))
     candidates = _candidates(path, options, decidable=data is not None)
     ours = data if data is None or isinstance(data, SequenceData) else load_data(data)
-    understood, figures = _best(candidates, numbering, ours, data, device)
+    understood, figures = _best(candidates, numbering, ours, device)
     recognized, notes = understood.recognized, understood.recognized.notes + figures
     model = build(recognized.config, understood.state, device)
     if ours is not None:
-        model, card, more = _put_in_order(model, understood, numbering, ours, data)
+        model, card, more = _put_in_order(model, understood, numbering, ours)
         notes += more
     elif numbering is not None:
         raise WorkbenchError("numbering says how items of data are numbered; give data with it.")
@@ -99,7 +105,6 @@ def _put_in_order(
     understood: Understood,
     numbering: Numbering | None,
     ours: SequenceData,
-    source: object,
 ) -> tuple[Recommender, dict[str, Any], list[str]]:
     """The model with its items and users in the order of our data, which it learned from.
 
@@ -108,8 +113,10 @@ def _put_in_order(
     name, notes = understood.weights.path.name, []
     numbering = numbering or understood.format.numbering
     if model.needs_users:
-        model = with_rows(model, users=user_rows(name, model.config.n_users, ours, source))
-    rows = _rows(understood, numbering, ours, source)
+        model = with_rows(model, users=user_rows(name, model.config.n_users, ours))
+    rows, chosen = _rows(understood, model, numbering, ours)
+    if chosen:
+        notes.append(chosen)
     theirs = _in_their_ids(understood, rows, ours)
     quality = on_card({split: evaluate(model, theirs, split) for split in ("valid", "test")})
     if warning := check_belonging(name, model, theirs):
@@ -162,7 +169,6 @@ def _best(
     candidates: dict[str, Understood],
     numbering: Numbering | None,
     ours: SequenceData | None,
-    source: object,
     device: str | torch.device,
 ) -> tuple[Understood, list[str]]:
     """The only candidate, or the one that ranks validation items best, with a note of all."""
@@ -170,8 +176,8 @@ def _best(
         return next(iter(candidates.values())), []
     reached: dict[str, float] = {}
     for option, understood in candidates.items():
-        rows = _rows(understood, numbering or understood.format.numbering, ours, source)
         model = build(understood.recognized.config, understood.state, device)
+        rows, _ = _rows(understood, model, numbering or understood.format.numbering, ours)
         measured = evaluate(model, _in_their_ids(understood, rows, ours), "valid")
         reached[option] = measured.metrics["ndcg@10"]
     best = max(reached, key=lambda option: reached[option])
@@ -184,18 +190,19 @@ def _best(
 
 
 def _rows(
-    understood: Understood, numbering: Numbering, ours: SequenceData, source: object
-) -> np.ndarray:
-    """Their id of each of our items, see `item_rows`."""
-    return item_rows(
-        understood.weights.path.name,
+    understood: Understood, model: Recommender, numbering: Numbering, ours: SequenceData
+) -> tuple[np.ndarray, str | None]:
+    """Their id of each of our items, and a note where there was a choice; see `best_rows`."""
+    name = understood.weights.path.name
+    possible = item_rows(
+        name,
         understood.recognized.config.n_items,
         numbering,
         ours,
-        source,
         extra_rows=understood.extra_rows,
         item_ids=understood.item_ids,
     )
+    return best_rows(name, model, ours, possible)
 
 
 def _in_their_ids(understood: Understood, rows: np.ndarray, ours: SequenceData) -> SequenceData:

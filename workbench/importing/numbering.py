@@ -1,9 +1,9 @@
 """Which row of a foreign item table stands for which of our items, and whether it can be so."""
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from workbench.data.batches import iterate
 from workbench.data.load import listed_items, load_data
 from workbench.data.sequences import PAD, SequenceData
-from workbench.data.splits import cases
+from workbench.data.splits import Cases, cases
 from workbench.errors import WorkbenchError, one_of
 from workbench.importing.format import Numbering
 from workbench.metrics import target_ranks
@@ -28,33 +28,31 @@ def item_rows(
     n_items: int,
     numbering: Numbering,
     data: SequenceData,
-    source: object,
     *,
     extra_rows: int | None = None,
     item_ids: Sequence[str] | None = None,
-) -> np.ndarray:
-    """Their id of each of our items.
+) -> list[np.ndarray]:
+    """Their id of each of our items; two of them where the counts allow two orders.
 
     Parameters
     ----------
     origin : what to call the model in an error.
     n_items : how many items the model has.
     numbering : how the items got their ids.
-        "appearance": by first appearance in the interactions file, from which nothing was dropped
+        "appearance": by first appearance in the interactions file, from which no user was dropped,
         or the same as here; items that only RecBole's .item file lists come last.
         "ids": as they are in the file.
         "sorted": in the order of the ids in the file, by number if all are numbers.
         "tokens": by their names.
     data : our data.
-    source : what `data` was loaded from, if known.
     extra_rows : how many rows after the last item `n_items` leaves out; None if no option may
         change that.
     item_ids : the names of their items, if known.
 
     Returns
     -------
-    ndarray
-        int64 [data.n_items + 1]; 0 stays 0.
+    list
+        int64 [data.n_items + 1] each; 0 stays 0. The order of the whole file comes first.
 
     Raises
     ------
@@ -65,7 +63,7 @@ def item_rows(
     one_of("numbering", numbering, get_args(Numbering))
     tokens = data.item_ids[1:]
     if numbering == "tokens":
-        return _rows_by_token(origin, item_ids, data)
+        return [_rows_by_token(origin, item_ids, data)]
     if numbering == "ids":
         try:
             rows = np.array([0, *map(int, tokens)], dtype=np.int64)
@@ -80,25 +78,56 @@ def item_rows(
                 f"{rows[1:].max() if rows.max() > n_items else rows[1:].min()}; give the data it "
                 f"was trained on{_other_rows(n_items, int(rows.max()), extra_rows)}."
             )
-        return rows
-    if data.n_items == n_items:
-        return _rows_among(data.item_ids, data, numbering)
-    known = data.n_items
-    if isinstance(source, str | Path) and data.truth is None:  # not planted
-        unfiltered = load_data(source, min_user=1)  # before anybody was dropped
-        if unfiltered.n_items == n_items:
-            return _rows_among(unfiltered.item_ids, data, numbering)
-        bought = set(unfiltered.item_ids)
-        more = [token for token in dict.fromkeys(listed_items(source)) if token not in bought]
-        if unfiltered.n_items + len(more) == n_items:  # RecBole numbers what nobody chose last
-            listed = np.append(unfiltered.item_ids, np.array(more, dtype=object))
-            return _rows_among(listed, data, numbering)
-        if unfiltered.n_items < n_items:
-            known = unfiltered.n_items
+        return [rows]
+    whole = _whole(data)
+    fitting = [each.item_ids for each in (whole, data) if each.n_items == n_items]
+    if not fitting:
+        bought = set(whole.item_ids)
+        more = [token for token in dict.fromkeys(_listed(data)) if token not in bought]
+        if whole.n_items + len(more) == n_items:  # RecBole numbers what nobody chose last
+            fitting = [np.append(whole.item_ids, np.array(more, dtype=object))]
+    possible = [_rows_among(item_ids, data, numbering) for item_ids in fitting]
+    if possible:
+        return possible[: 1 if np.array_equal(possible[0], possible[-1]) else 2]
+    known = whole.n_items if whole.n_items < n_items else data.n_items
     raise WorkbenchError(
         f"{origin} knows {n_items:,} items and {data.name} has {data.n_items:,}; give the data it "
         f"was trained on, filtered as it was then{_other_rows(n_items, known, extra_rows)}."
     )
+
+
+def _whole(data: SequenceData) -> SequenceData:
+    """The data read again with all users; as they are where none was dropped, or that fails."""
+    if not data.provenance.get("rows_dropped", {}).get("rare_users"):
+        return data
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the first reading said it
+            whole = load_data(
+                data.provenance["source"],
+                min_user=1,
+                min_item=data.provenance["filters"]["min_item"],
+                duplicates=data.provenance["duplicates"],
+            )
+        return whole if _reading(whole) == _reading(data) else data
+    except (KeyError, WorkbenchError):
+        return data
+
+
+def _reading(data: SequenceData) -> tuple[object, ...]:
+    """What two readings of one file have in common, whatever histories were dropped."""
+    rules = ("duplicates", "rare_users", "rare_items")
+    told = data.provenance
+    before = {why: rows for why, rows in told["rows_dropped"].items() if why not in rules}
+    return told["columns"], told["rows_read"], before
+
+
+def _listed(data: SequenceData) -> list[str]:
+    """Item tokens of the .item file beside the data, see `listed_items`."""
+    try:
+        return listed_items(data.provenance["source"])
+    except (KeyError, WorkbenchError):
+        return []
 
 
 def _rows_by_token(origin: str, item_ids: Sequence[str] | None, data: SequenceData) -> np.ndarray:
@@ -140,7 +169,7 @@ def _other_rows(n_items: int, known: int, extra_rows: int | None) -> str:
     return f"; or, where {rows}, give the option extra_rows={wanted}"
 
 
-def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> np.ndarray:
+def user_rows(origin: str, n_users: int, data: SequenceData) -> np.ndarray:
     """The row of a user table for each of our users, by first appearance in the interactions file.
 
     Parameters
@@ -148,7 +177,6 @@ def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> 
     origin : what to call the model in an error.
     n_users : how many users the model has.
     data : our data.
-    source : what `data` was loaded from, if known.
 
     Returns
     -------
@@ -160,12 +188,9 @@ def user_rows(origin: str, n_users: int, data: SequenceData, source: object) -> 
     WorkbenchError
         If the counts differ.
     """
-    if data.n_users == n_users:
-        return np.arange(n_users + 1)
-    if isinstance(source, str | Path) and data.truth is None:  # not planted
-        unfiltered = load_data(source, min_user=1)
-        if unfiltered.n_users == n_users:
-            theirs = {token: row for row, token in enumerate(unfiltered.user_ids, start=1)}
+    for each in (data, _whole(data)):
+        if each.n_users == n_users:
+            theirs = {token: row for row, token in enumerate(each.user_ids, start=1)}
             return np.array([0, *(theirs[token] for token in data.user_ids)], dtype=np.int64)
     raise WorkbenchError(
         f"{origin} knows {n_users:,} users and {data.name} has {data.n_users:,}; give the data it "
@@ -184,6 +209,61 @@ def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceDa
     """
     ids = np.array([PAD, *map(str, range(1, n_items + 1))], dtype=object)
     return replace(data, items=rows[data.items].astype(np.int32), item_ids=ids, titles=None)
+
+
+@torch.no_grad()
+def best_rows(
+    origin: str, model: Model, data: SequenceData, possible: Sequence[np.ndarray]
+) -> tuple[np.ndarray, str | None]:
+    """The rows by which a model ranks its own training items clearly better, and what was chosen.
+
+    Parameters
+    ----------
+    origin : what to call the model in an error.
+    model : the model.
+    data : our data.
+    possible : rows as `item_rows` returns them.
+
+    Raises
+    ------
+    WorkbenchError
+        If there are two, and the difference of their reciprocal ranks, paired by user, is within
+        `DEVIATIONS` standard errors.
+    """
+    if len(possible) == 1:
+        return possible[0], None
+    reached = []
+    for rows in possible:
+        theirs = relabelled(data, rows, model.config.n_items)
+        of_each = [
+            target_ranks(model.scores(batch.to(model.device)), targets.to(model.device))
+            for _, batch, targets in iterate(
+                theirs, _last_training_cases(theirs, model.config.max_length), 256, order="length"
+            )
+        ]
+        reached.append(torch.cat([torch.empty(0), *(r.reciprocal().cpu() for r in of_each)]))
+    gain = reached[0] - reached[1]
+    least = data.provenance["filters"]["min_user"]
+    ways = f"all users of {data.name}, or by those of {least} interactions or more"
+    if not gain.mean().abs() > DEVIATIONS * gain.std() / len(gain) ** 0.5:
+        raise WorkbenchError(
+            f"{origin} may number items by {ways}, and its ranks of training items do not tell "
+            f"which; say it by ?min_user=1 or ?min_user={least} behind the path of the data."
+        )
+    best = int(gain.mean() < 0)
+    chosen = ("the first", "the second")[best]
+    figures = ", ".join(f"{each.mean():.4f}" for each in reached)
+    return possible[best], (
+        f"Items may be numbered by {ways}; {chosen} was taken, by which it ranks training items "
+        f"clearly better (MRR {figures})."
+    )
+
+
+def _last_training_cases(data: SequenceData, max_length: int) -> Cases:
+    """The last training item of each user, of `USERS` at most."""
+    training = cases(data, "train", max_length)
+    last = np.flatnonzero(np.diff(training.users, append=-1))
+    return training.take(np.sort(np.random.default_rng(0).permutation(last)[:USERS]))
 
 
 @torch.no_grad()
@@ -211,12 +291,10 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
         If the model stays within `DEVIATIONS` standard deviations of `DRAWS` relabellings, or below
         half of what popularity reaches.
     """
-    training = cases(data, "train", model.config.max_length)
-    if not len(training):
+    last_cases = _last_training_cases(data, model.config.max_length)
+    if not len(last_cases):
         return f"{data.name} has no histories long enough to tell whether its ids belong."
-    last = np.flatnonzero(np.diff(training.users, append=-1))
     rng = np.random.default_rng(0)
-    last_cases = training.take(np.sort(rng.permutation(last)[:USERS]))
     labels = [np.arange(data.n_items + 1)]
     labels += [np.append(0, 1 + rng.permutation(data.n_items)) for _ in range(DRAWS)]
     device = model.device
@@ -238,8 +316,9 @@ def check_belonging(origin: str, model: Model, data: SequenceData) -> str | None
     if as_given <= max(chance + DEVIATIONS * reached[1:].std(), popular / 2):
         raise WorkbenchError(
             f"{origin} is at chance level on {data.name} ({figures}), so its item ids are not "
-            "those of the data, or it was never trained; give the data it was trained on, or "
-            "import it without data."
+            "those of the data, or it was never trained; give the data it was trained on, with the "
+            "users of then (?min_user=1 behind the path keeps all), or another numbering "
+            "(numbering=appearance, ids or sorted), or import it without data."
         )
     if as_given < popular:
         return f"It ranks no better than popularity on its own training data ({figures})."

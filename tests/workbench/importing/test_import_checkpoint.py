@@ -42,20 +42,25 @@ def interactions():
     return [("lone", N_ITEMS, 0), *(rows[i] for i in order)], cycle
 
 
+def write_recbole(place, rows, cycle):
+    """Interactions as RecBole's file, and a model of them numbered by first appearance in it."""
+    lines = ["user_id:token\titem_id:token\ttimestamp:float"]
+    lines += [f"{user}\t{item}\t{time}" for user, item, time in rows]
+    (place / "walks.inter").write_text("\n".join(lines) + "\n")
+    numbers: dict[int, int] = {}
+    for _, item, _ in rows:
+        numbers.setdefault(item, len(numbers) + 1)
+    successor = np.zeros(len(numbers) + 1, dtype=np.int64)
+    for now, then in zip(cycle, np.roll(cycle, -1), strict=True):
+        successor[numbers[now]] = numbers[then]
+    torch.save({"state_dict": chain_state(successor)}, place / "walks.pth")
+
+
 @pytest.fixture
 def place(interactions, tmp_path):
     """A RecBole data set, and a model for it numbered by first appearance, as RecBole does."""
     rows, cycle = interactions
-    lines = ["user_id:token\titem_id:token\ttimestamp:float"]
-    lines += [f"{user}\t{item}\t{time}" for user, item, time in rows]
-    (tmp_path / "walks.inter").write_text("\n".join(lines) + "\n")
-    numbers: dict[int, int] = {}
-    for _, item, _ in rows:
-        numbers.setdefault(item, len(numbers) + 1)
-    successor = np.zeros(N_ITEMS + 1, dtype=np.int64)
-    for now, then in zip(cycle, np.roll(cycle, -1), strict=True):
-        successor[numbers[now]] = numbers[then]
-    torch.save({"state_dict": chain_state(successor)}, tmp_path / "walks.pth")
+    write_recbole(tmp_path, rows, cycle)
     by_id = np.zeros(N_ITEMS + 1, dtype=np.int64)
     by_id[cycle] = np.roll(cycle, -1)
     torch.save(s3_state(chain_state(by_id)), tmp_path / "walks-s3.pt")
@@ -78,6 +83,64 @@ def test_items_are_put_in_the_order_of_our_data(place, file):
     assert any(
         note.startswith("1 of its items do not occur") for note in kept.card["origin"]["notes"]
     )
+
+
+@pytest.fixture
+def reordered(interactions, tmp_path):
+    """As `place`, where lone users come first who chose, in another order, what others chose too.
+
+    Returns a function: how many items are renumbered -> the path of the data.
+    """
+    (_, *rows), cycle = interactions
+
+    def write(n):
+        lone = list(dict.fromkeys(item for _, item, _ in rows))[:n][::-1]
+        rows_of_lone = [(f"lone{user}", item, 0) for user, item in enumerate(lone)]
+        write_recbole(tmp_path, rows_of_lone + rows, cycle)
+        return tmp_path / "walks.inter"
+
+    return write
+
+
+@pytest.mark.parametrize("n", [12, N_ITEMS - 1])
+@pytest.mark.parametrize("read", [str, load_data])
+def test_items_are_numbered_by_all_users_of_a_file(reordered, n, read):
+    """Also where those who stay, chose as many items, so that the counts do not tell."""
+    path = reordered(n)
+    data = load_data(path)
+    assert data.n_items == load_data(path, min_user=1).n_items
+    model = import_checkpoint(path.with_suffix(".pth"), data=read(path))
+    assert evaluate(model, data).metrics["hit@1"] == 1
+    [note] = [note for note in model.card["origin"]["notes"] if "numbered" in note]
+    assert "by all users of walks, or by those of 2 interactions or more; the first was" in note
+
+
+def test_items_are_numbered_by_those_who_stay_where_a_model_learned_from_them_alone(reordered):
+    """Where the file is there no more, nothing else is known of it either."""
+    path = reordered(12)
+    data = load_data(path)
+    successor = np.zeros(N_ITEMS, dtype=np.int64)
+    for history in map(data.history, range(data.n_users)):
+        successor[history[:-1]] = history[1:]
+    torch.save(chain_state(successor), path.with_suffix(".pth"))
+    model = import_checkpoint(path.with_suffix(".pth"), data=path)
+    assert evaluate(model, data).metrics["hit@1"] == 1
+    assert any("; the second was taken" in note for note in model.card["origin"]["notes"])
+    path.unlink()
+    model = import_checkpoint(path.with_suffix(".pth"), data=data)
+    assert evaluate(model, data).metrics["hit@1"] == 1
+
+
+def test_an_order_that_ranks_do_not_tell_is_asked_for(reordered):
+    path = reordered(2)
+    with pytest.raises(WorkbenchError, match="its ranks of training items do not tell") as caught:
+        import_checkpoint(path.with_suffix(".pth"), data=path)
+    reached = {}
+    for remedy in ("?min_user=1", "?min_user=2"):
+        assert remedy in str(caught.value)
+        model = import_checkpoint(path.with_suffix(".pth"), data=f"{path}{remedy}")
+        reached[remedy] = evaluate(model, load_data(path)).metrics["hit@1"]
+    assert reached["?min_user=1"] == 1 > reached["?min_user=2"]
 
 
 def test_without_data_the_numbering_stays_theirs(place):
@@ -210,20 +273,24 @@ def test_an_untrained_model_is_refused_with_data_and_taken_without(place):
 
 def test_rows_by_hand():
     data = from_interactions(["a", "a", "a"], [5, 2, 4], name="hand")
-    assert item_rows("m", 6, "ids", data, None).tolist() == [0, 5, 2, 4]
-    assert item_rows("m", 3, "appearance", data, None).tolist() == [0, 1, 2, 3]
+    [by_ids], [by_appearance] = (
+        item_rows("m", n_items, numbering, data)
+        for n_items, numbering in ((6, "ids"), (3, "appearance"))
+    )
+    assert by_ids.tolist() == [0, 5, 2, 4]
+    assert by_appearance.tolist() == [0, 1, 2, 3]
 
 
 def test_users_are_put_in_the_order_of_our_data(place):
     """The lone user comes first in the file, so that dropping that user renumbers all."""
     data = load_data(place / "walks.inter")
     whole = load_data(place / "walks.inter", min_user=1)
-    rows = user_rows("m", whole.n_users, data, place / "walks.inter")
+    rows = user_rows("m", whole.n_users, data)
     assert rows[0] == 0
     assert [whole.user_ids[row - 1] for row in rows[1:]] == list(data.user_ids)
     assert rows.tolist() == list(range(1)) + list(range(2, whole.n_users + 1))
     with pytest.raises(WorkbenchError, match="knows 7 users and walks has 60"):
-        user_rows("m", 7, data, None)
+        user_rows("m", 7, data)
 
 
 def test_items_that_only_an_item_file_lists_come_last(place):

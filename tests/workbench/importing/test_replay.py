@@ -126,4 +126,4 @@ def test_other_features_of_items_are_told(tmp_path):
 )
 def test_items_are_numbered_in_the_order_of_their_ids(items, rows):
     data = from_interactions([0, 0, 0], items, name="hand")
-    assert item_rows("m", 3, "sorted", data, None).tolist() == rows
+    assert [each.tolist() for each in item_rows("m", 3, "sorted", data)] == [rows]
