@@ -41,7 +41,7 @@ class TiSASRec(Recommender):
         return Intervals(
             interval_index(tokens.times, self.config.time_span, smallest=smallest),
             *(
-                self._by_head(_first_zero(table.weight)[:length])
+                self._by_head(_first_fixed(table.weight)[:length])
                 for table, length in (
                     (self.key_intervals, None),
                     (self.value_intervals, None),
@@ -57,9 +57,9 @@ class TiSASRec(Recommender):
         return table.unflatten(-1, (self.config.n_heads, -1)).transpose(0, 1)
 
 
-def _first_zero(table: Tensor) -> Tensor:
-    """The table with zeros in row 0, for the first position and for no time passed.
+def _first_fixed(table: Tensor) -> Tensor:
+    """The table with a row 0, for the first position and for no time passed, that learns nothing.
 
-    As in RecBole, where both are padding: these add nothing, and learn nothing.
+    As in RecBole, where both are padding: they add what they begin with, here nothing.
     """
-    return torch.cat([torch.zeros_like(table[:1]), table[1:]])
+    return torch.cat([table[:1].detach(), table[1:]])
