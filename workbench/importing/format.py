@@ -43,7 +43,7 @@ class Facts:
     ----------
     names : of its parameters, as the software has them.
     settings : plain values saved beside the weights.
-    spelling : our options -> the names of their settings.
+    spelling : our options, and what shapes tell -> the names of their settings.
     options : what the user gave; options that are used are taken out.
     tree : all that the file holds, inert.
     assumed : options that were taken from the user or from defaults.
@@ -80,6 +80,22 @@ class Facts:
         if not isinstance(value, kind) or isinstance(value, bool) != isinstance(default, bool):
             raise ValueError(f"{name} is {value!r}, where one such as {default!r} is expected")
         return value
+
+    def check(self, name: str, reached: object) -> None:
+        """Check that the file's setting, if there is one, is what its weights have.
+
+        Raises
+        ------
+        ValueError
+            If it is another.
+        """
+        setting = self.spelling.get(name, "")
+        said = self.settings.get(setting)
+        if said is not None and said != reached:
+            raise ValueError(
+                f"its settings, in it or beside it, say {setting} {said}, and its weights have "
+                f"{reached}; take both from one training"
+            )
 
     def n_heads(self, hidden_size: int, usual: int) -> int:
         """The `value` of n_heads.
@@ -132,7 +148,8 @@ class Format:
     configure : returns the configuration of a state under our names. It brings the state into our
         shapes if they differ, and raises LookupError or ValueError if it belongs to no model here.
     ignored : patterns of names that take no part in scoring.
-    spelling : our options -> the names of the settings saved beside the weights.
+    spelling : our options -> the names of the settings saved beside the weights; also of what
+        shapes tell, such as n_layers, which settings then must not contradict.
     settings : where settings are found.
     numbering : how items get their ids: by first appearance in the interactions file
         ("appearance"), as they are in the file ("ids"), in the order of these ids ("sorted"), or by

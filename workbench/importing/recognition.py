@@ -112,6 +112,7 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
     )
     try:
         config = format.configure(state, facts)
+        _check_settings(config, facts)
         check_shapes(config, {name: tensor.shape for name, tensor in state.items()})
     except Doubt as doubt:
         raise Undecided(
@@ -133,7 +134,7 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
             f"{next(iter(facts.options))} is no option here or is told by {weights.path} itself; "
             f"{untold}."
         )
-    if config.position_from == "end":
+    if config.position_from == "end" and config.position_embedding:
         facts.notes.append(
             "Trained on left-padded histories: position embeddings count from the last item."
         )
@@ -149,6 +150,17 @@ def understand(path: str | Path, options: Mapping[str, Any]) -> Understood:
         facts.notes.append(f"According to its settings it was trained on {data}.")
     recognized = Recognized(format.name, config.name, config, facts.assumed, facts.notes)
     return Understood(recognized, format, weights, state, facts.extra_rows, facts.item_ids)
+
+
+def _check_settings(config: ModelConfig, facts: Facts) -> None:
+    """Raise ValueError if settings contradict what the weights have; fractions no weights tell."""
+    values = config.to_dict()
+    values |= values["calibration"] or {}
+    if config.backbone == "BERT4Rec":  # the mask token's position is counted by some
+        del values["max_length"]
+    for name, value in values.items():
+        if not isinstance(value, float):
+            facts.check(name, value)
 
 
 def _format(weights: Weights) -> Format:

@@ -121,7 +121,8 @@ def test_a_left_padded_model_scores_as_in_its_own_padding(file):
 
 
 def test_pretraining_heads_of_s3rec_are_left_out(file):
-    state = s3_state(golden("sasrec")[0]) | {"aap_norm.weight": torch.ones(16, 16)}
+    positions = {"position_embedding.weight": torch.ones(12, 16)}
+    state = s3_state(golden("sasrec")[0] | positions) | {"aap_norm.weight": torch.ones(16, 16)}
     torch.save(state, file)
     assert recognize(file).config.n_items == 40
 
@@ -219,6 +220,50 @@ def test_states_that_do_not_fit_are_told(file):
     for reason, changed in cases.items():
         torch.save(changed, file)
         assert reason in told(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "reason"),
+    [
+        ("sasrec", {"n_layers": 3}, "say n_layers 3, and its weights have 2"),
+        ("sasrec", {"hidden_size": 64}, "say hidden_size 64, and its weights have 16"),
+        ("sasrec", {"inner_size": 64}, "say inner_size 64, and its weights have 24"),
+        ("bert4rec", {"n_layers": 3}, "say n_layers 3, and its weights have 2"),
+        ("acsasrec-gate", {"combine_option": "fixed"}, "say combine_option fixed, and"),
+        ("acsasrec-gate", {"MAX_ITEM_LIST_LENGTH": 9}, "say MAX_ITEM_LIST_LENGTH 9, and its"),
+        ("acsasrec-one-level", {"two_level": True}, "say two_level True, and its weights have Fal"),
+        ("acsasrec-one-level", {"use_position_embedding": False}, "its weights have positions"),
+        ("acsasrec-order-only", {"use_distance": True}, "say use_distance True, and its"),
+        (
+            "acsasrec-fixed",
+            {"two_level": False, "rich_calibrated_combine": "trainable"},
+            "it lacks 'rich_calibrated_combine_ratio'",
+        ),
+        ("acsasrec-fixed", {"use_position_embedding": True}, "it lacks 'position_embedding"),
+    ],
+)
+def test_settings_that_contradict_the_weights_are_told(name, more, reason, file):
+    parameters, _, settings = golden(name)
+    with recbole_config(settings | more) as config:
+        torch.save({"config": config, "state_dict": parameters}, file)
+    assert reason in told(file)
+
+
+def test_positions_are_missed_where_a_model_has_them(file):
+    """AC-TSR's models have none unless a setting says so, nor has its SASRec."""
+    for name, table, settings in (
+        ("sasrec", "", {"n_layers": 2}),  # RecBole knows no such setting
+        ("bert4rec", "position_embedding.weight", {"model": "BERT4Rec"}),
+        ("ssept", "position_embedding.weight", {}),
+        ("tisasrec", "absolute_pos_K_embedding.weight", {}),
+    ):
+        state = without(golden(name)[0], table)
+        torch.save({"config": settings, "state_dict": state}, file)
+        assert "it lacks '" in told(file)
+    torch.save(s3_state(golden("sasrec")[0]), file)
+    assert "it lacks 'position_embedding.weight'" in told(file)
+    torch.save(golden("sasrec")[0], file)
+    assert any("It has no positions" in note for note in recognize(file).notes)
 
 
 def test_other_architectures_are_told(file):

@@ -204,6 +204,8 @@ def test_items_are_found_in_data_by_name(names, kind, tmp_path, monkeypatch):
         ("BERT4Rec", {"use_key_padding_mask": False}, "attends to padding whose rows differ"),
         ("SASRec", {"use_causal_attn": False}, "a mask token and causal attention, or neither"),
         ("SASRec", {"item_net_constructor_type": "mine.Own"}, "item_net_constructor_type is Own"),
+        ("SASRec", {"n_blocks": 3}, "say n_blocks 3, and its weights have 2"),
+        ("BERT4Rec", {"use_pos_emb": False}, "say use_pos_emb False, and its weights have True"),
     ],
 )
 def test_what_the_models_here_have_not_is_told(model, more, reason, tmp_path):

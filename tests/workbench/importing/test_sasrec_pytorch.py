@@ -154,8 +154,8 @@ def test_without_arguments_the_file_name_and_the_row_of_padding_tell(file):
 def test_arguments_of_another_model_are_told(file):
     torch.save(state_of(LENGTH + 1), file)
     for more, reason in (
-        ({"hidden_units": 50}, "says hidden_units 50, and its weights have 8"),
-        ({"num_blocks": 3}, "says num_blocks 3, and its weights have 2"),
+        ({"hidden_units": 50}, "say hidden_units 50, and its weights have 8"),
+        ({"num_blocks": 3}, "say num_blocks 3, and its weights have 2"),
         ({"maxlen": 200}, "its pos_emb has 7 rows, and maxlen is 200"),
     ):
         write_arguments(file.parent, **more)

@@ -10,6 +10,7 @@ from workbench.importing.format import KIND, Facts, Format, Renames, count_layer
 from workbench.importing.formats import recbole_models
 
 PENALTY = "penalty"  # lambda, where it was trained: a parameter there, an option here
+RATIO = "rich_calibrated_combine"  # the setting that says whether one was trained
 RENAMES: Renames = (
     (rf"{recbole_models.ATTENTION}\.scalar", r"encoder.layers.\1.weights.spatial.theta"),
     (
@@ -27,6 +28,8 @@ RENAMES: Renames = (
 SPELLING = {
     "correction": "combine_option",
     "two_level": "two_level",
+    "order": "use_order",
+    "distance": "use_distance",
     "penalty": "mask_loss_weight",
 }
 
@@ -64,13 +67,16 @@ def _calibration(state: dict[str, Tensor], facts: Facts) -> CalibrationConfig:
             )
         for layer in range(count_layers(state)):
             state[f"encoder.layers.{layer}.weights.correction.step"] = torch.tensor(step)
+    two_level = not learned and facts.value("two_level", True)
+    if not (two_level or learned) and facts.settings.get(RATIO) == "trainable":
+        raise KeyError("rich_calibrated_combine_ratio")
     return CalibrationConfig(
         order=f"{first}spatial.order.weight" in state,
         distance=f"{first}spatial.distance.weight" in state,
         adversarial=f"{first}adversarial.query.weight" in state,
         correction=correction,
         alpha=facts.value("alpha", 0.5) if correction == "fixed" else 0.5,
-        two_level=not learned and facts.value("two_level", True),
+        two_level=two_level,
         mix="learned" if learned else "half",
         # the reference does not normalise again in these two
         normalization="none"

@@ -35,7 +35,11 @@ SPELLING = {
     "attention_dropout": "attn_dropout_prob",
     "layer_norm_eps": "layer_norm_eps",
     "initializer_range": "initializer_range",
+    "n_layers": "n_layers",
+    "hidden_size": "hidden_size",
+    "inner_size": "inner_size",
 }
+POSITIONS = "use_position_embedding"  # AC-TSR's setting of its models and of SASRec
 UNSCORED = (r"user_test_embedding\.weight",)  # SSE-PT's, on which no ranking depends
 # what no shape says, and what is taken where no setting says it either
 DEFAULTS: dict[str, Any] = {
@@ -97,7 +101,7 @@ def configuration(
         raise ValueError(f"its feed-forward blocks use {activation}, those here gelu or relu")
     masks = backbone == "BERT4Rec"
     extra_rows, table = _extra_rows(facts, usual_extra_rows - masks), state["item_embedding.weight"]
-    positions = "position_embedding.weight" in state or "key_positions.weight" in state
+    positions = _has_positions(backbone, state, facts, calibrated=calibration is not None)
     config = ModelConfig(
         name=f"AC-{backbone}" if calibration else backbone,
         backbone=backbone,
@@ -145,6 +149,37 @@ def backbone_of(facts: Facts) -> Backbone:
             f"The file calls its model {called}; its parameters are those of {backbone}."
         )
     return backbone
+
+
+def _has_positions(
+    backbone: Backbone, state: Mapping[str, Tensor], facts: Facts, *, calibrated: bool
+) -> bool:
+    """Whether positions are embedded; a note is added if they are not in SASRec.
+
+    Raises
+    ------
+    KeyError
+        If the state lacks them, and its model has them or its settings say so.
+    ValueError
+        If the state has them, and its settings say that it does not.
+    """
+    table = "key_positions.weight" if backbone == "TiSASRec" else "position_embedding.weight"
+    present = table in state
+    optional = backbone == "SASRec" or (calibrated and backbone != "TiSASRec")
+    wanted = True
+    if optional:
+        unsaid = present if calibrated or not facts.settings else True
+        wanted = facts.settings.get(POSITIONS, unsaid)
+    if wanted and not present:
+        raise KeyError(table)
+    if present and not wanted:
+        raise ValueError(
+            f"its settings say {POSITIONS} {wanted}, and its weights have positions; take both "
+            "from one training"
+        )
+    if not (present or calibrated):
+        facts.notes.append(f"It has no positions, as AC-TSR's SASRec without {POSITIONS}.")
+    return present
 
 
 def _extra_rows(facts: Facts, usual: int) -> int:

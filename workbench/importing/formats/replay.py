@@ -69,6 +69,12 @@ FORMAT = Format(
     ),
     configure,
     ignored=(rf"{PREFIX}_head\._item_embedder\..*",),  # the same tensors once more
-    spelling={"n_heads": "head_count", "hidden_dropout": "dropout_rate"},
+    spelling={
+        "n_heads": "head_count",
+        "hidden_dropout": "dropout_rate",
+        "n_layers": "block_count",
+        "hidden_size": "hidden_size",
+        "max_length": "max_seq_len",
+    },
     numbering="sorted",
 )

@@ -10,7 +10,15 @@ LAYER = r"item_encoder\.layer\.(\d+)"
 
 
 def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
-    """As RecBole's SASRec, with positions from the end and a mask token that is left out."""
+    """As RecBole's SASRec, with positions from the end and a mask token that is left out.
+
+    Raises
+    ------
+    KeyError
+        If the state lacks positions.
+    """
+    if "position_embedding.weight" not in state:
+        raise KeyError("position_embedding.weight")
     return recbole_models.configuration(state, facts, usual_extra_rows=1, position_from="end")
 
 
@@ -33,6 +41,9 @@ FORMAT = Format(
         "hidden_dropout": "hidden_dropout_prob",
         "attention_dropout": "attention_probs_dropout_prob",
         "initializer_range": "initializer_range",
+        "n_layers": "num_hidden_layers",
+        "hidden_size": "hidden_size",
+        "max_length": "max_seq_length",
     },
     numbering="ids",
 )

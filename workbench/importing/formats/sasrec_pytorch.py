@@ -74,12 +74,6 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     as_affine_maps(state)
     table, positions = state["item_embedding.weight"], state["position_embedding.weight"]
     size = table.shape[1]
-    for name, reached in (("hidden_units", size), ("num_blocks", count_layers(state))):
-        if facts.settings.get(name, reached) != reached:
-            raise ValueError(
-                f"{ARGUMENTS} beside it or its name says {name} {facts.settings[name]}, and its "
-                f"weights have {reached}; put it beside its own {ARGUMENTS}"
-            )
     # the later ones have a row for padding, which is zero
     rows, later = len(positions), not positions[0].any()
     max_length = facts.settings.get("maxlen", rows - later)
@@ -149,6 +143,8 @@ FORMAT = Format(
         "n_heads": "num_heads",
         "hidden_dropout": "dropout_rate",
         "attention_dropout": "dropout_rate",
+        "n_layers": "num_blocks",
+        "hidden_size": "hidden_units",
     },
     settings=settings,
     numbering="ids",
