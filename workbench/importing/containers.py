@@ -123,6 +123,8 @@ def open_checkpoint(path: str | Path) -> Opened:
         raise WorkbenchError(f"{path} is a folder; name the checkpoint file in it.")
     if not path.exists():
         raise WorkbenchError(f"{path} does not exist; name a checkpoint file.")
+    if not path.is_file():
+        raise WorkbenchError(f"{path} is a pipe or a device; write the checkpoint to a file first.")
     with path.open("rb") as file:
         head = file.read(9)
     if not head:
@@ -142,6 +144,8 @@ def _zip(path: Path) -> Opened:
     try:
         archive = zipfile.ZipFile(path)
         members = {info.filename: info for info in archive.infolist()}
+        if any(info.flag_bits & 1 for info in members.values()):
+            raise ValueError("it is locked by a password")
         # what torch.save writes is not compressed, so nothing can unfold to more than the file
         packed = any(info.compress_type != zipfile.ZIP_STORED for info in members.values())
         claimed = sum(info.file_size for info in members.values())

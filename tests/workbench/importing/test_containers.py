@@ -223,6 +223,22 @@ def test_another_zip_a_folder_and_a_missing_file_are_told(tmp_path):
     assert "does not exist" in told(tmp_path / "nowhere.pt")
 
 
+def test_an_archive_with_a_password_is_told(tmp_path):
+    torch.save({"weight": torch.ones(2)}, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # both headers of each member
+        at = -1
+        while (at := content.find(mark, at + 1)) >= 0:
+            content[at + flags] |= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    assert "(it is locked by a password)" in told(tmp_path / "a.pt")
+
+
+def test_a_pipe_is_told_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.pt")
+    assert "is a pipe or a device; write the checkpoint to a file" in told(tmp_path / "a.pt")
+
+
 def test_a_whole_pickled_model_is_told(tmp_path):
     torch.save({"model": torch.nn.Linear(2, 3)}, tmp_path / "a.pt")
     assert "a whole object of the class torch.nn.modules.linear.Linear" in told(tmp_path / "a.pt")
