@@ -19,6 +19,7 @@ from workbench.matching import find_known_item, matched
 from workbench.metrics import best_first
 from workbench.mode import evaluation_mode
 from workbench.model import Model
+from workbench.phrases import counted
 
 
 def recommend(
@@ -33,7 +34,8 @@ def recommend(
 ) -> pd.DataFrame:
     """The k items of highest score that come next for each user, equal ones in their order.
 
-    Batches are as small as the catalogue needs.
+    Who has had every item, or gets no number as a score, is left out. Batches are as small as the
+    catalogue needs.
 
     Parameters
     ----------
@@ -62,7 +64,8 @@ def recommend(
     Warns
     -----
     WorkbenchWarning
-        If some items or users of the data do not match those of the model, as in `evaluate`.
+        If some items or users of the data do not match those of the model, as in `evaluate`, or
+        somebody is left out.
     """
     whole("k", k)
     if users is not None and items is not None:
@@ -76,13 +79,18 @@ def recommend(
         batches = _made_up(model, data, as_read, items)
     else:
         batches = histories(model, data, chosen_users(model, data, users), size)
+    unscored = sated = 0
     columns: dict[str, list[np.ndarray]] = {"user": [], "rank": [], "item": [], "score": []}
     with torch.no_grad(), evaluation_mode(model):
         for owners, batch, seen in batches:
             scores = model.scores(batch.to(model.device))
             if not keep_seen:
                 scores = scores.scatter(1, seen.to(scores.device), -torch.inf)
-            scores = scores.masked_fill(scores.isnan(), -torch.inf)
+            unknown = scores.isnan()
+            scores = scores.masked_fill(unknown, -torch.inf)
+            nothing = ~(scores > -torch.inf).any(1)
+            unscored += int((nothing & unknown.any(1)).sum())
+            sated += int((nothing & ~unknown.any(1)).sum())
             best = best_first(scores, min(k, data.n_items))
             values = scores.gather(1, best)
             row, place = np.nonzero((values > -torch.inf).cpu().numpy())
@@ -90,6 +98,7 @@ def recommend(
             columns["rank"].append(place + 1)
             columns["item"].append(best.cpu().numpy()[row, place])
             columns["score"].append(values.cpu().numpy()[row, place])
+    _warn_of_the_left_out(model.config.name, unscored, sated)
     lists = {name: np.concatenate(parts) for name, parts in columns.items()}
     frame = pd.DataFrame(
         {
@@ -102,6 +111,28 @@ def recommend(
     )
     left_out = ["user"] * (items is not None) + ["title"] * (data.titles is None)
     return frame.drop(columns=left_out)
+
+
+def _warn_of_the_left_out(name: str, unscored: int, sated: int) -> None:
+    """Warn of histories that nothing is recommended for, by why: no score, or no item left."""
+    if unscored:
+        warnings.warn(
+            f"{name} gives no number (NaN) as any score after {_histories(unscored)}; half "
+            "precision that runs over does so, or a row of attention without an item.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
+    if sated:
+        warnings.warn(
+            f"no item is left to recommend after {_histories(sated)}; keep_seen=True recommends "
+            "those of the history again.",
+            WorkbenchWarning,
+            stacklevel=3,
+        )
+
+
+def _histories(n: int) -> str:
+    return f"{counted(n, 'history', 'histories')}, which {'is' if n == 1 else 'are'} left out"
 
 
 def chosen_users(model: Model, data: SequenceData, users: Sequence[str] | None) -> np.ndarray:

@@ -87,6 +87,18 @@ def test_fewer_come_where_there_are_no_more():
     }
 
 
+def test_who_is_left_out_is_told():
+    """Scores after item 1 are no numbers, and after item 2 all have been had."""
+    table = [[math.nan] * 3, [1, 2, 3], [1, 2, 3]]
+    data = data_of([2, 1], [3, 1], [1, 3, 2], [3], n_items=3)
+    with pytest.warns(WorkbenchWarning) as warned:
+        found = recommend(Last(table), data)
+    assert list(lists(found)) == ["u3"]
+    said = [str(warning.message) for warning in warned]
+    assert any("(NaN) as any score after 2 histories, which are left out" in each for each in said)
+    assert any("no item is left to recommend after 1 history, which is" in each for each in said)
+
+
 def test_items_of_equal_scores_come_in_their_order_however_many_are_asked_for():
     """As counts have them, of which most are 0; the first is the one that is explained."""
     data = data_of(*([n, n + 1] for n in range(1, 40)), n_items=40)

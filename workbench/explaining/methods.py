@@ -1,5 +1,6 @@
 """Every importance by its name, and the one entry to all of them."""
 
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -8,7 +9,7 @@ from torch import Tensor
 
 from models import Batch
 from workbench.attention.known_batch import known_batch
-from workbench.errors import WorkbenchError, loaded
+from workbench.errors import WorkbenchError, WorkbenchWarning, loaded
 from workbench.explaining.attention_weights import ROLLED, named, reductions
 from workbench.explaining.controls import CONTROLS
 from workbench.explaining.erasure import ERASURES
@@ -16,6 +17,7 @@ from workbench.explaining.gradients import GRADIENTS, READINGS, read_each
 from workbench.explaining.importance import Importance
 from workbench.mode import evaluation_mode
 from workbench.model import Model, with_gradients
+from workbench.phrases import counted
 from workbench.statistics.given_numbers import tensors
 
 OTHERS = (
@@ -109,13 +111,28 @@ def explain(
         of the prediction row. NaN where an item cannot be taken away: for a deletion, the only item
         of a history.
 
+    Warns
+    -----
+    WorkbenchWarning
+        If other numbers are NaN, too, as where the model gives no number as a score.
+
     Raises
     ------
     WorkbenchError
         If there is no such method, it does not serve the model, the targets are others, or a method
         of gradients is asked for within `torch.inference_mode()`.
     """
-    return explain_each(model, batch, targets, [method], seed=seed)[method]
+    found = explain_each(model, batch, targets, [method], seed=seed)[method]
+    several = batch.lengths > 1  # the only item of a history may be what cannot be taken away
+    if unknown := int((found.isnan().any(1) & several).sum()):
+        warnings.warn(
+            f"{model.config.name} gives no number (NaN) from which {method!r} could tell what "
+            f"matters in {counted(unknown, 'history', 'histories')}; half precision that runs over "
+            "does so, or a row of attention without an item.",
+            WorkbenchWarning,
+            stacklevel=2,
+        )
+    return found
 
 
 def explain_each(
@@ -128,7 +145,7 @@ def explain_each(
 ) -> dict[str, Tensor]:
     """What `explain` gives by several methods, [B, L] each; they share what gradients they read.
 
-    Parameters and errors as in `explain`.
+    Parameters and errors as in `explain`; nobody is warned.
     """
     loaded(model, "workbench.load_model", "config")
     chosen = {name: importance(model, name) for name in methods}

@@ -13,9 +13,11 @@ import pandas as pd
 
 from analyses.running.results import Rows
 from analyses.telling.wording import NOBODY
+from workbench.errors import WorkbenchError
 from workbench.explaining.controls import CONTROLS as controls_known
 from workbench.explaining.erasure import ERASURES as erasures_known
 from workbench.faithfulness.curves import SIZES
+from workbench.phrases import listing
 from workbench.statistics import Interval, mean_interval
 
 HELD_OUT, OWN = "held-out item", "own recommendation"
@@ -95,8 +97,21 @@ def by_importance(rows: pd.DataFrame, value: str) -> pd.DataFrame:
 
 
 def best(wide: pd.DataFrame, names: Sequence[str]) -> str:
-    """The name with the highest mean over the users of `wide`; the first of equals."""
-    return str(wide[list(names)].mean().idxmax())
+    """The name with the highest mean over the users of `wide`; the first of equals.
+
+    Raises
+    ------
+    WorkbenchError
+        If no user has a value of any.
+    """
+    means = wide[list(names)].mean()
+    if means.isna().all():
+        raise WorkbenchError(
+            f"no user has a number by which to choose from {listing(names, 3)}, as where a model "
+            "gives no number (NaN) as a score; evaluate it, which tells for how many users, and "
+            "take an earlier checkpoint, or single precision."
+        )
+    return str(means.idxmax())
 
 
 def chosen_elsewhere(wide: pd.DataFrame, names: Sequence[str]) -> pd.Series:

@@ -1,11 +1,13 @@
 """What `explain` is asked wrongly, and what it takes."""
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
 
 from tests.models.variants import batch_of, build
-from workbench import WorkbenchError, explain
+from workbench import WorkbenchError, WorkbenchWarning, explain
 
 BATCH = batch_of([3, 1, 4], [9, 2])
 TARGETS = torch.tensor([2, 8])
@@ -36,3 +38,16 @@ def test_targets_may_come_in_any_form(form):
 def test_what_was_given_in_another_place_is_told(arguments, told):
     with pytest.raises(WorkbenchError, match=told):
         explain(*arguments(build("SASRec")))
+
+
+@pytest.mark.parametrize("method", ["attention", "saliency", "deletion"])
+def test_what_is_no_number_is_told(method):
+    """Item 4 has no numbers, and the third history has one item, which no deletion spares."""
+    model, batch = build("SASRec"), batch_of([3, 1, 4], [9, 2], [3])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explain(model, batch, [2, 8, 1], method)
+    model.item_embedding.weight.data[4] = torch.nan
+    with pytest.warns(WorkbenchWarning, match=f"from which '{method}' could tell .* in 1 history;"):
+        found = explain(model, batch, [2, 8, 1], method)
+    assert not found[1].isnan().any()

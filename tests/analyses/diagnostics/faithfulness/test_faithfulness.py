@@ -8,6 +8,7 @@ from analyses.diagnostics.faithfulness import importance_choices as choices
 from analyses.diagnostics.faithfulness.faithfulness_figures import shown
 from analyses.running.measuring import measure_in_memory
 from tests.analyses.pointer import Pointer, made
+from workbench import WorkbenchError
 
 
 @pytest.fixture(scope="module", params=[True, False], ids=["honest", "lying"])
@@ -82,3 +83,10 @@ def test_halves_are_judged_by_what_the_other_half_chose():
     assert choices.best(wide, ["a", "b"]) == "a"
     same = pd.DataFrame({"a": [1, 1, 1, 1], "b": [0, 0, 0, 0.0]})
     assert choices.chosen_elsewhere(same, ["b", "a"]).tolist() == [1, 1, 1, 1]
+
+
+def test_where_no_user_has_a_number_nothing_is_chosen():
+    values = pd.DataFrame({"attention": [float("nan")] * 2, "saliency": [0.5, 1.0]})
+    assert choices.best(values, ["attention", "saliency"]) == "saliency"
+    with pytest.raises(WorkbenchError, match=r"by which to choose from attention, as .*\.$"):
+        choices.best(values, ["attention"])
