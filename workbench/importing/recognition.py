@@ -185,6 +185,11 @@ def _renamed(weights: Weights, format: Format) -> dict[str, Tensor]:
                 f"{weights.path} looks like {format.name}, but has {name}, which none of its "
                 "models known here has; adapt the model by `workbench.adapt` instead."
             )
+        if ours.endswith((".weight", ".bias")) and not tensor.is_floating_point():
+            raise WorkbenchError(
+                f"{weights.path}: {name} holds whole numbers ({tensor.dtype}), as quantised "
+                "weights do; save the model in float32, before it is quantised."
+            )
         state[ours] = tensor
     return state
 

@@ -266,6 +266,12 @@ def test_positions_are_missed_where_a_model_has_them(file):
     assert any("It has no positions" in note for note in recognize(file).notes)
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.int64, torch.bool])
+def test_weights_that_are_whole_numbers_are_told(kind, file):
+    torch.save(golden("sasrec")[0] | {"LayerNorm.bias": torch.ones(16, dtype=kind)}, file)
+    assert f"LayerNorm.bias holds whole numbers ({kind}), as quantised" in told(file)
+
+
 def test_other_architectures_are_told(file):
     torch.save({"conv1.weight": torch.ones(2), "fc.bias": torch.ones(2)}, file)
     assert "(conv1.weight, fc.bias) are of no model" in told(file)
