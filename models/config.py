@@ -147,7 +147,8 @@ class ModelConfig:
         an item to be predicted is exchanged for a random one in training.
     time_span : TiSASRec: the number of units at which intervals are clipped.
     time_unit : TiSASRec: what intervals are counted in, a user's smallest interval ("smallest", as
-        in the paper) or "second".
+        in the paper), "second", or "rounded second": seconds between times that are rounded to
+        single precision first, as RecBole feeds them.
 
     Raises
     ------
@@ -190,7 +191,7 @@ class ModelConfig:
     swap_items: float = 0.1
     swap_targets: float = 0.1
     time_span: int = 256
-    time_unit: Literal["smallest", "second"] = "smallest"
+    time_unit: Literal["smallest", "second", "rounded second"] = "smallest"
 
     def __post_init__(self) -> None:
         _check_kinds(self)

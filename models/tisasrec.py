@@ -37,9 +37,11 @@ class TiSASRec(Recommender):
     def intervals(self, tokens: Batch) -> Intervals:
         """Intervals between all items, and what positions and intervals add."""
         assert tokens.times is not None
-        smallest = self.config.time_unit == "smallest"
+        unit, times = self.config.time_unit, tokens.times
+        if unit == "rounded second":
+            times = times.float().long()
         return Intervals(
-            interval_index(tokens.times, self.config.time_span, smallest=smallest),
+            interval_index(times, self.config.time_span, smallest=unit == "smallest"),
             *(
                 self._by_head(_first_fixed(table.weight)[:length])
                 for table, length in (

@@ -206,7 +206,11 @@ def test_what_changes_nothing_without_positions_is_told_who_chose_it(name, optio
         ("AC-SASRec", {"attention": "uniform"}, "learned, by its name; SASRec has learned attent"),
         ("AC-SASRec", {"alpha": -5.0}, "alpha is -5.0; it must be from 0 to 1"),
         ("AC-SASRec", {"penalty": -0.1}, "penalty is -0.1; it must be 0 or more"),
-        ("TiSASRec", {"time_unit": "day"}, "time_unit is 'day'; choose from smallest, second"),
+        (
+            "TiSASRec",
+            {"time_unit": "day"},
+            "time_unit is 'day'; choose from smallest, second, rounded",
+        ),
         ("SSE-PT", {"swap_users": 2}, "swap_users is 2; it must be from 0 to 1"),
         ("SSE-PT", {"user_size": 64}, "room for items in hidden_size 64; choose from 0 to 63"),
         (

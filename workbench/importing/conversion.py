@@ -18,6 +18,7 @@ from workbench.importing.format import Numbering
 from workbench.importing.numbering import (
     best_rows,
     check_belonging,
+    check_times,
     item_rows,
     relabelled,
     user_rows,
@@ -112,6 +113,7 @@ def _put_in_order(
     """
     name, notes = understood.weights.path.name, []
     numbering = numbering or understood.format.numbering
+    check_times(name, model, ours)
     if model.needs_users:
         model = with_rows(model, users=user_rows(name, model.config.n_users, ours))
     rows, chosen = _rows(understood, model, numbering, ours)

@@ -198,6 +198,23 @@ def user_rows(origin: str, n_users: int, data: SequenceData) -> np.ndarray:
     )
 
 
+def check_times(origin: str, model: Model, data: SequenceData) -> None:
+    """Check that times are in the unit of a model that counts them as its file writes them.
+
+    Raises
+    ------
+    WorkbenchError
+        If the model needs times, and those of the data were written in parts of a second.
+    """
+    unit = data.provenance.get("time_unit")
+    if model.needs_times and unit in ("ms", "us", "ns", "each"):
+        raise WorkbenchError(
+            f"{origin} takes differences of times as the numbers of its file are, and those of "
+            f"{data.name} are read from {unit} to whole seconds; give the file it was trained on "
+            "if its times are seconds, or train it on one whose are."
+        )
+
+
 def relabelled(data: SequenceData, rows: np.ndarray, n_items: int) -> SequenceData:
     """The data with the ids of the foreign model, in a catalogue of all its items.
 

@@ -69,3 +69,15 @@ def test_the_first_position_and_no_time_passed_add_what_the_file_has(state, tmp_
     wanted = scores_by_hand(state, ITEMS, np.array(TIMES))
     found = model.scores(batch)[0].detach().numpy()
     np.testing.assert_allclose(found[1:], wanted[1:], rtol=1e-4, atol=1e-4)
+
+
+def test_times_are_rounded_to_single_precision_before_their_differences(state, tmp_path):
+    """In 1998 single precision tells times apart that lie 64 s apart."""
+    torch.save(state, tmp_path / "model.pth")
+    model = import_checkpoint(tmp_path / "model.pth")
+    times = 893_286_638 + np.array([0, 3, 70, 71, 99])
+    batch = Batch(torch.tensor([ITEMS]), torch.tensor([5]), torch.from_numpy(times)[None])
+    found = model.scores(batch)[0].detach().numpy()
+    wanted, exact = (scores_by_hand(state, ITEMS, t) for t in (times.astype(np.float32), times))
+    np.testing.assert_allclose(found[1:], wanted[1:], rtol=1e-4, atol=1e-4)
+    assert np.abs(found - exact)[1:].max() > 0.01

@@ -113,11 +113,20 @@ def test_ssept_of_other_users_is_refused(place, successors):
 def test_tisasrec(place, successors):
     model, data = imported(place, saved(place, walkers.tisasrec(successors, TIME_SPAN, SLOW)))
     assert model.config.backbone == "TiSASRec"
-    assert (model.config.time_span, model.config.time_unit) == (TIME_SPAN, "second")
+    assert (model.config.time_span, model.config.time_unit) == (TIME_SPAN, "rounded second")
     assert evaluate(model, data).metrics["hit@1"] == 1
     slower = replace(data, times=data.times * SLOW)
     backward = ways_of(data.user_ids).mean()
     assert evaluate(model, slower).metrics["hit@1"] == pytest.approx(backward)
+
+
+def test_tisasrec_of_milliseconds_is_refused(place, successors):
+    file = saved(place, walkers.tisasrec(successors, TIME_SPAN, SLOW))
+    head, *rows = (place / "walks.inter").read_text().splitlines()
+    rows = [f"{row.rpartition(chr(9))[0]}\t{1_600_000_000_000 + n}" for n, row in enumerate(rows)]
+    (place / "walks.inter").write_text("\n".join([head, *rows]) + "\n")
+    with pytest.raises(WorkbenchError, match="from ms to whole seconds; give the file it was"):
+        import_checkpoint(file, data=place / "walks.inter")
 
 
 @pytest.mark.parametrize("output_head", [False, True])

@@ -206,8 +206,8 @@ def _particular(backbone: Backbone, state: Mapping[str, Tensor]) -> dict[str, An
         return {"n_users": len(users) - 1, "user_size": users.shape[1]}
     if backbone == "BERT4Rec":
         return {"output_head": any(name.startswith("head.") for name in state)}
-    if backbone == "TiSASRec":  # RecBole clips the bare differences of timestamps
-        return {"time_span": len(state["key_intervals.weight"]) - 1, "time_unit": "second"}
+    if backbone == "TiSASRec":  # RecBole clips bare differences of timestamps in float32
+        return {"time_span": len(state["key_intervals.weight"]) - 1, "time_unit": "rounded second"}
     return {}
 
 
