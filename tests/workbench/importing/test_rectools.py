@@ -222,3 +222,6 @@ def test_a_file_without_its_settings_or_with_other_names_is_told(tmp_path):
     save(tmp_path / "few.ckpt", "SASRec", state_of("SASRec"), NAMES[1:])
     with pytest.raises(WorkbenchError, match="its 21 rows of items have 20 names"):
         recognize(tmp_path / "few.ckpt")
+    save(tmp_path / "twice.ckpt", "SASRec", state_of("SASRec"), [*NAMES[:-1], NAMES[3]])
+    with pytest.raises(WorkbenchError, match=f"several of its items are called '{NAMES[3]}'; give"):
+        recognize(tmp_path / "twice.ckpt")

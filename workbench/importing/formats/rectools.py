@@ -1,5 +1,6 @@
 """RecTools: SASRec and BERT4Rec in Lightning's .ckpt, which says all that has to be known."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,7 +51,8 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     KeyError
         If the state has no item embeddings.
     ValueError
-        If the file holds no configuration, or that of a model that is not here.
+        If the file holds no configuration, or that of a model that is not here, or items of one
+        name.
     """
     given = facts.settings
     if not given:
@@ -86,6 +88,12 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     n_items = len(tokens) - 1 - masks
     if tokens[:1] != [PADDING] or n_items != len(table) - 1 - masks:
         raise ValueError(f"its {len(table)} rows of items have {len(tokens)} names")
+    if len(distinct := Counter(tokens)) < len(tokens):
+        twice, _ = distinct.most_common(1)[0]
+        raise ValueError(
+            f"several of its items are called {twice!r}; give each a name of its own where it is "
+            "trained"
+        )
     facts.item_ids = tokens[1 + masks :]
     state["item_embedding.weight"] = torch.cat(
         [without_padding(table[1 + masks :]), table[1 : 1 + masks]]
