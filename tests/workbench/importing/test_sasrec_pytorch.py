@@ -151,6 +151,20 @@ def test_without_arguments_the_file_name_and_the_row_of_padding_tell(file):
         recognize(named, norm="last")
 
 
+def test_a_forward_that_was_guessed_can_be_said(file):
+    """Row 0 of a later pos_emb is zero only where its training made it so."""
+    state = state_of(LENGTH + 1)
+    state["pos_emb.weight"][0] = 0.1
+    torch.save(state, file)
+    for norm, since in (("query", "before"), ("post", "since"), ("pre", "since")):
+        found = recognize(file, norm=norm)
+        assert (found.config.norm, found.assumed["norm"]) == (norm, norm)
+        assert found.config.max_length == LENGTH + (norm == "query")
+        assert any(f"taken to count as {since} 2024-06" in note for note in found.notes)
+    with pytest.raises(WorkbenchError, match="norm is 'last'; choose from"):
+        recognize(file, norm="last")
+
+
 def test_arguments_of_another_model_are_told(file):
     torch.save(state_of(LENGTH + 1), file)
     for more, reason in (

@@ -76,6 +76,12 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     size = table.shape[1]
     # the later ones have a row for padding, which is zero
     rows, later = len(positions), not positions[0].any()
+    if guessed := "maxlen" not in facts.settings:
+        later = later or facts.options.get("norm") in ("post", "pre")
+        facts.notes.append(
+            f"Positions are taken to count as {'since' if later else 'before'} 2024-06, for row 0 "
+            f"of pos_emb is {'no position' if later else 'not zero'} and no argument says maxlen."
+        )
     max_length = facts.settings.get("maxlen", rows - later)
     if max_length not in (rows, rows - 1):
         raise ValueError(f"its pos_emb has {rows} rows, and maxlen is {max_length}")
@@ -94,7 +100,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
         max_length=max_length,
         position_from="end",
         left_padding="token" if later else "zeros",
-        norm=_norm(facts, later),
+        norm=_norm(facts, later, guessed),
         activation="relu",
         scale_embeddings=True,
         input_norm=False,
@@ -105,7 +111,7 @@ def configure(state: dict[str, Tensor], facts: Facts) -> ModelConfig:
     )
 
 
-def _norm(facts: Facts, later: bool) -> Any:
+def _norm(facts: Facts, later: bool, guessed: bool) -> Any:
     first = facts.settings.get("norm_first")
     if first is not None and not later:
         raise ValueError(
@@ -114,6 +120,8 @@ def _norm(facts: Facts, later: bool) -> Any:
         )
     if first is not None:
         return "pre" if first else "post"
+    if not later and guessed:
+        return facts.value("norm", "query")
     if not later or "num_epochs" in facts.settings:  # all arguments are there
         return "query"
     return facts.choice(
