@@ -33,6 +33,10 @@ STORAGES = {
 }
 
 
+class _Unread(ValueError):
+    """A tensor of a kind that is not read; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """An opened checkpoint file.
@@ -62,7 +66,7 @@ class Opened:
         Raises
         ------
         WorkbenchError
-            If the file does not hold what the node claims.
+            If the file does not hold what the node claims, or it is of a kind that is not read.
         """
         if isinstance(node, Tensor):
             return node
@@ -78,9 +82,16 @@ class Opened:
             needed = offset + 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
             if not prod(size):
                 needed = 0
+            if needed <= stored.size < prod(size) and 0 in stride:
+                raise _Unread(
+                    "repeats numbers that are stored once, as expanded tensors do; save it by "
+                    ".contiguous()"
+                )
             if max(needed, prod(size)) > stored.size:
                 raise ValueError(f"a shape of {list(size)} in {stored.size:,} numbers")
             storage = self._storage(stored)
+        except _Unread as e:
+            raise WorkbenchError(f"{self.path}: the tensor {name} {e}.") from e
         except (ValueError, TypeError, AttributeError, KeyError, OSError, zipfile.BadZipFile) as e:
             raise WorkbenchError(
                 f"{self.path}: the tensor {name} cannot be read ({e}); the file is damaged or was "
@@ -90,7 +101,7 @@ class Opened:
 
     def _storage(self, stored: Stored) -> Tensor:
         if stored.kind not in STORAGES:
-            raise ValueError(f"it is of the kind {stored.kind}, which is not read")
+            raise _Unread(f"is of the kind {stored.kind}, which is not read; save it in float32")
         dtype = STORAGES[stored.kind]
         if stored.key not in self._storages:
             content = self.read(stored.key, stored.size * dtype.itemsize)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -167,11 +168,25 @@ def _format(weights: Weights) -> Format:
     for format in FORMATS:
         if any(re.fullmatch(format.mark, name) for name in weights.tensors):
             return format
+    _check_behind_prefix(weights)
     known = ", ".join(format.name for format in FORMATS)
     raise WorkbenchError(
         f"{weights.path}: its parameters ({_listed(list(weights.tensors), 3)}) are of no model the "
         f"workbench knows; it takes models of {known}, and others by `workbench.adapt`."
     )
+
+
+def _check_behind_prefix(weights: Weights) -> None:
+    """Tell what stands beside parameters of a known model whose names all begin alike."""
+    for format, name in product(FORMATS, weights.tensors):
+        if match := re.fullmatch(rf"(.+?\.)(?:{format.mark})", name):
+            beside = [other for other in weights.tensors if not other.startswith(match[1])]
+            if 2 * len(beside) < len(weights.tensors):
+                raise WorkbenchError(
+                    f"{weights.path} has parameters of {format.name} whose names begin with "
+                    f"{match[1]}, and beside them {_listed(beside)}; leave these out, or save the "
+                    "state_dict of the model alone."
+                )
 
 
 def _renamed(weights: Weights, format: Format) -> dict[str, Tensor]:
@@ -189,6 +204,14 @@ def _renamed(weights: Weights, format: Format) -> dict[str, Tensor]:
             raise WorkbenchError(
                 f"{weights.path}: {name} holds whole numbers ({tensor.dtype}), as quantised "
                 "weights do; save the model in float32, before it is quantised."
+            )
+        table = ours.endswith(("embedding.weight", "ids"))
+        usable = tensor.numel() and tensor.dim() > 0 and (tensor.dim() == 2 or not table)
+        if ours.endswith((".weight", ".bias", "ids")) and not usable:
+            raise WorkbenchError(
+                f"{weights.path}: {name} has the shape {list(tensor.shape)}, where "
+                f"{'rows and columns' if table else 'rows'} are expected; get the file again, or "
+                "save it again where it was trained."
             )
         state[ours] = tensor
     return state

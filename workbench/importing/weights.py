@@ -12,6 +12,7 @@ from workbench.errors import WorkbenchError
 from workbench.files import checksum
 from workbench.importing.containers import Opened, is_tensor, open_checkpoint
 from workbench.importing.pickles import Inert
+from workbench.phrases import listing
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "module", "network", "weights")
 SETTINGS = ("config", "args", "hyper_parameters", "hparams")
@@ -73,7 +74,10 @@ def read_weights(path: str | Path) -> Weights:
 
 
 def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
-    """The mapping from names to tensors, wherever it is wrapped; also beside others in a list."""
+    """The mapping from names to tensors, however it is wrapped; also beside others in a list.
+
+    Behind no wrapper that is known, it is the only one that holds tensors.
+    """
     if isinstance(node, list | tuple):
         node = next((part for part in node if _holds_tensors(part)), node)
     while isinstance(node, dict):
@@ -83,6 +87,14 @@ def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
         node = inner
     if _holds_tensors(node):
         return node
+    within = _mappings_of_tensors(node)
+    if len(within) == 1:
+        return next(iter(within.values()))
+    if within:
+        raise WorkbenchError(
+            f"{opened.path} holds tensors in {listing(list(within), 4)}; save the state_dict of "
+            "the model alone."
+        )
     if isinstance(node, Inert) and node.state is not None:
         raise WorkbenchError(
             f"{opened.path} holds a whole object of the class {node.path}, which is not run; save "
@@ -92,6 +104,24 @@ def _state(opened: Opened, node: Any) -> Mapping[Any, Any]:
         f"{opened.path} holds no state_dict, a mapping from names to tensors; save "
         "model.state_dict() where it was trained."
     )
+
+
+def _mappings_of_tensors(tree: Any) -> dict[str, Mapping[Any, Any]]:
+    """Mappings that hold tensors, by the texts that lead there, which no optimizer's have."""
+    found: dict[str, Mapping[Any, Any]] = {}
+    met: set[int] = set()
+    waiting = [("", tree)]
+    while waiting:
+        name, node = waiting.pop(0)
+        if not isinstance(node, dict) or id(node) in met:
+            continue
+        met.add(id(node))
+        if _holds_tensors(node):
+            found[name] = node
+        else:
+            inner = ((key, part) for key, part in node.items() if isinstance(key, str))
+            waiting += [(f"{name}.{key}".strip("."), part) for key, part in inner]
+    return found
 
 
 def _holds_tensors(node: Any) -> TypeGuard[Mapping[Any, Any]]:

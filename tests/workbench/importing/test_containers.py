@@ -250,11 +250,29 @@ def test_weights_that_are_not_finite_are_told(value, tmp_path):
     assert "a.c holds values that are not finite" in told(tmp_path / "a.pt")
 
 
+def test_tensors_of_a_kind_that_is_not_read_are_told(tmp_path):
+    for tensor, reason in (
+        (torch.ones(3).expand(4, 3), "the tensor a repeats numbers that are stored once"),
+        (torch.ones(2, dtype=torch.complex64), "is of the kind ComplexFloatStorage, which is not"),
+    ):
+        torch.save({"a": tensor}, tmp_path / "a.pt")
+        message = told(tmp_path / "a.pt")
+        assert reason in message
+        assert "damaged" not in message
+
+
+def test_several_states_are_told(tmp_path):
+    torch.save({"ema": {"a": torch.ones(2)}, "last": {"a": torch.ones(2)}}, tmp_path / "a.pt")
+    assert "holds tensors in ema and last; save the state_dict of" in told(tmp_path / "a.pt")
+
+
 WRAPPED = {
     "bare": lambda s: s,
     "module": lambda s: {f"module.{k}": v for k, v in s.items()},
     "lightning": lambda s: {"epoch": 1, "state_dict": {f"model.net.{k}": v for k, v in s.items()}},
     "nested": lambda s: {"model": {"state_dict": s}, "optimizer": {"state": {}}},
+    "by another word": lambda s: {"model_ema": s, "optimizer": {"state": {0: {"step": s}}}},
+    "deeper": lambda s: {"checkpoint": {"student": s}, "epoch": 1},
     "beside a tensor": lambda s: {"best": torch.ones(()), "state_dict": s},
 }
 

@@ -272,6 +272,28 @@ def test_weights_that_are_whole_numbers_are_told(kind, file):
     assert f"LayerNorm.bias holds whole numbers ({kind}), as quantised" in told(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("LayerNorm.weight", []),
+        ("LayerNorm.weight", [0]),
+        ("item_embedding.weight", [0, 16]),
+        ("item_embedding.weight", [41]),
+        ("trm_encoder.layer.0.feed_forward.dense_1.weight", []),
+    ],
+)
+def test_shapes_that_no_parameter_has_are_told_by_name(name, shape, file):
+    torch.save(golden("sasrec")[0] | {name: torch.ones(shape)}, file)
+    assert f"{name} has the shape {shape}, where rows" in told(file)
+
+
+def test_what_stands_beside_a_model_is_told(file):
+    state = {f"model.{name}": tensor for name, tensor in golden("sasrec")[0].items()}
+    torch.save({"state_dict": state | {"loss_fct.weight": torch.ones(3)}}, file)
+    message = told(file)
+    assert "parameters of RecBole whose names begin with model., and beside them loss" in message
+
+
 def test_other_architectures_are_told(file):
     torch.save({"conv1.weight": torch.ones(2), "fc.bias": torch.ones(2)}, file)
     assert "(conv1.weight, fc.bias) are of no model" in told(file)
