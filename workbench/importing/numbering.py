@@ -255,7 +255,7 @@ def best_rows(
         of_each = [
             target_ranks(model.scores(batch.to(model.device)), targets.to(model.device))
             for _, batch, targets in iterate(
-                theirs, _last_training_cases(theirs, model.config.max_length), 256, order="length"
+                theirs, _last_training_cases(theirs, model.config.max_length), 256
             )
         ]
         reached.append(torch.cat([torch.empty(0), *(r.reciprocal().cpu() for r in of_each)]))
