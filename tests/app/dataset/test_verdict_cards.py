@@ -74,9 +74,9 @@ def test_models_that_are_alike_share_a_card():
     (card,) = (text for text in texts if JUDGED.why in text)
     assert "A, B and D: attention must not be shown as a reason." in card
     assert tables(app)[0].rows == [
-        ["A (layer 2, mean of heads)", "25 [12, 50] %", "50 [40, 60] %"],
-        ["B (layer 1, head 2)", "25 [12, 50] %", "50 [40, 60] %"],
-        ["D (layer 2, mean of heads)", "25 [12, 50] %", "50 [40, 60] %"],
+        ["A", "25 [12, 50] %", "50 [40, 60] %", "layer 2, mean of heads"],
+        ["B", "25 [12, 50] %", "50 [40, 60] %", "layer 1, head 2"],
+        ["D", "25 [12, 50] %", "50 [40, 60] %", "layer 2, mean of heads"],
     ]
     assert "Show instead: for A and B, replacement; for D, saliency." in texts
     assert FOUR[2].shown_instead in texts  # of one model, with its numbers
