@@ -13,10 +13,10 @@ from analyses import reporting, run_all
 from analyses.diagnostic import discover
 from analyses.report.stored import open_run
 from analyses.shortcomings import Incomplete
-from tests.app.shown import read, sentences
+from tests.app.shown import press, read, sentences
 from workbench import load_data
 from workbench.app import words
-from workbench.app.dataset import per_user, stored_results
+from workbench.app.dataset import per_user, starting, stored_results
 from workbench.app.dataset.runs import Run
 from workbench.app.jobs import Jobs
 from workbench.errors import WorkbenchError
@@ -191,6 +191,31 @@ def test_a_slice_that_the_run_does_not_have_is_all(stored_run):
     shown = page(run=str(stored_run), slice="Right: Nobody's")
     assert sentences(shown) == []
     assert shown.selectbox(key="slice").value == "All users"
+
+
+def test_a_new_run_proposes_what_the_run_shown_stands_on(
+    stored_run, films, models, tmp_path, monkeypatch
+):
+    started = []
+    monkeypatch.setattr(starting, "_start", lambda *given: started.append(given))
+    shown = page(run=str(stored_run))
+    assert shown.selectbox(key="start_data").value == str(films)
+    assert shown.multiselect(key="start_models").value == [str(model) for model in models]
+    press(shown, "Start")
+    shown.toggle(key="start_all").set_value(True)
+    press(shown, "Start")
+    assert [given[:3] for given in started] == [
+        (str(films), [str(model) for model in models], users) for users in (starting.FEW, None)
+    ]
+    other = page(run=str(tmp_path))  # which holds no report
+    assert other.selectbox(key="start_data").value == "ml-100k"
+
+
+def test_what_was_not_found_is_an_empty_cell(stored_run):
+    shown = page(run=str(stored_run), diagnostic="Smallest change", show="Users")
+    assert sentences(shown) == []
+    assert [frame.proto.placeholder for frame in shown.dataframe] == [""]
+    assert shown.dataframe[0].proto.HasField("placeholder")
 
 
 def test_a_folder_without_a_report_ends_in_one_sentence(tmp_path):

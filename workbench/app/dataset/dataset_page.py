@@ -1,6 +1,7 @@
 """Whole data set: what the diagnostics of a stored run say of all users, and of some."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
@@ -16,6 +17,7 @@ from workbench.app.dataset.stored_results import Answers, Choice
 from workbench.app.dataset.users import show_users
 from workbench.app.dataset.verdict_cards import show_verdicts
 from workbench.app.failures import errors_shown
+from workbench.errors import WorkbenchError
 
 NO_RUN = """No run is stored yet. Start one with **New run** above, or in a terminal:
 
@@ -34,7 +36,7 @@ def page() -> None:
         if st.session_state.pop(starting.BEGUN, False):
             st.session_state["new_run"] = False  # closed, since it would hide the progress
         with st.popover("New run", icon=":material/add:", key="new_run", on_change="rerun"):
-            starting.show_form()
+            starting.show_form(_opened(folder))
     starting.show_progress()
     if folder is None:
         st.info(NO_RUN, icon=":material/info:")
@@ -51,6 +53,13 @@ def page() -> None:
             st.info("None of the diagnostics of this run is known here; run the report again.")
             return
         _asked(run, known)
+
+
+def _opened(folder: str | None) -> StoredRun | None:
+    """The run of a folder; None where it cannot be opened, which is told below."""
+    with suppress(WorkbenchError, OSError, places.Outside):
+        return open_run(places.run(folder)) if folder else None
+    return None
 
 
 @st.fragment

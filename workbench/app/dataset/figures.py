@@ -65,7 +65,8 @@ def show_tables(diagnostic: Diagnostic, answers: Answers, side: str = "") -> Non
     for name, table in answers.tables.items():
         with st.expander(f"{words.literal(capital(name))} ({counted(len(table), 'row')})"):
             _caption(diagnostic, name)
-            st.dataframe(plain_frame(table), hide_index=True, alt=words.plain(name))
+            frame = plain_frame(table)
+            st.dataframe(frame, hide_index=True, placeholder="", alt=words.plain(name))
             csv_button(table, slug(diagnostic.name, name), f"table{side}")
 
 

@@ -7,12 +7,15 @@ from pathlib import Path
 import streamlit as st
 
 from analyses.diagnostic import discover
+from analyses.report.stored import StoredRun
 from analyses.running.inputs import shipped as usual
 from analyses.verdict import ASKED
 from workbench.app import places, resources, uploads, words
+from workbench.app.dataset import stored_results
 from workbench.app.dataset.runs import Run
 from workbench.app.failures import errors_shown
 from workbench.app.jobs import jobs, show_jobs
+from workbench.app.selection import keep_usual
 from workbench.data.address import planting
 from workbench.data.catalogue import BUILT_IN
 from workbench.files import REPORTS, file_name
@@ -31,14 +34,24 @@ def ended() -> Run | None:
     return None
 
 
-def show_form() -> None:
-    """What to run; nothing is run in this thread."""
+def show_form(like: StoredRun | None = None) -> None:
+    """What to run; nothing is run in this thread.
+
+    Parameters
+    ----------
+    like : the run whose data and models are proposed; ml-100k and what is shipped where None.
+    """
     diagnostics = discover()
-    known = [*resources.shipped(), *resources.own()]
+    shipped = [name for name in usual() if name in resources.shipped()]
+    data = BUILT_IN[0] if like is None else stored_results.source_of(like)
+    of_run = [] if like is None else stored_results.sources_of_models(like)
+    sources = list(dict.fromkeys((*BUILT_IN, data)))
+    known = list(dict.fromkeys((*resources.shipped(), *resources.own(), *of_run)))
     with st.form("start", border=False, enter_to_submit=False):  # Enter in a field would start it
         source = st.selectbox(
             "Data of the run",
-            list(BUILT_IN),
+            sources,
+            index=sources.index(keep_usual("start_data", data)),
             accept_new_options=True,
             key="start_data",
             help=words.DATA,
@@ -46,7 +59,7 @@ def show_form() -> None:
         models = st.multiselect(
             "Models of the run",
             known,
-            default=[name for name in usual() if name in known],
+            default=keep_usual("start_models", of_run or shipped),
             accept_new_options=True,
             key="start_models",
             help=words.MODELS,
@@ -60,6 +73,7 @@ def show_form() -> None:
             help="So many, drawn at random; all where there are fewer. All 943 of ml-100k take "
             "about a minute and a half with four models on two cores.",
         )
+        everybody = st.toggle("All users", key="start_all")
         chosen = st.multiselect(
             "Diagnostics",
             list(diagnostics),
@@ -70,7 +84,8 @@ def show_form() -> None:
         pressed = st.form_submit_button("Start", icon=":material/play_arrow:")
     if pressed:
         with errors_shown("The run"):
-            _start(words.typed(source), [*map(words.typed, models)], int(users), chosen)
+            number = None if everybody else int(users)
+            _start(words.typed(source), [*map(words.typed, models)], number, chosen)
 
 
 def offer_verdict(
@@ -99,7 +114,7 @@ def offer_verdict(
         _start(source, list(models), FEW, [asked.DIAGNOSTIC.name for asked in ASKED])
 
 
-def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
+def _start(source: str, models: list[str], users: int | None, only: list[str]) -> None:
     is_planted = planting(source) is not None
     if is_planted:  # which the shipped models do not know: without others, it brings small ones
         models = [model for model in models if model not in resources.shipped()]
@@ -110,7 +125,9 @@ def _start(source: str, models: list[str], users: int, only: list[str]) -> None:
     out = REPORTS / f"{file_name(file)}-{datetime.now():%Y%m%d-%H%M%S}"
     chosen = [name for name in discover() if name in only]
     # with the names in one word, since what begins with a hyphen would be taken for an option
-    arguments = [f"--data={source}", f"--users={users}", *(f"--models={_named(m)}" for m in models)]
+    arguments = [f"--data={source}", *(f"--models={_named(m)}" for m in models)]
+    if users is not None:
+        arguments.append(f"--users={users}")
     places.data(source)
     for model in models:
         places.model(model)

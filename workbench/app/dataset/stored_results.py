@@ -376,6 +376,12 @@ def models_of(run: StoredRun) -> list[str]:
     return [source for source in sources if source] if all(sources) else []
 
 
+def sources_of_models(run: StoredRun) -> list[str]:
+    """Names or folders of the models of a run that are in one."""
+    sources = (source_of_model(run, name) for name in run.manifest["models"])
+    return [source for source in sources if source]
+
+
 def source_of_model(run: StoredRun, model: str) -> str | None:
     """Name or folder of a model of a run; None where it was at hand and is in no folder."""
     source = run.manifest["models"][model].get("source")

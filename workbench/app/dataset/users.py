@@ -59,7 +59,10 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
         )
         _show(table, diagnostic, side)
         return
-    st.caption("A click on a heading sorts; selecting a row opens the user in **Inspect**.")
+    st.caption(
+        "A click on a heading sorts; selecting a row opens the user in **Inspect**. A cell is "
+        "empty where there is no number, as of what was not found."
+    )
     shown = plain_frame(table)
     picked = st.dataframe(
         shown,
@@ -69,6 +72,7 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
         selection_mode="single-row",
         key=f"users-{diagnostic.name}{side}",
         column_config=_config(shown),
+        placeholder="",
         alt="Numbers of each user",
     )
     csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
@@ -79,7 +83,8 @@ def show_users(run: StoredRun, diagnostic: Diagnostic, choice: Choice, side: str
 
 def _show(table: pd.DataFrame, diagnostic: Diagnostic, side: str) -> None:
     """The numbers of users who cannot be opened."""
-    st.dataframe(plain_frame(table), hide_index=True, alt="Numbers of each user")
+    frame = plain_frame(table)
+    st.dataframe(frame, hide_index=True, placeholder="", alt="Numbers of each user")
     csv_button(table, slug(diagnostic.name, "users"), f"users{side}")
 
 
