@@ -126,7 +126,6 @@ def test_a_page_has_its_own_state_in_its_address(page, address, stored_run):
         ("inspect", {"view1": "Layer 9", "user": "u3"}, "view1=Layer 9, which is no possible"),
         ("inspect", {"colour": "red"}, "colour=red, which nothing on this page takes"),
         ("what-if", {"place": "Layer 7"}, "place=Layer 7, which is no possible choice here"),
-        ("inspect", {"models": ["a", "b", "c"]}, "c of models=a, b, c"),
     ],
 )
 def test_what_an_address_holds_in_vain_is_told(page, address, path, query, told):

@@ -49,9 +49,9 @@ def _verdict() -> None:
         starting.offer_verdict("Judge the shipped models", why=NO_VERDICT)
         return
     starting.show_progress()
-    show_verdict_table(stored_results.verdicts_of(run))
     name = str(run.manifest["data"].get("name"))
     st.caption(words.literal(f"{name}, {stored_results.stands_on(run)}."))
+    show_verdict_table(stored_results.verdicts_of(run))
     example = run.example()
     if example is not None:
         show_example(example)
