@@ -59,7 +59,7 @@ def _differences(cells: Sequence[ClaimCell], measure: str, title: str) -> Summar
 
 def _planted(planted: pd.DataFrame) -> Summary:
     """Hit@1 by model under the planted rule, with the range of its trainings; the best last."""
-    rows = []
+    rows, message = [], ""
     if len(planted):
         for name in in_order(planted["model"]):
             hits = planted.loc[planted["model"] == name, "hit@1"]
@@ -68,9 +68,14 @@ def _planted(planted: pd.DataFrame) -> Summary:
                 | {"low": hits.min(), "high": hits.max(), "n": len(hits)}
             )
         best = planted["best possible"].iloc[0]
+        reached = planted.groupby("model", sort=False)["hit@1"].mean()
+        message = (
+            f"Highest: {reached.idxmax()} ({reached.max():.3f}); lowest: {reached.idxmin()} "
+            f"({reached.min():.3f}); best possible: {best:.3f}"
+        )
         rows.append(
             {"panel": "", "series": "Hit@1", "row": "who knows the rule", "estimate": best}
             | {"low": np.nan, "high": np.nan, "n": 1}
         )
     title = f"Planted rule {PLANTED.rule}: Hit@1 on test cases, mean and range of trainings"
-    return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows))
+    return Summary("dots", title, "Hit@1", ("Hit@1",), pd.DataFrame(rows), message=message)
