@@ -90,8 +90,8 @@ class Together:
             "What matters most is the item of the history without which the recommended item (the "
             "model's first among those that the user has not had) loses most"
             + (
-                f"; percentages are of {users} users, {HALVES}. The last column has the part that "
-                "does best for all users, who chose it, so that its share is flattered."
+                f"; percentages are of {users} users, {HALVES}. The part that does best for all "
+                "users was chosen by these, so that its share is flattered."
                 if users
                 else "."
             )

@@ -127,7 +127,7 @@ def test_what_changed_does_not_depend_on_pieces(everything, tmp_path, monkeypatc
     parted = [stored_in_pieces(run, tmp_path / run.name, [5, 17]) for run in everything]
     monkeypatch.setattr(store, "HELD", 2)
     for name in discover():
-        pieces = parted[0].results(name).rows.source.parts
+        pieces = parted[0].results(name).rows.source.pieces
         assert len(pieces) >= 6
         assert not any(isinstance(piece, pd.DataFrame) for piece in pieces)
     told = compared(*map(open_run, everything))

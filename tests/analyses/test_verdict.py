@@ -113,7 +113,7 @@ def test_a_share_of_two_parts_is_not_said_to_be_that_of_one(truth):
     assert judged.pointing.estimate == exact_share([1] + [0] * 39)
     assert "for 2.5 [0.1, 13.2] % of 40 users, a control for " in judged.found
     assert "each half of them judged by the part of attention and the control" in judged.found
-    assert "these are layer 1 with 52 [36, 68] % and " in judged.found
+    assert "these are layer 1, mean of heads with 52 [36, 68] % and " in judged.found
 
 
 @pytest.mark.parametrize(

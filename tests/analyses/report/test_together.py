@@ -104,7 +104,7 @@ def test_one_is_told_with_its_numbers():
 @pytest.mark.parametrize("conclusion", CONCLUSIONS)
 def test_every_conclusion_of_several_is_a_sentence_as_that_of_one_is(conclusion):
     some = tuple(replace(each, conclusion=conclusion) for each in (A, B))
-    _, said = some[0].headline.split("its attention (layer 2) ")
+    _, said = some[0].headline.split("its attention (layer 2, mean of heads) ")
     assert Together(some).headline == f"A and B: attention {said}"
 
 

@@ -107,7 +107,7 @@ def test_the_first_table_has_the_shares_of_all_models():
     (table,) = tables(app)
     numbers = ["25 [12, 50] %", "50 [40, 60] %"]
     assert [row[2:4] for row in table.rows] == [numbers, numbers, ["", ""], numbers]
-    assert "percentages are of 40 users." in app.caption[0].value
+    assert "percentages are of 40 users, each half" in app.caption[0].value
     said = read(app.markdown[-1].value)
     assert "points most at **Last**; the score falls most without **Old**." in said
 

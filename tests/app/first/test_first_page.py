@@ -40,7 +40,7 @@ def test_the_verdicts_are_those_of_the_latest_report(open_page, stored_run):
     assert sentences(page) == []
     run = open_run(stored_run)
     (table,) = tables(page)
-    assert [[row[0], row[1], row[4]] for row in table.rows] == [
+    assert [[row[0], row[1], row[-1]] for row in table.rows] == [
         [verdict.model, verdict.conclusion, verdict.to_show] for verdict in run.verdicts()
     ]
     example = run.example()

@@ -31,7 +31,8 @@ def test_a_row_that_one_calls_even_all_call_even(drift, value):
     assert bool(even(row, every)) == equal
     assert (levels(row, every) == 0).all() == equal
     assert ((most_important(row, every) > 0).all()) == equal
-    assert (not highest(pd.Series(row[0].tolist())).any()) == equal
+    if equal:
+        assert not highest(pd.Series(row[0].tolist())).any()
     if value > 0:
         assert torch.equal(remove_largest(row, every), row) == equal
 

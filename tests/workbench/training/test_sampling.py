@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from models.negatives import GBCE, SampledSoftmax
 from tests.workbench.tiny import data_of
 from tests.workbench.training.test_trainer import SIZES, small_data
-from workbench import WorkbenchError, build_model, evaluate, load_model, planted, save_model, train
+from workbench import WorkbenchError, build_model, evaluate, load_model, planted, train
 from workbench.data.sequences import SequenceData
 from workbench.model_folders import CARD
 from workbench.training import sampling
@@ -82,18 +82,6 @@ def test_what_was_chosen_is_told_and_stands_in_the_card(monkeypatch, tmp_path, c
     assert json.loads((tmp_path / "b" / CARD).read_text())["training"]["loss"] == "exact"
     with pytest.raises(WorkbenchError, match="not trained with these options"):
         train(build_model("SASRec", data, **SIZES), data, tmp_path / "b", loss="gbce", **how)
-
-
-def test_a_card_of_before_is_of_the_exact_loss(tmp_path):
-    data = small_data()
-    model = train(build_model("SASRec", data, **SIZES), data, tmp_path, **QUICK)
-    for name in ("loss", "negatives", "gbce_t"):
-        del model.card["training"][name]
-    save_model(model, tmp_path)
-    again = train(build_model("SASRec", data, **SIZES), data, tmp_path, **QUICK)
-    torch.testing.assert_close(again.state_dict(), model.state_dict(), rtol=0, atol=0)
-    with pytest.raises(WorkbenchError, match="not trained with these options"):
-        train(build_model("SASRec", data, **SIZES), data, tmp_path, loss="sampled", **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from analyses.conclusions import NOT, SHOWN
 from analyses.questions import Question
 from analyses.report.one_user import OneUser
 from analyses.report.together import NAMED_HEADS, Together, together
-from analyses.telling.wording import percent
 from analyses.verdict import Verdict, part_in_words
 from workbench.app import words
 from workbench.app.html_table import show_table
@@ -34,6 +33,7 @@ def _concluded(group: Together) -> str:
 
 def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
     """A row per model: what is concluded, by which shares, what to show; each reason once."""
+    alike = Together(tuple(verdicts))
     heads = [
         Head("Model", kind="text"),
         Head("Its attention", kind="prose"),
@@ -44,22 +44,15 @@ def show_verdict_table(verdicts: Sequence[Verdict]) -> None:
         [
             Cell(verdict.model, hover=verdict.part, strong=True),
             Cell(verdict.conclusion),
-            *map(Cell, _shares(verdict)),
+            *map(Cell, named),
             Cell(verdict.to_show, hover=verdict.shown_instead),
         ]
-        for verdict in verdicts
+        for verdict, (_, *named) in zip(verdicts, alike.rows, strict=True)
     ]
     show_table("Whether the attention of each model can be shown as a reason", heads, rows)
-    st.caption(Together(tuple(verdicts)).note)
+    st.caption(alike.note)
     for group in together(verdicts):
         st.markdown(_concluded(group))
-
-
-def _shares(verdict: Verdict) -> list[str]:
-    """For how many users attention and the best control name what matters most."""
-    pointing = verdict.pointing
-    shares = (None, None) if pointing is None else (pointing.estimate, pointing.control)
-    return ["" if share is None else percent(share, 0) for share in shares]
 
 
 def show_example(example: OneUser) -> None:
