@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import torch
 
 from tests.app.brought import COLUMNS, N_ITEMS, N_USERS, Call
-from tests.app.browser import query_of, settled
+from tests.app.browser import LOADED, query_of, settled
 
 
 def upload(page, which: int, path: Path) -> None:
@@ -20,6 +20,7 @@ def choose(page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option, exact=True).click()
     page.wait_for_timeout(200)
+    page.locator(LOADED).wait_for()  # else the next list is drawn anew while it is open
 
 
 def test_uploads_are_recognised_imported_and_opened(page, server, cache, walks):
