@@ -5,7 +5,8 @@ from typing import Any
 
 from workbench.evaluation import KEPT, REMOVED, Evaluation
 
-HEADLINE = ("hit@10", "ndcg@10", "mrr@10")  # the metrics that are shown of a card
+# the metrics that are shown of a card, and how a reader knows them
+HEADLINE = {"hit@10": "Hit@10", "ndcg@10": "NDCG@10", "mrr@10": "MRR@10"}
 
 
 def on_card(found: Mapping[str, Evaluation]) -> dict[str, Any]:

@@ -92,10 +92,8 @@ def error_rates(maps: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """
     groups = [(ALL_MAPS, "", maps)]
     for column in by:
-        numbers = pd.api.types.is_numeric_dtype(
-            maps[column]
-        )  # names stand in the order of the maps
-        grouped = maps.groupby(column, sort=numbers)
+        # numbers stand in their order, names in that of the maps
+        grouped = maps.groupby(column, sort=pd.api.types.is_numeric_dtype(maps[column]))
         groups += [(column, str(value), part) for value, part in grouped]
     rows = []
     for group, value, part in groups:

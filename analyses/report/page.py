@@ -19,6 +19,7 @@ from analyses.report.together import NAMED_HEADS, together
 from analyses.running.repeats import Repeats
 from analyses.telling.wording import decimals, span
 from analyses.verdict import RULE, Verdict
+from workbench.cards import HEADLINE
 from workbench.data.sequences import SequenceData
 from workbench.phrases import in_order
 from workbench.statistics.moments import FEWEST_NONZERO
@@ -168,6 +169,7 @@ def render(report: Report) -> str:
             rule=RULE,
             percent=lambda part, total: f"{number(100 * part / total, 1)} %",
             few=FEW,
+            headline=HEADLINE,
             glossary=GLOSSARY,
             paper=PAPER,
             paper_address=PAPER_ADDRESS,

@@ -94,9 +94,8 @@ def open_models(
             opened[label if label not in opened else f"{label} ({Path(name).name})"] = shared
     if not names and resources.shipped():
         st.info("No model is chosen; choose one in the sidebar.", icon=":material/info:")
-    elif len(loaded) + len(surplus) == len(names) and doubted == len(
-        opened
-    ):  # all can be read, and none fits
+    elif len(loaded) == len(names) - len(surplus) and doubted == len(opened):
+        # all that are shown can be read, and none fits
         _offer(source, read, doubted=doubted > 0)
     return data, opened
 

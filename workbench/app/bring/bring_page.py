@@ -28,7 +28,7 @@ imported until you press Import."""
 NO_DATA = """Choose the interactions that the model was trained on as well: only they say which \
 items the numbers in the model stand for."""
 NO_MODEL = "No model is chosen: choose one above, or train one on these interactions."
-HEADS = (Head("", kind="text"), *(Head(name.upper().replace("HIT", "Hit")) for name in HEADLINE))
+HEADS = (Head("", kind="text"), *map(Head, HEADLINE.values()))
 
 
 def page() -> None:

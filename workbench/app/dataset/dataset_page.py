@@ -36,13 +36,14 @@ def page() -> None:
         if st.session_state.pop(starting.BEGUN, False):
             st.session_state["new_run"] = False  # closed, since it would hide the progress
         with st.popover("New run", icon=":material/add:", key="new_run", on_change="rerun"):
-            starting.show_form(_opened(folder))
+            run = _opened(folder)
+            starting.show_form(run)
     starting.show_progress()
     if folder is None:
         st.info(NO_RUN, icon=":material/info:")
         return
     with errors_shown(folder):
-        run = open_run(places.run(folder))
+        run = run or open_run(places.run(folder))  # which says why it could not be opened
         _facts(run)
         show_verdicts(stored_results.verdicts_of(run))
         _findings(run)

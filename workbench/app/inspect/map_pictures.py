@@ -9,7 +9,6 @@ from torch import Tensor
 
 from workbench.app import words
 from workbench.explore import maps
-from workbench.explore.maps import later_maximum
 from workbench.explore.shown import Shown
 from workbench.fonts import chosen_fonts
 
@@ -46,11 +45,11 @@ def _figure(shown: Shown, titles: list[str], first: int, last: int, top: float |
     for layer, line in enumerate(panels):
         for head, panel in enumerate(line):
             matrix = weights[layer, head]
-            end = later_maximum(matrix) if top is None else top
+            end = maps.later_maximum(matrix) if top is None else top
             _draw(panel, matrix, end)
             panel.set(xticks=[], yticks=[])
             panel.set_title(f"layer {layer + 1}, head {head + 1}\n0 to {end:.3f}", fontsize=7)
-    opened, end = right.subplots(), later_maximum(shown.matrix, start) if top is None else top
+    opened, end = right.subplots(), maps.later_maximum(shown.matrix, start) if top is None else top
     _draw(opened, shown.matrix[start:, start:], end)
     labels = maps.labels(titles, first)[start:]
     opened.set_xticks(range(len(labels)), labels, rotation=90, fontsize=7)

@@ -11,7 +11,6 @@ from workbench.app.clickable import show_as_it_is, show_clickable
 from workbench.app.inspect import view_choices
 from workbench.explore import maps
 from workbench.explore.history_table import causes
-from workbench.explore.maps import later_maximum
 from workbench.explore.shown import Shown
 from workbench.phrases import MARK
 
@@ -55,11 +54,11 @@ def show_maps(data: SequenceData, user: int, shown: dict[int, Shown]) -> None:
 def common_top(shown: list[Shown], last: int) -> float:
     """The end of one colour scale for every map of the models, small and large."""
     tops = [
-        later_maximum(matrix)
+        maps.later_maximum(matrix)
         for one in shown
         for matrix in one.inspection.weights[one.view.stage].flatten(0, 1)
     ]
-    tops += [later_maximum(one.matrix, max(0, len(one.matrix) - last)) for one in shown]
+    tops += [maps.later_maximum(one.matrix, max(0, len(one.matrix) - last)) for one in shown]
     return max(tops)
 
 
